@@ -1,0 +1,1 @@
+//! The cloud side: ingest, store and query what many branches send.

@@ -1,0 +1,1 @@
+//! What a call leaves behind: the versioned contract between box and cloud.

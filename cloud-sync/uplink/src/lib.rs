@@ -1,0 +1,1 @@
+//! The durable outbox on the box, and MQTT to the cloud.

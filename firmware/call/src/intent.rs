@@ -1,0 +1,96 @@
+//! What the caller wants, and what they named.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Emotion, Language, Mood, Pii, Sentiment};
+
+/// One intent of the taxonomy with its probability.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its name in the taxonomy, for instance `lost_card`; `out_of_scope` when none fits.
+    pub name: String,
+    /// Probability from 0 to 1.
+    pub score: f32,
+}
+
+/// What kind of thing an entity is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityKind {
+    /// A telephone number.
+    Phone,
+    /// An identity document's number.
+    Identity,
+    /// A payment card's number.
+    Card,
+    /// An order, policy, account or other reference number.
+    Reference,
+    /// An amount of money.
+    Money,
+    /// A date.
+    Date,
+    /// A time of day.
+    Time,
+    /// A number with no more specific meaning.
+    Number,
+}
+
+impl EntityKind {
+    /// The name used in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Identity => "identity",
+            Self::Card => "card",
+            Self::Reference => "reference",
+            Self::Money => "money",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Number => "number",
+        }
+    }
+}
+
+/// Something the caller named, in written form, and where it was said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    /// What it is.
+    pub kind: EntityKind,
+    /// Its written form, for instance `13800138000`.
+    pub value: Pii<String>,
+    /// Where it begins in the utterance's text, counted in characters (Unicode scalar values).
+    pub start: usize,
+    /// Where it ends, exclusive.
+    pub end: usize,
+}
+
+/// Everything understood of one utterance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Understanding {
+    /// The utterance's text.
+    pub text: Pii<String>,
+    /// Its language.
+    pub language: Language,
+    /// The likeliest intent.
+    pub intent: Intent,
+    /// All intents worth mentioning, likeliest first; the first equals `intent`.
+    pub intents: Vec<Intent>,
+    /// Sentiment, emotion and what showed them.
+    pub mood: Mood,
+    /// What was named, in order of appearance.
+    pub entities: Vec<Entity>,
+    /// The text with everything personal replaced; the only form that may leave the box.
+    pub redacted: String,
+}
+
+impl Understanding {
+    /// Direction and strength of the feeling.
+    pub const fn sentiment(&self) -> Sentiment {
+        self.mood.sentiment
+    }
+
+    /// The likeliest emotion.
+    pub const fn emotion(&self) -> Emotion {
+        self.mood.emotion
+    }
+}

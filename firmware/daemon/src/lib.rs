@@ -1,0 +1,1 @@
+//! The trunkside binary: wiring, configuration, store and shutdown.

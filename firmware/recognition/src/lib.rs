@@ -1,0 +1,1 @@
+//! Streaming speech recognition: features, acoustic network, decoder and endpointing.
