@@ -1,1 +1,9 @@
-//! Harness for the end-to-end tests.
+//! Harness for the end-to-end tests: the real binaries, real SIP peers and a real broker.
+//!
+//! Nothing here sleeps: every wait is for a line, a message or an exit, with a deadline. Every
+//! process is killed when its handle is dropped, and every port is one that the system gave.
+
+pub mod audio;
+pub mod broker;
+pub mod daemon;
+pub mod process;

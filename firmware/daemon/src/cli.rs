@@ -1,0 +1,202 @@
+//! The command line: what can be asked of `trunkside`, and how it ends.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use trunkside_call::Language;
+
+/// The box beside a branch office's phone trunk: answers, understands, routes and reports calls.
+#[derive(Debug, Parser)]
+#[command(name = "trunkside", version, about, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
+    TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module).")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything the binary does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole job: simulated trunk, callers, agents, broker and cloud in one process.
+    Demo(DemoArgs),
+    /// Run the box.
+    Run(RunArgs),
+    /// Report every problem of a configuration.
+    Check(CheckArgs),
+    /// Turn recordings (8 kHz mono WAV) into text.
+    Transcribe(TranscribeArgs),
+    /// Say what utterances on standard input mean, one a line.
+    Understand(UnderstandArgs),
+    /// Train or measure an intent model.
+    #[command(subcommand)]
+    Intents(IntentsCommand),
+    /// Re-run logged decisions and report any that differ.
+    Replay(ReplayArgs),
+    /// List or check the models at hand.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+}
+
+/// `trunkside demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Exit when the calls are over instead of serving until Ctrl-C.
+    #[arg(long)]
+    pub once: bool,
+    /// Where the cloud's web pages are served.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub http: std::net::SocketAddr,
+}
+
+/// `trunkside run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration file; `conf.d/*.toml` beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = "/etc/trunkside/config.toml")]
+    pub config: PathBuf,
+}
+
+/// `trunkside check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration file; `conf.d/*.toml` beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = "/etc/trunkside/config.toml")]
+    pub config: PathBuf,
+    /// Refuse warnings (such as unknown keys) as well.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `trunkside transcribe`
+#[derive(Debug, Args)]
+pub struct TranscribeArgs {
+    /// Recordings: WAV, mono, 8 kHz, PCM 16 bit or G.711.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print one JSON object a file.
+    #[arg(long)]
+    pub json: bool,
+    /// The language to hear.
+    #[arg(long, default_value = "auto", value_name = "zh|yue|en|auto", value_parser = language)]
+    pub language: LanguageChoice,
+    /// The model, by its name in the catalogue.
+    #[arg(long, default_value = "zh-en-1", value_name = "NAME")]
+    pub model: String,
+    /// Only the phrases of this file can be heard, one a line; anything else is rejected.
+    #[arg(long, value_name = "FILE")]
+    pub grammar: Option<PathBuf>,
+    /// Phrases to expect, `text<TAB>weight` a line.
+    #[arg(long, value_name = "FILE")]
+    pub phrases: Option<PathBuf>,
+    /// Feed the audio at the speed of a call and show words as they are recognised.
+    #[arg(long)]
+    pub realtime: bool,
+}
+
+/// `trunkside understand`
+#[derive(Debug, Args)]
+pub struct UnderstandArgs {
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `trunkside intents`
+#[derive(Debug, Subcommand)]
+pub enum IntentsCommand {
+    /// Train a model from lines of `text<TAB>label`.
+    Train {
+        /// The lines, without a header.
+        #[arg(long, value_name = "FILE.tsv")]
+        data: PathBuf,
+        /// The folder the model is written to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Measure a model on lines of `text<TAB>label`.
+    Evaluate {
+        /// A folder that `intents train` wrote.
+        #[arg(long, value_name = "DIR")]
+        model: PathBuf,
+        /// The lines, without a header.
+        #[arg(long, value_name = "FILE.tsv")]
+        data: PathBuf,
+        /// End with one line of JSON: `{"accuracy":…,"n":…}`.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `trunkside replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A decision log (`decisions.jsonl` in the data folder).
+    #[arg(value_name = "LOG")]
+    pub log: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `trunkside models`
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the catalogue.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that the files are those of the catalogue and that the networks load.
+    Verify {
+        /// Only this model.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+}
+
+/// A language, or whichever is spoken.
+#[derive(Clone, Copy, Debug)]
+pub struct LanguageChoice(pub Option<Language>);
+
+fn language(text: &str) -> Result<LanguageChoice, String> {
+    if text == "auto" {
+        return Ok(LanguageChoice(None));
+    }
+    text.parse().map(|language| LanguageChoice(Some(language)))
+}
+
+/// How a command ends when it does not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The operation failed: exit status 1.
+    Operation(anyhow::Error),
+    /// The usage or the input was bad: exit status 2.
+    Input(anyhow::Error),
+    /// Everything was said already; only the exit status is left.
+    Said(u8),
+}
+
+impl Failure {
+    /// The process's exit status.
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::Operation(_) => 1,
+            Self::Input(_) => 2,
+            Self::Said(status) => *status,
+        }
+    }
+
+    /// Wraps the fault of something that the user gave.
+    pub fn input(error: impl Into<anyhow::Error>) -> Self {
+        Self::Input(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Operation(error)
+    }
+}

@@ -1,0 +1,217 @@
+//! What the box is told: TOML files, `conf.d/`, environment, in that order.
+//!
+//! [`load`] reads every layer, checks every key and returns the [`Config`] together with all
+//! problems found. `config.example.toml` shows every key with its default.
+
+mod layers;
+mod problem;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use trunkside_call::Language;
+
+use layers::Layers;
+pub use problem::{Problem, Severity};
+
+/// Everything the daemon needs to run; nothing optional that it could not do without.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who this box is.
+    pub identity: Identity,
+    /// Where calls, outbox and logs are kept.
+    pub data_dir: PathBuf,
+    /// Trunk and agents.
+    pub line: LineConfig,
+    /// Speech recognition.
+    pub recognition: RecognitionConfig,
+    /// The routing policy's file.
+    pub policy: PathBuf,
+    /// The way to the cloud.
+    pub cloud: CloudConfig,
+}
+
+/// The names under which the cloud knows the box.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The customer.
+    pub tenant: String,
+    /// The branch office.
+    pub branch: String,
+    /// This box.
+    pub device: String,
+}
+
+/// How the caller hears the greeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// The call is answered, then greeted.
+    Connected,
+    /// The greeting is early media; the call is answered when an agent does.
+    Early,
+}
+
+/// Trunk and agents.
+#[derive(Clone, Debug)]
+pub struct LineConfig {
+    /// Where SIP is received, UDP.
+    pub listen: SocketAddr,
+    /// The address that peers are told to send to.
+    pub advertise: IpAddr,
+    /// The ports that voice uses.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// Whose INVITEs are taken; everybody's when empty.
+    pub trunks: Vec<IpAddr>,
+    /// How the caller hears the greeting.
+    pub greeting: Greeting,
+    /// The language of prompts until the caller's is known.
+    pub language: Language,
+    /// How long an agent's phone rings.
+    pub ring_timeout: Duration,
+    /// How long a caller who says nothing is listened to before the default route is taken.
+    pub listen_timeout: Duration,
+}
+
+/// Speech recognition.
+#[derive(Clone, Debug)]
+pub struct RecognitionConfig {
+    /// The model's name in the catalogue.
+    pub model: String,
+    /// The folder of the catalogue, when it is not where the box looks by itself.
+    pub models_dir: Option<PathBuf>,
+    /// The only language to hear, or both when none.
+    pub language: Option<Language>,
+    /// Threads that recognise; calls are spread over them.
+    pub workers: usize,
+}
+
+/// The way to the cloud.
+#[derive(Clone, Debug)]
+pub struct CloudConfig {
+    /// Whether records are sent; they are kept either way.
+    pub enabled: bool,
+    /// The broker's host and port.
+    pub broker: (String, u16),
+    /// The broker's user name.
+    pub username: Option<String>,
+    /// The file that holds the password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// The settings and everything that is wrong with them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings, defaults in place of what was wrong.
+    pub config: Config,
+    /// What was wrong, in the order of reading.
+    pub problems: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Whether the daemon may start with it.
+    pub fn is_usable(&self) -> bool {
+        self.problems.iter().all(|problem| problem.severity == Severity::Warning)
+    }
+}
+
+/// Reads `path`, the `conf.d/*.toml` beside it in order of name, and the environment.
+///
+/// A file that cannot be read is a problem like any other.
+pub fn load(path: &Path) -> Loaded {
+    let mut layers = Layers::default();
+    let mut unreadable = Vec::new();
+    for file in std::iter::once(path.to_owned()).chain(drop_ins(path)) {
+        match std::fs::read_to_string(&file) {
+            Ok(text) => layers.add_file(&file, &text),
+            Err(error) => unreadable.push(Problem::error(
+                file.display().to_string(),
+                format!("cannot be read: {error}; give the right file with --config"),
+            )),
+        }
+    }
+    if !unreadable.is_empty() {
+        // Every required key would be missing: only the cause is worth saying.
+        return Loaded { config: resolve(&mut Layers::default()), problems: unreadable };
+    }
+    layers.add_environment(std::env::vars());
+    let config = resolve(&mut layers);
+    Loaded { config, problems: layers.finish() }
+}
+
+fn drop_ins(path: &Path) -> Vec<PathBuf> {
+    let folder = path.parent().unwrap_or(Path::new(".")).join("conf.d");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn resolve(layers: &mut Layers) -> Config {
+    let line = resolve_line(layers);
+    Config {
+        identity: Identity {
+            tenant: layers.topic_name("box.tenant"),
+            branch: layers.topic_name("box.branch"),
+            device: layers.topic_name("box.device"),
+        },
+        data_dir: layers.path("box.data_dir").unwrap_or_else(|| "/var/lib/trunkside".into()),
+        line,
+        recognition: RecognitionConfig {
+            model: layers.optional_text("recognition.model").unwrap_or_else(|| "zh-en-1".into()),
+            models_dir: layers.path("recognition.models_dir"),
+            language: layers.choice("recognition.language", None, &LANGUAGES),
+            workers: layers.integer("recognition.workers", 1, 1..=64) as usize,
+        },
+        policy: layers
+            .readable_file("decision.policy")
+            .unwrap_or_else(|| "/etc/trunkside/policy.toml".into()),
+        cloud: CloudConfig {
+            enabled: layers.switch("cloud.enabled", true),
+            broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
+            username: layers.optional_text("cloud.username"),
+            password_file: layers.readable_file("cloud.password_file"),
+        },
+    }
+}
+
+const LANGUAGES: [(&str, Option<Language>); 4] = [
+    ("auto", None),
+    ("zh", Some(Language::Zh)),
+    ("yue", Some(Language::Yue)),
+    ("en", Some(Language::En)),
+];
+
+fn resolve_line(layers: &mut Layers) -> LineConfig {
+    let listen = layers.address("line.listen", SocketAddr::from(([0, 0, 0, 0], 5060)));
+    let advertise = layers
+        .optional("line.advertise", "must be an IP address that peers can reach")
+        .unwrap_or(listen.ip());
+    if advertise.is_unspecified() {
+        let message = format!(
+            "`line.listen` is `{listen}`, which no peer can send to; set `line.advertise` to the \
+             address of the box that the trunk reaches"
+        );
+        layers.report("line.listen", &message);
+    }
+    let greetings = [("connected", Greeting::Connected), ("early", Greeting::Early)];
+    let languages = [("zh", Language::Zh), ("yue", Language::Yue), ("en", Language::En)];
+    LineConfig {
+        listen,
+        advertise: if advertise.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { advertise },
+        rtp_ports: layers.ports("line.rtp_ports", 10_000..=10_999),
+        trunks: layers.list("line.trunks", "must be a list of IP addresses"),
+        greeting: layers.choice("line.greeting", Greeting::Connected, &greetings),
+        language: layers.choice("line.language", Language::Zh, &languages),
+        ring_timeout: layers.seconds("line.ring_timeout_s", 20, 3..=180),
+        listen_timeout: layers.seconds("line.listen_timeout_s", 8, 2..=60),
+    }
+}
+
+#[cfg(test)]
+mod tests;

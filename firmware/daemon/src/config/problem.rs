@@ -1,0 +1,45 @@
+//! One fault of a configuration, said so that its reader can mend it.
+
+use std::fmt;
+
+/// How much a problem matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The daemon starts all the same; `check --strict` refuses.
+    Warning,
+    /// The daemon does not start.
+    Error,
+}
+
+/// One fault: where it is, and what mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The file and line (`config.toml:12`) or the environment variable it stands in.
+    pub place: String,
+    /// Key, rule, value and remedy.
+    pub message: String,
+}
+
+impl Problem {
+    /// A fault that keeps the daemon from starting.
+    pub fn error(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, place: place.into(), message: message.into() }
+    }
+
+    /// A fault that only `check --strict` refuses.
+    pub fn warning(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, place: place.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        write!(f, "{}: {kind}: {}", self.place, self.message)
+    }
+}

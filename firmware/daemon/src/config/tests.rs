@@ -1,0 +1,79 @@
+use super::*;
+
+fn loaded(text: &str) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    load(&path)
+}
+
+#[test]
+fn the_shipped_example_has_every_key_and_no_fault() {
+    let example = include_str!("../../config.example.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
+    let loaded = load(&path);
+    assert_eq!(loaded.problems, [], "the example must be right");
+    let mut layers = Layers::default();
+    resolve(&mut layers);
+    for key in layers.asked() {
+        let (_, name) = key.split_once('.').unwrap();
+        assert!(example.contains(name), "config.example.toml does not show `{key}`");
+    }
+}
+
+#[test]
+fn all_five_mistakes_are_reported_with_their_lines() {
+    let loaded = loaded(concat!(
+        "[box]\n",
+        "tenant = \"shop/one\"\n",
+        "branch = \"b1\"\n",
+        "device = 7\n",
+        "[line]\n",
+        "listen = \"nowhere\"\n",
+        "advertise = \"127.0.0.1\"\n",
+        "ring_timeout_s = 1\n",
+        "greetings = \"early\"\n",
+    ));
+    let lines: Vec<usize> = loaded
+        .problems
+        .iter()
+        .map(|problem| problem.place.rsplit_once(':').unwrap().1.parse().unwrap())
+        .collect();
+    assert_eq!(lines, [6, 8, 2, 4, 9]);
+    assert!(!loaded.is_usable());
+    assert!(loaded.problems[1].message.contains("from 3 to 180, got `1`"));
+    assert_eq!(loaded.problems[4].severity, Severity::Warning);
+}
+
+#[test]
+fn a_missing_file_is_one_problem_that_names_it() {
+    let loaded = load(Path::new("/nonexistent/trunkside.toml"));
+    assert_eq!(loaded.problems.len(), 1);
+    assert_eq!(loaded.problems[0].place, "/nonexistent/trunkside.toml");
+}
+
+#[test]
+fn syntax_faults_name_their_line() {
+    let loaded = loaded("[box]\ntenant = \"a\"\nbranch = = 3\n");
+    assert!(loaded.problems.iter().any(|problem| problem.place.ends_with(":3")));
+}
+
+#[test]
+fn drop_ins_and_environment_lie_over_the_file() {
+    let mut layers = Layers::default();
+    layers.add_file(Path::new("a.toml"), "[line]\nring_timeout_s = 10\nlanguage = \"zh\"\n");
+    layers.add_file(Path::new("conf.d/b.toml"), "[line]\nring_timeout_s = 30\n");
+    let variables = [("TRUNKSIDE_LINE__LANGUAGE", "en"), ("TRUNKSIDE_DATA", "elsewhere")];
+    layers.add_environment(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    let line = resolve_line(&mut layers);
+    assert_eq!(line.ring_timeout, Duration::from_secs(30));
+    assert_eq!(line.language, Language::En);
+}
+
+#[test]
+fn an_address_nobody_can_reach_asks_for_one_that_can() {
+    let mut layers = Layers::default();
+    layers.add_file(Path::new("a.toml"), "[line]\nlisten = \"0.0.0.0:5060\"\n");
+    resolve_line(&mut layers);
+    assert!(layers.finish().iter().any(|problem| problem.message.contains("line.advertise")));
+}

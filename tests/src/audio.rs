@@ -1,0 +1,72 @@
+//! Recordings as samples, and whether one is heard inside another.
+
+use std::path::{Path, PathBuf};
+
+/// A test recording that the project ships.
+pub fn recording(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("audio").join(name)
+}
+
+/// Loudness of samples in dB relative to full scale.
+pub fn level_dbfs(samples: &[i16]) -> f64 {
+    if samples.is_empty() {
+        return f64::NEG_INFINITY;
+    }
+    let power = samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64;
+    10.0 * (power / f64::from(i16::MAX).powi(2)).log10()
+}
+
+/// How well `sent` is found in `heard` at its best delay: the normalised correlation, 1 when it is
+/// there sample by sample, near 0 when it is not.
+pub fn best_correlation(sent: &[i16], heard: &[i16]) -> f64 {
+    let probe = loudest_part(sent);
+    let norm = |samples: &[i16]| samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
+    let probe_norm = norm(probe);
+    if probe.is_empty() || heard.len() < probe.len() || probe_norm == 0.0 {
+        return 0.0;
+    }
+    heard
+        .windows(probe.len())
+        .map(|window| {
+            let dot: f64 =
+                window.iter().zip(probe).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let scale = norm(window) * probe_norm;
+            if scale > 0.0 { dot / scale } else { 0.0 }
+        })
+        .fold(0.0, f64::max)
+}
+
+/// The part that is worth looking for: a quarter of a second around the loudest sample.
+fn loudest_part(samples: &[i16]) -> &[i16] {
+    const LENGTH: usize = 2_000;
+    let Some((loudest, _)) = samples.iter().enumerate().max_by_key(|(_, s)| s.unsigned_abs())
+    else {
+        return samples;
+    };
+    let start = loudest.saturating_sub(LENGTH / 2);
+    &samples[start..(start + LENGTH).min(samples.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(seed: u32, length: usize) -> Vec<i16> {
+        let mut state = seed;
+        (0..length)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 18) as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_delayed_copy_correlates_and_other_sound_does_not() {
+        let sent = noise(1, 6_000);
+        let mut heard = noise(2, 3_000);
+        heard.extend_from_slice(&sent);
+        assert!(best_correlation(&sent, &heard) > 0.99);
+        assert!(best_correlation(&sent, &noise(3, 9_000)) < 0.3);
+    }
+}

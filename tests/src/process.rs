@@ -1,0 +1,158 @@
+//! Child processes whose output can be waited for.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running child; killed when dropped.
+pub struct Process {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Process {
+    /// Starts a command and begins to read what it prints.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start `{name}`: {error}"));
+        let (sender, lines) = channel();
+        read_lines(child.stdout.take().expect("piped"), sender.clone());
+        read_lines(child.stderr.take().expect("piped"), sender);
+        Self { name, child, lines, seen: Vec::new() }
+    }
+
+    /// Waits for the first line, from now on, that `pick` makes something of.
+    ///
+    /// # Panics
+    /// When the deadline passes or the process closes its output first.
+    pub fn wait_for<T>(&mut self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    let picked = pick(&line);
+                    self.seen.push(line);
+                    if let Some(picked) = picked {
+                        return picked;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{}: no {what} within {DEADLINE:?}:\n{}", self.name, self.output())
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("{}: ended without {what}:\n{}", self.name, self.output())
+                }
+            }
+        }
+    }
+
+    /// Everything printed so far.
+    pub fn output(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
+    }
+
+    /// Waits until it ends by itself, and returns how, with all that it printed.
+    ///
+    /// # Panics
+    /// When the deadline passes first.
+    pub fn finish(mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{}: still running after {DEADLINE:?}:\n{}", self.name, self.output())
+                }
+            }
+        }
+        let status = self.child.wait().expect("a child can be waited for");
+        (status, self.output())
+    }
+
+    /// Ends it at once, as a power cut would (SIGKILL).
+    pub fn kill(&mut self) {
+        // Fails only when it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to stop in good order (SIGTERM).
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill runs").success(), "{} cannot be signalled", self.name);
+    }
+
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn read_lines(pipe: impl Read + Send + 'static, sender: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n') {
+            let Ok(line) = line else { return };
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A binary of the workspace, built beside the tests.
+///
+/// # Panics
+/// When it was not built.
+pub fn binary(name: &str) -> PathBuf {
+    let mut folder = std::env::current_exe().expect("a test knows its own path");
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "`{}` is missing: run `cargo build --workspace --bins` first (./test does)",
+        path.display()
+    );
+    path
+}
+
+/// Whether a peer is installed; says so when it is not, so that a skipped test is seen.
+pub fn has_peer(program: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
+        || PathBuf::from("/usr/sbin").join(program).exists();
+    if !found {
+        println!("SKIPPED: `{program}` is not installed (./test installs it)");
+    }
+    found
+}
