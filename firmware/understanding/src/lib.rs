@@ -1,1 +1,40 @@
 //! What the caller wants, how they feel, what they named, and what must be hidden.
+//!
+//! Place in the sentence: between recognition and decision. An [`Utterance`] goes in, partial or
+//! ended; an [`Understanding`] comes out. [`CallUnderstanding`] keeps the course of one call.
+//!
+//! Invariant: understanding never fails, and its `redacted` text never holds a run of four or more
+//! digits, however they were spoken or written. Nothing here reads a clock; only training and
+//! loading touch files.
+//!
+//! ```
+//! use trunkside_understanding::{Report, Understander};
+//!
+//! let understander = Understander::shipped();
+//! let understood = understander.understand_text("我的电话是幺三八零零幺三八零零零", None);
+//! assert_eq!(understood.redacted, "我的电话是[phone]");
+//! assert_eq!(understood.entities[0].value.reveal(), "13800138000");
+//! let json = serde_json::to_string(&Report::from(&understood)).unwrap();
+//! assert!(json.starts_with(r#"{"text":"#));
+//! ```
+//!
+//! [`Utterance`]: trunkside_call::Utterance
+//! [`Understanding`]: trunkside_call::Understanding
+
+mod call;
+mod entities;
+mod error;
+pub mod intents;
+mod language;
+mod redact;
+mod report;
+pub mod sentiment;
+mod understander;
+
+pub use call::CallUnderstanding;
+pub use entities::entities_of;
+pub use error::UnderstandingError;
+pub use language::language_of;
+pub use redact::{Redactor, redact};
+pub use report::{Report, ReportedEmotion, ReportedEntity};
+pub use understander::Understander;

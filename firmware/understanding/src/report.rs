@@ -1,0 +1,79 @@
+//! What `trunkside understand --json` prints for one utterance.
+
+use serde::{Deserialize, Serialize};
+use trunkside_call::{Emotion, Entity, EntityKind, Intent, Language, Sentiment, Understanding};
+
+/// An emotion with its probability.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportedEmotion {
+    /// Which emotion.
+    pub label: Emotion,
+    /// Its probability, from 0 to 1.
+    pub score: f32,
+}
+
+/// A named thing, in the open: for the terminal, never for the cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedEntity {
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: EntityKind,
+    /// Its written form.
+    pub value: String,
+    /// Where it begins in `text`, in characters.
+    pub start: usize,
+    /// Where it ends, exclusive.
+    pub end: usize,
+}
+
+/// One understood utterance as the command line prints it, fields in the contract's order.
+///
+/// It holds the text in the open, for the technician's own terminal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was said, as given.
+    pub text: String,
+    /// Its language.
+    pub language: Language,
+    /// The likeliest intent.
+    pub intent: Intent,
+    /// All intents worth mentioning, likeliest first.
+    pub intents: Vec<Intent>,
+    /// Direction of feeling, `score` from -1 to 1.
+    pub sentiment: Sentiment,
+    /// The likeliest emotion.
+    pub emotion: ReportedEmotion,
+    /// What was named.
+    pub entities: Vec<ReportedEntity>,
+    /// The text with everything personal replaced.
+    pub redacted: String,
+}
+
+impl From<&Understanding> for Report {
+    fn from(understanding: &Understanding) -> Self {
+        Self {
+            text: understanding.text.reveal().clone(),
+            language: understanding.language,
+            intent: understanding.intent.clone(),
+            intents: understanding.intents.clone(),
+            sentiment: understanding.mood.sentiment,
+            emotion: ReportedEmotion {
+                label: understanding.mood.emotion,
+                score: understanding.mood.emotion_score,
+            },
+            entities: understanding.entities.iter().map(ReportedEntity::from).collect(),
+            redacted: understanding.redacted.clone(),
+        }
+    }
+}
+
+impl From<&Entity> for ReportedEntity {
+    fn from(entity: &Entity) -> Self {
+        Self {
+            kind: entity.kind,
+            value: entity.value.reveal().clone(),
+            start: entity.start,
+            end: entity.end,
+        }
+    }
+}
