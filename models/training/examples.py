@@ -1,0 +1,178 @@
+"""Training examples drawn without end: a clip or several joined, a voice change, a channel.
+
+Real voices are few, so they are multiplied hardest: words and syllables of one speaker are joined
+into phrases and into whole branch sentences, and each is resampled, stretched and warped.
+"""
+
+import random
+from collections import defaultdict
+
+import numpy as np
+
+from channel import telephone
+from features import HOP, MELS, fbank
+from model import output_count
+from paths import work_dir
+from pronounce import zh_pinyin
+from speech import read_shards
+from units import IDS
+
+# How often each kind of example is drawn.
+KINDS = {
+    "tts": 0.42, "word": 0.10, "command": 0.11, "digit": 0.02, "digits": 0.07, "words": 0.07,
+    "sentence": 0.10, "syllables": 0.06, "commands": 0.03, "nothing": 0.02,
+}
+REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
+TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
+MARGIN = 560  # samples of silence that a join may cut on either side of a trimmed clip
+
+
+class Corpus:
+    """The training clips by kind, and branch sentences spelt with one voice's recordings."""
+
+    def __init__(self, sentences=20_000, seed=3):
+        self.tts, self.by_speaker, self.spoken_by = [], defaultdict(list), defaultdict(dict)
+        for samples, clip in read_shards(work_dir() / "speech", "train"):
+            entry = (samples, np.array([IDS[u] for u in clip.units.split()], np.int64))
+            if clip.source.startswith("tts"):
+                self.tts.append(entry)
+            else:
+                self.by_speaker[clip.source, clip.speaker].append(entry)
+                self.spoken_by[clip.source].setdefault(clip.text, entry)
+        self.speakers = defaultdict(list)
+        for source, speaker in self.by_speaker:
+            self.speakers[source].append((source, speaker))
+        self.sentences = self._spell(sentences, random.Random(seed))
+
+    def _spell(self, count, rng):
+        with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
+            texts = sorted({line.rstrip("\n").split("\t")[3] for line in f if line.startswith("zh")})
+        spelt = []
+        for text in rng.sample(texts, min(count, len(texts))):
+            by_word = self._spell_words(text) if rng.random() < 0.6 else None
+            clips = by_word or self._spell_syllables(text)
+            if clips and len(clips) <= 24:
+                spelt.append(clips)
+        return spelt
+
+    def _spell_words(self, text):
+        """Longest recorded words first; None where a character was never recorded alone."""
+        known, clips = self.spoken_by["mandarin-words-train"], []
+        for part in text.split("，"):
+            at = 0
+            while at < len(part):
+                word = next((part[at:at + n] for n in (4, 3, 2, 1) if part[at:at + n] in known), None)
+                if word is None:
+                    return None
+                clips.append(known[word])
+                at += len(word)
+        return clips
+
+    def _spell_syllables(self, text):
+        known = self.spoken_by["pinyin-syllables-train"]
+        syllables = [s.replace("5", "").rstrip(",") for s in zh_pinyin(text).split()]
+        clips = [known.get(s) or known.get(s + "1") for s in syllables]
+        return clips if all(clips) else None
+
+    def _some(self, source, rng, low, high):
+        clips = self.by_speaker[self.speakers[source][rng.integers(len(self.speakers[source]))]]
+        return [clips[i] for i in rng.integers(len(clips), size=rng.integers(low, high + 1))]
+
+    def draw(self, kind, rng):
+        """The clips of one example, in order, all of one voice."""
+        if kind == "nothing":
+            return []
+        if kind == "tts":
+            return [self.tts[rng.integers(len(self.tts))]]
+        if kind == "sentence":
+            return self.sentences[rng.integers(len(self.sentences))]
+        source, low, high = {
+            "word": ("mandarin-words-train", 1, 1), "words": ("mandarin-words-train", 2, 4),
+            "command": ("commands-train", 1, 1), "commands": ("commands-train", 2, 4),
+            "digit": ("digits-en-train", 1, 1), "digits": ("digits-en-train", 2, 11),
+            "syllables": ("pinyin-syllables-train", 1, 6),
+        }[kind]
+        return self._some(source, rng, low, high)
+
+    def babble(self, count, rng):
+        """Another speaker's talk, as long as asked."""
+        samples = self.tts[rng.integers(len(self.tts))][0]
+        start = int(rng.integers(len(samples)))
+        return np.resize(np.roll(samples, -start), count).astype(np.float32) / 32768
+
+
+def joined(clips, rng):
+    """Samples and units of clips end to end, their silent margins cut by a random amount."""
+    pieces, units = [], []
+    tight = rng.random() < 0.7
+    for samples, ids in clips:
+        cut = rng.integers(300, MARGIN + 1, 2) if tight else rng.integers(0, MARGIN, 2)
+        if len(clips) > 1 and len(samples) > 2 * MARGIN + 400:
+            samples = samples[cut[0]:len(samples) - cut[1]]
+        pieces.append(samples)
+        units.append(ids)
+        if rng.random() < 0.1:
+            pieces.append(np.zeros(rng.integers(0, 3000), np.int16))
+    return np.concatenate(pieces).astype(np.float32) / 32768, np.concatenate(units)
+
+
+def _between(rng, bounds):
+    return float(np.exp(rng.uniform(*np.log(bounds))))
+
+
+def example(corpus, rng):
+    """(features [frames, 64], unit ids), or None when the units do not fit the outputs."""
+    kind = rng.choice(list(KINDS), p=list(KINDS.values()))
+    clips = corpus.draw(kind, rng)
+    if clips:
+        samples, units = joined(clips, rng)
+    else:
+        samples, units = np.zeros(rng.integers(2000, 32000), np.float32), np.zeros(0, np.int64)
+    real = kind != "tts"
+    speed, warp, hop = 1.0, 1.0, HOP
+    if rng.random() < 0.85:
+        speed = _between(rng, REAL_SPEED if real else TTS_SPEED)
+        warp = round(_between(rng, REAL_WARP if real else TTS_WARP), 2)
+        hop = int(np.clip(HOP / speed ** rng.uniform(0, 1) * _between(rng, (0.85, 1.22)), 60, 104))
+    features = fbank(telephone(samples, rng, speed, corpus.babble), hop, warp)
+    repeats = int((units[1:] == units[:-1]).sum()) if len(units) else 0
+    if output_count(len(features)) < len(units) + repeats + 1:
+        return None
+    return masked(features, rng), units
+
+
+def masked(features, rng):
+    """A band or a moment replaced by the mean, now and then."""
+    if rng.random() < 0.5:
+        mean = features.mean()
+        band, start = rng.integers(1, 9), rng.integers(0, MELS - 9)
+        features[:, start:start + band] = mean
+        length = rng.integers(1, 9)
+        at = rng.integers(0, max(1, len(features) - length))
+        features[at:at + length] = mean
+    return features
+
+
+def batches(corpus, seed, frames=4800, pool=160):
+    """Batches (features [N, 64, frames], frame counts, units, unit counts) of similar lengths."""
+    rng = np.random.default_rng(seed)
+    while True:
+        drawn = sorted(filter(None, (example(corpus, rng) for _ in range(pool))), key=lambda e: len(e[0]))
+        groups, group = [], []
+        for item in drawn:
+            if group and len(item[0]) * (len(group) + 1) > frames:
+                groups.append(group)
+                group = []
+            group.append(item)
+        for i in rng.permutation(len(groups)):
+            yield collate(groups[i])
+
+
+def collate(group):
+    """Padded arrays of (features, units) pairs."""
+    lengths = np.array([len(f) for f, _ in group])
+    padded = np.full((len(group), MELS, lengths.max()), -10.0, np.float32)
+    for row, (features, _) in zip(padded, group):
+        row[:, :len(features)] = features.T
+    units = np.concatenate([u for _, u in group])
+    return padded, lengths, units, np.array([len(u) for _, u in group])

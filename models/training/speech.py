@@ -1,0 +1,188 @@
+"""The training speech: real recordings that may train, and sentences spoken by text-to-speech.
+
+    python speech.py real
+    python speech.py tts
+
+Each writes WORK/speech/NAME.i16 (mono 8 kHz samples, end to end) and NAME.tsv (its index).
+The channel is applied later, while training (channel.py), so each clip is heard in many ways.
+"""
+
+import argparse
+import csv
+import random
+from dataclasses import asdict, dataclass, fields
+from multiprocessing import Pool
+from pathlib import Path
+
+import jieba
+import numpy as np
+import soundfile
+
+from paths import data_dir, work_dir
+from pronounce import en_readings, text_units, zh_pinyin, zh_words
+from units import syllable_units
+from voices import Voice, to_8k
+
+# Speakers and words of the real training speech that are kept for development.
+DEVELOPMENT_SPEAKERS = {"spk07", "spk19", "spk28"}
+DEVELOPMENT_EVERY = {"mandarin-words-train": 50}
+
+# Sentences a kind that text-to-speech says, a split.
+TTS_COUNTS = {
+    "train": {"zh-branch": 9000, "zh-words": 5000, "en-branch": 5000, "en-corpus": 5000, "en-words": 2500},
+    "dev": {"zh-branch": 240, "zh-words": 60, "en-branch": 200, "en-corpus": 60},
+}
+SHARD = 4000
+
+
+@dataclass
+class Clip:
+    """One line of an index."""
+
+    offset: int
+    samples: int
+    language: str
+    speaker: str
+    source: str
+    split: str
+    text: str
+    units: str
+
+
+def write_shard(path, clips):
+    """Samples and index of (samples, Clip) pairs."""
+    offset = 0
+    with open(path.with_suffix(".i16"), "wb") as audio, \
+            open(path.with_suffix(".tsv.new"), "w", encoding="utf-8") as index:
+        writer = csv.DictWriter(index, [f.name for f in fields(Clip)], delimiter="\t")
+        writer.writeheader()
+        for samples, clip in clips:
+            clip.offset, clip.samples = offset, len(samples)
+            (np.clip(samples, -1, 1) * 32767).astype("<i2").tofile(audio)
+            writer.writerow(asdict(clip))
+            offset += len(samples)
+    path.with_suffix(".tsv.new").rename(path.with_suffix(".tsv"))
+
+
+def read_shards(folder, split=None):
+    """Every clip of every finished shard, as (int16 samples, Clip)."""
+    for index in sorted(Path(folder).glob("*.tsv")):
+        audio = np.memmap(index.with_suffix(".i16"), "<i2", "r")
+        with open(index, encoding="utf-8") as f:
+            for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_MINIMAL):
+                clip = Clip(int(row.pop("offset")), int(row.pop("samples")), **row)
+                if split is None or clip.split == split:
+                    yield audio[clip.offset:clip.offset + clip.samples], clip
+
+
+def trim(samples, margin_s=0.08):
+    """Cut to the speech: from the first to the last loud 10 ms frame, with a margin."""
+    frames = samples[:len(samples) // 80 * 80].reshape(-1, 80)
+    level = 10 * np.log10((frames - samples.mean()).astype(np.float64).__pow__(2).mean(1) + 1e-9)
+    level = np.convolve(level, np.ones(3) / 3, "same")
+    threshold = max(level.max() - 35, min(np.percentile(level, 5) + 8, level.max() - 15))
+    loud = np.flatnonzero(level > threshold)
+    first = max(0, int(loud[0] * 80 - margin_s * 8000))
+    return samples[first:int((loud[-1] + 1) * 80 + margin_s * 8000)]
+
+
+def real_units(source, language, text):
+    if source == "pinyin-syllables-train":
+        return syllable_units(text.replace("uu", "v"))
+    return text_units(language, text)
+
+
+def real_clips():
+    """Every real recording that may train, trimmed."""
+    for source in ("commands-train", "digits-en-train", "mandarin-words-train", "pinyin-syllables-train"):
+        folder = data_dir() / "speech" / source
+        with open(folder / "manifest.tsv", encoding="utf-8") as f:
+            for i, row in enumerate(csv.DictReader(f, delimiter="\t")):
+                units = real_units(source, row["language"], row["text"])
+                if not units:
+                    continue
+                samples, rate = soundfile.read(folder / row["file"], dtype="float32")
+                dev = row["speaker"] in DEVELOPMENT_SPEAKERS or \
+                    i % DEVELOPMENT_EVERY.get(source, len(row) + 10**9) == 7
+                yield trim(to_8k(samples, rate)), Clip(
+                    0, 0, row["language"], row["speaker"], source, "dev" if dev else "train",
+                    row["text"], " ".join(units))
+
+
+def frequent_words(count):
+    """jieba's most frequent words of Han characters, with their counts."""
+    jieba.initialize()
+    words = [(n, w) for w, n in jieba.dt.FREQ.items()
+             if n > 0 and len(w) <= 4 and all("\u4e00" <= c <= "\u9fff" for c in w)]
+    return [w for _, w in sorted(words, key=lambda p: (-p[0], p[1]))[:count]]
+
+
+def tts_texts(split, rng):
+    """(language, kind, text) for text-to-speech, shuffled."""
+    with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
+        sentences = [line.rstrip("\n").split("\t") for line in f]
+    counts, texts = TTS_COUNTS[split], []
+    for language in ("zh", "en"):
+        branch = sorted({s[3] for s in sentences if s[0] == language and s[1] != "corpus"})
+        texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
+    corpus = sorted({s[3] for s in sentences if s[1] == "corpus" and len(s[3]) < 90})
+    texts += [("en", "corpus", t) for t in rng.sample(corpus, counts["en-corpus"])]
+    words = frequent_words(25_000)
+    for _ in range(counts["zh-words"]):
+        texts.append(("zh", "words", "，".join(rng.choices(words, k=rng.randint(1, 5)))))
+    vocabulary = sorted({w for t in corpus for w in t.split() if en_readings(w)})
+    for _ in range(counts.get("en-words", 0)):
+        texts.append(("en", "words", " ".join(rng.choices(vocabulary, k=rng.randint(1, 5)))))
+    rng.shuffle(texts)
+    return texts
+
+
+def spelling(language, text, rng):
+    """What the engine is given: pinyin for Mandarin, syllables of a word joined more often than not."""
+    if language == "en":
+        return text
+    if rng.random() < 0.4:
+        return zh_pinyin(text)
+    groups = text.split("，")
+    joined = [" ".join(zh_pinyin(w).replace(" ", "") for w in zh_words(g)) for g in groups]
+    return ", ".join(joined)
+
+
+def speak(job):
+    """(samples, Clip) of one sentence, or None where it has no pronunciation or the engine fails."""
+    seed, split, language, kind, text = job
+    rng = random.Random(seed)
+    units = text_units(language, text)
+    if not units:
+        return None
+    voice = Voice.draw(language, split, rng)
+    samples = voice.say(spelling(language, text, rng))
+    if len(samples) < 1600 or len(samples) > 15 * 8000 or np.abs(samples).max() < 0.01:
+        return None
+    return trim(samples * (0.7 / np.abs(samples).max())), Clip(
+        0, 0, language, voice.name, f"tts-{kind}", split, text, " ".join(units))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["real", "tts"])
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    out = work_dir() / "speech"
+    out.mkdir(parents=True, exist_ok=True)
+    if args.what == "real":
+        write_shard(out / "real", real_clips())
+        return
+    with Pool(args.jobs) as pool:
+        for split in ("dev", "train"):
+            texts = tts_texts(split, random.Random(f"{args.seed}-{split}"))
+            jobs = [(f"{args.seed}-{split}-{i}", split, *t) for i, t in enumerate(texts)]
+            for start in range(0, len(jobs), SHARD):
+                clips = filter(None, pool.imap(speak, jobs[start:start + SHARD], chunksize=16))
+                write_shard(out / f"tts-{split}-{start // SHARD}", clips)
+                print(f"{split}: {min(start + SHARD, len(jobs))} of {len(jobs)} sentences", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Branch-call language: sentences with their intents, drawn from grammar.{zh,en}.txt.
+
+    python text.py --out WORK/text --seed 1
+
+writes sentences.tsv (language, kind, intent or `-`, text) for speech and for the language model.
+"""
+
+import argparse
+import csv
+import json
+import random
+import re
+from pathlib import Path
+
+from numbers_spoken import en_slot, zh_slot
+from paths import data_dir, work_dir
+
+HERE = Path(__file__).parent
+INTENTS = (
+    "balance_inquiry bill_inquiry lost_card loan_progress complaint refund delivery_chase "
+    "fault_report appointment agent_request opening_hours close_account"
+).split()
+_SLOT = re.compile(r"<([a-z_]+)(?::(\d+)-(\d+))?>")
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+
+
+class Grammar:
+    """A language's rules, expanded at random."""
+
+    def __init__(self, language, rng):
+        self.language, self.rng = language, rng
+        self.rules = {}
+        for line in (HERE / f"grammar.{language}.txt").read_text("utf-8").splitlines():
+            if line and not line.startswith("#"):
+                name, alternatives = line.split(":", 1)
+                self.rules[name] = [a.strip() for a in alternatives.split("|")]
+
+    def expand(self, rule):
+        return self._fill(self.rng.choice(self.rules[rule]))
+
+    def _fill(self, text):
+        text = _OPTIONAL.sub(lambda m: m[1] if self.rng.random() < 0.5 else "", text)
+        return _SLOT.sub(self._slot, text)
+
+    def _slot(self, match):
+        name, low, high = match.groups()
+        if name in self.rules:
+            return self.expand(name)
+        bounds = (int(low), int(high)) if low else None
+        return (zh_slot if self.language == "zh" else en_slot)(name, bounds, self.rng)
+
+    def request(self, intent):
+        """A request with the greeting, hesitation, anger and numbers people put around it."""
+        rng, parts = self.rng, [self.expand(intent)]
+        if rng.random() < 0.15:
+            parts.insert(0, self.expand("hesitation"))
+        if rng.random() < 0.25:
+            parts.insert(0, self.expand("hello"))
+        angry = 0.6 if intent == "complaint" else 0.1
+        if rng.random() < angry:
+            parts.append(self.expand("anger"))
+        elif rng.random() < 0.15:
+            parts.append(self.expand("please"))
+        if rng.random() < 0.15:
+            parts.append(self.expand("number_of"))
+        return self.join(parts)
+
+    def join(self, parts):
+        separator = "，" if self.language == "zh" else " "
+        return re.sub(" +", " ", separator.join(parts)).strip()
+
+
+def branch_sentences(language, count, rng):
+    """(kind, intent, text): about 70 % intents, then statements of numbers and small talk."""
+    grammar = Grammar(language, rng)
+    for i in range(count):
+        draw = rng.random()
+        if draw < 0.55:
+            intent = INTENTS[i % len(INTENTS)]
+            yield "request", intent, grammar.request(intent)
+        elif draw < 0.65:
+            intent = INTENTS[i % len(INTENTS)]
+            yield "request", intent, grammar.expand(intent)
+        elif draw < 0.82:
+            yield "statement", "-", grammar.expand("statement")
+        elif draw < 0.9:
+            yield "small_talk", "-", grammar.expand("small_talk")
+        else:
+            yield "other", "-", grammar.expand("other")
+
+
+def clean_english(text):
+    """Lower case words only; None where digits or symbols would need reading rules."""
+    text = re.sub(r"[,.!?;:\"()\-]+", " ", text.lower().replace("’", "'"))
+    text = re.sub(r"(?<![a-z])'|'(?![a-z])", "", text)
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if re.fullmatch(r"[a-z' ]+", text) and 1 <= len(text.split()) <= 20 else None
+
+
+def english_corpora():
+    """Customer sentences of the English text sets that may train (train parts only)."""
+    text = data_dir() / "text"
+    with open(text / "banking77/train.csv", encoding="utf-8") as f:
+        yield from (row["text"] for row in csv.DictReader(f))
+    clinc = json.loads((text / "clinc150/data_full.json").read_text("utf-8"))
+    yield from (sentence for sentence, _ in clinc["train"] + clinc["oos_train"])
+    for domain in ("finance", "insurance", "media"):
+        with open(text / f"multidogo/{domain}/train.tsv", encoding="utf-8") as f:
+            for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+                yield row["utterance"] or ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=work_dir() / "text")
+    parser.add_argument("--count", type=int, default=60_000, help="branch sentences a language")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(args.seed)
+    with open(args.out / "sentences.tsv", "w", encoding="utf-8") as f:
+        for language in ("zh", "en"):
+            for kind, intent, text in branch_sentences(language, args.count, rng):
+                print(language, kind, intent, text, sep="\t", file=f)
+        for text in filter(None, map(clean_english, english_corpora())):
+            print("en", "corpus", "-", text, sep="\t", file=f)
+
+
+if __name__ == "__main__":
+    main()

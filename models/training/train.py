@@ -1,0 +1,168 @@
+"""Train the acoustic model; the learning rate falls over `--hours` of training time, however fast.
+
+    nice -n 19 python train.py --hours 1.5
+
+Stop and start at will: WORK/checkpoint.pt resumes. Progress goes to WORK/train.log.
+"""
+
+import argparse
+import copy
+import math
+import time
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, IterableDataset
+
+from channel import telephone
+from examples import Corpus, batches
+from features import fbank
+from model import Acoustic, output_count
+from paths import work_dir
+from speech import read_shards
+from units import BLANK, IDS
+
+WARM_UP_STEPS = 300
+
+
+class Stream(IterableDataset):
+    """Endless batches, a different stream each worker and each start."""
+
+    def __init__(self, corpus, seed):
+        self.corpus, self.seed = corpus, seed
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        return batches(self.corpus, [self.seed, worker.id if worker else 0])
+
+
+def greedy(logprobs):
+    """Unit ids of the best path of [outputs, units + 1]."""
+    best = logprobs.argmax(-1).tolist()
+    return [u for i, u in enumerate(best) if u != BLANK and (i == 0 or u != best[i - 1])]
+
+
+def edit_distance(a, b):
+    """Levenshtein distance of two sequences."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]
+
+
+def development_set(seed=4):
+    """[(group, features, units)]: held-out voices and words, each through one fixed channel."""
+    rng, out = np.random.default_rng(seed), []
+    taken = {}
+    for samples, clip in read_shards(work_dir() / "speech", "dev"):
+        group = f"tts-{clip.language}" if clip.source.startswith("tts") else clip.source
+        taken[group] = taken.get(group, 0) + 1
+        if taken[group] > 150:
+            continue
+        audio = telephone(np.asarray(samples, np.float32) / 32768, rng)
+        out.append((group, fbank(audio), [IDS[u] for u in clip.units.split()]))
+    return out
+
+
+@torch.no_grad()
+def unit_error(model, examples, device):
+    """Unit error rate of each group, greedily."""
+    model.eval()
+    errors, totals = {}, {}
+    for group, features, units in examples:
+        x = torch.from_numpy(features.T[None]).to(device)
+        found = greedy(model(x, model.zero_state())[0][0].float().cpu())
+        errors[group] = errors.get(group, 0) + edit_distance(found, units)
+        totals[group] = totals.get(group, 0) + len(units)
+    return {g: errors[g] / totals[g] for g in errors}
+
+
+def learning_rate(step, share, peak):
+    """Warm up by steps, then a half cosine over the share of training time spent."""
+    return peak * min(1, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, share))))
+
+
+def loss_of(model, batch, device):
+    """CTC loss a unit."""
+    features, lengths, units, counts = (torch.from_numpy(a) for a in batch)
+    with torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda"):
+        logprobs, _ = model(features.to(device), model.zero_state(len(features)))
+    outputs = torch.tensor([output_count(n) for n in lengths.tolist()])
+    losses = F.ctc_loss(logprobs.float().transpose(0, 1), units.to(device), outputs, counts, BLANK,
+                        reduction="sum", zero_infinity=True)
+    return losses / (counts.sum() + len(counts))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hours", type=float, default=1.5)
+    parser.add_argument("--peak", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--save-minutes", type=float, default=5)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    path = work_dir() / "checkpoint.pt"
+
+    model = Acoustic().to(device)
+    average = copy.deepcopy(model)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01)
+    step, elapsed, heard = 0, 0.0, 0.0
+    if path.exists():
+        saved = torch.load(path, map_location=device)
+        model.load_state_dict(saved["model"])
+        average.load_state_dict(saved["average"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step, elapsed, heard = saved["step"], saved["elapsed"], saved["heard"]
+
+    log = open(work_dir() / "train.log", "a", encoding="utf-8")
+
+    def say(text):
+        print(text, flush=True)
+        print(text, file=log, flush=True)
+
+    development = development_set()
+    stream = DataLoader(Stream(Corpus(), args.seed + step), batch_size=None, num_workers=args.workers,
+                        prefetch_factor=8 if args.workers else None, collate_fn=lambda b: b)
+    last, saved_at, running = time.monotonic(), elapsed, None
+    for batch in stream:
+        model.train()
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, elapsed / 3600 / args.hours, args.peak)
+        loss = loss_of(model, batch, device)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        step += 1
+        with torch.no_grad():
+            decay = min(0.999, step / (step + 50))
+            for mean, now in zip(average.parameters(), model.parameters()):
+                mean.lerp_(now, 1 - decay)
+        heard += batch[1].sum() / 100
+        running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
+        now = time.monotonic()
+        elapsed, last = elapsed + now - last, now
+        if step % 100 == 0:
+            say(f"step {step} hours {elapsed / 3600:.3f} heard {heard / 3600:.1f} h loss {running:.3f}")
+        done = elapsed / 3600 >= args.hours
+        if done or elapsed - saved_at >= args.save_minutes * 60:
+            errors = unit_error(average, development, device)
+            say("development " + " ".join(f"{g} {e:.3f}" for g, e in errors.items()))
+            state = {"model": model.state_dict(), "average": average.state_dict(), "shape": model.shape,
+                     "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed, "heard": heard}
+            torch.save(state, path.with_suffix(".new"))
+            path.with_suffix(".new").rename(path)
+            saved_at, last = elapsed, time.monotonic()
+        if done:
+            return
+
+
+if __name__ == "__main__":
+    main()
