@@ -1,0 +1,86 @@
+//! What can go wrong with a model, by what its owner should do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A failure to find, check, load or run a model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No catalogue anywhere: install the models, or say where they are.
+    #[error(
+        "no model catalogue found (looked in {}); set `TRUNKSIDE_MODELS` to the folder that holds \
+         `catalogue.toml`",
+        list(looked_in)
+    )]
+    NoCatalogue {
+        /// The folders that were tried, in order.
+        looked_in: Vec<PathBuf>,
+    },
+    /// The catalogue itself is wrong: mend the file.
+    #[error("`{}`: {problem}", file.display())]
+    Catalogue {
+        /// The catalogue.
+        file: PathBuf,
+        /// What is wrong with it, with key and remedy.
+        problem: String,
+    },
+    /// The catalogue has no model of that name: choose another.
+    #[error("unknown model `{name}`; this box has {}", names(known))]
+    UnknownModel {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// A file cannot be read: check the path and its permissions.
+    #[error("cannot read `{}`: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not the one that the catalogue describes: install it again.
+    #[error(
+        "`{}` has {what} `{found}`, the catalogue expects `{expected}`; \
+         install the model again, or correct `catalogue.toml` if the change is meant",
+        file.display()
+    )]
+    Mismatch {
+        /// The file.
+        file: PathBuf,
+        /// Which property differs: `size` in bytes or `sha256`.
+        what: &'static str,
+        /// The catalogue's value.
+        expected: String,
+        /// The file's value.
+        found: String,
+    },
+    /// The file is no usable model: export or download it again.
+    #[error("`{}` is not a usable model: {problem}", file.display())]
+    Unusable {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong and what would mend it.
+        problem: String,
+    },
+    /// The network failed while running: the stream is lost, others go on.
+    #[error("the acoustic network failed: {0}")]
+    Run(String),
+}
+
+fn list(folders: &[PathBuf]) -> String {
+    let quoted: Vec<_> = folders
+        .iter()
+        .map(|f| format!("`{}`", f.display()))
+        .collect();
+    quoted.join(", ")
+}
+
+fn names(known: &[String]) -> String {
+    if known.is_empty() {
+        return "none".to_owned();
+    }
+    let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,467 @@
+//! sherpa-onnx's streaming NeMo CTC contract over tract.
+//!
+//! Inputs, in this order (source: sherpa-onnx, `online-nemo-ctc-model.cc`): the features
+//! `[1, bands, window]`, their length, and three caches; outputs: log probabilities
+//! `[1, outputs, units + 1]`, their count, and the three caches anew. All caches start at zero. The
+//! sizes stand in the file's metadata. A convolutional network keeps its past in `cache_last_time`.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+
+use crate::Error;
+use crate::acoustic::{Geometry, Network, Session};
+use crate::guard::{self, MAX_MODEL_BYTES, MAX_TENSOR_ELEMENTS};
+
+const INPUTS: usize = 5;
+const DEFAULT_BANDS: usize = 80;
+const DEFAULT_SAMPLE_RATE_HZ: u32 = 16_000;
+/// The most feature frames that one run may take; real files have 20 to 200.
+const MAX_WINDOW: usize = 4_096;
+
+/// A network of this contract with its optimised plan.
+pub(crate) struct NemoCtc {
+    plan: Arc<TypedSimplePlan>,
+    geometry: Geometry,
+    zero_caches: [TValue; 3],
+}
+
+impl NemoCtc {
+    /// Reads, checks and optimises a file; the work of about a second.
+    pub(crate) fn load(file: &Path) -> Result<Self, Error> {
+        let bytes = read(file)?;
+        // tract asserts what it believes of a graph; whatever passes our checks and still trips
+        // over an assertion is a bad file to the caller, not a bug in the call.
+        let built = catch_unwind(AssertUnwindSafe(|| Self::build(&bytes)));
+        let problem = match built {
+            Ok(Ok(network)) => return Ok(network),
+            Ok(Err(problem)) => problem,
+            Err(_) => "its graph contradicts itself; export it again".to_owned(),
+        };
+        Err(Error::Unusable {
+            file: file.to_owned(),
+            problem,
+        })
+    }
+
+    fn build(bytes: &[u8]) -> Result<Self, String> {
+        let onnx = tract_onnx::onnx().with_ignore_value_info(true);
+        let proto = onnx
+            .proto_model_for_read(&mut &*bytes)
+            .map_err(|_| "it is no ONNX file, or a truncated one; install it again".to_owned())?;
+        guard::check(&proto, &onnx)?;
+        let metadata = Metadata::read(&proto)?;
+        metadata.check_inputs(&proto)?;
+        let plan = optimise(&onnx, &proto, &metadata)?;
+        let outputs = check_outputs(&plan, &metadata)?;
+        let geometry = Geometry {
+            sample_rate_hz: metadata.sample_rate_hz,
+            bands: metadata.bands,
+            window: metadata.window,
+            shift: metadata.shift,
+            subsampling: metadata.subsampling,
+            outputs,
+            units: metadata.units,
+        };
+        let [channel, time, length] = metadata.cache_shapes();
+        let zero_caches = [
+            zeros::<f32>(&channel)?.into_tvalue(),
+            zeros::<f32>(&time)?.into_tvalue(),
+            zeros::<i64>(&length)?.into_tvalue(),
+        ];
+        Ok(Self {
+            plan,
+            geometry,
+            zero_caches,
+        })
+    }
+}
+
+impl Network for NemoCtc {
+    fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    fn session(&self) -> Result<Box<dyn Session>, Error> {
+        let state = self
+            .plan
+            .spawn()
+            .map_err(|error| Error::Run(brief(&error)))?;
+        let length = tensor1(&[self.geometry.window as i64]).into_tvalue();
+        Ok(Box::new(NemoSession {
+            state,
+            geometry: self.geometry,
+            length,
+            zero_caches: self.zero_caches.clone(),
+            caches: self.zero_caches.clone(),
+            transposed: vec![0.0; self.geometry.window * self.geometry.bands],
+            log_probabilities: Vec::new(),
+        }))
+    }
+}
+
+/// One stream: the plan's scratch space and the three caches.
+struct NemoSession {
+    state: TypedSimpleState,
+    geometry: Geometry,
+    length: TValue,
+    zero_caches: [TValue; 3],
+    caches: [TValue; 3],
+    transposed: Vec<f32>,
+    log_probabilities: Vec<f32>,
+}
+
+impl Session for NemoSession {
+    fn advance(&mut self, window: &[f32]) -> Result<&[f32], Error> {
+        self.transpose(window)?;
+        let failed = |error: TractError| Error::Run(brief(&error));
+        let shape = [1, self.geometry.bands, self.geometry.window];
+        let features = Tensor::from_shape(&shape, &self.transposed).map_err(failed)?;
+        let [channel, time, channel_length] = &self.caches;
+        let inputs = tvec!(
+            features.into_tvalue(),
+            self.length.clone(),
+            channel.clone(),
+            time.clone(),
+            channel_length.clone()
+        );
+        let mut outputs = self.state.run(inputs).map_err(failed)?.into_iter();
+        let (Some(log_probabilities), Some(_count), Some(channel), Some(time), Some(length)) = (
+            outputs.next(),
+            outputs.next(),
+            outputs.next(),
+            outputs.next(),
+            outputs.next(),
+        ) else {
+            return Err(Error::Run(
+                "it gave fewer outputs than its contract has".to_owned(),
+            ));
+        };
+        self.caches = [channel, time, length];
+        self.log_probabilities.clear();
+        let view = log_probabilities
+            .to_plain_array_view::<f32>()
+            .map_err(failed)?;
+        self.log_probabilities.extend(view.iter());
+        Ok(&self.log_probabilities)
+    }
+
+    fn reset(&mut self) {
+        self.caches = self.zero_caches.clone();
+    }
+}
+
+impl NemoSession {
+    /// Frame after frame becomes band after band.
+    fn transpose(&mut self, window: &[f32]) -> Result<(), Error> {
+        let Geometry {
+            bands,
+            window: frames,
+            ..
+        } = self.geometry;
+        if window.len() != bands * frames {
+            return Err(Error::Run(format!(
+                "it takes {frames} frames of {bands} values, got {} values",
+                window.len()
+            )));
+        }
+        for (index, frame) in window.chunks_exact(bands).enumerate() {
+            for (band, &value) in frame.iter().enumerate() {
+                self.transposed[band * frames + index] = value;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sizes that the file's metadata states.
+struct Metadata {
+    sample_rate_hz: u32,
+    bands: usize,
+    window: usize,
+    shift: usize,
+    subsampling: usize,
+    units: usize,
+    channel: [usize; 3],
+    time: [usize; 3],
+}
+
+impl Metadata {
+    fn read(proto: &ModelProto) -> Result<Self, String> {
+        let entries: HashMap<&str, &str> = proto
+            .metadata_props
+            .iter()
+            .map(|entry| (entry.key.as_str(), entry.value.as_str()))
+            .collect();
+        let size = |key: &str| size(&entries, key);
+        let optional = |key: &str, default: usize| {
+            if entries.contains_key(key) {
+                size(key)
+            } else {
+                Ok(default)
+            }
+        };
+        let dims = |name: &str| -> Result<[usize; 3], String> {
+            Ok([
+                size(&format!("{name}_dim1"))?,
+                size(&format!("{name}_dim2"))?,
+                size(&format!("{name}_dim3"))?,
+            ])
+        };
+        let metadata = Self {
+            sample_rate_hz: optional("sample_rate", DEFAULT_SAMPLE_RATE_HZ as usize)? as u32,
+            bands: optional("feature_dim", DEFAULT_BANDS)?,
+            window: size("window_size")?,
+            shift: size("chunk_shift")?,
+            subsampling: size("subsampling_factor")?,
+            units: size("vocab_size")?,
+            channel: dims("cache_last_channel")?,
+            time: dims("cache_last_time")?,
+        };
+        metadata.check()?;
+        Ok(metadata)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.window > MAX_WINDOW {
+            return Err(format!(
+                "metadata `window_size` must be at most {MAX_WINDOW}, got `{}`",
+                self.window
+            ));
+        }
+        if self.shift > self.window {
+            return Err(format!(
+                "metadata `chunk_shift` must be at most `window_size` ({}), got `{}`",
+                self.window, self.shift
+            ));
+        }
+        for shape in self.cache_shapes() {
+            let elements = shape
+                .iter()
+                .try_fold(1usize, |product, &dim| product.checked_mul(dim));
+            if elements.is_none_or(|n| n > MAX_TENSOR_ELEMENTS) {
+                return Err(format!(
+                    "its metadata states a cache of shape {shape:?}; the limit is \
+                     {MAX_TENSOR_ELEMENTS} values"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn cache_shapes(&self) -> [Vec<usize>; 3] {
+        let with_batch = |dims: [usize; 3]| vec![1, dims[0], dims[1], dims[2]];
+        [with_batch(self.channel), with_batch(self.time), vec![1]]
+    }
+
+    fn input_shapes(&self) -> [(DatumType, Vec<usize>); INPUTS] {
+        let [channel, time, length] = self.cache_shapes();
+        [
+            (f32::datum_type(), vec![1, self.bands, self.window]),
+            (i64::datum_type(), vec![1]),
+            (f32::datum_type(), channel),
+            (f32::datum_type(), time),
+            (i64::datum_type(), length),
+        ]
+    }
+
+    /// What the graph declares must not contradict the metadata.
+    fn check_inputs(&self, proto: &ModelProto) -> Result<(), String> {
+        let graph = proto.graph.as_ref().ok_or("it holds no graph")?;
+        let stored: Vec<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+        let inputs: Vec<_> = graph
+            .input
+            .iter()
+            .filter(|input| !stored.contains(&input.name.as_str()))
+            .collect();
+        if inputs.len() != INPUTS || graph.output.len() != INPUTS {
+            return Err(format!(
+                "the contract `nemo-streaming-ctc` has {INPUTS} inputs and {INPUTS} outputs, the \
+                 file has {} and {}; choose the contract it was exported for",
+                inputs.len(),
+                graph.output.len()
+            ));
+        }
+        for (input, (_, expected)) in inputs.iter().zip(self.input_shapes()) {
+            let Some(declared) = declared_shape(input) else {
+                continue;
+            };
+            let agrees = declared.len() == expected.len()
+                && declared
+                    .iter()
+                    .zip(&expected)
+                    .all(|(&d, &e)| d.is_none_or(|d| d == e as i64));
+            if !agrees {
+                let declared: Vec<String> = declared
+                    .iter()
+                    .map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()))
+                    .collect();
+                return Err(format!(
+                    "input `{}` has shape [{}], its metadata says {expected:?}; export it again",
+                    input.name,
+                    declared.join(", ")
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn size(entries: &HashMap<&str, &str>, key: &str) -> Result<usize, String> {
+    let value = entries.get(key).ok_or_else(|| {
+        format!(
+            "its metadata lacks `{key}`; export it for sherpa-onnx's streaming NeMo CTC contract"
+        )
+    })?;
+    match value.trim().parse::<usize>() {
+        Ok(size) if (1..=MAX_TENSOR_ELEMENTS).contains(&size) => Ok(size),
+        _ => Err(format!(
+            "its metadata `{key}` must be a whole number above 0, got `{value}`"
+        )),
+    }
+}
+
+/// The dimensions that the file declares for an input; none where one is symbolic.
+fn declared_shape(input: &tract_onnx::pb::ValueInfoProto) -> Option<Vec<Option<i64>>> {
+    use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
+    use tract_onnx::pb::type_proto::Value;
+
+    let Value::TensorType(tensor) = input.r#type.as_ref()?.value.as_ref()?;
+    let dims = tensor.shape.as_ref()?.dim.iter();
+    Some(
+        dims.map(|dim| match dim.value {
+            Some(Dim::DimValue(value)) => Some(value),
+            _ => None,
+        })
+        .collect(),
+    )
+}
+
+/// Fixes every shape, checks the sizes that follow, then lets tract optimise.
+fn optimise(
+    onnx: &tract_onnx::Onnx,
+    proto: &ModelProto,
+    metadata: &Metadata,
+) -> Result<Arc<TypedSimplePlan>, String> {
+    let parsed = onnx.parse(proto, None).map_err(|error| brief(&error))?;
+    let mut model = parsed.model;
+    for (index, (kind, shape)) in metadata.input_shapes().into_iter().enumerate() {
+        let fact = InferenceFact::dt_shape(kind, shape);
+        model
+            .set_input_fact(index, fact)
+            .map_err(|error| brief(&error))?;
+    }
+    model.analyse(false).map_err(|error| brief(&error))?;
+    check_sizes(&model)?;
+    let model = model.into_optimized().map_err(|error| brief(&error))?;
+    model.into_runnable().map_err(|error| brief(&error))
+}
+
+/// Refuses a graph whose tensors would not fit in memory.
+fn check_sizes(model: &InferenceModel) -> Result<(), String> {
+    for node in model.nodes() {
+        for output in &node.outputs {
+            let shape = output
+                .fact
+                .shape
+                .as_concrete_finite()
+                .map_err(|error| brief(&error))?;
+            let Some(shape) = shape else { continue };
+            let elements = shape
+                .iter()
+                .try_fold(1usize, |product, &dim| product.checked_mul(dim));
+            if elements.is_none_or(|n| n > MAX_TENSOR_ELEMENTS) {
+                return Err(format!(
+                    "node `{}` makes a tensor of shape {shape:?}; the limit is \
+                     {MAX_TENSOR_ELEMENTS} values",
+                    node.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks the outputs' shapes against the metadata and returns how many outputs a run gives.
+fn check_outputs(plan: &TypedSimplePlan, metadata: &Metadata) -> Result<usize, String> {
+    let shape = |index: usize| -> Result<Vec<usize>, String> {
+        let fact = plan
+            .model()
+            .output_fact(index)
+            .map_err(|error| brief(&error))?;
+        let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
+        shape.ok_or_else(|| format!("output {index} has no fixed shape; export with fixed shapes"))
+    };
+    let log_probabilities = shape(0)?;
+    let classes = metadata.units + 1;
+    let outputs = match log_probabilities[..] {
+        [1, outputs, last] if last == classes && outputs > 0 => outputs,
+        _ => {
+            return Err(format!(
+                "its log probabilities have shape {log_probabilities:?}, its metadata's \
+                 `vocab_size` asks for [1, outputs, {classes}]; export it again"
+            ));
+        }
+    };
+    if outputs * metadata.subsampling != metadata.shift {
+        return Err(format!(
+            "a run gives {outputs} outputs of {} frames but advances by {} frames; correct the \
+             metadata `chunk_shift` or `subsampling_factor`",
+            metadata.subsampling, metadata.shift
+        ));
+    }
+    for (index, expected) in metadata.cache_shapes().into_iter().enumerate() {
+        let found = shape(index + 2)?;
+        if found != expected {
+            return Err(format!(
+                "its cache output {index} has shape {found:?}, its input has {expected:?}; export \
+                 it again"
+            ));
+        }
+    }
+    Ok(outputs)
+}
+
+fn zeros<T: Datum + Copy + tract_num_traits::Zero>(shape: &[usize]) -> Result<Tensor, String> {
+    Tensor::zero::<T>(shape).map_err(|error| brief(&error))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Read {
+        file: file.to_owned(),
+        source,
+    };
+    let opened = File::open(file).map_err(failed)?;
+    let size = fs::metadata(file).map_err(failed)?.len();
+    if size > MAX_MODEL_BYTES {
+        return Err(Error::Unusable {
+            file: file.to_owned(),
+            problem: format!("it has {size} bytes, the limit is {MAX_MODEL_BYTES}"),
+        });
+    }
+    let mut bytes = Vec::new();
+    opened
+        .take(MAX_MODEL_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok(bytes)
+}
+
+/// tract's chain of causes on one line, without the dump of a whole node that may end it.
+fn brief(error: &TractError) -> String {
+    let mut text = format!("{error:#}").replace('\n', " ");
+    if let Some((end, _)) = text.char_indices().nth(240) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
