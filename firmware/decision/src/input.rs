@@ -1,0 +1,178 @@
+//! What the router is told.
+
+use std::time::Duration;
+
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+use trunkside_call::{AgentId, CallId, Emotion, Intent, Language, Mood};
+
+/// Something that happened, as the shell saw it.
+///
+/// An input about a call or an agent that the router does not know changes nothing, so a late or
+/// repeated report is harmless.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Input {
+    /// The branch's wall clock reads this now; the router counts on from there. Give it at the
+    /// start and once a minute ([`Hours::local`](crate::Hours::local) turns UTC into it).
+    LocalTime {
+        /// Date and time of day at the branch.
+        local: DateTime,
+    },
+    /// Nothing happened, but [`Router::deadline`](crate::Router::deadline) has come.
+    Tick,
+    /// A call wants an agent. A second report about a waiting call replaces what was known of it.
+    CallReady {
+        /// The call.
+        call: CallId,
+        /// What is known of it.
+        profile: CallProfile,
+    },
+    /// The caller's mood was heard anew.
+    MoodChanged {
+        /// The call.
+        call: CallId,
+        /// The likeliest emotion.
+        emotion: Emotion,
+        /// Its probability in thousandths.
+        emotion_permille: u16,
+    },
+    /// An agent signed in, or ended by hand what kept them: ready at once. After a bridged call
+    /// the router itself makes them ready when the policy's wrap-up time is over.
+    AgentAvailable {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent does something else for now and is expected back.
+    AgentBusy {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent signed out or cannot be reached any more; an offer to them has failed.
+    AgentAway {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An offered agent did not take the call.
+    OfferFailed {
+        /// The call.
+        call: CallId,
+        /// Who was rung.
+        agent: AgentId,
+        /// What happened.
+        cause: OfferFailure,
+    },
+    /// The offered agent answered: caller and agent hear each other.
+    Bridged {
+        /// The call.
+        call: CallId,
+        /// Who answered.
+        agent: AgentId,
+    },
+    /// The call is over, whoever hung up and whatever it was doing.
+    CallEnded {
+        /// The call.
+        call: CallId,
+    },
+}
+
+/// Why an offer came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferFailure {
+    /// The phone was engaged (SIP 486, 600).
+    Busy,
+    /// It rang and nobody answered (SIP 408, 480, the line's own limit).
+    NoAnswer,
+    /// The agent refused (SIP 603).
+    Declined,
+    /// The phone cannot be reached (no response, no registration, SIP 404, 503).
+    Unreachable,
+    /// The line never reported how the offer ended.
+    Vanished,
+}
+
+impl OfferFailure {
+    /// In plain words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Busy => "was engaged",
+            Self::NoAnswer => "did not answer",
+            Self::Declined => "declined",
+            Self::Unreachable => "could not be reached",
+            Self::Vanished => "was never heard of again",
+        }
+    }
+}
+
+/// What is known of a caller when an agent is chosen: whole numbers only, nothing personal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallProfile {
+    /// The likeliest intent; none when nothing was understood.
+    pub intent: Option<String>,
+    /// Its probability in thousandths.
+    pub intent_permille: u16,
+    /// The likeliest emotion.
+    pub emotion: Emotion,
+    /// Its probability in thousandths.
+    pub emotion_permille: u16,
+    /// The caller's language, when heard.
+    pub language: Option<Language>,
+    /// The customer's tier, when the look-up answered.
+    pub tier: Option<String>,
+}
+
+impl CallProfile {
+    /// Of a caller who has said nothing yet: the default route.
+    pub const fn unknown() -> Self {
+        Self {
+            intent: None,
+            intent_permille: 0,
+            emotion: Emotion::Neutral,
+            emotion_permille: 0,
+            language: None,
+            tier: None,
+        }
+    }
+
+    /// From what was understood of the caller so far; scores become thousandths here, once.
+    pub fn new(intent: &Intent, mood: &Mood, language: Option<Language>) -> Self {
+        Self {
+            intent: Some(intent.name.clone()),
+            intent_permille: permille(intent.score),
+            emotion: mood.emotion,
+            emotion_permille: permille(mood.emotion_score),
+            language,
+            tier: None,
+        }
+    }
+
+    /// The same caller with a customer tier.
+    #[must_use]
+    pub fn with_tier(mut self, tier: impl Into<String>) -> Self {
+        self.tier = Some(tier.into());
+        self
+    }
+}
+
+impl Input {
+    /// [`Input::MoodChanged`] from a mood.
+    pub fn mood_changed(call: CallId, mood: &Mood) -> Self {
+        Self::MoodChanged {
+            call,
+            emotion: mood.emotion,
+            emotion_permille: permille(mood.emotion_score),
+        }
+    }
+}
+
+/// A probability in thousandths; what is no probability counts as the nearer end.
+pub fn permille(score: f32) -> u16 {
+    // `as` sends NaN to 0, so bytes from a broken model cannot panic here.
+    (score.clamp(0.0, 1.0) * 1000.0).round() as u16
+}
+
+/// Microseconds of the router's clock: exact in every computation.
+pub(crate) fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,152 @@
+//! Faults that only the whole policy shows.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{AgentProfile, Condition, Policy, Route};
+use crate::reader::Section;
+use crate::{Problem, Severity};
+
+/// Two agents or rules of one name could not be told apart in reasons.
+pub(super) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &str) {
+    let mut seen = BTreeSet::new();
+    for section in tables {
+        if let Some(found) = section.text(key)
+            && !seen.insert(found.value.clone())
+        {
+            let message = format!(
+                "repeats `{}`; every {kind} needs a name of its own",
+                found.value
+            );
+            section.reader.error(found.offset, &found.key, message);
+        }
+    }
+}
+
+/// Conditions that contradict each other.
+pub(super) fn condition(when: &Condition, section: &Section<'_>) {
+    let score_of = [
+        (
+            when.min_score_permille,
+            when.intents.is_empty(),
+            "min_score",
+            "intent",
+        ),
+        (
+            when.min_emotion_permille,
+            when.emotions.is_empty(),
+            "min_emotion_score",
+            "emotion",
+        ),
+    ];
+    for (permille, absent, key, of) in score_of {
+        if permille > 0 && absent {
+            let message = format!("has no effect without `{of}`; add `{of}` or remove it");
+            section
+                .reader
+                .error(section.offset, &section.key(key), message);
+        }
+    }
+}
+
+/// Rules that can never fire, and needs that nobody can meet.
+pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'_>) {
+    for section in tables {
+        let Some(name) = section.text("name") else {
+            continue;
+        };
+        let Some(rule) = policy.rules.iter().find(|rule| rule.name == name.value) else {
+            continue;
+        };
+        let report = |key: &str, message: String| {
+            section
+                .reader
+                .warning(name.offset, &format!("rule.{}.{key}", rule.name), message);
+        };
+        if rule.when.open == Some(false)
+            && policy.hours.weekly.is_none()
+            && policy.hours.holidays.is_empty()
+        {
+            let message = "can never apply: the branch never closes; give `hours.weekly` or remove \
+                           the condition";
+            report("when.hours", message.to_owned());
+        }
+        needs_somebody(policy, &rule.then, &|message| report("then", message));
+        relaxes_in_time(policy, &rule.then, &|message| report("then.relax", message));
+    }
+    let report = |message: String| default.reader.warning(default.offset, "default", message);
+    needs_somebody(policy, &policy.default, &report);
+    relaxes_in_time(policy, &policy.default, &report);
+}
+
+fn needs_somebody(policy: &Policy, route: &Route, report: &dyn Fn(String)) {
+    if policy.agents.iter().any(|agent| could_take(agent, route)) {
+        return;
+    }
+    let mut needs: Vec<String> = route
+        .skills_required
+        .iter()
+        .map(|need| format!("`{}` at level {}", policy.skills[need.skill], need.level))
+        .collect();
+    if route.senior {
+        needs.push("seniority".to_owned());
+    }
+    report(format!(
+        "asks for {} of one agent, whom nobody is; such calls would go to anybody. lower the level \
+         or train an agent",
+        needs.join(" and ")
+    ));
+}
+
+fn could_take(agent: &AgentProfile, route: &Route) -> bool {
+    (agent.senior || !route.senior)
+        && route
+            .skills_required
+            .iter()
+            .all(|need| agent.skills[need.skill] >= need.level)
+}
+
+fn relaxes_in_time(policy: &Policy, route: &Route, report: &dyn Fn(String)) {
+    let steps: [(&str, Option<Duration>); 3] = [
+        ("senior_after_s", route.relax.senior_after),
+        ("skills_after_s", route.relax.skills_after),
+        ("language_after_s", route.relax.language_after),
+    ];
+    for (key, after) in steps {
+        if let Some(after) = after.filter(|after| *after >= policy.queue.max_wait) {
+            report(format!(
+                "`{key}` of {} s can never come: a call waits at most `queue.max_wait_s` = {} s",
+                after.as_secs(),
+                policy.queue.max_wait.as_secs()
+            ));
+        }
+    }
+}
+
+pub(super) fn intents<'a>(
+    policy: &Policy,
+    file: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Vec<Problem> {
+    let known: BTreeSet<&str> = known.into_iter().collect();
+    let mut problems = Vec::new();
+    for rule in &policy.rules {
+        for intent in rule
+            .when
+            .intents
+            .iter()
+            .filter(|intent| !known.contains(intent.as_str()))
+        {
+            let quoted = format!("\"{intent}\"");
+            let line = policy.text.lines().position(|line| line.contains(&quoted));
+            problems.push(Problem {
+                severity: Severity::Warning,
+                file: file.to_owned(),
+                line: line.map_or(1, |line| line + 1),
+                key: format!("rule.{}.when.intent", rule.name),
+                message: format!("names `{intent}`, which is not in the intent taxonomy"),
+            });
+        }
+    }
+    problems
+}

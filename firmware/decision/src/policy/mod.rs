@@ -1,0 +1,211 @@
+//! The routing policy: who may take what, in which order, and when the branch is open.
+//!
+//! [`Policy::parse`] reads the TOML that a supervisor writes (`policies/branch.toml` is the
+//! commented example) and reports *every* fault with key and line.
+
+mod check;
+mod hours;
+mod resolve;
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use trunkside_call::{AgentId, Emotion, Language};
+
+use crate::Problem;
+
+pub use hours::{Hours, Span};
+
+/// A resolved policy: nothing optional that routing could not do without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What the file calls itself.
+    pub name: String,
+    /// SHA-256 (hex) of the file's text; every decision names it.
+    pub sha256: String,
+    /// The file's text, for the decision log.
+    pub text: String,
+    /// Names of all skills, in order; requirements refer to them by index.
+    pub skills: Vec<String>,
+    /// The agents, in the file's order, which settles ties.
+    pub agents: Vec<AgentProfile>,
+    /// The rules, in the file's order.
+    pub rules: Vec<Rule>,
+    /// What applies when no rule says otherwise.
+    pub default: Route,
+    /// When the branch is open.
+    pub hours: Hours,
+    /// What happens to calls outside the hours.
+    pub when_closed: WhenClosed,
+    /// Waiting.
+    pub queue: QueueSettings,
+    /// What each consideration is worth when several agents fit.
+    pub weights: Weights,
+}
+
+/// An agent as the policy describes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentProfile {
+    /// The name that decisions use.
+    pub id: AgentId,
+    /// Where their phone is: a SIP URI, when the policy gives it.
+    pub contact: Option<String>,
+    /// Level 1 to 5 by index into [`Policy::skills`]; 0 is none.
+    pub skills: Vec<u8>,
+    /// Languages they speak.
+    pub languages: Vec<Language>,
+    /// Whether calls that need a senior agent may go to them.
+    pub senior: bool,
+    /// 1 is asked first, 2 only when no fitting agent of 1 is free, and so on to 9.
+    pub priority: u8,
+}
+
+/// A skill and the level that is needed or liked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkillNeed {
+    /// Index into [`Policy::skills`].
+    pub skill: usize,
+    /// 1 to 5.
+    pub level: u8,
+}
+
+/// When a rule applies: every condition that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Any of these intents; no condition when empty.
+    pub intents: Vec<String>,
+    /// Least probability of the intent, in thousandths.
+    pub min_score_permille: u16,
+    /// Any of these emotions; no condition when empty.
+    pub emotions: Vec<Emotion>,
+    /// Least probability of the emotion, in thousandths.
+    pub min_emotion_permille: u16,
+    /// Any of these languages; no condition when empty.
+    pub languages: Vec<Language>,
+    /// Any of these tiers; no condition when empty.
+    pub tiers: Vec<String>,
+    /// Only when the branch is open (true) or closed (false).
+    pub open: Option<bool>,
+}
+
+/// What a call needs, and how long it insists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Skills without which an agent may not take the call.
+    pub skills_required: Vec<SkillNeed>,
+    /// Skills that make an agent the better choice.
+    pub skills_preferred: Vec<SkillNeed>,
+    /// Whether only a senior agent may take it.
+    pub senior: bool,
+    /// 0 to 10: each point counts as having waited [`QueueSettings::priority_step`] longer.
+    pub priority: u8,
+    /// Whether it is routed although the branch is closed.
+    pub even_when_closed: bool,
+    /// When it stops insisting.
+    pub relax: Relax,
+}
+
+/// After which wait a requirement is given up; never when none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relax {
+    /// A senior agent.
+    pub senior_after: Option<Duration>,
+    /// The required skills.
+    pub skills_after: Option<Duration>,
+    /// The caller's language.
+    pub language_after: Option<Duration>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The name that reasons give.
+    pub name: String,
+    /// When it applies.
+    pub when: Condition,
+    /// What it adds to the call's needs.
+    pub then: Route,
+}
+
+/// What happens to calls outside the hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenClosed {
+    /// A call back is promised.
+    Callback,
+    /// They go to whoever is signed in, as by day.
+    Route,
+}
+
+/// Waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// The longest wait before a call back is promised.
+    pub max_wait: Duration,
+    /// How often a waiting caller's position is told, if it changed.
+    pub announce: Duration,
+    /// How much longer each point of priority counts as having waited; ten points bound what an
+    /// ordinary call can lose.
+    pub priority_step: Duration,
+    /// How long an agent whose phone failed is left alone.
+    pub rest: Duration,
+    /// How long after a failed offer the same agent is not offered the same call again.
+    pub retry: Duration,
+    /// How long an agent has for notes after a call.
+    pub wrap_up: Duration,
+    /// When an offer of which nothing is heard counts as failed; longer than any phone rings.
+    pub offer_limit: Duration,
+}
+
+/// What each consideration is worth when several fit, in seconds of idle or waiting time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// For every level that a preferred skill falls short.
+    pub preferred: Duration,
+    /// For an agent all of whose skills nobody else has, when the call needs none of them.
+    pub scarcity: Duration,
+    /// Idle time beyond this counts no more.
+    pub idle_cap: Duration,
+}
+
+/// A policy, if it is usable, and everything that is wrong with its file.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The policy; none when any problem is an error.
+    pub policy: Option<Policy>,
+    /// Every fault found, by line.
+    pub problems: Vec<Problem>,
+}
+
+impl Policy {
+    /// Reads a policy; `file` only names it in problems.
+    pub fn parse(file: &str, text: &str) -> Parsed {
+        resolve::parse(file, text)
+    }
+
+    /// The agent's index, which decisions and ties use.
+    pub fn agent_index(&self, id: &AgentId) -> Option<usize> {
+        self.agents.iter().position(|agent| agent.id == *id)
+    }
+
+    /// Reports, as warnings, rules about intents that `known` does not hold.
+    pub fn check_intents<'a>(
+        &self,
+        file: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<Problem> {
+        check::intents(self, file, known)
+    }
+}
+
+/// SHA-256 of a text, in hex.
+pub fn sha256_hex(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests;

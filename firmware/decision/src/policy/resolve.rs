@@ -1,0 +1,376 @@
+//! From the file's tables to a [`Policy`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::civil::{Date, Weekday};
+use toml::de::DeTable;
+use trunkside_call::{AgentId, Emotion, Language};
+
+use super::hours::{Hours, Span, index, zone};
+use super::{
+    AgentProfile, Condition, Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed, Weights,
+    WhenClosed, check, sha256_hex,
+};
+use crate::reader::{Found, Reader, Section};
+
+/// The longest span of time that any setting may name.
+const DAY_S: i64 = 86_400;
+
+const LANGUAGES: [(&str, Language); 3] = [
+    ("zh", Language::Zh),
+    ("yue", Language::Yue),
+    ("en", Language::En),
+];
+
+const EMOTIONS: [(&str, Emotion); 5] = [
+    ("angry", Emotion::Angry),
+    ("anxious", Emotion::Anxious),
+    ("dissatisfied", Emotion::Dissatisfied),
+    ("neutral", Emotion::Neutral),
+    ("satisfied", Emotion::Satisfied),
+];
+
+pub(super) fn parse(file: &str, text: &str) -> Parsed {
+    let reader = Reader::new(file, text);
+    let (document, faults) = DeTable::parse_recoverable(text);
+    for fault in &faults {
+        let offset = fault.span().map_or(0, |span| span.start);
+        reader.error(
+            offset,
+            "toml",
+            format!("is not valid TOML: {}", fault.message()),
+        );
+    }
+    let policy = resolve(&Section::root(&reader, document.get_ref()), text);
+    let policy = (!reader.has_errors()).then_some(policy);
+    Parsed {
+        policy,
+        problems: reader.finish(),
+    }
+}
+
+fn resolve(root: &Section<'_>, text: &str) -> Policy {
+    let agent_tables = named(root.tables("agent"), "agent", "id");
+    if agent_tables.is_empty() {
+        root.reader.error(
+            0,
+            "agent",
+            "is missing; add one `[[agent]]` table for each agent",
+        );
+    }
+    let skills = skill_names(&agent_tables);
+    let agents = agents(&agent_tables, &skills);
+    let rule_tables = named(root.tables("rule"), "rule", "name");
+    let rules: Vec<Rule> = rule_tables
+        .iter()
+        .filter_map(|section| rule(section, &skills))
+        .collect();
+    let default_table = root.table("default");
+    let default = route(&default_table, &skills);
+    default_table.close();
+    let (hours, when_closed) = hours(&root.table("hours"));
+    let policy = Policy {
+        name: root
+            .text("name")
+            .map_or_else(|| "unnamed".to_owned(), |found| found.value),
+        sha256: sha256_hex(text),
+        text: text.to_owned(),
+        skills,
+        agents,
+        rules,
+        default,
+        hours,
+        when_closed,
+        queue: queue(&root.table("queue")),
+        weights: weights(&root.table("weights")),
+    };
+    root.close();
+    check::repeated_names(&agent_tables, "id", "agent");
+    check::repeated_names(&rule_tables, "name", "rule");
+    check::rules(&policy, &rule_tables, &default_table);
+    policy
+}
+
+/// Calls each table by its own name in messages, where it has one.
+fn named<'a>(mut tables: Vec<Section<'a>>, kind: &str, key: &'static str) -> Vec<Section<'a>> {
+    for section in &mut tables {
+        if let Some(name) = section.text(key) {
+            section.path = format!("{kind}.{}", name.value);
+        }
+    }
+    tables
+}
+
+fn skill_names(agents: &[Section<'_>]) -> Vec<String> {
+    let names: BTreeSet<String> = agents
+        .iter()
+        .flat_map(|section| section.table("skills").integer_entries(i64::MIN..=i64::MAX))
+        .map(|found| found.value.0)
+        .collect();
+    names.into_iter().collect()
+}
+
+fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
+    let mut agents = Vec::new();
+    for section in tables {
+        let id = section.required_text("id", "give the agent a name such as `li_na`");
+        let levels: BTreeMap<String, i64> = section
+            .table("skills")
+            .integer_entries(1..=5)
+            .into_iter()
+            .map(|found| found.value)
+            .collect();
+        let agent = AgentProfile {
+            id: AgentId::new(id.map(|found| found.value).unwrap_or_default()),
+            contact: contact(section),
+            skills: skills
+                .iter()
+                .map(|name| levels.get(name).map_or(0, |l| *l as u8))
+                .collect(),
+            languages: languages_or_all(section),
+            senior: section.switch("senior", false),
+            priority: section.integer("priority", 1..=9).unwrap_or(1) as u8,
+        };
+        section.close();
+        agents.push(agent);
+    }
+    agents
+}
+
+fn contact(section: &Section<'_>) -> Option<String> {
+    let contact = section.text("contact")?;
+    if !contact.value.starts_with("sip:") {
+        let message = format!(
+            "must be a SIP URI such as `sip:li_na@192.0.2.20:5060`, got `{}`",
+            contact.value
+        );
+        section.reader.error(contact.offset, &contact.key, message);
+    }
+    Some(contact.value)
+}
+
+/// An agent without a list speaks everything: a small branch need not write it down.
+fn languages_or_all(section: &Section<'_>) -> Vec<Language> {
+    let languages = section.choices("languages", &LANGUAGES);
+    if languages.is_empty() {
+        LANGUAGES.iter().map(|(_, language)| *language).collect()
+    } else {
+        languages
+    }
+}
+
+fn rule(section: &Section<'_>, skills: &[String]) -> Option<Rule> {
+    let name = section.required_text("name", "name the rule; reasons quote it")?;
+    let when_table = section.table("when");
+    let then_table = section.table("then");
+    if !then_table.is_present() {
+        let key = section.key("then");
+        section.reader.error(
+            section.offset,
+            &key,
+            "is missing; say what the rule asks for",
+        );
+    }
+    let rule = Rule {
+        name: name.value,
+        when: condition(&when_table),
+        then: route(&then_table, skills),
+    };
+    check::condition(&rule.when, &when_table);
+    when_table.close();
+    then_table.close();
+    section.close();
+    Some(rule)
+}
+
+fn condition(section: &Section<'_>) -> Condition {
+    Condition {
+        intents: values(section.texts("intent")),
+        min_score_permille: section.permille("min_score").unwrap_or(0),
+        emotions: section.choices("emotion", &EMOTIONS),
+        min_emotion_permille: section.permille("min_emotion_score").unwrap_or(0),
+        languages: section.choices("language", &LANGUAGES),
+        tiers: values(section.texts("tier")),
+        open: section.choice("hours", &[("open", true), ("closed", false)]),
+    }
+}
+
+fn values(found: Vec<Found<String>>) -> Vec<String> {
+    found.into_iter().map(|found| found.value).collect()
+}
+
+fn route(section: &Section<'_>, skills: &[String]) -> Route {
+    let relax = section.table("relax");
+    let route = Route {
+        skills_required: needs(section, "skills_required", skills),
+        skills_preferred: needs(section, "skills_preferred", skills),
+        senior: section.switch("senior", false),
+        priority: section.integer("priority", 0..=10).unwrap_or(0) as u8,
+        even_when_closed: section.switch("even_when_closed", false),
+        relax: Relax {
+            senior_after: relax.seconds("senior_after_s", 0..=DAY_S),
+            skills_after: relax.seconds("skills_after_s", 0..=DAY_S),
+            language_after: relax.seconds("language_after_s", 0..=DAY_S),
+        },
+    };
+    relax.close();
+    route
+}
+
+/// A table of `skill = level`, checked against the skills that agents have.
+fn needs(section: &Section<'_>, key: &'static str, skills: &[String]) -> Vec<SkillNeed> {
+    let mut needs = Vec::new();
+    for found in section.table(key).integer_entries(1..=5) {
+        let (name, level) = found.value;
+        if let Ok(skill) = skills.binary_search(&name) {
+            needs.push(SkillNeed {
+                skill,
+                level: level as u8,
+            });
+        } else {
+            let message = format!(
+                "names a skill that no agent has; known skills: {}. correct it or give an agent \
+                 the skill",
+                skills.join(", ")
+            );
+            section.reader.error(found.offset, &found.key, message);
+        }
+    }
+    needs
+}
+
+fn queue(section: &Section<'_>) -> QueueSettings {
+    let seconds = |key, default, range| {
+        section
+            .seconds(key, range)
+            .unwrap_or(Duration::from_secs(default))
+    };
+    let queue = QueueSettings {
+        max_wait: seconds("max_wait_s", 300, 1..=DAY_S),
+        announce: seconds("announce_s", 30, 5..=3600),
+        priority_step: seconds("priority_step_s", 30, 0..=3600),
+        rest: seconds("rest_s", 30, 0..=3600),
+        retry: seconds("retry_s", 120, 0..=DAY_S),
+        wrap_up: seconds("wrap_up_s", 0, 0..=3600),
+        offer_limit: seconds("offer_limit_s", 200, 5..=600),
+    };
+    section.close();
+    queue
+}
+
+fn weights(section: &Section<'_>) -> Weights {
+    let seconds = |key, default| {
+        section
+            .seconds(key, 0..=DAY_S)
+            .unwrap_or(Duration::from_secs(default))
+    };
+    let weights = Weights {
+        preferred: seconds("preferred_s", 300),
+        scarcity: seconds("scarcity_s", 0),
+        idle_cap: seconds("idle_cap_s", 3600),
+    };
+    section.close();
+    weights
+}
+
+const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("mon", Weekday::Monday),
+    ("tue", Weekday::Tuesday),
+    ("wed", Weekday::Wednesday),
+    ("thu", Weekday::Thursday),
+    ("fri", Weekday::Friday),
+    ("sat", Weekday::Saturday),
+    ("sun", Weekday::Sunday),
+];
+
+fn hours(section: &Section<'_>) -> (Hours, WhenClosed) {
+    let mut hours = Hours::always();
+    if let Some(name) = section.text("time_zone") {
+        if zone(&name.value).is_none() {
+            let message = format!(
+                "must be an IANA time zone such as `Asia/Shanghai`, got `{}`",
+                name.value
+            );
+            section.reader.error(name.offset, &name.key, message);
+        }
+        hours.time_zone = name.value;
+    } else if section.is_present() {
+        let key = section.key("time_zone");
+        let message = "is missing; name the branch's zone, for instance `Asia/Shanghai`";
+        section.reader.error(section.offset, &key, message);
+    }
+    let weekly = section.table("weekly");
+    if weekly.is_present() {
+        let mut week: [Vec<Span>; 7] = Default::default();
+        for (name, weekday) in WEEKDAYS {
+            if let Some(found) = weekly.text(name) {
+                week[index(weekday)] = spans(&weekly, &found, &found.value);
+            }
+        }
+        weekly.close();
+        hours.weekly = Some(week);
+    }
+    hours.holidays = section
+        .texts("holidays")
+        .iter()
+        .filter_map(|found| date(section, found, &found.value))
+        .collect();
+    let special = section.table("special");
+    for found in special.text_entries() {
+        let (day, text) = &found.value;
+        let spans = spans(&special, &found, text);
+        hours
+            .special
+            .extend(date(&special, &found, day).map(|day| (day, spans)));
+    }
+    let choices = [
+        ("callback", WhenClosed::Callback),
+        ("route", WhenClosed::Route),
+    ];
+    let when_closed = section
+        .choice("when_closed", &choices)
+        .unwrap_or(WhenClosed::Callback);
+    section.close();
+    (hours, when_closed)
+}
+
+fn spans<T>(section: &Section<'_>, found: &Found<T>, text: &str) -> Vec<Span> {
+    if text == "closed" {
+        return Vec::new();
+    }
+    let mut spans = Vec::new();
+    for part in text.split(',') {
+        if let Some(span) = Span::parse(part) {
+            spans.push(span);
+        } else {
+            let message = format!(
+                "must be `closed` or spans such as `09:00-12:00, 13:30-17:30`, got `{}`",
+                part.trim()
+            );
+            section.reader.error(found.offset, &found.key, message);
+        }
+    }
+    spans.sort_unstable();
+    if let Some(pair) = spans
+        .windows(2)
+        .find(|pair| pair[0].until_min > pair[1].from_min)
+    {
+        let clock = |min: u16| format!("{:02}:{:02}", min / 60, min % 60);
+        let message = format!(
+            "has spans that overlap at {}; join them into one",
+            clock(pair[1].from_min)
+        );
+        section.reader.error(found.offset, &found.key, message);
+    }
+    spans
+}
+
+fn date<T>(section: &Section<'_>, found: &Found<T>, text: &str) -> Option<Date> {
+    let date = text.parse().ok();
+    if date.is_none() {
+        let message = format!("must be a date such as `2026-10-01`, got `{text}`");
+        section.reader.error(found.offset, &found.key, message);
+    }
+    date
+}

@@ -1,0 +1,432 @@
+//! Reads TOML key by key, so that every fault is found and has a line.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use crate::{Problem, Severity};
+
+/// Collects problems of one file.
+pub(crate) struct Reader<'a> {
+    file: &'a str,
+    /// Offsets at which lines begin.
+    lines: Vec<usize>,
+    problems: RefCell<Vec<Problem>>,
+    errors: Cell<usize>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(file: &'a str, text: &str) -> Self {
+        let lines = std::iter::once(0)
+            .chain(
+                text.bytes()
+                    .enumerate()
+                    .filter(|(_, byte)| *byte == b'\n')
+                    .map(|(i, _)| i + 1),
+            )
+            .collect();
+        Self {
+            file,
+            lines,
+            problems: RefCell::default(),
+            errors: Cell::new(0),
+        }
+    }
+
+    pub fn report(&self, severity: Severity, offset: usize, key: &str, message: String) {
+        if severity == Severity::Error {
+            self.errors.set(self.errors.get() + 1);
+        }
+        self.problems.borrow_mut().push(Problem {
+            severity,
+            file: self.file.to_owned(),
+            line: self.lines.partition_point(|start| *start <= offset).max(1),
+            key: key.to_owned(),
+            message,
+        });
+    }
+
+    pub fn error(&self, offset: usize, key: &str, message: impl Into<String>) {
+        self.report(Severity::Error, offset, key, message.into());
+    }
+
+    pub fn warning(&self, offset: usize, key: &str, message: impl Into<String>) {
+        self.report(Severity::Warning, offset, key, message.into());
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.errors.get() > 0
+    }
+
+    /// Everything reported, by line; a key that was read twice is reported once.
+    pub fn finish(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by(|a, b| (a.line, &a.key, &a.message).cmp(&(b.line, &b.key, &b.message)));
+        problems.dedup();
+        problems
+    }
+}
+
+/// A value with its key and place.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<T> {
+    pub value: T,
+    pub key: String,
+    pub offset: usize,
+}
+
+/// One table; keys that nobody asks for are reported when it is [closed](Section::close).
+pub(crate) struct Section<'a> {
+    pub reader: &'a Reader<'a>,
+    pub path: String,
+    pub offset: usize,
+    table: Option<&'a DeTable<'a>>,
+    asked: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    pub fn root(reader: &'a Reader<'a>, table: &'a DeTable<'a>) -> Self {
+        Self::new(reader, String::new(), 0, Some(table))
+    }
+
+    fn new(
+        reader: &'a Reader<'a>,
+        path: String,
+        offset: usize,
+        table: Option<&'a DeTable<'a>>,
+    ) -> Self {
+        Self {
+            reader,
+            path,
+            offset,
+            table,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The full name of a key in this table.
+    pub fn key(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// Whether the table stands in the file.
+    pub const fn is_present(&self) -> bool {
+        self.table.is_some()
+    }
+
+    fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().insert(key);
+        self.table?
+            .iter()
+            .find(|(name, _)| name.get_ref() == key)
+            .map(|(_, value)| value)
+    }
+
+    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, rule: &str) {
+        let found = match value.get_ref() {
+            DeValue::String(text) => format!("`{text}`"),
+            DeValue::Integer(number) => format!("`{number}`"),
+            DeValue::Float(number) => format!("`{number}`"),
+            DeValue::Boolean(switch) => format!("`{switch}`"),
+            other => format!("a value of type {}", other.type_str()),
+        };
+        let message = format!("must be {rule}, got {found}");
+        self.reader
+            .error(value.span().start, &self.key(key), message);
+    }
+
+    fn read<T>(
+        &self,
+        key: &'static str,
+        rule: &str,
+        convert: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<Found<T>> {
+        let value = self.value(key)?;
+        let converted = convert(value.get_ref());
+        if converted.is_none() {
+            self.wrong(key, value, rule);
+        }
+        let (key, offset) = (self.key(key), value.span().start);
+        converted.map(|value| Found { value, key, offset })
+    }
+
+    /// A text that is not empty.
+    pub fn text(&self, key: &'static str) -> Option<Found<String>> {
+        self.read(
+            key,
+            "a text that is not empty in quotation marks",
+            |value| {
+                value
+                    .as_str()
+                    .filter(|text| !text.trim().is_empty())
+                    .map(str::to_owned)
+            },
+        )
+    }
+
+    /// A text that every agent, rule and so on must have.
+    pub fn required_text(&self, key: &'static str, why: &str) -> Option<Found<String>> {
+        if self.value(key).is_none() {
+            let message = format!("is missing; {why}");
+            self.reader.error(self.offset, &self.key(key), message);
+            return None;
+        }
+        self.text(key)
+    }
+
+    pub fn switch(&self, key: &'static str, default: bool) -> bool {
+        self.read(key, "`true` or `false`", DeValue::as_bool)
+            .map_or(default, |found| found.value)
+    }
+
+    pub fn integer(&self, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+        let rule = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(key, &rule, |value| {
+            integer(value).filter(|number| range.contains(number))
+        })
+        .map(|found| found.value)
+    }
+
+    /// A number of seconds.
+    pub fn seconds(&self, key: &'static str, range: RangeInclusive<i64>) -> Option<Duration> {
+        let rule = format!(
+            "a whole number of seconds from {} to {}",
+            range.start(),
+            range.end()
+        );
+        self.read(key, &rule, |value| {
+            integer(value).filter(|number| range.contains(number))
+        })
+        .map(|found| Duration::from_secs(found.value.unsigned_abs()))
+    }
+
+    /// A number within a range; whole numbers are taken too.
+    pub fn number(&self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        let rule = format!("a number from {} to {}", range.start(), range.end());
+        self.read(key, &rule, |value| {
+            number(value).filter(|number| range.contains(number))
+        })
+        .map(|found| found.value)
+    }
+
+    /// A probability from 0 to 1, in thousandths.
+    pub fn permille(&self, key: &'static str) -> Option<u16> {
+        self.number(key, 0.0..=1.0)
+            .map(|score| (score * 1000.0).round() as u16)
+    }
+
+    /// One of a few words.
+    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let words: Vec<String> = choices
+            .iter()
+            .map(|(word, _)| format!("`{word}`"))
+            .collect();
+        self.read(key, &words.join(" or "), |value| {
+            let text = value.as_str()?;
+            choices
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, choice)| *choice)
+        })
+        .map(|found| found.value)
+    }
+
+    /// One text or a list of texts; each bad element is reported.
+    pub fn texts(&self, key: &'static str) -> Vec<Found<String>> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let single = std::slice::from_ref(value);
+        let elements: &[Spanned<DeValue<'a>>] = match value.get_ref() {
+            DeValue::Array(array) => array_slice(array),
+            _ => single,
+        };
+        let mut found = Vec::new();
+        for element in elements {
+            match element.get_ref().as_str() {
+                Some(text) if !text.trim().is_empty() => found.push(Found {
+                    value: text.to_owned(),
+                    key: self.key(key),
+                    offset: element.span().start,
+                }),
+                _ => self.wrong(key, element, "a text or a list of texts"),
+            }
+        }
+        found
+    }
+
+    /// A list of words out of a few; unknown ones are reported.
+    pub fn choices<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Vec<T> {
+        let mut values = Vec::new();
+        for found in self.texts(key) {
+            if let Some((_, value)) = choices.iter().find(|(word, _)| *word == found.value) {
+                values.push(*value);
+            } else {
+                let words: Vec<String> = choices
+                    .iter()
+                    .map(|(word, _)| format!("`{word}`"))
+                    .collect();
+                let message = format!("must be of {}, got `{}`", words.join(", "), found.value);
+                self.reader.error(found.offset, &found.key, message);
+            }
+        }
+        values
+    }
+
+    /// A list of numbers within a range; a single number is a list of one.
+    pub fn numbers(&self, key: &'static str, range: RangeInclusive<f64>) -> Vec<f64> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let single = std::slice::from_ref(value);
+        let elements: &[Spanned<DeValue<'a>>] = match value.get_ref() {
+            DeValue::Array(array) => array_slice(array),
+            _ => single,
+        };
+        let mut numbers = Vec::new();
+        for element in elements {
+            match number(element.get_ref()).filter(|number| range.contains(number)) {
+                Some(number) => numbers.push(number),
+                None => {
+                    let rule = format!("a number from {} to {}", range.start(), range.end());
+                    self.wrong(key, element, &rule);
+                }
+            }
+        }
+        numbers
+    }
+
+    /// A table; an absent one reads as empty.
+    pub fn table(&self, key: &'static str) -> Section<'a> {
+        let value = self.value(key);
+        let table = value.and_then(|value| {
+            let table = value.get_ref().as_table();
+            if table.is_none() {
+                self.wrong(key, value, "a table");
+            }
+            table
+        });
+        let offset = value.map_or(self.offset, |value| value.span().start);
+        Section::new(self.reader, self.key(key), offset, table)
+    }
+
+    /// The tables of an array such as `[[rule]]`, each named by its position.
+    pub fn tables(&self, key: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong(
+                key,
+                value,
+                &format!("a list of tables, each begun by `[[{key}]]`"),
+            );
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for (index, element) in array.iter().enumerate() {
+            if let Some(table) = element.get_ref().as_table() {
+                let path = format!("{}[{}]", self.key(key), index + 1);
+                sections.push(Section::new(
+                    self.reader,
+                    path,
+                    element.span().start,
+                    Some(table),
+                ));
+            } else {
+                self.wrong(key, element, &format!("a table begun by `[[{key}]]`"));
+            }
+        }
+        sections
+    }
+
+    /// Every key of a table whose keys are the user's own, with whole numbers.
+    pub fn integer_entries(&self, range: RangeInclusive<i64>) -> Vec<Found<(String, i64)>> {
+        let mut entries = Vec::new();
+        let Some(table) = self.table else {
+            return entries;
+        };
+        for (name, value) in table {
+            let key = name.get_ref().as_ref();
+            match integer(value.get_ref()).filter(|number| range.contains(number)) {
+                Some(number) => entries.push(Found {
+                    value: (key.to_owned(), number),
+                    key: self.key(key),
+                    offset: name.span().start,
+                }),
+                None => {
+                    let rule = format!("a whole number from {} to {}", range.start(), range.end());
+                    self.wrong(key, value, &rule);
+                }
+            }
+        }
+        entries
+    }
+
+    /// Every key of a table whose keys are the user's own, with texts.
+    pub fn text_entries(&self) -> Vec<Found<(String, String)>> {
+        let mut entries = Vec::new();
+        let Some(table) = self.table else {
+            return entries;
+        };
+        for (name, value) in table {
+            let key = name.get_ref().as_ref();
+            match value.get_ref().as_str() {
+                Some(text) => entries.push(Found {
+                    value: (key.to_owned(), text.to_owned()),
+                    key: self.key(key),
+                    offset: name.span().start,
+                }),
+                None => self.wrong(key, value, "a text in quotation marks"),
+            }
+        }
+        entries
+    }
+
+    /// Warns of keys that nobody asked for.
+    pub fn close(&self) {
+        let Some(table) = self.table else { return };
+        let asked = self.asked.borrow();
+        for (name, _) in table {
+            let key = name.get_ref().as_ref();
+            if asked.contains(key) {
+                continue;
+            }
+            let known: Vec<String> = asked.iter().map(|key| format!("`{key}`")).collect();
+            let message = format!(
+                "is unknown and changes nothing; known here: {}",
+                known.join(", ")
+            );
+            self.reader
+                .warning(name.span().start, &self.key(key), message);
+        }
+    }
+}
+
+fn array_slice<'a, 'i>(array: &'a DeArray<'i>) -> &'a [Spanned<DeValue<'i>>] {
+    array
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let integer = value.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Float(float) => float
+            .as_str()
+            .parse()
+            .ok()
+            .filter(|number: &f64| !number.is_nan()),
+        _ => integer(value).map(|number| number as f64),
+    }
+}
