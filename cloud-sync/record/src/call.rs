@@ -1,0 +1,389 @@
+//! The summary and the transcript of one call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use trunkside_call::{
+    Action, CallId, CallbackCause, Decision, Emotion, EntityKind, Intent, Language, Mood, Side,
+};
+
+use crate::{Pseudonym, PseudonymKey, RedactedText};
+
+/// Seconds to the millisecond, as records carry times.
+pub fn seconds(duration: Duration) -> f64 {
+    duration.as_millis() as f64 / 1_000.0
+}
+
+/// One call, without a word of what was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CallSummary {
+    /// The call; nothing in its name comes from the caller.
+    #[schemars(with = "String")]
+    pub call: CallId,
+    /// When the trunk's INVITE came.
+    #[schemars(schema_with = "crate::schema::timestamp")]
+    pub started_at: Timestamp,
+    /// The language that was heard; none when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::language")]
+    pub language: Option<Language>,
+    /// The intent that the last decision was made for; none when nothing was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentScore>,
+    /// Every intent worth mentioning, likeliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<IntentScore>,
+    /// How the caller felt at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mood: Option<MoodRecord>,
+    /// How it went there, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mood_course: Vec<MoodPoint>,
+    /// The decision that settled the call; none when it ended before one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionRecord>,
+    /// Who took the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Pseudonym>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// When what happened.
+    pub times: Times,
+    /// How many entities of each kind the caller named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "crate::schema::counts")]
+    pub entities: BTreeMap<EntityKind, u32>,
+    /// How well the voice came through.
+    #[serde(default)]
+    pub voice: VoiceQuality,
+    /// Quality rules and whether the call kept them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityHit>,
+    /// The sender's word that the record holds nothing personal.
+    pub redacted: Redacted,
+}
+
+/// An intent with its probability.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IntentScore {
+    /// Its name in the taxonomy.
+    pub name: String,
+    /// From 0 to 1.
+    pub score: f32,
+}
+
+impl From<&Intent> for IntentScore {
+    fn from(intent: &Intent) -> Self {
+        Self { name: intent.name.clone(), score: intent.score }
+    }
+}
+
+/// A feeling, with what showed it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MoodRecord {
+    /// The likeliest emotion.
+    #[schemars(schema_with = "crate::schema::emotion")]
+    pub emotion: Emotion,
+    /// Its probability, from 0 to 1.
+    pub emotion_score: f32,
+    /// From -1 (wholly negative) to 1 (wholly positive).
+    pub sentiment: f32,
+    /// Trigger words and prosody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<RedactedText>,
+}
+
+impl From<&Mood> for MoodRecord {
+    fn from(mood: &Mood) -> Self {
+        Self {
+            emotion: mood.emotion,
+            emotion_score: mood.emotion_score,
+            sentiment: mood.sentiment.score,
+            reasons: mood.reasons.iter().map(|reason| RedactedText::or_withheld(reason)).collect(),
+        }
+    }
+}
+
+/// The feeling at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MoodPoint {
+    /// Seconds since the call was answered.
+    pub at_s: f64,
+    /// The likeliest emotion.
+    #[schemars(schema_with = "crate::schema::emotion")]
+    pub emotion: Emotion,
+    /// Its probability, from 0 to 1.
+    pub emotion_score: f32,
+    /// From -1 (wholly negative) to 1 (wholly positive).
+    pub sentiment: f32,
+}
+
+impl MoodPoint {
+    /// The mood at `at`, counted from the answer.
+    pub fn new(at: Duration, mood: &Mood) -> Self {
+        Self {
+            at_s: seconds(at),
+            emotion: mood.emotion,
+            emotion_score: mood.emotion_score,
+            sentiment: mood.sentiment.score,
+        }
+    }
+}
+
+/// A decision, with agents as pseudonyms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DecisionRecord {
+    /// Counts the router's decisions since it started.
+    pub number: u64,
+    /// What was done.
+    pub action: ActionRecord,
+    /// What led to it, most decisive first.
+    #[serde(default)]
+    pub reasons: Vec<ReasonRecord>,
+    /// The nearest choice that was not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<AlternativeRecord>,
+    /// SHA-256 (hex) of the policy that decided.
+    #[serde(default)]
+    pub policy: String,
+}
+
+impl DecisionRecord {
+    /// The decision as it may leave the box.
+    pub fn new(decision: &Decision, key: &PseudonymKey) -> Self {
+        Self {
+            number: decision.number,
+            action: ActionRecord::new(&decision.action, key),
+            reasons: decision
+                .reasons
+                .iter()
+                .map(|reason| ReasonRecord {
+                    rule: reason.rule.clone(),
+                    finding: RedactedText::or_withheld(&reason.finding),
+                })
+                .collect(),
+            alternative: decision.alternative.as_ref().map(|other| AlternativeRecord {
+                agent: key.agent(&other.agent),
+                because: RedactedText::or_withheld(&other.because),
+            }),
+            policy: decision.policy.clone(),
+        }
+    }
+}
+
+/// What was done with a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum ActionRecord {
+    /// This agent was rung.
+    Offer {
+        /// Who.
+        agent: Pseudonym,
+    },
+    /// The caller waited.
+    Wait {
+        /// How many stood before them.
+        ahead: u32,
+    },
+    /// A call back was promised.
+    Callback {
+        /// Why.
+        #[schemars(schema_with = "crate::schema::cause")]
+        cause: CallbackCause,
+    },
+    /// Something that a newer version does.
+    #[serde(other)]
+    Other,
+}
+
+impl ActionRecord {
+    /// The action with the agent as a pseudonym.
+    pub fn new(action: &Action, key: &PseudonymKey) -> Self {
+        match action {
+            Action::Offer { agent } => Self::Offer { agent: key.agent(agent) },
+            Action::Wait { ahead } => Self::Wait { ahead: *ahead },
+            Action::Callback { cause } => Self::Callback { cause: *cause },
+        }
+    }
+
+    /// Its name in contracts.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Offer { .. } => "offer",
+            Self::Wait { .. } => "wait",
+            Self::Callback { .. } => "callback",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// One rule or score that took part in a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReasonRecord {
+    /// The policy rule's name.
+    pub rule: String,
+    /// What it found.
+    pub finding: RedactedText,
+}
+
+/// The nearest choice that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlternativeRecord {
+    /// The agent who came next.
+    pub agent: Pseudonym,
+    /// Why the chosen one was preferred.
+    pub because: RedactedText,
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Caller and agent spoke.
+    Bridged,
+    /// A call back was promised.
+    Callback,
+    /// The caller hung up before either.
+    Abandoned,
+    /// Something of ours or of the trunk broke.
+    Failed,
+}
+
+impl Outcome {
+    /// Its name in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bridged => "bridged",
+            Self::Callback => "callback",
+            Self::Abandoned => "abandoned",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Who ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The side that came in over the trunk.
+    Caller,
+    /// The agent.
+    Agent,
+    /// The box, after a promise to call back or at a fault.
+    Box,
+}
+
+/// When what happened, in seconds since the INVITE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Times {
+    /// The box answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_s: Option<f64>,
+    /// The caller's first words were recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_words_s: Option<f64>,
+    /// The decision that settled the call was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_s: Option<f64>,
+    /// Caller and agent could hear each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridged_s: Option<f64>,
+    /// The last leg ended.
+    pub ended_s: f64,
+}
+
+/// How well the voice came through, each side apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct VoiceQuality {
+    /// What came from the caller.
+    pub caller: LegQuality,
+    /// What came from the agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<LegQuality>,
+    /// Frames that recognition missed because it fell behind; the call itself never does.
+    pub unheard_frames: u64,
+}
+
+/// One leg's RTP counters (RFC 3550, section 6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LegQuality {
+    /// Packets that came.
+    pub packets: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Packets that came too late to be heard.
+    pub late: u64,
+    /// Interarrival jitter in milliseconds, at its worst.
+    pub jitter_ms: f32,
+}
+
+/// One quality rule, kept or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QualityHit {
+    /// The rule's name.
+    pub rule: String,
+    /// Whether the call kept it.
+    pub kept: bool,
+}
+
+/// Says that a record was redacted. It can hold no other value: `false` is refused when read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redacted;
+
+impl Serialize for Redacted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+}
+
+impl<'de> Deserialize<'de> for Redacted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if bool::deserialize(deserializer)? {
+            Ok(Self)
+        } else {
+            Err(serde::de::Error::custom("the record says that it is not redacted"))
+        }
+    }
+}
+
+impl JsonSchema for Redacted {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Redacted".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "const": true })
+    }
+}
+
+/// What was said in a call, redacted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Transcript {
+    /// The call.
+    #[schemars(with = "String")]
+    pub call: CallId,
+    /// What each side said, in order of time.
+    pub turns: Vec<Turn>,
+}
+
+/// What one side said between two pauses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Turn {
+    /// Who spoke.
+    #[schemars(schema_with = "crate::schema::side")]
+    pub side: Side,
+    /// Seconds since the call was answered.
+    pub start_s: f64,
+    /// Seconds since the call was answered.
+    pub end_s: f64,
+    /// The words, redacted.
+    pub text: RedactedText,
+}

@@ -1,0 +1,64 @@
+//! What a device says of itself.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::RedactedText;
+
+/// Something somebody must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Alarm {
+    /// What kind, in `snake_case`; alarms of one code replace each other on a screen.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Whether the condition has passed.
+    #[serde(default)]
+    pub cleared: bool,
+    /// What happened and what to do, in plain words.
+    pub text: RedactedText,
+}
+
+/// How bad it is (RFC 8632, section 3.4, without `indeterminate`).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; calls are unharmed.
+    Warning,
+    /// Something is missing; calls are still handled.
+    Minor,
+    /// Calls are handled worse.
+    Major,
+    /// Calls are lost.
+    Critical,
+}
+
+/// How the device does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct DeviceHealth {
+    /// The software's version.
+    pub software: String,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Calls in progress.
+    pub active_calls: u32,
+    /// Calls since it started.
+    pub calls: u64,
+    /// Bytes resident in memory.
+    pub resident_bytes: u64,
+    /// Bytes free where records are stored.
+    pub disk_free_bytes: u64,
+    /// Hottest sensor in degrees Celsius.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f32>,
+    /// Records that wait for the cloud.
+    pub queued_records: u64,
+    /// Age of the oldest of them in seconds.
+    pub queue_age_s: u64,
+    /// Bytes written to storage for every byte kept, since it started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wear: Option<f32>,
+}
