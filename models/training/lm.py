@@ -21,6 +21,7 @@ from text import HERE
 FREQUENT_WORDS = 25_000
 ORDER = 3
 DISCOUNT = {2: 0.5, 3: 0.7}
+LEAST_BACKOFF = 0.08
 # Share of unigram mass: generated branch text, the wide tail.
 BRANCH_SHARE = 0.75
 PHRASE_WEIGHT = 50
@@ -61,6 +62,8 @@ def readings(language, word):
     """Every pronunciation of a word."""
     if language == "en":
         return en_readings(word)
+    if word in "零〇":
+        return [zh_units("零")]
     if len(word) == 1:
         return zh_char_readings(word)
     units = zh_units(word)
@@ -98,14 +101,20 @@ def unigrams(counts, tail):
 
 
 def discounted(counts, lower, discount):
-    """(probabilities, back-off weights) of one order over the lower order's interpolated ones."""
+    """(probabilities, back-off weights) of one order over the lower order's interpolated ones.
+
+    Generated text repeats itself, so its counts promise too much: `LEAST_BACKOFF` is always kept.
+    """
     totals, kinds = Counter(), Counter()
     for gram, n in counts.items():
         totals[gram[:-1]] += n
         kinds[gram[:-1]] += 1
-    backoff = {h: discount * kinds[h] / totals[h] for h in totals}
-    probability = {g: (n - discount) / totals[g[:-1]] + backoff[g[:-1]] * lower(g[1:])
-                   for g, n in counts.items()}
+    backoff = {h: max(discount * kinds[h] / totals[h], LEAST_BACKOFF) for h in totals}
+    probability = {}
+    for gram, n in counts.items():
+        h = gram[:-1]
+        own = (n - discount) / (totals[h] - discount * kinds[h])
+        probability[gram] = (1 - backoff[h]) * own + backoff[h] * lower(gram[1:])
     return probability, backoff
 
 

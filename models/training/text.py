@@ -94,7 +94,7 @@ def clean_english(text):
     text = re.sub(r"[,.!?;:\"()\-]+", " ", text.lower().replace("’", "'"))
     text = re.sub(r"(?<![a-z])'|'(?![a-z])", "", text)
     text = re.sub(r"\s+", " ", text).strip()
-    return text if re.fullmatch(r"[a-z' ]+", text) and 1 <= len(text.split()) <= 20 else None
+    return text if re.fullmatch(r"[a-z' ]+", text) else None
 
 
 def english_corpora():
@@ -123,7 +123,8 @@ def main():
             for kind, intent, text in branch_sentences(language, args.count, rng):
                 print(language, kind, intent, text, sep="\t", file=f)
         for text in filter(None, map(clean_english, english_corpora())):
-            print("en", "corpus", "-", text, sep="\t", file=f)
+            if len(text.split()) <= 20:
+                print("en", "corpus", "-", text, sep="\t", file=f)
 
 
 if __name__ == "__main__":

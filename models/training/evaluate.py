@@ -1,0 +1,248 @@
+"""Measure the exported model, streamed through onnxruntime, and write ../RESULTS.md.
+
+    python evaluate.py --development   held-out voices only (any time)
+    python evaluate.py                 also the evaluation recordings (once a model is to ship)
+
+Unit error: greedy, without lexicon or language model. Exact match: the best of a closed list of
+texts by CTC score. Intervals: bootstrap over utterances, 95 %; over speakers where there are several.
+"""
+
+import argparse
+import csv
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice, product
+
+import numpy as np
+import soundfile
+import torch
+from torch.nn import functional as F
+
+from channel import ALAW, companded
+from export import session, stream
+from features import fbank
+from numbers_spoken import en_slot, zh_slot
+from paths import ROOT, data_dir, model_dir, work_dir
+from pronounce import en_readings, text_units
+from speech import read_shards, spelling, trim
+from text import HERE, clean_english
+from train import edit_distance, greedy
+from units import BLANK, IDS, syllable_units
+from voices import Voice
+
+TAIL = np.zeros(6400, np.float32)  # what an endpointer waits after speech, in samples
+
+
+@dataclass
+class Utterance:
+    """Speech with its units and, where a grammar applies, its place in a list of texts."""
+
+    audio: np.ndarray
+    units: list
+    speaker: str
+    text: str = ""
+
+
+@dataclass
+class Set:
+    """A set of utterances and the closed list of texts that a grammar would allow."""
+
+    name: str
+    real: bool
+    about: str
+    utterances: list
+    language: str = "zh"
+    grammar: list = field(default_factory=list)
+
+
+@lru_cache(maxsize=None)
+def readings(language, text):
+    """Up to eight unit strings of a text."""
+    if language == "zh":
+        return [text_units("zh", text)]
+    words = [en_readings(w) for w in text.split()]
+    return [tuple(u for w in choice for u in w) for choice in islice(product(*words), 8)]
+
+
+def grammar_choice(logprobs, grammar):
+    """The text of (language, text) pairs with the highest CTC score."""
+    rows = [(text, [IDS[u] for u in r]) for language, text in grammar for r in readings(language, text)]
+    targets = torch.tensor([u for _, r in rows for u in r])
+    lengths = torch.tensor([len(r) for _, r in rows])
+    x = torch.from_numpy(logprobs)[:, None].expand(-1, len(rows), -1)
+    losses = F.ctc_loss(x, targets, torch.full((len(rows),), len(logprobs)), lengths, BLANK, reduction="none")
+    return rows[int(losses.argmin())][0]
+
+
+def real_set(name, about, grammar=False):
+    """An evaluation folder."""
+    folder, out, texts = data_dir() / "speech" / name, [], {}
+    with open(folder / "manifest.tsv", encoding="utf-8") as f:
+        for row in csv.DictReader(f, delimiter="\t"):
+            text = row["text"]
+            if name == "paragraphs-eval" and row["language"] == "en":
+                text = " ".join(w for w in clean_english(text).split() if en_readings(w))
+            units = syllable_units(text.lstrip("_")) if "syllables" in name else text_units(row["language"], text)
+            if not units:
+                continue
+            audio, rate = soundfile.read(folder / row["file"], dtype="float32")
+            assert rate == 8000
+            texts[row["language"], text] = None
+            out.append(Utterance(audio, [IDS[u] for u in units], row["speaker"], text))
+    return Set(name, True, about, out, row["language"], list(texts) if grammar else [])
+
+
+def spoken(language, text, rng):
+    """A text by a development voice, through A-law at a usual level."""
+    voice = Voice.draw(language, "dev", rng)
+    samples = trim(voice.say(spelling(language, text, rng)))
+    samples = np.concatenate([np.zeros(2400, np.float32), samples * (0.25 / np.abs(samples).max())])
+    return companded(samples, ALAW), voice.name
+
+
+def phrase_set():
+    """The routing phrases, each by three held-out voices."""
+    rng, out = random.Random(11), []
+    lines = [line.split("\t") for line in (HERE / "phrases.tsv").read_text("utf-8").splitlines()[1:]]
+    for text, language, _ in lines * 3:
+        audio, voice = spoken(language, text, rng)
+        out.append(Utterance(audio, [IDS[u] for u in text_units(language, text)], voice, text))
+    grammar = [(language, text) for text, language, _ in lines]
+    return Set("phrases", False, "the routing phrases, held-out voices", out, "", grammar)
+
+
+def degraded(clean):
+    """The same utterances with 3 % of packets lost and babble at 10 dB."""
+    rng = np.random.default_rng(12)
+    talk = np.concatenate([np.asarray(s) for s, c in read_shards(work_dir() / "speech", "dev")
+                           if c.source.startswith("tts")]).astype(np.float32)
+
+    def babble(count, rng):
+        start = rng.integers(len(talk) - count)
+        return talk[start:start + count] / 32768
+
+    out = []
+    for u in clean.utterances:
+        power = np.sqrt(np.mean(u.audio[2400:] ** 2))
+        background = sum(babble(len(u.audio), rng) for _ in range(4))
+        audio = u.audio + background * (power * 10 ** -0.5 / np.sqrt(np.mean(background ** 2)))
+        for start in range(160, len(audio) - 160, 160):
+            if rng.random() < 0.03:
+                audio[start:start + 160] = audio[start - 160:start] * 0.7
+        out.append(Utterance(companded(audio, ALAW), u.units, u.speaker, u.text))
+    return Set(clean.name + "-degraded", False, "the same, 3 % packets lost, babble at 10 dB", out, "", clean.grammar)
+
+
+def number_set(language, slot):
+    """Telephone numbers by held-out voices."""
+    rng, out = random.Random(13), []
+    for _ in range(60):
+        text = slot("phone", None, rng)
+        audio, voice = spoken(language, text, rng)
+        out.append(Utterance(audio, [IDS[u] for u in text_units(language, text)], voice, text))
+    return Set(f"telephone-numbers-{language}", False, "7-11 digits, held-out voices", out, language)
+
+
+def sentence_set(language):
+    """Branch sentences by held-out voices."""
+    clips = [(np.asarray(s), c) for s, c in read_shards(work_dir() / "speech", "dev")
+             if c.source == "tts-branch" and c.language == language]
+    out = [Utterance(companded(s.astype(np.float32) * (0.25 / 32768 / 0.7), ALAW),
+                     [IDS[u] for u in c.units.split()], c.speaker, c.text) for s, c in clips]
+    return Set(f"sentences-{language}", False, "generated branch sentences, held-out voices", out, language)
+
+
+def shipped_set():
+    """The tests' own audio files: voices that were never trained on."""
+    folder, out = ROOT / "tests/audio", []
+    with open(folder / "scripts.tsv", encoding="utf-8") as f:
+        for row in csv.DictReader(f, delimiter="\t"):
+            audio, _ = soundfile.read(folder / row["file"], dtype="float32")
+            text = row["text"].replace(",", "").lower() if row["language"] == "en" else row["text"]
+            units = [IDS[u] for u in text_units(row["language"], text)]
+            out.append(Utterance(audio, units, row["file"], text))
+    return Set("tests-audio", False, "the end-to-end tests' files", out, "")
+
+
+def measure(runtime, data):
+    """[(speaker, errors, units, exact under the grammar or None, units exact)] of a set."""
+    rows = []
+    for u in data.utterances:
+        logprobs = stream(runtime, fbank(np.concatenate([u.audio, TAIL])))
+        found = greedy(torch.from_numpy(logprobs))
+        hit = grammar_choice(logprobs, data.grammar) == u.text if data.grammar else None
+        rows.append((u.speaker, edit_distance(found, u.units), len(u.units), hit, found == u.units))
+    return rows
+
+
+def interval(rows, figure, rounds=1000, seed=14):
+    """95 % bootstrap interval of figure(rows), over speakers where three or more, else utterances."""
+    rng, groups = np.random.default_rng(seed), defaultdict(list)
+    for i, row in enumerate(rows):
+        groups[row[0]].append(row)
+    if len(groups) < 3:
+        groups = {i: [row] for i, row in enumerate(rows)}
+    groups = list(groups.values())
+    drawn = [figure([r for g in rng.integers(len(groups), size=len(groups)) for r in groups[g]])
+             for _ in range(rounds)]
+    return np.percentile(drawn, [2.5, 97.5])
+
+
+def unit_error(rows):
+    return sum(r[1] for r in rows) / sum(r[2] for r in rows)
+
+
+def exact(rows):
+    return sum(bool(r[3]) for r in rows) / len(rows)
+
+
+def all_units_right(rows):
+    return sum(r[4] for r in rows) / len(rows)
+
+
+def cell(rows, figure):
+    low, high = interval(rows, figure)
+    return f"{100 * figure(rows):.1f} ({100 * low:.1f}-{100 * high:.1f})"
+
+
+def table(results):
+    lines = ["| set | what | utterances | speakers | unit error % | all units right % | grammar exact % |",
+             "|---|---|---|---|---|---|---|"]
+    for data, rows in results:
+        match = f"{cell(rows, exact)} of {len(data.grammar)}" if data.grammar else ""
+        lines.append(f"| {data.name} | {data.about} | {len(rows)} | {len({r[0] for r in rows})} "
+                     f"| {cell(rows, unit_error)} | {cell(rows, all_units_right)} | {match} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--development", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    runtime = session(model_dir() / "model.onnx")
+    phrases = phrase_set()
+    synthetic = [phrases, degraded(phrases), sentence_set("zh"), sentence_set("en"),
+                 number_set("zh", zh_slot), number_set("en", en_slot), shipped_set()]
+    results = [(s, measure(runtime, s)) for s in synthetic]
+    print(table(results), flush=True)
+    if args.development:
+        return
+    real = [
+        real_set("commands-eval", "20 words, unseen speakers", grammar=True),
+        real_set("digits-en-eval", "English digits, an unseen speaker", grammar=True),
+        real_set("mandarin-words-eval", "unseen words, a voice heard in training"),
+        real_set("mandarin-syllables-eval", "single syllables, an unseen speaker", grammar=False),
+        real_set("paragraphs-eval", "long read text, unseen speakers"),
+    ]
+    measured = [(s, measure(runtime, s)) for s in real]
+    print(table(measured))
+    template = (HERE / "results_template.md").read_text("utf-8")
+    report = template.replace("{synthetic}", table(results)).replace("{real}", table(measured))
+    (ROOT / "models/RESULTS.md").write_text(report, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
