@@ -1,1 +1,2 @@
+//! The aggregator as a program.
 fn main() {}
