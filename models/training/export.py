@@ -21,7 +21,7 @@ from model import OUTPUTS, SHIFT, WINDOW, Acoustic
 from paths import ROOT, model_dir, work_dir
 from units import UNITS, write_tokens
 
-ALLOWED = set("Add Cast Concat Constant Conv Div Identity LogSoftmax Mul Pow ReduceMean Relu Sigmoid "
+ALLOWED = set("Add Concat Constant Conv Div Identity LogSoftmax MatMul Mul Pow ReduceMean Relu Sigmoid "
               "Slice Split Sqrt Squeeze Sub Transpose Unsqueeze Gather".split())
 INPUTS = ["audio_signal", "length", "cache_last_channel", "cache_last_time", "cache_last_channel_len"]
 OUTPUT_NAMES = ["logprobs", "encoded_lengths", "cache_last_channel_next", "cache_last_time_next",

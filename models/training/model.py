@@ -16,21 +16,15 @@ WINDOW, SHIFT, OUTPUTS = 21, 16, 4  # feature frames a chunk sees, advances by, 
 CONTEXT = 9                         # feature frames one output sees
 
 
-class ChannelNorm(nn.Module):
-    """Layer normalisation over channels of [N, C, T], in operations every runtime has."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels, 1))
-        self.bias = nn.Parameter(torch.zeros(channels, 1))
+class Norm(nn.LayerNorm):
+    """Layer normalisation over channels; exported as operations that every runtime has."""
 
     def forward(self, x):
-        if torch.onnx.is_in_onnx_export():
-            centred = x - x.mean(1, keepdim=True)
-            scale = torch.sqrt((centred * centred).mean(1, keepdim=True) + 1e-5)
-            return centred / scale * self.weight + self.bias
-        y = F.layer_norm(x.transpose(1, 2), (x.shape[1],), self.weight[:, 0], self.bias[:, 0])
-        return y.transpose(1, 2)
+        if not torch.onnx.is_in_onnx_export():
+            return super().forward(x)
+        centred = x - x.mean(-1, keepdim=True)
+        scale = torch.sqrt((centred * centred).mean(-1, keepdim=True) + self.eps)
+        return centred / scale * self.weight + self.bias
 
 
 class Block(nn.Module):
@@ -39,20 +33,22 @@ class Block(nn.Module):
     def __init__(self, channels, kernel, dropout):
         super().__init__()
         self.channels, self.reach = channels, kernel - 1
-        self.norm = ChannelNorm(channels)
-        self.gate = nn.Conv1d(channels, 2 * channels, 1)
+        self.norm = Norm(channels)
+        self.gate = nn.Linear(channels, 2 * channels)
         self.past = nn.Conv1d(channels, channels, kernel, groups=channels)
-        self.middle = ChannelNorm(channels)
-        self.project = nn.Conv1d(channels, channels, 1)
+        self.middle = Norm(channels)
+        self.project = nn.Linear(channels, channels)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, cache):
-        """[N, C, T] and the last kernel - 1 gated inputs; returns both anew."""
+        """[N, T, C] and the last kernel - 1 gated inputs [N, C, kernel - 1]; returns both anew."""
         both = self.gate(self.norm(x))
-        value, gate = both[:, :self.channels], both[:, self.channels:]
-        y = torch.cat([cache, value * torch.sigmoid(gate)], 2)
+        gated = both[..., :self.channels] * torch.sigmoid(both[..., self.channels:])
+        if cache.dtype != gated.dtype:  # bfloat16 while training
+            cache = cache.to(gated.dtype)
+        y = torch.cat([cache, gated.transpose(1, 2)], 2)
         cache = y[:, :, -self.reach:]
-        y = self.middle(self.past(y))
+        y = self.middle(self.past(y).transpose(1, 2))
         y = self.project(y * torch.sigmoid(y))
         return x + self.dropout(y), cache
 
@@ -69,8 +65,8 @@ class Acoustic(nn.Module):
         self.first = nn.Conv1d(MELS, channels, 5, stride=2)
         self.second = nn.Conv1d(channels, channels, 3, stride=2)
         self.blocks = nn.ModuleList(Block(channels, kernel, dropout) for _ in range(blocks))
-        self.norm = ChannelNorm(channels)
-        self.out = nn.Conv1d(channels, BLANK + 1, 1)
+        self.norm = Norm(channels)
+        self.out = nn.Linear(channels, BLANK + 1)
 
     def zero_state(self, batch=1):
         """[batch, blocks, channels, kernel - 1]."""
@@ -81,13 +77,13 @@ class Acoustic(nn.Module):
     def forward(self, features, state):
         x = (features + self.offset) * self.scale
         x = F.relu(self.first(x))
-        x = self.second(x)
+        x = self.second(x).transpose(1, 2)
         caches = []
         for i, block in enumerate(self.blocks):
             x, cache = block(x, state[:, i])
             caches.append(cache)
         logits = self.out(self.norm(x))
-        return F.log_softmax(logits.transpose(1, 2), -1), torch.stack(caches, 1)
+        return F.log_softmax(logits, -1), torch.stack(caches, 1)
 
 
 def output_count(frames):

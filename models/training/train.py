@@ -88,7 +88,7 @@ def learning_rate(step, share, peak):
 def loss_of(model, batch, device):
     """CTC loss a unit."""
     features, lengths, units, counts = (torch.from_numpy(a) for a in batch)
-    with torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda"):
+    with torch.autocast(device, torch.bfloat16):
         logprobs, _ = model(features.to(device), model.zero_state(len(features)))
     outputs = torch.tensor([output_count(n) for n in lengths.tolist()])
     losses = F.ctc_loss(logprobs.float().transpose(0, 1), units.to(device), outputs, counts, BLANK,
@@ -145,7 +145,7 @@ def main():
             decay = min(0.999, step / (step + 50))
             for mean, now in zip(average.parameters(), model.parameters()):
                 mean.lerp_(now, 1 - decay)
-        heard += batch[1].sum() / 100
+        heard += float(batch[1].sum()) / 100
         running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
         now = time.monotonic()
         elapsed, last = elapsed + now - last, now
