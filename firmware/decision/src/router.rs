@@ -1,36 +1,70 @@
-//! The stage.
+//! The stage: events in, decisions out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use trunkside_call::Decision;
 
+use crate::engine::Engine;
+use crate::explain;
 use crate::{Input, Policy};
 
 /// Decides who takes each call.
+///
+/// Every call that was reported [ready](Input::CallReady) ends in exactly one way: it is bridged
+/// and ended, called back, or ended by its caller. A decision to call back is the router's last
+/// word about a call. An agent has at most one offer at a time.
 #[derive(Debug)]
 pub struct Router {
-    policy: Arc<Policy>,
+    engine: Engine,
+    decisions: u64,
 }
 
 impl Router {
     /// Starts with no calls and every agent away.
     pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy }
+        Self {
+            engine: Engine::new(policy, true),
+            decisions: 0,
+        }
     }
 
-    /// Takes note of one event; decisions follow from [`poll`](Self::poll).
+    /// The policy that decides.
+    pub fn policy(&self) -> &Policy {
+        self.engine.policy()
+    }
+
+    /// Takes note of one event at `now` on the router's clock, which starts at zero and never
+    /// goes back; decisions follow from [`poll`](Self::poll).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "every stage takes its input by value"
+    )]
     pub fn handle(&mut self, now: Duration, input: Input) {
-        let _ = (now, input, &self.policy);
+        self.engine.handle(now, &input);
     }
 
     /// The next decision, until none is left.
     pub fn poll(&mut self) -> Option<Decision> {
-        None
+        let choice = self.engine.poll()?;
+        self.decisions += 1;
+        Some(explain::decision(
+            self.engine.policy(),
+            choice,
+            self.decisions,
+        ))
     }
 
     /// When [`Input::Tick`] is due.
     pub fn deadline(&self) -> Option<Duration> {
-        None
+        self.engine.deadline()
+    }
+
+    /// How many calls wait for an agent.
+    pub fn waiting(&self) -> usize {
+        self.engine.waiting()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What each agent is doing.
+
+use crate::OfferFailure;
+
+/// Microseconds on the router's clock.
+pub(crate) type Micros = i64;
+
+/// Index into the engine's calls.
+pub(crate) type Slot = usize;
+
+/// What an agent does, as far as calls go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// Ready for a call.
+    Idle,
+    /// Their phone rings for a call.
+    Offered(Slot),
+    /// On a call.
+    Talking(Slot),
+    /// Writing up the last call.
+    WrapUp(Micros),
+    /// Left alone for a while because their phone failed.
+    Resting(Micros),
+}
+
+/// One agent of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agent {
+    pub signed_in: bool,
+    /// Does something that is no call, by their own report.
+    pub occupied: bool,
+    pub activity: Activity,
+    /// When they last became ready; longest idle is least.
+    pub idle_since: Micros,
+    /// The moment under which they stand in the engine's timetable.
+    pub scheduled: Option<Micros>,
+}
+
+/// Why an agent was not considered for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Absence {
+    Away,
+    Occupied,
+    Ringing,
+    OnCall,
+    WrapUp,
+    Resting,
+    /// Was offered this very call.
+    Tried(OfferFailure),
+}
+
+impl Agent {
+    pub const fn away() -> Self {
+        Self {
+            signed_in: false,
+            occupied: false,
+            activity: Activity::Idle,
+            idle_since: 0,
+            scheduled: None,
+        }
+    }
+
+    pub fn is_free(&self) -> bool {
+        self.signed_in && !self.occupied && self.activity == Activity::Idle
+    }
+
+    /// What keeps them from any call now.
+    pub const fn absence(&self) -> Option<Absence> {
+        if !self.signed_in {
+            return Some(Absence::Away);
+        }
+        match self.activity {
+            Activity::Offered(_) => Some(Absence::Ringing),
+            Activity::Talking(_) => Some(Absence::OnCall),
+            Activity::WrapUp(_) => Some(Absence::WrapUp),
+            Activity::Resting(_) => Some(Absence::Resting),
+            Activity::Idle if self.occupied => Some(Absence::Occupied),
+            Activity::Idle => None,
+        }
+    }
+
+    /// When they become ready by themselves.
+    pub const fn due(&self) -> Option<Micros> {
+        match self.activity {
+            Activity::WrapUp(until) | Activity::Resting(until) => Some(until),
+            Activity::Idle | Activity::Offered(_) | Activity::Talking(_) => None,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One call between its first need for an agent and its end.
+
+use std::time::Duration;
+
+use trunkside_call::CallId;
+
+use super::agent::Micros;
+use crate::input::micros;
+use crate::need::{Insist, Need, Requirement};
+use crate::policy::Policy;
+use crate::{CallProfile, OfferFailure};
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Waiting,
+    /// An agent's phone rings; counts as failed at `until`.
+    Offered {
+        agent: usize,
+        until: Micros,
+    },
+    Talking {
+        agent: usize,
+    },
+}
+
+/// An offer that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub agent: usize,
+    pub cause: OfferFailure,
+    /// When the agent may be offered this call again.
+    pub again_at: Micros,
+}
+
+/// Why a requirement was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// The policy's time for it came.
+    Waited,
+    /// Nobody signed in who was not tried meets it.
+    Nobody,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub id: CallId,
+    pub profile: CallProfile,
+    /// Whether the branch was open when it came, if known.
+    pub open: Option<bool>,
+    pub need: Need,
+    pub entered: Micros,
+    /// Settles ties between calls that came at the same moment.
+    pub sequence: u64,
+    pub stage: Stage,
+    pub attempts: Vec<Attempt>,
+    /// What it insists on now, and what was given up.
+    pub insist: Insist,
+    pub given_up: [Option<GivenUp>; 3],
+    /// How many stood before it when the caller was last told.
+    pub told_ahead: Option<u32>,
+    pub tell_at: Micros,
+    /// The moment under which it stands in the engine's timetable.
+    pub due: Option<Micros>,
+}
+
+impl Call {
+    /// Its place in the queue: as if it had come earlier, by its priority.
+    pub fn rank(&self, policy: &Policy) -> (Micros, u64) {
+        let head_start = micros(policy.queue.priority_step) * Micros::from(self.need.priority);
+        (self.entered.saturating_sub(head_start), self.sequence)
+    }
+
+    pub fn tried(&self, agent: usize, now: Micros) -> Option<OfferFailure> {
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.agent == agent && attempt.again_at > now)
+            .map(|attempt| attempt.cause)
+    }
+
+    /// The next moment at which something changes without an event.
+    pub fn next_due(&self, policy: &Policy, now: Micros) -> Option<Micros> {
+        match self.stage {
+            Stage::Talking { .. } => None,
+            Stage::Offered { until, .. } => Some(until),
+            Stage::Waiting => {
+                let steps = Requirement::ALL
+                    .into_iter()
+                    .filter(|requirement| self.insist.holds(*requirement))
+                    .filter_map(|requirement| self.need.relaxes(requirement))
+                    .map(|after| self.after(after));
+                let retries = self.attempts.iter().map(|attempt| attempt.again_at);
+                let next = steps.chain(retries).filter(|at| *at > now).min();
+                let limit = self.after(policy.queue.max_wait);
+                Some(next.map_or(limit, |next| next.min(limit)).min(self.tell_at))
+            }
+        }
+    }
+
+    /// A moment counted from when the call began to wait.
+    pub fn after(&self, wait: Duration) -> Micros {
+        self.entered.saturating_add(micros(wait))
+    }
+}

@@ -1,0 +1,62 @@
+//! What the engine chose, before it is put into words.
+
+use trunkside_call::{CallId, CallbackCause};
+
+use super::agent::{Absence, Micros};
+use super::call::{Attempt, GivenUp};
+use crate::CallProfile;
+use crate::need::{Misfit, Need};
+
+/// One choice about one call.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub call: CallId,
+    pub at: Micros,
+    pub act: Act,
+    /// What led to it, when the engine explains.
+    pub facts: Option<Box<Facts>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Offer { agent: usize, cost: Cost },
+    Wait { ahead: u32 },
+    Callback { cause: CallbackCause },
+}
+
+/// What an agent would cost a call; the least total is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// The agent's priority in the policy, less one.
+    pub rank: u8,
+    /// Levels by which preferred skills fall short.
+    pub shortfall: u32,
+    /// How much of a rare agent would be spent on what others could do, in thousandths.
+    pub scarcity: i64,
+    pub idle: Micros,
+    /// All of it weighed, in microseconds of idle time.
+    pub total: i64,
+}
+
+/// What the words of a decision are made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub profile: CallProfile,
+    pub open: Option<bool>,
+    pub need: Need,
+    pub given_up: [Option<GivenUp>; 3],
+    pub waited: Micros,
+    pub attempts: Vec<Attempt>,
+    /// The agents who were not to be had, in the policy's order.
+    pub skipped: Vec<(usize, Skipped)>,
+    /// How many free agents fitted.
+    pub candidates: usize,
+    /// The next best of them.
+    pub next: Option<(usize, Cost)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Skipped {
+    Absent(Absence),
+    Unfit(Misfit),
+}

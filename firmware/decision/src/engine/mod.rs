@@ -1,0 +1,503 @@
+//! The router's state machine: calls, agents, queue and timetable.
+//!
+//! It speaks in indices and microseconds and yields [`Choice`]s; the router and the simulator put
+//! words or statistics on them. Nothing here depends on the order of a hash map or on a float.
+
+pub(crate) mod agent;
+mod assign;
+pub(crate) mod call;
+mod choice;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::DateTime;
+use trunkside_call::{AgentId, CallId, CallbackCause};
+
+use crate::input::{Input, micros};
+use crate::need::{Insist, Need, Requirement};
+use crate::policy::{Policy, WhenClosed};
+use crate::{AgentProfile, CallProfile, OfferFailure};
+use agent::{Activity, Agent, Micros, Slot};
+use call::{Attempt, Call, GivenUp, Stage};
+pub(crate) use choice::{Act, Choice, Cost, Facts, Skipped};
+
+/// Whose turn it is in the timetable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Entity {
+    Agent(usize),
+    Call(Slot),
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    policy: Arc<Policy>,
+    /// How rare each skill is: thousandths, 1000 when only one agent has it.
+    rarity: Vec<i64>,
+    senior_rarity: i64,
+    explain: bool,
+    now: Micros,
+    /// The wall clock as last told, and when.
+    clock: Option<(Micros, DateTime)>,
+    agent_index: BTreeMap<AgentId, usize>,
+    agents: Vec<Agent>,
+    calls: Vec<Option<Call>>,
+    vacant: Vec<Slot>,
+    slots: BTreeMap<CallId, Slot>,
+    queue: BTreeMap<(Micros, u64), Slot>,
+    timetable: BTreeSet<(Micros, Entity)>,
+    arrivals: u64,
+    /// Agents that became free, and calls that became free to be assigned, since the last round.
+    freed: Vec<usize>,
+    unplaced: Vec<Slot>,
+    /// Calls whose requirements or chances may have changed.
+    stale: Vec<Slot>,
+    /// Calls whose caller must be told that they wait, and those to be told if their place changed.
+    untold: Vec<Slot>,
+    overdue: Vec<Slot>,
+    choices: VecDeque<Choice>,
+}
+
+impl Engine {
+    /// `explain` keeps what is needed to put a choice into words.
+    pub fn new(policy: Arc<Policy>, explain: bool) -> Self {
+        let rarity_of = |holds: &dyn Fn(&AgentProfile) -> bool| {
+            let holders = policy.agents.iter().filter(|agent| holds(agent)).count();
+            1000 / holders.max(1) as i64
+        };
+        Self {
+            rarity: (0..policy.skills.len())
+                .map(|skill| rarity_of(&|agent| agent.skills[skill] > 0))
+                .collect(),
+            senior_rarity: rarity_of(&|agent| agent.senior),
+            explain,
+            now: 0,
+            clock: None,
+            agent_index: policy
+                .agents
+                .iter()
+                .enumerate()
+                .map(|(i, a)| (a.id.clone(), i))
+                .collect(),
+            agents: vec![Agent::away(); policy.agents.len()],
+            policy,
+            calls: Vec::new(),
+            vacant: Vec::new(),
+            slots: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            timetable: BTreeSet::new(),
+            arrivals: 0,
+            freed: Vec::new(),
+            unplaced: Vec::new(),
+            stale: Vec::new(),
+            overdue: Vec::new(),
+            untold: Vec::new(),
+            choices: VecDeque::new(),
+        }
+    }
+
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// A clock that jumps back is held; one that jumps ahead is believed.
+    pub fn handle(&mut self, now: Duration, input: &Input) {
+        self.now = self.now.max(micros(now));
+        self.run_timetable();
+        self.take(input);
+        self.place();
+    }
+
+    pub fn poll(&mut self) -> Option<Choice> {
+        self.choices.pop_front()
+    }
+
+    pub fn deadline(&self) -> Option<Duration> {
+        let (at, _) = self.timetable.first()?;
+        Some(Duration::from_micros(at.unsigned_abs()))
+    }
+
+    /// How many calls wait for an agent.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn take(&mut self, input: &Input) {
+        match input {
+            Input::LocalTime { local } => self.clock = Some((self.now, *local)),
+            Input::Tick => {}
+            Input::CallReady { call, profile } => self.call_ready(*call, profile),
+            Input::MoodChanged {
+                call,
+                emotion,
+                emotion_permille,
+            } => {
+                if let Some(slot) = self.slots.get(call).copied() {
+                    let mut profile = self.call(slot).profile.clone();
+                    profile.emotion = *emotion;
+                    profile.emotion_permille = *emotion_permille;
+                    self.know(slot, &profile);
+                }
+            }
+            Input::AgentAvailable { agent } => self.with_agent(agent, Self::agent_available),
+            Input::AgentBusy { agent } => self.with_agent(agent, |engine, index| {
+                engine.sign_in(index, true);
+                engine.agents[index].occupied = true;
+            }),
+            Input::AgentAway { agent } => self.with_agent(agent, Self::agent_away),
+            Input::OfferFailed { call, agent, cause } => {
+                if let Some(slot) = self.slots.get(call).copied() {
+                    self.with_agent(agent, |engine, index| {
+                        engine.offer_failed(slot, index, *cause)
+                    });
+                }
+            }
+            Input::Bridged { call, agent } => {
+                if let Some(slot) = self.slots.get(call).copied() {
+                    self.with_agent(agent, |engine, index| engine.bridged(slot, index));
+                }
+            }
+            Input::CallEnded { call } => self.call_ended(*call),
+        }
+    }
+
+    fn with_agent(&mut self, agent: &AgentId, change: impl FnOnce(&mut Self, usize)) {
+        if let Some(index) = self.agent_index.get(agent).copied() {
+            change(self, index);
+            self.reschedule_agent(index);
+        }
+    }
+
+    // Calls
+
+    fn call(&self, slot: Slot) -> &Call {
+        self.calls[slot]
+            .as_ref()
+            .expect("slots in use are never vacant")
+    }
+
+    fn call_mut(&mut self, slot: Slot) -> &mut Call {
+        self.calls[slot]
+            .as_mut()
+            .expect("slots in use are never vacant")
+    }
+
+    /// Whether the branch is open now, when the shell has told the time.
+    fn open(&self) -> Option<bool> {
+        let (told, local) = self.clock?;
+        let local = local.saturating_add(jiff::SignedDuration::from_micros(
+            self.now.saturating_sub(told),
+        ));
+        Some(self.policy.hours.is_open(local))
+    }
+
+    fn call_ready(&mut self, id: CallId, profile: &CallProfile) {
+        if let Some(slot) = self.slots.get(&id).copied() {
+            self.know(slot, profile);
+            return;
+        }
+        let open = self.open();
+        let need = Need::of(&self.policy, profile, open);
+        let closed = open == Some(false) && self.policy.when_closed == WhenClosed::Callback;
+        let turned_away = closed && !need.even_when_closed;
+        self.arrivals += 1;
+        let call = Call {
+            id,
+            profile: profile.clone(),
+            open,
+            insist: need.insist(),
+            need,
+            entered: self.now,
+            sequence: self.arrivals,
+            stage: Stage::Waiting,
+            attempts: Vec::new(),
+            given_up: [None; 3],
+            told_ahead: None,
+            tell_at: self.now.saturating_add(micros(self.policy.queue.announce)),
+            due: None,
+        };
+        let slot = self.vacant.pop().unwrap_or(self.calls.len());
+        if slot == self.calls.len() {
+            self.calls.push(None);
+        }
+        self.calls[slot] = Some(call);
+        self.slots.insert(id, slot);
+        self.enqueue(slot);
+        if turned_away {
+            self.call_back(slot, CallbackCause::Closed);
+        }
+    }
+
+    /// Replaces what is known of a call; one that waits is decided anew when its needs change.
+    fn know(&mut self, slot: Slot, profile: &CallProfile) {
+        let open = self.call(slot).open;
+        let need = Need::of(&self.policy, profile, open);
+        let policy = Arc::clone(&self.policy);
+        let call = self.call_mut(slot);
+        call.profile.clone_from(profile);
+        if call.need == need {
+            return;
+        }
+        let old_rank = call.rank(&policy);
+        call.need = need;
+        if call.stage == Stage::Waiting {
+            self.queue.remove(&old_rank);
+            self.enqueue(slot);
+        }
+    }
+
+    /// Puts a call into the queue; it is placed, or told that it waits, at the end of the round.
+    fn enqueue(&mut self, slot: Slot) {
+        let rank = self.call(slot).rank(&self.policy);
+        self.queue.insert(rank, slot);
+        self.stale.push(slot);
+        self.unplaced.push(slot);
+        self.untold.push(slot);
+    }
+
+    fn dequeue(&mut self, slot: Slot) {
+        let rank = self.call(slot).rank(&self.policy);
+        self.queue.remove(&rank);
+    }
+
+    fn call_ended(&mut self, id: CallId) {
+        let Some(slot) = self.slots.get(&id).copied() else {
+            return;
+        };
+        match self.call(slot).stage {
+            Stage::Waiting => self.dequeue(slot),
+            Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
+            Stage::Talking { agent } => {
+                if self.agents[agent].activity == Activity::Talking(slot) {
+                    self.agents[agent].idle_since = self.now;
+                    self.after_call(agent);
+                }
+            }
+        }
+        self.forget(slot);
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        self.schedule_call(slot, None);
+        let call = self.calls[slot]
+            .take()
+            .expect("slots in use are never vacant");
+        self.slots.remove(&call.id);
+        self.vacant.push(slot);
+    }
+
+    fn call_back(&mut self, slot: Slot, cause: CallbackCause) {
+        let facts = self.facts(slot, None);
+        let id = self.call(slot).id;
+        self.choices.push_back(Choice {
+            call: id,
+            at: self.now,
+            act: Act::Callback { cause },
+            facts,
+        });
+        self.dequeue(slot);
+        self.forget(slot);
+    }
+
+    // Agents
+
+    fn sign_in(&mut self, index: usize, signed_in: bool) {
+        if self.agents[index].signed_in == signed_in {
+            return;
+        }
+        self.agents[index].signed_in = signed_in;
+        if signed_in {
+            self.agents[index].idle_since = self.now;
+        }
+        // Who could take a call at all has changed.
+        self.stale.extend(self.queue.values());
+    }
+
+    fn agent_available(&mut self, index: usize) {
+        self.sign_in(index, true);
+        if self.agents[index].occupied {
+            self.agents[index].occupied = false;
+            self.agents[index].idle_since = self.now;
+        }
+        match self.agents[index].activity {
+            Activity::Idle | Activity::WrapUp(_) | Activity::Resting(_) => {
+                self.release(index, Activity::Idle);
+            }
+            Activity::Offered(_) | Activity::Talking(_) => {}
+        }
+    }
+
+    fn agent_away(&mut self, index: usize) {
+        self.sign_in(index, false);
+        if let Activity::Offered(slot) = self.agents[index].activity {
+            self.offer_failed(slot, index, OfferFailure::Unreachable);
+        }
+    }
+
+    fn offer_failed(&mut self, slot: Slot, index: usize, cause: OfferFailure) {
+        let Stage::Offered { agent, .. } = self.call(slot).stage else {
+            return;
+        };
+        if agent != index {
+            return;
+        }
+        let again_at = self.now.saturating_add(micros(self.policy.queue.retry));
+        let rest_until = self.now.saturating_add(micros(self.policy.queue.rest));
+        let call = self.call_mut(slot);
+        call.attempts.push(Attempt {
+            agent,
+            cause,
+            again_at,
+        });
+        call.stage = Stage::Waiting;
+        self.release(agent, Activity::Resting(rest_until));
+        self.enqueue(slot);
+    }
+
+    fn bridged(&mut self, slot: Slot, index: usize) {
+        match self.call(slot).stage {
+            Stage::Talking { .. } => return,
+            Stage::Offered { agent, .. } if agent == index => {}
+            Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
+            // The line bridged by itself: what is so counts.
+            Stage::Waiting => self.dequeue(slot),
+        }
+        self.call_mut(slot).stage = Stage::Talking { agent: index };
+        if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
+            self.agents[index].activity = Activity::Talking(slot);
+        }
+        self.reschedule_call(slot);
+    }
+
+    fn after_call(&mut self, index: usize) {
+        let wrap_up = micros(self.policy.queue.wrap_up);
+        let next = match wrap_up {
+            0 => Activity::Idle,
+            _ => Activity::WrapUp(self.now.saturating_add(wrap_up)),
+        };
+        self.release(index, next);
+    }
+
+    fn release(&mut self, index: usize, activity: Activity) {
+        self.agents[index].activity = activity;
+        if self.agents[index].is_free() {
+            self.freed.push(index);
+        }
+        self.reschedule_agent(index);
+    }
+
+    // Time
+
+    fn schedule_call(&mut self, slot: Slot, due: Option<Micros>) {
+        let call = self.call_mut(slot);
+        let before = std::mem::replace(&mut call.due, due);
+        if before == due {
+            return;
+        }
+        if let Some(before) = before {
+            self.timetable.remove(&(before, Entity::Call(slot)));
+        }
+        if let Some(due) = due {
+            self.timetable.insert((due, Entity::Call(slot)));
+        }
+    }
+
+    fn reschedule_call(&mut self, slot: Slot) {
+        let due = self.call(slot).next_due(&self.policy, self.now);
+        self.schedule_call(slot, due);
+    }
+
+    fn reschedule_agent(&mut self, index: usize) {
+        let due = self.agents[index].due();
+        let before = std::mem::replace(&mut self.agents[index].scheduled, due);
+        if before == due {
+            return;
+        }
+        if let Some(before) = before {
+            self.timetable.remove(&(before, Entity::Agent(index)));
+        }
+        if let Some(due) = due {
+            self.timetable.insert((due, Entity::Agent(index)));
+        }
+    }
+
+    /// Lets everything happen whose time has come.
+    fn run_timetable(&mut self) {
+        while let Some((at, entity)) = self.timetable.first().copied()
+            && at <= self.now
+        {
+            self.timetable.pop_first();
+            match entity {
+                Entity::Agent(index) => {
+                    self.agents[index].scheduled = None;
+                    self.release(index, Activity::Idle);
+                }
+                Entity::Call(slot) => {
+                    self.call_mut(slot).due = None;
+                    self.call_due(slot);
+                }
+            }
+        }
+    }
+
+    fn call_due(&mut self, slot: Slot) {
+        match self.call(slot).stage {
+            Stage::Talking { .. } => {}
+            Stage::Offered { agent, .. } => self.offer_failed(slot, agent, OfferFailure::Vanished),
+            Stage::Waiting => {
+                // A requirement is given up, an agent may be tried again, or the wait is over: all
+                // of it is looked at when the call is placed.
+                self.stale.push(slot);
+                self.unplaced.push(slot);
+                if self.call(slot).tell_at <= self.now {
+                    self.overdue.push(slot);
+                }
+            }
+        }
+    }
+
+    /// Works out what a waiting call insists on now. False when nobody is left who could take it.
+    fn refresh(&mut self, slot: Slot) -> bool {
+        let now = self.now;
+        let call = self.call(slot);
+        let mut insist = call.need.insist();
+        let mut given_up = [None; 3];
+        for requirement in Requirement::ALL {
+            let waited_out = call
+                .need
+                .relaxes(requirement)
+                .is_some_and(|after| call.after(after) <= now);
+            if insist.holds(requirement) && waited_out {
+                insist.drop(requirement);
+                given_up[requirement as usize] = Some(GivenUp::Waited);
+            }
+        }
+        let mut reachable = self.somebody(slot, insist);
+        for requirement in Requirement::ALL {
+            if !reachable && insist.holds(requirement) {
+                insist.drop(requirement);
+                given_up[requirement as usize] = Some(GivenUp::Nobody);
+                reachable = self.somebody(slot, insist);
+            }
+        }
+        let call = self.call_mut(slot);
+        call.insist = insist;
+        call.given_up = given_up;
+        reachable
+    }
+
+    /// Whether anyone signed in, free or not, may take the call and was not tried just now.
+    fn somebody(&self, slot: Slot, insist: Insist) -> bool {
+        let call = self.call(slot);
+        self.agents
+            .iter()
+            .zip(&self.policy.agents)
+            .enumerate()
+            .any(|(index, (agent, profile))| {
+                agent.signed_in
+                    && call.tried(index, self.now).is_none()
+                    && call.need.misfit(profile, insist).is_none()
+            })
+    }
+}

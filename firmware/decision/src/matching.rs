@@ -1,0 +1,183 @@
+//! Minimum-cost assignment of calls to agents, in whole numbers.
+
+/// Costs of pairs: `None` where a pair must not be.
+#[derive(Clone, Debug)]
+pub(crate) struct Costs {
+    columns: usize,
+    cells: Vec<Option<i64>>,
+}
+
+/// More than any real cost, so that as many rows as possible are assigned first; small enough
+/// that sums over thousands of rows stay exact.
+const UNASSIGNED: i64 = 1 << 44;
+
+impl Costs {
+    pub fn new(columns: usize) -> Self {
+        Self {
+            columns,
+            cells: Vec::new(),
+        }
+    }
+
+    pub fn push_row(&mut self, row: impl Iterator<Item = Option<i64>>) {
+        let before = self.cells.len();
+        self.cells
+            .extend(row.map(|cost| cost.map(|c| c.clamp(-UNASSIGNED / 16, UNASSIGNED / 16))));
+        debug_assert_eq!(self.cells.len() - before, self.columns);
+    }
+
+    fn rows(&self) -> usize {
+        self.cells.len().checked_div(self.columns).unwrap_or(0)
+    }
+
+    /// The cost of a pair; each row also has a column of its own that means *unassigned*.
+    fn at(&self, row: usize, column: usize) -> Option<i64> {
+        if column < self.columns {
+            self.cells[row * self.columns + column]
+        } else {
+            (column - self.columns == row).then_some(UNASSIGNED)
+        }
+    }
+}
+
+/// Assigns each row a column or none: as many as possible, and among those the least total cost.
+///
+/// Shortest augmenting paths with prices (Kuhn 1955, Munkres 1957; Jonker and Volgenant 1987):
+/// O(rows² · columns). Ties go to the lowest column, so equal inputs give equal results.
+pub(crate) fn assign(costs: &Costs) -> Vec<Option<usize>> {
+    let rows = costs.rows();
+    let mut prices = Prices {
+        rows: vec![0; rows],
+        columns: vec![0; costs.columns + rows],
+        row_of: vec![None; costs.columns + rows],
+    };
+    for row in 0..rows {
+        prices.augment(costs, row);
+    }
+    let mut column_of = vec![None; rows];
+    for (column, row) in prices.row_of.iter().take(costs.columns).enumerate() {
+        if let Some(row) = row {
+            column_of[*row] = Some(column);
+        }
+    }
+    column_of
+}
+
+struct Prices {
+    rows: Vec<i64>,
+    columns: Vec<i64>,
+    row_of: Vec<Option<usize>>,
+}
+
+impl Prices {
+    /// Gives `start` a column along the cheapest path that moves the other rows on it.
+    fn augment(&mut self, costs: &Costs, start: usize) {
+        let width = self.columns.len();
+        let mut distance = vec![i64::MAX; width];
+        // The column before each one on the path to it; none where the path begins.
+        let mut before: Vec<Option<usize>> = vec![None; width];
+        let mut done = vec![false; width];
+        let (mut row, mut last, mut reached) = (start, None, 0_i64);
+        let end = loop {
+            for column in (0..width).filter(|column| !done[*column]) {
+                let Some(cost) = costs.at(row, column) else {
+                    continue;
+                };
+                let length = reached + cost - self.rows[row] - self.columns[column];
+                if length < distance[column] {
+                    distance[column] = length;
+                    before[column] = last;
+                }
+            }
+            let nearest = (0..width)
+                .filter(|column| !done[*column] && distance[*column] < i64::MAX)
+                .min_by_key(|column| distance[*column])
+                .expect("a row can always stay unassigned");
+            done[nearest] = true;
+            reached = distance[nearest];
+            last = Some(nearest);
+            match self.row_of[nearest] {
+                Some(holder) => row = holder,
+                None => break nearest,
+            }
+        };
+        self.rows[start] += reached;
+        for column in (0..width).filter(|column| done[*column]) {
+            self.columns[column] -= reached - distance[column];
+            if let Some(holder) = self.row_of[column] {
+                self.rows[holder] += reached - distance[column];
+            }
+        }
+        let mut column = end;
+        while let Some(previous) = before[column] {
+            self.row_of[column] = self.row_of[previous];
+            column = previous;
+        }
+        self.row_of[column] = Some(start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn total(costs: &Costs, assigned: &[Option<usize>]) -> i64 {
+        assigned
+            .iter()
+            .enumerate()
+            .map(|(row, column)| {
+                column.map_or(UNASSIGNED, |c| {
+                    costs.at(row, c).expect("only allowed pairs")
+                })
+            })
+            .sum()
+    }
+
+    /// Tries everything.
+    fn cheapest(costs: &Costs, row: usize, taken: &mut Vec<usize>) -> i64 {
+        if row == costs.rows() {
+            return 0;
+        }
+        let mut best = UNASSIGNED + cheapest(costs, row + 1, taken);
+        for column in 0..costs.columns {
+            if let Some(cost) = costs.at(row, column)
+                && !taken.contains(&column)
+            {
+                taken.push(column);
+                best = best.min(cost + cheapest(costs, row + 1, taken));
+                taken.pop();
+            }
+        }
+        best
+    }
+
+    proptest! {
+        #[test]
+        fn no_assignment_is_cheaper(
+            columns in 1_usize..6,
+            cells in prop::collection::vec(prop::option::of(-1000_i64..1000), 30),
+            rows in 0_usize..6,
+        ) {
+            let mut costs = Costs::new(columns);
+            for row in 0..rows.min(30 / columns) {
+                costs.push_row(cells[row * columns..][..columns].iter().copied());
+            }
+            let assigned = assign(&costs);
+            let mut columns_used: Vec<usize> = assigned.iter().flatten().copied().collect();
+            columns_used.sort_unstable();
+            columns_used.dedup();
+            prop_assert_eq!(columns_used.len(), assigned.iter().flatten().count());
+            prop_assert_eq!(total(&costs, &assigned), cheapest(&costs, 0, &mut Vec::new()));
+        }
+    }
+
+    #[test]
+    fn as_many_as_possible_come_before_the_cheapest() {
+        let mut costs = Costs::new(2);
+        costs.push_row([Some(0), Some(5)].into_iter());
+        costs.push_row([Some(1000), None].into_iter());
+        assert_eq!(assign(&costs), [Some(1), Some(0)]);
+    }
+}

@@ -1,0 +1,249 @@
+//! What one call asks of an agent: the policy's rules applied to what is known of the caller.
+
+use trunkside_call::Language;
+
+use crate::policy::{Condition, Policy, Relax, Route, Rule, SkillNeed};
+use crate::{AgentProfile, CallProfile};
+
+/// What a call needs, all matching rules together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Need {
+    /// Indices of the rules that apply, in the policy's order.
+    pub rules: Vec<usize>,
+    /// Every required skill once, at the highest level that any rule asks for.
+    pub required: Vec<SkillNeed>,
+    /// Likewise for skills that are only liked.
+    pub preferred: Vec<SkillNeed>,
+    pub senior: bool,
+    /// The highest of the rules.
+    pub priority: u8,
+    pub even_when_closed: bool,
+    pub language: Option<Language>,
+    /// For each requirement the first rule that says when to give it up.
+    pub relax: Relax,
+}
+
+/// Which of its requirements a call still insists on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Insist {
+    pub senior: bool,
+    pub skills: bool,
+    pub language: bool,
+}
+
+/// A requirement that can be given up, in the order in which that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Requirement {
+    Senior,
+    Skills,
+    Language,
+}
+
+impl Requirement {
+    pub const ALL: [Self; 3] = [Self::Senior, Self::Skills, Self::Language];
+}
+
+impl Insist {
+    pub const fn holds(self, requirement: Requirement) -> bool {
+        match requirement {
+            Requirement::Senior => self.senior,
+            Requirement::Skills => self.skills,
+            Requirement::Language => self.language,
+        }
+    }
+
+    pub const fn drop(&mut self, requirement: Requirement) {
+        match requirement {
+            Requirement::Senior => self.senior = false,
+            Requirement::Skills => self.skills = false,
+            Requirement::Language => self.language = false,
+        }
+    }
+}
+
+/// Why an agent may not take a call, whatever they are doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Misfit {
+    NotSenior,
+    /// Index of the skill, or its level, that is missing.
+    Skill(usize),
+    Language(Language),
+}
+
+impl Need {
+    /// Applies the rules. `open` is whether the branch is open, when that is known.
+    pub fn of(policy: &Policy, caller: &CallProfile, open: Option<bool>) -> Self {
+        let mut need = Self {
+            language: caller.language,
+            ..Self::default()
+        };
+        for (index, rule) in policy.rules.iter().enumerate() {
+            if applies(&rule.when, caller, open) {
+                need.rules.push(index);
+                need.add(&rule.then);
+            }
+        }
+        if need.rules.is_empty() {
+            need.add(&policy.default);
+        } else {
+            need.relax = need.relax.or(policy.default.relax);
+        }
+        let required = std::mem::take(&mut need.required);
+        need.preferred.retain(|liked| {
+            !required
+                .iter()
+                .any(|must| must.skill == liked.skill && must.level >= liked.level)
+        });
+        need.required = required;
+        need
+    }
+
+    fn add(&mut self, route: &Route) {
+        merge(&mut self.required, &route.skills_required);
+        merge(&mut self.preferred, &route.skills_preferred);
+        self.senior |= route.senior;
+        self.priority = self.priority.max(route.priority);
+        self.even_when_closed |= route.even_when_closed;
+        self.relax = self.relax.or(route.relax);
+    }
+
+    /// What it insists on before any wait.
+    pub const fn insist(&self) -> Insist {
+        Insist {
+            senior: self.senior,
+            skills: !self.required.is_empty(),
+            language: self.language.is_some(),
+        }
+    }
+
+    /// After which wait a requirement is given up.
+    pub const fn relaxes(&self, requirement: Requirement) -> Option<std::time::Duration> {
+        match requirement {
+            Requirement::Senior => self.relax.senior_after,
+            Requirement::Skills => self.relax.skills_after,
+            Requirement::Language => self.relax.language_after,
+        }
+    }
+
+    /// What keeps an agent from taking the call, if anything.
+    pub fn misfit(&self, agent: &AgentProfile, insist: Insist) -> Option<Misfit> {
+        if insist.senior && !agent.senior {
+            return Some(Misfit::NotSenior);
+        }
+        if insist.skills {
+            let lacking = self
+                .required
+                .iter()
+                .find(|need| agent.skills[need.skill] < need.level);
+            if let Some(need) = lacking {
+                return Some(Misfit::Skill(need.skill));
+            }
+        }
+        match self.language {
+            Some(language) if insist.language && !agent.languages.contains(&language) => {
+                Some(Misfit::Language(language))
+            }
+            _ => None,
+        }
+    }
+
+    /// By how many levels an agent falls short of the skills that are liked, and of required
+    /// ones that the call no longer insists on.
+    pub fn shortfall(&self, agent: &AgentProfile, insist: Insist) -> u32 {
+        let given_up = if insist.skills {
+            &[][..]
+        } else {
+            &self.required
+        };
+        self.preferred
+            .iter()
+            .chain(given_up)
+            .map(|need| u32::from(need.level.saturating_sub(agent.skills[need.skill])))
+            .sum()
+    }
+
+    /// Whether the call has a use for a skill.
+    pub fn uses(&self, skill: usize) -> bool {
+        self.required
+            .iter()
+            .chain(&self.preferred)
+            .any(|need| need.skill == skill)
+    }
+
+    /// In plain words, what a rule adds.
+    pub fn asks(policy: &Policy, rule: &Rule) -> String {
+        let mut asks = Vec::new();
+        if rule.then.senior {
+            asks.push("a senior agent".to_owned());
+        }
+        for need in &rule.then.skills_required {
+            asks.push(format!(
+                "`{}` at level {}",
+                policy.skills[need.skill], need.level
+            ));
+        }
+        for need in &rule.then.skills_preferred {
+            asks.push(format!(
+                "preferably `{}` at level {}",
+                policy.skills[need.skill], need.level
+            ));
+        }
+        if rule.then.priority > 0 {
+            asks.push(format!("priority {}", rule.then.priority));
+        }
+        if rule.then.even_when_closed {
+            asks.push("an agent even when the branch is closed".to_owned());
+        }
+        if asks.is_empty() {
+            "asks for nothing more".to_owned()
+        } else {
+            format!("asks for {}", asks.join(", "))
+        }
+    }
+}
+
+impl Relax {
+    /// The other's times where this one has none.
+    fn or(self, other: Self) -> Self {
+        Self {
+            senior_after: self.senior_after.or(other.senior_after),
+            skills_after: self.skills_after.or(other.skills_after),
+            language_after: self.language_after.or(other.language_after),
+        }
+    }
+}
+
+fn merge(needs: &mut Vec<SkillNeed>, more: &[SkillNeed]) {
+    for need in more {
+        match needs.iter_mut().find(|known| known.skill == need.skill) {
+            Some(known) => known.level = known.level.max(need.level),
+            None => needs.push(*need),
+        }
+    }
+}
+
+fn applies(when: &Condition, caller: &CallProfile, open: Option<bool>) -> bool {
+    let intent = when.intents.is_empty()
+        || (caller.intent_permille >= when.min_score_permille
+            && caller
+                .intent
+                .as_ref()
+                .is_some_and(|intent| when.intents.contains(intent)));
+    let emotion = when.emotions.is_empty()
+        || (caller.emotion_permille >= when.min_emotion_permille
+            && when.emotions.contains(&caller.emotion));
+    let language = when.languages.is_empty()
+        || caller
+            .language
+            .is_some_and(|language| when.languages.contains(&language));
+    let tier = when.tiers.is_empty()
+        || caller
+            .tier
+            .as_ref()
+            .is_some_and(|tier| when.tiers.contains(tier));
+    // Before the shell has told the time the branch counts as open: calls must not be turned away.
+    let hours = when
+        .open
+        .is_none_or(|wanted| open.unwrap_or(true) == wanted);
+    intent && emotion && language && tier && hours
+}
