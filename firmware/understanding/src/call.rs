@@ -20,7 +20,12 @@ pub struct CallUnderstanding {
 impl CallUnderstanding {
     /// A call of which nothing has been heard.
     pub fn new(understander: Arc<Understander>) -> Self {
-        Self { understander, redactor: Redactor::default(), intents: Vec::new(), course: Vec::new() }
+        Self {
+            understander,
+            redactor: Redactor::default(),
+            intents: Vec::new(),
+            course: Vec::new(),
+        }
     }
 
     /// Hears an utterance, partial or ended, of either side; its own understanding comes back,
@@ -29,7 +34,8 @@ impl CallUnderstanding {
     pub fn hear(&mut self, utterance: &Utterance) -> Understanding {
         let mut understood = self.understander.understand(utterance);
         understood.redacted =
-            self.redactor.redact(utterance.side, &utterance.text, utterance.is_final);
+            self.redactor
+                .redact(utterance.side, &utterance.text, utterance.is_final);
         self.intents.clone_from(&understood.intents);
         self.course.push((utterance.end, understood.mood.clone()));
         understood
@@ -47,7 +53,9 @@ impl CallUnderstanding {
 
     /// How the caller feels now.
     pub fn mood(&self) -> Mood {
-        self.course.last().map_or_else(Mood::unknown, |(_, mood)| mood.clone())
+        self.course
+            .last()
+            .map_or_else(Mood::unknown, |(_, mood)| mood.clone())
     }
 
     /// The mood after each of the caller's ended turns, by the turn's end from the call's start.

@@ -43,18 +43,31 @@ pub enum UnderstandingError {
 
 impl UnderstandingError {
     pub(crate) fn read(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Read { path: path.into(), source }
+        Self::Read {
+            path: path.into(),
+            source,
+        }
     }
 
     pub(crate) fn write(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Write { path: path.into(), source }
+        Self::Write {
+            path: path.into(),
+            source,
+        }
     }
 
     pub(crate) fn line(path: impl Into<PathBuf>, line: usize, problem: impl Into<String>) -> Self {
-        Self::Line { path: path.into(), line, problem: problem.into() }
+        Self::Line {
+            path: path.into(),
+            line,
+            problem: problem.into(),
+        }
     }
 
     pub(crate) fn unusable(path: impl Into<PathBuf>, problem: impl Into<String>) -> Self {
-        Self::Unusable { path: path.into(), problem: problem.into() }
+        Self::Unusable {
+            path: path.into(),
+            problem: problem.into(),
+        }
     }
 }

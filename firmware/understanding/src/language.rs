@@ -3,7 +3,8 @@
 use trunkside_call::Language;
 
 /// Characters that written Cantonese uses and Mandarin hardly ever does.
-const CANTONESE: &str = "係唔喺嘅咗冇啲嚟乜佢嗰哋咁冧瞓啱攞諗睇嘢噉嗌嘥咩喎啫嘞㗎畀俾揸搵掂哂晒靚啩曱甴";
+const CANTONESE: &str =
+    "係唔喺嘅咗冇啲嚟乜佢嗰哋咁冧瞓啱攞諗睇嘢噉嗌嘥咩喎啫嘞㗎畀俾揸搵掂哂晒靚啩曱甴";
 
 /// Characters that are Cantonese only where the text has another sign of it.
 const CANTONESE_IN_COMPANY: &str = "點解幾系噶黎俾仲哩个";
@@ -43,7 +44,7 @@ pub fn language_of(text: &str) -> Language {
 }
 
 /// Whether a character is a Chinese one.
-pub(crate) const fn is_han(c: char) -> bool {
+const fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}' | '〇')
 }
 

@@ -26,6 +26,8 @@ mod entities;
 mod error;
 pub mod intents;
 mod language;
+mod numbers;
+mod personal;
 mod redact;
 mod report;
 pub mod sentiment;

@@ -61,7 +61,11 @@ impl From<&Understanding> for Report {
                 label: understanding.mood.emotion,
                 score: understanding.mood.emotion_score,
             },
-            entities: understanding.entities.iter().map(ReportedEntity::from).collect(),
+            entities: understanding
+                .entities
+                .iter()
+                .map(ReportedEntity::from)
+                .collect(),
             redacted: understanding.redacted.clone(),
         }
     }

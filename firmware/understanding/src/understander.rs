@@ -17,12 +17,16 @@ pub struct Understander {
 impl Understander {
     /// With the intents and rules that ship inside the program.
     pub fn shipped() -> Self {
-        Self { intents: IntentModel::shipped() }
+        Self {
+            intents: IntentModel::shipped(),
+        }
     }
 
     /// With intents trained by [`train_file`](crate::intents::train_file) into a folder.
     pub fn load(intents: &Path) -> Result<Self, UnderstandingError> {
-        Ok(Self { intents: IntentModel::load(intents)? })
+        Ok(Self {
+            intents: IntentModel::load(intents)?,
+        })
     }
 
     /// The intent classifier in use.
@@ -32,7 +36,11 @@ impl Understander {
 
     /// Understands recognised speech, its words and its voice.
     pub fn understand(&self, utterance: &Utterance) -> Understanding {
-        self.read(&utterance.text, utterance.language, Some(&utterance.prosody))
+        self.read(
+            &utterance.text,
+            utterance.language,
+            Some(&utterance.prosody),
+        )
     }
 
     /// Understands typed text; its language is found where none is given.

@@ -44,7 +44,10 @@ impl IntentModel {
 
     /// The intents worth mentioning, likeliest first; never empty.
     pub fn classify(&self, _text: &str) -> Vec<Intent> {
-        vec![Intent { name: OUT_OF_SCOPE.to_owned(), score: 1.0 }]
+        vec![Intent {
+            name: OUT_OF_SCOPE.to_owned(),
+            score: 1.0,
+        }]
     }
 }
 
@@ -55,5 +58,8 @@ pub fn train_file(_data: &Path, _folder: &Path) -> Result<Training, Understandin
 
 /// Measures the model in a folder on lines of `text<TAB>label`.
 pub fn evaluate(_folder: &Path, _data: &Path) -> Result<Evaluation, UnderstandingError> {
-    Ok(Evaluation { accuracy: 0.0, n: 0 })
+    Ok(Evaluation {
+        accuracy: 0.0,
+        n: 0,
+    })
 }

@@ -1,0 +1,60 @@
+//! Groups: atoms that one number of a date or an amount is made of.
+
+use crate::numbers::{Atom, Folded, Reading, Run};
+
+/// One number without any gap in it, or English digit words with blanks between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub start: usize,
+    pub end: usize,
+    pub digits: String,
+    /// Whether it is one cardinal.
+    pub cardinal: bool,
+}
+
+impl Group {
+    /// Its value, where it fits.
+    pub(super) fn value(&self) -> Option<u64> {
+        self.digits.parse().ok()
+    }
+}
+
+/// All groups of the runs, in order. Weak atoms stand for digits only beside others.
+pub(super) fn groups_of(text: &Folded, runs: &[Run]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut last: Option<&Atom> = None;
+    for atom in runs.iter().flat_map(|run| &run.atoms) {
+        let joins = last.is_some_and(|last| joined(text, last, atom));
+        match groups.last_mut() {
+            Some(group) if joins && group.digits.len() < 32 => {
+                group.end = atom.end;
+                group.digits.push_str(&atom.digits);
+            }
+            _ => groups.push(Group {
+                start: atom.start,
+                end: atom.end,
+                digits: atom.digits.clone(),
+                cardinal: atom.reading == Reading::Cardinal,
+            }),
+        }
+        last = Some(atom);
+    }
+    groups
+}
+
+fn joined(text: &Folded, before: &Atom, after: &Atom) -> bool {
+    let single = |atom: &Atom| atom.reading != Reading::Cardinal;
+    if !single(before) || !single(after) {
+        return false;
+    }
+    if before.end == after.start {
+        return true;
+    }
+    let spoken = |atom: &Atom| atom.reading != Reading::Figures;
+    spoken(before)
+        && spoken(after)
+        && after.start - before.end <= 2
+        && text.chars()[before.end..after.start]
+            .iter()
+            .all(|c| matches!(c, ' ' | '-'))
+}

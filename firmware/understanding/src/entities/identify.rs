@@ -1,0 +1,267 @@
+//! What a run of digits is: by its own form, or by the words before it.
+
+use trunkside_call::EntityKind;
+
+use super::Found;
+use super::cue::{Cue, cue_before};
+use crate::numbers::{Atom, Folded, Reading, Run, skip_pauses};
+
+/// The longest number that is looked for within a longer run, in digits.
+const LONGEST: usize = 24;
+
+/// The numbers of a run that their own form shows: mobile, identity, card.
+pub(super) fn certain(text: &Folded, run: &Run) -> Vec<Found> {
+    if run.said.len() < 4 {
+        return Vec::new();
+    }
+    if let Some(found) = whole(text, run) {
+        return vec![found];
+    }
+    let mut found = Vec::new();
+    let chunks = chunks_of(run);
+    let mut first = 0;
+    while first < chunks.len() {
+        let longest = longest_form(text, &chunks[first..]);
+        if let Some((count, entity)) = longest {
+            found.push(entity);
+            first += count;
+        } else {
+            first += 1;
+        }
+    }
+    found
+}
+
+/// What is left of a run, by the cue before it, or plainly a number.
+pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> {
+    let whole = free.len() == run.atoms.len();
+    if whole && run.said.len() >= 3 && run.is_strong() {
+        let kind = by_cue(text, run.start(), &run.meant)
+            .or_else(|| plain_service_number(&run.meant))
+            .unwrap_or(EntityKind::Number);
+        return vec![Found::new(kind, run.meant.clone(), run.start(), run.end())];
+    }
+    free.iter()
+        .filter(|atom| match atom.reading {
+            Reading::Weak => false,
+            Reading::Digit => atom.digits.len() > 1,
+            Reading::Figures | Reading::Repeat | Reading::Cardinal => true,
+        })
+        .map(|atom| {
+            Found::new(
+                EntityKind::Number,
+                atom.digits.clone(),
+                atom.start,
+                atom.end,
+            )
+        })
+        .collect()
+}
+
+/// Takes the whole run, corrections applied, then as it was said.
+fn whole(text: &Folded, run: &Run) -> Option<Found> {
+    let (start, end) = (run.start(), run.end());
+    for digits in [&run.meant, &run.said] {
+        if digits.len() > LONGEST {
+            continue;
+        }
+        if let Some(end) = check_letter_end(text, end).filter(|_| is_identity_body(digits)) {
+            return Some(Found::new(
+                EntityKind::Identity,
+                format!("{digits}X"),
+                start,
+                end,
+            ));
+        }
+        if let Some(kind) = by_form(text, start, digits) {
+            return Some(Found::new(kind, digits.clone(), start, end));
+        }
+    }
+    let cue = cue_before(text, start).filter(|_| run.meant.len() >= 7)?;
+    let kind = fits_cue(cue, run.meant.len())?;
+    Some(Found::new(kind, run.meant.clone(), start, end))
+}
+
+/// Atoms with nothing between them.
+struct Chunk {
+    start: usize,
+    end: usize,
+    digits: String,
+}
+
+fn chunks_of(run: &Run) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for atom in &run.atoms {
+        match chunks.last_mut() {
+            Some(chunk) if chunk.end == atom.start => {
+                chunk.end = atom.end;
+                chunk.digits.push_str(&atom.digits);
+            }
+            _ => chunks.push(Chunk {
+                start: atom.start,
+                end: atom.end,
+                digits: atom.digits.clone(),
+            }),
+        }
+    }
+    chunks
+}
+
+/// The longest beginning of some chunks that has a known form, and how many chunks it takes.
+fn longest_form(text: &Folded, chunks: &[Chunk]) -> Option<(usize, Found)> {
+    let start = chunks[0].start;
+    let mut digits = String::new();
+    let mut best = None;
+    for (index, chunk) in chunks.iter().enumerate() {
+        if digits.len() + chunk.digits.len() > LONGEST {
+            break;
+        }
+        digits.push_str(&chunk.digits);
+        if let Some(end) = check_letter_end(text, chunk.end).filter(|_| is_identity_body(&digits)) {
+            let value = format!("{digits}X");
+            best = Some((
+                index + 1,
+                Found::new(EntityKind::Identity, value, start, end),
+            ));
+        } else if let Some(kind) = by_form(text, start, &digits) {
+            best = Some((
+                index + 1,
+                Found::new(kind, digits.clone(), start, chunk.end),
+            ));
+        }
+    }
+    best
+}
+
+/// Where the check letter X behind 17 digits ends, if one stands there.
+fn check_letter_end(text: &Folded, end: usize) -> Option<usize> {
+    let at = skip_pauses(text, end);
+    let is_letter =
+        text.at(at) == Some('x') && !text.at(at + 1).is_some_and(|c| c.is_ascii_alphanumeric());
+    if is_letter {
+        return Some(at + 1);
+    }
+    ["叉", "艾克斯", "爱克斯", "ex"]
+        .iter()
+        .find(|word| text.starts_with(at, word))
+        .map(|word| at + word.chars().count())
+}
+
+fn by_form(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
+    if is_phone(text, start, digits) {
+        Some(EntityKind::Phone)
+    } else if is_identity(digits) {
+        Some(EntityKind::Identity)
+    } else if is_card(digits) {
+        Some(EntityKind::Card)
+    } else {
+        None
+    }
+}
+
+/// Mobile and fixed numbers of mainland China with or without the country code, 400 and 800
+/// numbers, and anything international behind a plus.
+fn is_phone(text: &Folded, start: usize, digits: &str) -> bool {
+    let length = digits.len();
+    let plus = start > 0 && matches!(text.at(start - 1), Some('+'));
+    if plus && (8..=15).contains(&length) {
+        return true;
+    }
+    let national = ["0086", "86"]
+        .iter()
+        .find_map(|code| digits.strip_prefix(code).filter(|rest| rest.len() == 11))
+        .unwrap_or(digits);
+    let bytes = national.as_bytes();
+    let mobile = national.len() == 11 && bytes[0] == b'1' && bytes[1] >= b'3';
+    let fixed = (10..=12).contains(&national.len())
+        && bytes[0] == b'0'
+        && bytes[1] != b'0'
+        && (national.len() == 11 || matches!(bytes[1], b'3'..=b'9'));
+    let service = length == 10 && (digits.starts_with("400") || digits.starts_with("800"));
+    mobile || fixed || service
+}
+
+/// Short numbers that everyone knows.
+fn plain_service_number(digits: &str) -> Option<EntityKind> {
+    let known = matches!(
+        digits,
+        "10000" | "10010" | "10086" | "110" | "120" | "119" | "911" | "999"
+    ) || (digits.len() == 5 && (digits.starts_with("95") || digits.starts_with("123")))
+        || (digits.len() == 6 && digits.starts_with("95"));
+    known.then_some(EntityKind::Phone)
+}
+
+/// 18 digits with a date in their place. A wrong check digit is more likely a slip of tongue or
+/// recogniser than another kind of number, so it counts as one.
+fn is_identity(digits: &str) -> bool {
+    digits.len() == 18 && is_identity_body(&digits[..17])
+}
+
+/// The first 17 digits of a GB 11643 number: region, date of birth, sequence.
+fn is_identity_body(digits: &str) -> bool {
+    if digits.len() != 17 || !matches!(digits.as_bytes()[0], b'1'..=b'8') {
+        return false;
+    }
+    let number = |from: usize, to: usize| digits[from..to].parse::<u32>().unwrap_or(0);
+    (1880..=2099).contains(&number(6, 10))
+        && (1..=12).contains(&number(10, 12))
+        && (1..=31).contains(&number(12, 14))
+}
+
+/// Whether an 18 character identity number has the check character of GB 11643 (MOD 11-2).
+#[cfg(test)]
+pub(crate) fn has_identity_check(number: &str) -> bool {
+    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let sum: u32 = number
+        .chars()
+        .zip(WEIGHTS)
+        .map(|(c, weight)| c.to_digit(10).unwrap_or(0) * weight)
+        .sum();
+    number.chars().nth(17) == "10X98765432".chars().nth((sum % 11) as usize)
+}
+
+/// 13 to 19 digits that pass Luhn's check, and the two usual lengths with an issuer's first
+/// digits even if they do not.
+fn is_card(digits: &str) -> bool {
+    let length = digits.len();
+    let near = matches!(length, 16 | 19)
+        && ["62", "4", "51", "52", "53", "54", "55", "35", "37"]
+            .iter()
+            .any(|issuer| digits.starts_with(issuer));
+    (13..=19).contains(&length) && matches!(digits.as_bytes()[0], b'2'..=b'9') && luhn(digits)
+        || near
+}
+
+/// Luhn's check (ISO/IEC 7812-1, annex B).
+fn luhn(digits: &str) -> bool {
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(place, byte)| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            match (place % 2, digit) {
+                (1, 9) => 9,
+                (1, digit) => digit * 2 % 9,
+                (_, digit) => digit,
+            }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+fn by_cue(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
+    cue_before(text, start).and_then(|cue| fits_cue(cue, digits.len()))
+}
+
+/// The kind a cue gives, where the number's length is plausible for it.
+fn fits_cue(cue: Cue, length: usize) -> Option<EntityKind> {
+    let plausible = match cue {
+        Cue::Phone => (5..=15).contains(&length),
+        Cue::Identity => (6..=20).contains(&length),
+        Cue::Card => (4..=20).contains(&length),
+        Cue::Reference => (4..=24).contains(&length),
+        Cue::Secret => (3..=12).contains(&length),
+    };
+    plausible.then(|| cue.kind())
+}

@@ -1,0 +1,111 @@
+//! What was named: telephone, identity, card and reference numbers, money, dates, times, numbers.
+
+mod cue;
+mod group;
+mod identify;
+mod moment;
+mod money;
+
+use trunkside_call::{Entity, EntityKind, Pii};
+
+use crate::numbers::{Folded, Run, runs_of};
+
+pub(crate) use cue::{Cue, cue_at_end, is_birth_cue_before};
+
+/// One thing found, before it is wrapped for the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub kind: EntityKind,
+    pub value: String,
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Found {
+    pub(crate) const fn new(kind: EntityKind, value: String, start: usize, end: usize) -> Self {
+        Self {
+            kind,
+            value,
+            start,
+            end,
+        }
+    }
+}
+
+/// Everything named in a text, in order of appearance, without overlap. Positions are characters.
+///
+/// ```
+/// let found = trunkside_understanding::entities_of("明天下午三点半转三百五十块");
+/// let kinds: Vec<&str> = found.iter().map(|entity| entity.kind.name()).collect();
+/// assert_eq!(kinds, ["date", "time", "money"]);
+/// assert_eq!(found[1].value.reveal(), "15:30");
+/// assert_eq!(found[2].value.reveal(), "350 CNY");
+/// ```
+pub fn entities_of(text: &str) -> Vec<Entity> {
+    let folded = Folded::new(text);
+    let runs = runs_of(&folded);
+    find(&folded, &runs)
+        .into_iter()
+        .map(|found| Entity {
+            kind: found.kind,
+            value: Pii::new(found.value),
+            start: found.start,
+            end: found.end,
+        })
+        .collect()
+}
+
+/// Everything named in a folded text whose runs are known: the certain ones first, then moments
+/// and amounts, then what is left of the runs.
+pub(crate) fn find(text: &Folded, runs: &[Run]) -> Vec<Found> {
+    let mut claims = Claims::new(text.chars().len());
+    for run in runs {
+        claims.add_all(identify::certain(text, run));
+    }
+    let mut groups = group::groups_of(text, runs);
+    groups.retain(|group| claims.is_free(group.start, group.end));
+    claims.add_all(moment::find(text, &groups));
+    claims.add_all(money::find(text, &groups));
+    for run in runs {
+        let free: Vec<_> = run
+            .atoms
+            .iter()
+            .filter(|atom| claims.is_free(atom.start, atom.end))
+            .collect();
+        let rest = identify::remaining(text, run, &free);
+        claims.add_all(rest);
+    }
+    claims.found.sort_by_key(|found| found.start);
+    claims.found
+}
+
+/// What is found so far, and which characters it covers.
+struct Claims {
+    found: Vec<Found>,
+    taken: Vec<bool>,
+}
+
+impl Claims {
+    fn new(length: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            taken: vec![false; length],
+        }
+    }
+
+    fn is_free(&self, start: usize, end: usize) -> bool {
+        !self.taken[start..end].contains(&true)
+    }
+
+    fn add_all(&mut self, found: Vec<Found>) {
+        for entity in found {
+            if self.is_free(entity.start, entity.end) {
+                self.taken[entity.start..entity.end].fill(true);
+                self.found.push(entity);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,470 @@
+//! Dates and times of day: `2026-03-05`, `03-05`, `15:30`, or the words of a relative date.
+
+use trunkside_call::EntityKind;
+
+use super::Found;
+use super::group::Group;
+use crate::numbers::Folded;
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// Dates that need no number, longer ones first.
+const RELATIVE: [&str; 42] = [
+    "大后天",
+    "大前天",
+    "上上个月",
+    "上个星期",
+    "下个星期",
+    "这个星期",
+    "上个礼拜",
+    "下个礼拜",
+    "上个月",
+    "下个月",
+    "这个月",
+    "上周末",
+    "下周末",
+    "上星期",
+    "下星期",
+    "今天",
+    "明天",
+    "后天",
+    "昨天",
+    "前天",
+    "今日",
+    "听日",
+    "琴日",
+    "寻日",
+    "后日",
+    "周末",
+    "今年",
+    "去年",
+    "明年",
+    "today",
+    "tomorrow",
+    "yesterday",
+    "last week",
+    "next week",
+    "this week",
+    "last month",
+    "next month",
+    "this month",
+    "last year",
+    "next year",
+    "this weekend",
+    "the weekend",
+];
+
+const WEEK_WORDS: [&str; 3] = ["星期", "礼拜", "周"];
+
+const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
+/// All dates and times of a text.
+pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut index = 0;
+    while index < groups.len() {
+        let rest = &groups[index..];
+        let hit = written_date(text, rest)
+            .or_else(|| chinese_date(text, rest))
+            .or_else(|| english_date(text, rest))
+            .or_else(|| chinese_time(text, rest))
+            .or_else(|| english_time(text, rest));
+        match hit {
+            Some((taken, entity)) => {
+                found.push(entity);
+                index += taken;
+            }
+            None => index += 1,
+        }
+    }
+    found.extend(relative_dates(text));
+    found
+}
+
+type Hit = Option<(usize, Found)>;
+
+fn in_range(group: &Group, low: u64, high: u64) -> Option<u64> {
+    group.value().filter(|value| (low..=high).contains(value))
+}
+
+fn date(year: Option<u64>, month: u64, day: Option<u64>) -> String {
+    match (year, day) {
+        (Some(year), Some(day)) => format!("{year:04}-{month:02}-{day:02}"),
+        (Some(year), None) => format!("{year:04}-{month:02}"),
+        (None, Some(day)) => format!("{month:02}-{day:02}"),
+        (None, None) => format!("{month:02}"),
+    }
+}
+
+/// `2026-03-05`, `2026/3/5`, `2026.3.5`: the same mark twice.
+fn written_date(text: &Folded, groups: &[Group]) -> Hit {
+    let [year, month, day, ..] = groups else {
+        return None;
+    };
+    let mark = text.at(year.end).filter(|c| matches!(c, '-' | '/' | '.'))?;
+    let single = month.start == year.end + 1 && day.start == month.end + 1;
+    if !single || text.at(month.end) != Some(mark) || year.digits.len() != 4 {
+        return None;
+    }
+    let value = date(
+        Some(in_range(year, 1880, 2199)?),
+        in_range(month, 1, 12)?,
+        Some(in_range(day, 1, 31)?),
+    );
+    Some((3, Found::new(EntityKind::Date, value, year.start, day.end)))
+}
+
+/// `二零二六年三月五日`, `三月五号`, `三月`, `二零二六年`, `五号`.
+fn chinese_date(text: &Folded, groups: &[Group]) -> Hit {
+    let start = groups[0].start;
+    let mut taken = 0;
+    let mut end = start;
+    let year = next_part(groups, taken, end, taken == 0)
+        .filter(|group| text.at(group.end) == Some('年') && matches!(group.digits.len(), 2 | 4))
+        .filter(|group| !group.cardinal)
+        .and_then(|group| group.value().map(|value| (group, value)));
+    if let Some((group, _)) = year {
+        taken += 1;
+        end = group.end + 1;
+    }
+    let month = next_part(groups, taken, end, taken == 0)
+        .filter(|group| text.at(group.end) == Some('月'))
+        .and_then(|group| in_range(group, 1, 12).map(|value| (group, value)));
+    if let Some((group, _)) = month {
+        taken += 1;
+        end = group.end + 1;
+    }
+    let day = next_part(groups, taken, end, taken == 0)
+        .filter(|group| matches!(text.at(group.end), Some('日' | '号' | '號')))
+        .filter(|group| {
+            !matches!(
+                text.at(group.end + 1),
+                Some('码' | '线' | '楼' | '常' | '元')
+            )
+        })
+        .and_then(|group| in_range(group, 1, 31).map(|value| (group, value)));
+    if let Some((group, _)) = day {
+        taken += 1;
+        end = group.end + 1;
+    }
+    let value = match (year, month, day) {
+        (year, Some((_, month)), day) => date(year.map(|y| y.1), month, day.map(|d| d.1)),
+        (Some((_, year)), None, _) => year.to_string(),
+        (None, None, Some((_, day))) => format!("{day:02}"),
+        (None, None, None) => return None,
+    };
+    Some((taken, Found::new(EntityKind::Date, value, start, end)))
+}
+
+/// The group that stands exactly where the last part ended.
+fn next_part(groups: &[Group], index: usize, end: usize, first: bool) -> Option<&Group> {
+    groups
+        .get(index)
+        .filter(|group| first || group.start == end)
+}
+
+/// `march 5`, `march 5th 2026`, `5th of march`, `march twenty one`.
+fn english_date(text: &Folded, groups: &[Group]) -> Hit {
+    let group = &groups[0];
+    let day = in_range(group, 1, 31)?;
+    let mut end = ordinal_end(text, group.end);
+    if let Some((month_start, month)) = month_before(text, group.start) {
+        let year = groups.get(1).filter(|year| {
+            year.digits.len() == 4 && matches!(text.slice(end, year.start).trim(), "" | ",")
+        });
+        let value = date(year.and_then(|y| in_range(y, 1880, 2199)), month, Some(day));
+        let taken = 1 + usize::from(year.is_some());
+        end = year.map_or(end, |year| year.end);
+        return Some((taken, Found::new(EntityKind::Date, value, month_start, end)));
+    }
+    let mut at = skip_blanks(text, end);
+    if text.starts_with(at, "of ") {
+        at = skip_blanks(text, at + 2);
+    }
+    let (month_end, month) = month_at(text, at)?;
+    let value = date(None, month, Some(day));
+    Some((
+        1,
+        Found::new(EntityKind::Date, value, group.start, month_end),
+    ))
+}
+
+fn ordinal_end(text: &Folded, end: usize) -> usize {
+    let suffixed = ["st", "nd", "rd", "th"].iter().any(|suffix| {
+        text.starts_with(end, suffix)
+            && !text.at(end + 2).is_some_and(|c| c.is_ascii_alphanumeric())
+    });
+    if suffixed { end + 2 } else { end }
+}
+
+fn skip_blanks(text: &Folded, mut at: usize) -> usize {
+    while text.at(at) == Some(' ') {
+        at += 1;
+    }
+    at
+}
+
+fn month_at(text: &Folded, at: usize) -> Option<(usize, u64)> {
+    let end = text.word_end(at);
+    if end - at > 9 {
+        return None;
+    }
+    let word = text.slice(at, end);
+    let index = MONTHS.iter().position(|month| *month == word)?;
+    Some((end, index as u64 + 1))
+}
+
+fn month_before(text: &Folded, start: usize) -> Option<(usize, u64)> {
+    let mut end = start;
+    while end > 0 && text.at(end - 1) == Some(' ') && start - end < 4 {
+        end -= 1;
+    }
+    if text.slice(end.saturating_sub(4), end) == " the" {
+        end -= 4;
+    }
+    let mut word_start = end;
+    while word_start > 0
+        && end - word_start < 10
+        && text
+            .at(word_start - 1)
+            .is_some_and(|c| c.is_ascii_alphabetic())
+    {
+        word_start -= 1;
+    }
+    let (month_end, month) = month_at(text, word_start)?;
+    (month_end == end && end > word_start).then_some((word_start, month))
+}
+
+/// Parts of the day, and whether hours up to 11 then count from noon.
+const PERIODS: [(&str, bool); 14] = [
+    ("早上", false),
+    ("上午", false),
+    ("早晨", false),
+    ("凌晨", false),
+    ("清晨", false),
+    ("中午", true),
+    ("下午", true),
+    ("傍晚", true),
+    ("晚上", true),
+    ("今晚", true),
+    ("夜里", false),
+    ("朝早", false),
+    ("下昼", true),
+    ("夜晚", true),
+];
+
+/// `下午三点半`, `十点一刻`, `15点30分`, `三点钟`.
+fn chinese_time(text: &Folded, groups: &[Group]) -> Hit {
+    let group = &groups[0];
+    let mut hour = in_range(group, 0, 24)?;
+    if !matches!(text.at(group.end), Some('点' | '點' | '时')) {
+        return None;
+    }
+    let period = PERIODS.iter().find(|(word, _)| {
+        let length = word.chars().count();
+        group.start >= length && text.starts_with(group.start - length, word)
+    });
+    let start = group.start - period.map_or(0, |(word, _)| word.chars().count());
+    if period.is_some_and(|(word, pm)| *pm && hour < 12 && !(*word == "中午" && hour > 9)) {
+        hour += 12;
+    }
+    let behind = group.end + 1;
+    let (taken, minute, end) = match text.at(behind) {
+        Some('半') => (1, 30, behind + 1),
+        Some('钟' | '整' | '正') => (1, 0, behind + 1),
+        _ => match groups.get(1).filter(|next| next.start == behind) {
+            Some(next) if text.at(next.end) == Some('刻') => {
+                (2, in_range(next, 1, 3)? * 15, next.end + 1)
+            }
+            Some(next) => {
+                let minute = in_range(next, 0, 59).filter(|_| next.digits.len() <= 2)?;
+                let minutes_named = text.at(next.end) == Some('分');
+                // 三点五 is a decimal unless something else says that it is a time.
+                if !minutes_named && period.is_none() && minute < 10 {
+                    return None;
+                }
+                (2, minute, next.end + usize::from(minutes_named))
+            }
+            // 一点 is also "a little", and 两点 "two points".
+            None if period.is_none() && (hour < 3 || group.cardinal && hour > 24) => return None,
+            None => (1, 0, behind),
+        },
+    };
+    let value = format!("{hour:02}:{minute:02}");
+    Some((taken, Found::new(EntityKind::Time, value, start, end)))
+}
+
+/// `15:30`, `3:30 pm`, `3 pm`, `three o'clock`, `half past three`, `three thirty pm`.
+fn english_time(text: &Folded, groups: &[Group]) -> Hit {
+    let group = &groups[0];
+    let mut hour = in_range(group, 0, 24)?;
+    let mut start = group.start;
+    let mut end = group.end;
+    let mut minute = 0;
+    let mut taken = 1;
+    let mut named = false;
+    if let Some(next) = groups.get(1) {
+        let between = text.slice(group.end, next.start);
+        let colon = between == ":" && next.digits.len() == 2 && next.cardinal == group.cardinal;
+        let spoken = between == " " && next.cardinal && half_of_day(text, next.end).is_some();
+        if let Some(value) = in_range(next, 0, 59).filter(|_| colon || spoken) {
+            (minute, end, taken, named) = (value, next.end, 2, true);
+        }
+    }
+    if let Some((word, offset)) = PAST.iter().find(|(word, _)| ends_before(text, start, word)) {
+        start -= word.len();
+        named = true;
+        if *offset < 0 {
+            hour = (hour + 23) % 24;
+        }
+        minute = offset.rem_euclid(60).unsigned_abs();
+    }
+    let clock = skip_blanks(text, end);
+    for word in ["o'clock", "oclock", "o clock"] {
+        if text.starts_with(clock, word) {
+            (end, named) = (clock + word.len(), true);
+        }
+    }
+    if let Some((half_end, afternoon)) = half_of_day(text, end) {
+        (end, named) = (half_end, true);
+        hour = match (hour, afternoon) {
+            (12, false) => 0,
+            (1..=11, true) => hour + 12,
+            _ => hour,
+        };
+    }
+    if !named {
+        return None;
+    }
+    Some((
+        taken,
+        Found::new(
+            EntityKind::Time,
+            format!("{hour:02}:{minute:02}"),
+            start,
+            end,
+        ),
+    ))
+}
+
+const PAST: [(&str, i64); 5] = [
+    ("half past ", 30),
+    ("quarter past ", 15),
+    ("quarter to ", -15),
+    ("ten to ", -10),
+    ("five to ", -5),
+];
+
+fn ends_before(text: &Folded, start: usize, word: &str) -> bool {
+    start >= word.len() && text.starts_with(start - word.len(), word)
+}
+
+/// Where `am` or `pm` behind a time ends, and which it is.
+fn half_of_day(text: &Folded, end: usize) -> Option<(usize, bool)> {
+    let at = skip_blanks(text, end);
+    for (word, afternoon) in [
+        ("a.m", false),
+        ("p.m", true),
+        ("am", false),
+        ("pm", true),
+        ("a m", false),
+        ("p m", true),
+        ("in the morning", false),
+        ("in the afternoon", true),
+        ("in the evening", true),
+    ] {
+        let word_end = at + word.len();
+        if text.starts_with(at, word)
+            && !text.at(word_end).is_some_and(|c| c.is_ascii_alphanumeric())
+        {
+            return Some((word_end, afternoon));
+        }
+    }
+    None
+}
+
+fn relative_dates(text: &Folded) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.chars().len() {
+        match relative_at(text, at) {
+            Some(end) => {
+                found.push(Found::new(EntityKind::Date, text.slice(at, end), at, end));
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+    found
+}
+
+fn relative_at(text: &Folded, start: usize) -> Option<usize> {
+    let first = text.at(start)?;
+    if first.is_ascii_alphabetic() {
+        return text
+            .is_word_start(start)
+            .then(|| english_relative(text, start))
+            .flatten();
+    }
+    let prefix = match first {
+        '上' | '下' | '这' | '本' if text.at(start + 1) == Some('个') => 2,
+        '上' | '下' | '这' | '本' => 1,
+        _ => 0,
+    };
+    for word in WEEK_WORDS {
+        let day = start + prefix + word.chars().count();
+        if text.starts_with(start + prefix, word)
+            && matches!(
+                text.at(day),
+                Some('一' | '二' | '三' | '四' | '五' | '六' | '日' | '天')
+            )
+        {
+            return Some(day + 1);
+        }
+    }
+    RELATIVE
+        .iter()
+        .find(|word| text.starts_with(start, word))
+        .map(|word| start + word.chars().count())
+}
+
+fn english_relative(text: &Folded, start: usize) -> Option<usize> {
+    if !matches!(
+        text.at(start)?,
+        'm' | 't' | 'w' | 'f' | 's' | 'l' | 'n' | 'y'
+    ) {
+        return None;
+    }
+    let day = ["next ", "last ", "this "]
+        .iter()
+        .find(|word| text.starts_with(start, word))
+        .map_or(start, |word| start + word.len());
+    let words = WEEKDAYS.iter().map(|word| (day, *word));
+    let relative = RELATIVE.iter().map(|word| (start, *word));
+    words.chain(relative).find_map(|(at, word)| {
+        let end = at + word.chars().count();
+        let whole = !text.at(end).is_some_and(|c| c.is_ascii_alphabetic());
+        (text.starts_with(at, word) && whole).then_some(end)
+    })
+}

@@ -1,0 +1,145 @@
+//! Numbers as they are said and written: digit by digit, as cardinals, repeated, interrupted.
+//!
+//! A text is scanned into [`Atom`]s (one figure or number word each), and atoms that nothing but
+//! punctuation, pauses, hesitations and self-corrections separate make one [`Run`]. Positions are
+//! characters (Unicode scalar values) of the text as given: folding never changes their number.
+
+mod chinese;
+mod english;
+mod figures;
+mod run;
+
+pub(crate) use run::{Run, runs_of, skip_pauses};
+
+/// A text folded for scanning, one character for one: full-width forms to ASCII, lower case.
+pub(crate) struct Folded {
+    chars: Vec<char>,
+}
+
+impl Folded {
+    pub(crate) fn new(text: &str) -> Self {
+        Self {
+            chars: text.chars().map(fold).collect(),
+        }
+    }
+
+    pub(crate) fn chars(&self) -> &[char] {
+        &self.chars
+    }
+
+    /// The character at a position, or none beyond the end.
+    pub(crate) fn at(&self, index: usize) -> Option<char> {
+        self.chars.get(index).copied()
+    }
+
+    /// Whether a text stands at a position.
+    pub(crate) fn starts_with(&self, index: usize, text: &str) -> bool {
+        let mut at = index;
+        for c in text.chars() {
+            if self.at(at) != Some(c) {
+                return false;
+            }
+            at += 1;
+        }
+        true
+    }
+
+    /// The end of the ASCII word that begins at a position.
+    pub(crate) fn word_end(&self, index: usize) -> usize {
+        let mut end = index;
+        while self.at(end).is_some_and(|c| c.is_ascii_alphabetic()) {
+            end += 1;
+        }
+        end
+    }
+
+    /// Whether an ASCII word may begin here: no letter stands before it.
+    pub(crate) fn is_word_start(&self, index: usize) -> bool {
+        index == 0 || !self.chars[index - 1].is_ascii_alphabetic()
+    }
+
+    /// The characters of a span as a string.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> String {
+        self.chars[start.min(self.chars.len())..end.min(self.chars.len())]
+            .iter()
+            .collect()
+    }
+}
+
+/// How an atom was expressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Figures such as `138`.
+    Figures,
+    /// One digit word, `幺` or `seven`.
+    Digit,
+    /// A repeated digit, `三个八` or `double three`.
+    Repeat,
+    /// A cardinal, `三百五` or `twenty one`.
+    Cardinal,
+    /// A word that is a digit only in the company of others: `oh`, `洞`.
+    Weak,
+}
+
+/// One number word or sequence of figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Atom {
+    /// First character.
+    pub start: usize,
+    /// One past the last character.
+    pub end: usize,
+    /// The digits it stands for; a cardinal's are those of its value.
+    pub digits: String,
+    /// How it was expressed.
+    pub reading: Reading,
+}
+
+impl Atom {
+    pub(crate) fn new(start: usize, end: usize, digits: String, reading: Reading) -> Self {
+        Self {
+            start,
+            end,
+            digits,
+            reading,
+        }
+    }
+}
+
+/// All atoms of a text, in order.
+pub(crate) fn atoms_of(text: &Folded) -> Vec<Atom> {
+    let mut atoms = Vec::new();
+    let mut at = 0;
+    while let Some(c) = text.at(at) {
+        let atom = chinese::atom_at(text, at)
+            .or_else(|| figures::atom_at(text, at))
+            .or_else(|| english::atom_at(text, at));
+        at = match atom {
+            Some(atom) => {
+                let end = atom.end;
+                atoms.push(atom);
+                end
+            }
+            None if c.is_ascii_alphabetic() => text.word_end(at),
+            None => at + 1,
+        };
+    }
+    atoms
+}
+
+fn fold(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => {
+            let ascii = char::from_u32(c as u32 - 0xfee0).unwrap_or(c);
+            ascii.to_ascii_lowercase()
+        }
+        '\u{3000}' => ' ',
+        '’' | '‘' | 'ʼ' => '\'',
+        c if c.is_ascii() => c.to_ascii_lowercase(),
+        c => figures::decimal(c)
+            .and_then(|digit| char::from_digit(digit, 10))
+            .unwrap_or(c),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! Runs: digits that belong together although pauses, hesitations and corrections part them.
+
+use pinyin::ToPinyin;
+
+use super::{Atom, Folded, Reading, atoms_of};
+
+/// Atoms that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Its atoms, in order; never empty.
+    pub atoms: Vec<Atom>,
+    /// All digits as said, corrections not applied.
+    pub said: String,
+    /// The digits as meant: what a correction replaced is gone.
+    pub meant: String,
+}
+
+impl Run {
+    /// First character.
+    pub(crate) fn start(&self) -> usize {
+        self.atoms[0].start
+    }
+
+    /// One past the last character.
+    pub(crate) fn end(&self) -> usize {
+        self.atoms[self.atoms.len() - 1].end
+    }
+
+    /// Whether more than radio readings and `oh` is in it.
+    pub(crate) fn is_strong(&self) -> bool {
+        self.atoms.iter().any(|atom| atom.reading != Reading::Weak)
+    }
+}
+
+/// Words that part digits without ending the number: hesitations, spoken punctuation, links.
+const CHINESE_PAUSES: [&str; 42] = [
+    "然后呢",
+    "那个",
+    "这个",
+    "就是",
+    "然后",
+    "横杠",
+    "短杠",
+    "空格",
+    "后面",
+    "接着",
+    "再来",
+    "应该是",
+    "不对",
+    "不是",
+    "错了",
+    "说错",
+    "等等",
+    "等一下",
+    "你等等",
+    "嗯",
+    "呃",
+    "啊",
+    "哦",
+    "额",
+    "唔",
+    "吖",
+    "呢",
+    "哎",
+    "诶",
+    "吧",
+    "嘛",
+    "呀",
+    "杠",
+    "点",
+    "是",
+    "再",
+    "不",
+    "有",
+    "唉",
+    "哈",
+    "和",
+    "喔",
+];
+
+/// Their English counterparts.
+const ENGLISH_PAUSES: [&str; 33] = [
+    "um", "umm", "uh", "uhh", "er", "erm", "ah", "hmm", "mm", "eh", "well", "like", "and", "then",
+    "dash", "hyphen", "minus", "space", "dot", "point", "comma", "slash", "no", "not", "sorry",
+    "wait", "actually", "i", "mean", "its", "it", "s", "is",
+];
+
+/// Of the pauses, those after which digits replace the ones before.
+const CORRECTIONS: [&str; 12] = [
+    "不对",
+    "错了",
+    "说错",
+    "应该是",
+    "不是",
+    "不",
+    "no",
+    "sorry",
+    "wait",
+    "actually",
+    "mean",
+    "not",
+];
+
+/// Of the corrections, those whose digits are the wrong ones when they come second.
+const DENIALS: [&str; 2] = ["不是", "not"];
+
+/// English words that sound like digits.
+const SOUNDS_LIKE: [(&str, u8); 6] = [
+    ("to", 2),
+    ("too", 2),
+    ("for", 4),
+    ("won", 1),
+    ("ate", 8),
+    ("tree", 3),
+];
+
+/// What stands between two atoms.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    /// Nothing that ends a number.
+    Pause,
+    /// The digits that follow replace earlier ones.
+    Correction,
+    /// The digits that follow are named as wrong.
+    Denial,
+}
+
+/// All runs of a text, in order.
+pub(crate) fn runs_of(text: &Folded) -> Vec<Run> {
+    let atoms = with_homophones(text, atoms_of(text));
+    let mut runs: Vec<Run> = Vec::new();
+    let mut open: Option<RunBuilder> = None;
+    for atom in atoms {
+        let gap = open
+            .as_ref()
+            .and_then(|run| gap_between(text, run.end(), atom.start));
+        match (open.as_mut(), gap) {
+            (Some(run), Some(gap)) => run.push(atom, gap),
+            _ => runs.extend(open.replace(RunBuilder::new(atom)).map(RunBuilder::build)),
+        }
+    }
+    runs.extend(open.map(RunBuilder::build));
+    runs
+}
+
+/// The kind of gap between two positions, or none where something else than a pause stands there.
+fn gap_between(text: &Folded, start: usize, end: usize) -> Option<Gap> {
+    let mut at = start;
+    let mut gap = Gap::Pause;
+    while at < end {
+        let (next, kind) = pause_at(text, at, end)?;
+        if kind != Gap::Pause {
+            gap = kind;
+        }
+        at = next;
+    }
+    Some(gap)
+}
+
+/// Where the pauses that begin at a position end.
+pub(crate) fn skip_pauses(text: &Folded, start: usize) -> usize {
+    let end = text.chars().len();
+    let mut at = start;
+    while at < end {
+        let Some((next, _)) = pause_at(text, at, end) else {
+            break;
+        };
+        at = next;
+    }
+    at
+}
+
+fn pause_at(text: &Folded, at: usize, end: usize) -> Option<(usize, Gap)> {
+    let c = text.at(at)?;
+    if !c.is_alphanumeric() {
+        return Some((at + 1, Gap::Pause));
+    }
+    let (word, next) = if c.is_ascii_alphabetic() {
+        let next = text.word_end(at);
+        if next - at > 8 || !text.is_word_start(at) {
+            return None;
+        }
+        let word = text.slice(at, next);
+        (*ENGLISH_PAUSES.iter().find(|pause| **pause == word)?, next)
+    } else {
+        let word = *CHINESE_PAUSES
+            .iter()
+            .find(|pause| text.starts_with(at, pause))?;
+        (word, at + word.chars().count())
+    };
+    let gap = if DENIALS.contains(&word) {
+        Gap::Denial
+    } else if CORRECTIONS.contains(&word) {
+        Gap::Correction
+    } else {
+        Gap::Pause
+    };
+    (next <= end).then_some((next, gap))
+}
+
+/// Adds what a recogniser wrote instead of a digit: a character that sounds like one, or `to`,
+/// `for` and the like, directly between two single spoken digits.
+fn with_homophones(text: &Folded, atoms: Vec<Atom>) -> Vec<Atom> {
+    let mut complete: Vec<Atom> = Vec::with_capacity(atoms.len());
+    for atom in atoms {
+        if let Some(before) = complete.last()
+            && spoken(before)
+            && spoken(&atom)
+            && let Some(between) = homophone(text, before.end, atom.start)
+        {
+            complete.push(between);
+        }
+        complete.push(atom);
+    }
+    complete
+}
+
+fn spoken(atom: &Atom) -> bool {
+    matches!(
+        atom.reading,
+        Reading::Digit | Reading::Repeat | Reading::Weak
+    )
+}
+
+fn homophone(text: &Folded, start: usize, end: usize) -> Option<Atom> {
+    if end <= start || end - start > 6 {
+        return None;
+    }
+    let between = text.slice(start, end);
+    let word = between.trim();
+    let digit = SOUNDS_LIKE
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, digit)| *digit)
+        .or_else(|| sounds_like_digit(word))?;
+    let lead = between.chars().take_while(|c| c.is_whitespace()).count();
+    let length = word.chars().count();
+    Some(Atom::new(
+        start + lead,
+        start + lead + length,
+        digit.to_string(),
+        Reading::Weak,
+    ))
+}
+
+/// The digit that one Chinese character sounds like, tone aside.
+fn sounds_like_digit(word: &str) -> Option<u8> {
+    let mut chars = word.chars();
+    let (first, None) = (chars.next()?, chars.next()) else {
+        return None;
+    };
+    if CHINESE_PAUSES.contains(&word) {
+        return None;
+    }
+    Some(match first.to_pinyin()?.plain() {
+        "ling" | "lin" | "dong" => 0,
+        "yi" | "yao" => 1,
+        "er" | "liang" => 2,
+        "san" | "shan" => 3,
+        "si" => 4,
+        "wu" => 5,
+        "liu" => 6,
+        "qi" | "guai" => 7,
+        "ba" => 8,
+        "jiu" | "gou" => 9,
+        _ => return None,
+    })
+}
+
+/// How many of the digits before a correction stay. A restated block differs from what it replaces
+/// in one digit and may go on beyond it; otherwise as many digits go as come.
+fn kept(before: &str, correction: &str) -> usize {
+    let (before, correction) = (before.as_bytes(), correction.as_bytes());
+    let longest = before.len().min(correction.len()).min(20);
+    let differing = |length: usize| {
+        let tail = &before[before.len() - length..];
+        tail.iter()
+            .zip(correction)
+            .filter(|(said, meant)| said != meant)
+            .count()
+    };
+    let replaced = (2..=longest).rev().find(|&length| differing(length) == 1);
+    before.len() - replaced.unwrap_or(before.len().min(correction.len()))
+}
+
+/// Grows a run and keeps what was meant apart from what was said.
+struct RunBuilder {
+    atoms: Vec<Atom>,
+    /// Digits as meant, by groups that a correction can replace as a whole.
+    meant: String,
+    /// Digits since the last correction, that is, the replacement while it grows.
+    replacement: Option<Replacement>,
+}
+
+struct Replacement {
+    before: String,
+    digits: String,
+    denied: bool,
+}
+
+impl RunBuilder {
+    fn new(atom: Atom) -> Self {
+        Self {
+            meant: atom.digits.clone(),
+            atoms: vec![atom],
+            replacement: None,
+        }
+    }
+
+    fn end(&self) -> usize {
+        self.atoms.last().map_or(0, |atom| atom.end)
+    }
+
+    fn push(&mut self, atom: Atom, gap: Gap) {
+        match gap {
+            Gap::Pause => {}
+            Gap::Correction | Gap::Denial => {
+                let was_corrected = self.replacement.is_some();
+                self.settle();
+                let denied = gap == Gap::Denial && was_corrected;
+                self.replacement = Some(Replacement {
+                    before: self.meant.clone(),
+                    digits: String::new(),
+                    denied,
+                });
+            }
+        }
+        match &mut self.replacement {
+            Some(replacement) => replacement.digits.push_str(&atom.digits),
+            None => self.meant.push_str(&atom.digits),
+        }
+        self.atoms.push(atom);
+    }
+
+    /// Applies the open correction from where it agrees best with what was said.
+    fn settle(&mut self) {
+        let Some(replacement) = self.replacement.take() else {
+            return;
+        };
+        if replacement.denied {
+            self.meant = replacement.before;
+            return;
+        }
+        let keep = kept(&replacement.before, &replacement.digits);
+        self.meant = replacement.before[..keep].to_owned();
+        self.meant.push_str(&replacement.digits);
+    }
+
+    fn build(mut self) -> Run {
+        self.settle();
+        let said = self.atoms.iter().map(|atom| atom.digits.as_str()).collect();
+        Run {
+            atoms: self.atoms,
+            said,
+            meant: self.meant,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use super::*;
+
+fn runs(text: &str) -> Vec<String> {
+    runs_of(&Folded::new(text))
+        .into_iter()
+        .map(|run| run.meant)
+        .collect()
+}
+
+#[test]
+fn digits_are_read_in_every_reading() {
+    for (text, digits) in [
+        ("幺三八零零幺三八零零零", "13800138000"),
+        ("幺三八洞洞拐勾两", "138007 92".replace(' ', "").as_str()),
+        ("一三八 0013 8000", "13800138000"),
+        ("１３８-0013-8000", "13800138000"),
+        ("三个八双六两个零", "8886600"),
+        ("3个8", "888"),
+        (
+            "one three eight double oh one three eight triple zero",
+            "13800138000",
+        ),
+        ("onethreeeight", "138"),
+        ("twenty twenty six", "2026"),
+        ("①②③④", "1234"),
+        ("٠١٢٣", "0123"),
+        ("壹贰叁肆", "1234"),
+    ] {
+        assert_eq!(runs(text), [digits], "{text}");
+    }
+}
+
+#[test]
+fn cardinals_have_their_value() {
+    for (text, value) in [
+        ("十五", "15"),
+        ("三百五", "350"),
+        ("三百零五", "305"),
+        ("一万二千三百四十五", "12345"),
+        ("两千零八", "2008"),
+        ("三万五", "35000"),
+        ("一亿两千万", "120000000"),
+        ("3万", "30000"),
+        ("廿三", "23"),
+        ("three hundred and five", "305"),
+        ("two thousand three hundred twenty one", "2321"),
+        ("nineteen hundred", "1900"),
+        ("one million", "1000000"),
+    ] {
+        assert_eq!(runs(text), [value], "{text}");
+    }
+}
+
+#[test]
+fn pauses_and_punctuation_do_not_part_a_number() {
+    for text in [
+        "幺三八，嗯，零零幺三，呃那个八零零零",
+        "one three eight, uh, zero zero one three - um - eight zero zero zero",
+        "1 3 8 / 0 0 1 3 (8 0 0 0)",
+        "1\u{200b}3\u{200b}800\u{0}138000",
+        "138🙂0013🙂8000",
+    ] {
+        assert_eq!(runs(text), ["13800138000"], "{text}");
+    }
+}
+
+#[test]
+fn a_correction_replaces_what_was_said() {
+    assert_eq!(
+        runs("幺三八零零幺三七，不对，幺三八零零零"),
+        ["13800138000"]
+    );
+    assert_eq!(runs("one two three one, no, seven, not one"), ["1237"]);
+}
+
+#[test]
+fn digits_that_a_recogniser_misheard_stay_in_the_run() {
+    assert_eq!(runs("幺三八零林幺三爸零零零"), ["13800138000"]);
+    assert_eq!(runs("one three for five ate zero"), ["134580"]);
+}
+
+#[test]
+fn ordinary_words_are_no_digits() {
+    for text in [
+        "打个勾",
+        "拐弯",
+        "什么",
+        "怎么办",
+        "oh my card",
+        "someone often",
+        "for you to",
+    ] {
+        let found = runs_of(&Folded::new(text));
+        assert!(
+            found.iter().all(|run| !run.is_strong()),
+            "{text}: {found:?}"
+        );
+    }
+    assert_eq!(runs("我有两个三块钱的"), ["2", "3"]);
+}
+
+#[test]
+fn long_texts_take_little_time() {
+    for piece in [
+        "一", "十", "one ", "嗯", "1", "oh ", "a", "三个", "double ", "hundred ",
+    ] {
+        let text = piece.repeat(300_000);
+        let _ = runs_of(&Folded::new(&text));
+    }
+}
