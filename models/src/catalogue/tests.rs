@@ -1,1 +1,161 @@
+use std::fs;
+use std::path::PathBuf;
 
+use super::*;
+
+fn shipped_for_tests() -> Catalogue {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    Catalogue::find(Some(&folder)).unwrap()
+}
+
+const ENTRY: &str = r#"
+[[model]]
+name = "tones"
+languages = ["zh"]
+licence = "Apache-2.0"
+contract = "nemo-streaming-ctc"
+sample_rate_hz = 8000
+feature_dim = 64
+
+[[model.file]]
+role = "acoustic"
+path = "model.onnx"
+sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+bytes = 5
+"#;
+
+/// A folder with that one file of five bytes, and its catalogue.
+fn folder(catalogue: &str, content: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(FILE_NAME), catalogue).unwrap();
+    fs::write(folder.path().join("model.onnx"), content).unwrap();
+    folder
+}
+
+fn problem(catalogue: &str) -> String {
+    let folder = folder(catalogue, "hello");
+    Catalogue::find(Some(folder.path()))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn the_tests_own_catalogue_is_in_order() {
+    let catalogue = shipped_for_tests();
+    let model = catalogue.default_model().unwrap();
+    assert_eq!(
+        (model.name.as_str(), catalogue.where_from()),
+        ("tones", WhereFrom::Explicit)
+    );
+    model.verify().unwrap();
+    assert!(model.path(Role::Lm).unwrap().ends_with("tones/lm.arpa"));
+}
+
+#[test]
+fn an_unknown_model_lists_the_known_ones() {
+    let error = shipped_for_tests().model("paraformer").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "unknown model `paraformer`; this box has `tones`"
+    );
+}
+
+#[test]
+fn a_folder_without_a_catalogue_says_where_it_looked() {
+    let error = Catalogue::find(Some(Path::new("/nowhere")))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("looked in `/nowhere`") && error.contains("TRUNKSIDE_MODELS"),
+        "{error}"
+    );
+}
+
+#[test]
+fn size_and_hash_are_both_checked() {
+    let good = folder(ENTRY, "hello");
+    Catalogue::find(Some(good.path()))
+        .unwrap()
+        .default_model()
+        .unwrap()
+        .verify()
+        .unwrap();
+
+    let short = folder(ENTRY, "hell");
+    let error = Catalogue::find(Some(short.path()))
+        .unwrap()
+        .default_model()
+        .unwrap()
+        .verify()
+        .unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("has size `4`, the catalogue expects `5`"),
+        "{message}"
+    );
+    assert!(message.contains("model.onnx") && message.contains("install the model again"));
+
+    let other = folder(ENTRY, "jello");
+    let faults = Catalogue::find(Some(other.path()))
+        .unwrap()
+        .default_model()
+        .unwrap()
+        .faults();
+    assert_eq!(faults.len(), 1);
+    assert!(
+        faults[0].to_string().contains("has sha256 `"),
+        "{}",
+        faults[0]
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = folder(ENTRY, "hello");
+    fs::remove_file(folder.path().join("model.onnx")).unwrap();
+    let catalogue = Catalogue::find(Some(folder.path())).unwrap();
+    let error = catalogue
+        .default_model()
+        .unwrap()
+        .verify()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("cannot read `") && error.contains("model.onnx"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_role_without_a_file_is_named() {
+    let folder = folder(ENTRY, "hello");
+    let catalogue = Catalogue::find(Some(folder.path())).unwrap();
+    let error = catalogue
+        .default_model()
+        .unwrap()
+        .path(Role::Lexicon)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("no file of role `lexicon`"), "{error}");
+}
+
+#[test]
+fn bad_entries_name_key_value_and_remedy() {
+    assert!(problem(&ENTRY.replace("tones", "a/b")).contains("`model.name` must be"));
+    assert!(problem(&ENTRY.replace("2cf2", "XYZ!")).contains("`sha256` of `model.onnx`"));
+    assert!(problem(&ENTRY.replace("\"model.onnx\"", "\"../secret\"")).contains("stay inside"));
+    assert!(problem(&ENTRY.replace("nemo-streaming-ctc", "magic")).contains("unknown variant"));
+    assert!(problem(&format!("{ENTRY}{ENTRY}")).contains("used twice"));
+    assert!(problem("[[model]\n").contains("catalogue.toml"));
+}
+
+#[test]
+fn an_empty_catalogue_has_no_default() {
+    let folder = folder("", "hello");
+    let catalogue = Catalogue::find(Some(folder.path())).unwrap();
+    assert!(catalogue.models().is_empty());
+    let error = catalogue.default_model().unwrap_err().to_string();
+    assert!(error.contains("add a `[[model]]`"), "{error}");
+    let error = catalogue.model("x").unwrap_err().to_string();
+    assert_eq!(error, "unknown model `x`; this box has none");
+}
