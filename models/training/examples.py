@@ -19,8 +19,8 @@ from units import IDS
 
 # How often each kind of example is drawn.
 KINDS = {
-    "tts": 0.42, "word": 0.10, "command": 0.11, "digit": 0.02, "digits": 0.07, "words": 0.07,
-    "sentence": 0.10, "syllables": 0.06, "commands": 0.03, "nothing": 0.02,
+    "tts": 0.36, "word": 0.10, "command": 0.13, "digit": 0.02, "digits": 0.08, "words": 0.08,
+    "sentence": 0.10, "syllables": 0.06, "commands": 0.05, "nothing": 0.02,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
