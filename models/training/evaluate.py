@@ -20,7 +20,7 @@ import soundfile
 import torch
 from torch.nn import functional as F
 
-from channel import ALAW, companded
+from channel import ALAW, companded, music, noise
 from export import session, stream
 from features import fbank
 from numbers_spoken import en_slot, zh_slot
@@ -190,6 +190,23 @@ def interval(rows, figure, rounds=1000, seed=14):
     return np.percentile(drawn, [2.5, 97.5])
 
 
+def heard_in_nothing(runtime, seconds=4, clips=40):
+    """Lines of a table: units found a minute in digital silence, noise, hum and music."""
+    rng, lines = np.random.default_rng(15), []
+    count = seconds * 8000
+    kinds = {
+        "digital silence": lambda: np.zeros(count, np.float32),
+        "white noise": lambda: rng.normal(0, 1, count).astype(np.float32) * 10 ** (rng.uniform(-60, -25) / 20),
+        "coloured noise, hum": lambda: noise(count, rng, None) * 10 ** (rng.uniform(-60, -25) / 20),
+        "music": lambda: music(count, rng) * 0.05,
+    }
+    for name, make in kinds.items():
+        units = sum(len(greedy(torch.from_numpy(stream(runtime, fbank(companded(make(), ALAW))))))
+                    for _ in range(clips))
+        lines.append(f"| {name} | {clips * seconds / 60:.1f} | {units * 60 / (clips * seconds):.1f} |")
+    return "\n".join(["| sound | minutes | units found a minute |", "|---|---|---|", *lines])
+
+
 def unit_error(rows):
     return sum(r[1] for r in rows) / sum(r[2] for r in rows)
 
@@ -241,6 +258,7 @@ def main():
     print(table(measured))
     template = (HERE / "results_template.md").read_text("utf-8")
     report = template.replace("{synthetic}", table(results)).replace("{real}", table(measured))
+    report = report.replace("{nothing}", heard_in_nothing(runtime))
     (ROOT / "models/RESULTS.md").write_text(report, "utf-8")
 
 

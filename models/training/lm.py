@@ -13,10 +13,12 @@ from collections import Counter
 
 import jieba
 
+from numbers_spoken import EN_ONES, EN_TENS
 from paths import data_dir, model_dir, work_dir
 from pronounce import en_readings, zh_char_readings, zh_units, zh_words
 from speech import frequent_words
 from text import HERE
+from units import IDS
 
 FREQUENT_WORDS = 25_000
 ORDER = 3
@@ -79,6 +81,17 @@ def build_lexicon(words):
             if found:
                 lexicon[word] = found
     return lexicon
+
+
+def check_lexicon(lexicon):
+    """Every unit is the network's, and no word of a routing phrase or a number is missing."""
+    unknown = {u for found in lexicon.values() for units in found for u in units} - IDS.keys()
+    assert not unknown, f"units that the network lacks: {unknown}"
+    needed = {"zero", "oh", "double", *EN_ONES, *EN_TENS, *"零〇幺一二三四五六七八九十百千万两点块元"}
+    for line in (HERE / "phrases.tsv").read_text("utf-8").splitlines()[1:]:
+        text, language, _ = line.split("\t")
+        needed.update(words_of(language, text))
+    assert needed <= lexicon.keys(), f"words without a reading: {needed - lexicon.keys()}"
 
 
 def count_ngrams(sentences):
@@ -177,6 +190,7 @@ def main():
     used = dict.fromkeys((language, w) for language, words, _ in sentences for w in words)
     wide = [("zh", w) for w in frequent_words(FREQUENT_WORDS) + common_characters()]
     lexicon = build_lexicon([*used, *recorded_words(), *wide])
+    check_lexicon(lexicon)
     with open(model_dir() / "lexicon.tsv", "w", encoding="utf-8") as f:
         for word in sorted(lexicon):
             for units in lexicon[word]:
