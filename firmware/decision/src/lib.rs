@@ -23,6 +23,7 @@
 mod engine;
 mod explain;
 mod input;
+pub mod log;
 mod matching;
 mod need;
 mod policy;
@@ -31,6 +32,7 @@ mod reader;
 mod router;
 
 pub use input::{CallProfile, Input, OfferFailure, permille};
+pub use log::{ReplayReport, replay_file};
 pub use policy::{
     AgentProfile, Condition, Hours, Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed,
     Span, Weights, WhenClosed, sha256_hex,

@@ -1,5 +1,6 @@
 //! The stage: events in, decisions out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::{Input, Policy};
 #[derive(Debug)]
 pub struct Router {
     engine: Engine,
-    decisions: u64,
+    made: u64,
+    ready: VecDeque<Decision>,
 }
 
 impl Router {
@@ -25,7 +27,8 @@ impl Router {
     pub fn new(policy: Arc<Policy>) -> Self {
         Self {
             engine: Engine::new(policy, true),
-            decisions: 0,
+            made: 0,
+            ready: VecDeque::new(),
         }
     }
 
@@ -42,17 +45,28 @@ impl Router {
     )]
     pub fn handle(&mut self, now: Duration, input: Input) {
         self.engine.handle(now, &input);
+        self.explain();
+    }
+
+    /// Goes on under another policy: calls keep their place, agents what they are doing. An offer
+    /// to an agent whom the new policy does not have fails; a call they are on goes on.
+    pub fn replace(&mut self, now: Duration, policy: Arc<Policy>) {
+        self.engine.replace(now, policy);
+        self.explain();
     }
 
     /// The next decision, until none is left.
     pub fn poll(&mut self) -> Option<Decision> {
-        let choice = self.engine.poll()?;
-        self.decisions += 1;
-        Some(explain::decision(
-            self.engine.policy(),
-            choice,
-            self.decisions,
-        ))
+        self.ready.pop_front()
+    }
+
+    /// Puts the engine's choices into words while the policy that made them is in force.
+    fn explain(&mut self) {
+        while let Some(choice) = self.engine.poll() {
+            self.made += 1;
+            let decision = explain::decision(self.engine.policy(), choice, self.made);
+            self.ready.push_back(decision);
+        }
     }
 
     /// When [`Input::Tick`] is due.

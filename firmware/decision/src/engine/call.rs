@@ -19,8 +19,9 @@ pub(crate) enum Stage {
         agent: usize,
         until: Micros,
     },
+    /// With none when a newer policy no longer has the agent.
     Talking {
-        agent: usize,
+        agent: Option<usize>,
     },
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod agent;
 mod assign;
 pub(crate) mod call;
 mod choice;
+mod replace;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -62,15 +63,10 @@ pub(crate) struct Engine {
 impl Engine {
     /// `explain` keeps what is needed to put a choice into words.
     pub fn new(policy: Arc<Policy>, explain: bool) -> Self {
-        let rarity_of = |holds: &dyn Fn(&AgentProfile) -> bool| {
-            let holders = policy.agents.iter().filter(|agent| holds(agent)).count();
-            1000 / holders.max(1) as i64
-        };
+        let (rarity, senior_rarity) = rarity(&policy);
         Self {
-            rarity: (0..policy.skills.len())
-                .map(|skill| rarity_of(&|agent| agent.skills[skill] > 0))
-                .collect(),
-            senior_rarity: rarity_of(&|agent| agent.senior),
+            rarity,
+            senior_rarity,
             explain,
             now: 0,
             clock: None,
@@ -268,7 +264,8 @@ impl Engine {
         match self.call(slot).stage {
             Stage::Waiting => self.dequeue(slot),
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
-            Stage::Talking { agent } => {
+            Stage::Talking { agent: None } => {}
+            Stage::Talking { agent: Some(agent) } => {
                 if self.agents[agent].activity == Activity::Talking(slot) {
                     self.agents[agent].idle_since = self.now;
                     self.after_call(agent);
@@ -363,7 +360,7 @@ impl Engine {
             // The line bridged by itself: what is so counts.
             Stage::Waiting => self.dequeue(slot),
         }
-        self.call_mut(slot).stage = Stage::Talking { agent: index };
+        self.call_mut(slot).stage = Stage::Talking { agent: Some(index) };
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);
         }
@@ -500,4 +497,25 @@ impl Engine {
                     && call.need.misfit(profile, insist).is_none()
             })
     }
+}
+
+fn agent_index(policy: &Policy) -> BTreeMap<AgentId, usize> {
+    policy
+        .agents
+        .iter()
+        .enumerate()
+        .map(|(index, agent)| (agent.id.clone(), index))
+        .collect()
+}
+
+/// How rare each skill, and seniority, is among the agents.
+fn rarity(policy: &Policy) -> (Vec<i64>, i64) {
+    let rarity_of = |holds: &dyn Fn(&AgentProfile) -> bool| {
+        let holders = policy.agents.iter().filter(|agent| holds(agent)).count();
+        1000 / holders.max(1) as i64
+    };
+    let skills = (0..policy.skills.len())
+        .map(|skill| rarity_of(&|agent| agent.skills[skill] > 0))
+        .collect();
+    (skills, rarity_of(&|agent| agent.senior))
 }

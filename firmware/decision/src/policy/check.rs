@@ -80,7 +80,8 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
 }
 
 fn needs_somebody(policy: &Policy, route: &Route, report: &dyn Fn(String)) {
-    if policy.agents.iter().any(|agent| could_take(agent, route)) {
+    // A policy without agents has been refused already.
+    if policy.agents.is_empty() || policy.agents.iter().any(|agent| could_take(agent, route)) {
         return;
     }
     let mut needs: Vec<String> = route

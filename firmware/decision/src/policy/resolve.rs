@@ -266,7 +266,7 @@ fn weights(section: &Section<'_>) -> Weights {
             .unwrap_or(Duration::from_secs(default))
     };
     let weights = Weights {
-        preferred: seconds("preferred_s", 300),
+        preferred: seconds("preferred_s", 60),
         scarcity: seconds("scarcity_s", 0),
         idle_cap: seconds("idle_cap_s", 3600),
     };

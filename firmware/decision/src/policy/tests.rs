@@ -1,1 +1,214 @@
-//! Tests of policies.
+use jiff::civil::date;
+
+use super::*;
+use crate::Severity;
+
+const BRANCH: &str = include_str!("../../policies/branch.toml");
+
+fn faults(text: &str) -> Vec<String> {
+    Policy::parse("p.toml", text)
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn the_shipped_policy_has_no_fault() {
+    let parsed = Policy::parse("branch.toml", BRANCH);
+    assert_eq!(parsed.problems, []);
+    let policy = parsed.policy.expect("it is usable");
+    let agents: Vec<&str> = policy
+        .agents
+        .iter()
+        .map(|agent| agent.id.as_str())
+        .collect();
+    assert_eq!(agents, ["li_na", "zhang_wei"]);
+    assert_eq!(
+        policy.skills,
+        ["banking", "complaints", "delivery", "general"]
+    );
+    assert_eq!(policy.agents[0].skills, [4, 0, 4, 4]);
+    assert_eq!(policy.sha256.len(), 64);
+    let intents: usize = policy
+        .rules
+        .iter()
+        .map(|rule| rule.when.intents.len())
+        .sum();
+    assert_eq!(intents, 12);
+}
+
+#[test]
+fn every_fault_is_reported_with_its_line() {
+    let text = r#"
+name = 7
+
+[[agent]]
+id = "li_na"
+skills = { banking = 9 }
+languages = ["zh", "fr"]
+
+[[agent]]
+id = "li_na"
+contact = "li_na@example.org"
+
+[[agent]]
+skill = { banking = 2 }
+
+[[rule]]
+name = "loan"
+when = { intent = "loan", min_emotion_score = 0.5 }
+then = { skills_required = { lending = 3 }, priority = 11 }
+
+[hours]
+time_zone = "Asia/Peking"
+weekly = { mon = "9-17", tue = "09:00-12:00, 11:00-13:00" }
+holidays = ["tomorrow"]
+
+[queue]
+max_wait_s = "long"
+"#;
+    let faults = faults(text);
+    let expected = [
+        "p.toml:2: `name` must be a text",
+        "p.toml:6: `agent.li_na.skills.banking` must be a whole number from 1 to 5, got `9`",
+        "p.toml:7: `agent.li_na.languages` must be of `zh`, `yue`, `en`, got `fr`",
+        "p.toml:10: `agent.li_na.id` repeats `li_na`; every agent needs a name of its own",
+        "p.toml:11: `agent.li_na.contact` must be a SIP URI",
+        "p.toml:13: `agent[3].id` is missing",
+        "p.toml:14: `agent[3].skill` is unknown and changes nothing; known here: `contact`, `id`",
+        "p.toml:18: `rule.loan.when.min_emotion_score` has no effect without `emotion`",
+        "p.toml:19: `rule.loan.then.priority` must be a whole number from 0 to 10, got `11`",
+        "p.toml:19: `rule.loan.then.skills_required.lending` names a skill that no agent has",
+        "p.toml:22: `hours.time_zone` must be an IANA time zone",
+        "p.toml:23: `hours.weekly.mon` must be `closed` or spans",
+        "p.toml:23: `hours.weekly.tue` has spans that overlap at 11:00",
+        "p.toml:24: `hours.holidays` must be a date",
+        "p.toml:27: `queue.max_wait_s` must be a whole number of seconds from 1 to 86400, got `long`",
+    ];
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(
+            fault.starts_with(expected),
+            "{fault}\ninstead of\n{expected}"
+        );
+    }
+    assert!(Policy::parse("p.toml", text).policy.is_none());
+}
+
+#[test]
+fn faults_of_syntax_have_a_line_and_the_rest_is_still_read() {
+    let faults = faults("[[agent]]\nid = \"a\"\nsenior = maybe\npriority = 12\n");
+    assert!(
+        faults
+            .iter()
+            .any(|fault| fault.starts_with("p.toml:3: `toml` is not valid TOML")),
+        "{faults:#?}"
+    );
+    assert!(
+        faults
+            .iter()
+            .any(|fault| fault.contains("`agent.a.priority`")),
+        "{faults:#?}"
+    );
+}
+
+#[test]
+fn unknown_keys_are_warnings() {
+    let parsed = Policy::parse("p.toml", "colour = \"red\"\n[[agent]]\nid = \"a\"\n");
+    assert!(parsed.policy.is_some());
+    assert_eq!(parsed.problems.len(), 1);
+    assert_eq!(parsed.problems[0].severity, Severity::Warning);
+    assert_eq!(
+        (parsed.problems[0].line, parsed.problems[0].key.as_str()),
+        (1, "colour")
+    );
+}
+
+#[test]
+fn needs_that_nobody_meets_and_steps_that_never_come_are_warned_of() {
+    let text = r#"
+[[agent]]
+id = "a"
+skills = { banking = 2 }
+[[rule]]
+name = "hard"
+then = { skills_required = { banking = 4 }, senior = true, relax = { senior_after_s = 900 } }
+[[rule]]
+name = "night"
+when = { hours = "closed" }
+then = { priority = 1 }
+"#;
+    let parsed = Policy::parse("p.toml", text);
+    assert!(parsed.policy.is_some());
+    let faults: Vec<String> = parsed.problems.iter().map(ToString::to_string).collect();
+    let expected = [
+        "p.toml:6: `rule.hard.then` asks for `banking` at level 4 and seniority of one agent, whom nobody is",
+        "p.toml:6: `rule.hard.then.relax` `senior_after_s` of 900 s can never come",
+        "p.toml:9: `rule.night.when.hours` can never apply",
+    ];
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+}
+
+#[test]
+fn an_empty_policy_says_that_agents_are_missing() {
+    let faults = faults("");
+    assert_eq!(
+        faults,
+        ["p.toml:1: `agent` is missing; add one `[[agent]]` table for each agent"]
+    );
+}
+
+#[test]
+fn intents_outside_the_taxonomy_are_found() {
+    let policy = Policy::parse("branch.toml", BRANCH)
+        .policy
+        .expect("it is usable");
+    let known = policy
+        .rules
+        .iter()
+        .flat_map(|rule| &rule.when.intents)
+        .map(String::as_str);
+    let some: Vec<&str> = known.filter(|intent| *intent != "refund").collect();
+    let problems = policy.check_intents("branch.toml", some);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].message.contains("`refund`"));
+    let line = BRANCH
+        .lines()
+        .position(|line| line.contains("\"refund\""))
+        .expect("it is there");
+    assert_eq!(problems[0].line, line + 1);
+}
+
+#[test]
+fn hours_know_weekdays_holidays_and_special_days() {
+    let policy = Policy::parse("branch.toml", BRANCH)
+        .policy
+        .expect("it is usable");
+    let hours = &policy.hours;
+    let open = [
+        date(2026, 11, 20).at(9, 0, 0, 0),
+        date(2026, 11, 20).at(17, 29, 59, 0),
+        date(2026, 11, 21).at(13, 0, 0, 0),
+        date(2026, 12, 31).at(11, 0, 0, 0),
+    ];
+    let closed = [
+        date(2026, 11, 20).at(8, 59, 59, 0),
+        date(2026, 11, 20).at(17, 30, 0, 0),
+        date(2026, 11, 21).at(12, 30, 0, 0),
+        date(2026, 11, 22).at(11, 0, 0, 0),
+        date(2026, 10, 1).at(11, 0, 0, 0),
+        date(2026, 12, 31).at(12, 0, 0, 0),
+    ];
+    for local in open {
+        assert!(hours.is_open(local), "{local}");
+    }
+    for local in closed {
+        assert!(!hours.is_open(local), "{local}");
+    }
+    let utc = "2026-11-20T01:00:00Z".parse().expect("a timestamp");
+    assert_eq!(hours.local(utc), date(2026, 11, 20).at(9, 0, 0, 0));
+}

@@ -1,1 +1,711 @@
-//! Tests
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::date;
+use proptest::prelude::*;
+use trunkside_call::{Action, AgentId, CallId, CallbackCause, Decision, Emotion, Language};
+use uuid::Uuid;
+
+use super::*;
+use crate::{CallProfile, OfferFailure};
+
+const BRANCH: &str = include_str!("../../policies/branch.toml");
+
+/// A router with a hand-moved clock.
+struct Desk {
+    router: Router,
+    now: Duration,
+}
+
+impl Desk {
+    fn new(text: &str) -> Self {
+        let parsed = Policy::parse("policy.toml", text);
+        let policy = parsed
+            .policy
+            .unwrap_or_else(|| panic!("{:#?}", parsed.problems));
+        Self {
+            router: Router::new(Arc::new(policy)),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// The branch's policy with both agents signed in.
+    fn branch() -> Self {
+        let mut desk = Self::new(BRANCH);
+        desk.tell(Input::AgentAvailable { agent: li_na() });
+        desk.tell(Input::AgentAvailable { agent: zhang_wei() });
+        desk
+    }
+
+    fn tell(&mut self, input: Input) -> Vec<Decision> {
+        self.router.handle(self.now, input);
+        std::iter::from_fn(|| self.router.poll()).collect()
+    }
+
+    /// Ticks whenever the router asks for it until `seconds` have passed.
+    fn pass(&mut self, seconds: u64) -> Vec<Decision> {
+        let until = self.now + Duration::from_secs(seconds);
+        let mut decisions = Vec::new();
+        while let Some(due) = self.router.deadline().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            decisions.extend(self.tell(Input::Tick));
+        }
+        self.now = until;
+        decisions
+    }
+
+    fn ready(&mut self, number: u128, profile: CallProfile) -> Vec<Decision> {
+        self.tell(Input::CallReady {
+            call: call(number),
+            profile,
+        })
+    }
+
+    fn fails(&mut self, number: u128, agent: AgentId) -> Vec<Decision> {
+        let cause = OfferFailure::NoAnswer;
+        self.tell(Input::OfferFailed {
+            call: call(number),
+            agent,
+            cause,
+        })
+    }
+
+    fn bridged(&mut self, number: u128, agent: AgentId) -> Vec<Decision> {
+        self.tell(Input::Bridged {
+            call: call(number),
+            agent,
+        })
+    }
+
+    fn ended(&mut self, number: u128) -> Vec<Decision> {
+        self.tell(Input::CallEnded { call: call(number) })
+    }
+}
+
+fn li_na() -> AgentId {
+    AgentId::new("li_na")
+}
+
+fn zhang_wei() -> AgentId {
+    AgentId::new("zhang_wei")
+}
+
+fn call(number: u128) -> CallId {
+    CallId::new(Uuid::from_u128(number))
+}
+
+fn wants(intent: &str) -> CallProfile {
+    CallProfile {
+        intent: Some(intent.to_owned()),
+        intent_permille: 900,
+        language: Some(Language::Zh),
+        ..CallProfile::unknown()
+    }
+}
+
+fn angry(intent: &str) -> CallProfile {
+    CallProfile {
+        emotion: Emotion::Angry,
+        emotion_permille: 800,
+        ..wants(intent)
+    }
+}
+
+fn offer(agent: AgentId) -> Action {
+    Action::Offer { agent }
+}
+
+fn actions(decisions: &[Decision]) -> Vec<Action> {
+    decisions
+        .iter()
+        .map(|decision| decision.action.clone())
+        .collect()
+}
+
+fn rules(decision: &Decision) -> Vec<&str> {
+    decision
+        .reasons
+        .iter()
+        .map(|reason| reason.rule.as_str())
+        .collect()
+}
+
+#[test]
+fn the_same_words_go_to_the_senior_agent_only_when_angry() {
+    let mut desk = Desk::branch();
+    desk.now = Duration::from_secs(600);
+    let calm = desk.ready(1, wants("complaint"));
+    assert_eq!(actions(&calm), [offer(li_na())]);
+    assert_eq!(
+        rules(&calm[0]),
+        ["complaint", "hours_unknown", "agent_priority"]
+    );
+    assert_eq!(
+        calm[0].alternative.as_ref().map(|next| next.agent.clone()),
+        Some(zhang_wei())
+    );
+    desk.ended(1);
+    let heated = desk.ready(2, angry("complaint"));
+    assert_eq!(actions(&heated), [offer(zhang_wei())]);
+    assert_eq!(
+        rules(&heated[0]),
+        [
+            "complaint",
+            "angry",
+            "hours_unknown",
+            "only_candidate",
+            "skipped"
+        ]
+    );
+    assert_eq!(heated[0].reasons[4].finding, "li_na: not senior");
+    assert_eq!(heated[0].policy, desk.router.policy().sha256);
+}
+
+#[test]
+fn the_longest_idle_agent_is_asked() {
+    let mut desk = Desk::new("[[agent]]\nid = \"a\"\n[[agent]]\nid = \"b\"\n");
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("b"),
+    });
+    desk.pass(40);
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("a"),
+    });
+    desk.pass(2);
+    let decisions = desk.ready(1, CallProfile::unknown());
+    assert_eq!(actions(&decisions), [offer(AgentId::new("b"))]);
+    let reason = decisions[0].reasons.last().expect("there are reasons");
+    assert_eq!(reason.rule, "longest_idle");
+    assert_eq!(
+        reason.finding,
+        "b of 2 free agents who fit: idle for 42.0 s, not 2.0 s"
+    );
+    assert_eq!(rules(&decisions[0])[0], "default_route");
+}
+
+#[test]
+fn a_caller_waits_in_order_of_priority_and_is_served_when_an_agent_frees() {
+    let mut desk = Desk::branch();
+    desk.tell(Input::AgentAway { agent: zhang_wei() });
+    desk.ready(1, wants("refund"));
+    desk.bridged(1, li_na());
+    assert_eq!(
+        actions(&desk.ready(2, wants("refund"))),
+        [Action::Wait { ahead: 0 }]
+    );
+    desk.pass(10);
+    assert_eq!(
+        actions(&desk.ready(3, wants("lost_card"))),
+        [Action::Wait { ahead: 0 }]
+    );
+    assert_eq!(
+        actions(&desk.ready(4, wants("refund"))),
+        [Action::Wait { ahead: 2 }]
+    );
+    let served = desk.ended(1);
+    assert_eq!(actions(&served), [offer(li_na())]);
+    assert_eq!(served[0].call, call(3));
+    // The one whose place changed hears so when the time for it has come.
+    let told = desk.pass(30);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(
+        (told[0].call, &told[0].action),
+        (call(4), &Action::Wait { ahead: 1 })
+    );
+}
+
+#[test]
+fn a_priority_cannot_overtake_without_bound() {
+    let mut desk = Desk::branch();
+    desk.tell(Input::AgentAway { agent: zhang_wei() });
+    desk.ready(1, wants("refund"));
+    desk.bridged(1, li_na());
+    desk.ready(2, wants("refund"));
+    desk.pass(151);
+    desk.ready(3, wants("lost_card"));
+    let served = desk.ended(1);
+    assert_eq!(
+        served[0].call,
+        call(2),
+        "five points are worth 150 s and no more"
+    );
+}
+
+#[test]
+fn an_agent_who_fails_is_not_asked_again_and_the_next_is() {
+    let mut desk = Desk::branch();
+    assert_eq!(actions(&desk.ready(1, wants("refund"))), [offer(li_na())]);
+    let second = desk.fails(1, li_na());
+    assert_eq!(actions(&second), [offer(zhang_wei())]);
+    assert!(
+        second[0]
+            .reasons
+            .iter()
+            .any(|reason| reason.finding == "li_na: did not answer for this call")
+    );
+    let last = desk.fails(1, zhang_wei());
+    assert_eq!(
+        actions(&last),
+        [Action::Callback {
+            cause: CallbackCause::NobodyAnswered
+        }]
+    );
+    assert_eq!(
+        last[0].reasons[0].finding,
+        "nobody is left to try after 2 offers"
+    );
+    assert!(desk.ended(1).is_empty());
+    // The agents rest, then take calls again.
+    assert_eq!(
+        actions(&desk.ready(2, wants("refund"))),
+        [Action::Wait { ahead: 0 }]
+    );
+    assert_eq!(actions(&desk.pass(30)), [offer(li_na())]);
+}
+
+#[test]
+fn nobody_signed_in_means_a_call_back_at_once() {
+    let mut desk = Desk::new(BRANCH);
+    let decisions = desk.ready(1, wants("refund"));
+    assert_eq!(
+        actions(&decisions),
+        [Action::Callback {
+            cause: CallbackCause::NobodyAnswered
+        }]
+    );
+    assert_eq!(
+        decisions[0].reasons[0].finding,
+        "nobody is signed in who could take it"
+    );
+}
+
+#[test]
+fn requirements_give_way_with_time() {
+    let mut desk = Desk::branch();
+    desk.ready(1, angry("refund"));
+    desk.bridged(1, zhang_wei());
+    assert_eq!(
+        actions(&desk.ready(2, angry("refund"))),
+        [Action::Wait { ahead: 0 }]
+    );
+    assert!(desk.pass(29).is_empty());
+    let relaxed = desk.pass(1);
+    assert_eq!(actions(&relaxed), [offer(li_na())]);
+    assert!(
+        relaxed[0]
+            .reasons
+            .iter()
+            .any(|reason| reason.rule == "relaxed"
+                && reason.finding == "no longer insists on a senior agent after 30.0 s")
+    );
+}
+
+#[test]
+fn requirements_that_nobody_signed_in_meets_give_way_at_once() {
+    let mut desk = Desk::branch();
+    desk.tell(Input::AgentAway { agent: zhang_wei() });
+    let decisions = desk.ready(1, angry("refund"));
+    assert_eq!(actions(&decisions), [offer(li_na())]);
+    assert!(decisions[0].reasons.iter().any(|reason| reason.finding
+        == "no longer insists on a senior agent because nobody else signed in offers it"));
+}
+
+#[test]
+fn a_waiting_call_is_decided_anew_when_the_mood_changes() {
+    let mut desk = Desk::branch();
+    desk.tell(Input::AgentBusy { agent: li_na() });
+    let mut text = BRANCH.replace("general = 4, banking = 3", "banking = 3");
+    text = text.replace("skills_after_s = 90", "skills_after_s = 200");
+    let mut desk = Desk::new(&text);
+    desk.tell(Input::AgentAvailable { agent: li_na() });
+    desk.tell(Input::AgentBusy { agent: li_na() });
+    desk.tell(Input::AgentAvailable { agent: zhang_wei() });
+    assert_eq!(
+        actions(&desk.ready(1, wants("opening_hours"))),
+        [Action::Wait { ahead: 0 }]
+    );
+    let changed = desk.ready(1, wants("refund"));
+    assert_eq!(actions(&changed), [offer(zhang_wei())]);
+    desk.ended(1);
+    desk.tell(Input::AgentAvailable { agent: li_na() });
+    desk.tell(Input::AgentBusy { agent: zhang_wei() });
+    desk.ready(2, wants("refund"));
+    desk.bridged(2, li_na());
+    desk.ready(3, wants("refund"));
+    let mood = Input::MoodChanged {
+        call: call(3),
+        emotion: Emotion::Angry,
+        emotion_permille: 900,
+    };
+    let angrier = desk.tell(mood);
+    assert_eq!(actions(&angrier), [Action::Wait { ahead: 0 }]);
+    assert!(rules(&angrier[0]).contains(&"angry"));
+}
+
+#[test]
+fn the_longest_wait_ends_in_a_call_back() {
+    let mut desk = Desk::branch();
+    desk.ready(1, wants("refund"));
+    desk.ready(2, wants("refund"));
+    desk.bridged(1, li_na());
+    desk.bridged(2, zhang_wei());
+    desk.ready(3, wants("refund"));
+    let decisions = desk.pass(300);
+    let last = decisions.last().expect("it ends");
+    assert_eq!(
+        last.action,
+        Action::Callback {
+            cause: CallbackCause::WaitedTooLong
+        }
+    );
+    assert_eq!(desk.router.deadline(), None);
+}
+
+#[test]
+fn an_offer_of_which_nothing_is_heard_fails() {
+    let mut desk = Desk::branch();
+    desk.ready(1, wants("refund"));
+    let decisions = desk.pass(200);
+    assert_eq!(actions(&decisions), [offer(zhang_wei())]);
+}
+
+#[test]
+fn an_agent_who_vanishes_in_mid_offer_fails_it() {
+    let mut desk = Desk::branch();
+    desk.ready(1, wants("refund"));
+    assert_eq!(
+        actions(&desk.tell(Input::AgentAway { agent: li_na() })),
+        [offer(zhang_wei())]
+    );
+}
+
+#[test]
+fn wrap_up_keeps_an_agent_from_the_next_call() {
+    let mut desk = Desk::new("[queue]\nwrap_up_s = 15\n[[agent]]\nid = \"a\"\n");
+    let agent = AgentId::new("a");
+    desk.tell(Input::AgentAvailable {
+        agent: agent.clone(),
+    });
+    desk.ready(1, CallProfile::unknown());
+    desk.bridged(1, agent.clone());
+    desk.ready(2, CallProfile::unknown());
+    assert!(desk.ended(1).is_empty());
+    assert!(desk.pass(14).is_empty());
+    assert_eq!(actions(&desk.pass(1)), [offer(agent)]);
+}
+
+#[test]
+fn a_closed_branch_calls_back_unless_a_rule_says_otherwise() {
+    let text = BRANCH.replace("when_closed = \"route\"", "when_closed = \"callback\"");
+    let mut desk = Desk::new(&text);
+    desk.tell(Input::AgentAvailable { agent: li_na() });
+    let sunday = date(2026, 11, 22).at(10, 0, 0, 0);
+    desk.tell(Input::LocalTime { local: sunday });
+    let refund = desk.ready(1, wants("refund"));
+    assert_eq!(
+        actions(&refund),
+        [Action::Callback {
+            cause: CallbackCause::Closed
+        }]
+    );
+    assert_eq!(
+        actions(&desk.ready(2, wants("lost_card"))),
+        [offer(li_na())]
+    );
+    desk.ended(2);
+    // The clock runs on by itself to Monday morning.
+    desk.pass(23 * 3600);
+    assert_eq!(actions(&desk.ready(3, wants("refund"))), [offer(li_na())]);
+}
+
+#[test]
+fn calls_and_agents_that_come_at_once_are_matched_together() {
+    let text = r#"
+[[agent]]
+id = "both"
+skills = { cards = 3, loans = 3 }
+[[agent]]
+id = "cards"
+skills = { cards = 3 }
+[[rule]]
+name = "cards"
+when = { intent = "cards" }
+then = { skills_required = { cards = 1 } }
+[[rule]]
+name = "loans"
+when = { intent = "loans" }
+then = { skills_required = { loans = 1 } }
+[queue]
+rest_s = 20
+"#;
+    let mut desk = Desk::new(text);
+    let (both, cards) = (AgentId::new("both"), AgentId::new("cards"));
+    for agent in [&both, &cards] {
+        desk.tell(Input::AgentAvailable {
+            agent: agent.clone(),
+        });
+    }
+    for (number, agent) in [(1, &both), (2, &cards)] {
+        desk.ready(number, wants("cards"));
+        desk.fails(number, agent.clone());
+        desk.ended(number);
+    }
+    desk.ended(1);
+    desk.ended(2);
+    desk.ready(3, wants("cards"));
+    desk.ready(4, wants("loans"));
+    // Both agents end their rest at one moment: greed would give `both` to the older call.
+    let decisions = desk.pass(25);
+    let pairs: Vec<(CallId, Action)> = decisions
+        .iter()
+        .map(|decision| (decision.call, decision.action.clone()))
+        .collect();
+    assert_eq!(pairs, [(call(3), offer(cards)), (call(4), offer(both))]);
+}
+
+#[test]
+fn reports_about_strangers_change_nothing() {
+    let mut desk = Desk::branch();
+    assert!(desk.ended(9).is_empty());
+    assert!(desk.bridged(9, li_na()).is_empty());
+    assert!(desk.fails(9, li_na()).is_empty());
+    assert!(
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new("nobody")
+        })
+        .is_empty()
+    );
+    desk.ready(1, wants("refund"));
+    assert!(desk.fails(1, zhang_wei()).is_empty());
+    assert_eq!(desk.router.waiting(), 0);
+}
+
+#[test]
+fn a_clock_that_jumps_back_is_held() {
+    let mut desk = Desk::branch();
+    desk.now = Duration::from_secs(100);
+    desk.ready(1, wants("refund"));
+    desk.now = Duration::from_secs(5);
+    let decisions = desk.ready(2, wants("refund"));
+    assert_eq!(decisions[0].at, Duration::from_secs(100));
+}
+
+// Properties
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ready(u8, u8, bool),
+    Mood(u8, bool),
+    Available(u8),
+    Busy(u8),
+    Away(u8),
+    Fails(u8, u8),
+    Answers(u8),
+    Ends(u8),
+    Pass(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..12_u8, 0..4_u8, any::<bool>()).prop_map(|(c, i, a)| Step::Ready(c, i, a)),
+        1 => (0..12_u8, any::<bool>()).prop_map(|(c, a)| Step::Mood(c, a)),
+        2 => (0..4_u8).prop_map(Step::Available),
+        1 => (0..4_u8).prop_map(Step::Busy),
+        1 => (0..4_u8).prop_map(Step::Away),
+        2 => (0..12_u8, 0..4_u8).prop_map(|(c, a)| Step::Fails(c, a)),
+        3 => (0..12_u8).prop_map(Step::Answers),
+        2 => (0..12_u8).prop_map(Step::Ends),
+        2 => (0..400_u16).prop_map(Step::Pass),
+    ]
+}
+
+const TEAM: &str = r#"
+[[agent]]
+id = "a0"
+skills = { x = 1, y = 3 }
+[[agent]]
+id = "a1"
+skills = { x = 3 }
+languages = ["zh"]
+[[agent]]
+id = "a2"
+senior = true
+priority = 2
+[[agent]]
+id = "a3"
+skills = { y = 5 }
+senior = true
+[[rule]]
+name = "x"
+when = { intent = "i1" }
+then = { skills_required = { x = 2 }, relax = { skills_after_s = 40 } }
+[[rule]]
+name = "y"
+when = { intent = "i2" }
+then = { skills_preferred = { y = 4 }, priority = 4 }
+[[rule]]
+name = "angry"
+when = { emotion = "angry" }
+then = { senior = true }
+[queue]
+max_wait_s = 200
+wrap_up_s = 7
+retry_s = 50
+"#;
+
+/// What the world outside believes, to hold the router to its promises.
+#[derive(Default)]
+struct World {
+    offers: BTreeMap<CallId, AgentId>,
+    talking: BTreeSet<CallId>,
+    open: BTreeSet<CallId>,
+    called_back: BTreeSet<CallId>,
+}
+
+impl World {
+    fn see(&mut self, decisions: &[Decision]) {
+        for decision in decisions {
+            assert!(
+                self.open.contains(&decision.call),
+                "decided about a call that is over"
+            );
+            assert!(
+                !self.talking.contains(&decision.call),
+                "decided about a bridged call"
+            );
+            assert!(!decision.reasons.is_empty());
+            match &decision.action {
+                Action::Offer { agent } => {
+                    self.offers.insert(decision.call, agent.clone());
+                    let rung = self.offers.values().filter(|other| *other == agent).count();
+                    assert_eq!(rung, 1, "{agent} has two offers at once");
+                }
+                Action::Wait { .. } => assert!(!self.offers.contains_key(&decision.call)),
+                Action::Callback { .. } => {
+                    self.offers.remove(&decision.call);
+                    self.open.remove(&decision.call);
+                    assert!(self.called_back.insert(decision.call), "called back twice");
+                }
+            }
+        }
+    }
+}
+
+fn play(steps: &[Step]) -> (Desk, World, Vec<Decision>) {
+    let mut desk = Desk::new(TEAM);
+    let mut world = World::default();
+    let mut all = Vec::new();
+    for step in steps {
+        let agent = |index: u8| AgentId::new(format!("a{index}"));
+        let decisions = match step {
+            Step::Ready(number, intent, is_angry) => {
+                let id = call(u128::from(*number));
+                if world.called_back.contains(&id) {
+                    continue;
+                }
+                world.open.insert(id);
+                let intent = format!("i{intent}");
+                let profile = if *is_angry {
+                    angry(&intent)
+                } else {
+                    wants(&intent)
+                };
+                desk.ready(u128::from(*number), profile)
+            }
+            Step::Mood(number, is_angry) => desk.tell(Input::MoodChanged {
+                call: call(u128::from(*number)),
+                emotion: if *is_angry {
+                    Emotion::Angry
+                } else {
+                    Emotion::Neutral
+                },
+                emotion_permille: 700,
+            }),
+            Step::Available(index) => desk.tell(Input::AgentAvailable {
+                agent: agent(*index),
+            }),
+            Step::Busy(index) => desk.tell(Input::AgentBusy {
+                agent: agent(*index),
+            }),
+            Step::Away(index) => {
+                world.offers.retain(|_, rung| *rung != agent(*index));
+                desk.tell(Input::AgentAway {
+                    agent: agent(*index),
+                })
+            }
+            Step::Fails(number, index) => {
+                let id = call(u128::from(*number));
+                if world.offers.get(&id) == Some(&agent(*index)) {
+                    world.offers.remove(&id);
+                }
+                desk.fails(u128::from(*number), agent(*index))
+            }
+            Step::Answers(number) => {
+                let id = call(u128::from(*number));
+                let Some(agent) = world.offers.remove(&id) else {
+                    continue;
+                };
+                world.talking.insert(id);
+                desk.bridged(u128::from(*number), agent)
+            }
+            Step::Ends(number) => {
+                let id = call(u128::from(*number));
+                world.offers.remove(&id);
+                world.talking.remove(&id);
+                world.open.remove(&id);
+                desk.ended(u128::from(*number))
+            }
+            Step::Pass(seconds) => {
+                // Offers are let run out only here, so the world's view is kept simple.
+                let decisions = desk.pass(u64::from(*seconds));
+                if *seconds >= 200 {
+                    world.offers.clear();
+                }
+                for decision in &decisions {
+                    world.offers.remove(&decision.call);
+                }
+                decisions
+            }
+        };
+        world.see(&decisions);
+        all.extend(decisions);
+    }
+    (desk, world, all)
+}
+
+proptest! {
+    #[test]
+    fn no_call_is_lost_or_stuck(steps in prop::collection::vec(step(), 0..120)) {
+        let (mut desk, mut world, _) = play(&steps);
+        // With nobody answering any more, every call that is not bridged ends in a call back
+        // within the longest wait and one unheard offer for each agent.
+        let decisions = desk.pass(200 + 5 * 200);
+        world.offers.clear();
+        for decision in &decisions {
+            world.offers.remove(&decision.call);
+            world.see(std::slice::from_ref(decision));
+            world.offers.clear();
+        }
+        prop_assert_eq!(desk.router.waiting(), 0);
+        prop_assert_eq!(&world.open, &world.talking);
+    }
+
+    #[test]
+    fn equal_inputs_give_equal_decisions(steps in prop::collection::vec(step(), 0..80)) {
+        prop_assert_eq!(play(&steps).2, play(&steps).2);
+    }
+}
+
+#[test]
+fn ten_thousand_calls_at_once_all_end() {
+    let mut desk = Desk::branch();
+    let mut decisions = Vec::new();
+    for number in 0..10_000 {
+        decisions.extend(desk.ready(number, wants("refund")));
+    }
+    decisions.extend(desk.pass(3000));
+    let called_back = decisions
+        .iter()
+        .filter(|d| matches!(d.action, Action::Callback { .. }))
+        .count();
+    assert_eq!(called_back, 10_000);
+}

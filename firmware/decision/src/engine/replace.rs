@@ -1,0 +1,83 @@
+//! Going on under another policy, with every call and agent as they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::agent::{Agent, Slot};
+use super::call::Stage;
+use super::{Engine, agent_index, rarity};
+use crate::input::micros;
+use crate::need::Need;
+use crate::policy::Policy;
+
+impl Engine {
+    /// Swaps the policy. Agents are known again by their names.
+    pub fn replace(&mut self, now: Duration, policy: Arc<Policy>) {
+        self.now = self.now.max(micros(now));
+        self.run_timetable();
+        let index = agent_index(&policy);
+        let moved: Vec<Option<usize>> = self
+            .policy
+            .agents
+            .iter()
+            .map(|agent| index.get(&agent.id).copied())
+            .collect();
+        for (old, new) in moved.iter().enumerate() {
+            if new.is_none() {
+                self.agent_away(old);
+            }
+        }
+        let mut agents = vec![Agent::away(); policy.agents.len()];
+        for (old, new) in moved.iter().enumerate() {
+            if let Some(new) = new {
+                agents[*new].clone_from(&self.agents[old]);
+                agents[*new].scheduled = None;
+            }
+        }
+        self.agents = agents;
+        self.agent_index = index;
+        (self.rarity, self.senior_rarity) = rarity(&policy);
+        self.policy = policy;
+        self.timetable.clear();
+        self.queue.clear();
+        self.freed.clear();
+        for slot in 0..self.calls.len() {
+            if self.calls[slot].is_some() {
+                self.carry_over(slot, &moved);
+            }
+        }
+        for index in 0..self.agents.len() {
+            if self.agents[index].is_free() {
+                self.freed.push(index);
+            }
+            self.reschedule_agent(index);
+        }
+        self.place();
+    }
+
+    fn carry_over(&mut self, slot: Slot, moved: &[Option<usize>]) {
+        let policy = Arc::clone(&self.policy);
+        let call = self.call_mut(slot);
+        call.due = None;
+        call.need = Need::of(&policy, &call.profile, call.open);
+        call.insist = call.need.insist();
+        call.attempts
+            .retain_mut(|attempt| match moved[attempt.agent] {
+                Some(new) => {
+                    attempt.agent = new;
+                    true
+                }
+                None => false,
+            });
+        match &mut call.stage {
+            Stage::Waiting => self.enqueue(slot),
+            Stage::Offered { agent, .. } => {
+                *agent = moved[*agent].expect("offers to agents who are gone have failed");
+            }
+            Stage::Talking { agent } => *agent = agent.and_then(|old| moved[old]),
+        }
+        if self.call(slot).stage != Stage::Waiting {
+            self.reschedule_call(slot);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The decision log: everything that a router was told and what it decided, one JSON object a line.
+//!
+//! A log can be replayed anywhere: [`replay`] feeds the inputs to a new router and compares its
+//! decisions with the logged ones, bit by bit. It holds no personal data but the policy's own text
+//! (agents' names and contacts), so it stays on the box.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use trunkside_call::Decision;
+
+use crate::{Input, Policy, Router, sha256_hex};
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "entry")]
+pub enum Entry {
+    /// A router began, with no calls and every agent away.
+    Start {
+        /// SHA-256 (hex) of `text`.
+        policy: String,
+        /// The policy's file, whole.
+        text: String,
+    },
+    /// The router went on under another policy.
+    Replace {
+        /// Microseconds on the router's clock.
+        at_us: u64,
+        /// SHA-256 (hex) of `text`.
+        policy: String,
+        /// The policy's file, whole.
+        text: String,
+    },
+    /// The router was told something.
+    Input {
+        /// Microseconds on the router's clock.
+        at_us: u64,
+        /// What.
+        input: Input,
+    },
+    /// The router decided.
+    Decision {
+        /// What, and why.
+        decision: Decision,
+    },
+}
+
+impl Entry {
+    /// The line for a router that begins.
+    pub fn start(policy: &Policy) -> Self {
+        Self::Start {
+            policy: policy.sha256.clone(),
+            text: policy.text.clone(),
+        }
+    }
+
+    /// The line for [`Router::replace`].
+    pub fn replace(now: Duration, policy: &Policy) -> Self {
+        Self::Replace {
+            at_us: at_us(now),
+            policy: policy.sha256.clone(),
+            text: policy.text.clone(),
+        }
+    }
+
+    /// The line for [`Router::handle`].
+    pub fn input(now: Duration, input: Input) -> Self {
+        Self::Input {
+            at_us: at_us(now),
+            input,
+        }
+    }
+
+    /// The line for what [`Router::poll`] gave.
+    pub const fn decision(decision: Decision) -> Self {
+        Self::Decision { decision }
+    }
+
+    /// As one line of text, its end included.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("entries have only texts for keys");
+        line.push('\n');
+        line
+    }
+}
+
+fn at_us(now: Duration) -> u64 {
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Why a log cannot be replayed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Nothing can be read there.
+    #[error("cannot read decision log `{path}`: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// Some line is not of a log; another file, or a damaged one.
+    #[error(
+        "line {line} of the decision log is not an entry: {fault}; restore the file or cut it before that line"
+    )]
+    Damaged {
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+}
+
+/// What a replay found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReplayReport {
+    /// Inputs fed.
+    pub inputs: u64,
+    /// Decisions that the replay made.
+    pub decisions: u64,
+    /// SHA-256 (hex) of the policies that decided, in order of appearance.
+    pub policies: Vec<String>,
+    /// SHA-256 (hex) over every decision made: equal on every machine.
+    pub digest: String,
+    /// How often the log breaks off in the middle, as when the power failed.
+    pub cut_short: u32,
+    /// Where log and replay differ.
+    pub differences: Vec<Difference>,
+}
+
+/// A place where log and replay differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The log's line, from 1.
+    pub line: usize,
+    /// What the log has there.
+    pub logged: Option<Decision>,
+    /// What the replay decided instead.
+    pub replayed: Option<Decision>,
+}
+
+/// Replays a log file.
+pub fn replay_file(path: &Path) -> Result<ReplayReport, ReplayError> {
+    let bytes = std::fs::read(path).map_err(|source| ReplayError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    replay(&String::from_utf8_lossy(&bytes))
+}
+
+/// Replays a log's text.
+///
+/// A line that is torn, or decisions that are missing, at the very end or before a new start are
+/// how a power failure looks; they are counted in [`ReplayReport::cut_short`].
+pub fn replay(log: &str) -> Result<ReplayReport, ReplayError> {
+    let mut replay = Replay::default();
+    let mut torn: Option<ReplayError> = None;
+    for (index, text) in log
+        .lines()
+        .enumerate()
+        .filter(|(_, text)| !text.trim().is_empty())
+    {
+        let line = index + 1;
+        match serde_json::from_str(text) {
+            Ok(entry) => {
+                if let Some(error) = torn.take() {
+                    if !matches!(entry, Entry::Start { .. }) {
+                        return Err(error);
+                    }
+                    replay.torn = true;
+                }
+                replay.take(line, entry)?;
+            }
+            Err(fault) => {
+                if let Some(error) = torn {
+                    return Err(error);
+                }
+                torn = Some(ReplayError::Damaged {
+                    line,
+                    fault: fault.to_string(),
+                });
+            }
+        }
+    }
+    // A file whose only line is no entry is no log.
+    match torn {
+        Some(error) if replay.router.is_none() => Err(error),
+        torn => Ok(replay.finish(torn.is_some())),
+    }
+}
+
+#[derive(Default)]
+struct Replay {
+    router: Option<Router>,
+    /// Decided by the replay and not seen in the log yet.
+    pending: VecDeque<Decision>,
+    /// The line before was not whole.
+    torn: bool,
+    inputs: u64,
+    decisions: u64,
+    policies: Vec<String>,
+    digest: Sha256,
+    cut_short: u32,
+    differences: Vec<Difference>,
+}
+
+impl Replay {
+    fn take(&mut self, line: usize, entry: Entry) -> Result<(), ReplayError> {
+        match entry {
+            Entry::Start { policy, text } => {
+                self.cut_short += u32::from(self.torn || !self.pending.is_empty());
+                self.torn = false;
+                self.pending.clear();
+                self.router = Some(Router::new(self.policy(line, policy, &text)?));
+            }
+            Entry::Replace {
+                at_us,
+                policy,
+                text,
+            } => {
+                let policy = self.policy(line, policy, &text)?;
+                self.router(line)?
+                    .replace(Duration::from_micros(at_us), policy);
+                self.drain(line);
+            }
+            Entry::Input { at_us, input } => {
+                self.inputs += 1;
+                self.router(line)?
+                    .handle(Duration::from_micros(at_us), input);
+                self.drain(line);
+            }
+            Entry::Decision { decision } => {
+                let replayed = self.pending.pop_front();
+                if replayed.as_ref() != Some(&decision) {
+                    self.differences.push(Difference {
+                        line,
+                        logged: Some(decision),
+                        replayed,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn policy(
+        &mut self,
+        line: usize,
+        sha256: String,
+        text: &str,
+    ) -> Result<Arc<Policy>, ReplayError> {
+        if sha256_hex(text) != sha256 {
+            let fault = format!("the policy's text is not that of `{sha256}`");
+            return Err(ReplayError::Damaged { line, fault });
+        }
+        let parsed = Policy::parse("policy", text);
+        let Some(policy) = parsed.policy else {
+            let fault = parsed
+                .problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>();
+            return Err(ReplayError::Damaged {
+                line,
+                fault: fault.join("; "),
+            });
+        };
+        self.policies.push(sha256);
+        Ok(Arc::new(policy))
+    }
+
+    fn router(&mut self, line: usize) -> Result<&mut Router, ReplayError> {
+        let fault = "it stands before any `start`".to_owned();
+        self.router
+            .as_mut()
+            .ok_or(ReplayError::Damaged { line, fault })
+    }
+
+    /// Takes what the router decided; what is left of the round before was never logged.
+    fn drain(&mut self, line: usize) {
+        for replayed in self.pending.drain(..) {
+            self.differences.push(Difference {
+                line,
+                logged: None,
+                replayed: Some(replayed),
+            });
+        }
+        let Some(router) = self.router.as_mut() else {
+            return;
+        };
+        while let Some(decision) = router.poll() {
+            self.decisions += 1;
+            let text =
+                serde_json::to_string(&decision).expect("decisions have only texts for keys");
+            self.digest.update(text.as_bytes());
+            self.pending.push_back(decision);
+        }
+    }
+
+    fn finish(mut self, torn: bool) -> ReplayReport {
+        self.cut_short += u32::from(torn || !self.pending.is_empty());
+        ReplayReport {
+            inputs: self.inputs,
+            decisions: self.decisions,
+            policies: self.policies,
+            digest: crate::policy::hex(&self.digest.finalize()),
+            cut_short: self.cut_short,
+            differences: self.differences,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+use trunkside_call::{Action, AgentId, CallId, Emotion, Language};
+use uuid::Uuid;
+
+use super::*;
+use crate::{CallProfile, OfferFailure};
+
+const BRANCH: &str = include_str!("../../policies/branch.toml");
+
+/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers on every machine.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+/// Plays a busy day against a router and logs it, until it has decided `decisions` times.
+fn day(decisions: u64) -> String {
+    let policy = Arc::new(
+        Policy::parse("branch.toml", BRANCH)
+            .policy
+            .expect("it is usable"),
+    );
+    let mut log = Entry::start(&policy).to_line();
+    let mut router = Router::new(Arc::clone(&policy));
+    let mut numbers = Numbers(7);
+    let mut now = Duration::ZERO;
+    let mut calls = 0;
+    let mut made = 0;
+    let mut last_offer = None;
+    while made < decisions {
+        now += Duration::from_micros(numbers.below(9_000_000));
+        let input = event(&mut numbers, &mut calls, &policy, &mut last_offer);
+        log.push_str(&Entry::input(now, input.clone()).to_line());
+        router.handle(now, input);
+        while let Some(decision) = router.poll() {
+            made += 1;
+            if let Action::Offer { agent } = &decision.action {
+                last_offer = Some((decision.call, agent.clone()));
+            }
+            log.push_str(&Entry::decision(decision).to_line());
+        }
+    }
+    log
+}
+
+fn event(
+    numbers: &mut Numbers,
+    calls: &mut u64,
+    policy: &Policy,
+    last_offer: &mut Option<(CallId, AgentId)>,
+) -> Input {
+    let agent = policy.agents[numbers.below(2) as usize].id.clone();
+    let earlier = CallId::new(Uuid::from_u128(u128::from(
+        calls.saturating_sub(numbers.below(6)),
+    )));
+    match (numbers.below(12), last_offer.take()) {
+        (0, _) => Input::AgentAvailable { agent },
+        (1, _) => Input::AgentBusy { agent },
+        (2, _) => Input::Tick,
+        (3..=5, _) => Input::CallEnded { call: earlier },
+        (6, Some((call, agent))) => Input::OfferFailed {
+            call,
+            agent,
+            cause: OfferFailure::NoAnswer,
+        },
+        (7 | 8, Some((call, agent))) => Input::Bridged { call, agent },
+        (9, _) => Input::MoodChanged {
+            call: earlier,
+            emotion: Emotion::Angry,
+            emotion_permille: numbers.below(1001) as u16,
+        },
+        _ => {
+            *calls += 1;
+            let rules = &policy.rules;
+            let intents = &rules[numbers.below(rules.len() as u64) as usize]
+                .when
+                .intents;
+            let profile = CallProfile {
+                intent: intents.first().cloned(),
+                intent_permille: numbers.below(1001) as u16,
+                language: Some(Language::Zh),
+                ..CallProfile::unknown()
+            };
+            Input::CallReady {
+                call: CallId::new(Uuid::from_u128(u128::from(*calls))),
+                profile,
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_decisions_replay_to_the_same_bits_on_every_machine() {
+    let report = replay(&day(10_000)).expect("the log is whole");
+    assert_eq!(report.differences, []);
+    assert!(report.decisions >= 10_000);
+    assert_eq!((report.cut_short, report.policies.len()), (0, 1));
+    // The same on x86-64 and on aarch64, where this test runs too. It changes with the policy or the wording.
+    assert_eq!(report.digest, include_str!("day.sha256").trim());
+}
+
+#[test]
+fn a_changed_decision_is_found() {
+    let log = day(50);
+    let changed = log.replacen(
+        "\"do\":\"wait\"",
+        "\"do\":\"callback\",\"cause\":\"closed\"",
+        1,
+    );
+    let report = replay(&changed).expect("it is still a log");
+    assert_eq!(report.differences.len(), 1);
+    let line = log
+        .lines()
+        .position(|line| line.contains("\"do\":\"wait\""))
+        .expect("one waits");
+    assert_eq!(report.differences[0].line, line + 1);
+}
+
+#[test]
+fn a_missing_decision_is_found() {
+    let log = day(50);
+    let gone = log
+        .lines()
+        .position(|line| line.contains("\"do\":\"wait\""))
+        .expect("one waits");
+    let kept: Vec<&str> = log
+        .lines()
+        .enumerate()
+        .filter(|(i, _)| *i != gone)
+        .map(|(_, line)| line)
+        .collect();
+    let report = replay(&kept.join("\n")).expect("it is still a log");
+    assert!(!report.differences.is_empty());
+}
+
+#[test]
+fn a_power_failure_is_not_a_difference() {
+    let log = day(20);
+    let torn = format!("{}\n{log}", &log[..log.len() - 30]);
+    let report = replay(&torn).expect("both parts are readable");
+    assert_eq!(report.differences, []);
+    assert_eq!(report.cut_short, 1);
+    let report = replay(&log[..log.len() - 30]).expect("its beginning is readable");
+    assert_eq!((report.differences.len(), report.cut_short), (0, 1));
+}
+
+#[test]
+fn damage_names_the_line() {
+    let log = day(5);
+    let mut lines: Vec<&str> = log.lines().collect();
+    lines[2] = "{}";
+    let error = replay(&lines.join("\n")).expect_err("line 3 is no entry");
+    assert!(
+        error
+            .to_string()
+            .starts_with("line 3 of the decision log is not an entry"),
+        "{error}"
+    );
+    let error = replay("hello").expect_err("that is no log");
+    assert!(error.to_string().starts_with("line 1"), "{error}");
+    let tampered = log.replacen("max_wait_s = 300", "max_wait_s = 301", 1);
+    let error = replay(&tampered).expect_err("the policy was changed");
+    assert!(
+        error
+            .to_string()
+            .contains("the policy's text is not that of"),
+        "{error}"
+    );
+    let error = replay_file(Path::new("/nowhere/decisions.jsonl")).expect_err("there is no file");
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read decision log `/nowhere/decisions.jsonl`")
+    );
+}
+
+#[test]
+fn a_replaced_policy_replays_too() {
+    let policy = Arc::new(
+        Policy::parse("branch.toml", BRANCH)
+            .policy
+            .expect("it is usable"),
+    );
+    let other = BRANCH.replace("id = \"zhang_wei\"", "id = \"wang_fang\"");
+    let other = Arc::new(
+        Policy::parse("branch.toml", &other)
+            .policy
+            .expect("it is usable"),
+    );
+    let mut log = Entry::start(&policy).to_line();
+    let mut router = Router::new(policy);
+    let call = CallId::new(Uuid::from_u128(1));
+    let profile = CallProfile {
+        emotion: Emotion::Angry,
+        emotion_permille: 900,
+        ..CallProfile::unknown()
+    };
+    let mut actions = Vec::new();
+    let inputs = [
+        Input::AgentAvailable {
+            agent: AgentId::new("zhang_wei"),
+        },
+        Input::CallReady { call, profile },
+    ];
+    for input in inputs {
+        log.push_str(&Entry::input(Duration::ZERO, input.clone()).to_line());
+        router.handle(Duration::ZERO, input);
+    }
+    router.replace(Duration::from_secs(5), Arc::clone(&other));
+    let mut tail = Entry::replace(Duration::from_secs(5), &other).to_line();
+    while let Some(decision) = router.poll() {
+        actions.push(decision.action.clone());
+        let line = Entry::decision(decision).to_line();
+        if actions.len() == 1 {
+            log.push_str(&line)
+        } else {
+            tail.push_str(&line)
+        }
+    }
+    log.push_str(&tail);
+    assert_eq!(
+        actions.len(),
+        2,
+        "offered, then the agent is gone and nobody is left"
+    );
+    let report = replay(&log).expect("the log is whole");
+    assert_eq!(report.differences, []);
+    assert_eq!(report.policies.len(), 2);
+}
