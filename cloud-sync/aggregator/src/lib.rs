@@ -1,75 +1,39 @@
-//! The cloud side: ingest, store and query what many branches send (skeleton).
-use std::net::SocketAddr;
-use std::path::PathBuf;
+//! The cloud side: ingest, store and query what many branches send.
+//!
+//! Place in the sentence: *uplink → **aggregator** → analytics*. Boxes publish batches over MQTT to
+//! an embedded broker, or to one that runs elsewhere; the aggregator commits them and publishes
+//! watermarks back; people and programs read over HTTP.
+//!
+//! Invariant: a watermark is published only after the records below it are on the disk, and a
+//! record is stored once however often it comes. Killing the process at any moment loses nothing
+//! and doubles nothing: what was not acknowledged is sent again.
+//!
+//! ```no_run
+//! # async fn cloud() -> Result<(), trunkside_aggregator::AggregatorError> {
+//! use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice};
+//!
+//! let config = AggregatorConfig {
+//!     listen: "127.0.0.1:0".parse().unwrap(),
+//!     broker: BrokerChoice::Embedded { listen: "127.0.0.1:0".parse().unwrap() },
+//!     data: "/var/lib/trunkside-cloud".into(),
+//! };
+//! let running = Aggregator::start(config).await?;
+//! println!("http://{} and mqtt://{:?}", running.http_addr, running.mqtt_addr);
+//! running.shutdown().await;
+//! # Ok(()) }
+//! ```
 
-use tokio_util::sync::CancellationToken;
+mod broker;
+pub mod config;
+mod counters;
+mod http;
+mod ingest;
+mod running;
+pub mod store;
 
-/// Where boxes publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BrokerChoice {
-    /// A broker inside this process; port 0 takes a free one.
-    Embedded {
-        /// Where it listens.
-        listen: SocketAddr,
-    },
-    /// A broker that runs elsewhere, such as Mosquitto.
-    External {
-        /// Name or address.
-        host: String,
-        /// TCP port.
-        port: u16,
-    },
-}
+pub use config::{AggregatorConfig, BrokerChoice};
+pub use http::openapi;
+pub use running::{Aggregator, AggregatorError, Running};
 
-/// What an aggregator needs to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AggregatorConfig {
-    /// Where HTTP is served; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Where boxes publish.
-    pub broker: BrokerChoice,
-    /// The folder of the database.
-    pub data: PathBuf,
-}
-
-/// Why an aggregator could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum AggregatorError {
-    /// An address.
-    #[error("cannot listen on `{address}`: {source}")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-/// The aggregator.
-pub struct Aggregator;
-
-impl Aggregator {
-    /// Starts it; it serves when this returns.
-    pub async fn start(config: AggregatorConfig) -> Result<Running, AggregatorError> {
-        Ok(Running { http_addr: config.listen, mqtt_addr: None, stop: CancellationToken::new() })
-    }
-}
-
-/// An aggregator at work.
-pub struct Running {
-    /// Where HTTP is served.
-    pub http_addr: SocketAddr,
-    /// Where the embedded broker listens; none with an external one.
-    pub mqtt_addr: Option<SocketAddr>,
-    stop: CancellationToken,
-}
-
-impl Running {
-    /// Stops it: HTTP first, then what was received is committed.
-    pub async fn shutdown(self) {
-        self.stop.cancel();
-    }
-}
-
-/// What a log filter should add so that the embedded broker and MQTT client stay quiet.
+/// What a log filter adds so that the embedded broker and the MQTT client stay quiet.
 pub const QUIET: &str = "rumqttd=off,rumqttc=warn";

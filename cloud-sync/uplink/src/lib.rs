@@ -26,10 +26,14 @@
 //! # Ok(()) }
 //! ```
 
+pub mod link;
 mod outbox;
 mod uplink;
 
+pub use link::{State, Tuning};
+
 pub use outbox::{
-    Budget, LaneStatus, Outbox, OutboxError, OutboxOptions, OutboxStatus, Receipt, Recovery, Stamp,
+    Appender, Budget, KeyFile, KeyProvider, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError,
+    OutboxOptions, OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear,
 };
-pub use uplink::{Broker, Login, State, Status, Uplink, UplinkConfig, UplinkError};
+pub use uplink::{Broker, Login, Status, Uplink, UplinkConfig, UplinkError};

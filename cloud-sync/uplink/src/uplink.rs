@@ -1,13 +1,27 @@
-//! MQTT to the cloud (skeleton).
-use std::path::PathBuf;
+//! The shell of the link: rumqttc, the clock and the outbox.
+
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use trunkside_record::Origin;
+use trunkside_record::{
+    Batch, Lane, MAX_PAYLOAD_BYTES, Origin, Topic, VERSION, decode_ack, encode,
+};
 
+use crate::link::{ALARM_FLIGHTS, Input, Link, Output, State, Tuning};
 use crate::{Outbox, OutboxStatus};
+
+/// Events of a connection that wait for the link; the connection stands still when it is full.
+const EVENTS: usize = 64;
+
+/// How long saying goodbye to the broker may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where the broker listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +48,18 @@ pub struct Login {
     pub password_file: PathBuf,
 }
 
+impl Login {
+    fn read(&self) -> Result<(String, String), UplinkError> {
+        Ok((read_secret(&self.username_file)?, read_secret(&self.password_file)?))
+    }
+}
+
+fn read_secret(path: &Path) -> Result<String, UplinkError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| UplinkError::Login { path: path.to_owned(), source })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// How the uplink reaches the cloud.
 #[derive(Clone, Debug)]
 pub struct UplinkConfig {
@@ -43,12 +69,14 @@ pub struct UplinkConfig {
     pub broker: Broker,
     /// Credentials, when the broker asks for them.
     pub login: Option<Login>,
+    /// How the link paces itself.
+    pub tuning: Tuning,
 }
 
 impl UplinkConfig {
     /// Defaults for everything else.
     pub fn new(origin: Origin, broker: Broker) -> Self {
-        Self { origin, broker, login: None }
+        Self { origin, broker, login: None, tuning: Tuning::default() }
     }
 }
 
@@ -56,28 +84,13 @@ impl UplinkConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum UplinkError {
     /// A credential file.
-    #[error("cannot read the credential file `{path}`: {source}")]
+    #[error("cannot read the credential file `{}`: {source}", path.display())]
     Login {
         /// Which.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-}
-
-/// What the link does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// No connection; the outbox fills.
-    Offline,
-    /// Connected, with a backlog.
-    CatchingUp,
-    /// Connected; records leave as they come.
-    Live,
-    /// Connected; answers take long.
-    Slow,
-    /// Sending what is left before the end.
-    Stopping,
 }
 
 /// The link and its queue.
@@ -90,23 +103,268 @@ pub struct Status {
 }
 
 /// Sends the outbox to the cloud.
-pub struct Uplink {}
+pub struct Uplink {
+    origin: Origin,
+    options: MqttOptions,
+    tuning: Tuning,
+    outbox: Arc<Outbox>,
+    status: watch::Sender<Status>,
+}
 
 impl Uplink {
     /// Prepares the link; nothing is opened before [`run`](Self::run).
-    pub fn new(_config: UplinkConfig, _outbox: Arc<Outbox>) -> Result<Self, UplinkError> {
-        Ok(Self {})
+    pub fn new(config: UplinkConfig, outbox: Arc<Outbox>) -> Result<Self, UplinkError> {
+        let UplinkConfig { origin, broker, login, tuning } = config;
+        let name = format!("trunkside-{}-{}-{}", origin.tenant, origin.branch, origin.device);
+        let mut options = MqttOptions::new(name, broker.host, broker.port);
+        options.set_clean_session(true);
+        options.set_keep_alive(tuning.keep_alive);
+        options.set_inflight((tuning.most_flights + ALARM_FLIGHTS) as u16);
+        options.set_max_packet_size(MAX_PAYLOAD_BYTES, 2 * MAX_PAYLOAD_BYTES);
+        if let Some(login) = login {
+            let (username, password) = login.read()?;
+            options.set_credentials(username, password);
+        }
+        let status = watch::Sender::new(Status { state: State::Offline, queue: outbox.status() });
+        Ok(Self { origin, options, tuning, outbox, status })
     }
 
-    /// The link's state, for consoles and health.
+    /// The link and its queue, for consoles and health.
     pub fn status(&self) -> watch::Receiver<Status> {
-        watch::channel(Status { state: State::Offline, queue: OutboxStatus::default() }).1
+        self.status.subscribe()
     }
 
     /// Runs until `stop`, then sends what is left for at most `drain`; returns how many records
-    /// still wait. They are safe in the outbox.
-    pub async fn run(self, stop: CancellationToken, _drain: Duration) -> u64 {
-        stop.cancelled().await;
-        0
+    /// still wait. They are safe in the outbox. The caller spawns it.
+    pub async fn run(self, stop: CancellationToken, drain: Duration) -> u64 {
+        let mut stored = self.outbox.changes();
+        let mut link = Link::new(now(), self.tuning.clone(), seed(&self.origin));
+        let mut session: Option<Session> = None;
+        loop {
+            while let Some(output) = link.poll() {
+                if output == Output::Finished {
+                    if let Some(session) = session {
+                        session.goodbye().await;
+                    }
+                    return self.publish_status(State::Offline).records();
+                }
+                self.perform(output, &mut link, &mut session).await;
+            }
+            self.publish_status(link.state(now()));
+            let deadline = link.deadline().map(tokio::time::Instant::from_std);
+            let input = tokio::select! {
+                input = next_input(&mut session) => input,
+                _ = stored.changed() => Input::Stored,
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(|| now().into())),
+                    if deadline.is_some() => Input::Tick,
+                () = stop.cancelled(), if link.state(now()) != State::Stopping => {
+                    Input::Stop { by: self.stop_by(&link, drain) }
+                }
+            };
+            self.take(input, &mut link, &mut session).await;
+        }
     }
+
+    /// With nothing to send and no connection there is nothing to wait for.
+    fn stop_by(&self, link: &Link, drain: Duration) -> Instant {
+        let idle = link.state(now()) == State::Offline && self.outbox.status().records() == 0;
+        if idle { now() } else { now() + drain }
+    }
+
+    async fn perform(&self, output: Output, link: &mut Link, session: &mut Option<Session>) {
+        match output {
+            Output::Connect => *session = Some(Session::new(self.options.clone(), &self.tuning)),
+            Output::Disconnect => *session = None,
+            Output::Finished => {}
+            Output::Subscribe => {
+                let topic = Topic::Ack(self.origin.clone()).to_string();
+                let asked = session.as_ref().map(|session| session.subscribe(topic));
+                if asked != Some(true) {
+                    *session = None;
+                    link.handle(now(), Input::Lost);
+                }
+            }
+            Output::Send { lane, after, most } => {
+                let input = self.send(lane, after, most, session.as_ref()).await;
+                if input == Input::Lost {
+                    *session = None;
+                }
+                link.handle(now(), input);
+            }
+        }
+    }
+
+    /// Reads records and hands them to the connection.
+    async fn send(
+        &self,
+        lane: Lane,
+        after: Option<(u64, u64)>,
+        most: usize,
+        session: Option<&Session>,
+    ) -> Input {
+        let read = self.with_outbox(move |outbox| outbox.pending(lane, after, most)).await;
+        let pending = match read {
+            Ok(Some(pending)) => pending,
+            Ok(None) => return Input::Empty(lane),
+            Err(error) => {
+                tracing::warn!(%lane, %error, "cannot read what waits; trying again");
+                return Input::Lost;
+            }
+        };
+        let (epoch, through) = (pending.epoch, pending.through);
+        let Origin { tenant, branch, device } = self.origin.clone();
+        let batch =
+            Batch { v: VERSION, tenant, branch, device, epoch, records: pending.records };
+        let payload = encode(&batch);
+        let bytes = payload.len();
+        let topic = Topic::Up(self.origin.clone(), lane).to_string();
+        tracing::debug!(%lane, epoch, through, bytes, "sending records");
+        match session {
+            Some(session) if session.publish(topic, payload) => {
+                Input::Sent { lane, epoch, through, bytes }
+            }
+            _ => Input::Lost,
+        }
+    }
+
+    async fn take(&self, input: Input, link: &mut Link, session: &mut Option<Session>) {
+        match input {
+            Input::Lost => *session = None,
+            Input::Ack(ack) => self.with_outbox(move |outbox| outbox.acked(ack)).await,
+            _ => {}
+        }
+        link.handle(now(), input);
+    }
+
+    /// The outbox reads and deletes files, which takes longer than a task may.
+    async fn with_outbox<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Outbox) -> T + Send + 'static,
+    ) -> T {
+        let outbox = Arc::clone(&self.outbox);
+        let done = tokio::task::spawn_blocking(move || work(&outbox)).await;
+        done.expect("the outbox does not panic")
+    }
+
+    fn publish_status(&self, state: State) -> OutboxStatus {
+        let queue = self.outbox.status();
+        let new = Status { state, queue };
+        self.status.send_if_modified(|status| {
+            if status.state != state {
+                tracing::info!(state = state.name(), queued = queue.records(), "uplink");
+            }
+            std::mem::replace(status, new) != new
+        });
+        queue
+    }
+}
+
+/// One connection to the broker. It is never reused: rumqttc's own resending loses what was
+/// queued when a session is not present, and can collide on packet identifiers.
+struct Session {
+    client: AsyncClient,
+    /// Drives the connection while [`next_input`] is awaited; ends with the connection.
+    pump: Pin<Box<dyn Future<Output = ()> + Send>>,
+    events: mpsc::Receiver<Input>,
+}
+
+impl Session {
+    fn new(options: MqttOptions, tuning: &Tuning) -> Self {
+        let requests = tuning.most_flights + ALARM_FLIGHTS + 8;
+        let (client, mut connection) = AsyncClient::new(options, requests);
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(tuning.answer_within.as_secs().max(1));
+        network.set_tcp_nodelay(true);
+        connection.set_network_options(network);
+        let (sender, events) = mpsc::channel(EVENTS);
+        Self { client, pump: Box::pin(pump(connection, sender)), events }
+    }
+
+    fn subscribe(&self, topic: String) -> bool {
+        self.client.try_subscribe(topic, QoS::AtLeastOnce).is_ok()
+    }
+
+    fn publish(&self, topic: String, payload: Vec<u8>) -> bool {
+        self.client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok()
+    }
+
+    /// Tells the broker that this is no accident.
+    async fn goodbye(mut self) {
+        if self.client.try_disconnect().is_ok() {
+            let said = async {
+                loop {
+                    tokio::select! {
+                        () = &mut self.pump => return,
+                        event = self.events.recv() => match event {
+                            None | Some(Input::Lost) => return,
+                            Some(_) => {}
+                        },
+                    }
+                }
+            };
+            if tokio::time::timeout(GOODBYE, said).await.is_err() {
+                tracing::debug!("the broker did not let go in time");
+            }
+        }
+    }
+}
+
+/// Drives a connection to its end, and tells what came; [`Input::Lost`] comes last.
+async fn pump(mut connection: EventLoop, events: mpsc::Sender<Input>) {
+    loop {
+        let input = match connection.poll().await {
+            Ok(Event::Incoming(packet)) => input(packet),
+            Ok(Event::Outgoing(Outgoing::Disconnect)) => Some(Input::Lost),
+            Ok(Event::Outgoing(_)) => None,
+            Err(error) => {
+                tracing::debug!(%error, "the connection to the broker ended");
+                Some(Input::Lost)
+            }
+        };
+        let Some(input) = input else { continue };
+        let ended = input == Input::Lost;
+        if events.send(input).await.is_err() || ended {
+            return std::future::pending().await;
+        }
+    }
+}
+
+fn input(packet: Packet) -> Option<Input> {
+    match packet {
+        Packet::ConnAck(_) => Some(Input::Connected),
+        Packet::SubAck(_) => Some(Input::Subscribed),
+        Packet::PubAck(_) => Some(Input::Taken),
+        Packet::Publish(publish) => match decode_ack(&publish.payload) {
+            Ok(ack) => Some(Input::Ack(ack)),
+            Err(error) => {
+                tracing::warn!(%error, "a watermark cannot be read");
+                None
+            }
+        },
+        _ => None,
+    }
+}
+
+/// What the connection tells next; never, when there is none.
+async fn next_input(session: &mut Option<Session>) -> Input {
+    let Some(Session { pump, events, .. }) = session else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        Some(input) = events.recv() => input,
+        () = pump => Input::Lost,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the link's shell")]
+fn now() -> Instant {
+    // Tokio's clock, so that tests can pause it.
+    tokio::time::Instant::now().into_std()
+}
+
+/// Boxes must not return in step: the name tells them apart, the process number two starts.
+fn seed(origin: &Origin) -> u64 {
+    let name = crc32fast::hash(origin.to_string().as_bytes());
+    u64::from(name) << 32 | u64::from(std::process::id())
 }

@@ -1,10 +1,37 @@
-//! The durable outbox (skeleton).
-use std::path::Path;
-use std::sync::Arc;
+//! The durable outbox: what it promises, and how it is used.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use trunkside_record::{Ack, Body, Lane, Timestamp};
+
+mod frame;
+mod lane;
+mod ledger;
+mod open;
+mod pending;
+mod room;
+mod seal;
+mod segment;
+mod state;
+mod storage;
+mod write;
+
+pub use open::{Problem, Recovery};
+pub use seal::{KeyFile, KeyProvider};
+pub use storage::{Appender, Storage};
+
+use lane::LaneLog;
+use seal::Sealer;
+use storage::Disk;
+
+/// The largest record, in bytes of JSON: a long call's transcript has a tenth of it.
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 
 /// When a record was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +56,9 @@ pub struct Receipt {
 /// How much one lane may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes on the disk.
+    /// Bytes on the disk; when they are used up, the oldest segment goes.
     pub bytes: u64,
-    /// Records with a trusted time older than this go.
+    /// Segments whose records are all older than this go, when the clock can be trusted.
     pub age: Duration,
 }
 
@@ -46,22 +73,49 @@ pub struct OutboxOptions {
     pub fleet: Budget,
     /// What `transcript` may keep.
     pub transcript: Budget,
+    /// Bytes after which a new segment begins; at most a quarter of the lane's budget is used.
+    pub segment_bytes: u64,
+    /// How long a flush waits for more records to share it.
+    pub linger: Duration,
+    /// Bytes kept aside on the disk, given up so that alarms can be stored when it is full.
+    pub ballast_bytes: u64,
+    /// Seals records at rest; without one they lie in plain form.
+    pub key: Option<Arc<dyn KeyProvider>>,
 }
 
 impl Default for OutboxOptions {
+    /// 72 hours of a busy branch with room to spare, 104 MiB in all, not sealed.
     fn default() -> Self {
-        let budget = Budget { bytes: 64 << 20, age: Duration::from_secs(30 * 86_400) };
-        Self { alarm: budget, metric: budget, fleet: budget, transcript: budget }
+        let budget = |mebibytes: u64, days: u64| Budget {
+            bytes: mebibytes << 20,
+            age: Duration::from_secs(days * 86_400),
+        };
+        Self {
+            alarm: budget(4, 365),
+            metric: budget(32, 90),
+            fleet: budget(4, 14),
+            transcript: budget(64, 30),
+            segment_bytes: 256 * 1024,
+            linger: Duration::ZERO,
+            ballast_bytes: 64 * 1024,
+            key: None,
+        }
     }
 }
 
-/// What was found when an outbox was opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovery {
-    /// Records that wait for the cloud.
-    pub records: u64,
-    /// What was wrong, one line each.
-    pub problems: Vec<String>,
+impl OutboxOptions {
+    const fn budget(&self, lane: Lane) -> Budget {
+        match lane {
+            Lane::Alarm => self.alarm,
+            Lane::Metric => self.metric,
+            Lane::Fleet => self.fleet,
+            Lane::Transcript => self.transcript,
+        }
+    }
+
+    fn segment_bytes(&self, lane: Lane) -> u64 {
+        self.segment_bytes.min(self.budget(lane).bytes / 4)
+    }
 }
 
 /// One lane's queue.
@@ -71,7 +125,7 @@ pub struct LaneStatus {
     pub records: u64,
     /// Bytes on the disk.
     pub bytes: u64,
-    /// When the oldest was recorded.
+    /// When the oldest was recorded; none when its clock was not trusted.
     pub oldest: Option<Timestamp>,
     /// Records that a budget or a fault has cost since the start.
     pub lost: u64,
@@ -82,6 +136,8 @@ pub struct LaneStatus {
 pub struct OutboxStatus {
     /// Lanes in the order of [`Lane::ALL`].
     pub lanes: [LaneStatus; 4],
+    /// What was written to the disk since the start.
+    pub wear: Wear,
 }
 
 impl OutboxStatus {
@@ -89,67 +145,231 @@ impl OutboxStatus {
     pub fn records(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.records).sum()
     }
+
+    /// When the oldest record of all lanes was recorded.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.lanes.iter().filter_map(|lane| lane.oldest).min()
+    }
+
+    /// Records that budgets and faults have cost since the start.
+    pub fn lost(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.lost).sum()
+    }
+}
+
+/// How hard the disk is worked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wear {
+    /// Bytes of records that were stored.
+    pub kept: u64,
+    /// Bytes of the 4 KiB pages that were written for them.
+    pub written: u64,
+}
+
+impl Wear {
+    /// Bytes written for every byte kept; none before the first record.
+    pub fn ratio(&self) -> Option<f32> {
+        (self.kept > 0).then(|| self.written as f32 / self.kept as f32)
+    }
+}
+
+/// Records of one stream, ready to be sent: some that wait, and gaps where records are no more.
+#[derive(Debug)]
+pub struct Pending {
+    /// Their lane.
+    pub lane: Lane,
+    /// The stream.
+    pub epoch: u64,
+    /// The entries, as JSON.
+    pub records: Vec<Box<RawValue>>,
+    /// The last sequence that they cover.
+    pub through: u64,
+    /// Bytes of JSON.
+    pub bytes: usize,
 }
 
 /// What can go wrong with an outbox.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// Another process has it.
-    #[error("the outbox `{0}` is used by another process; stop that one first")]
-    Locked(std::path::PathBuf),
-    /// The disk.
-    #[error("the outbox cannot {doing} `{path}`: {source}")]
+    #[error("the outbox `{}` is used by another process; stop that one first", .0.display())]
+    Locked(PathBuf),
+    /// The key that seals records.
+    #[error("cannot read the outbox's key: {0}")]
+    Key(#[source] io::Error),
+    /// The disk. The records may or may not be stored.
+    #[error("the outbox cannot {doing}: {source}")]
     Storage {
         /// What was tried.
         doing: &'static str,
-        /// On what.
-        path: std::path::PathBuf,
-        /// Why not.
-        source: std::io::Error,
+        /// Why it failed.
+        source: io::Error,
     },
     /// A record without a lane, or larger than a message may be.
     #[error("the record cannot be queued: {0}")]
     Unfit(&'static str),
 }
 
-/// The durable queue of records that wait for the cloud.
-pub struct Outbox {}
+impl OutboxError {
+    fn storage(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Storage { doing, source }
+    }
+}
+
+/// The durable queue of records that wait for the cloud. Share it in an [`Arc`].
+pub struct Outbox {
+    storage: Box<dyn Storage>,
+    sealer: Option<Sealer>,
+    options: OutboxOptions,
+    inner: Mutex<Inner>,
+    /// Tells waiters that a flush has ended.
+    flushed: Condvar,
+    changes: watch::Sender<u64>,
+}
+
+/// Everything that changes.
+struct Inner {
+    /// In the order of [`Lane::ALL`].
+    lanes: [LaneLog; 4],
+    ballast: bool,
+    wear: Wear,
+}
+
+impl Inner {
+    fn lane(&mut self, lane: Lane) -> &mut LaneLog {
+        &mut self.lanes[index(lane)]
+    }
+}
+
+fn index(lane: Lane) -> usize {
+    Lane::ALL.iter().position(|other| *other == lane).expect("every lane is one of all")
+}
 
 impl Outbox {
-    /// Opens or creates the outbox in `dir`, and holds an exclusive lock on it.
-    pub fn open(_dir: &Path, _options: OutboxOptions) -> Result<(Self, Recovery), OutboxError> {
-        Ok((Self {}, Recovery::default()))
+    /// Opens or creates the outbox in `folder`, and holds an exclusive lock on it.
+    pub fn open(folder: &Path, options: OutboxOptions) -> Result<(Self, Recovery), OutboxError> {
+        let disk = Disk::open(folder).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => OutboxError::Locked(folder.to_owned()),
+            _ => OutboxError::Storage { doing: "open its folder", source },
+        })?;
+        Self::with_storage(Box::new(disk), options)
     }
 
-    /// Stores records; they are on the disk when it returns. Blocks for one disk flush.
-    pub fn append(&self, _stamp: Stamp, _bodies: &[Body]) -> Result<Vec<Receipt>, OutboxError> {
-        Ok(Vec::new())
+    /// Stores records; they are on the disk when it returns. Blocks for a disk flush, which
+    /// callers at the same time share. After an error each of them may or may not be stored.
+    pub fn append(&self, stamp: Stamp, bodies: &[Body]) -> Result<Vec<Receipt>, OutboxError> {
+        let mut inner = self.lock();
+        let mut tickets = Vec::with_capacity(bodies.len());
+        let mut fault = None;
+        for body in bodies {
+            match self.enqueue(&mut inner, stamp, body) {
+                Ok(ticket) => tickets.push(ticket),
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
+        }
+        for ticket in &tickets {
+            inner = self.wait_durable(inner, *ticket)?;
+        }
+        drop(inner);
+        self.changes.send_modify(|count| *count += 1);
+        match fault {
+            None => Ok(tickets.into_iter().map(|ticket| ticket.receipt).collect()),
+            Some(error) => Err(error),
+        }
     }
 
     /// [`append`](Self::append) for tasks: the flush happens on a blocking thread.
+    ///
+    /// # Panics
+    /// When [`append`](Self::append) does.
     pub async fn store(
         self: &Arc<Self>,
         stamp: Stamp,
         bodies: Vec<Body>,
     ) -> Result<Vec<Receipt>, OutboxError> {
         let outbox = Arc::clone(self);
-        tokio::task::spawn_blocking(move || outbox.append(stamp, &bodies))
-            .await
-            .expect("append does not panic")
+        let stored = tokio::task::spawn_blocking(move || outbox.append(stamp, &bodies)).await;
+        stored.expect("append does not panic")
     }
 
-    /// Deletes what the watermark covers.
-    pub fn acked(&self, _ack: Ack) -> Result<(), OutboxError> {
-        Ok(())
+    /// Records of `lane` behind `after` (a stream and a sequence in it), oldest first: at least
+    /// one, then as many as fit in `most` bytes of JSON. None when nothing waits.
+    pub fn pending(
+        &self,
+        lane: Lane,
+        after: Option<(u64, u64)>,
+        most: usize,
+    ) -> Result<Option<Pending>, OutboxError> {
+        self.read_pending(&mut self.lock(), lane, after, most)
+    }
+
+    /// Deletes what the watermark covers. One that covers records that were never here, or of a
+    /// stream that is not here, is ignored.
+    pub fn acked(&self, ack: Ack) {
+        let mut inner = self.lock();
+        let mut done = Vec::new();
+        for log in &mut inner.lanes {
+            done.extend(log.ledger.ack(ack).into_iter().map(|id| log.name(id)));
+        }
+        if !done.is_empty() {
+            self.save_state(&mut inner);
+            for name in done {
+                self.remove(&name);
+            }
+            self.restore_ballast(&mut inner);
+        }
+    }
+
+    /// Gives up what is older than its lane's budget allows; `now` must come from a clock that
+    /// can be trusted.
+    pub fn expire(&self, now: Timestamp) {
+        self.give_up_expired(&mut self.lock(), now);
     }
 
     /// How much waits.
     pub fn status(&self) -> OutboxStatus {
-        OutboxStatus::default()
+        let inner = self.lock();
+        let lanes = inner.lanes.each_ref().map(|log| LaneStatus {
+            records: log.ledger.records(),
+            bytes: log.ledger.bytes(),
+            oldest: log.ledger.oldest_ms().and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            lost: log.ledger.lost,
+        });
+        OutboxStatus { lanes, wear: inner.wear }
     }
 
     /// Counts up whenever something was stored.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        watch::channel(0).1
+        self.changes.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remove(&self, name: &str) {
+        if let Err(error) = self.storage.remove(name) {
+            tracing::warn!(name, %error, "cannot delete a segment; it goes at the next start");
+        }
+    }
+}
+
+impl Drop for Outbox {
+    /// Keeps the watermarks, so that the next start sends less again.
+    fn drop(&mut self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = Self::state(&mut inner);
+        if let Err(error) = self.storage.replace(state::NAME, &state.write()) {
+            tracing::debug!(%error, "cannot keep the outbox's state");
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("status", &self.status()).finish_non_exhaustive()
     }
 }

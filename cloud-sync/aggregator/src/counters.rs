@@ -1,0 +1,130 @@
+//! What the aggregator counts, for `/metrics` and `/healthz`.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::store::{Committed, Totals};
+
+/// Why a message was rejected as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// Its topic is not of the contract.
+    Topic,
+    /// It cannot be decoded.
+    Payload,
+    /// Its content names another origin than its topic.
+    Origin,
+}
+
+impl Rejection {
+    pub(crate) const ALL: [Self; 3] = [Self::Topic, Self::Payload, Self::Origin];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Payload => "payload",
+            Self::Origin => "origin",
+        }
+    }
+}
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    messages: AtomicU64,
+    rejected: [AtomicU64; 3],
+    stored: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
+    lost: AtomicU64,
+    commits: AtomicU64,
+    connected: AtomicBool,
+}
+
+impl Counters {
+    pub(crate) fn message(&self) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reject(&self, rejection: Rejection) {
+        self.rejected[rejection as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn commit(&self, committed: &Committed) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.stored.fetch_add(committed.stored, Ordering::Relaxed);
+        self.duplicates.fetch_add(committed.duplicates, Ordering::Relaxed);
+        self.refused.fetch_add(committed.refused, Ordering::Relaxed);
+        self.lost.fetch_add(committed.lost, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
+    }
+
+    /// Whether the broker is connected.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    /// Prometheus text format 0.0.4.
+    pub(crate) fn render(&self, totals: Option<Totals>) -> String {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut text = String::new();
+        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, u64)]| {
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+            for (labels, value) in samples {
+                let _ = writeln!(text, "{name}{labels} {value}");
+            }
+        };
+        let one = |value| [(String::new(), value)];
+        let (counter, gauge) = ("counter", "gauge");
+        family("trunkside_messages_total", counter, "Messages received.", &one(get(&self.messages)));
+        let rejected = Rejection::ALL.map(|rejection| {
+            let label = format!("{{reason=\"{}\"}}", rejection.name());
+            (label, get(&self.rejected[rejection as usize]))
+        });
+        family("trunkside_messages_rejected_total", counter, "Messages rejected whole.", &rejected);
+        let records = [
+            ("stored", &self.stored),
+            ("duplicate", &self.duplicates),
+            ("refused", &self.refused),
+            ("lost", &self.lost),
+        ];
+        let records =
+            records.map(|(what, count)| (format!("{{result=\"{what}\"}}"), get(count)));
+        family("trunkside_records_total", counter, "Records by what became of them.", &records);
+        family("trunkside_commits_total", counter, "Transactions.", &one(get(&self.commits)));
+        let connected = u64::from(self.is_connected());
+        family("trunkside_broker_connected", gauge, "1 with a broker.", &one(connected));
+        if let Some(totals) = totals {
+            family("trunkside_calls", gauge, "Calls in the store.", &one(totals.calls));
+            family("trunkside_devices", gauge, "Boxes that sent something.", &one(totals.devices));
+            family("trunkside_records_lost", gauge, "Records known as lost.", &one(totals.lost));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_has_every_count() {
+        let counters = Counters::default();
+        counters.message();
+        counters.reject(Rejection::Payload);
+        counters.commit(&Committed { stored: 3, ..Committed::default() });
+        let text = counters.render(Some(Totals { calls: 2, devices: 1, lost: 0 }));
+        for line in [
+            "trunkside_messages_total 1",
+            "trunkside_messages_rejected_total{reason=\"payload\"} 1",
+            "trunkside_records_total{result=\"stored\"} 3",
+            "trunkside_broker_connected 0",
+            "trunkside_calls 2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+    }
+}

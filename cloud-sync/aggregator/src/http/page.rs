@@ -1,0 +1,375 @@
+//! The pages for people: one self-contained document each, no script, light and dark.
+
+use axum::extract::{Path, State};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use trunkside_record::{CallSummary, EndedBy, MoodPoint, Outcome, Timestamp, Turn};
+
+use super::{App, Problem};
+use crate::store::{CallDetail, CallFilter, CallItem, Hour, HourFilter, Totals};
+
+/// Calls on the front page.
+const CALLS: u32 = 40;
+
+/// Hours on the front page: two days.
+const HOURS: u32 = 48;
+
+/// Intents on the front page.
+const INTENTS: usize = 8;
+
+/// Height of the hourly chart in SVG units; its width follows the number of hours.
+const CHART_HEIGHT: f64 = 120.0;
+
+/// Width of one hour in SVG units.
+const HOUR_WIDTH: f64 = 20.0;
+
+/// The fewest hours the chart has room for, so that a young one is not a single wide bar.
+const LEAST_HOURS: usize = 24;
+
+pub(super) async fn index(State(app): State<App>) -> Result<Markup, Problem> {
+    let hours = HourFilter { limit: HOURS, ..HourFilter::default() };
+    let (page, hours, totals) = app
+        .read(move |store| {
+            let page = store.calls(&CallFilter::default(), CALLS, None)?;
+            Ok((page, store.hourly(&hours)?, store.totals()?))
+        })
+        .await?;
+    let connected = app.counters.is_connected();
+    Ok(document("Trunkside", true, &html! {
+        (header(totals, connected))
+        @if page.calls.is_empty() {
+            (nothing_yet())
+        } @else {
+            div.columns {
+                (hourly_card(&hours))
+                (intents_card(&hours))
+            }
+            (calls_card(&page.calls))
+        }
+    }))
+}
+
+pub(super) async fn call(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Markup, Problem> {
+    let found = app.read(move |store| store.call(&id)).await?;
+    let detail = found.ok_or_else(|| Problem::not_found("there is no call of this name"))?;
+    Ok(document("Call · Trunkside", false, &call_page(&detail)))
+}
+
+fn document(title: &str, refresh: bool, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                @if refresh { meta http-equiv="refresh" content="15"; }
+                title { (title) }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(include_str!("page.css"))) }
+            }
+            body { main { (body) } }
+        }
+    }
+}
+
+fn header(totals: Totals, connected: bool) -> Markup {
+    html! {
+        header {
+            div.brand { span.mark {} h1 { "Trunkside" } }
+            ul.totals {
+                (total(totals.calls, "call", "calls"))
+                (total(totals.devices, "box", "boxes"))
+                @if totals.lost > 0 { (total(totals.lost, "record lost", "records lost")) }
+                li.link.down[!connected] {
+                    span.dot {}
+                    @if connected { "receiving" } @else { "no broker" }
+                }
+            }
+        }
+    }
+}
+
+fn total(count: u64, one: &str, many: &str) -> Markup {
+    html! { li { b { (count) } " " (if count == 1 { one } else { many }) } }
+}
+
+fn nothing_yet() -> Markup {
+    html! {
+        section.card.quiet {
+            h2 { "No calls yet" }
+            p { "They appear here a moment after a branch hangs up." }
+        }
+    }
+}
+
+fn hourly_card(hours: &[Hour]) -> Markup {
+    html! {
+        section.card.wide {
+            h2 { "Calls by hour" }
+            (chart(hours))
+            ul.legend {
+                li.bridged { "bridged" }
+                li.callback { "callback" }
+                li.lost { "abandoned or failed" }
+            }
+            @if let Some(latest) = hours.first() { (latest_hour(latest)) }
+        }
+    }
+}
+
+fn latest_hour(hour: &Hour) -> Markup {
+    html! {
+        dl.facts {
+            div { dt { "Latest hour, UTC" } dd { (clock(hour.hour)) } }
+            div { dt { "Calls" } dd { (hour.calls) } }
+            div { dt { "To decision" } dd { (optional_seconds(hour.mean_decision_s)) } }
+            div { dt { "Angry" } dd { (percent(hour.angry_share)) } }
+        }
+    }
+}
+
+/// Stacked bars, oldest left, at the right end of the chart.
+fn chart(hours: &[Hour]) -> Markup {
+    let most = hours.iter().map(|hour| hour.calls).max().unwrap_or(1).max(1) as f64;
+    let slots = hours.len().max(LEAST_HOURS);
+    let width = slots as f64 * HOUR_WIDTH;
+    let first = slots - hours.len();
+    html! {
+        svg.chart viewBox=(format!("0 0 {width} {}", CHART_HEIGHT + 18.0)) role="img"
+            aria-label="Calls in each hour by outcome" {
+            line.base x1="0" x2=(width) y1=(CHART_HEIGHT) y2=(CHART_HEIGHT) {}
+            @for (index, hour) in hours.iter().rev().enumerate() {
+                (bar((first + index) as f64 * HOUR_WIDTH, hour, most, index + 1 == hours.len()))
+            }
+        }
+    }
+}
+
+fn bar(left: f64, hour: &Hour, most: f64, is_last: bool) -> Markup {
+    let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - 6.0);
+    let (bridged, callback) = (height(hour.bridged), height(hour.callbacks));
+    let lost = height(hour.abandoned + hour.failed);
+    let label = is_last || (left / HOUR_WIDTH) as u64 % 6 == 0;
+    let part = |class: &str, below: f64, height: f64| {
+        html! {
+            @if height > 0.0 {
+                rect class=(class) x=(left + 2.5) width=(HOUR_WIDTH - 5.0) rx="2.5"
+                    y=(format!("{:.1}", CHART_HEIGHT - below - height))
+                    height=(format!("{:.1}", (height - 1.0).max(1.0))) {}
+            }
+        }
+    };
+    html! {
+        g {
+            title { (day_and_clock(hour.hour)) " · " (hour.calls) " calls, " (percent(hour.angry_share)) " angry" }
+            (part("bridged", 0.0, bridged))
+            (part("callback", bridged, callback))
+            (part("lost", bridged + callback, lost))
+            @if label {
+                text x=(left + HOUR_WIDTH / 2.0) y=(CHART_HEIGHT + 13.0) { (clock(hour.hour)) }
+            }
+        }
+    }
+}
+
+fn intents_card(hours: &[Hour]) -> Markup {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for count in hours.iter().flat_map(|hour| &hour.intents) {
+        let name = count.intent.as_deref().map_or_else(|| "nothing heard".to_owned(), words);
+        match counts.iter_mut().find(|(found, _)| *found == name) {
+            Some((_, calls)) => *calls += count.calls,
+            None => counts.push((name, count.calls)),
+        }
+    }
+    counts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    let most = counts.first().map_or(1, |(_, calls)| *calls);
+    html! {
+        section.card {
+            h2 { "What callers want" }
+            ul.intents {
+                @for (name, calls) in counts.iter().take(INTENTS) {
+                    li {
+                        span { (name) } b { (calls) }
+                        meter min="0" max=(most) value=(calls) {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn calls_card(calls: &[CallItem]) -> Markup {
+    html! {
+        section.card {
+            h2 { "Latest calls" }
+            div.scroll {
+                table {
+                    thead { tr {
+                        th { "Began, UTC" } th { "Branch" } th { "Wanted" } th { "Felt" }
+                        th { "Outcome" } th.number { "Decided" } th.number { "Lasted" }
+                    } }
+                    tbody { @for call in calls { (call_row(call)) } }
+                }
+            }
+        }
+    }
+}
+
+fn call_row(item: &CallItem) -> Markup {
+    let call = &item.summary;
+    html! {
+        tr {
+            td { a href=(format!("/calls/{}", call.call)) { (day_and_clock(call.started_at)) } }
+            td { (item.branch) span.faint { " " (item.device) } }
+            td { (intent(call)) }
+            td { (feeling(call)) }
+            td { (outcome(call.outcome)) }
+            td.number { (optional_seconds(call.times.decided_s)) }
+            td.number { (optional_seconds(Some(call.times.ended_s))) }
+        }
+    }
+}
+
+fn intent(call: &CallSummary) -> Markup {
+    html! {
+        @match &call.intent {
+            Some(intent) => {
+                (words(&intent.name)) span.faint { " " (percent(f64::from(intent.score))) }
+            }
+            None => { span.faint { "nothing heard" } }
+        }
+    }
+}
+
+fn feeling(call: &CallSummary) -> Markup {
+    html! {
+        @match &call.mood {
+            Some(mood) => { span.pill.(mood.emotion.name()) { (mood.emotion.name()) } }
+            None => { span.faint { "unknown" } }
+        }
+    }
+}
+
+fn outcome(outcome: Outcome) -> Markup {
+    html! { span.outcome.(outcome.name()) { (outcome.name()) } }
+}
+
+fn call_page(detail: &CallDetail) -> Markup {
+    let item = &detail.call;
+    let call = &item.summary;
+    html! {
+        header {
+            div.brand { span.mark {} h1 { a href="/" { "Trunkside" } } }
+            ul.totals { li { (item.tenant) " · " (item.branch) " · " (item.device) } }
+        }
+        section.card {
+            h2 { (intent(call)) " " (feeling(call)) " " (outcome(call.outcome)) }
+            dl.facts {
+                div { dt { "Began, UTC" } dd { (day_and_clock(call.started_at)) } }
+                @if let Some(language) = call.language { div { dt { "Language" } dd { (language.tag()) } } }
+                div { dt { "First words" } dd { (optional_seconds(call.times.first_words_s)) } }
+                div { dt { "Decided" } dd { (optional_seconds(call.times.decided_s)) } }
+                div { dt { "Bridged" } dd { (optional_seconds(call.times.bridged_s)) } }
+                div { dt { "Ended" } dd { (optional_seconds(Some(call.times.ended_s))) " by " (ended_by(call.ended_by)) } }
+                @if let Some(agent) = &call.agent { div { dt { "Agent" } dd.code { (agent) } } }
+            }
+        }
+        div.columns {
+            (transcript_card(detail.transcript.as_deref()))
+            div.stack {
+                @if let Some(decision) = &call.decision { (decision_card(decision)) }
+                @if !call.mood_course.is_empty() { (mood_card(&call.mood_course)) }
+            }
+        }
+    }
+}
+
+fn transcript_card(transcript: Option<&[Turn]>) -> Markup {
+    html! {
+        section.card.wide {
+            h2 { "What was said" }
+            @match transcript {
+                None => { p.faint { "The transcript has not come." } }
+                Some([]) => { p.faint { "Nothing was said." } }
+                Some(turns) => {
+                    ol.turns {
+                        @for turn in turns {
+                            li.caller[turn.side == trunkside_call::Side::Caller] {
+                                p { (turn.text) }
+                                span.faint { (optional_seconds(Some(turn.start_s))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn decision_card(decision: &trunkside_record::DecisionRecord) -> Markup {
+    html! {
+        section.card {
+            h2 { "Why" }
+            ul.reasons {
+                @for reason in &decision.reasons {
+                    li { b { (words(&reason.rule)) } span { (reason.finding) } }
+                }
+                @if let Some(other) = &decision.alternative {
+                    li.faint { b { "next best" } span.code { (other.agent) } span { (other.because) } }
+                }
+            }
+        }
+    }
+}
+
+fn mood_card(course: &[MoodPoint]) -> Markup {
+    html! {
+        section.card {
+            h2 { "How it went" }
+            ol.course {
+                @for point in course {
+                    li {
+                        span.faint { (optional_seconds(Some(point.at_s))) }
+                        span.pill.(point.emotion.name()) { (point.emotion.name()) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn ended_by(who: EndedBy) -> &'static str {
+    match who {
+        EndedBy::Caller => "the caller",
+        EndedBy::Agent => "the agent",
+        EndedBy::Box => "the box",
+    }
+}
+
+/// A contract's name as words: `lost_card` is `lost card`.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+fn clock(time: Timestamp) -> String {
+    time.strftime("%H:%M").to_string()
+}
+
+fn day_and_clock(time: Timestamp) -> String {
+    time.strftime("%-d %b %H:%M").to_string()
+}
+
+fn optional_seconds(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "–".to_owned(),
+        Some(seconds) if seconds < 60.0 => format!("{seconds:.1} s"),
+        Some(seconds) => format!("{}:{:02} min", seconds as u64 / 60, seconds as u64 % 60),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}

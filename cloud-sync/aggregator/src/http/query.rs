@@ -1,0 +1,131 @@
+//! Query parameters, each refused by name.
+
+use std::str::FromStr;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use super::Problem;
+use crate::store::{CallFilter, Cursor, HourFilter};
+
+/// Calls on a page when nothing is asked.
+const CALLS: u32 = 50;
+
+/// Calls on a page at most.
+const MOST_CALLS: u32 = 500;
+
+/// Hours when nothing is asked: a week.
+const HOURS: u32 = 168;
+
+/// Hours at most: a year.
+const MOST_HOURS: u32 = 8_784;
+
+/// The query of `/api/v1/calls`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CallsQuery {
+    pub(super) filter: CallFilter,
+    pub(super) limit: u32,
+    pub(super) cursor: Option<Cursor>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CallsQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let query = Self {
+            filter: pairs.filter()?,
+            limit: pairs.number("limit", MOST_CALLS)?.unwrap_or(CALLS),
+            cursor: pairs.take("cursor", "use the `next` of an earlier answer")?,
+        };
+        pairs.finish()?;
+        Ok(query)
+    }
+}
+
+/// The query of `/api/v1/metrics/hourly`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct HourlyQuery(pub(super) HourFilter);
+
+impl<S: Send + Sync> FromRequestParts<S> for HourlyQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let calls = pairs.filter()?;
+        let limit = pairs.number("limit", MOST_HOURS)?.unwrap_or(HOURS);
+        pairs.finish()?;
+        Ok(Self(HourFilter { calls, limit }))
+    }
+}
+
+/// The parameters not yet taken.
+struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    async fn read<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let pairs = Query::from_request_parts(parts, state).await;
+        let Query(pairs) = pairs.map_err(|_: QueryRejection| Problem::query())?;
+        Ok(Self(pairs))
+    }
+
+    fn filter(&mut self) -> Result<CallFilter, Problem> {
+        let time = "use a time such as `2026-11-21T08:00:00Z`";
+        Ok(CallFilter {
+            tenant: self.text("tenant")?,
+            branch: self.text("branch")?,
+            device: self.text("device")?,
+            intent: self.text("intent")?,
+            since: self.take("since", time)?,
+            until: self.take("until", time)?,
+        })
+    }
+
+    /// A parameter's text; given twice it has no meaning.
+    fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let Some(index) = self.0.iter().position(|(found, _)| found == name) else {
+            return Ok(None);
+        };
+        let (_, value) = self.0.swap_remove(index);
+        if self.0.iter().any(|(found, _)| found == name) {
+            return Err(Problem::parameter(name, format!("`{name}` is given twice; give it once")));
+        }
+        Ok(Some(value))
+    }
+
+    fn take<T: FromStr>(&mut self, name: &str, remedy: &str) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            Problem::parameter(name, format!("`{name}` cannot be `{}`; {remedy}", shortened(&text)))
+        })
+    }
+
+    fn number(&mut self, name: &str, most: u32) -> Result<Option<u32>, Problem> {
+        let remedy = format!("use a number from 1 to {most}");
+        let number = self.take::<u32>(name, &remedy)?;
+        match number {
+            Some(number) if !(1..=most).contains(&number) => {
+                let detail = format!("`{name}` cannot be `{number}`; {remedy}");
+                Err(Problem::parameter(name, detail))
+            }
+            number => Ok(number),
+        }
+    }
+
+    fn finish(self) -> Result<(), Problem> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name = shortened(name);
+                let detail = format!("there is no parameter `{name}`; see /api/openapi.json");
+                Err(Problem::parameter(&name, detail))
+            }
+        }
+    }
+}
+
+/// Enough of a value to recognise it.
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,78 @@
+//! The HTTP interface: filters, faults, documents, pages.
+
+mod support;
+use support::*;
+
+async fn cloud_with_calls(folder: &std::path::Path) -> trunkside_aggregator::Running {
+    let cloud = embedded(&folder.join("cloud")).await;
+    let mqtt = cloud.mqtt_addr.unwrap();
+    for device in ["box1", "box2"] {
+        let mut branch = Branch::start(&folder.join(device), origin(device), mqtt);
+        let numbers = if device == "box1" { 0..10 } else { 10..14 };
+        for number in numbers {
+            branch.store(number).await;
+        }
+        branch.drained().await;
+        branch.stop().await;
+    }
+    cloud
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_can_be_filtered_and_faults_name_the_parameter() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = cloud_with_calls(folder.path()).await;
+    let http = cloud.http_addr;
+    for (query, expected) in [
+        ("", 14),
+        ("?device=box2", 4),
+        ("?intent=loan", 7),
+        ("?tenant=acme&branch=harbour&intent=loan&device=box1", 5),
+        ("?tenant=other", 0),
+        ("?since=2026-11-21T08:00:50Z", 9),
+        ("?until=2026-11-21T08:00:50Z", 5),
+        ("?limit=3", 3),
+    ] {
+        let page = get_json(http, &format!("/api/v1/calls{query}")).await;
+        assert_eq!(page["calls"].as_array().unwrap().len(), expected, "{query}");
+    }
+    for (query, parameter) in [
+        ("limit=0", "limit"),
+        ("limit=many", "limit"),
+        ("limit=501", "limit"),
+        ("since=yesterday", "since"),
+        ("until=2026", "until"),
+        ("cursor=x", "cursor"),
+        ("colour=red", "colour"),
+        ("tenant=a&tenant=b", "tenant"),
+    ] {
+        let (status, body) = get(http, &format!("/api/v1/calls?{query}")).await;
+        let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(status, 400, "{query}");
+        assert_eq!(problem["parameter"], parameter, "{body}");
+        assert!(problem["detail"].as_str().unwrap().contains(&format!("`{parameter}`")), "{body}");
+    }
+    assert_eq!(get(http, "/api/v1/metrics/hourly?limit=x").await.0, 400);
+    assert_eq!(get(http, "/api/v1/calls/unknown").await.0, 404);
+    assert_eq!(get(http, "/nowhere").await.0, 404);
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_describes_every_address_and_the_pages_read_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = cloud_with_calls(folder.path()).await;
+    let http = cloud.http_addr;
+    let document = get_json(http, "/api/openapi.json").await;
+    for path in ["/api/v1/calls", "/api/v1/calls/{id}", "/api/v1/metrics/hourly", "/healthz"] {
+        assert!(document["paths"][path]["get"].is_object(), "{path}");
+    }
+    let (status, page) = get(http, "/").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("Calls by hour") && page.contains("lost card"), "{page}");
+    let call = &all_calls(http).await[0];
+    let (status, page) = get(http, &format!("/calls/{call}")).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("我的卡丢了"), "{page}");
+    cloud.shutdown().await;
+}

@@ -1,0 +1,309 @@
+//! Boxes, brokers and wires that tests can cut.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice, Running};
+use trunkside_call::{CallId, Language, Side};
+use trunkside_record::{
+    Body, CallSummary, EndedBy, IntentScore, Origin, Outcome, Redacted, RedactedText, Times,
+    Timestamp, Transcript, Turn,
+};
+use trunkside_uplink::{
+    Broker, Outbox, OutboxOptions, Stamp, Status, Tuning, Uplink, UplinkConfig,
+};
+
+/// The longest that anything here may take.
+pub const WITHIN: Duration = Duration::from_secs(60);
+
+/// 21 November 2026, 08:00 UTC.
+pub const START_S: i64 = 1_795_248_000;
+
+pub fn origin(device: &str) -> Origin {
+    Origin::new("acme", "harbour", device).unwrap()
+}
+
+/// The `number`th call, ten seconds after the one before, and its transcript.
+pub fn call(number: u32) -> [Body; 2] {
+    let call = CallId::new(uuid::Uuid::from_u128(0x0199_0000_0000_7000_8000 << 48 | u128::from(number)));
+    let summary = CallSummary {
+        call,
+        started_at: Timestamp::from_second(START_S + i64::from(number) * 10).unwrap(),
+        language: Some(Language::Zh),
+        intent: Some(IntentScore { name: ["lost_card", "loan"][number as usize % 2].into(), score: 0.9 }),
+        intents: Vec::new(),
+        mood: None,
+        mood_course: Vec::new(),
+        decision: None,
+        agent: None,
+        outcome: Outcome::Bridged,
+        ended_by: EndedBy::Caller,
+        times: Times { decided_s: Some(2.0), ended_s: 30.0, ..Times::default() },
+        entities: [].into(),
+        voice: trunkside_record::VoiceQuality::default(),
+        quality: Vec::new(),
+        redacted: Redacted,
+    };
+    let text = RedactedText::try_new("我的卡丢了，号码是[card]").unwrap();
+    let turn = Turn { side: Side::Caller, start_s: 1.0, end_s: 3.0, text };
+    [summary.into(), Transcript { call, turns: vec![turn] }.into()]
+}
+
+pub fn stamp() -> Stamp {
+    Stamp { at: Timestamp::from_second(START_S).unwrap(), clock_trusted: true }
+}
+
+/// Quick to retry: tests should not wait for a patient link.
+pub fn tuning() -> Tuning {
+    Tuning {
+        answer_within: Duration::from_secs(2),
+        backoff_least: Duration::from_millis(20),
+        backoff_most: Duration::from_millis(200),
+        resend_after: Duration::from_secs(1),
+        resend_at_most: Duration::from_secs(2),
+        ..Tuning::default()
+    }
+}
+
+/// An outbox with its uplink at work.
+pub struct Branch {
+    pub outbox: Arc<Outbox>,
+    pub status: watch::Receiver<Status>,
+    stop: CancellationToken,
+    task: JoinHandle<u64>,
+}
+
+impl Branch {
+    pub fn start(folder: &Path, origin: Origin, broker: SocketAddr) -> Self {
+        let (outbox, _) = Outbox::open(folder, OutboxOptions::default()).unwrap();
+        let outbox = Arc::new(outbox);
+        let broker = Broker::new(broker.ip().to_string(), broker.port());
+        let config = UplinkConfig { tuning: tuning(), ..UplinkConfig::new(origin, broker) };
+        let uplink = Uplink::new(config, Arc::clone(&outbox)).unwrap();
+        let (status, stop) = (uplink.status(), CancellationToken::new());
+        #[expect(clippy::disallowed_methods, reason = "a test wires its own tasks")]
+        let task = tokio::spawn(uplink.run(stop.clone(), Duration::from_secs(10)));
+        Self { outbox, status, stop, task }
+    }
+
+    pub async fn store(&self, number: u32) {
+        self.outbox.store(stamp(), call(number).into()).await.unwrap();
+    }
+
+    /// Waits until the cloud has everything.
+    pub async fn drained(&mut self) {
+        self.reaches(|status| status.queue.records() == 0).await;
+    }
+
+    pub async fn reaches(&mut self, condition: impl Fn(&Status) -> bool) {
+        let reached = tokio::time::timeout(WITHIN, self.status.wait_for(|status| condition(status)));
+        let status = self.status_now();
+        assert!(reached.await.is_ok(), "from {status:?} to {:?}", self.status_now());
+    }
+
+    fn status_now(&self) -> Status {
+        *self.status.borrow()
+    }
+
+    /// As a power cut would, only that what was written stays.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+        until(|| async { Arc::strong_count(&self.outbox) }, |count| *count == 1).await;
+    }
+
+    pub async fn stop(self) -> u64 {
+        self.stop.cancel();
+        tokio::time::timeout(WITHIN, self.task).await.unwrap().unwrap()
+    }
+}
+
+pub async fn embedded(folder: &Path) -> Running {
+    start(folder, BrokerChoice::Embedded { listen: loopback() }).await
+}
+
+pub async fn start(folder: &Path, broker: BrokerChoice) -> Running {
+    let config = AggregatorConfig { listen: loopback(), broker, data: folder.to_owned() };
+    Aggregator::start(config).await.unwrap()
+}
+
+pub fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// A port that nothing listens on.
+pub fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind(loopback()).unwrap().local_addr().unwrap()
+}
+
+/// Status and body of a GET.
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let url = format!("http://{address}{path}");
+    tokio::task::spawn_blocking(move || {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let mut response = agent.get(url).call().unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    })
+    .await
+    .unwrap()
+}
+
+pub async fn get_json(address: SocketAddr, path: &str) -> Value {
+    let (status, body) = get(address, path).await;
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Names of all calls, newest first, over as many pages as it takes.
+pub async fn all_calls(address: SocketAddr) -> Vec<String> {
+    let mut calls = Vec::new();
+    let mut query = "/api/v1/calls?limit=70".to_owned();
+    loop {
+        let page = get_json(address, &query).await;
+        let names = page["calls"].as_array().unwrap().iter();
+        calls.extend(names.map(|call| call["call"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => query = format!("/api/v1/calls?limit=70&cursor={next}"),
+            None => return calls,
+        }
+    }
+}
+
+/// One figure of `/metrics`.
+pub async fn metric(address: SocketAddr, name: &str) -> u64 {
+    let (_, text) = get(address, "/metrics").await;
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {text}"));
+    line.rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+/// Asks until the answer fits.
+pub async fn until<T, F: Future<Output = T>>(mut ask: impl FnMut() -> F, fits: impl Fn(&T) -> bool) -> T {
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let asked = async {
+        loop {
+            pace.tick().await;
+            let answer = ask().await;
+            if fits(&answer) {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(WITHIN, asked).await.expect("the answer comes in time")
+}
+
+pub async fn healthy(address: SocketAddr) {
+    until(
+        || async move {
+            match TcpStream::connect(address).await {
+                Ok(_) => get(address, "/healthz").await.0,
+                Err(_) => 0,
+            }
+        },
+        |status| *status == 200,
+    )
+    .await;
+}
+
+/// A wire between box and broker that can be cut.
+pub struct Wire {
+    pub address: SocketAddr,
+    open: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Wire {
+    pub async fn to(broker: SocketAddr) -> Self {
+        let listener = TcpListener::bind(loopback()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (open, is_open) = watch::channel(true);
+        #[expect(clippy::disallowed_methods, reason = "a test wires its own tasks")]
+        let task = tokio::spawn(async move {
+            let mut links = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut is_open = is_open.clone();
+                links.spawn(async move {
+                    if !*is_open.borrow_and_update() {
+                        return;
+                    }
+                    let Ok(mut far) = TcpStream::connect(broker).await else { return };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = is_open.wait_for(|open| !open) => {}
+                    }
+                });
+            }
+        });
+        Self { address, open, task }
+    }
+
+    pub fn cut(&self) {
+        self.open.send_replace(false);
+    }
+
+    pub fn mend(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A child process that does not outlive its test.
+pub struct Process(Child);
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    /// SIGKILL: no goodbye.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The aggregator as a process.
+pub fn cloud(http: SocketAddr, mqtt: SocketAddr, data: &Path) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"));
+    command.args(["run", "--listen", &http.to_string(), "--mqtt-listen", &mqtt.to_string(), "--data"]);
+    Process::start(command.arg(data).stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+/// Mosquitto on a free port; none, said aloud, when it is not installed.
+pub async fn mosquitto(folder: &Path) -> Option<(Process, SocketAddr)> {
+    let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let Some(program) = program else {
+        eprintln!("skipped: mosquitto is not installed");
+        return None;
+    };
+    let address = free_address();
+    let file = folder.join("mosquitto.conf");
+    let config = format!("listener {} 127.0.0.1\nallow_anonymous true\n", address.port());
+    std::fs::write(&file, config).unwrap();
+    let process = Process::start(Command::new(program).arg("-c").arg(file).stderr(Stdio::null()));
+    until(|| async { TcpStream::connect(address).await.is_ok() }, |connected| *connected).await;
+    Some((process, address))
+}

@@ -1,0 +1,141 @@
+//! One lane's files: the segment being written, the one being read, and the ledger of all.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use trunkside_record::Lane;
+
+use super::frame::Scan;
+use super::ledger::{Ledger, Place};
+use super::segment::{Header, SegmentId};
+use super::storage::Appender;
+
+/// The bytes of a disk page, the least that a write costs.
+const PAGE_BYTES: u64 = 4096;
+
+/// One lane.
+pub(super) struct LaneLog {
+    pub(super) ledger: Ledger,
+    /// The segment being written; none before the first record and after a fault.
+    pub(super) writer: Option<Writer>,
+    /// The stream of this start; none before the first record.
+    pub(super) epoch: Option<u64>,
+    /// Every stream of this start is newer than this.
+    pub(super) newest_epoch: u64,
+    /// The sequence that the next record gets.
+    pub(super) next: u64,
+    /// The last sequence that is on the disk for good.
+    pub(super) durable: u64,
+    /// Records behind `durable`, kept until a flush succeeds.
+    pub(super) unsynced: Vec<Unsynced>,
+    /// Whether a flush is under way.
+    pub(super) syncing: bool,
+    /// Counts failures: who waits for a record of an earlier count waits in vain.
+    pub(super) failures: u64,
+    pub(super) failure: Option<io::Error>,
+    pub(super) reader: Option<Reader>,
+    /// Segments whose file has another's name.
+    pub(super) misnamed: HashMap<SegmentId, String>,
+    /// How often in a row the segment that is next could not be read.
+    pub(super) read_failures: u32,
+    /// Losses up to here are counted.
+    pub(super) noted: Option<Place>,
+}
+
+/// A record that is written but not yet flushed.
+pub(super) struct Unsynced {
+    pub(super) sequence: u64,
+    pub(super) at_ms: i64,
+    pub(super) record: Vec<u8>,
+}
+
+/// The segment being written.
+pub(super) struct Writer {
+    pub(super) header: Header,
+    pub(super) file: Arc<dyn Appender>,
+    pub(super) written: u64,
+    /// The part of `written` that is flushed and in the ledger.
+    pub(super) settled: u64,
+}
+
+/// The segment being read.
+pub(super) struct Reader {
+    pub(super) id: SegmentId,
+    pub(super) header: Option<Header>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) scan: Scan,
+}
+
+impl LaneLog {
+    pub(super) fn new(ledger: Ledger, newest_epoch: u64) -> Self {
+        Self {
+            ledger,
+            writer: None,
+            epoch: None,
+            newest_epoch,
+            next: 1,
+            durable: 0,
+            unsynced: Vec::new(),
+            syncing: false,
+            failures: 0,
+            failure: None,
+            reader: None,
+            misnamed: HashMap::new(),
+            read_failures: 0,
+            noted: None,
+        }
+    }
+
+    pub(super) fn lane(&self) -> Lane {
+        self.ledger.lane
+    }
+
+    /// The file of a segment.
+    pub(super) fn name(&self, id: SegmentId) -> String {
+        self.misnamed.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Everything up to `through` is on the disk for good; returns the bytes of pages written.
+    pub(super) fn settle(&mut self, through: u64, written: u64) -> u64 {
+        let Some(writer) = &mut self.writer else { return 0 };
+        let count = self.unsynced.partition_point(|record| record.sequence <= through);
+        let marks: Vec<_> =
+            self.unsynced.drain(..count).map(|record| (record.sequence, record.at_ms)).collect();
+        let bytes = written.saturating_sub(writer.settled);
+        let first_page = writer.settled / PAGE_BYTES;
+        writer.settled = writer.settled.max(written);
+        self.durable = self.durable.max(through);
+        self.ledger.extend(&marks, bytes);
+        if bytes == 0 { 0 } else { (written.div_ceil(PAGE_BYTES) - first_page) * PAGE_BYTES }
+    }
+
+    /// Flushes the segment being written, and ends it. The records that could not be flushed stay
+    /// in `unsynced`, to be written again into the next one.
+    pub(super) fn finish_segment(&mut self) -> u64 {
+        let Some(writer) = &self.writer else { return 0 };
+        let written = writer.written;
+        let pages = match writer.file.sync() {
+            Ok(()) => self.settle(self.next - 1, written),
+            Err(_) => 0,
+        };
+        self.end_segment();
+        pages
+    }
+
+    /// Ends the segment being written, without trusting another flush.
+    pub(super) fn end_segment(&mut self) {
+        self.writer = None;
+        self.ledger.close();
+    }
+
+    /// Gives up every record that is not on the disk; their sequences are free again, because
+    /// nobody has seen them.
+    pub(super) fn discard_unsynced(&mut self, error: io::Error) {
+        self.end_segment();
+        self.unsynced.clear();
+        self.next = self.durable + 1;
+        self.failures += 1;
+        self.failure = Some(error);
+    }
+}

@@ -1,0 +1,381 @@
+//! What one lane holds: its segments and its gaps, in order, and how far the cloud has stored them.
+//!
+//! Pure: the shell reads and writes files and tells the ledger what came of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use trunkside_record::{Ack, GapReason, Lane};
+
+use super::frame::UNTRUSTED;
+use super::segment::SegmentId;
+use super::state::{Gone, LaneState};
+
+/// A place in a lane: the stream, then the sequence in it. Streams ascend.
+pub(super) type Place = (u64, u64);
+
+/// A stretch of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) epoch: u64,
+    pub(super) from: u64,
+    /// The last sequence; `from - 1` when there is none yet.
+    pub(super) through: u64,
+    pub(super) kind: Kind,
+}
+
+/// What is left of a stretch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A segment file.
+    Data(Data),
+    /// Nothing but the knowledge that it was there.
+    Gone(GapReason),
+}
+
+/// A segment file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Data {
+    pub(super) bytes: u64,
+    /// When its first record was made, or [`UNTRUSTED`].
+    pub(super) first_ms: i64,
+    /// When its last record was made, or [`UNTRUSTED`].
+    pub(super) last_ms: i64,
+    /// Sequence and time of every record, while this process writes the segment.
+    pub(super) marks: VecDeque<(u64, i64)>,
+    /// Cannot be read now, because it is sealed with another key or the disk fails: kept, and
+    /// passed over until the next start.
+    pub(super) aside: bool,
+}
+
+impl Span {
+    fn data(&self) -> Option<&Data> {
+        match &self.kind {
+            Kind::Data(data) => Some(data),
+            Kind::Gone(_) => None,
+        }
+    }
+
+    fn is_aside(&self) -> bool {
+        self.data().is_some_and(|data| data.aside)
+    }
+}
+
+/// A segment that was found on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) epoch: u64,
+    pub(super) first: u64,
+    pub(super) data: Data,
+    /// The last good sequence, where the segment had to be read to know it.
+    pub(super) scanned: Option<u64>,
+}
+
+/// One lane's ledger.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) lane: Lane,
+    spans: VecDeque<Span>,
+    /// The last sequence of every stream that the cloud has stored.
+    watermarks: BTreeMap<u64, u64>,
+    /// The segment that is being written; always the last span.
+    active: bool,
+    /// Records that a budget or a fault has cost since the start.
+    pub(super) lost: u64,
+}
+
+/// What starting up found.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    /// Segments that are no longer needed.
+    pub(super) done: Vec<SegmentId>,
+    /// Stretches that are no longer there.
+    pub(super) missing: Vec<(u64, u64, u64)>,
+}
+
+impl Ledger {
+    /// Puts together what the disk and the kept state say. `found` is sorted by epoch and first.
+    pub(super) fn load(lane: Lane, found: Vec<Found>, state: LaneState) -> (Self, Loaded) {
+        let mut ledger = Self {
+            lane,
+            spans: VecDeque::new(),
+            watermarks: state.watermarks,
+            active: false,
+            lost: 0,
+        };
+        let mut loaded = Loaded::default();
+        let mut streams: BTreeMap<u64, (Vec<Found>, Vec<Gone>)> = BTreeMap::new();
+        for segment in found {
+            streams.entry(segment.epoch).or_default().0.push(segment);
+        }
+        for gone in state.gone {
+            streams.entry(gone.epoch).or_default().1.push(gone);
+        }
+        for (epoch, (found, gone)) in streams {
+            ledger.load_stream(epoch, found, gone, &mut loaded);
+        }
+        let known: Vec<u64> = ledger.spans.iter().map(|span| span.epoch).collect();
+        ledger.watermarks.retain(|epoch, _| known.contains(epoch));
+        (ledger, loaded)
+    }
+
+    fn load_stream(
+        &mut self,
+        epoch: u64,
+        found: Vec<Found>,
+        mut gone: Vec<Gone>,
+        loaded: &mut Loaded,
+    ) {
+        let watermark = self.watermark(epoch);
+        let mut expected = watermark + 1;
+        gone.sort_by_key(|gone| gone.from);
+        let firsts: Vec<u64> = found.iter().map(|segment| segment.first).collect();
+        for (index, segment) in found.into_iter().enumerate() {
+            let next = firsts.get(index + 1).copied();
+            let through = match (next, segment.scanned) {
+                (Some(next), _) => next - 1,
+                (None, Some(last)) => last,
+                (None, None) => segment.first - 1,
+            };
+            if through < segment.first || through <= watermark {
+                if !segment.data.aside {
+                    loaded.done.push(SegmentId { lane: self.lane, epoch, first: segment.first });
+                    continue;
+                }
+            }
+            self.fill(epoch, expected, segment.first - 1, &gone, loaded);
+            self.spans.push_back(Span {
+                epoch,
+                from: segment.first,
+                through,
+                kind: Kind::Data(segment.data),
+            });
+            expected = through + 1;
+        }
+        if let Some(last) = gone.iter().map(|gone| gone.through).max() {
+            self.fill(epoch, expected, last, &gone, loaded);
+        }
+    }
+
+    /// Accounts for `from..=through`, for which there is no segment.
+    fn fill(
+        &mut self,
+        epoch: u64,
+        mut from: u64,
+        through: u64,
+        gone: &[Gone],
+        loaded: &mut Loaded,
+    ) {
+        while from <= through {
+            let known = gone.iter().find(|gone| gone.from <= from && from <= gone.through);
+            let (end, reason) = match known {
+                Some(gone) => (gone.through.min(through), gone.reason),
+                None => {
+                    let next = gone.iter().map(|gone| gone.from).filter(|start| *start > from);
+                    let end = next.min().map_or(through, |start| through.min(start - 1));
+                    loaded.missing.push((epoch, from, end));
+                    (end, GapReason::Missing)
+                }
+            };
+            self.spans.push_back(Span { epoch, from, through: end, kind: Kind::Gone(reason) });
+            from = end + 1;
+        }
+    }
+
+    /// The last sequence of a stream that the cloud has stored.
+    pub(super) fn watermark(&self, epoch: u64) -> u64 {
+        self.watermarks.get(&epoch).copied().unwrap_or(0)
+    }
+
+    /// The newest stream that anything is known of.
+    pub(super) fn newest_epoch(&self) -> Option<u64> {
+        self.spans.back().map(|span| span.epoch)
+    }
+
+    /// A new segment is being written from `first` on. The one before ends there, whatever its
+    /// file holds beyond.
+    pub(super) fn begin(&mut self, epoch: u64, first: u64, header_bytes: u64, at_ms: i64) {
+        self.close();
+        self.active = true;
+        // An attempt that failed before anything was flushed: its file has been replaced.
+        self.spans.pop_back_if(|span| span.epoch == epoch && span.from == first);
+        let data =
+            Data { bytes: header_bytes, first_ms: at_ms, last_ms: at_ms, ..Data::default() };
+        self.spans.push_back(Span { epoch, from: first, through: first - 1, kind: Kind::Data(data) });
+    }
+
+    /// The segment that is being written gets no more records.
+    pub(super) fn close(&mut self) {
+        if !std::mem::take(&mut self.active) {
+            return;
+        }
+        if let Some(Span { kind: Kind::Data(data), .. }) = self.spans.back_mut() {
+            data.marks = VecDeque::new();
+        }
+    }
+
+    /// The active segment holds records up to `through`, for good.
+    pub(super) fn extend(&mut self, records: &[(u64, i64)], bytes: u64) {
+        let watermark = self.spans.back().map_or(0, |span| self.watermark(span.epoch));
+        let Some(Span { through, kind: Kind::Data(data), .. }) = self.spans.back_mut() else {
+            return;
+        };
+        data.bytes += bytes;
+        if let Some((sequence, at_ms)) = records.last() {
+            *through = *sequence;
+            data.last_ms = *at_ms;
+        }
+        data.marks.extend(records);
+        while data.marks.front().is_some_and(|(sequence, _)| *sequence <= watermark) {
+            data.marks.pop_front();
+        }
+    }
+
+    /// Takes a watermark; returns the segments that may be deleted. One for records that were
+    /// never here is not believed.
+    pub(super) fn ack(&mut self, ack: Ack) -> Vec<SegmentId> {
+        let last = self.spans.iter().filter(|span| span.epoch == ack.epoch).next_back();
+        let plausible = last.is_some_and(|span| ack.sequence <= span.through);
+        if !plausible || ack.sequence <= self.watermark(ack.epoch) {
+            return Vec::new();
+        }
+        self.watermarks.insert(ack.epoch, ack.sequence);
+        let done = self.remove_done(ack);
+        if let Some(Span { epoch, kind: Kind::Data(data), .. }) = self.spans.back_mut()
+            && *epoch == ack.epoch
+        {
+            while data.marks.front().is_some_and(|(sequence, _)| *sequence <= ack.sequence) {
+                data.marks.pop_front();
+            }
+        }
+        done
+    }
+
+    fn remove_done(&mut self, ack: Ack) -> Vec<SegmentId> {
+        let kept_for_writing = self.active.then(|| self.spans.len().saturating_sub(1));
+        let mut done = Vec::new();
+        let mut index = 0;
+        let lane = self.lane;
+        self.spans.retain(|span| {
+            let covered = span.epoch == ack.epoch
+                && span.through <= ack.sequence
+                && kept_for_writing != Some(index);
+            index += 1;
+            if covered && span.data().is_some() {
+                done.push(SegmentId { lane, epoch: span.epoch, first: span.from });
+            }
+            !covered
+        });
+        if self.spans.iter().all(|span| span.epoch != ack.epoch) {
+            self.watermarks.remove(&ack.epoch);
+        }
+        done
+    }
+
+    /// The first stretch with something to send behind `after`.
+    pub(super) fn next(&self, after: Option<Place>) -> Option<(&Span, u64)> {
+        self.spans.iter().filter(|span| !span.is_aside()).find_map(|span| {
+            let sent = match after {
+                Some((epoch, _)) if span.epoch < epoch => u64::MAX,
+                Some((epoch, sequence)) if span.epoch == epoch => sequence,
+                _ => 0,
+            };
+            let from = span.from.max(self.watermark(span.epoch) + 1).max(sent.saturating_add(1));
+            (from <= span.through).then_some((span, from))
+        })
+    }
+
+    /// The oldest segment that may be given up: any but the one that is being written.
+    pub(super) fn oldest(&self) -> Option<(SegmentId, &Data)> {
+        let closed = self.spans.len() - usize::from(self.active);
+        self.spans.iter().take(closed).find_map(|span| {
+            let id = SegmentId { lane: self.lane, epoch: span.epoch, first: span.from };
+            span.data().map(|data| (id, data))
+        })
+    }
+
+    /// A segment is no more; a gap takes its place.
+    pub(super) fn give_up(&mut self, id: SegmentId, reason: GapReason) {
+        let watermark = self.watermark(id.epoch);
+        let Some(index) = self.position(id) else { return };
+        let span = &mut self.spans[index];
+        span.from = span.from.max(watermark + 1);
+        span.kind = Kind::Gone(reason);
+        let (from, through) = (span.from, span.through);
+        if from > through {
+            self.spans.remove(index);
+            return;
+        }
+        self.lost += through - from + 1;
+        self.join_with_previous(index);
+    }
+
+    /// Damage inside a segment was found when it was read.
+    pub(super) fn note_lost(&mut self, records: u64) {
+        self.lost += records;
+    }
+
+    fn join_with_previous(&mut self, index: usize) {
+        let Some(before) = index.checked_sub(1) else { return };
+        let (one, two) = (&self.spans[before], &self.spans[index]);
+        let joins = one.epoch == two.epoch && one.kind == two.kind && one.through + 1 == two.from;
+        if joins && matches!(one.kind, Kind::Gone(_)) {
+            self.spans[before].through = self.spans[index].through;
+            self.spans.remove(index);
+        }
+    }
+
+    fn position(&self, id: SegmentId) -> Option<usize> {
+        self.spans.iter().position(|span| {
+            span.epoch == id.epoch && span.from == id.first && span.data().is_some()
+        })
+    }
+
+    /// A segment cannot be read now.
+    pub(super) fn set_aside(&mut self, id: SegmentId) {
+        if let Some(index) = self.position(id)
+            && let Kind::Data(data) = &mut self.spans[index].kind
+        {
+            data.aside = true;
+        }
+    }
+
+    /// What must survive a restart beside the segments.
+    pub(super) fn state(&self) -> LaneState {
+        let gone = self.spans.iter().filter_map(|span| match span.kind {
+            Kind::Gone(reason) => Some(Gone {
+                epoch: span.epoch,
+                from: span.from,
+                through: span.through,
+                reason,
+            }),
+            Kind::Data(_) => None,
+        });
+        LaneState {
+            watermarks: self.watermarks.clone(),
+            gone: gone.collect(),
+            newest_epoch: self.newest_epoch().unwrap_or(0),
+        }
+    }
+
+    /// Bytes on the disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.spans.iter().filter_map(Span::data).map(|data| data.bytes).sum()
+    }
+
+    /// Records that wait.
+    pub(super) fn records(&self) -> u64 {
+        let waiting = self.spans.iter().filter(|span| span.data().is_some()).map(|span| {
+            let sent = self.watermark(span.epoch).max(span.from - 1);
+            span.through.saturating_sub(sent)
+        });
+        waiting.sum()
+    }
+
+    /// When the oldest waiting record was made, as far as its clock can be trusted.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        let (span, from) = self.next(None)?;
+        let data = span.data()?;
+        let mark = data.marks.iter().find(|(sequence, _)| *sequence >= from);
+        Some(mark.map_or(data.first_ms, |(_, at_ms)| *at_ms)).filter(|at_ms| *at_ms != UNTRUSTED)
+    }
+}

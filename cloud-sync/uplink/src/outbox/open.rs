@@ -1,0 +1,280 @@
+//! Opening: what is on the disk, what of it is good, and what is wrong with the rest.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Condvar, Mutex};
+
+use tokio::sync::watch;
+use trunkside_record::Lane;
+
+use super::frame::Scan;
+use super::lane::LaneLog;
+use super::ledger::{Data, Found, Ledger};
+use super::seal::Sealer;
+use super::segment::{HEADER_BYTES, Header, SegmentId};
+use super::state::{self, State};
+use super::storage::Storage;
+use super::{Inner, Outbox, OutboxError, OutboxOptions, Wear};
+
+/// What was found when an outbox was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records that wait for the cloud.
+    pub records: u64,
+    /// What was wrong. Nothing here stops the outbox: what is good is kept.
+    pub problems: Vec<Problem>,
+}
+
+/// Something wrong on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A segment ends in bytes that are no record: a write was cut off.
+    TornTail {
+        /// The file.
+        name: String,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Bytes inside a segment are no records.
+    Damaged {
+        /// The file.
+        name: String,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// A segment's header is damaged; its name tells enough to go on.
+    Header {
+        /// The file.
+        name: String,
+    },
+    /// A segment's file has another segment's name; its header is believed.
+    Misnamed {
+        /// The file.
+        name: String,
+    },
+    /// Two files say that they are the same segment; this one is left aside.
+    Twin {
+        /// The file.
+        name: String,
+    },
+    /// A file cannot be read.
+    Unreadable {
+        /// The file.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// A segment is sealed with another key; it is kept until that one is back.
+    OtherKey {
+        /// The file.
+        name: String,
+    },
+    /// Records that must have been there are not.
+    Missing {
+        /// Their lane.
+        lane: Lane,
+        /// Their stream.
+        epoch: u64,
+        /// The first that is missing.
+        from: u64,
+        /// The last.
+        through: u64,
+    },
+    /// Watermarks and reasons of gaps were lost; more is sent again.
+    State,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TornTail { name, bytes } => {
+                write!(f, "`{name}` ends in {bytes} bytes of a write that was cut off")
+            }
+            Self::Damaged { name, bytes } => write!(f, "{bytes} bytes in `{name}` are damaged"),
+            Self::Header { name } => write!(f, "the header of `{name}` is damaged"),
+            Self::Misnamed { name } => write!(f, "`{name}` holds another segment"),
+            Self::Twin { name } => write!(f, "`{name}` repeats another segment"),
+            Self::Unreadable { name, why } => write!(f, "`{name}` cannot be read: {why}"),
+            Self::OtherKey { name } => write!(f, "`{name}` is sealed with another key"),
+            Self::Missing { lane, epoch, from, through } => {
+                write!(f, "{lane} records {from} to {through} of stream {epoch} are missing")
+            }
+            Self::State => write!(f, "the state file is damaged; more is sent again"),
+        }
+    }
+}
+
+/// A segment file as it lies there.
+struct File {
+    id: SegmentId,
+    name: String,
+    header: Option<Header>,
+    bytes: u64,
+}
+
+impl Outbox {
+    /// [`open`](Self::open) over any storage, which belongs to this outbox alone.
+    pub fn with_storage(
+        storage: Box<dyn Storage>,
+        options: OutboxOptions,
+    ) -> Result<(Self, Recovery), OutboxError> {
+        let key = options.key.as_ref().map(|provider| provider.key());
+        let sealer = key.transpose().map_err(OutboxError::Key)?.map(|key| Sealer::new(&key));
+        let mut problems = Vec::new();
+        let names = storage.list().map_err(OutboxError::storage("list its folder"))?;
+        let mut state = read_state(storage.as_ref(), &names, &mut problems);
+        let mut files = look(storage.as_ref(), names, &mut problems);
+        let mut done = Vec::new();
+        let lanes = Lane::ALL.map(|lane| {
+            let (ours, others) = files.drain(..).partition(|file| file.id.lane == lane);
+            files = others;
+            let state = state.take(lane);
+            load_lane(storage.as_ref(), lane, ours, state, sealer.as_ref(), &mut problems, &mut done)
+        });
+        let inner = Inner { lanes, ballast: false, wear: Wear::default() };
+        let outbox = Self {
+            storage,
+            sealer,
+            options,
+            inner: Mutex::new(inner),
+            flushed: Condvar::new(),
+            changes: watch::Sender::new(0),
+        };
+        for name in done {
+            outbox.remove(&name);
+        }
+        outbox.restore_ballast(&mut outbox.lock());
+        for problem in &problems {
+            tracing::warn!(%problem, "the outbox was not left in order");
+        }
+        let records = outbox.status().records();
+        Ok((outbox, Recovery { records, problems }))
+    }
+}
+
+fn read_state(storage: &dyn Storage, names: &[String], problems: &mut Vec<Problem>) -> State {
+    if !names.iter().any(|name| name == state::NAME) {
+        return State::default();
+    }
+    let content = storage.read(state::NAME, 0, u64::MAX).ok();
+    content.and_then(|content| State::read(&content)).unwrap_or_else(|| {
+        problems.push(Problem::State);
+        State::default()
+    })
+}
+
+/// Finds the segments and reads their headers.
+fn look(storage: &dyn Storage, names: Vec<String>, problems: &mut Vec<Problem>) -> Vec<File> {
+    let mut files = Vec::new();
+    let mut seen = HashSet::new();
+    for name in names {
+        let Some(named) = SegmentId::from_name(&name) else { continue };
+        let read = storage.size(&name).and_then(|bytes| {
+            Ok((bytes, Header::read(&storage.read(&name, 0, HEADER_BYTES as u64)?)))
+        });
+        let (bytes, header) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                problems.push(Problem::Unreadable { name, why: error.to_string() });
+                continue;
+            }
+        };
+        if header.is_none() && bytes >= HEADER_BYTES as u64 {
+            problems.push(Problem::Header { name: name.clone() });
+        }
+        let id = header.map_or(named, |header| header.id);
+        if id != named {
+            problems.push(Problem::Misnamed { name: name.clone() });
+        }
+        if seen.insert(id) {
+            files.push(File { id, name, header, bytes });
+        } else {
+            problems.push(Problem::Twin { name });
+        }
+    }
+    files.sort_by_key(|file| file.id);
+    files
+}
+
+fn load_lane(
+    storage: &dyn Storage,
+    lane: Lane,
+    files: Vec<File>,
+    state: state::LaneState,
+    sealer: Option<&Sealer>,
+    problems: &mut Vec<Problem>,
+    done: &mut Vec<String>,
+) -> LaneLog {
+    let newest = files.iter().map(|file| file.id.epoch).max().unwrap_or(0).max(state.newest_epoch);
+    let misnamed: HashMap<_, _> = files
+        .iter()
+        .filter(|file| file.name != file.id.to_string())
+        .map(|file| (file.id, file.name.clone()))
+        .collect();
+    let mut found = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let after = files.get(index + 1);
+        found.push(examine(storage, file, after, sealer, problems));
+    }
+    let (ledger, loaded) = Ledger::load(lane, found, state);
+    problems.extend(loaded.missing.into_iter().map(|(epoch, from, through)| Problem::Missing {
+        lane,
+        epoch,
+        from,
+        through,
+    }));
+    let mut log = LaneLog::new(ledger, newest);
+    log.misnamed = misnamed;
+    done.extend(loaded.done.into_iter().map(|id| log.name(id)));
+    log
+}
+
+/// What one segment holds. Only the last of a stream is read through: where the others end is
+/// known from where the next begins.
+fn examine(
+    storage: &dyn Storage,
+    file: &File,
+    after: Option<&File>,
+    sealer: Option<&Sealer>,
+    problems: &mut Vec<Problem>,
+) -> Found {
+    let key = file.header.and_then(|header| header.key);
+    let aside = key.is_some_and(|key| sealer.is_none_or(|sealer| sealer.id() != key));
+    if aside {
+        problems.push(Problem::OtherKey { name: file.name.clone() });
+    }
+    let untrusted = super::frame::UNTRUSTED;
+    let mut data = Data {
+        bytes: file.bytes,
+        first_ms: file.header.map_or(untrusted, |header| header.at_ms),
+        last_ms: after.and_then(|after| after.header).map_or(untrusted, |header| header.at_ms),
+        aside,
+        ..Data::default()
+    };
+    let mut scanned = None;
+    if after.is_none_or(|after| after.id.epoch != file.id.epoch) {
+        let scan = scan(storage, file, problems);
+        scanned = scan.frames.last().map(|frame| frame.sequence);
+        data.last_ms = scan.frames.last().map_or(untrusted, |frame| frame.at_ms);
+    }
+    Found { epoch: file.id.epoch, first: file.id.first, data, scanned }
+}
+
+fn scan(storage: &dyn Storage, file: &File, problems: &mut Vec<Problem>) -> Scan {
+    let mut scan = Scan::default();
+    match storage.read(&file.name, 0, file.bytes) {
+        Ok(bytes) => scan.extend(&bytes, HEADER_BYTES, file.id.identity(), file.id.first),
+        Err(error) => problems.push(Problem::Unreadable {
+            name: file.name.clone(),
+            why: error.to_string(),
+        }),
+    }
+    if scan.damaged_bytes > 0 {
+        let bytes = scan.damaged_bytes;
+        problems.push(Problem::Damaged { name: file.name.clone(), bytes });
+    }
+    if scan.tail_bytes > 0 {
+        problems.push(Problem::TornTail { name: file.name.clone(), bytes: scan.tail_bytes });
+    }
+    scan
+}

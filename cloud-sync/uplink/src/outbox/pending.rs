@@ -1,0 +1,210 @@
+//! Reading what waits, in order, with gaps where something is no more.
+
+use std::io;
+
+use serde_json::value::RawValue;
+use trunkside_record::{Body, Entry, Gap, GapReason, Lane, Timestamp};
+
+use super::frame::{Frame, Scan};
+use super::lane::{LaneLog, Reader};
+use super::ledger::{Kind, Place};
+use super::segment::{HEADER_BYTES, Header, SegmentId};
+use super::{Inner, Outbox, OutboxError, Pending};
+
+/// A segment that cannot be read this often in a row is set aside: it must not hold up the rest.
+const READ_ATTEMPTS: u32 = 3;
+
+/// What to read next.
+enum Next {
+    Gap { through: u64, reason: GapReason },
+    Segment { id: SegmentId, through: u64, bytes: u64 },
+}
+
+impl Outbox {
+    pub(super) fn read_pending(
+        &self,
+        inner: &mut Inner,
+        lane: Lane,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<Option<Pending>, OutboxError> {
+        loop {
+            let log = inner.lane(lane);
+            let Some((span, from)) = log.ledger.next(after) else { return Ok(None) };
+            let epoch = span.epoch;
+            let through = span.through;
+            let next = match &span.kind {
+                Kind::Gone(reason) => Next::Gap { through, reason: *reason },
+                Kind::Data(data) => Next::Segment {
+                    id: SegmentId { lane, epoch, first: span.from },
+                    through,
+                    bytes: data.bytes,
+                },
+            };
+            let mut out = Collector::new(lane, epoch, from, most);
+            match next {
+                Next::Gap { through, reason } => out.gap(through, reason),
+                Next::Segment { id, through, bytes } => {
+                    if let Err(error) = self.load(log, id, bytes) {
+                        self.read_failed(inner, id, error)?;
+                        continue;
+                    }
+                    log.read_failures = 0;
+                    self.collect(log, &mut out, through);
+                }
+            }
+            return Ok(Some(out.done()));
+        }
+    }
+
+    /// Brings `bytes` bytes of a segment into the reader.
+    fn load(&self, log: &mut LaneLog, id: SegmentId, bytes: u64) -> io::Result<()> {
+        let name = log.name(id);
+        let reader = match &mut log.reader {
+            Some(reader) if reader.id == id => reader,
+            stale => stale.insert(Reader {
+                id,
+                header: None,
+                bytes: Vec::new(),
+                scan: Scan::default(),
+            }),
+        };
+        let have = reader.bytes.len() as u64;
+        if have < bytes {
+            reader.bytes.extend(self.storage.read(&name, have, bytes - have)?);
+            reader.header = Header::read(&reader.bytes);
+            reader.scan.extend(&reader.bytes, HEADER_BYTES, id.identity(), id.first);
+        }
+        Ok(())
+    }
+
+    fn read_failed(
+        &self,
+        inner: &mut Inner,
+        id: SegmentId,
+        error: io::Error,
+    ) -> Result<(), OutboxError> {
+        let log = inner.lane(id.lane);
+        log.reader = None;
+        log.read_failures += 1;
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        if !missing && log.read_failures < READ_ATTEMPTS {
+            return Err(OutboxError::Storage { doing: "read a segment", source: error });
+        }
+        log.read_failures = 0;
+        if log.writer.as_ref().is_some_and(|writer| writer.header.id == id) {
+            log.finish_segment();
+        }
+        if missing {
+            self.give_up(inner, id, GapReason::Missing);
+        } else {
+            tracing::error!(lane = %id.lane, %error, "a segment cannot be read; it stays for now");
+            log.ledger.set_aside(id);
+        }
+        Ok(())
+    }
+
+    /// Takes records out of the reader until `out` has enough or `through` is reached.
+    fn collect(&self, log: &mut LaneLog, out: &mut Collector, through: u64) {
+        let reader = log.reader.as_ref().expect("the segment was loaded");
+        let start = reader.scan.frames.partition_point(|frame| frame.sequence < out.next);
+        let frames = &reader.scan.frames[start..];
+        let damaged = reader.scan.damaged_bytes + reader.scan.tail_bytes > 0;
+        let hole = if damaged { GapReason::Corrupt } else { GapReason::Missing };
+        for frame in frames.iter().take_while(|frame| frame.sequence <= through) {
+            if out.is_full() {
+                break;
+            }
+            if frame.sequence > out.next {
+                out.gap(frame.sequence - 1, hole);
+            }
+            match self.record(reader, frame) {
+                Some(record) => out.record(record),
+                None => out.gap(frame.sequence, GapReason::Corrupt),
+            }
+        }
+        let last = frames.last().map_or(0, |frame| frame.sequence);
+        if !out.is_full() && out.next <= through && last < out.next {
+            out.gap(through, hole);
+        }
+        let place = (out.epoch, out.next - 1);
+        if log.noted.is_none_or(|noted| noted < place) {
+            log.noted = Some(place);
+            log.ledger.note_lost(out.lost);
+        }
+    }
+
+    /// A frame's record as JSON; none when it is not what was written.
+    fn record(&self, reader: &Reader, frame: &Frame) -> Option<Box<RawValue>> {
+        let bytes = frame.record(&reader.bytes);
+        let plain = match reader.header {
+            Some(Header { key: Some(_), salt, .. }) => {
+                self.sealer.as_ref()?.open(reader.id, &salt, frame.sequence, bytes)?
+            }
+            _ => bytes.to_vec(),
+        };
+        RawValue::from_string(String::from_utf8(plain).ok()?).ok()
+    }
+}
+
+/// Puts entries together until there are enough.
+struct Collector {
+    lane: Lane,
+    epoch: u64,
+    next: u64,
+    most: usize,
+    bytes: usize,
+    lost: u64,
+    records: Vec<Box<RawValue>>,
+}
+
+impl Collector {
+    fn new(lane: Lane, epoch: u64, next: u64, most: usize) -> Self {
+        Self { lane, epoch, next, most, bytes: 0, lost: 0, records: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        !self.records.is_empty() && self.bytes >= self.most
+    }
+
+    fn record(&mut self, record: Box<RawValue>) {
+        if !self.records.is_empty() && self.bytes + record.get().len() > self.most {
+            // The next call begins with it.
+            self.most = 0;
+            return;
+        }
+        self.bytes += record.get().len();
+        self.records.push(record);
+        self.next += 1;
+    }
+
+    fn gap(&mut self, through: u64, reason: GapReason) {
+        let entry = Entry {
+            sequence: self.next,
+            at: epoch_start(self.epoch),
+            clock_trusted: false,
+            lane: self.lane,
+            body: Body::Gap(Gap { through, reason }),
+        };
+        let entry = serde_json::value::to_raw_value(&entry).expect("a gap has a JSON form");
+        self.bytes += entry.get().len();
+        self.records.push(entry);
+        self.lost += through - self.next + 1;
+        self.next = through + 1;
+    }
+
+    fn done(self) -> Pending {
+        Pending {
+            lane: self.lane,
+            epoch: self.epoch,
+            through: self.next - 1,
+            bytes: self.bytes,
+            records: self.records,
+        }
+    }
+}
+
+/// A gap's time is that of its stream: nothing better is known.
+fn epoch_start(epoch: u64) -> Timestamp {
+    Timestamp::from_second((epoch >> 20).cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,340 @@
+//! The outbox against a model: whatever breaks, what was stored arrives once, or a gap says that
+//! it does not.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use trunkside_record::{Ack, Alarm, Body, DeviceHealth, Lane, RedactedText, Severity, Timestamp};
+use trunkside_uplink::{Budget, KeyProvider, Outbox, OutboxOptions, Receipt, Stamp};
+
+#[path = "support/disk.rs"]
+mod disk;
+use disk::{FaultyDisk, Random};
+
+#[derive(Debug)]
+struct Key;
+
+impl KeyProvider for Key {
+    fn key(&self) -> std::io::Result<[u8; 32]> {
+        Ok([7; 32])
+    }
+}
+
+fn options(sealed: bool) -> OutboxOptions {
+    let budget = Budget { bytes: 1 << 20, age: Duration::MAX };
+    OutboxOptions {
+        alarm: budget,
+        metric: budget,
+        fleet: budget,
+        transcript: budget,
+        segment_bytes: 700,
+        linger: Duration::ZERO,
+        ballast_bytes: 0,
+        key: sealed.then(|| Arc::new(Key) as Arc<dyn KeyProvider>),
+    }
+}
+
+/// A record that tells its number: an alarm or a health report.
+fn body(number: u64) -> Body {
+    if number % 2 == 0 {
+        let code = format!("n{number}");
+        let text = RedactedText::try_new("something").unwrap();
+        Alarm { code, severity: Severity::Minor, cleared: false, text }.into()
+    } else {
+        DeviceHealth { uptime_s: number, ..DeviceHealth::default() }.into()
+    }
+}
+
+fn stamp(second: i64) -> Stamp {
+    Stamp { at: Timestamp::from_second(second).unwrap(), clock_trusted: true }
+}
+
+/// What the cloud has: every place's content, as the aggregator would keep it.
+#[derive(Default)]
+struct Cloud {
+    places: BTreeMap<(u64, u64), Place>,
+    watermarks: HashMap<u64, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Place {
+    Record(u64),
+    Gone,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    sequence: u64,
+    body: SentBody,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+enum SentBody {
+    Alarm { code: String },
+    Health { uptime_s: u64 },
+    Gap { through: u64 },
+}
+
+impl Cloud {
+    /// Takes a record at its place; panics when the place had other content.
+    fn take(&mut self, epoch: u64, json: &str) {
+        let sent: Sent = serde_json::from_str(json).unwrap();
+        let number = match sent.body {
+            SentBody::Alarm { code } => code[1..].parse().unwrap(),
+            SentBody::Health { uptime_s } => uptime_s,
+            SentBody::Gap { through } => {
+                for sequence in sent.sequence..=through {
+                    self.places.entry((epoch, sequence)).or_insert(Place::Gone);
+                }
+                return;
+            }
+        };
+        let before = self.places.insert((epoch, sent.sequence), Place::Record(number));
+        let same = matches!(before, None | Some(Place::Gone)) || before == Some(Place::Record(number));
+        assert!(same, "place {epoch}/{} held {before:?}, then {number}", sent.sequence);
+    }
+
+    fn ack(&mut self, epoch: u64) -> Ack {
+        let watermark = self.watermarks.entry(epoch).or_default();
+        while self.places.contains_key(&(epoch, *watermark + 1)) {
+            *watermark += 1;
+        }
+        Ack { epoch, sequence: *watermark }
+    }
+
+    /// How often a record is there.
+    fn count(&self, number: u64) -> usize {
+        self.places.values().filter(|place| **place == Place::Record(number)).count()
+    }
+
+    fn gone(&self) -> usize {
+        self.places.values().filter(|place| **place == Place::Gone).count()
+    }
+}
+
+/// Sends some of what waits; the answer may be lost on the way.
+fn exchange(outbox: &Outbox, cloud: &mut Cloud, lane: Lane, most: usize, answered: bool) -> bool {
+    let Ok(Some(pending)) = outbox.pending(lane, None, most) else { return false };
+    assert_eq!(pending.lane, lane);
+    for record in &pending.records {
+        cloud.take(pending.epoch, record.get());
+    }
+    if answered {
+        outbox.acked(cloud.ack(pending.epoch));
+    }
+    true
+}
+
+/// Sends everything.
+fn drain(outbox: &Outbox, cloud: &mut Cloud) {
+    for lane in Lane::ALL {
+        let mut rounds = 0;
+        while exchange(outbox, cloud, lane, 2_000, true) {
+            rounds += 1;
+            assert!(rounds < 10_000, "lane {lane} does not end");
+        }
+    }
+    assert_eq!(outbox.status().records(), 0);
+}
+
+/// One life after another on a disk that breaks; returns what was promised.
+struct Run {
+    disk: FaultyDisk,
+    random: Random,
+    sealed: bool,
+    cloud: Cloud,
+    promised: HashMap<u64, Receipt>,
+    attempted: u64,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let sealed = random.once_in(4);
+        Self {
+            disk: FaultyDisk::new(seed),
+            random,
+            sealed,
+            cloud: Cloud::default(),
+            promised: HashMap::new(),
+            attempted: 0,
+        }
+    }
+
+    fn open(&self) -> Outbox {
+        Outbox::with_storage(Box::new(self.disk.clone()), options(self.sealed)).unwrap().0
+    }
+
+    /// Stores, sends and acknowledges at random until the disk gives up or the life is over.
+    fn live(&mut self, outbox: &Outbox, second: i64) {
+        for _ in 0..self.random.below(40) {
+            match self.random.below(4) {
+                0 | 1 => self.store(outbox, second),
+                _ => {
+                    let lane = [Lane::Alarm, Lane::Fleet][self.random.below(2) as usize];
+                    let most = self.random.below(1_500) as usize;
+                    let answered = !self.random.once_in(3);
+                    exchange(outbox, &mut self.cloud, lane, most, answered);
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, outbox: &Outbox, second: i64) {
+        let numbers: Vec<u64> =
+            (0..=self.random.below(3)).map(|more| self.attempted + more).collect();
+        self.attempted += numbers.len() as u64;
+        let bodies: Vec<Body> = numbers.iter().map(|number| body(*number)).collect();
+        if let Ok(receipts) = outbox.append(stamp(second), &bodies) {
+            assert_eq!(receipts.len(), bodies.len());
+            self.promised.extend(numbers.into_iter().zip(receipts));
+        }
+    }
+
+    fn finish(&mut self) {
+        self.disk.set_flaky(None);
+        let outbox = self.open();
+        drain(&outbox, &mut self.cloud);
+    }
+
+    /// Every promised record is there once, at the place that its receipt named; none is there
+    /// that was never stored, and none twice.
+    fn check(&self, seed: u64) {
+        for (number, receipt) in &self.promised {
+            let place = (receipt.epoch, receipt.sequence);
+            let found = self.cloud.places.get(&place);
+            assert_eq!(found, Some(&Place::Record(*number)), "seed {seed}: {receipt:?}");
+        }
+        for number in 0..self.attempted {
+            assert!(self.cloud.count(number) <= 1, "seed {seed}: record {number} is there twice");
+        }
+        assert_eq!(self.cloud.gone(), 0, "seed {seed}: something was given up");
+    }
+}
+
+fn run_lives(seed: u64) -> u64 {
+    let mut run = Run::new(seed);
+    // The clock may stand still or go backwards.
+    let clocks = [1_000_000, 1_000_001, 12, 12, 1_000_000];
+    for second in clocks.into_iter().take(1 + run.random.below(5) as usize) {
+        let flaky = run.random.once_in(3).then(|| 5 + run.random.below(20));
+        run.disk.set_flaky(None);
+        let outbox = run.open();
+        run.disk.set_flaky(flaky);
+        if run.random.once_in(2) {
+            let operations = run.random.below(60);
+            run.disk.stop_after(operations);
+        }
+        run.live(&outbox, second);
+        let clean = run.random.once_in(4);
+        if clean {
+            drop(outbox);
+            run.disk.restart();
+        } else {
+            // A killed process runs no destructor.
+            std::mem::forget(outbox);
+            if run.random.once_in(2) { run.disk.power_cut() } else { run.disk.restart() }
+        }
+    }
+    run.finish();
+    run.check(seed);
+    run.disk.operations()
+}
+
+#[test]
+fn ten_thousand_schedules_of_faults_lose_and_double_nothing() {
+    let operations: u64 = (0..10_000).map(run_lives).sum();
+    assert!(operations > 1_000_000, "{operations} operations are too few to mean much");
+}
+
+#[test]
+fn stopping_after_every_single_operation_loses_nothing() {
+    for sealed in [false, true] {
+        for operations in 0..400 {
+            let mut run = Run { sealed, ..Run::new(99) };
+            let outbox = run.open();
+            run.disk.stop_after(operations);
+            for _ in 0..12 {
+                run.store(&outbox, 1_000_000);
+                exchange(&outbox, &mut run.cloud, Lane::Alarm, 500, true);
+                exchange(&outbox, &mut run.cloud, Lane::Fleet, 500, true);
+            }
+            std::mem::forget(outbox);
+            if operations % 2 == 0 { run.disk.power_cut() } else { run.disk.restart() }
+            run.finish();
+            run.check(operations);
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_costs_one_record_which_a_gap_names() {
+    for seed in 0..2_000 {
+        let mut run = Run { sealed: seed % 2 == 0, ..Run::new(seed) };
+        let outbox = run.open();
+        for _ in 0..20 {
+            run.store(&outbox, 1_000_000);
+        }
+        drop(outbox);
+        run.disk.flip_bit(if seed % 3 == 0 { "" } else { "segment" });
+        run.finish();
+        let missing: Vec<u64> =
+            run.promised.keys().copied().filter(|number| run.cloud.count(*number) == 0).collect();
+        // A sealed segment whose header is damaged cannot be opened: all of it is lost.
+        let most = if run.sealed { 8 } else { 1 };
+        assert!(missing.len() <= most, "seed {seed}: {} records are lost", missing.len());
+        for number in missing {
+            let receipt = run.promised[&number];
+            let place = run.cloud.places.get(&(receipt.epoch, receipt.sequence));
+            assert!(place.is_none_or(|place| *place == Place::Gone), "seed {seed}: {place:?}");
+        }
+        for number in 0..run.attempted {
+            assert!(run.cloud.count(number) <= 1, "seed {seed}: record {number} is there twice");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// The tail of the newest segments may be cut anywhere: what lies before it arrives.
+    #[test]
+    fn a_tail_cut_at_any_byte_costs_only_what_it_held(
+        appends in prop::collection::vec(1_usize..4, 1..20),
+        acked in 0_usize..4,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut run = Run { sealed: false, ..Run::new(5) };
+        let outbox = run.open();
+        for count in &appends {
+            let bodies: Vec<Body> = (0..*count as u64).map(|more| body((run.attempted + more) * 2)).collect();
+            let receipts = outbox.append(stamp(1_000_000), &bodies).unwrap();
+            for receipt in receipts {
+                run.promised.insert(run.attempted * 2, receipt);
+                run.attempted += 1;
+            }
+        }
+        for _ in 0..acked {
+            exchange(&outbox, &mut run.cloud, Lane::Alarm, 300, true);
+        }
+        drop(outbox);
+        let name = run.disk.names().into_iter().rfind(|name| name.starts_with("alarm")).unwrap();
+        let size = trunkside_uplink::Storage::size(&run.disk, &name).unwrap() as usize;
+        let kept = cut.index(size + 1);
+        run.disk.truncate(&name, kept);
+        run.finish();
+        let mut in_order: Vec<(u64, u64)> =
+            run.promised.iter().map(|(number, receipt)| (receipt.sequence, *number)).collect();
+        in_order.sort_unstable();
+        let arrived = in_order.iter().take_while(|(_, number)| run.cloud.count(*number) == 1).count();
+        for (_, number) in &in_order[arrived..] {
+            prop_assert_eq!(run.cloud.count(*number), 0);
+        }
+        let lost_at_most = in_order.len().min(size.saturating_sub(kept) / 100 + 1);
+        prop_assert!(in_order.len() - arrived <= lost_at_most.max(usize::from(kept < size)) + usize::from(kept < 64) * 8);
+    }
+}
