@@ -24,8 +24,10 @@
 mod call;
 mod entities;
 mod error;
+mod features;
 pub mod intents;
 mod language;
+mod linear;
 mod numbers;
 mod personal;
 mod redact;

@@ -9,7 +9,7 @@ const LONGEST: usize = 40;
 pub(super) const fn digit(c: char) -> Option<u8> {
     Some(match c {
         '零' | '〇' | '○' => 0,
-        '一' | '幺' | '壹' | '么' => 1,
+        '一' | '幺' | '壹' => 1,
         '二' | '两' | '兩' | '贰' | '貳' => 2,
         '三' | '叁' | '參' | '叄' => 3,
         '四' | '肆' => 4,
@@ -26,6 +26,7 @@ pub(super) const fn digit(c: char) -> Option<u8> {
 const fn weak_digit(c: char) -> Option<u8> {
     Some(match c {
         '洞' => 0,
+        '么' => 1,
         '拐' => 7,
         '勾' => 9,
         _ => return None,
@@ -51,10 +52,6 @@ const fn tens(c: char) -> Option<u64> {
     }
 }
 
-/// Characters after a digit that make `三个八` a count of things and not a repeat.
-const COUNTED: &str =
-    "十百千万亿拾佰仟萬億块塊元角毛折岁歲年月日号號点點分秒个個位人天寸斤米楼層层期倍成蚊";
-
 /// The Chinese number that begins here.
 pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
     repeat(text, start)
@@ -64,23 +61,19 @@ pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
 
 fn single(text: &Folded, start: usize) -> Option<Atom> {
     let c = text.at(start)?;
-    // 么 is a digit only in print that avoids 幺; in 什么 and its like it is a suffix.
-    if c == '么' && !has_digit_beside(text, start) {
-        return None;
-    }
     let (value, reading) = match digit(c) {
         Some(value) => (value, Reading::Digit),
+        None if c == '么' && is_suffix(text, start) => return None,
         None => (weak_digit(c)?, Reading::Weak),
     };
     Some(Atom::new(start, start + 1, value.to_string(), reading))
 }
 
-fn has_digit_beside(text: &Folded, at: usize) -> bool {
-    let is_digit = |c: char| c != '么' && (digit(c).is_some() || c.is_ascii_digit());
+/// 么 is printed for 幺, but a suffix in 什么 and its like.
+fn is_suffix(text: &Folded, at: usize) -> bool {
     at.checked_sub(1)
         .and_then(|before| text.at(before))
-        .is_some_and(is_digit)
-        || text.at(at + 1).is_some_and(is_digit)
+        .is_some_and(|before| "什怎那这這多要甚".contains(before))
 }
 
 /// `三个八`, `两个零`, `双八`, `3个8`.
@@ -99,7 +92,7 @@ fn repeat(text: &Folded, start: usize) -> Option<Atom> {
         .at(at)
         .and_then(|c| plain_digit(c).or_else(|| weak_digit(c)))?;
     let after = text.at(at + 1);
-    if after.is_some_and(|c| COUNTED.contains(c) || c.is_ascii_digit()) {
+    if after.is_some_and(|c| multiplier(c).is_some() || c.is_ascii_digit()) {
         return None;
     }
     let digits = repeated.to_string().repeat(usize::from(times));
@@ -221,7 +214,7 @@ impl CardinalReader {
 /// One digit character, or a row of up to eight figures.
 fn numeral(text: &Folded, at: usize) -> Option<(u64, usize)> {
     let c = text.at(at)?;
-    if let Some(value) = digit(c).filter(|_| !matches!(c, '幺' | '么')) {
+    if let Some(value) = digit(c).filter(|_| c != '幺') {
         return Some((u64::from(value), at + 1));
     }
     let mut end = at;

@@ -96,7 +96,7 @@ fn ordinary_words_are_no_digits() {
             "{text}: {found:?}"
         );
     }
-    assert_eq!(runs("我有两个三块钱的"), ["2", "3"]);
+    assert_eq!(runs("我有两张三块钱的"), ["2", "3"]);
 }
 
 #[test]

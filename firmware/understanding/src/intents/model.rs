@@ -1,0 +1,253 @@
+//! The classifier: from a text to intents with probabilities.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use trunkside_call::Intent;
+
+use super::{Evaluation, Example, OUT_OF_SCOPE, read_text};
+use crate::UnderstandingError;
+use crate::features::{Token, features_of, tokens_of};
+use crate::linear::{Head, Sparse, softmax};
+
+/// Intents below this probability are not worth mentioning.
+const MENTIONED_FROM: f32 = 0.05;
+
+/// A clause's own intent counts from this probability.
+const CLAUSE_FROM: f32 = 0.6;
+
+/// The version of features and files; a model of another one is refused.
+const VERSION: u32 = 1;
+
+/// What `intents.toml` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Card {
+    /// Version of features and files.
+    pub version: u32,
+    /// Lines trained on.
+    pub examples: usize,
+    /// Inverse temperature of the softmax over the margins.
+    pub sharpness: f32,
+    /// Below this probability nothing but the rejecting label is given.
+    pub reject_below: f32,
+    /// Digest of the corpus, for models that ship.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub corpus: String,
+    /// The intents, in the order of the weights.
+    pub labels: Vec<String>,
+}
+
+/// A trained intent classifier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntentModel {
+    pub(super) card: Card,
+    pub(super) head: Head,
+}
+
+impl IntentModel {
+    /// The model that ships with the box.
+    pub fn shipped() -> Self {
+        let card = include_str!("../../data/intents/shipped/intents.toml");
+        let head = include_bytes!("../../data/intents/shipped/intents.head");
+        Self::from_parts(card, head).expect("the shipped model is whole")
+    }
+
+    /// Reads a model that [`train_file`](super::train_file) wrote.
+    pub fn load(folder: &Path) -> Result<Self, UnderstandingError> {
+        let card = read_text(&folder.join("intents.toml"))?;
+        let path = folder.join("intents.head");
+        let head = fs::read(&path).map_err(|source| UnderstandingError::read(path, source))?;
+        Self::from_parts(&card, &head)
+            .map_err(|problem| UnderstandingError::unusable(folder, problem))
+    }
+
+    fn from_parts(card: &str, head: &[u8]) -> Result<Self, String> {
+        let card: Card = toml::from_str(card)
+            .map_err(|error| format!("`intents.toml` is broken: {}", error.message()))?;
+        if card.version != VERSION {
+            return Err(format!(
+                "its version is {}, this program reads {VERSION}; train it again",
+                card.version
+            ));
+        }
+        let head = Head::from_bytes(head)
+            .ok_or("`intents.head` is broken or cut short; train the model again")?;
+        if head.classes() != card.labels.len() {
+            return Err("labels and weights do not belong together; train it again".to_owned());
+        }
+        Ok(Self { card, head })
+    }
+
+    /// Writes `intents.toml` and `intents.head` into a folder, which is made if it is not there.
+    pub fn save(&self, folder: &Path) -> Result<(), UnderstandingError> {
+        fs::create_dir_all(folder).map_err(|source| UnderstandingError::write(folder, source))?;
+        let card = toml::to_string(&self.card).expect("a card is plain data");
+        for (name, bytes) in [
+            ("intents.toml", card.into_bytes()),
+            ("intents.head", self.head.to_bytes()),
+        ] {
+            let path = folder.join(name);
+            fs::write(&path, bytes).map_err(|source| UnderstandingError::write(path, source))?;
+        }
+        Ok(())
+    }
+
+    /// The intents it knows, the one for rejection included.
+    pub fn labels(&self) -> &[String] {
+        &self.card.labels
+    }
+
+    /// The intents worth mentioning, likeliest first; never empty. Clauses are also looked at one
+    /// by one, so that two wishes in one utterance both appear.
+    pub fn classify(&self, text: &str) -> Vec<Intent> {
+        let tokens = tokens_of(text);
+        let mut intents = self.judge(&tokens);
+        for clause in clauses(text, &tokens) {
+            let first = self.judge(clause).swap_remove(0);
+            if first.score < CLAUSE_FROM || is_rejection(&first.name) {
+                continue;
+            }
+            match intents.iter_mut().find(|intent| intent.name == first.name) {
+                Some(known) => known.score = known.score.max(first.score),
+                None => intents.push(first),
+            }
+        }
+        intents.sort_by(|a, b| b.score.total_cmp(&a.score));
+        if intents.len() > 1 {
+            // What a clause says with certainty is not out of scope.
+            let rejected = |intent: &Intent| is_rejection(&intent.name);
+            if rejected(&intents[0]) && intents[1].score >= CLAUSE_FROM {
+                intents.swap(0, 1);
+            }
+        }
+        intents
+    }
+
+    /// The probability of every label for a text, in the order of [`labels`](Self::labels),
+    /// before any rejection.
+    pub fn probabilities(&self, text: &str) -> Vec<f32> {
+        self.probabilities_of(&tokens_of(text))
+    }
+
+    /// Measures it on examples.
+    pub fn evaluate(&self, examples: &[Example]) -> Evaluation {
+        let right = examples
+            .iter()
+            .filter(|example| {
+                let first = &self.judge(&tokens_of(&example.text))[0].name;
+                *first == example.label || is_rejection(first) && is_rejection(&example.label)
+            })
+            .count();
+        let n = examples.len();
+        Evaluation {
+            accuracy: right as f64 / n.max(1) as f64,
+            n,
+        }
+    }
+
+    pub(super) fn vector(&self, tokens: &[Token]) -> Sparse {
+        self.head.lexicon.vector(&features_of(tokens))
+    }
+
+    fn probabilities_of(&self, tokens: &[Token]) -> Vec<f32> {
+        softmax(
+            &self.head.margins(&self.vector(tokens)),
+            self.card.sharpness,
+        )
+    }
+
+    /// The intents of one stretch of text, likeliest first.
+    pub(super) fn judge(&self, tokens: &[Token]) -> Vec<Intent> {
+        if tokens.is_empty() {
+            return vec![Intent {
+                name: OUT_OF_SCOPE.to_owned(),
+                score: 1.0,
+            }];
+        }
+        let probabilities = self.probabilities_of(tokens);
+        let mut intents: Vec<Intent> = self
+            .card
+            .labels
+            .iter()
+            .zip(probabilities)
+            .map(|(name, score)| Intent {
+                name: name.clone(),
+                score,
+            })
+            .collect();
+        intents.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let best = intents[0].score;
+        if best < self.card.reject_below && !is_rejection(&intents[0].name) {
+            let known = intents.iter().position(|intent| is_rejection(&intent.name));
+            let name = known.map_or_else(
+                || OUT_OF_SCOPE.to_owned(),
+                |position| intents.remove(position).name,
+            );
+            intents.insert(
+                0,
+                Intent {
+                    name,
+                    score: 1.0 - best,
+                },
+            );
+        }
+        let first = intents.remove(0);
+        intents.retain(|intent| intent.score >= MENTIONED_FROM);
+        intents.truncate(4);
+        intents.insert(0, first);
+        intents
+    }
+}
+
+/// Whether a label stands for what is none of the others.
+pub(super) fn is_rejection(label: &str) -> bool {
+    label == OUT_OF_SCOPE || label == "oos"
+}
+
+/// Words that begin another wish.
+const LINKS: [&str; 10] = [
+    "另外", "顺便", "还有", "还想", "同埋", "而且", "also", "besides", "another", "secondly",
+];
+
+/// The clauses of an utterance that has more than one: parted by punctuation or by a word that
+/// begins another wish, and of three tokens at least.
+fn clauses<'a>(text: &str, tokens: &'a [Token]) -> Vec<&'a [Token]> {
+    let chars: Vec<char> = text
+        .chars()
+        .take(tokens.last().map_or(0, |token| token.end))
+        .collect();
+    let mut cuts = vec![0];
+    for (index, pair) in tokens.windows(2).enumerate() {
+        let between = &chars[pair[0].end..pair[1].start];
+        let parted = between.iter().any(|c| "，,。.；;？?！!".contains(*c));
+        let linked = LINKS
+            .iter()
+            .any(|link| begins_with(&tokens[index + 1..], link));
+        if parted || linked {
+            cuts.push(index + 1);
+        }
+    }
+    cuts.push(tokens.len());
+    if cuts.len() == 2 {
+        return Vec::new();
+    }
+    cuts.windows(2)
+        .map(|cut| &tokens[cut[0]..cut[1]])
+        .filter(|clause| clause.len() >= 3)
+        .take(8)
+        .collect()
+}
+
+fn begins_with(tokens: &[Token], link: &str) -> bool {
+    let mut rest = link;
+    for token in tokens {
+        match rest.strip_prefix(token.text.as_str()) {
+            Some("") => return true,
+            Some(more) => rest = more,
+            None => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,107 @@
+use super::*;
+
+fn examples() -> Vec<Example> {
+    let text = "查余额\tbalance\n我想查一下余额\tbalance\n我的余额还有多少\tbalance\n卡里还有多少钱\tbalance\n\
+                帮我看看余额\tbalance\ncheck my balance\tbalance\n我的卡丢了\tlost\n卡不见了\tlost\n\
+                挂失银行卡\tlost\n我要挂失\tlost\ni lost my card\tlost\nmy card is gone\tlost\n";
+    parse_examples(text).unwrap()
+}
+
+#[test]
+fn a_trained_model_is_saved_loaded_and_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.tsv");
+    let lines: Vec<String> = examples()
+        .iter()
+        .map(|example| format!("{}\t{}", example.text, example.label))
+        .collect();
+    std::fs::write(&data, lines.join("\r\n")).unwrap();
+    let model = folder.path().join("model");
+    assert_eq!(
+        train_file(&data, &model).unwrap(),
+        Training { intents: 2, n: 12 }
+    );
+    assert_eq!(
+        evaluate(&model, &data).unwrap(),
+        Evaluation {
+            accuracy: 1.0,
+            n: 12
+        }
+    );
+    let loaded = IntentModel::load(&model).unwrap();
+    assert_eq!(loaded, IntentModel::train(&examples()).unwrap());
+    assert_eq!(loaded.classify("余额多少")[0].name, "balance");
+    // The recogniser wrote another character of the same sound.
+    assert_eq!(loaded.classify("我要挂是")[0].name, "lost");
+}
+
+#[test]
+fn errors_name_file_line_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.tsv");
+    let error = |bytes: &[u8]| {
+        std::fs::write(&data, bytes).unwrap();
+        train_file(&data, folder.path()).unwrap_err().to_string()
+    };
+    assert!(error(b"a\tx\nno tab here\n").ends_with("line 2: has no tab; write `text<TAB>label`"));
+    assert!(error(b"a\tx\n\nb\t \n").contains("line 3: has no label"));
+    assert!(error(b"a\tx\n\xff\xfe\ty\n").contains("line 2: is not UTF-8"));
+    assert!(error(b"a\tx\nb\tx\n").contains("two intents"));
+    assert!(
+        IntentModel::load(&folder.path().join("none"))
+            .unwrap_err()
+            .to_string()
+            .contains("cannot read")
+    );
+}
+
+#[test]
+fn a_broken_model_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = IntentModel::train(&examples()).unwrap();
+    model.save(folder.path()).unwrap();
+    let head = folder.path().join("intents.head");
+    let bytes = std::fs::read(&head).unwrap();
+    for cut in [0, 7, 8, 20, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&head, &bytes[..cut]).unwrap();
+        assert!(
+            IntentModel::load(folder.path()).is_err(),
+            "cut to {cut} bytes"
+        );
+    }
+    for at in (8..bytes.len()).step_by(bytes.len() / 200 + 1) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0xff;
+        std::fs::write(&head, &damaged).unwrap();
+        if let Ok(model) = IntentModel::load(folder.path()) {
+            let _ = model.classify("查余额 check my balance");
+        }
+    }
+    let card = folder.path().join("intents.toml");
+    std::fs::write(&card, "version = 99").unwrap();
+    assert!(IntentModel::load(folder.path()).is_err());
+}
+
+#[test]
+fn the_words_that_decided_are_named() {
+    let model = IntentModel::train(&examples()).unwrap();
+    let explanation = model.explain("嗯我想挂失");
+    assert_eq!(explanation.intent.name, "lost");
+    let most = explanation
+        .words
+        .iter()
+        .max_by(|a, b| a.weight.total_cmp(&b.weight))
+        .unwrap();
+    assert!(["挂", "失"].contains(&most.text.as_str()), "{most:?}");
+}
+
+#[test]
+fn grammars_expand_the_same_every_time() {
+    let grammar = Grammar::parse("# c\nask: [请]查<what>\nwhat: 余额 | 账单", false).unwrap();
+    let said = grammar.say("ask", 10);
+    assert_eq!(said.len(), 4);
+    assert_eq!(said, grammar.say("ask", 10));
+    let error = Grammar::parse("a: <b>", false).unwrap_err();
+    assert_eq!(error.to_string(), "line 1: no rule is named `b`");
+    assert!(Grammar::parse("a b", false).is_err());
+}

@@ -1,0 +1,123 @@
+//! Features weighted by rarity and scaled to length one.
+
+use crate::features::{BUCKETS, Feature, View};
+
+/// A sparse vector: rows in ascending order with their values.
+pub(crate) type Sparse = Vec<(u32, f32)>;
+
+/// No row for a bucket.
+const NONE: u32 = u32::MAX;
+
+/// The row of the constant feature, which every vector has.
+const BIAS: u32 = 0;
+
+/// Which buckets were seen in training, their row, and how rare they are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lexicon {
+    row_of_bucket: Vec<u32>,
+    /// The bucket of every row but the first, which is the constant.
+    buckets: Vec<u32>,
+    /// Inverse document frequency of every row but the first.
+    rarities: Vec<f32>,
+}
+
+impl Lexicon {
+    /// Counts in how many texts each bucket occurs.
+    pub(crate) fn learn(texts: &[Vec<Feature>]) -> Self {
+        let mut counts = vec![0_u32; BUCKETS];
+        let mut last_seen = vec![NONE; BUCKETS];
+        for (index, features) in texts.iter().enumerate() {
+            for feature in features {
+                let bucket = feature.bucket as usize;
+                if last_seen[bucket] != index as u32 {
+                    last_seen[bucket] = index as u32;
+                    counts[bucket] += 1;
+                }
+            }
+        }
+        let total = texts.len() as f32 + 1.0;
+        let seen = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        let (buckets, rarities) = seen
+            .map(|(bucket, count)| (bucket as u32, (total / (*count as f32 + 1.0)).ln() + 1.0))
+            .unzip();
+        Self::new(buckets, rarities).expect("counted buckets are in range and in order")
+    }
+
+    /// From stored rows; none when a bucket is out of range or out of order.
+    pub(crate) fn new(buckets: Vec<u32>, rarities: Vec<f32>) -> Option<Self> {
+        let ordered = buckets.windows(2).all(|pair| pair[0] < pair[1]);
+        let in_range = buckets.last().is_none_or(|last| (*last as usize) < BUCKETS);
+        if !ordered || !in_range || buckets.len() != rarities.len() {
+            return None;
+        }
+        let mut row_of_bucket = vec![NONE; BUCKETS];
+        for (row, bucket) in buckets.iter().enumerate() {
+            row_of_bucket[*bucket as usize] = row as u32 + 1;
+        }
+        Some(Self {
+            row_of_bucket,
+            buckets,
+            rarities,
+        })
+    }
+
+    /// How many rows there are, the constant one included.
+    pub(crate) fn rows(&self) -> usize {
+        self.buckets.len() + 1
+    }
+
+    pub(crate) fn buckets(&self) -> &[u32] {
+        &self.buckets
+    }
+
+    pub(crate) fn rarities(&self) -> &[f32] {
+        &self.rarities
+    }
+
+    /// The row of a feature, if training saw it.
+    pub(crate) fn row(&self, feature: &Feature) -> Option<u32> {
+        Some(self.row_of_bucket[feature.bucket as usize]).filter(|row| *row != NONE)
+    }
+
+    /// A text's vector: each view scaled to length one, then the constant.
+    pub(crate) fn vector(&self, features: &[Feature]) -> Sparse {
+        let mut vector = vec![(BIAS, 1.0)];
+        for view in [View::Token, View::Sound, View::Letter] {
+            self.add_view(features, view, &mut vector);
+        }
+        vector.sort_unstable_by_key(|(row, _)| *row);
+        vector.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        vector
+    }
+
+    fn add_view(&self, features: &[Feature], view: View, vector: &mut Sparse) {
+        let mut rows: Vec<u32> = features
+            .iter()
+            .filter(|feature| feature.view == view)
+            .filter_map(|feature| self.row(feature))
+            .collect();
+        rows.sort_unstable();
+        let start = vector.len();
+        for same in rows.chunk_by(|a, b| a == b) {
+            let frequency = 1.0 + (same.len() as f32).ln();
+            let rarity = self.rarities[same[0] as usize - 1];
+            vector.push((same[0], frequency * rarity));
+        }
+        let length = vector[start..]
+            .iter()
+            .map(|(_, value)| value * value)
+            .sum::<f32>()
+            .sqrt();
+        if length > 0.0 {
+            for (_, value) in &mut vector[start..] {
+                *value /= length;
+            }
+        }
+    }
+}
