@@ -42,7 +42,9 @@ impl FromStr for Language {
             "zh" => Ok(Self::Zh),
             "yue" => Ok(Self::Yue),
             "en" => Ok(Self::En),
-            other => Err(format!("unknown language `{other}`; use `zh`, `yue` or `en`")),
+            other => Err(format!(
+                "unknown language `{other}`; use `zh`, `yue` or `en`"
+            )),
         }
     }
 }

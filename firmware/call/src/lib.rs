@@ -24,6 +24,7 @@ mod intent;
 mod language;
 mod mood;
 mod pii;
+mod prompt;
 mod speech;
 
 pub use action::{Action, Alternative, CallbackCause, Decision, Reason};
@@ -33,4 +34,5 @@ pub use intent::{Entity, EntityKind, Intent, Understanding};
 pub use language::Language;
 pub use mood::{Emotion, Mood, Sentiment, SentimentLabel};
 pub use pii::Pii;
+pub use prompt::{PromptKey, Repeat};
 pub use speech::{Prosody, Utterance, Word};

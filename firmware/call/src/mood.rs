@@ -69,7 +69,10 @@ impl Mood {
     /// The mood of a caller of whom nothing is known yet.
     pub const fn unknown() -> Self {
         Self {
-            sentiment: Sentiment { label: SentimentLabel::Neutral, score: 0.0 },
+            sentiment: Sentiment {
+                label: SentimentLabel::Neutral,
+                score: 0.0,
+            },
             emotion: Emotion::Neutral,
             emotion_score: 0.0,
             reasons: Vec::new(),

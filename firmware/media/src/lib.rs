@@ -1,1 +1,47 @@
 //! RTP, G.711, prompts and the relay that carries voice between two legs.
+//!
+//! Place in the sentence: *line → **media** → recognition*. The line says where each leg's voice
+//! comes from and goes to; media carries it, plays prompts, and hands copies to recognition.
+//!
+//! Invariant: voice is forwarded before anything is analysed. The relay decodes nothing, allocates
+//! nothing for a packet and waits for nobody; copies go through a bounded ring that drops its
+//! oldest packet and counts. Bytes from the network never panic.
+//!
+//! ```no_run
+//! # use trunkside_call::{Codec, Language, PromptKey, Repeat, Side};
+//! # use trunkside_media::{MediaConfig, MediaPorts, MediaSession, Opened, Prompts, Remote};
+//! # async fn example(tasks: &mut tokio::task::JoinSet<()>) -> Result<(), trunkside_media::MediaError> {
+//! let ports = MediaPorts::new(&MediaConfig::default());
+//! let prompts = Prompts::embedded();
+//! let Opened { session, task, tap, mut events } = MediaSession::open(&ports)?;
+//! tasks.spawn(task.run());
+//! session.set_remote(Side::Caller, Remote::new("127.0.0.1:4000".parse().expect("valid"), Codec::Pcma));
+//! session.play(Side::Caller, prompts.get(Language::Zh, PromptKey::Greeting), Repeat::Once);
+//! # let answered = std::time::Instant::now();
+//! let mut frames = tap.frames(answered);
+//! while let Some(frame) = frames.recv().await { /* hear the caller */ }
+//! let done = events.recv().await;
+//! # Ok(()) }
+//! ```
+
+mod counters;
+mod error;
+mod frames;
+pub mod g711;
+mod player;
+mod ports;
+mod prompt;
+mod relay;
+pub mod rtp;
+mod session;
+mod tap;
+pub mod wav;
+
+pub use counters::MediaStats;
+pub use error::MediaError;
+pub use frames::{FrameStats, Framer};
+pub use ports::{MediaConfig, MediaPorts};
+pub use prompt::{Prompt, Prompts};
+pub use relay::{Heard, Received, Relay, Remote};
+pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
+pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice};

@@ -1,0 +1,43 @@
+//! What can go wrong with media.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::wav::WavError;
+
+/// One variant for each distinct reaction.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// Every port of the range is taken: refuse the call.
+    #[error(
+        "no free UDP port pair on `{address}` in `{first}`-`{last}`; \
+         widen `media.ports` or end some calls"
+    )]
+    PortsExhausted {
+        /// Where sockets are opened.
+        address: IpAddr,
+        /// The first port of the range.
+        first: u16,
+        /// The last port of the range.
+        last: u16,
+    },
+    /// The address is not one of this machine's, or the system refuses sockets: tell an operator.
+    #[error(
+        "cannot open a UDP socket on `{address}`; set `media.address` to one of this machine's addresses"
+    )]
+    Address {
+        /// Where sockets are opened.
+        address: IpAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A recording cannot be used: mend the file that is named.
+    #[error(transparent)]
+    Wav(#[from] WavError),
+    /// A prompt is missing from the directory that replaces the shipped ones.
+    #[error("prompt `{path}` is missing; add it (mono, 8 kHz) or remove `media.prompts`")]
+    PromptMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+}

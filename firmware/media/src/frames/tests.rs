@@ -1,0 +1,261 @@
+use proptest::prelude::*;
+use trunkside_call::{Codec, FRAME_DURATION};
+
+use super::*;
+use crate::tap::Voice;
+
+struct Bench {
+    answered: Instant,
+    framer: Framer,
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A loudness that says which packet it was.
+fn level(number: u32) -> i16 {
+    1_000 + 100 * (number % 200) as i16
+}
+
+impl Bench {
+    fn new() -> Self {
+        let answered = Instant::now();
+        Self {
+            answered,
+            framer: Framer::new(answered),
+        }
+    }
+
+    fn packet(&self, number: u32, length: usize) -> TapPacket {
+        let code = g711::encode(Codec::Pcmu, level(number));
+        TapPacket {
+            side: Side::Caller,
+            arrived: self.answered,
+            codec: Codec::Pcmu,
+            ssrc: 1,
+            timestamp: 5_000_u32.wrapping_add(number.wrapping_mul(length as u32)),
+            voice: Voice::new(&vec![code; length]),
+        }
+    }
+
+    /// Packet `number` of 20 ms comes at this time.
+    fn at(&mut self, time: Duration, number: u32) -> Vec<Frame> {
+        let packet = self.packet(number, FRAME_SAMPLES);
+        self.framer.handle(self.answered + time, &packet);
+        self.drain()
+    }
+
+    fn wait(&mut self, time: Duration) -> Vec<Frame> {
+        self.framer.advance(self.answered + time);
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Vec<Frame> {
+        std::iter::from_fn(|| self.framer.poll()).collect()
+    }
+}
+
+fn heard(frame: &Frame) -> Option<u32> {
+    (0..200).find(|&number| (i32::from(level(number)) - i32::from(frame.samples[80])).abs() < 45)
+}
+
+#[test]
+fn packets_in_order_pass_at_once_and_their_times_count_from_the_answer() {
+    let mut bench = Bench::new();
+    for number in 0..10 {
+        let frames = bench.at(ms(1_000 + 20 * u64::from(number)), number);
+        assert_eq!(frames.len(), 1);
+        assert_eq!(frames[0].start, ms(980 + 20 * u64::from(number)));
+    }
+    assert_eq!(
+        bench.framer.stats(),
+        FrameStats {
+            frames: 10,
+            ..FrameStats::default()
+        }
+    );
+}
+
+#[test]
+fn disorder_is_put_right_without_loss() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    assert!(bench.at(ms(50), 2).is_empty());
+    let frames = bench.at(ms(60), 1);
+    assert_eq!(
+        frames.iter().map(heard).collect::<Vec<_>>(),
+        [Some(1), Some(2)]
+    );
+    assert_eq!(bench.framer.stats().filled_samples, 0);
+}
+
+#[test]
+fn a_lost_packet_becomes_silence_of_its_length_after_the_wait() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    assert!(bench.at(ms(60), 2).is_empty());
+    let deadline = bench.framer.deadline().expect("a packet is missing");
+    assert_eq!(deadline, bench.answered + ms(120));
+    assert!(bench.wait(ms(119)).is_empty());
+    let frames = bench.wait(ms(120));
+    assert_eq!(
+        frames.iter().map(heard).collect::<Vec<_>>(),
+        [None, Some(2)]
+    );
+    assert_eq!(frames[1].start, ms(40));
+    let late = bench.at(ms(125), 1);
+    assert!(late.is_empty());
+    assert_eq!(
+        bench.framer.stats(),
+        FrameStats {
+            frames: 3,
+            filled_samples: 160,
+            late: 1
+        }
+    );
+}
+
+#[test]
+fn a_side_that_sends_nothing_while_silent_still_yields_frames_at_the_clocks_pace() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.framer.deadline(), None, "nothing before it is heard");
+    bench.at(ms(20), 0);
+    let mut frames = Vec::new();
+    while let Some(deadline) = bench.framer.deadline() {
+        if deadline > bench.answered + ms(1_000) {
+            break;
+        }
+        bench.framer.advance(deadline);
+        frames.extend(bench.drain());
+    }
+    assert_eq!(frames.len(), 45);
+    assert!(frames.iter().all(|frame| heard(frame).is_none()));
+    let spurt = bench.at(ms(1_020), 50);
+    assert!(spurt.is_empty(), "80 ms of silence are still to be made");
+    let frames = bench.wait(ms(1_080));
+    assert_eq!(
+        frames.last().map(|frame| (frame.start, heard(frame))),
+        Some((ms(1_000), Some(50)))
+    );
+}
+
+#[test]
+fn other_packet_lengths_make_the_same_frames() {
+    for length in [80, 120, 240, 320] {
+        let mut bench = Bench::new();
+        let mut frames = Vec::new();
+        for number in 0..24 {
+            let packet = bench.packet(number, length);
+            let arrives = duration(u64::from(number + 1) * length as u64);
+            bench.framer.handle(bench.answered + arrives, &packet);
+            frames.extend(bench.drain());
+        }
+        assert_eq!(frames.len(), 24 * length / FRAME_SAMPLES, "{length}");
+        for (n, frame) in frames.iter().enumerate() {
+            assert_eq!(frame.start, FRAME_DURATION * n as u32, "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_new_stream_goes_on_where_the_clock_is() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    let mut packet = bench.packet(7, FRAME_SAMPLES);
+    (packet.ssrc, packet.timestamp) = (99, 123);
+    bench.framer.handle(bench.answered + ms(40), &packet);
+    let frames = bench.drain();
+    assert_eq!(
+        frames.iter().map(|frame| frame.start).collect::<Vec<_>>(),
+        [ms(20)]
+    );
+}
+
+#[test]
+fn a_timestamp_that_leaps_is_not_believed() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    let frames = bench.at(ms(40), 1_000_000);
+    assert_eq!(
+        frames.iter().map(|frame| frame.start).collect::<Vec<_>>(),
+        [ms(20)]
+    );
+    assert_eq!(bench.at(ms(60), 1_000_001).len(), 1);
+}
+
+#[test]
+fn a_sender_whose_clock_is_slow_is_not_lost_for_good() {
+    let mut bench = Bench::new();
+    let (mut voiced, mut late) = (0, 0);
+    for number in 0..3_000_u32 {
+        let time = ms(20) + Duration::from_micros(20_200) * number;
+        let frames = bench
+            .wait(time)
+            .into_iter()
+            .chain(bench.at(time, number))
+            .collect::<Vec<_>>();
+        voiced += frames.iter().filter(|frame| frame.samples[80] != 0).count();
+        late = bench.framer.stats().late;
+    }
+    assert!(voiced > 2_950, "{voiced} heard, {late} late");
+}
+
+#[test]
+fn what_came_before_the_answer_is_left_out() {
+    let answered = Instant::now() + ms(500);
+    let mut bench = Bench {
+        answered,
+        framer: Framer::new(answered),
+    };
+    let packet = bench.packet(0, FRAME_SAMPLES);
+    bench.framer.handle(answered - ms(20), &packet);
+    assert!(bench.drain().is_empty());
+    assert_eq!(bench.framer.deadline(), None);
+}
+
+#[test]
+fn the_two_sides_do_not_wait_for_each_other() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    let mut packet = bench.packet(3, FRAME_SAMPLES);
+    packet.side = Side::Agent;
+    bench.framer.handle(bench.answered + ms(30), &packet);
+    let frames = bench.drain();
+    assert_eq!(frames.len(), 1);
+    assert_eq!((frames[0].side, frames[0].start), (Side::Agent, ms(10)));
+}
+
+proptest! {
+    /// Whatever the network does, each side's frames follow each other without gap or overlap,
+    /// and never hold more than the clock allows.
+    #[test]
+    fn frames_are_contiguous_under_any_network(
+        steps in proptest::collection::vec((0..60_u64, any::<bool>(), 0..8_u32, 0..3_u32), 1..150)
+    ) {
+        let mut bench = Bench::new();
+        let (mut time, mut next) = (ms(20), 0);
+        let mut frames = Vec::new();
+        for (passed, lost, behind, ssrc) in steps {
+            time += ms(passed);
+            frames.extend(bench.wait(time));
+            next += 1;
+            if !lost {
+                let mut packet = bench.packet(next_number(next, behind), FRAME_SAMPLES);
+                packet.ssrc = ssrc;
+                bench.framer.handle(bench.answered + time, &packet);
+                frames.extend(bench.drain());
+            }
+        }
+        for pair in frames.windows(2) {
+            prop_assert_eq!(pair[0].end(), pair[1].start);
+        }
+        if let Some(last) = frames.last() {
+            prop_assert!(last.end() <= time + ms(1_100), "{:?} {:?}", last.end(), time);
+        }
+    }
+}
+
+fn next_number(next: u32, behind: u32) -> u32 {
+    next.saturating_sub(behind)
+}

@@ -1,0 +1,180 @@
+//! Plays one prompt to one leg on an absolute schedule, without sockets or clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trunkside_call::{Codec, FRAME_DURATION, FRAME_SAMPLES, Repeat};
+
+use crate::g711;
+use crate::prompt::Prompt;
+
+/// A stall longer than this is heard as a pause; a shorter one is caught up.
+const MAX_LAG: Duration = Duration::from_millis(200);
+
+/// 20 ms of a prompt, encoded.
+pub type Payload = [u8; FRAME_SAMPLES];
+
+/// One prompt being played.
+#[derive(Debug)]
+pub struct Player {
+    prompt: Arc<Prompt>,
+    repeat: Repeat,
+    /// The next sample to play, counted through the pause of a loop.
+    position: usize,
+    due: Instant,
+    started: bool,
+}
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Played {
+    /// Send this packet; `first` opens the prompt.
+    Packet {
+        /// The encoded voice, padded with silence.
+        payload: Payload,
+        /// Whether it is the prompt's first packet.
+        first: bool,
+    },
+    /// The prompt has been heard to its end.
+    Done,
+}
+
+impl Player {
+    /// Begins at once.
+    pub const fn new(now: Instant, prompt: Arc<Prompt>, repeat: Repeat) -> Self {
+        Self {
+            prompt,
+            repeat,
+            position: 0,
+            due: now,
+            started: false,
+        }
+    }
+
+    /// When [`poll`](Self::poll) has something.
+    pub const fn deadline(&self) -> Instant {
+        self.due
+    }
+
+    /// The next packet that is due by now, in the law of the leg.
+    pub fn poll(&mut self, now: Instant, codec: Codec) -> Option<Played> {
+        if now < self.due {
+            return None;
+        }
+        if now > self.due + MAX_LAG {
+            self.due = now;
+        }
+        let voice = self.prompt.codes(codec);
+        if self.position >= voice.len() && !self.rewind(voice.len()) {
+            return Some(Played::Done);
+        }
+        let mut payload = [g711::silence(codec); FRAME_SAMPLES];
+        let voice = self.prompt.codes(codec);
+        let rest = voice.get(self.position..).unwrap_or_default();
+        let taken = rest.len().min(FRAME_SAMPLES);
+        payload[..taken].copy_from_slice(&rest[..taken]);
+        self.position += FRAME_SAMPLES;
+        self.due += FRAME_DURATION;
+        let first = !std::mem::replace(&mut self.started, true);
+        Some(Played::Packet { payload, first })
+    }
+
+    /// Past the end of the voice: goes through the pause and then back to the start, or is done.
+    fn rewind(&mut self, voice: usize) -> bool {
+        let Repeat::Loop { pause } = self.repeat else {
+            return false;
+        };
+        if voice == 0 {
+            return false;
+        }
+        let pause = (pause.as_millis() as usize).saturating_mul(8);
+        if self.position >= voice.saturating_add(pause) {
+            self.position = 0;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompt(samples: usize) -> Arc<Prompt> {
+        Arc::new(Prompt::from_samples(&vec![8_000; samples]))
+    }
+
+    fn packets(player: &mut Player, now: Instant) -> Vec<Played> {
+        std::iter::from_fn(|| player.poll(now, Codec::Pcma))
+            .take(1_000)
+            .collect()
+    }
+
+    #[test]
+    fn a_prompt_is_paced_and_its_end_told_when_it_has_been_heard() {
+        let start = Instant::now();
+        let mut player = Player::new(start, prompt(400), Repeat::Once);
+        let mut sent = 0;
+        for step in 0..3 {
+            let now = start + FRAME_DURATION * step;
+            assert_eq!(player.deadline(), now);
+            match player.poll(now, Codec::Pcma) {
+                Some(Played::Packet { first, .. }) => assert_eq!(first, step == 0),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(player.poll(now, Codec::Pcma), None, "not before its time");
+            sent += 1;
+        }
+        assert_eq!(sent, 3);
+        let end = start + FRAME_DURATION * 3;
+        assert_eq!(player.poll(end, Codec::Pcma), Some(Played::Done));
+    }
+
+    #[test]
+    fn the_last_packet_is_filled_with_silence() {
+        let now = Instant::now();
+        let mut player = Player::new(now, prompt(100), Repeat::Once);
+        let Some(Played::Packet { payload, .. }) = player.poll(now, Codec::Pcmu) else {
+            panic!("no packet")
+        };
+        assert_eq!(payload[99], g711::encode(Codec::Pcmu, 8_000));
+        assert_eq!(payload[100], g711::silence(Codec::Pcmu));
+    }
+
+    #[test]
+    fn a_short_stall_is_caught_up_and_a_long_one_is_not() {
+        let start = Instant::now();
+        let mut player = Player::new(start, prompt(80_000), Repeat::Once);
+        assert_eq!(packets(&mut player, start).len(), 1);
+        assert_eq!(packets(&mut player, start + FRAME_DURATION * 5).len(), 5);
+        assert_eq!(
+            packets(&mut player, start + Duration::from_secs(5)).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_loop_pauses_and_begins_again() {
+        let start = Instant::now();
+        let pause = Duration::from_millis(40);
+        let mut player = Player::new(start, prompt(160), Repeat::Loop { pause });
+        let voiced: Vec<bool> = (0..7)
+            .map(
+                |step| match player.poll(start + FRAME_DURATION * step, Codec::Pcmu) {
+                    Some(Played::Packet { payload, .. }) => payload[0] != 0xff,
+                    other => panic!("{other:?}"),
+                },
+            )
+            .collect();
+        assert_eq!(voiced, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn an_empty_prompt_is_done_at_once_even_when_looped() {
+        let now = Instant::now();
+        let pause = Duration::from_secs(1);
+        for repeat in [Repeat::Once, Repeat::Loop { pause }] {
+            let mut player = Player::new(now, prompt(0), repeat);
+            assert_eq!(player.poll(now, Codec::Pcma), Some(Played::Done));
+        }
+    }
+}

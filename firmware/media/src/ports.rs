@@ -1,0 +1,133 @@
+//! The UDP ports that calls use.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+
+use crate::error::MediaError;
+
+/// Where media flows.
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// The address of this machine that peers send voice to.
+    pub address: IpAddr,
+    /// The ports for voice; even ones are used, and each is left alone for as long as possible
+    /// after its call, so that stray packets of an old call do not meet a new one.
+    pub ports: RangeInclusive<u16>,
+    /// How many packets recognition may fall behind before the oldest are dropped, both sides
+    /// together: 256 are about 2.5 s.
+    pub tap_packets: usize,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: 20_000..=29_999,
+            tap_packets: 256,
+        }
+    }
+}
+
+/// Hands out sockets of the configured range.
+#[derive(Clone, Debug)]
+pub struct MediaPorts {
+    address: IpAddr,
+    first: u16,
+    last: u16,
+    pub(crate) tap_packets: usize,
+    next: Arc<AtomicU16>,
+}
+
+impl MediaPorts {
+    /// Prepares the range; nothing is opened yet.
+    pub fn new(config: &MediaConfig) -> Self {
+        Self {
+            address: config.address,
+            first: *config.ports.start(),
+            last: *config.ports.end(),
+            tap_packets: config.tap_packets.max(1),
+            next: Arc::new(AtomicU16::new(0)),
+        }
+    }
+
+    /// A non-blocking socket on the next free even port.
+    pub(crate) fn open(&self) -> Result<UdpSocket, MediaError> {
+        let even = self.first.checked_next_multiple_of(2).unwrap_or(self.last);
+        let pairs = (self.last.saturating_sub(even) / 2).saturating_add(1);
+        for _ in 0..pairs {
+            let turn = self.next.fetch_add(1, Relaxed) % pairs;
+            match bind(SocketAddr::new(self.address, even + 2 * turn)) {
+                Ok(socket) => return Ok(socket),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(source) => return Err(self.address_error(source)),
+            }
+        }
+        Err(MediaError::PortsExhausted {
+            address: self.address,
+            first: self.first,
+            last: self.last,
+        })
+    }
+
+    pub(crate) const fn address_error(&self, source: io::Error) -> MediaError {
+        MediaError::Address {
+            address: self.address,
+            source,
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ports(first: u16, last: u16) -> MediaPorts {
+        MediaPorts::new(&MediaConfig {
+            ports: first..=last,
+            ..MediaConfig::default()
+        })
+    }
+
+    #[test]
+    fn ports_are_even_distinct_and_run_out_with_a_remedy() {
+        let ports = ports(38_101, 38_105);
+        let sockets = [ports.open().expect("free"), ports.open().expect("free")];
+        let taken = sockets
+            .each_ref()
+            .map(|socket| socket.local_addr().expect("bound").port());
+        assert_eq!(taken, [38_102, 38_104]);
+        let error = ports.open().expect_err("the range is used up").to_string();
+        assert!(
+            error.contains("`38101`-`38105`") && error.contains("media.ports"),
+            "{error}"
+        );
+        drop(sockets);
+        assert!(ports.open().is_ok(), "ports come back");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named() {
+        let address = "192.0.2.1".parse().expect("valid");
+        let config = MediaConfig {
+            address,
+            ..MediaConfig::default()
+        };
+        let error = MediaPorts::new(&config)
+            .open()
+            .expect_err("not ours")
+            .to_string();
+        assert!(
+            error.contains("192.0.2.1") && error.contains("media.address"),
+            "{error}"
+        );
+    }
+}

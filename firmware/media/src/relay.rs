@@ -1,0 +1,247 @@
+//! The relay of one call, without sockets or clock: which packet goes where, under which header.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkside_call::{Codec, FRAME_SAMPLES, Side};
+
+use crate::counters::Counters;
+use crate::rtp::{self, Header, RtpError};
+
+mod incoming;
+mod outgoing;
+
+use incoming::Sequence;
+pub use outgoing::Outgoing;
+
+/// The far end of one leg, as its session description says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Where it wants to be sent to.
+    pub address: SocketAddr,
+    /// The law that both ends agreed on.
+    pub codec: Codec,
+    /// The payload type that it uses for telephone events (RFC 4733), if any.
+    pub telephone_event: Option<u8>,
+    /// Whether it may be sent to (it is not while it holds the call as `sendonly` or `inactive`).
+    pub send: bool,
+    /// Whether it may be heard.
+    pub receive: bool,
+}
+
+impl Remote {
+    /// A far end that speaks and listens, without telephone events.
+    pub const fn new(address: SocketAddr, codec: Codec) -> Self {
+        Self {
+            address,
+            codec,
+            telephone_event: None,
+            send: true,
+            receive: true,
+        }
+    }
+}
+
+/// Voice that a leg sent, for those who listen in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The law of its payload.
+    pub codec: Codec,
+    /// The packet as it came.
+    pub header: Header,
+    /// Where in the datagram the voice lies.
+    pub payload: Range<usize>,
+}
+
+/// What becomes of one datagram. Forward first, then let others listen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Send the datagram, whose header is rewritten by now, to this address from the other leg.
+    pub forward: Option<SocketAddr>,
+    /// The voice in it.
+    pub heard: Option<Heard>,
+}
+
+/// The two legs of one call.
+#[derive(Debug)]
+pub struct Relay {
+    caller: Leg,
+    agent: Leg,
+    bridged: bool,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Leg {
+    remote: Option<Remote>,
+    /// Where its packets really come from, once one has come (symmetric RTP, RFC 4961).
+    learnt: Option<SocketAddr>,
+    sequence: Sequence,
+    outgoing: Outgoing,
+}
+
+impl Relay {
+    /// A relay that is not bridged and knows no far end. The streams that it sends to the caller
+    /// and to the agent begin where the shell's random numbers say.
+    pub(crate) fn new(to_caller: Outgoing, to_agent: Outgoing, counters: Arc<Counters>) -> Self {
+        let leg = |outgoing| Leg {
+            remote: None,
+            learnt: None,
+            sequence: Sequence::default(),
+            outgoing,
+        };
+        Self {
+            caller: leg(to_caller),
+            agent: leg(to_agent),
+            bridged: false,
+            counters,
+        }
+    }
+
+    /// Says where a leg's far end is and what it speaks; an unchanged address stays learnt.
+    pub fn set_remote(&mut self, side: Side, remote: Remote) {
+        let leg = self.leg_mut(side);
+        if leg.remote.is_none_or(|old| old.address != remote.address) {
+            leg.learnt = None;
+        }
+        leg.remote = Some(remote);
+    }
+
+    /// Joins or parts the two legs.
+    pub fn set_bridged(&mut self, bridged: bool) {
+        self.bridged = bridged;
+    }
+
+    /// The law of a leg, once its far end is known.
+    pub fn codec(&self, side: Side) -> Option<Codec> {
+        self.leg(side).remote.map(|remote| remote.codec)
+    }
+
+    /// Takes a datagram that came to the leg of `side`, and rewrites its header when it goes on.
+    ///
+    /// `playing` says that the other leg hears a prompt, which voice does not interrupt.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        side: Side,
+        source: SocketAddr,
+        datagram: &mut [u8],
+        playing: bool,
+    ) -> Received {
+        let counters = Arc::clone(&self.counters);
+        let counters = counters.leg(side);
+        counters.received.add(1);
+        let (header, payload) = match rtp::parse(datagram) {
+            Ok(packet) => packet,
+            Err(RtpError::Malformed(_)) => {
+                counters.malformed.add(1);
+                return Received::default();
+            }
+            Err(RtpError::Rtcp) => return Received::default(),
+        };
+        let leg = self.leg_mut(side);
+        let Some(remote) = leg.remote.filter(|_| leg.accepts(source)) else {
+            counters.foreign.add(1);
+            return Received::default();
+        };
+        let event = remote.telephone_event == Some(header.payload_type);
+        if !remote.receive || !(event || header.payload_type == remote.codec.payload_type()) {
+            counters.unexpected.add(1);
+            return Received::default();
+        }
+        let seen = leg.sequence.count(header.ssrc, header.sequence);
+        counters.lost.add(seen.lost);
+        counters.late.add(seen.late);
+        let forward = if self.bridged && !playing {
+            self.leg_mut(side.other())
+                .readdress(now, remote.codec, event, header, datagram)
+        } else {
+            None
+        };
+        match (forward, self.bridged) {
+            (Some(_), _) => counters.relayed.add(1),
+            (None, true) if !playing => counters.unexpected.add(1),
+            _ => {}
+        }
+        let heard = (!event).then_some(Heard {
+            codec: remote.codec,
+            header,
+            payload,
+        });
+        Received { forward, heard }
+    }
+
+    /// The header for the next packet of a prompt, 20 ms long, and where to send it.
+    ///
+    /// Nothing while the far end is unknown or may not be sent to.
+    pub fn prompt_packet(
+        &mut self,
+        now: Instant,
+        side: Side,
+        first: bool,
+    ) -> Option<(Header, SocketAddr)> {
+        let leg = self.leg_mut(side);
+        let remote = leg.remote.filter(|remote| remote.send)?;
+        let header = leg
+            .outgoing
+            .next_own(now, remote.codec, first, FRAME_SAMPLES as u32);
+        Some((header, leg.destination(&remote)))
+    }
+
+    fn leg(&self, side: Side) -> &Leg {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Agent => &self.agent,
+        }
+    }
+
+    fn leg_mut(&mut self, side: Side) -> &mut Leg {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Agent => &mut self.agent,
+        }
+    }
+}
+
+impl Leg {
+    /// Whether a packet from there is the far end's. The first source is learnt, because address
+    /// translation may stand between; the signalled address may claim the leg at any time, and
+    /// nobody else can take it over later.
+    fn accepts(&mut self, source: SocketAddr) -> bool {
+        let signalled = self.remote.is_some_and(|remote| remote.address == source);
+        if self.learnt.is_none() || signalled {
+            self.learnt = Some(source);
+        }
+        self.learnt == Some(source)
+    }
+
+    fn destination(&self, remote: &Remote) -> SocketAddr {
+        self.learnt.unwrap_or(remote.address)
+    }
+
+    /// Gives a packet of the other leg this leg's header, if this leg can take it.
+    fn readdress(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        event: bool,
+        header: Header,
+        datagram: &mut [u8],
+    ) -> Option<SocketAddr> {
+        let remote = self.remote.filter(|remote| remote.send)?;
+        let payload_type = if event {
+            remote.telephone_event?
+        } else {
+            // Voice is never transcoded: the line offers the agent only the caller's law.
+            (remote.codec == codec).then(|| codec.payload_type())?
+        };
+        let header = self.outgoing.readdress(now, payload_type, header);
+        rtp::rewrite(datagram, header).ok()?;
+        Some(self.destination(&remote))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! One continuous stream towards a leg, whatever feeds it: prompts, then an agent, then a prompt.
+
+use std::time::Instant;
+
+use trunkside_call::{Codec, FRAME_SAMPLES, SAMPLE_RATE_HZ};
+
+use crate::rtp::Header;
+
+/// The stream that the box sends to one leg.
+///
+/// Its SSRC never changes; sequence numbers and timestamps run on when the source changes, so the
+/// far end's jitter buffer sees one speaker. Gaps in a relayed source are kept: the far end must
+/// see what was lost to conceal it.
+#[derive(Debug)]
+pub struct Outgoing {
+    ssrc: u32,
+    next_sequence: u16,
+    /// The timestamp of the packet sent last, and when it was sent.
+    last: Option<(u32, Instant)>,
+    first_timestamp: u32,
+    source: Option<Source>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Own,
+    Relayed {
+        ssrc: u32,
+        sequence_offset: u16,
+        timestamp_offset: u32,
+    },
+}
+
+impl Outgoing {
+    /// A stream that begins with these numbers, which RFC 3550 wants to be random.
+    pub const fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self {
+            ssrc,
+            next_sequence: sequence,
+            last: None,
+            first_timestamp: timestamp,
+            source: None,
+        }
+    }
+
+    /// The next packet of a prompt, `samples` after the one before it.
+    pub fn next_own(&mut self, now: Instant, codec: Codec, first: bool, samples: u32) -> Header {
+        let continues = self.source == Some(Source::Own) && !first;
+        let timestamp = match self.last {
+            Some((timestamp, _)) if continues => timestamp.wrapping_add(samples),
+            _ => self.resume_at(now),
+        };
+        self.source = Some(Source::Own);
+        let sequence = self.next_sequence;
+        self.sent(now, sequence, timestamp);
+        Header {
+            payload_type: codec.payload_type(),
+            marker: !continues,
+            sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        }
+    }
+
+    /// A packet of the other leg, under this stream's numbers.
+    pub fn readdress(&mut self, now: Instant, payload_type: u8, header: Header) -> Header {
+        let (sequence_offset, timestamp_offset, marker) = match self.source {
+            Some(Source::Relayed {
+                ssrc,
+                sequence_offset,
+                timestamp_offset,
+            }) if ssrc == header.ssrc && self.is_near(header.timestamp, timestamp_offset) => {
+                (sequence_offset, timestamp_offset, header.marker)
+            }
+            _ => {
+                let sequence_offset = self.next_sequence.wrapping_sub(header.sequence);
+                let timestamp_offset = self.resume_at(now).wrapping_sub(header.timestamp);
+                self.source = Some(Source::Relayed {
+                    ssrc: header.ssrc,
+                    sequence_offset,
+                    timestamp_offset,
+                });
+                (sequence_offset, timestamp_offset, true)
+            }
+        };
+        let sequence = header.sequence.wrapping_add(sequence_offset);
+        let timestamp = header.timestamp.wrapping_add(timestamp_offset);
+        self.sent(now, sequence, timestamp);
+        Header {
+            payload_type,
+            marker,
+            sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        }
+    }
+
+    /// Whether a timestamp goes on from the last one; a source that restarts its clock does not.
+    fn is_near(&self, timestamp: u32, offset: u32) -> bool {
+        const LIMIT: u32 = 30 * SAMPLE_RATE_HZ;
+        self.last.is_none_or(|(last, _)| {
+            let ahead = timestamp.wrapping_add(offset).wrapping_sub(last);
+            ahead < LIMIT || ahead.wrapping_neg() < LIMIT
+        })
+    }
+
+    /// The timestamp of a new source's first packet: as much later as time has passed.
+    fn resume_at(&self, now: Instant) -> u32 {
+        let Some((timestamp, sent)) = self.last else {
+            return self.first_timestamp;
+        };
+        let elapsed = now.saturating_duration_since(sent);
+        let samples = elapsed.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000;
+        // Wraps for a silence of more than six days, as the timestamp itself does.
+        timestamp.wrapping_add((samples as u32).max(FRAME_SAMPLES as u32))
+    }
+
+    fn sent(&mut self, now: Instant, sequence: u16, timestamp: u32) {
+        let next = sequence.wrapping_add(1);
+        // A packet that comes late does not move the stream back.
+        if next.wrapping_sub(self.next_sequence) < u16::MAX / 2 || self.last.is_none() {
+            self.next_sequence = next;
+            self.last = Some((timestamp, now));
+        }
+    }
+}

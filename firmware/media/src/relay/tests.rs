@@ -1,0 +1,321 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const CALLER: &str = "192.0.2.1:4000";
+const AGENT: &str = "192.0.2.2:5000";
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("valid")
+}
+
+fn packet(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32) -> Vec<u8> {
+    let header = Header {
+        payload_type,
+        marker: false,
+        sequence,
+        timestamp,
+        ssrc,
+    };
+    let mut datagram = vec![0; 12 + FRAME_SAMPLES];
+    rtp::build(&mut datagram, header, &[0x55; FRAME_SAMPLES]).expect("fits");
+    datagram
+}
+
+fn relay() -> (Relay, Arc<Counters>) {
+    let counters = Arc::new(Counters::default());
+    let relay = Relay::new(
+        Outgoing::new(1, 65_530, u32::MAX - 100),
+        Outgoing::new(2, 100, 1_000),
+        Arc::clone(&counters),
+    );
+    (relay, counters)
+}
+
+fn bridged() -> (Relay, Arc<Counters>) {
+    let (mut relay, counters) = relay();
+    let caller = Remote {
+        telephone_event: Some(96),
+        ..Remote::new(address(CALLER), Codec::Pcma)
+    };
+    let agent = Remote {
+        telephone_event: Some(101),
+        ..Remote::new(address(AGENT), Codec::Pcma)
+    };
+    relay.set_remote(Side::Caller, caller);
+    relay.set_remote(Side::Agent, agent);
+    relay.set_bridged(true);
+    (relay, counters)
+}
+
+fn header_of(datagram: &[u8]) -> Header {
+    rtp::parse(datagram).expect("well formed").0
+}
+
+#[test]
+fn voice_goes_to_the_other_leg_under_that_legs_own_header() {
+    let (mut relay, counters) = bridged();
+    let now = Instant::now();
+    let mut datagram = packet(8, 7, 1_600, 99);
+    let received = relay.receive(now, Side::Caller, address(CALLER), &mut datagram, false);
+    assert_eq!(received.forward, Some(address(AGENT)));
+    let heard = received.heard.expect("voice");
+    assert_eq!(
+        heard.header.sequence, 7,
+        "listeners see the packet as it came"
+    );
+    let header = header_of(&datagram);
+    assert_eq!(
+        (header.ssrc, header.sequence, header.timestamp),
+        (2, 100, 1_000)
+    );
+    assert_eq!(counters.leg(Side::Caller).relayed.get(), 1);
+}
+
+#[test]
+fn numbers_run_on_from_prompt_to_agent_and_across_the_wrap() {
+    let (mut relay, _) = bridged();
+    let mut now = Instant::now();
+    let mut sent = Vec::new();
+    for n in 0..5 {
+        let (header, to) = relay
+            .prompt_packet(now, Side::Caller, n == 0)
+            .expect("known");
+        assert_eq!(to, address(CALLER));
+        sent.push(header);
+        now += Duration::from_millis(20);
+    }
+    for n in 0..5_u16 {
+        let mut datagram = packet(8, 900 + n, 77 + 160 * u32::from(n), 5);
+        relay.receive(now, Side::Agent, address(AGENT), &mut datagram, false);
+        sent.push(header_of(&datagram));
+        now += Duration::from_millis(20);
+    }
+    assert!(sent.iter().all(|header| header.ssrc == 1));
+    for pair in sent.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160));
+    }
+    let marked: Vec<_> = sent.iter().map(|header| header.marker).collect();
+    assert_eq!(marked.iter().filter(|&&marker| marker).count(), 2);
+    assert!(marked[0] && marked[5], "a change of source is a talk spurt");
+}
+
+#[test]
+fn losses_and_disorder_pass_through_as_they_are() {
+    let (mut relay, counters) = bridged();
+    let now = Instant::now();
+    let mut out = Vec::new();
+    for sequence in [10, 12, 11, 15] {
+        let mut datagram = packet(8, sequence, u32::from(sequence) * 160, 5);
+        relay.receive(now, Side::Agent, address(AGENT), &mut datagram, false);
+        out.push(header_of(&datagram).sequence.wrapping_sub(65_530));
+    }
+    assert_eq!(out, [0, 2, 1, 5]);
+    let leg = counters.leg(Side::Agent);
+    assert_eq!((leg.lost.get(), leg.late.get()), (3, 1));
+}
+
+#[test]
+fn telephone_events_take_the_other_legs_payload_type_and_are_not_heard() {
+    let (mut relay, _) = bridged();
+    let mut datagram = packet(96, 1, 0, 9);
+    let received = relay.receive(
+        Instant::now(),
+        Side::Caller,
+        address(CALLER),
+        &mut datagram,
+        false,
+    );
+    assert_eq!(received.forward, Some(address(AGENT)));
+    assert_eq!(received.heard, None);
+    assert_eq!(header_of(&datagram).payload_type, 101);
+}
+
+#[test]
+fn an_event_that_the_other_leg_cannot_take_is_counted() {
+    let (mut relay, counters) = bridged();
+    relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcma));
+    let mut datagram = packet(96, 1, 0, 9);
+    let received = relay.receive(
+        Instant::now(),
+        Side::Caller,
+        address(CALLER),
+        &mut datagram,
+        false,
+    );
+    assert_eq!(received.forward, None);
+    assert_eq!(counters.leg(Side::Caller).unexpected.get(), 1);
+}
+
+#[test]
+fn voice_of_another_law_is_heard_but_never_transcoded() {
+    let (mut relay, _) = bridged();
+    relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcmu));
+    let mut datagram = packet(8, 1, 0, 9);
+    let received = relay.receive(
+        Instant::now(),
+        Side::Caller,
+        address(CALLER),
+        &mut datagram,
+        false,
+    );
+    assert!(received.forward.is_none() && received.heard.is_some());
+}
+
+#[test]
+fn the_first_source_is_learnt_and_no_other_can_take_the_leg() {
+    let (mut relay, counters) = bridged();
+    let now = Instant::now();
+    let (translated, stranger) = (address("198.51.100.9:61000"), address("203.0.113.5:9"));
+    let mut one = packet(8, 1, 0, 9);
+    assert!(
+        relay
+            .receive(now, Side::Caller, translated, &mut one, false)
+            .forward
+            .is_some()
+    );
+    let mut two = packet(8, 2, 160, 9);
+    assert_eq!(
+        relay.receive(now, Side::Caller, stranger, &mut two, false),
+        Received::default()
+    );
+    assert_eq!(counters.leg(Side::Caller).foreign.get(), 1);
+    let mut back = packet(8, 1, 0, 4);
+    assert_eq!(
+        relay
+            .receive(now, Side::Agent, address(AGENT), &mut back, false)
+            .forward,
+        Some(translated),
+        "answers go where the packets come from"
+    );
+    let mut claimed = packet(8, 3, 320, 9);
+    relay.receive(now, Side::Caller, address(CALLER), &mut claimed, false);
+    let mut back = packet(8, 2, 160, 4);
+    assert_eq!(
+        relay
+            .receive(now, Side::Agent, address(AGENT), &mut back, false)
+            .forward,
+        Some(address(CALLER)),
+        "the signalled address may claim the leg"
+    );
+}
+
+#[test]
+fn a_new_address_in_a_reoffer_is_learnt_afresh() {
+    let (mut relay, _) = bridged();
+    let now = Instant::now();
+    relay.receive(
+        now,
+        Side::Caller,
+        address(CALLER),
+        &mut packet(8, 1, 0, 9),
+        false,
+    );
+    let moved = address("192.0.2.77:4100");
+    relay.set_remote(Side::Caller, Remote::new(moved, Codec::Pcma));
+    let received = relay.receive(
+        now,
+        Side::Agent,
+        address(AGENT),
+        &mut packet(8, 1, 0, 4),
+        false,
+    );
+    assert_eq!(received.forward, Some(moved));
+}
+
+#[test]
+fn nothing_passes_before_the_bridge_nor_over_a_prompt_nor_on_hold() {
+    let (mut relay, counters) = bridged();
+    let now = Instant::now();
+    relay.set_bridged(false);
+    let received = relay.receive(
+        now,
+        Side::Caller,
+        address(CALLER),
+        &mut packet(8, 1, 0, 9),
+        false,
+    );
+    assert!(
+        received.forward.is_none() && received.heard.is_some(),
+        "the caller is heard"
+    );
+    relay.set_bridged(true);
+    let received = relay.receive(
+        now,
+        Side::Caller,
+        address(CALLER),
+        &mut packet(8, 2, 160, 9),
+        true,
+    );
+    assert!(received.forward.is_none() && received.heard.is_some());
+    assert_eq!(counters.leg(Side::Caller).unexpected.get(), 0);
+    let held = Remote {
+        send: false,
+        receive: false,
+        ..Remote::new(address(AGENT), Codec::Pcma)
+    };
+    relay.set_remote(Side::Agent, held);
+    let to_held = relay.receive(
+        now,
+        Side::Caller,
+        address(CALLER),
+        &mut packet(8, 3, 320, 9),
+        false,
+    );
+    assert_eq!(to_held.forward, None);
+    let from_held = relay.receive(
+        now,
+        Side::Agent,
+        address(AGENT),
+        &mut packet(8, 1, 0, 4),
+        false,
+    );
+    assert_eq!(from_held, Received::default());
+    assert_eq!(relay.prompt_packet(now, Side::Agent, true), None);
+}
+
+#[test]
+fn malformed_and_control_packets_are_counted_and_dropped() {
+    let (mut relay, counters) = bridged();
+    let now = Instant::now();
+    for mut bytes in [vec![], vec![0x80; 5], b"hello, this is no rtp".to_vec()] {
+        let received = relay.receive(now, Side::Caller, address(CALLER), &mut bytes, false);
+        assert_eq!(received, Received::default());
+    }
+    assert_eq!(counters.leg(Side::Caller).malformed.get(), 3);
+    let mut report = vec![0_u8; 28];
+    (report[0], report[1]) = (0x80, 200);
+    assert_eq!(
+        relay.receive(now, Side::Caller, address(CALLER), &mut report, false),
+        Received::default()
+    );
+    assert_eq!(counters.leg(Side::Caller).malformed.get(), 3);
+}
+
+proptest! {
+    #[test]
+    fn no_datagram_panics(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        caller in any::<bool>(),
+    ) {
+        let (mut relay, _) = bridged();
+        let side = if caller { Side::Caller } else { Side::Agent };
+        let mut bytes = bytes;
+        relay.receive(Instant::now(), side, address(CALLER), &mut bytes, false);
+    }
+
+    #[test]
+    fn the_stream_to_a_leg_never_changes_its_ssrc(
+        packets in proptest::collection::vec((any::<u16>(), any::<u32>(), 0..3_u32), 1..40)
+    ) {
+        let (mut relay, _) = bridged();
+        for (sequence, timestamp, ssrc) in packets {
+            let mut datagram = packet(8, sequence, timestamp, ssrc);
+            relay.receive(Instant::now(), Side::Agent, address(AGENT), &mut datagram, false);
+            prop_assert_eq!(header_of(&datagram).ssrc, 1);
+        }
+    }
+}

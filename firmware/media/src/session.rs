@@ -1,0 +1,332 @@
+//! One call's media: the shell that owns the sockets and feeds the relay.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+use trunkside_call::{FRAME_SAMPLES, Repeat, Side};
+
+use crate::counters::{Counters, MediaStats};
+use crate::error::MediaError;
+use crate::player::{Played, Player};
+use crate::ports::MediaPorts;
+use crate::prompt::Prompt;
+use crate::relay::{Outgoing, Relay, Remote};
+use crate::rtp;
+use crate::tap::{self, Tap, TapSender, now, sleep_until};
+
+/// The largest datagram that is looked at; what is longer is no voice packet.
+const MAX_DATAGRAM: usize = 2_048;
+
+/// Packets taken from one leg before the other leg and the prompts get their turn.
+const BATCH: usize = 16;
+
+/// What a session tells; few, and all after an order of the same session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// The prompt to this side has been heard to its end. A stopped or replaced prompt says nothing.
+    PromptDone(Side),
+}
+
+/// What a session tells, in order.
+pub type MediaEvents = mpsc::UnboundedReceiver<MediaEvent>;
+
+/// A session with all its ends.
+#[derive(Debug)]
+pub struct Opened {
+    /// Gives orders.
+    pub session: MediaSession,
+    /// Carries the voice; to be spawned by whoever wires the pipeline.
+    pub task: MediaTask,
+    /// Copies of what both sides say.
+    pub tap: Tap,
+    /// What the session tells.
+    pub events: MediaEvents,
+}
+
+/// Gives orders to one call's media. Dropping it closes the sockets.
+#[derive(Clone, Debug)]
+pub struct MediaSession {
+    /// Unbounded, for orders are few: one for each signalling event.
+    orders: mpsc::UnboundedSender<Order>,
+    caller: SocketAddr,
+    agent: SocketAddr,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Remote(Side, Remote),
+    Bridge(bool),
+    Play(Side, Arc<Prompt>, Repeat),
+    Stop(Side),
+}
+
+/// Carries one call's voice until every [`MediaSession`] of the call is gone.
+#[derive(Debug)]
+pub struct MediaTask {
+    orders: mpsc::UnboundedReceiver<Order>,
+    events: mpsc::UnboundedSender<MediaEvent>,
+    relay: Relay,
+    caller: Port,
+    agent: Port,
+    tap: TapSender,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Port {
+    socket: UdpSocket,
+    player: Option<Player>,
+}
+
+impl MediaSession {
+    /// Opens two sockets of the configured range. Must be called within a tokio runtime.
+    pub fn open(ports: &MediaPorts) -> Result<Opened, MediaError> {
+        let (caller, agent) = (open_port(ports)?, open_port(ports)?);
+        let address = |port: &Port| {
+            port.socket
+                .local_addr()
+                .map_err(|source| ports.address_error(source))
+        };
+        let (orders, order_queue) = mpsc::unbounded_channel();
+        let (event_queue, events) = mpsc::unbounded_channel();
+        let counters = Arc::new(Counters::default());
+        let (tap_sender, tap) = tap::ring(ports.tap_packets, Arc::clone(&counters));
+        let session = Self {
+            orders,
+            caller: address(&caller)?,
+            agent: address(&agent)?,
+            counters: Arc::clone(&counters),
+        };
+        let task = MediaTask {
+            orders: order_queue,
+            events: event_queue,
+            relay: Relay::new(random_stream(), random_stream(), Arc::clone(&counters)),
+            caller,
+            agent,
+            tap: tap_sender,
+            counters,
+        };
+        Ok(Opened {
+            session,
+            task,
+            tap,
+            events,
+        })
+    }
+
+    /// Where a leg's far end must send its voice.
+    pub const fn local_addr(&self, side: Side) -> SocketAddr {
+        match side {
+            Side::Caller => self.caller,
+            Side::Agent => self.agent,
+        }
+    }
+
+    /// Says where a leg's far end is and what it speaks; again for every new session description.
+    pub fn set_remote(&self, side: Side, remote: Remote) {
+        self.order(Order::Remote(side, remote));
+    }
+
+    /// Joins the two legs.
+    pub fn bridge(&self) {
+        self.order(Order::Bridge(true));
+    }
+
+    /// Parts the two legs; both are still heard.
+    pub fn unbridge(&self) {
+        self.order(Order::Bridge(false));
+    }
+
+    /// Plays a prompt to a side, in place of whatever it hears.
+    pub fn play(&self, side: Side, prompt: Arc<Prompt>, repeat: Repeat) {
+        self.order(Order::Play(side, prompt, repeat));
+    }
+
+    /// Ends the prompt to a side.
+    pub fn stop(&self, side: Side) {
+        self.order(Order::Stop(side));
+    }
+
+    /// What has been counted so far; still there after the session's end.
+    pub fn stats(&self) -> MediaStats {
+        self.counters.snapshot()
+    }
+
+    /// Gives the ports back once every clone is closed.
+    pub fn close(self) {}
+
+    fn order(&self, order: Order) {
+        // The task ends only when every session is gone, or with the whole program.
+        if self.orders.send(order).is_err() {
+            debug!("media order after the session's end");
+        }
+    }
+}
+
+fn open_port(ports: &MediaPorts) -> Result<Port, MediaError> {
+    let socket =
+        UdpSocket::from_std(ports.open()?).map_err(|source| ports.address_error(source))?;
+    Ok(Port {
+        socket,
+        player: None,
+    })
+}
+
+/// Random first numbers, so that streams cannot be guessed (RFC 3550, section 5.1).
+fn random_stream() -> Outgoing {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0_u8);
+    let other = RandomState::new().hash_one(1_u8);
+    Outgoing::new(random as u32, (random >> 32) as u16, other as u32)
+}
+
+enum Wake {
+    Order(Option<Order>),
+    Caller(io::Result<()>),
+    Agent(io::Result<()>),
+    Prompt,
+}
+
+impl MediaTask {
+    /// Carries the voice.
+    pub async fn run(mut self) {
+        let mut datagram = [0; MAX_DATAGRAM];
+        loop {
+            match self.wait().await {
+                Wake::Order(Some(order)) => self.obey(order),
+                Wake::Order(None) => return,
+                Wake::Caller(ready) => self.carry(Side::Caller, ready, &mut datagram),
+                Wake::Agent(ready) => self.carry(Side::Agent, ready, &mut datagram),
+                Wake::Prompt => {
+                    self.speak(Side::Caller);
+                    self.speak(Side::Agent);
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let deadline = [&self.caller, &self.agent]
+            .into_iter()
+            .filter_map(|port| port.player.as_ref().map(Player::deadline))
+            .min();
+        tokio::select! {
+            order = self.orders.recv() => Wake::Order(order),
+            ready = self.caller.socket.readable() => Wake::Caller(ready),
+            ready = self.agent.socket.readable() => Wake::Agent(ready),
+            () = sleep_until(deadline), if deadline.is_some() => Wake::Prompt,
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Remote(side, remote) => self.relay.set_remote(side, remote),
+            Order::Bridge(bridged) => self.relay.set_bridged(bridged),
+            Order::Play(side, prompt, repeat) => {
+                self.port_mut(side).player = Some(Player::new(now(), prompt, repeat));
+            }
+            Order::Stop(side) => self.port_mut(side).player = None,
+        }
+    }
+
+    /// Takes what has come to one leg: first sends it on, then hands out the copy.
+    fn carry(&mut self, side: Side, ready: io::Result<()>, datagram: &mut [u8]) {
+        if let Err(error) = ready {
+            warn!(%error, "media socket is not readable");
+            return;
+        }
+        for _ in 0..BATCH {
+            let Ok((bytes, source)) = self.port(side).socket.try_recv_from(datagram) else {
+                return;
+            };
+            let arrived = now();
+            let datagram = &mut datagram[..bytes];
+            let playing = self.port(side.other()).player.is_some();
+            let received = self.relay.receive(arrived, side, source, datagram, playing);
+            if let Some(address) = received.forward {
+                self.send(side.other(), address, datagram);
+                self.counters
+                    .delay
+                    .record(now().saturating_duration_since(arrived));
+            }
+            if let Some(heard) = &received.heard {
+                self.tap.push(side, arrived, heard, datagram);
+            }
+        }
+    }
+
+    /// Sends what is due of the prompt to one side.
+    fn speak(&mut self, side: Side) {
+        let now = now();
+        let Some(mut player) = self.port_mut(side).player.take() else {
+            return;
+        };
+        // A prompt that begins before the far end is known waits for it, unheard.
+        let codec = self
+            .relay
+            .codec(side)
+            .unwrap_or(trunkside_call::Codec::Pcma);
+        while let Some(played) = player.poll(now, codec) {
+            match played {
+                Played::Packet { payload, first } => self.send_prompt(now, side, &payload, first),
+                Played::Done => {
+                    // The listener may be gone at the end of a call.
+                    let _ = self.events.send(MediaEvent::PromptDone(side));
+                    return;
+                }
+            }
+        }
+        self.port_mut(side).player = Some(player);
+    }
+
+    fn send_prompt(
+        &mut self,
+        now: Instant,
+        side: Side,
+        payload: &[u8; FRAME_SAMPLES],
+        first: bool,
+    ) {
+        let Some((header, address)) = self.relay.prompt_packet(now, side, first) else {
+            return;
+        };
+        let mut datagram = [0; rtp::HEADER_BYTES + FRAME_SAMPLES];
+        if let Ok(bytes) = rtp::build(&mut datagram, header, payload) {
+            self.send(side, address, &datagram[..bytes]);
+        }
+    }
+
+    /// Sends without waiting: voice that cannot leave now is worth nothing later.
+    fn send(&self, side: Side, address: SocketAddr, datagram: &[u8]) {
+        if self
+            .port(side)
+            .socket
+            .try_send_to(datagram, address)
+            .is_err()
+        {
+            self.counters.send_failed.add(1);
+        }
+    }
+
+    fn port(&self, side: Side) -> &Port {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Agent => &self.agent,
+        }
+    }
+
+    fn port_mut(&mut self, side: Side) -> &mut Port {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Agent => &mut self.agent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use std::time::Duration;
+
+use tokio::time::timeout;
+use trunkside_call::Codec;
+
+use super::*;
+use crate::ports::MediaConfig;
+use crate::rtp::Header;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A far end on loopback.
+struct Peer {
+    socket: UdpSocket,
+    sequence: u16,
+}
+
+impl Peer {
+    async fn new() -> Self {
+        Self {
+            socket: UdpSocket::bind("127.0.0.1:0").await.expect("loopback"),
+            sequence: 0,
+        }
+    }
+
+    fn remote(&self) -> Remote {
+        Remote::new(self.socket.local_addr().expect("bound"), Codec::Pcma)
+    }
+
+    async fn say(&mut self, to: SocketAddr, code: u8) {
+        self.sequence += 1;
+        let header = Header {
+            payload_type: 8,
+            marker: false,
+            sequence: self.sequence,
+            timestamp: 160 * u32::from(self.sequence),
+            ssrc: 9,
+        };
+        let mut datagram = [0; 172];
+        rtp::build(&mut datagram, header, &[code; 160]).expect("fits");
+        self.socket.send_to(&datagram, to).await.expect("sent");
+    }
+
+    async fn hear(&self) -> (Header, u8) {
+        let mut datagram = [0; 400];
+        let received = timeout(LIMIT, self.socket.recv_from(&mut datagram)).await;
+        let (bytes, _) = received.expect("a packet in time").expect("received");
+        let (header, payload) = rtp::parse(&datagram[..bytes]).expect("well formed");
+        (header, datagram[payload.start])
+    }
+}
+
+struct Call {
+    session: MediaSession,
+    tap: Tap,
+    events: MediaEvents,
+    tasks: tokio::task::JoinSet<()>,
+    caller: Peer,
+    agent: Peer,
+}
+
+async fn call(ports: std::ops::RangeInclusive<u16>) -> Call {
+    let ports = MediaPorts::new(&MediaConfig {
+        ports,
+        ..MediaConfig::default()
+    });
+    let Opened {
+        session,
+        task,
+        tap,
+        events,
+    } = MediaSession::open(&ports).expect("ports are free");
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(task.run());
+    let (caller, agent) = (Peer::new().await, Peer::new().await);
+    session.set_remote(Side::Caller, caller.remote());
+    session.set_remote(Side::Agent, agent.remote());
+    Call {
+        session,
+        tap,
+        events,
+        tasks,
+        caller,
+        agent,
+    }
+}
+
+#[tokio::test]
+async fn voice_crosses_both_ways_and_is_copied() {
+    let mut call = call(38_200..=38_219).await;
+    call.session.bridge();
+    call.caller
+        .say(call.session.local_addr(Side::Caller), 0x11)
+        .await;
+    assert_eq!(call.agent.hear().await.1, 0x11);
+    call.agent
+        .say(call.session.local_addr(Side::Agent), 0x22)
+        .await;
+    assert_eq!(call.caller.hear().await.1, 0x22);
+    let copies = [call.tap.recv().await, call.tap.recv().await];
+    let copies = copies.map(|copy| copy.map(|copy| (copy.side, copy.voice.codes()[0])));
+    assert_eq!(
+        copies,
+        [Some((Side::Caller, 0x11)), Some((Side::Agent, 0x22))]
+    );
+    let stats = call.session.stats();
+    assert_eq!(
+        (stats.received, stats.relayed, stats.tap_dropped),
+        (2, 2, 0)
+    );
+    assert!(stats.delay_max > Duration::ZERO && stats.delay_max < Duration::from_millis(100));
+}
+
+#[tokio::test]
+async fn a_prompt_is_heard_to_its_end_and_its_end_is_told() {
+    let mut call = call(38_220..=38_239).await;
+    let prompt = Arc::new(Prompt::from_samples(&[4_000; 480]));
+    call.session.play(Side::Caller, prompt, Repeat::Once);
+    let first = call.caller.hear().await.0;
+    assert!(first.marker);
+    for n in 1..3 {
+        let header = call.caller.hear().await.0;
+        assert_eq!(header.sequence, first.sequence.wrapping_add(n));
+        assert_eq!(
+            header.timestamp,
+            first.timestamp.wrapping_add(160 * u32::from(n))
+        );
+    }
+    let done = timeout(LIMIT, call.events.recv()).await.expect("in time");
+    assert_eq!(done, Some(MediaEvent::PromptDone(Side::Caller)));
+}
+
+#[tokio::test]
+async fn a_stalled_listener_delays_no_packet() {
+    let mut call = call(38_240..=38_259).await;
+    call.session.bridge();
+    for _ in 0..600 {
+        call.caller
+            .say(call.session.local_addr(Side::Caller), 0x33)
+            .await;
+        call.agent.hear().await;
+    }
+    let stats = call.session.stats();
+    assert_eq!((stats.relayed, stats.lost), (600, 0));
+    assert_eq!(stats.tap_dropped, 600 - 256, "nobody listened");
+}
+
+#[tokio::test]
+async fn closing_ends_the_task_and_the_copies_and_frees_the_ports() {
+    let mut call = call(38_260..=38_263).await;
+    let address = call.session.local_addr(Side::Caller);
+    call.session.close();
+    let ended = timeout(LIMIT, call.tasks.join_next())
+        .await
+        .expect("in time");
+    assert!(ended.is_some_and(|ended| ended.is_ok()));
+    assert_eq!(call.tap.recv().await, None);
+    assert!(std::net::UdpSocket::bind(address).is_ok());
+}
+
+#[tokio::test]
+async fn junk_is_counted_and_the_call_goes_on() {
+    let mut call = call(38_280..=38_299).await;
+    call.session.bridge();
+    let to = call.session.local_addr(Side::Caller);
+    for junk in [
+        &b""[..],
+        b"x",
+        b"INVITE sip:nobody SIP/2.0\r\n\r\n",
+        &[0xff; 1_500],
+    ] {
+        call.caller.socket.send_to(junk, to).await.expect("sent");
+    }
+    call.caller.say(to, 0x44).await;
+    assert_eq!(call.agent.hear().await.1, 0x44);
+    assert_eq!(call.session.stats().malformed, 4);
+}

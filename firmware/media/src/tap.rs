@@ -1,0 +1,286 @@
+//! Copies of the voice for those who listen in: a bounded ring that drops its oldest packet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crossbeam_queue::ArrayQueue;
+use tokio::sync::Notify;
+use trunkside_call::{Codec, Frame, Side};
+
+use crate::counters::Counters;
+use crate::frames::{FrameStats, Framer};
+use crate::relay::Heard;
+
+/// The longest stretch of one copy: 40 ms. Longer packets are copied in several.
+pub const MAX_VOICE: usize = 320;
+
+/// Encoded voice of up to [`MAX_VOICE`] samples, held in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voice {
+    codes: [u8; MAX_VOICE],
+    length: u16,
+}
+
+impl Voice {
+    /// Copies at most [`MAX_VOICE`] codes.
+    pub fn new(codes: &[u8]) -> Self {
+        let length = codes.len().min(MAX_VOICE);
+        let mut voice = Self {
+            codes: [0; MAX_VOICE],
+            length: length as u16,
+        };
+        voice.codes[..length].copy_from_slice(&codes[..length]);
+        voice
+    }
+
+    /// The codes, one a sample.
+    pub fn codes(&self) -> &[u8] {
+        &self.codes[..usize::from(self.length)]
+    }
+}
+
+/// One packet as a leg sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TapPacket {
+    /// Who is heard.
+    pub side: Side,
+    /// When it came.
+    pub arrived: Instant,
+    /// The law of its voice.
+    pub codec: Codec,
+    /// The stream it belongs to.
+    pub ssrc: u32,
+    /// When its voice begins, in samples of that stream.
+    pub timestamp: u32,
+    /// Its voice.
+    pub voice: Voice,
+}
+
+/// The ring between the relay and one listener.
+#[derive(Debug)]
+struct Ring {
+    packets: ArrayQueue<TapPacket>,
+    arrived: Notify,
+    closed: AtomicBool,
+}
+
+/// The relay's end: never waits.
+#[derive(Debug)]
+pub struct TapSender {
+    ring: Arc<Ring>,
+    counters: Arc<Counters>,
+}
+
+/// The listener's end.
+#[derive(Debug)]
+pub struct Tap {
+    ring: Arc<Ring>,
+}
+
+/// A ring for that many packets.
+pub fn ring(packets: usize, counters: Arc<Counters>) -> (TapSender, Tap) {
+    let ring = Arc::new(Ring {
+        packets: ArrayQueue::new(packets),
+        arrived: Notify::new(),
+        closed: AtomicBool::new(false),
+    });
+    (
+        TapSender {
+            ring: Arc::clone(&ring),
+            counters,
+        },
+        Tap { ring },
+    )
+}
+
+impl TapSender {
+    /// Copies what was heard in a datagram; when the listener is too slow, the oldest copy goes.
+    pub fn push(&self, side: Side, arrived: Instant, heard: &Heard, datagram: &[u8]) {
+        let payload = datagram.get(heard.payload.clone()).unwrap_or_default();
+        for (part, codes) in payload.chunks(MAX_VOICE).enumerate() {
+            let packet = TapPacket {
+                side,
+                arrived,
+                codec: heard.codec,
+                ssrc: heard.header.ssrc,
+                timestamp: heard
+                    .header
+                    .timestamp
+                    .wrapping_add((part * MAX_VOICE) as u32),
+                voice: Voice::new(codes),
+            };
+            if self.ring.packets.force_push(packet).is_some() {
+                self.counters.tap_dropped.add(1);
+            }
+        }
+        self.ring.arrived.notify_one();
+    }
+}
+
+impl Drop for TapSender {
+    fn drop(&mut self) {
+        self.ring.closed.store(true, Ordering::Release);
+        self.ring.arrived.notify_one();
+    }
+}
+
+impl Tap {
+    /// The oldest copy that is left; none once the call's media has ended and all are taken.
+    ///
+    /// Cancel safe.
+    pub async fn recv(&mut self) -> Option<TapPacket> {
+        loop {
+            let closed = self.ring.closed.load(Ordering::Acquire);
+            if let Some(packet) = self.ring.packets.pop() {
+                return Some(packet);
+            }
+            if closed {
+                return None;
+            }
+            self.ring.arrived.notified().await;
+        }
+    }
+
+    /// Turns the copies into frames whose times count from `answered`.
+    pub fn frames(self, answered: Instant) -> FrameStream {
+        FrameStream {
+            tap: self,
+            framer: Framer::new(answered),
+        }
+    }
+}
+
+/// Frames of both sides as they are heard: the shell around [`Framer`].
+#[derive(Debug)]
+pub struct FrameStream {
+    tap: Tap,
+    framer: Framer,
+}
+
+impl FrameStream {
+    /// The next frame of either side; none once the call's media has ended.
+    ///
+    /// A side that has spoken once yields frames at an even pace from then on, of silence where
+    /// nothing comes. Cancel safe.
+    pub async fn recv(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.framer.poll() {
+                return Some(frame);
+            }
+            let deadline = self.framer.deadline();
+            tokio::select! {
+                biased;
+                packet = self.tap.recv() => {
+                    let packet = packet?;
+                    self.framer.handle(packet.arrived, &packet);
+                }
+                () = sleep_until(deadline) => {
+                    self.framer.advance(now());
+                }
+            }
+        }
+    }
+
+    /// What the frames had to make up for so far.
+    pub const fn stats(&self) -> FrameStats {
+        self.framer.stats()
+    }
+}
+
+/// Waits for a stage's deadline; for ever when it has none.
+pub async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The clock of the shells: tokio's, so that tests can pause it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shells of this crate read the clock here only"
+)]
+pub fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::Header;
+
+    fn push(sender: &TapSender, sequence: u16) {
+        let header = Header {
+            payload_type: 8,
+            marker: false,
+            sequence,
+            timestamp: 0,
+            ssrc: sequence.into(),
+        };
+        let heard = Heard {
+            codec: Codec::Pcma,
+            header,
+            payload: 0..4,
+        };
+        sender.push(Side::Caller, now(), &heard, &[1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_copies_go_when_the_listener_sleeps_and_are_counted() {
+        let counters = Arc::new(Counters::default());
+        let (sender, mut tap) = ring(3, Arc::clone(&counters));
+        for sequence in 0..10 {
+            push(&sender, sequence);
+        }
+        assert_eq!(counters.tap_dropped.get(), 7);
+        drop(sender);
+        let mut left = Vec::new();
+        while let Some(packet) = tap.recv().await {
+            left.push(packet.ssrc);
+        }
+        assert_eq!(left, [7, 8, 9]);
+    }
+
+    #[tokio::test]
+    async fn a_waiting_listener_is_woken_by_a_copy_and_by_the_end() {
+        let (sender, mut tap) = ring(3, Arc::default());
+        let listener = async {
+            let first = tap.recv().await.map(|packet| packet.ssrc);
+            (first, tap.recv().await)
+        };
+        let speaker = async {
+            tokio::task::yield_now().await;
+            push(&sender, 5);
+            tokio::task::yield_now().await;
+            drop(sender);
+        };
+        let ((first, end), ()) = tokio::join!(listener, speaker);
+        assert_eq!((first, end), (Some(5), None));
+    }
+
+    #[tokio::test]
+    async fn a_long_packet_is_copied_in_parts_that_keep_their_times() {
+        let (sender, mut tap) = ring(8, Arc::default());
+        let header = Header {
+            payload_type: 0,
+            marker: false,
+            sequence: 1,
+            timestamp: 1_000,
+            ssrc: 1,
+        };
+        let datagram = [7; 12 + 480];
+        let heard = Heard {
+            codec: Codec::Pcmu,
+            header,
+            payload: 12..492,
+        };
+        sender.push(Side::Agent, now(), &heard, &datagram);
+        drop(sender);
+        let mut parts = Vec::new();
+        while let Some(packet) = tap.recv().await {
+            parts.push((packet.timestamp, packet.voice.codes().len()));
+        }
+        assert_eq!(parts, [(1_000, 320), (1_320, 160)]);
+    }
+}

@@ -1,0 +1,346 @@
+//! Telephone recordings as WAV files: mono, 8 kHz, 16-bit linear or G.711.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use trunkside_call::{Codec, SAMPLE_RATE_HZ};
+
+use crate::g711;
+
+const FORMAT_PCM: u16 = 1;
+const FORMAT_ALAW: u16 = 6;
+const FORMAT_MULAW: u16 = 7;
+/// The true format stands at the start of the sub-format GUID.
+const FORMAT_EXTENSIBLE: u16 = 0xfffe;
+
+/// Why a recording cannot be used, and what mends it.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}`: {problem}", file.display())]
+pub struct WavError {
+    /// The recording.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub problem: WavProblem,
+}
+
+/// What can be wrong with a recording.
+#[derive(Debug, thiserror::Error)]
+pub enum WavProblem {
+    /// The system would not read or write it.
+    #[error("{0}")]
+    Io(io::Error),
+    /// Nothing in it.
+    #[error("the file is empty; record it again")]
+    Empty,
+    /// Another kind of file.
+    #[error("not a WAV file; convert it with `sox IN -r 8000 -c 1 -e a-law OUT.wav`")]
+    NotWav,
+    /// It ends before its own lengths say.
+    #[error("truncated: {have} of {want} bytes of its `{chunk}` chunk are there; copy it again")]
+    Truncated {
+        /// The chunk that is cut.
+        chunk: String,
+        /// Bytes that are there.
+        have: usize,
+        /// Bytes that its header promises.
+        want: usize,
+    },
+    /// A chunk that every WAV file has is not there.
+    #[error("it has no `{0}` chunk; record or copy it again")]
+    ChunkMissing(&'static str),
+    /// It holds no samples.
+    #[error("it holds no audio; record it again")]
+    Silent,
+    /// Not telephone audio.
+    #[error("sample rate {0} Hz is not 8000 Hz; convert it with `sox IN -r 8000 -c 1 OUT`")]
+    Rate(u32),
+    /// Not mono.
+    #[error("{0} channels instead of one; convert it with `sox IN -r 8000 -c 1 OUT`")]
+    Channels(u16),
+    /// Neither 16-bit linear nor G.711.
+    #[error(
+        "format {format} with {bits} bits a sample is not supported; \
+         convert it with `sox IN -r 8000 -c 1 -b 16 -e signed-integer OUT`"
+    )]
+    Encoding {
+        /// The WAV format tag.
+        format: u16,
+        /// Bits a sample.
+        bits: u16,
+    },
+}
+
+/// How samples are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// 16-bit linear.
+    Pcm16,
+    /// G.711, half the size.
+    G711(Codec),
+}
+
+/// Reads a recording's samples.
+pub fn read(path: &Path) -> Result<Vec<i16>, WavError> {
+    let bytes = std::fs::read(path).map_err(|error| WavError {
+        file: path.to_owned(),
+        problem: WavProblem::Io(error),
+    })?;
+    parse(&bytes, path)
+}
+
+/// Reads samples from the bytes of a recording; `file` names it in errors.
+pub fn parse(bytes: &[u8], file: &Path) -> Result<Vec<i16>, WavError> {
+    samples_of(bytes).map_err(|problem| WavError {
+        file: file.to_owned(),
+        problem,
+    })
+}
+
+/// Writes samples as a recording.
+pub fn write(path: &Path, samples: &[i16], encoding: Encoding) -> Result<(), WavError> {
+    std::fs::write(path, to_bytes(samples, encoding)).map_err(|error| WavError {
+        file: path.to_owned(),
+        problem: WavProblem::Io(error),
+    })
+}
+
+fn samples_of(bytes: &[u8]) -> Result<Vec<i16>, WavProblem> {
+    if bytes.is_empty() {
+        return Err(WavProblem::Empty);
+    }
+    if bytes.len() < 12 || &bytes[..4] != b"RIFF" || &bytes[8..12] != b"WAVE" {
+        return Err(WavProblem::NotWav);
+    }
+    let format = Format::parse(chunk(bytes, *b"fmt ")?.ok_or(WavProblem::ChunkMissing("fmt "))?)?;
+    let data = chunk(bytes, *b"data")?.ok_or(WavProblem::ChunkMissing("data"))?;
+    let samples = format.decode(data)?;
+    if samples.is_empty() {
+        return Err(WavProblem::Silent);
+    }
+    Ok(samples)
+}
+
+/// The body of the first chunk of that name.
+fn chunk(bytes: &[u8], wanted: [u8; 4]) -> Result<Option<&[u8]>, WavProblem> {
+    let mut rest = &bytes[12..];
+    while let Some((head, tail)) = rest.split_at_checked(8) {
+        let want = le_u32(&head[4..]) as usize;
+        if head[..4] == wanted {
+            let cut = || WavProblem::Truncated {
+                chunk: String::from_utf8_lossy(&wanted).trim_end().to_owned(),
+                have: tail.len(),
+                want,
+            };
+            return tail.get(..want).map(Some).ok_or_else(cut);
+        }
+        // Chunks are padded to an even length.
+        rest = tail
+            .get(want.saturating_add(want % 2)..)
+            .unwrap_or_default();
+    }
+    Ok(None)
+}
+
+struct Format {
+    tag: u16,
+    bits: u16,
+}
+
+impl Format {
+    fn parse(chunk: &[u8]) -> Result<Self, WavProblem> {
+        if chunk.len() < 16 {
+            return Err(WavProblem::Truncated {
+                chunk: "fmt".into(),
+                have: chunk.len(),
+                want: 16,
+            });
+        }
+        let tag = match le_u16(chunk) {
+            FORMAT_EXTENSIBLE if chunk.len() >= 26 => le_u16(&chunk[24..]),
+            tag => tag,
+        };
+        match le_u16(&chunk[2..]) {
+            1 => {}
+            channels => return Err(WavProblem::Channels(channels)),
+        }
+        match le_u32(&chunk[4..]) {
+            SAMPLE_RATE_HZ => {}
+            rate => return Err(WavProblem::Rate(rate)),
+        }
+        Ok(Self {
+            tag,
+            bits: le_u16(&chunk[14..]),
+        })
+    }
+
+    fn decode(&self, data: &[u8]) -> Result<Vec<i16>, WavProblem> {
+        match (self.tag, self.bits) {
+            (FORMAT_PCM, 16) => Ok(data
+                .chunks_exact(2)
+                .map(|sample| i16::from_le_bytes([sample[0], sample[1]]))
+                .collect()),
+            (FORMAT_ALAW, 8) => Ok(g711::decode_all(Codec::Pcma, data)),
+            (FORMAT_MULAW, 8) => Ok(g711::decode_all(Codec::Pcmu, data)),
+            (format, bits) => Err(WavProblem::Encoding { format, bits }),
+        }
+    }
+}
+
+/// The bytes of a recording.
+pub fn to_bytes(samples: &[i16], encoding: Encoding) -> Vec<u8> {
+    let (tag, width, data) = match encoding {
+        Encoding::Pcm16 => (
+            FORMAT_PCM,
+            2_u16,
+            samples
+                .iter()
+                .flat_map(|sample| sample.to_le_bytes())
+                .collect(),
+        ),
+        Encoding::G711(codec) => {
+            let tag = if codec == Codec::Pcma {
+                FORMAT_ALAW
+            } else {
+                FORMAT_MULAW
+            };
+            (tag, 1, g711::encode_all(codec, samples))
+        }
+    };
+    let padding = data.len() % 2;
+    let mut bytes = Vec::with_capacity(46 + data.len());
+    bytes.extend(b"RIFF");
+    bytes.extend((38 + data.len() as u32 + padding as u32).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    // 18 bytes: formats other than linear carry a length of extra fields, here none.
+    bytes.extend(18_u32.to_le_bytes());
+    for field in [tag, 1] {
+        bytes.extend(field.to_le_bytes());
+    }
+    for field in [SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * u32::from(width)] {
+        bytes.extend(field.to_le_bytes());
+    }
+    for field in [width, width * 8, 0] {
+        bytes.extend(field.to_le_bytes());
+    }
+    bytes.extend(b"data");
+    bytes.extend((data.len() as u32).to_le_bytes());
+    bytes.extend(data);
+    bytes.extend(std::iter::repeat_n(0, padding));
+    bytes
+}
+
+fn le_u16(bytes: &[u8]) -> u16 {
+    u16::from_le_bytes([bytes[0], bytes[1]])
+}
+
+fn le_u32(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(bytes: &[u8]) -> String {
+        parse(bytes, Path::new("in.wav"))
+            .expect_err("must be refused")
+            .to_string()
+    }
+
+    fn speech() -> Vec<i16> {
+        (0..801)
+            .map(|n| (n * 37 % 20_000 - 10_000) as i16)
+            .collect()
+    }
+
+    #[test]
+    fn linear_samples_come_back_exactly_and_g711_as_its_law_says() {
+        let file = Path::new("x.wav");
+        let linear = to_bytes(&speech(), Encoding::Pcm16);
+        assert_eq!(parse(&linear, file).expect("well formed"), speech());
+        for codec in [Codec::Pcma, Codec::Pcmu] {
+            let bytes = to_bytes(&speech(), Encoding::G711(codec));
+            let expected = g711::decode_all(codec, &g711::encode_all(codec, &speech()));
+            assert_eq!(parse(&bytes, file).expect("well formed"), expected);
+        }
+    }
+
+    #[test]
+    fn an_extensible_header_names_its_true_format() {
+        let mut bytes = Vec::new();
+        bytes.extend(b"RIFF\0\0\0\0WAVEfmt ");
+        bytes.extend(40_u32.to_le_bytes());
+        for field in [
+            FORMAT_EXTENSIBLE,
+            1,
+            8_000,
+            0,
+            16_000,
+            0,
+            2,
+            16,
+            22,
+            16,
+            0,
+            0,
+            FORMAT_PCM,
+        ] {
+            bytes.extend(field.to_le_bytes());
+        }
+        bytes.extend([0; 14]);
+        bytes.extend(b"LIST\x03\0\0\0abc\0data\x04\0\0\0\x01\0\x02\0");
+        assert_eq!(
+            parse(&bytes, Path::new("x.wav")).expect("well formed"),
+            [1, 2]
+        );
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_remedy() {
+        assert!(error(b"").contains("`in.wav`: the file is empty"));
+        assert!(error(b"ID3 this is an mp3 file").contains("sox IN"));
+        let good = to_bytes(&speech(), Encoding::Pcm16);
+        let cut = error(&good[..good.len() - 100]);
+        assert!(
+            cut.contains("truncated: 1502 of 1602 bytes of its `data` chunk"),
+            "{cut}"
+        );
+        assert!(error(&good[..30]).contains("truncated"));
+        assert!(error(&good[..38]).contains("no `data` chunk"));
+        assert!(error(&to_bytes(&[], Encoding::Pcm16)).contains("no audio"));
+        let with = |offset: usize, value: u16| {
+            let mut bytes = good.clone();
+            bytes[offset..offset + 2].copy_from_slice(&value.to_le_bytes());
+            error(&bytes)
+        };
+        assert!(with(24, 16_000).contains("16000 Hz is not 8000 Hz; convert it with `sox IN -r"));
+        assert!(with(22, 2).contains("2 channels"));
+        assert!(with(20, 3).contains("format 3 with 16 bits"));
+        assert!(with(34, 24).contains("24 bits"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = read(Path::new("/nowhere/x.wav"))
+            .expect_err("absent")
+            .to_string();
+        assert!(error.starts_with("`/nowhere/x.wav`: "), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let _ = parse(&bytes, Path::new("x"));
+        }
+
+        #[test]
+        fn no_damaged_file_panics(at in 0..60_usize, value: u8, length in 0..1_700_usize) {
+            let mut bytes = to_bytes(&speech(), Encoding::Pcm16);
+            bytes[at] = value;
+            bytes.truncate(length);
+            let _ = parse(&bytes, Path::new("x"));
+        }
+    }
+}
