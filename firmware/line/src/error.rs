@@ -1,0 +1,19 @@
+//! What can go wrong with the line.
+
+use std::net::SocketAddr;
+
+/// One variant for each distinct reaction.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// The address cannot be listened on: free it or configure another.
+    #[error("cannot listen for SIP on `{address}`; free the port or set `line.listen` to another")]
+    Listen {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The SIP stack would not start.
+    #[error("the SIP stack did not start: {0}")]
+    Stack(String),
+}

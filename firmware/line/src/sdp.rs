@@ -1,0 +1,371 @@
+//! Session descriptions (RFC 8866) in the offer/answer model (RFC 3264): one voice stream of G.711.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
+use trunkside_call::Codec;
+
+/// The payload type that we offer telephone events under.
+const TELEPHONE_EVENT: u8 = 101;
+
+/// Which way voice flows, as the one who writes it sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendRecv,
+    /// The writer only sends: it holds the other.
+    SendOnly,
+    /// The writer only listens.
+    RecvOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    /// From what the writer does.
+    pub const fn new(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// Whether the writer sends.
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether the writer listens.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// What the other end answers when it agrees (RFC 3264, section 6.1).
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        Self::new(self.receives(), self.sends())
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    fn in_attributes(attributes: &[Attribute]) -> Option<Self> {
+        [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive]
+            .into_iter()
+            .find(|direction| attributes.iter().any(|a| a.attribute == direction.name()))
+    }
+}
+
+/// Why a session description cannot be used; the call is refused with 488.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// It cannot be read.
+    #[error("malformed session description: {0}")]
+    Malformed(String),
+    /// It has no voice over plain RTP.
+    #[error("no audio stream over `RTP/AVP`")]
+    NoAudio,
+    /// Its address is not an IP address.
+    #[error("connection address `{0}` is not an IP address")]
+    Address(String),
+    /// It has neither law of G.711.
+    #[error("no G.711 payload type")]
+    NoCodec,
+}
+
+/// What a far end offers, or answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Where it wants to be sent to.
+    pub address: SocketAddr,
+    /// The laws it takes, most preferred first.
+    pub codecs: Vec<Codec>,
+    /// Its payload type for telephone events (RFC 4733).
+    pub telephone_event: Option<u8>,
+    /// Which way voice flows, as the far end sees it.
+    pub direction: Direction,
+    /// The packet time it asks for, in ms.
+    pub ptime_ms: Option<u32>,
+    /// Every stream of it, for an answer must have as many.
+    streams: Vec<Stream>,
+    voice: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stream {
+    media: String,
+    proto: String,
+    formats: String,
+}
+
+impl Offer {
+    /// Reads a description; its first voice stream counts.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
+        let session =
+            Session::parse(bytes).map_err(|error| SdpError::Malformed(error.to_string()))?;
+        let voice = session.medias.iter().position(is_voice).ok_or(SdpError::NoAudio)?;
+        let media = &session.medias[voice];
+        let ip = address_of(&session, media)?;
+        let codecs = codecs_of(media);
+        if codecs.is_empty() {
+            return Err(SdpError::NoCodec);
+        }
+        let direction = Direction::in_attributes(&media.attributes)
+            .or_else(|| Direction::in_attributes(&session.attributes))
+            .unwrap_or_default();
+        // The way to hold of RFC 2543: an address that nothing can be sent to.
+        let direction = match ip.is_unspecified() {
+            true => Direction::new(direction.sends(), false),
+            false => direction,
+        };
+        Ok(Self {
+            address: SocketAddr::new(ip, media.port),
+            codecs,
+            telephone_event: telephone_event_of(media),
+            direction,
+            ptime_ms: value(media, "ptime").and_then(|ms| ms.trim().parse().ok()),
+            streams: session.medias.iter().map(Stream::of).collect(),
+            voice,
+        })
+    }
+
+    /// The first law of ours that the far end takes too.
+    pub fn choose(&self, preferred: &[Codec]) -> Option<Codec> {
+        preferred.iter().copied().find(|codec| self.codecs.contains(codec))
+    }
+}
+
+impl Stream {
+    fn of(media: &Media) -> Self {
+        Self {
+            media: media.media.clone(),
+            proto: media.proto.clone(),
+            formats: media.fmt.clone(),
+        }
+    }
+}
+
+fn is_voice(media: &Media) -> bool {
+    media.media == "audio" && media.proto == "RTP/AVP" && media.port != 0
+}
+
+fn address_of(session: &Session, media: &Media) -> Result<IpAddr, SdpError> {
+    let connection = media
+        .connections
+        .first()
+        .or(session.connection.as_ref())
+        .ok_or_else(|| SdpError::Malformed("no connection address".into()))?;
+    let address = connection.try_address();
+    address.map(|a| a.ip).map_err(|_| SdpError::Address(connection.connection_address.clone()))
+}
+
+fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
+    media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok())
+}
+
+fn codecs_of(media: &Media) -> Vec<Codec> {
+    payload_types(media).filter_map(Codec::from_payload_type).collect()
+}
+
+fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
+    media.attributes.iter().find(|a| a.attribute == name)?.value.as_deref()
+}
+
+fn telephone_event_of(media: &Media) -> Option<u8> {
+    let mapped = |attribute: &Attribute| {
+        let value = attribute.value.as_deref().filter(|_| attribute.attribute == "rtpmap")?;
+        let (payload_type, name) = value.split_once(' ')?;
+        let event = name.trim().to_ascii_lowercase().starts_with("telephone-event/8000");
+        event.then(|| payload_type.parse().ok())?
+    };
+    let payload_type = media.attributes.iter().find_map(mapped)?;
+    payload_types(media).find(|&offered| offered == payload_type)
+}
+
+/// Our end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Where we want to be sent to.
+    pub address: SocketAddr,
+    /// The same for as long as the session lasts.
+    pub session: u64,
+    /// One more with every description.
+    pub version: u64,
+}
+
+/// An offer of these laws, most preferred first.
+pub fn offer(local: Local, codecs: &[Codec], direction: Direction) -> Vec<u8> {
+    let voice = voice_stream(local, codecs, Some(TELEPHONE_EVENT), direction);
+    written(local, vec![voice])
+}
+
+/// The answer that takes one law of an offer and refuses its other streams.
+///
+/// `direction` is ours; [`Direction::mirrored`] agrees to all that was offered.
+pub fn answer(local: Local, offer: &Offer, codec: Codec, direction: Direction) -> Vec<u8> {
+    let streams = offer.streams.iter().enumerate().map(|(n, stream)| {
+        if n == offer.voice {
+            voice_stream(local, &[codec], offer.telephone_event, direction)
+        } else {
+            let mut refused = Media::new(MediaType::Audio, 0, TransportProto::RtpAvp, "");
+            refused.media.clone_from(&stream.media);
+            refused.proto.clone_from(&stream.proto);
+            refused.fmt.clone_from(&stream.formats);
+            refused
+        }
+    });
+    written(local, streams.collect())
+}
+
+fn voice_stream(
+    local: Local,
+    codecs: &[Codec],
+    telephone_event: Option<u8>,
+    direction: Direction,
+) -> Media {
+    let voices = codecs.iter().map(|codec| codec.payload_type());
+    let formats: Vec<String> =
+        voices.chain(telephone_event).map(|format| format.to_string()).collect();
+    let port = local.address.port();
+    let mut media =
+        Media::new(MediaType::Audio, port, TransportProto::RtpAvp, formats.join(" "));
+    let mut add = |name: &str, value: String| {
+        let attribute = Attribute { attribute: name.into(), value: Some(value) };
+        media.attributes.push(attribute);
+    };
+    for codec in codecs {
+        add("rtpmap", format!("{} {}/8000", codec.payload_type(), codec.encoding_name()));
+    }
+    if let Some(payload_type) = telephone_event {
+        add("rtpmap", format!("{payload_type} telephone-event/8000"));
+        add("fmtp", format!("{payload_type} 0-16"));
+    }
+    add("ptime", "20".into());
+    let direction = Attribute { attribute: direction.name().into(), value: None };
+    media.attributes.push(direction);
+    media
+}
+
+fn written(local: Local, medias: Vec<Media>) -> Vec<u8> {
+    let ip = local.address.ip();
+    let origin = Origin::with_ip_addr(local.session, local.version, ip);
+    let mut session = Session::new(origin, "trunkside");
+    session.connection = Some(Connection::from_ip_addr(ip));
+    session.times = vec![Time { start_time: 0, stop_time: 0, repeats: Vec::new() }];
+    session.medias = medias;
+    let mut bytes = Vec::new();
+    session.write(&mut bytes).expect("writing to memory cannot fail");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn local() -> Local {
+        Local { address: "192.0.2.1:20000".parse().expect("valid"), session: 7, version: 3 }
+    }
+
+    fn sdp(media: &str) -> String {
+        format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n{media}")
+    }
+
+    fn parse(media: &str) -> Result<Offer, SdpError> {
+        Offer::parse(sdp(media).as_bytes())
+    }
+
+    #[test]
+    fn an_offer_says_where_what_and_which_way() {
+        let offer = parse(
+            "m=audio 4000 RTP/AVP 18 0 8 96\r\na=rtpmap:96 telephone-event/8000\r\n\
+             a=ptime:20\r\na=sendonly\r\n",
+        )
+        .expect("usable");
+        assert_eq!(offer.address, "192.0.2.9:4000".parse().expect("valid"));
+        assert_eq!(offer.codecs, [Codec::Pcmu, Codec::Pcma]);
+        assert_eq!((offer.telephone_event, offer.ptime_ms), (Some(96), Some(20)));
+        assert_eq!(offer.direction, Direction::SendOnly);
+        assert_eq!(offer.choose(&[Codec::Pcma, Codec::Pcmu]), Some(Codec::Pcma));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_apart() {
+        assert!(matches!(Offer::parse(b"hello"), Err(SdpError::Malformed(_))));
+        assert!(matches!(Offer::parse(b""), Err(SdpError::Malformed(_))));
+        assert_eq!(parse("m=video 4000 RTP/AVP 31\r\n"), Err(SdpError::NoAudio));
+        assert_eq!(parse("m=audio 4000 RTP/SAVP 8\r\n"), Err(SdpError::NoAudio));
+        assert_eq!(parse("m=audio 0 RTP/AVP 8\r\n"), Err(SdpError::NoAudio));
+        assert_eq!(parse("m=audio 4000 RTP/AVP 18 101\r\n"), Err(SdpError::NoCodec));
+        let named = parse("m=audio 4000 RTP/AVP 8\r\nc=IN IP4 phone.example.com\r\n");
+        assert_eq!(named, Err(SdpError::Address("phone.example.com".into())));
+    }
+
+    #[test]
+    fn hold_is_answered_the_other_way_round() {
+        use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+        for (offered, answered) in
+            [(SendRecv, SendRecv), (SendOnly, RecvOnly), (RecvOnly, SendOnly), (Inactive, Inactive)]
+        {
+            assert_eq!(offered.mirrored(), answered);
+        }
+        let old = parse("m=audio 4000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n").expect("usable");
+        assert_eq!(old.direction, SendOnly);
+        let session = Offer::parse(
+            b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+              a=inactive\r\nm=audio 4000 RTP/AVP 8\r\n",
+        );
+        assert_eq!(session.map(|offer| offer.direction), Ok(Inactive));
+    }
+
+    #[test]
+    fn an_answer_has_as_many_streams_as_the_offer_and_one_law() {
+        let offered = parse(
+            "m=video 6000 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 0 8 97\r\n\
+             a=rtpmap:97 telephone-event/8000\r\n",
+        )
+        .expect("usable");
+        let text = String::from_utf8(answer(
+            local(),
+            &offered,
+            Codec::Pcma,
+            offered.direction.mirrored(),
+        ))
+        .expect("text");
+        assert!(text.contains("m=video 0 RTP/AVP 31\r\n"), "{text}");
+        assert!(text.contains("m=audio 20000 RTP/AVP 8 97\r\n"), "{text}");
+        assert!(text.contains("a=rtpmap:8 PCMA/8000\r\n") && text.contains("a=sendrecv"));
+        assert!(text.contains("o=- 7 3 IN IP4 192.0.2.1\r\n"), "{text}");
+    }
+
+    #[test]
+    fn our_own_offer_reads_back() {
+        let ours = offer(local(), &[Codec::Pcma], Direction::SendRecv);
+        let read = Offer::parse(&ours).expect("well formed");
+        assert_eq!(read.address, local().address);
+        assert_eq!(read.codecs, [Codec::Pcma]);
+        assert_eq!(read.telephone_event, Some(TELEPHONE_EVENT));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Offer::parse(&bytes);
+        }
+
+        #[test]
+        fn no_lines_panic(lines in "([vosctma]=[ -~]{0,40}\r\n){0,12}") {
+            let _ = Offer::parse(lines.as_bytes());
+        }
+    }
+}

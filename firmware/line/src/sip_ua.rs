@@ -1,0 +1,208 @@
+//! SIP as the rest of the box sees it: commands in, events out.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use trunkside_call::Pii;
+
+/// One leg of one call, unique as long as the user agent lives.
+///
+/// The user agent numbers incoming calls; a call numbers the legs that it dials itself, so that a
+/// call flow needs nobody to name its agents' legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId {
+    call: u64,
+    branch: u32,
+}
+
+impl LegId {
+    /// Calls that begin here have numbers of their own.
+    const DIALLED: u64 = 1 << 63;
+
+    /// The leg on which the user agent's n-th call came in.
+    pub const fn incoming(call: u64) -> Self {
+        Self { call, branch: 0 }
+    }
+
+    /// The leg of the n-th call that begins here.
+    pub const fn dialled(call: u64) -> Self {
+        Self { call: call | Self::DIALLED, branch: 0 }
+    }
+
+    /// The n-th leg that this leg's call dials, counted from 1.
+    #[must_use]
+    pub const fn branch(self, branch: u32) -> Self {
+        Self { call: self.call, branch }
+    }
+
+    /// The leg that its call began with.
+    #[must_use]
+    pub const fn first(self) -> Self {
+        self.branch(0)
+    }
+}
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, call) = match self.call & Self::DIALLED {
+            0 => ("in", self.call),
+            _ => ("out", self.call & !Self::DIALLED),
+        };
+        write!(f, "{kind}{call}.{}", self.branch)
+    }
+}
+
+/// Where an agent can be rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentContact {
+    /// At a fixed address, such as `sip:agent1@192.0.2.7:5060`.
+    Uri(String),
+    /// Where the phone that registered with this user part is.
+    Registered(String),
+}
+
+/// What to do with a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegCommand {
+    /// Incoming: tell the caller that something happens; with a session description, play to them
+    /// before answering (183), else let their phone ring back (180).
+    Progress {
+        /// The session description for early media.
+        sdp: Option<Vec<u8>>,
+    },
+    /// Incoming: answer.
+    Answer {
+        /// The session description: the answer, or an offer where the INVITE had none.
+        sdp: Vec<u8>,
+    },
+    /// Incoming, not answered yet: refuse. No event follows.
+    Reject {
+        /// The final status, 400 to 699.
+        status: u16,
+    },
+    /// Begin an outgoing leg.
+    Dial {
+        /// Whom to ring.
+        to: AgentContact,
+        /// The number that they are shown.
+        from: Pii<String>,
+        /// The offer.
+        sdp: Vec<u8>,
+    },
+    /// Outgoing, not answered yet: give up. [`LegEvent::Failed`] follows, or
+    /// [`LegEvent::Answered`] when the answer crossed it, or nothing where the stack has ended it.
+    Cancel,
+    /// Answered: end. No event follows.
+    HangUp,
+    /// Accept the new session description that the far end asked for.
+    AnswerReoffer {
+        /// The answer, or an offer where the re-INVITE had none.
+        sdp: Vec<u8>,
+    },
+    /// Refuse it; the session goes on as it was.
+    RejectReoffer {
+        /// The final status, 400 to 699.
+        status: u16,
+    },
+}
+
+/// What to do, and with which leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SipCommand {
+    /// The leg.
+    pub leg: LegId,
+    /// What to do.
+    pub what: LegCommand,
+}
+
+/// Why a leg ended that had been answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndCause {
+    /// The far end hung up.
+    Bye,
+    /// The far end never acknowledged the answer, or does not reply any more.
+    Silent,
+}
+
+/// What happened to a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegEvent {
+    /// A call comes in.
+    Incoming {
+        /// The caller's number or user part.
+        from: Pii<String>,
+        /// What they dialled.
+        to: Pii<String>,
+        /// Their offer; empty when they want one.
+        sdp: Vec<u8>,
+    },
+    /// Incoming: the caller gave up before the answer.
+    Cancelled,
+    /// Incoming: the caller acknowledged the answer.
+    Acknowledged {
+        /// Their answer where ours was an offer, else empty.
+        sdp: Vec<u8>,
+    },
+    /// Outgoing: the far end is rung; a session description means that it plays something.
+    Ringing {
+        /// Its early session description, or empty.
+        sdp: Vec<u8>,
+    },
+    /// Outgoing: answered.
+    Answered {
+        /// The answer.
+        sdp: Vec<u8>,
+    },
+    /// Outgoing: not answered.
+    Failed {
+        /// The final status; 408 when nothing came, 503 when it could not be sent.
+        status: u16,
+    },
+    /// Answered: the far end wants to change the session.
+    Reoffered {
+        /// Its new offer; empty when it wants one.
+        sdp: Vec<u8>,
+    },
+    /// Answered: over.
+    Ended {
+        /// Why.
+        cause: EndCause,
+    },
+}
+
+/// What happened, and to which leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SipEvent {
+    /// The leg.
+    pub leg: LegId,
+    /// What happened.
+    pub what: LegEvent,
+}
+
+/// A SIP user agent: whatever stack does it, this is all that the box knows of it.
+pub trait SipUa: Send {
+    /// Carries out a command without waiting. One that no longer fits its leg is dropped: the
+    /// event that overtook it is on its way.
+    fn command(&mut self, command: SipCommand);
+
+    /// The next event; none once the user agent has been stopped. Cancel safe.
+    fn next_event(&mut self) -> impl Future<Output = Option<SipEvent>> + Send;
+
+    /// Where it receives.
+    fn local_addr(&self) -> SocketAddr;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legs_of_a_call_are_told_apart_and_lead_back_to_their_call() {
+        let caller = LegId::incoming(7);
+        let agent = caller.branch(2);
+        assert_ne!(caller, agent);
+        assert_eq!(agent.first(), caller);
+        assert_ne!(LegId::dialled(7), caller);
+        assert_eq!(format!("{caller} {agent} {}", LegId::dialled(7)), "in7.0 in7.2 out7.0");
+    }
+}
