@@ -122,7 +122,7 @@ mod tests {
             .expect("the pin works");
         for _ in 0..2 {
             let due = lamp.deadline().expect("it blinks");
-            lamp.tick(due - Duration::from_millis(1))
+            lamp.tick(due.saturating_sub(Duration::from_millis(1)))
                 .expect("the pin works");
             lamp.tick(due).expect("the pin works");
         }

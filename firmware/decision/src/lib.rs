@@ -30,6 +30,7 @@ mod policy;
 mod problem;
 mod reader;
 mod router;
+mod simulate;
 
 pub use input::{CallProfile, Input, OfferFailure, permille};
 pub use log::{ReplayReport, replay_file};
@@ -39,3 +40,7 @@ pub use policy::{
 };
 pub use problem::{Problem, Severity};
 pub use router::Router;
+pub use simulate::{
+    AgentGroup, Class, Figures, Outcome, Resolution, Scenario, UnknownPolicy, policy_names,
+    simulate,
+};

@@ -1,9 +1,14 @@
 //! What one call asks of an agent: the policy's rules applied to what is known of the caller.
 
+use std::time::Duration;
+
 use trunkside_call::Language;
 
 use crate::policy::{Condition, Policy, Relax, Route, Rule, SkillNeed};
 use crate::{AgentProfile, CallProfile};
+
+/// The handle time at which a waiting minute counts as one.
+const ORDINARY_HANDLE_TIME_S: i64 = 180;
 
 /// What a call needs, all matching rules together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +23,8 @@ pub(crate) struct Need {
     /// The highest of the rules.
     pub priority: u8,
     pub even_when_closed: bool,
+    /// The first that a rule gives.
+    pub handle_time: Option<Duration>,
     pub language: Option<Language>,
     /// For each requirement the first rule that says when to give it up.
     pub relax: Relax,
@@ -104,6 +111,7 @@ impl Need {
         self.senior |= route.senior;
         self.priority = self.priority.max(route.priority);
         self.even_when_closed |= route.even_when_closed;
+        self.handle_time = self.handle_time.or(route.handle_time);
         self.relax = self.relax.or(route.relax);
     }
 
@@ -117,12 +125,23 @@ impl Need {
     }
 
     /// After which wait a requirement is given up.
-    pub const fn relaxes(&self, requirement: Requirement) -> Option<std::time::Duration> {
+    pub const fn relaxes(&self, requirement: Requirement) -> Option<Duration> {
         match requirement {
             Requirement::Senior => self.relax.senior_after,
             Requirement::Skills => self.relax.skills_after,
             Requirement::Language => self.relax.language_after,
         }
+    }
+
+    /// What a waiting minute of the call is worth in thousandths: an agent's minute that serves
+    /// three short calls ends three waits (the generalised c-mu rule, van Mieghem 1995). A third
+    /// to three times the ordinary, so that a long call cannot starve.
+    pub fn worth(&self) -> i64 {
+        let Some(handle_time) = self.handle_time else {
+            return 1000;
+        };
+        let seconds = i64::try_from(handle_time.as_secs()).unwrap_or(i64::MAX);
+        (1000 * ORDINARY_HANDLE_TIME_S / seconds.max(1)).clamp(333, 3000)
     }
 
     /// What keeps an agent from taking the call, if anything.

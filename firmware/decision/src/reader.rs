@@ -182,6 +182,18 @@ impl<'a> Section<'a> {
         self.text(key)
     }
 
+    /// A text or a whole number, as text: for names that may be numbers.
+    pub fn label(&self, key: &'static str) -> Option<String> {
+        self.read(key, "a text or a whole number", |value| match value {
+            DeValue::Integer(number) => Some(number.to_string()),
+            _ => value
+                .as_str()
+                .filter(|text| !text.trim().is_empty())
+                .map(str::to_owned),
+        })
+        .map(|found| found.value)
+    }
+
     pub fn switch(&self, key: &'static str, default: bool) -> bool {
         self.read(key, "`true` or `false`", DeValue::as_bool)
             .map_or(default, |found| found.value)

@@ -125,9 +125,10 @@ impl Engine {
         if count == 0 { 0 } else { rare / count }
     }
 
-    /// How long the call has waited in the queue's eyes, its head start included.
+    /// How long the call has waited in the queue's eyes, its head start and worth included.
     fn urgency(&self, slot: Slot) -> Micros {
-        self.now - self.call(slot).rank(&self.policy).0
+        let call = self.call(slot);
+        (self.now - call.rank(&self.policy).0).saturating_mul(call.need.worth()) / 1000
     }
 
     /// One call, many agents: the cheapest, ties to the first in the policy.

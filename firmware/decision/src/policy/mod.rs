@@ -99,6 +99,9 @@ pub struct Route {
     pub senior: bool,
     /// 0 to 10: each point counts as having waited [`QueueSettings::priority_step`] longer.
     pub priority: u8,
+    /// How long such calls take an agent, when the supervisor knows: shorter ones are worth more of
+    /// a waiting minute.
+    pub handle_time: Option<Duration>,
     /// Whether it is routed although the branch is closed.
     pub even_when_closed: bool,
     /// When it stops insisting.

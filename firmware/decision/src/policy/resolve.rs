@@ -207,6 +207,7 @@ fn route(section: &Section<'_>, skills: &[String]) -> Route {
         skills_preferred: needs(section, "skills_preferred", skills),
         senior: section.switch("senior", false),
         priority: section.integer("priority", 0..=10).unwrap_or(0) as u8,
+        handle_time: section.seconds("handle_time_s", 1..=DAY_S),
         even_when_closed: section.switch("even_when_closed", false),
         relax: Relax {
             senior_after: relax.seconds("senior_after_s", 0..=DAY_S),

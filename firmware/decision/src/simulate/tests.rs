@@ -1,0 +1,217 @@
+use super::*;
+
+fn scenario(text: &str) -> Scenario {
+    let (scenario, problems) = Scenario::parse("test.toml", text);
+    scenario.unwrap_or_else(|| panic!("{problems:#?}"))
+}
+
+fn one_class(
+    per_hour: f64,
+    service_s: f64,
+    patience_s: f64,
+    agents: usize,
+    hours: u32,
+) -> Scenario {
+    scenario(&format!(
+        "run = {{ hours = {hours}, warmup_hours = 5 }}\n\
+         [[class]]\nname = \"all\"\narrivals_per_hour = {per_hour}\nservice_mean_s = {service_s}\n\
+         patience_mean_s = {patience_s}\n\
+         [[agent_group]]\nname = \"desk\"\nagents = {agents}\n"
+    ))
+}
+
+/// Erlang-A (Palm 1957): the chance of hanging up and the mean wait of M/M/n+M, by the chain's
+/// stationary distribution. Endless patience gives Erlang-C.
+fn erlang_a(per_hour: f64, service_s: f64, patience_s: f64, agents: usize) -> (f64, f64) {
+    let (arrival, service) = (per_hour / 3600.0, 1.0 / service_s);
+    let hang_up = if patience_s > 0.0 {
+        1.0 / patience_s
+    } else {
+        0.0
+    };
+    let mut weight = 1.0;
+    let (mut total, mut waiting) = (1.0, 0.0);
+    for calls in 1..20_000_usize {
+        let busy = calls.min(agents) as f64;
+        let queued = calls.saturating_sub(agents) as f64;
+        weight *= arrival / (busy * service + queued * hang_up);
+        total += weight;
+        waiting += queued * weight;
+        if weight < 1e-18 && calls > agents {
+            break;
+        }
+    }
+    let queue = waiting / total;
+    (hang_up * queue / arrival, queue / arrival)
+}
+
+fn assert_near(found: f64, expected: f64, share: f64, what: &str) {
+    let error = (found / expected - 1.0).abs();
+    assert!(
+        error <= share,
+        "{what}: {found} instead of {expected}, off by {error:.4}"
+    );
+}
+
+#[test]
+fn one_class_agrees_with_erlang_a() {
+    let (chance, wait_s) = erlang_a(110.0, 180.0, 120.0, 5);
+    for policy in ["fcfs", "trunkside"] {
+        let scenario = one_class(110.0, 180.0, 120.0, 5, 4000);
+        let outcome = &simulate(&scenario, &[policy], 11).expect("it is known")[0];
+        let abandonment = outcome.all.abandoned as f64 / outcome.all.calls as f64;
+        assert_near(abandonment, chance, 0.02, policy);
+        assert_near(outcome.all.wait_mean_s, wait_s, 0.02, policy);
+    }
+}
+
+#[test]
+fn endless_patience_agrees_with_erlang_c() {
+    let (_, wait_s) = erlang_a(80.0, 180.0, 0.0, 5);
+    let scenario = one_class(80.0, 180.0, 0.0, 5, 8000);
+    let outcome = &simulate(&scenario, &["fcfs"], 3).expect("it is known")[0];
+    assert_eq!(outcome.all.abandoned, 0);
+    assert_near(outcome.all.wait_mean_s, wait_s, 0.04, "mean wait");
+    assert_near(
+        outcome.occupancy_mean,
+        80.0 * 180.0 / 3600.0 / 5.0,
+        0.01,
+        "occupancy",
+    );
+}
+
+const MIXED: &str = r#"
+run = { hours = 60, warmup_hours = 2 }
+[[class]]
+name = "cards"
+arrivals_per_hour = 60
+service_mean_s = 120
+service_cv = 1.3
+patience_mean_s = 90
+value = 3
+needs = ["cards"]
+[[class]]
+name = "loans"
+arrivals_per_hour = [0, 0, 0, 0, 0, 0, 0, 10, 30, 40, 40, 40, 30, 30, 40, 40, 30, 20, 10, 0, 0, 0, 0, 0]
+service_mean_s = 400
+service_cv = 0.6
+patience_mean_s = 200
+needs = ["loans"]
+[[agent_group]]
+name = "experts"
+agents = 3
+skills = { cards = 5, loans = 5 }
+[[agent_group]]
+name = "novices"
+agents = 2
+skills = { cards = 2 }
+speed = 0.8
+"#;
+
+#[test]
+fn every_policy_keeps_littles_law_and_loses_no_call() {
+    let scenario = scenario(MIXED);
+    for name in policy_names() {
+        let mut dispatch: Box<dyn Dispatch> = match BASELINES.iter().find(|(n, _)| *n == name) {
+            Some((_, kind)) => Box::new(BaselineDispatch::new(&scenario, *kind)),
+            None => Box::new(Product::new(&scenario, scenario.policy())),
+        };
+        let mut world = World::new(&scenario, 5);
+        world.run(dispatch.as_mut());
+        assert!(
+            world.little_error() < 1e-9,
+            "{name}: {}",
+            world.little_error()
+        );
+        let outcome = world.outcome(name);
+        let sum: u64 = outcome.by_class.values().map(|class| class.calls).sum();
+        assert_eq!(outcome.all.calls, sum, "{name}");
+        assert!(outcome.all.calls > 3000, "{name}: {}", outcome.all.calls);
+        assert!(
+            outcome.all.answered + outcome.all.abandoned == outcome.all.calls,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn policies_see_the_same_callers_and_seeds_others() {
+    let scenario = scenario(MIXED);
+    let first = simulate(&scenario, &["fcfs", "cmu"], 1).expect("they are known");
+    assert_eq!(first[0].all.calls, first[1].all.calls);
+    assert_eq!(
+        first,
+        simulate(&scenario, &["fcfs", "cmu"], 1).expect("they are known")
+    );
+    let other = simulate(&scenario, &["fcfs"], 2).expect("it is known");
+    assert_ne!(first[0].all.wait_mean_s, other[0].all.wait_mean_s);
+}
+
+#[test]
+fn the_valued_class_waits_less_under_priority() {
+    let scenario = scenario(MIXED);
+    let outcomes = simulate(&scenario, &["fcfs", "priority"], 1).expect("they are known");
+    let wait = |outcome: &Outcome| outcome.by_class["cards"].wait_mean_s;
+    assert!(wait(&outcomes[1]) < wait(&outcomes[0]));
+}
+
+#[test]
+fn an_outcome_has_the_promised_fields() {
+    let scenario = one_class(60.0, 120.0, 60.0, 2, 6);
+    let outcome = &simulate(&scenario, &["fcfs"], 1).expect("it is known")[0];
+    let json = serde_json::to_value(outcome).expect("it serialises");
+    for field in [
+        "policy",
+        "seed",
+        "calls",
+        "answered",
+        "abandoned",
+        "wait_mean_s",
+        "wait_p50_s",
+        "wait_p90_s",
+        "service_level_20s",
+        "occupancy_mean",
+        "occupancy_spread",
+        "first_call_resolution",
+        "transfers",
+        "by_class",
+    ] {
+        assert!(json.get(field).is_some(), "{field}");
+    }
+}
+
+#[test]
+fn mistakes_of_a_scenario_are_all_reported() {
+    let text = r#"
+run = { hours = 2, warmup_hours = 3 }
+[[class]]
+name = "a"
+arrivals_per_hour = [1, 2]
+service_mean_s = -1
+needs = ["magic"]
+colour = "red"
+"#;
+    let (scenario, problems) = Scenario::parse("s.toml", text);
+    assert!(scenario.is_none());
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for expected in [
+        "run.warmup_hours",
+        "arrivals_per_hour",
+        "service_mean_s",
+        "needs",
+        "colour",
+        "agent_group",
+    ] {
+        assert!(
+            said.iter().any(|line| line.contains(expected)),
+            "{expected}: {said:#?}"
+        );
+    }
+    let unknown =
+        simulate(&one_class(1.0, 1.0, 1.0, 1, 6), &["magic"], 1).expect_err("it is not known");
+    assert!(
+        unknown
+            .to_string()
+            .starts_with("unknown policy `magic`; use one of `fcfs`")
+    );
+}
