@@ -28,12 +28,20 @@
 //! # Ok(()) }
 //! ```
 
+mod decoder;
+mod endpoint;
 mod error;
+mod fbank;
+mod grammar;
+mod lexicon;
+mod lm;
+mod prosody;
 mod recogniser;
 mod stream;
 mod transcript;
 
 pub use error::Error;
-pub use recogniser::{Grammar, Phrases, Recogniser};
+pub use grammar::{Grammar, Phrases};
+pub use recogniser::Recogniser;
 pub use stream::{Stream, StreamOptions};
 pub use transcript::{Segment, Transcript, transcribe};

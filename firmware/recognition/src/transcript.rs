@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, Side};
+use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, Side, Utterance};
 
-use crate::{Error, Recogniser, StreamOptions};
+use crate::{Error, Recogniser, Stream, StreamOptions};
 
 /// One utterance of a recording.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,14 +41,10 @@ pub fn transcribe(
     samples: &[i16],
     options: StreamOptions,
 ) -> Result<Transcript, Error> {
-    let language = options.language.unwrap_or(Language::Zh);
+    let wished = options.language.or(recogniser.languages().first().copied());
     let mut stream = recogniser.stream(Side::Caller, options)?;
-    let mut transcript = Transcript {
-        text: String::new(),
-        language,
-        segments: Vec::new(),
-        first_partial: None,
-    };
+    let mut utterances = Vec::new();
+    let mut first_partial = None;
     for (index, chunk) in samples.chunks(FRAME_SAMPLES).enumerate() {
         let mut frame = Frame {
             side: Side::Caller,
@@ -57,10 +53,95 @@ pub fn transcribe(
         };
         frame.samples[..chunk.len()].copy_from_slice(chunk);
         stream.handle(&frame)?;
-        while let Some(_utterance) = stream.poll() {
-            transcript.first_partial.get_or_insert(frame.end());
-        }
+        take(
+            &mut stream,
+            frame.end(),
+            &mut utterances,
+            &mut first_partial,
+        );
     }
     stream.finish()?;
-    Ok(transcript)
+    let end = FRAME_DURATION.saturating_mul(samples.len().div_ceil(FRAME_SAMPLES) as u32);
+    take(&mut stream, end, &mut utterances, &mut first_partial);
+    Ok(Transcript {
+        text: joined(&utterances),
+        language: language(&utterances).or(wished).unwrap_or(Language::Zh),
+        segments: utterances.into_iter().map(Segment::from).collect(),
+        first_partial,
+    })
+}
+
+impl From<Utterance> for Segment {
+    fn from(utterance: Utterance) -> Self {
+        let Utterance {
+            start,
+            end,
+            text,
+            confidence,
+            ..
+        } = utterance;
+        Self {
+            start,
+            end,
+            text,
+            confidence,
+        }
+    }
+}
+
+/// Takes what is ready after `now` of audio.
+fn take(
+    stream: &mut Stream,
+    now: Duration,
+    utterances: &mut Vec<Utterance>,
+    first_partial: &mut Option<Duration>,
+) {
+    while let Some(utterance) = stream.poll() {
+        if utterance.words.is_empty() {
+            continue;
+        }
+        first_partial.get_or_insert(now);
+        if utterance.is_final {
+            utterances.push(utterance);
+        }
+    }
+}
+
+/// The language of the longest time.
+fn language(utterances: &[Utterance]) -> Option<Language> {
+    let length = |language: Language| -> Duration {
+        let same = utterances
+            .iter()
+            .filter(|utterance| utterance.language == language);
+        same.map(|utterance| utterance.end.saturating_sub(utterance.start))
+            .sum()
+    };
+    utterances
+        .iter()
+        .map(|utterance| utterance.language)
+        .max_by_key(|&language| length(language))
+}
+
+/// One text: a blank between utterances unless both sides of it are Chinese.
+fn joined(utterances: &[Utterance]) -> String {
+    let words: Vec<_> = utterances
+        .iter()
+        .flat_map(|utterance| &utterance.words)
+        .collect();
+    join_words(words.into_iter().map(|word| word.text.as_str()))
+}
+
+/// Chinese words without blanks, English ones with.
+pub(crate) fn join_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    let mut after_english = false;
+    for word in words {
+        let english = word.is_ascii();
+        if !text.is_empty() && (english || after_english) {
+            text.push(' ');
+        }
+        text.push_str(word);
+        after_english = english;
+    }
+    text
 }

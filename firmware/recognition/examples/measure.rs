@@ -1,0 +1,344 @@
+//! Measures recognition on a folder with a `manifest.tsv` and prints one JSON object.
+//!
+//! ```text
+//! cargo run --release -p trunkside-recognition --example measure -- \
+//!     --manifest ../shared/data/speech/commands-eval/manifest.tsv --grammar manifest
+//! ```
+//!
+//! Options: `--models FOLDER`, `--model NAME`, `--language zh|en`, `--grammar FILE|manifest` (all
+//! texts of the manifest), `--phrases FILE`, `--reject` (nothing in the manifest should be heard),
+//! `--every N` (each Nth file only), `--errors` (prints what was misheard to standard error).
+//!
+//! Errors are counted in characters for Chinese and in words for English, without punctuation.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side, Utterance};
+use trunkside_models::Catalogue;
+use trunkside_recognition::{Recogniser, StreamOptions};
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+#[derive(Default)]
+struct Options {
+    manifest: PathBuf,
+    models: Option<PathBuf>,
+    model: Option<String>,
+    language: Option<String>,
+    grammar: Option<String>,
+    phrases: Option<String>,
+    reject: bool,
+    every: usize,
+    errors: bool,
+}
+
+fn options() -> Fallible<Options> {
+    let mut options = Options {
+        every: 1,
+        ..Options::default()
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("`{name}` needs a value"));
+        match name.as_str() {
+            "--manifest" => options.manifest = value()?.into(),
+            "--models" => options.models = Some(value()?.into()),
+            "--model" => options.model = Some(value()?),
+            "--language" => options.language = Some(value()?),
+            "--grammar" => options.grammar = Some(value()?),
+            "--phrases" => options.phrases = Some(value()?),
+            "--every" => options.every = value()?.parse()?,
+            "--reject" => options.reject = true,
+            "--errors" => options.errors = true,
+            _ => return Err(format!("unknown option `{name}`").into()),
+        }
+    }
+    Ok(options)
+}
+
+struct Entry {
+    file: PathBuf,
+    text: String,
+}
+
+fn manifest(path: &Path) -> Fallible<Vec<Entry>> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let entries = text.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split('\t');
+        let (file, text) = (fields.next()?, fields.nth(2)?);
+        Some(Entry {
+            file: folder.join(file),
+            text: text.to_owned(),
+        })
+    });
+    Ok(entries.collect())
+}
+
+/// What was counted over all files.
+#[derive(Default)]
+struct Tally {
+    files: usize,
+    exact: usize,
+    empty: usize,
+    units: usize,
+    errors: usize,
+    shown: usize,
+    changed: usize,
+    audio_s: f64,
+    cpu_s: f64,
+    first_partial_s: Vec<f64>,
+}
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool"
+)]
+fn main() -> Fallible<()> {
+    let options = options()?;
+    let catalogue = Catalogue::find(options.models.as_deref())?;
+    let model = match &options.model {
+        Some(name) => catalogue.model(name)?,
+        None => catalogue.default_model()?,
+    };
+    let recogniser = Arc::new(Recogniser::load(model)?);
+    let entries = manifest(&options.manifest)?;
+    let listening = listening(&recogniser, &options, &entries)?;
+    let mut tally = Tally::default();
+    for entry in entries.iter().step_by(options.every) {
+        let samples = read_wav(&entry.file)?;
+        let before = cpu_s();
+        let (heard, first_partial) = hear(&recogniser, &samples, listening.clone(), &mut tally)?;
+        tally.cpu_s += cpu_s() - before;
+        tally.audio_s += samples.len() as f64 / 8_000.0;
+        tally.first_partial_s.extend(first_partial);
+        let expected = if options.reject {
+            String::new()
+        } else {
+            entry.text.clone()
+        };
+        let (expected, found) = (units(&expected), units(&heard));
+        let errors = distance(&expected, &found);
+        tally.files += 1;
+        tally.exact += usize::from(errors == 0);
+        tally.empty += usize::from(found.is_empty());
+        tally.units += expected.len();
+        tally.errors += errors;
+        if options.errors && errors > 0 {
+            eprintln!("{}\t{}\t{heard}", entry.file.display(), entry.text);
+        }
+    }
+    println!("{}", report(&options, model.name.as_str(), &mut tally));
+    Ok(())
+}
+
+fn listening(
+    recogniser: &Recogniser,
+    options: &Options,
+    entries: &[Entry],
+) -> Fallible<StreamOptions> {
+    let grammar = match options.grammar.as_deref() {
+        None => None,
+        Some("manifest") => {
+            let texts: BTreeSet<&str> = entries.iter().map(|entry| entry.text.as_str()).collect();
+            let text = texts.into_iter().collect::<Vec<_>>().join("\n");
+            Some(Arc::new(recogniser.grammar("manifest", &text)?))
+        }
+        Some(file) => Some(Arc::new(
+            recogniser.grammar(file, &fs::read_to_string(file)?)?,
+        )),
+    };
+    let phrases = match &options.phrases {
+        None => None,
+        Some(file) => Some(Arc::new(
+            recogniser.phrases(file, &fs::read_to_string(file)?)?,
+        )),
+    };
+    let language = options.language.as_deref().map(str::parse).transpose()?;
+    Ok(StreamOptions {
+        language,
+        grammar,
+        phrases,
+    })
+}
+
+/// The text of a recording, and how much audio had been heard when the first words were shown.
+fn hear(
+    recogniser: &Arc<Recogniser>,
+    samples: &[i16],
+    options: StreamOptions,
+    tally: &mut Tally,
+) -> Fallible<(String, Option<f64>)> {
+    let mut stream = recogniser.stream(Side::Caller, options)?;
+    let mut heard = String::new();
+    let mut first = None;
+    let mut shown: Vec<String> = Vec::new();
+    let mut take = |utterance: Utterance, now_s: f64| {
+        let words: Vec<String> = utterance.words.into_iter().map(|word| word.text).collect();
+        if words.is_empty() && !utterance.is_final {
+            return;
+        }
+        if !words.is_empty() {
+            first.get_or_insert(now_s);
+        }
+        tally.changed += shown
+            .iter()
+            .enumerate()
+            .filter(|(at, word)| words.get(*at) != Some(word))
+            .count();
+        tally.shown += words.len().saturating_sub(shown.len());
+        shown = words;
+        if utterance.is_final {
+            heard.push_str(&utterance.text);
+            heard.push(' ');
+            shown.clear();
+        }
+    };
+    for (index, chunk) in samples.chunks(FRAME_SAMPLES).enumerate() {
+        let mut frame = Frame {
+            side: Side::Caller,
+            start: FRAME_DURATION * index as u32,
+            samples: [0; FRAME_SAMPLES],
+        };
+        frame.samples[..chunk.len()].copy_from_slice(chunk);
+        stream.handle(&frame)?;
+        while let Some(utterance) = stream.poll() {
+            take(utterance, frame.end().as_secs_f64());
+        }
+    }
+    stream.finish()?;
+    while let Some(utterance) = stream.poll() {
+        take(utterance, samples.len() as f64 / 8_000.0);
+    }
+    Ok((heard, first))
+}
+
+fn report(options: &Options, model: &str, tally: &mut Tally) -> serde_json::Value {
+    let share = |part: usize, whole: usize| (part as f64 / whole.max(1) as f64 * 1e4).round() / 1e4;
+    tally.first_partial_s.sort_unstable_by(f64::total_cmp);
+    let median = tally.first_partial_s.get(tally.first_partial_s.len() / 2);
+    serde_json::json!({
+        "manifest": options.manifest,
+        "model": model,
+        "grammar": options.grammar,
+        "files": tally.files,
+        "exact": share(tally.exact, tally.files),
+        "error_rate": share(tally.errors, tally.units),
+        "empty": share(tally.empty, tally.files),
+        "flicker": share(tally.changed, tally.shown),
+        "first_partial_s_p50": median,
+        "audio_s": (tally.audio_s * 10.0).round() / 10.0,
+        "cpu_per_audio": (tally.cpu_s / tally.audio_s.max(1e-9) * 1e5).round() / 1e5,
+    })
+}
+
+/// Chinese characters and English words.
+fn units(text: &str) -> Vec<String> {
+    let mut units = Vec::new();
+    for word in text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+    {
+        let mut latin = String::new();
+        for c in word.chars() {
+            if c.is_ascii() {
+                latin.push(c);
+            } else {
+                units.extend((!latin.is_empty()).then(|| std::mem::take(&mut latin)));
+                units.push(c.to_string());
+            }
+        }
+        units.extend((!latin.is_empty()).then_some(latin));
+    }
+    units
+}
+
+/// Substitutions, insertions and deletions.
+fn distance(expected: &[String], found: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=found.len()).collect();
+    for (i, one) in expected.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in found.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(one != other))
+                .min(above + 1)
+                .min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[found.len()]
+}
+
+/// Processor time of this process.
+fn cpu_s() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|value| value.parse().ok());
+    nanoseconds.unwrap_or(0.0) / 1e9
+}
+
+/// Mono 8 kHz WAV in 16 bit linear, A-law or µ-law.
+fn read_wav(path: &Path) -> Fallible<Vec<i16>> {
+    let bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let (mut format, mut at) = (None, 12);
+    while let (Some(id), Some(size)) = (bytes.get(at..at + 4), bytes.get(at + 4..at + 8)) {
+        let size = u32::from_le_bytes(size.try_into()?) as usize;
+        let end = (at + 8).saturating_add(size).min(bytes.len());
+        let body = &bytes[at + 8..end];
+        match id {
+            b"fmt " => {
+                format = body
+                    .get(..2)
+                    .map(|code| u16::from_le_bytes([code[0], code[1]]))
+            }
+            b"data" => {
+                return match format {
+                    Some(1) => {
+                        let pairs = body.chunks_exact(2);
+                        Ok(pairs
+                            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+                            .collect())
+                    }
+                    Some(6) => Ok(body.iter().map(|&byte| alaw(byte)).collect()),
+                    Some(7) => Ok(body.iter().map(|&byte| ulaw(byte)).collect()),
+                    other => Err(format!("{}: format {other:?}", path.display()).into()),
+                };
+            }
+            _ => {}
+        }
+        at = end + size % 2;
+    }
+    Err(format!("{}: no samples", path.display()).into())
+}
+
+/// ITU-T G.711, A-law.
+fn alaw(byte: u8) -> i16 {
+    let byte = byte ^ 0x55;
+    let (exponent, mantissa) = ((byte >> 4) & 7, i16::from(byte & 15));
+    let magnitude = match exponent {
+        0 => (mantissa << 4) + 8,
+        _ => ((mantissa << 4) + 0x108) << (exponent - 1),
+    };
+    if byte & 0x80 == 0 {
+        -magnitude
+    } else {
+        magnitude
+    }
+}
+
+/// ITU-T G.711, µ-law.
+fn ulaw(byte: u8) -> i16 {
+    let byte = !byte;
+    let (exponent, mantissa) = ((byte >> 4) & 7, i16::from(byte & 15));
+    let magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84;
+    if byte & 0x80 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
+}

@@ -1,0 +1,572 @@
+//! CTC beam search over a lexicon tree with a word model above it.
+//!
+//! Every hypothesis is one alignment: a place in the tree, the unit that sounds now, and the words
+//! before. Hypotheses that nothing can tell apart any more are merged, the better one staying
+//! (Viterbi). Sources: A. Graves, N. Jaitly: Towards End-to-End Speech Recognition with Recurrent
+//! Neural Networks, 2014; V. Pratap et al.: Wav2Letter++, 2019, for the lexicon and look-ahead.
+//!
+//! Speech outside the vocabulary has a path of its own: the *filler* takes the likeliest unit of
+//! every output, whatever it is, for a price a unit. It wins where no word comes near to what was
+//! heard, so such speech is passed over rather than forced into words.
+
+use crate::grammar::{PhraseGraph, Phrases};
+use crate::lexicon::{Lexicon, Trie, Unit, WordId, language_bit};
+use crate::lm::Ngram;
+
+/// Weights and widths of the search. Chosen on training speech only (see `models/RESULTS.md`).
+#[derive(Clone, Debug)]
+pub(crate) struct Tuning {
+    /// Hypotheses kept.
+    pub(crate) width: usize,
+    /// A hypothesis this much worse than the best is dropped.
+    pub(crate) depth: f32,
+    /// A unit this much less likely than the likeliest is not followed.
+    pub(crate) unit_depth: f32,
+    /// Units followed at most.
+    pub(crate) units: usize,
+    /// Weight of the n-gram's likelihoods.
+    pub(crate) lm_weight: f32,
+    /// Reward for a word, against the model's bias to few long ones.
+    pub(crate) word_reward: f32,
+    /// Price of beginning to pass over speech.
+    pub(crate) filler_price: f32,
+    /// Price of each unit passed over.
+    pub(crate) filler_unit_price: f32,
+    /// Price of a second phrase of a grammar within one utterance.
+    pub(crate) again_price: f32,
+    /// How steeply confidence falls with the distance from the likeliest units.
+    pub(crate) steepness: f32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            width: 48,
+            depth: 14.0,
+            unit_depth: 7.0,
+            units: 12,
+            lm_weight: 0.6,
+            word_reward: 0.5,
+            filler_price: 6.0,
+            filler_unit_price: 2.5,
+            again_price: 4.0,
+            steepness: 0.7,
+        }
+    }
+}
+
+/// What gives words their likelihood.
+#[derive(Clone, Copy)]
+pub(crate) enum WordModel<'a> {
+    Ngram(&'a Ngram),
+    Grammar(&'a PhraseGraph),
+}
+
+/// What one stream searches, borrowed for a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Search<'a> {
+    pub(crate) lexicon: &'a Lexicon,
+    pub(crate) trie: &'a Trie,
+    pub(crate) model: WordModel<'a>,
+    pub(crate) phrases: Option<&'a Phrases>,
+    /// Allowed languages as bits.
+    pub(crate) languages: u8,
+    pub(crate) tuning: &'a Tuning,
+}
+
+impl Search<'_> {
+    fn start(&self) -> u32 {
+        match self.model {
+            WordModel::Ngram(lm) => lm.start(),
+            WordModel::Grammar(_) => PhraseGraph::START,
+        }
+    }
+
+    /// Score of a word after a state, and the state after it; none when it may not follow.
+    fn word(&self, state: u32, word: WordId) -> Option<(f32, u32)> {
+        match self.model {
+            WordModel::Ngram(lm) => {
+                let (likelihood, next) = lm.score(state, word);
+                Some((
+                    self.tuning.lm_weight * likelihood + self.tuning.word_reward,
+                    next,
+                ))
+            }
+            WordModel::Grammar(graph) => match graph.step(state, word) {
+                Some(next) => Some((0.0, next)),
+                None if graph.is_end(state) => graph
+                    .step(PhraseGraph::START, word)
+                    .map(|next| (-self.tuning.again_price, next)),
+                None => None,
+            },
+        }
+    }
+
+    /// Score of the end after a state; none when the utterance may not end there.
+    fn end(&self, state: u32) -> Option<f32> {
+        match self.model {
+            WordModel::Ngram(lm) => Some(self.tuning.lm_weight * lm.end(state)),
+            WordModel::Grammar(graph) => {
+                (state == PhraseGraph::START || graph.is_end(state)).then_some(0.0)
+            }
+        }
+    }
+
+    /// The state after speech that was passed over; none where that may not happen.
+    fn filler(&self, state: u32) -> Option<u32> {
+        match self.model {
+            WordModel::Ngram(lm) => Some(lm.unknown()),
+            WordModel::Grammar(graph) => {
+                (state == PhraseGraph::START || graph.is_end(state)).then_some(state)
+            }
+        }
+    }
+
+    fn ahead(&self, node: u32) -> f32 {
+        if node == FILLER {
+            0.0
+        } else {
+            self.tuning.lm_weight * self.trie.ahead(node)
+        }
+    }
+}
+
+/// The node of hypotheses that pass speech over.
+const FILLER: u32 = u32::MAX;
+/// The unit of hypotheses in whose last output nothing sounded.
+const NOTHING: Unit = Unit::MAX;
+/// The path before the first word.
+const NO_PATH: u32 = u32::MAX;
+
+/// One alignment of the outputs so far.
+#[derive(Clone, Copy)]
+struct Hypothesis {
+    node: u32,
+    state: u32,
+    hint: u32,
+    last: Unit,
+    /// Everything: outputs, words, hints, prices, look-ahead.
+    score: f32,
+    /// The outputs alone.
+    acoustic: f32,
+    path: u32,
+    /// Since the present word's first unit: its output's number, `acoustic` and the free path's
+    /// score before it, and its units.
+    began: u32,
+    acoustic_before: f32,
+    free_before: f32,
+    units: u32,
+    /// What this very output completed.
+    completed: Completed,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Completed {
+    Nothing,
+    Word(WordId),
+    Filler,
+}
+
+impl Hypothesis {
+    const fn key(&self) -> (u32, u32, u32, Unit) {
+        (self.node, self.state, self.hint, self.last)
+    }
+}
+
+/// One word of a path, or speech that was passed over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spoken {
+    previous: u32,
+    /// None: passed over.
+    pub(crate) word: Option<WordId>,
+    /// Output of its first unit.
+    pub(crate) start: u32,
+    /// Output after that of its last unit.
+    pub(crate) end: u32,
+    /// Its units.
+    pub(crate) units: u32,
+    /// From 0 to 1: 1 when its units were the likeliest ones everywhere.
+    pub(crate) confidence: f32,
+}
+
+/// The beam of one stream.
+pub(crate) struct Decoder {
+    beam: Vec<Hypothesis>,
+    next: Vec<Hypothesis>,
+    paths: Vec<Spoken>,
+    followed: Vec<(Unit, f32)>,
+    /// Outputs since the beginning of the utterance.
+    outputs: u32,
+    /// Score of the likeliest class of every output so far.
+    free: f32,
+    likeliest: Option<Unit>,
+    /// Units that the likeliest classes spell.
+    free_units: u32,
+}
+
+/// One output's likeliest class.
+struct Free {
+    class: usize,
+    log_probability: f32,
+    /// Whether a unit begins here on the free path.
+    begins: bool,
+}
+
+impl Decoder {
+    pub(crate) fn new() -> Self {
+        Self {
+            beam: Vec::new(),
+            next: Vec::new(),
+            paths: Vec::new(),
+            followed: Vec::new(),
+            outputs: 0,
+            free: 0.0,
+            likeliest: None,
+            free_units: 0,
+        }
+    }
+
+    /// Begins a new utterance.
+    pub(crate) fn reset(&mut self) {
+        self.beam.clear();
+        self.paths.clear();
+        self.outputs = 0;
+        self.free = 0.0;
+        self.likeliest = None;
+        self.free_units = 0;
+    }
+
+    /// Outputs taken since the utterance began.
+    pub(crate) fn outputs(&self) -> u32 {
+        self.outputs
+    }
+
+    /// Units that the likeliest classes spell, words or not.
+    pub(crate) fn free_units(&self) -> u32 {
+        self.free_units
+    }
+
+    /// Takes the log probabilities of the next output, the blank last. Returns whether a unit,
+    /// not the blank, is likeliest. An output that is not all numbers counts as the blank.
+    pub(crate) fn advance(&mut self, search: &Search<'_>, output: &[f32]) -> bool {
+        if self.beam.is_empty() {
+            self.beam.push(first_hypothesis(search));
+        }
+        let blank = output.len() - 1;
+        let free = self.free_path(output, blank);
+        let blank_score = if free.log_probability.is_finite() {
+            output[blank]
+        } else {
+            0.0
+        };
+        let step = if free.log_probability.is_finite() {
+            free.log_probability
+        } else {
+            0.0
+        };
+        self.follow_units(search.tuning, output, &free);
+        self.next.clear();
+        let beam = std::mem::take(&mut self.beam);
+        for hypothesis in &beam {
+            if hypothesis.node == FILLER {
+                self.stay_in_filler(search, hypothesis, &free, blank);
+            } else {
+                self.stay(hypothesis, output, blank_score);
+                self.follow(search, hypothesis);
+                if hypothesis.node == Trie::ROOT && free.begins {
+                    self.enter_filler(search, hypothesis, &free);
+                }
+            }
+        }
+        self.beam = beam;
+        self.free += step;
+        self.outputs += 1;
+        self.prune(search.tuning);
+        self.likeliest.is_some()
+    }
+
+    fn free_path(&mut self, output: &[f32], blank: usize) -> Free {
+        let all_numbers = output.iter().all(|value| value.is_finite());
+        if !all_numbers {
+            self.likeliest = None;
+            return Free {
+                class: blank,
+                log_probability: f32::NAN,
+                begins: false,
+            };
+        }
+        let (class, &log_probability) = output
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1))
+            .expect("an output has at least the blank");
+        let unit = (class != blank).then_some(class as Unit);
+        let begins = unit.is_some() && unit != self.likeliest;
+        self.likeliest = unit;
+        self.free_units += u32::from(begins);
+        Free {
+            class,
+            log_probability,
+            begins,
+        }
+    }
+
+    /// Chooses the units that hypotheses may follow.
+    fn follow_units(&mut self, tuning: &Tuning, output: &[f32], free: &Free) {
+        self.followed.clear();
+        if !free.log_probability.is_finite() {
+            return;
+        }
+        let floor = free.log_probability - tuning.unit_depth;
+        let units = output[..output.len() - 1].iter().enumerate();
+        self.followed.extend(
+            units
+                .filter(|(_, score)| **score > floor)
+                .map(|(unit, score)| (unit as Unit, *score)),
+        );
+        if self.followed.len() > tuning.units {
+            self.followed
+                .select_nth_unstable_by(tuning.units, |a, b| b.1.total_cmp(&a.1));
+            self.followed.truncate(tuning.units);
+        }
+    }
+
+    /// The blank, or the same unit going on.
+    fn stay(&mut self, hypothesis: &Hypothesis, output: &[f32], blank_score: f32) {
+        let mut silent = *hypothesis;
+        silent.last = NOTHING;
+        silent.score += blank_score;
+        silent.acoustic += blank_score;
+        self.next.push(silent);
+        let sounding = self
+            .followed
+            .iter()
+            .any(|(unit, _)| *unit == hypothesis.last);
+        if sounding {
+            let score = output[usize::from(hypothesis.last)];
+            let mut going_on = *hypothesis;
+            going_on.score += score;
+            going_on.acoustic += score;
+            self.next.push(going_on);
+        }
+    }
+
+    /// Every unit that the tree has next, and every word that it completes.
+    fn follow(&mut self, search: &Search<'_>, from: &Hypothesis) {
+        let Search {
+            trie,
+            tuning: _,
+            languages,
+            ..
+        } = *search;
+        let ahead = search.ahead(from.node);
+        for index in 0..self.followed.len() {
+            let (unit, score) = self.followed[index];
+            if unit == from.last {
+                continue;
+            }
+            let Some(child) = trie.child(from.node, unit) else {
+                continue;
+            };
+            if trie.languages(child) & languages == 0 {
+                continue;
+            }
+            let mut on = *from;
+            if from.node == Trie::ROOT {
+                on.began = self.outputs;
+                on.acoustic_before = from.acoustic;
+                on.free_before = self.free;
+                on.units = 0;
+            }
+            on.units += 1;
+            on.last = unit;
+            on.acoustic += score;
+            let bare = from.score + score - ahead;
+            on.node = child;
+            on.score = bare + search.ahead(child);
+            self.next.push(on);
+            for &word in trie.words(child) {
+                self.complete(search, &on, word, bare);
+            }
+        }
+    }
+
+    fn complete(&mut self, search: &Search<'_>, on: &Hypothesis, word: WordId, bare: f32) {
+        if language_bit(search.lexicon.words[word as usize].language) & search.languages == 0 {
+            return;
+        }
+        let Some((score, state)) = search.word(on.state, word) else {
+            return;
+        };
+        let (hinted, hint) = search
+            .phrases
+            .map_or((0.0, 0), |phrases| phrases.step(on.hint, word));
+        self.next.push(Hypothesis {
+            node: Trie::ROOT,
+            state,
+            hint,
+            score: bare + score + hinted,
+            completed: Completed::Word(word),
+            ..*on
+        });
+    }
+
+    fn enter_filler(&mut self, search: &Search<'_>, from: &Hypothesis, free: &Free) {
+        let Some(state) = search.filler(from.state) else {
+            return;
+        };
+        let tuning = search.tuning;
+        let lent = search
+            .phrases
+            .map_or(0.0, |phrases| phrases.lent(from.hint));
+        let price = tuning.filler_price + tuning.filler_unit_price + lent;
+        let inside = Hypothesis {
+            node: FILLER,
+            state,
+            hint: 0,
+            last: NOTHING,
+            score: from.score + free.log_probability - price,
+            acoustic: from.acoustic + free.log_probability,
+            began: self.outputs,
+            acoustic_before: from.acoustic,
+            free_before: self.free,
+            units: 1,
+            ..*from
+        };
+        self.leave_filler(&inside, free.class as Unit);
+        self.next.push(inside);
+    }
+
+    fn stay_in_filler(
+        &mut self,
+        search: &Search<'_>,
+        from: &Hypothesis,
+        free: &Free,
+        blank: usize,
+    ) {
+        let heard = if free.log_probability.is_finite() {
+            free.log_probability
+        } else {
+            0.0
+        };
+        let price = if free.begins {
+            search.tuning.filler_unit_price
+        } else {
+            0.0
+        };
+        let inside = Hypothesis {
+            score: from.score + heard - price,
+            acoustic: from.acoustic + heard,
+            units: from.units + u32::from(free.begins),
+            ..*from
+        };
+        self.leave_filler(
+            &inside,
+            if free.class == blank {
+                NOTHING
+            } else {
+                free.class as Unit
+            },
+        );
+        self.next.push(inside);
+    }
+
+    fn leave_filler(&mut self, inside: &Hypothesis, last: Unit) {
+        self.next.push(Hypothesis {
+            node: Trie::ROOT,
+            last,
+            completed: Completed::Filler,
+            ..*inside
+        });
+    }
+
+    /// Merges, keeps the best, and writes down what they completed.
+    fn prune(&mut self, tuning: &Tuning) {
+        let next = &mut self.next;
+        let best = next.iter().map(|h| h.score).fold(f32::MIN, f32::max);
+        next.retain(|hypothesis| hypothesis.score > best - tuning.depth);
+        next.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then(b.score.total_cmp(&a.score)));
+        next.dedup_by_key(|hypothesis| hypothesis.key());
+        if next.len() > tuning.width {
+            next.select_nth_unstable_by(tuning.width, |a, b| b.score.total_cmp(&a.score));
+            next.truncate(tuning.width);
+        }
+        std::mem::swap(&mut self.beam, &mut self.next);
+        for hypothesis in &mut self.beam {
+            hypothesis.score -= best;
+            let word = match hypothesis.completed {
+                Completed::Nothing => continue,
+                Completed::Word(word) => Some(word),
+                Completed::Filler => None,
+            };
+            let worse = (self.free - hypothesis.free_before)
+                - (hypothesis.acoustic - hypothesis.acoustic_before);
+            let a_unit = worse.max(0.0) / hypothesis.units.max(1) as f32;
+            self.paths.push(Spoken {
+                previous: hypothesis.path,
+                word,
+                start: hypothesis.began,
+                end: self.outputs,
+                units: hypothesis.units,
+                confidence: (-tuning.steepness * a_unit).exp(),
+            });
+            hypothesis.path = (self.paths.len() - 1) as u32;
+            hypothesis.completed = Completed::Nothing;
+        }
+    }
+
+    /// The words of the likeliest hypothesis so far, whether or not they may end here.
+    pub(crate) fn best(&self) -> Vec<Spoken> {
+        let best = self.beam.iter().max_by(|a, b| a.score.total_cmp(&b.score));
+        best.map_or_else(Vec::new, |best| self.path(best.path))
+    }
+
+    /// The words of the likeliest hypothesis that may end here; empty when none may.
+    pub(crate) fn last(&self, search: &Search<'_>) -> Vec<Spoken> {
+        let ended = self.beam.iter().filter_map(|hypothesis| {
+            if hypothesis.node != Trie::ROOT {
+                return None;
+            }
+            let lent = search
+                .phrases
+                .map_or(0.0, |phrases| phrases.lent(hypothesis.hint));
+            Some((
+                hypothesis.score + search.end(hypothesis.state)? - lent,
+                hypothesis.path,
+            ))
+        });
+        let best = ended.max_by(|a, b| a.0.total_cmp(&b.0));
+        best.map_or_else(Vec::new, |(_, path)| self.path(path))
+    }
+
+    fn path(&self, mut at: u32) -> Vec<Spoken> {
+        let mut spoken = Vec::new();
+        while at != NO_PATH {
+            let step = self.paths[at as usize];
+            spoken.push(step);
+            at = step.previous;
+        }
+        spoken.reverse();
+        spoken
+    }
+}
+
+fn first_hypothesis(search: &Search<'_>) -> Hypothesis {
+    Hypothesis {
+        node: Trie::ROOT,
+        state: search.start(),
+        hint: 0,
+        last: NOTHING,
+        score: 0.0,
+        acoustic: 0.0,
+        path: NO_PATH,
+        began: 0,
+        acoustic_before: 0.0,
+        free_before: 0.0,
+        units: 0,
+        completed: Completed::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! When an utterance has begun and when it has ended.
+//!
+//! Two witnesses: the network, whose blank says that no unit sounds, and the level, which falls as
+//! soon as the voice does and says so without the network's delay. Speech ends when both have been
+//! quiet for a while; on a line so noisy that the level never falls, the network alone decides,
+//! after a longer while.
+
+/// Milliseconds from the stream's first sample.
+pub(crate) type Ms = u64;
+
+/// How long to wait, and for whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// Silence that ends an utterance.
+    pub(crate) silence_ms: Ms,
+    /// The same while the last word is a digit: callers pause between the groups of a number.
+    pub(crate) digits_ms: Ms,
+    /// Added when only the network finds silence.
+    pub(crate) noisy_ms: Ms,
+    /// The network must have heard this much beyond the last loud moment.
+    pub(crate) settle_ms: Ms,
+    /// An utterance that goes on this long is cut.
+    pub(crate) longest_ms: Ms,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            silence_ms: 420,
+            digits_ms: 1_000,
+            noisy_ms: 400,
+            settle_ms: 160,
+            longest_ms: 20_000,
+        }
+    }
+}
+
+/// What the decoder has found in the utterance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing that could be a word yet.
+    Nothing,
+    /// Words, or speech that was passed over.
+    Words,
+    /// Words, the last one a digit of a number that may go on.
+    Digits,
+}
+
+/// A loud frame stands above the noise by this much.
+const ABOVE_NOISE_DB: f32 = 10.0;
+/// Nothing below this is loud.
+const QUIETEST_VOICE_DB: f32 = -52.0;
+/// Nothing this far below the loudest recent frame is loud.
+const BELOW_PEAK_DB: f32 = 32.0;
+/// How fast the noise estimate rises to meet a noise that has grown, and the peak falls.
+const DRIFT_DB_PER_S: f32 = 4.0;
+
+/// Follows one side's speech.
+pub(crate) struct Endpointer {
+    noise_db: Option<f32>,
+    peak_db: f32,
+    /// Since when it has been loud without a break of more than 200 ms.
+    loud_since: Option<Ms>,
+    last_loud: Ms,
+    first_unit: Option<Ms>,
+    last_unit: Ms,
+    /// Until when the network has heard.
+    heard_until: Ms,
+}
+
+impl Endpointer {
+    pub(crate) fn new() -> Self {
+        Self {
+            noise_db: None,
+            peak_db: QUIETEST_VOICE_DB,
+            loud_since: None,
+            last_loud: 0,
+            first_unit: None,
+            last_unit: 0,
+            heard_until: 0,
+        }
+    }
+
+    /// Takes the level of a frame that begins at `at` and lasts `step` milliseconds.
+    pub(crate) fn level(&mut self, at: Ms, step: Ms, level_db: f32) {
+        let drift = DRIFT_DB_PER_S * step as f32 / 1_000.0;
+        let noise = self
+            .noise_db
+            .map_or(level_db, |noise| level_db.min(noise + drift));
+        self.noise_db = Some(noise);
+        self.peak_db = level_db.max(self.peak_db - drift);
+        let threshold = (noise + ABOVE_NOISE_DB)
+            .max(QUIETEST_VOICE_DB)
+            .max(self.peak_db - BELOW_PEAK_DB);
+        if level_db > threshold {
+            if self.loud_since.is_none() || at > self.last_loud + 200 {
+                self.loud_since = Some(at);
+            }
+            self.last_loud = at + step;
+        }
+    }
+
+    /// Takes the network's word on the time until `until`: whether a unit sounds there.
+    pub(crate) fn output(&mut self, from: Ms, until: Ms, is_unit: bool) {
+        self.heard_until = until;
+        if is_unit {
+            self.last_unit = until;
+            self.first_unit.get_or_insert(from);
+        }
+    }
+
+    /// When the speech began, once it has: with the loud stretch around its first unit, if that
+    /// began no more than 300 ms earlier.
+    pub(crate) fn began(&self) -> Option<Ms> {
+        let unit = self.first_unit?;
+        let loud = self
+            .loud_since
+            .filter(|&loud| loud <= unit && unit <= loud + 300);
+        Some(loud.unwrap_or(unit))
+    }
+
+    /// When the speech ended, as far as is known.
+    pub(crate) fn ended(&self) -> Ms {
+        self.last_unit.max(self.last_loud.min(self.last_unit + 300))
+    }
+
+    /// Whether the utterance is over at `now`.
+    pub(crate) fn is_over(&self, rules: &Rules, now: Ms, heard: Heard) -> bool {
+        let Some(first) = self.first_unit else {
+            return false;
+        };
+        if now >= first + rules.longest_ms {
+            return true;
+        }
+        let wait = match heard {
+            Heard::Nothing | Heard::Words => rules.silence_ms,
+            Heard::Digits => rules.digits_ms,
+        };
+        let settled = self.heard_until >= self.last_loud + rules.settle_ms;
+        let quiet = now >= self.last_loud.max(self.last_unit) + wait && settled;
+        let blank = self.heard_until >= self.last_unit + wait + rules.noisy_ms;
+        quiet || blank
+    }
+
+    /// Forgets the utterance; what is known of the line's noise stays.
+    pub(crate) fn next_utterance(&mut self) {
+        self.first_unit = None;
+        self.loud_since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOISE_DB: f32 = -60.0;
+    const VOICE_DB: f32 = -20.0;
+
+    /// Plays 20 ms steps of a level; the network hears a unit while `units`, 160 ms late.
+    struct Line {
+        endpointer: Endpointer,
+        now: Ms,
+        pending: Vec<(Ms, bool)>,
+    }
+
+    impl Line {
+        fn new() -> Self {
+            Self {
+                endpointer: Endpointer::new(),
+                now: 0,
+                pending: Vec::new(),
+            }
+        }
+
+        /// Returns when the utterance was over, if it was.
+        fn play(&mut self, ms: Ms, level_db: f32, units: bool, heard: Heard) -> Option<Ms> {
+            let end = self.now + ms;
+            while self.now < end {
+                self.endpointer.level(self.now, 20, level_db);
+                self.pending.push((self.now, units));
+                self.now += 20;
+                if self.now.is_multiple_of(160) {
+                    for (at, is_unit) in self.pending.drain(..) {
+                        self.endpointer.output(at, at + 20, is_unit);
+                    }
+                }
+                if self.endpointer.is_over(&Rules::default(), self.now, heard) {
+                    return Some(self.now);
+                }
+            }
+            None
+        }
+    }
+
+    #[test]
+    fn speech_ends_420_ms_after_the_voice() {
+        let mut line = Line::new();
+        assert_eq!(line.play(1_000, NOISE_DB, false, Heard::Nothing), None);
+        assert_eq!(line.play(800, VOICE_DB, true, Heard::Words), None);
+        assert_eq!(
+            line.play(2_000, NOISE_DB, false, Heard::Words),
+            Some(1_800 + 420)
+        );
+        assert_eq!(line.endpointer.began(), Some(1_000));
+        assert_eq!(line.endpointer.ended(), 1_800);
+    }
+
+    #[test]
+    fn a_caller_who_dictates_a_number_may_pause() {
+        let mut line = Line::new();
+        line.play(800, VOICE_DB, true, Heard::Digits);
+        assert_eq!(line.play(800, NOISE_DB, false, Heard::Digits), None);
+        line.play(800, VOICE_DB, true, Heard::Digits);
+        assert_eq!(
+            line.play(2_000, NOISE_DB, false, Heard::Digits),
+            Some(2_400 + 1_000)
+        );
+    }
+
+    #[test]
+    fn a_noisy_line_ends_by_the_network_alone() {
+        let mut line = Line::new();
+        line.play(1_000, NOISE_DB, false, Heard::Nothing);
+        line.play(800, VOICE_DB, true, Heard::Words);
+        let over = line.play(3_000, VOICE_DB, false, Heard::Words).unwrap();
+        assert!((2_620..=2_800).contains(&over), "{over}");
+    }
+
+    #[test]
+    fn noise_without_units_is_no_speech() {
+        let mut line = Line::new();
+        assert_eq!(line.play(30_000, VOICE_DB, false, Heard::Nothing), None);
+        assert_eq!(line.endpointer.began(), None);
+    }
+
+    #[test]
+    fn twenty_seconds_are_enough() {
+        let mut line = Line::new();
+        assert_eq!(
+            line.play(60_000, VOICE_DB, true, Heard::Words),
+            Some(20_000)
+        );
+    }
+
+    #[test]
+    fn the_next_utterance_begins_anew() {
+        let mut line = Line::new();
+        line.play(800, VOICE_DB, true, Heard::Words);
+        line.play(2_000, NOISE_DB, false, Heard::Words);
+        line.endpointer.next_utterance();
+        assert_eq!(line.endpointer.began(), None);
+        assert_eq!(line.play(2_000, NOISE_DB, false, Heard::Nothing), None);
+    }
+}

@@ -1,0 +1,471 @@
+//! Units, words and their pronunciations, and the tree that the decoder walks.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::Path;
+
+use trunkside_call::Language;
+
+use crate::Error;
+use crate::lm::Ngram;
+
+/// A unit's id: the class of the network's output.
+pub(crate) type Unit = u16;
+/// A word's id: its place in [`Lexicon::words`].
+pub(crate) type WordId = u32;
+
+/// Names that token files use for the blank.
+const BLANKS: [&str; 3] = ["<blk>", "<blank>", "<eps>"];
+
+/// The units of a model, by id; the blank is the last one.
+pub(crate) struct Tokens {
+    ids: HashMap<String, Unit>,
+    classes: usize,
+}
+
+impl Tokens {
+    /// Reads `symbol id` lines.
+    pub(crate) fn read(file: &Path, text: &str) -> Result<Self, Error> {
+        let failed = |line: usize, problem: String| Error::File {
+            file: file.to_owned(),
+            line,
+            problem,
+        };
+        let mut ids = HashMap::new();
+        let mut blank = None;
+        for (index, line) in text.lines().enumerate() {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (symbol, id) = match fields[..] {
+                [] => continue,
+                [symbol, id] => (symbol, id),
+                _ => return Err(failed(index + 1, "it must be `symbol id`".to_owned())),
+            };
+            let expected = ids.len() + usize::from(blank.is_some());
+            if id.parse() != Ok(expected) || blank.is_some() {
+                return Err(failed(
+                    index + 1,
+                    format!("ids must count up from 0 with the blank last, got `{symbol} {id}`"),
+                ));
+            }
+            if BLANKS.contains(&symbol) {
+                blank = Some(expected);
+            } else if ids.insert(symbol.to_owned(), expected as Unit).is_some() {
+                return Err(failed(
+                    index + 1,
+                    format!("the symbol `{symbol}` is there twice"),
+                ));
+            }
+        }
+        match blank {
+            Some(blank) if blank > 0 && blank < usize::from(Unit::MAX) => Ok(Self {
+                ids,
+                classes: blank + 1,
+            }),
+            _ => Err(failed(
+                text.lines().count().max(1),
+                format!("it must list the units and then `{}`", BLANKS[0]),
+            )),
+        }
+    }
+
+    /// Units and the blank.
+    pub(crate) fn classes(&self) -> usize {
+        self.classes
+    }
+}
+
+/// One word of the lexicon.
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) language: Language,
+    /// Whether it is a digit as callers dictate them.
+    pub(crate) is_digit: bool,
+}
+
+/// All words and how they sound.
+pub(crate) struct Lexicon {
+    pub(crate) words: Vec<Word>,
+    ids: HashMap<String, WordId>,
+    pronunciations: Vec<(Box<[Unit]>, WordId)>,
+    /// Characters of the longest word, for longest-match segmentation.
+    longest: usize,
+}
+
+impl Lexicon {
+    /// Reads `word<TAB>units separated by blanks` lines; a word may have several.
+    pub(crate) fn read(file: &Path, text: &str, tokens: &Tokens) -> Result<Self, Error> {
+        let mut lexicon = Self {
+            words: Vec::new(),
+            ids: HashMap::new(),
+            pronunciations: Vec::new(),
+            longest: 0,
+        };
+        for (index, line) in text.lines().enumerate() {
+            let failed = |problem: String| Error::File {
+                file: file.to_owned(),
+                line: index + 1,
+                problem,
+            };
+            if line.is_empty() {
+                continue;
+            }
+            let (word, units) = line
+                .split_once('\t')
+                .ok_or_else(|| failed("it must be `word<TAB>units`".to_owned()))?;
+            let units: Option<Box<[Unit]>> = units
+                .split_whitespace()
+                .map(|unit| tokens.ids.get(unit).copied())
+                .collect();
+            match units {
+                Some(units) if !units.is_empty() && !word.is_empty() => lexicon.add(word, units),
+                _ => {
+                    return Err(failed(format!(
+                        "`{word}` must have units that `tokens.txt` lists, got `{line}`"
+                    )));
+                }
+            }
+        }
+        if lexicon.words.is_empty() {
+            return Err(Error::File {
+                file: file.to_owned(),
+                line: 1,
+                problem: "it holds no word; install the model again".to_owned(),
+            });
+        }
+        Ok(lexicon)
+    }
+
+    fn add(&mut self, text: &str, units: Box<[Unit]>) {
+        let words = &mut self.words;
+        let id = *self.ids.entry(text.to_owned()).or_insert_with(|| {
+            words.push(Word {
+                text: text.to_owned(),
+                language: if text.chars().any(is_han) {
+                    Language::Zh
+                } else {
+                    Language::En
+                },
+                is_digit: is_digit(text),
+            });
+            (words.len() - 1) as WordId
+        });
+        self.longest = self.longest.max(text.chars().count());
+        self.pronunciations.push((units, id));
+    }
+
+    /// The word of that text.
+    pub(crate) fn id(&self, text: &str) -> Option<WordId> {
+        self.ids.get(text).copied()
+    }
+
+    /// Splits text into words: English at blanks, Chinese by the longest word that matches.
+    ///
+    /// The error is the first piece that the lexicon cannot spell.
+    pub(crate) fn segment(&self, text: &str) -> Result<Vec<WordId>, String> {
+        let text = text.to_lowercase();
+        let mut words = Vec::new();
+        for piece in pieces(&text) {
+            if !piece.chars().any(is_han) {
+                words.push(self.id(piece).ok_or_else(|| piece.to_owned())?);
+                continue;
+            }
+            let mut rest = piece;
+            while let Some(first) = rest.chars().next() {
+                let (word, length) = self.longest_match(rest).ok_or_else(|| first.to_string())?;
+                words.push(word);
+                rest = &rest[length..];
+            }
+        }
+        Ok(words)
+    }
+
+    fn longest_match(&self, text: &str) -> Option<(WordId, usize)> {
+        let ends: Vec<usize> = text
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8())
+            .take(self.longest)
+            .collect();
+        ends.into_iter()
+            .rev()
+            .find_map(|end| Some((self.id(&text[..end])?, end)))
+    }
+
+    /// The tree of all words.
+    pub(crate) fn trie(&self, lm: &Ngram) -> Trie {
+        let entries = self
+            .pronunciations
+            .iter()
+            .map(|(units, word)| (&**units, *word))
+            .collect();
+        Trie::build(entries, self, |word| lm.unigram(word))
+    }
+
+    /// The tree of some words, all as likely.
+    pub(crate) fn trie_of(&self, words: &HashSet<WordId>) -> Trie {
+        let entries = self
+            .pronunciations
+            .iter()
+            .filter(|(_, word)| words.contains(word))
+            .map(|(units, word)| (&**units, *word))
+            .collect();
+        Trie::build(entries, self, |_| 0.0)
+    }
+}
+
+/// Whether a character is written Chinese.
+pub(crate) fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '〇' | '\u{20000}'..='\u{323af}')
+}
+
+fn is_digit(text: &str) -> bool {
+    const ENGLISH: [&str; 12] = [
+        "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+        "double",
+    ];
+    ENGLISH.contains(&text)
+        || text
+            .chars()
+            .all(|c| "零〇一二两三四五六七八九幺".contains(c))
+}
+
+/// Runs of Chinese characters and runs of anything else that is no blank or punctuation.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '\'';
+    text.split(move |c| !is_part(c))
+        .filter(|run| !run.is_empty())
+        .flat_map(|run| {
+            let mut rest = run;
+            std::iter::from_fn(move || {
+                let first = rest.chars().next()?;
+                let end = rest
+                    .find(|c| is_han(c) != is_han(first))
+                    .unwrap_or(rest.len());
+                let (piece, after) = rest.split_at(end);
+                rest = after;
+                Some(piece)
+            })
+        })
+}
+
+/// Pronunciations sharing their beginnings. Node 0 is the root.
+pub(crate) struct Trie {
+    nodes: Vec<Node>,
+    words: Vec<WordId>,
+}
+
+/// A place in the tree; its children and words lie side by side.
+struct Node {
+    unit: Unit,
+    languages: u8,
+    child_count: u16,
+    word_count: u16,
+    first_child: u32,
+    first_word: u32,
+    ahead: f32,
+}
+
+/// A set of languages as bits.
+pub(crate) const fn language_bit(language: Language) -> u8 {
+    match language {
+        Language::Zh => 1,
+        Language::Yue => 2,
+        Language::En => 4,
+    }
+}
+
+impl Trie {
+    pub(crate) const ROOT: u32 = 0;
+
+    /// Nodes in order of depth, so that the children of each are neighbours, sorted by unit.
+    fn build(
+        mut entries: Vec<(&[Unit], WordId)>,
+        lexicon: &Lexicon,
+        likelihood: impl Fn(WordId) -> f32,
+    ) -> Self {
+        entries.sort_unstable();
+        entries.dedup();
+        let mut trie = Self {
+            nodes: vec![Node::new(0)],
+            words: Vec::new(),
+        };
+        let mut open = VecDeque::from([(0usize, 0..entries.len(), 0usize)]);
+        while let Some((node, range, depth)) = open.pop_front() {
+            let ending = entries[range.clone()].partition_point(|(units, _)| units.len() <= depth);
+            let (ended, longer) = (
+                range.start..range.start + ending,
+                range.start + ending..range.end,
+            );
+            let ends = &entries[ended];
+            let all = &entries[range.start..range.end];
+            let first_child = trie.nodes.len() as u32;
+            let at = &mut trie.nodes[node];
+            at.first_word = trie.words.len() as u32;
+            at.word_count = ends.len() as u16;
+            trie.words.extend(ends.iter().map(|(_, word)| *word));
+            at.ahead = all
+                .iter()
+                .map(|(_, word)| likelihood(*word))
+                .fold(f32::MIN, f32::max);
+            at.languages = all.iter().fold(0, |bits, (_, word)| {
+                bits | language_bit(lexicon.words[*word as usize].language)
+            });
+            at.first_child = first_child;
+            let mut start = longer.start;
+            while start < longer.end {
+                let unit = entries[start].0[depth];
+                let same =
+                    entries[start..longer.end].partition_point(|(units, _)| units[depth] == unit);
+                open.push_back((trie.nodes.len(), start..start + same, depth + 1));
+                trie.nodes.push(Node::new(unit));
+                trie.nodes[node].child_count += 1;
+                start += same;
+            }
+        }
+        trie
+    }
+
+    /// The child that a unit leads to.
+    pub(crate) fn child(&self, node: u32, unit: Unit) -> Option<u32> {
+        let Node {
+            first_child,
+            child_count,
+            ..
+        } = self.nodes[node as usize];
+        let first = first_child as usize;
+        let children = &self.nodes[first..first + usize::from(child_count)];
+        let at = children
+            .binary_search_by_key(&unit, |child| child.unit)
+            .ok()?;
+        Some(first_child + at as u32)
+    }
+
+    /// The words that end at a node.
+    pub(crate) fn words(&self, node: u32) -> &[WordId] {
+        let Node {
+            first_word,
+            word_count,
+            ..
+        } = self.nodes[node as usize];
+        &self.words[first_word as usize..first_word as usize + usize::from(word_count)]
+    }
+
+    /// The languages of the words at and below a node, as [`language_bit`]s.
+    pub(crate) fn languages(&self, node: u32) -> u8 {
+        self.nodes[node as usize].languages
+    }
+
+    /// The likelihood of the likeliest word at or below a node; zero at the root, where nothing is
+    /// chosen yet.
+    pub(crate) fn ahead(&self, node: u32) -> f32 {
+        if node == Self::ROOT {
+            0.0
+        } else {
+            self.nodes[node as usize].ahead
+        }
+    }
+}
+
+impl Node {
+    const fn new(unit: Unit) -> Self {
+        Self {
+            unit,
+            languages: 0,
+            child_count: 0,
+            word_count: 0,
+            first_child: 0,
+            first_word: 0,
+            ahead: 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKENS: &str = "b 0\na 1\nm 2\nAH 3\nT 4\n<blk> 5\n";
+
+    fn tokens() -> Tokens {
+        Tokens::read(Path::new("tokens.txt"), TOKENS).unwrap()
+    }
+
+    fn lexicon() -> Lexicon {
+        let text = "爸\tb a\n妈\tm a\n爸妈\tb a m a\nat\tAH T\nat\ta T\nbat\tb a T\n";
+        Lexicon::read(Path::new("lexicon.tsv"), text, &tokens()).unwrap()
+    }
+
+    #[test]
+    fn tokens_end_with_the_blank() {
+        assert_eq!(tokens().classes(), 6);
+        let problem = |text| {
+            Tokens::read(Path::new("tokens.txt"), text)
+                .err()
+                .map(|e| e.to_string())
+                .unwrap()
+        };
+        assert!(problem("").contains("`tokens.txt`, line 1: it must list the units"));
+        assert!(problem("a 0\nb 2\n").contains("line 2: ids must count up"));
+        assert!(problem("a 0\na 1\n").contains("there twice"));
+        assert!(problem("<blk> 0\na 1\n").contains("blank last"));
+        assert!(problem("a 0 1\n").contains("must be `symbol id`"));
+    }
+
+    #[test]
+    fn the_tree_finds_words_by_their_units() {
+        let lexicon = lexicon();
+        let all: HashSet<WordId> = (0..lexicon.words.len() as WordId).collect();
+        let trie = lexicon.trie_of(&all);
+        let walk = |units: &[Unit]| {
+            units
+                .iter()
+                .try_fold(Trie::ROOT, |node, &unit| trie.child(node, unit))
+        };
+        let found = |units: &[Unit]| -> Vec<&str> {
+            let node = walk(units).unwrap();
+            trie.words(node)
+                .iter()
+                .map(|&id| lexicon.words[id as usize].text.as_str())
+                .collect()
+        };
+        assert_eq!(found(&[0, 1]), ["爸"]);
+        assert_eq!(found(&[0, 1, 2, 1]), ["爸妈"]);
+        assert_eq!(found(&[1, 4]), ["at"]);
+        assert_eq!(found(&[3, 4]), ["at"]);
+        assert_eq!(found(&[0, 1, 4]), ["bat"]);
+        assert!(found(&[0]).is_empty() && walk(&[4]).is_none());
+        assert_eq!(trie.languages(walk(&[0]).unwrap()), 1 | 4);
+        assert_eq!(trie.languages(walk(&[0, 1, 2]).unwrap()), 1);
+    }
+
+    #[test]
+    fn chinese_is_cut_at_the_longest_word_and_english_at_blanks() {
+        let lexicon = lexicon();
+        let words = |text| -> Vec<&str> {
+            let ids = lexicon.segment(text).unwrap();
+            ids.into_iter()
+                .map(|id| lexicon.words[id as usize].text.as_str())
+                .collect()
+        };
+        assert_eq!(words("爸妈妈"), ["爸妈", "妈"]);
+        assert_eq!(words("At，爸at bat"), ["at", "爸", "at", "bat"]);
+        assert_eq!(lexicon.segment("爸钱").unwrap_err(), "钱");
+        assert_eq!(lexicon.segment("a bat").unwrap_err(), "a");
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let problem = |text| {
+            let read = Lexicon::read(Path::new("lexicon.tsv"), text, &tokens());
+            read.err().map(|e| e.to_string()).unwrap()
+        };
+        assert!(problem("爸\tb a\n妈 m a\n").contains("`lexicon.tsv`, line 2: it must be"));
+        assert!(problem("爸\tb x\n").contains("line 1: `爸` must have units"));
+        assert!(problem("爸\t\n").contains("line 1"));
+        assert!(problem("").contains("no word"));
+    }
+
+    #[test]
+    fn digits_of_both_languages_are_known() {
+        assert!(["七", "幺", "seven", "oh"].into_iter().all(is_digit));
+        assert!(!["十", "ten", "七天"].into_iter().any(is_digit));
+    }
+}

@@ -1,0 +1,356 @@
+use std::path::Path;
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use trunkside_call::SAMPLE_RATE_HZ;
+use trunkside_models::Catalogue;
+
+use super::*;
+
+/// The tiny model of `models/tests/tiny.py`, which hears each unit as a tone.
+fn tones() -> Arc<Recogniser> {
+    static TONES: OnceLock<Arc<Recogniser>> = OnceLock::new();
+    let load = || {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tests/data");
+        let catalogue = Catalogue::find(Some(&folder)).unwrap();
+        Arc::new(Recogniser::load(catalogue.model("tones").unwrap()).unwrap())
+    };
+    Arc::clone(TONES.get_or_init(load))
+}
+
+/// Each unit 120 ms long; `-` is 120 ms and `=` one second of a quiet line.
+fn play(units: &str) -> Vec<i16> {
+    let mut samples = Vec::new();
+    let mut noise = 1u32;
+    for unit in units.split(' ') {
+        let (ms, hz) = match unit {
+            "-" => (120, 0.0),
+            "=" => (1_000, 0.0),
+            _ => (120, tone_hz(unit)),
+        };
+        for n in 0..ms * 8 {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let hiss = ((noise >> 16) & 63) as f32 - 32.0;
+            let turn = std::f32::consts::TAU * hz * n as f32 / SAMPLE_RATE_HZ as f32;
+            samples.push((turn.sin() * 8_000.0 + hiss) as i16);
+        }
+    }
+    samples
+}
+
+fn tone_hz(unit: &str) -> f32 {
+    let units = ["b", "m", "a", "i", "AH", "IY", "S", "T"];
+    let tones = [
+        500.0, 800.0, 1_100.0, 1_500.0, 1_900.0, 2_300.0, 2_700.0, 3_100.0,
+    ];
+    tones[units.iter().position(|known| *known == unit).unwrap()]
+}
+
+fn frames(samples: &[i16]) -> Vec<Frame> {
+    let frame = |(index, chunk): (usize, &[i16])| {
+        let mut samples = [0; FRAME_SAMPLES];
+        samples[..chunk.len()].copy_from_slice(chunk);
+        Frame {
+            side: Side::Caller,
+            start: millis(20 * index as u64),
+            samples,
+        }
+    };
+    samples
+        .chunks(FRAME_SAMPLES)
+        .enumerate()
+        .map(frame)
+        .collect()
+}
+
+fn stream(options: StreamOptions) -> Stream {
+    tones().stream(Side::Caller, options).unwrap()
+}
+
+/// Everything that frames bring forth, finished.
+fn hear(frames: &[Frame], options: StreamOptions) -> Vec<Utterance> {
+    let mut stream = stream(options);
+    let mut heard = Vec::new();
+    for frame in frames {
+        stream.handle(frame).unwrap();
+        heard.extend(std::iter::from_fn(|| stream.poll()));
+    }
+    stream.finish().unwrap();
+    heard.extend(std::iter::from_fn(|| stream.poll()));
+    heard
+}
+
+fn finals(units: &str, options: StreamOptions) -> Vec<Utterance> {
+    let mut heard = hear(&frames(&play(units)), options);
+    heard.retain(|utterance| utterance.is_final);
+    heard
+}
+
+fn texts(utterances: &[Utterance]) -> Vec<&str> {
+    utterances
+        .iter()
+        .map(|utterance| utterance.text.as_str())
+        .collect()
+}
+
+#[test]
+fn words_are_heard_with_times_language_and_prosody() {
+    let heard = finals("= b a - m a - = S IY - AH T =", StreamOptions::default());
+    assert_eq!(texts(&heard), ["爸妈", "see at"]);
+    let [first, second] = &heard[..] else {
+        panic!()
+    };
+    assert_eq!((first.number, second.number), (0, 1));
+    assert_eq!(
+        (first.language, second.language),
+        (Language::Zh, Language::En)
+    );
+    assert!(
+        (millis(980)..=millis(1_060)).contains(&first.start),
+        "{:?}",
+        first.start
+    );
+    assert!(
+        (millis(1_560)..=millis(1_800)).contains(&first.end),
+        "{:?}",
+        first.end
+    );
+    let word = &second.words[1];
+    assert_eq!(word.text, "at");
+    assert!(
+        (millis(3_000)..=millis(3_200)).contains(&word.start),
+        "{:?}",
+        word.start
+    );
+    assert!(word.confidence > 0.8 && first.confidence > 0.8);
+    assert!(
+        (-20.0..-10.0).contains(&first.prosody.level_dbfs),
+        "{:?}",
+        first.prosody
+    );
+}
+
+#[test]
+fn partials_come_while_the_caller_speaks_and_keep_their_number() {
+    let heard = hear(
+        &frames(&play("= b a - m a - b i - m i - =")),
+        StreamOptions::default(),
+    );
+    let (finals, partials): (Vec<_>, Vec<_>) = heard.into_iter().partition(|u| u.is_final);
+    assert_eq!(finals.len(), 1);
+    assert!(partials.len() >= 2, "{}", partials.len());
+    assert!(
+        partials
+            .iter()
+            .all(|partial| partial.number == 0 && !partial.text.is_empty())
+    );
+    assert!(
+        partials
+            .iter()
+            .all(|partial| finals[0].text.starts_with(&partial.text))
+    );
+    assert!(partials[0].end < finals[0].end);
+}
+
+#[test]
+fn an_utterance_ends_within_600_ms_of_the_voice() {
+    let samples = play("= b a - m a = = =");
+    let voice_end = millis(1_000 + 5 * 120);
+    let mut stream = stream(StreamOptions::default());
+    let ended = frames(&samples).iter().find_map(|frame| {
+        stream.handle(frame).unwrap();
+        std::iter::from_fn(|| stream.poll())
+            .any(|u| u.is_final)
+            .then(|| frame.end())
+    });
+    let delay = ended.unwrap() - voice_end;
+    assert!(delay <= millis(600), "{delay:?}");
+}
+
+#[test]
+fn a_number_is_not_cut_at_a_pause() {
+    let heard = finals(
+        "= m a - b a - - - - - - - b a - =",
+        StreamOptions::default(),
+    );
+    assert_eq!(texts(&heard), ["妈八八"], "a pause of 0.8 s after a digit");
+    let heard = finals(
+        "= b a - m a - - - - - - - m a - =",
+        StreamOptions::default(),
+    );
+    assert_eq!(
+        texts(&heard),
+        ["爸妈", "妈"],
+        "the same pause after another word"
+    );
+}
+
+#[test]
+fn silence_and_noise_say_nothing() {
+    assert!(finals("= = = =", StreamOptions::default()).is_empty());
+    let mut state = 3u32;
+    let noise: Vec<i16> = (0..40_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 20) as i16 - 2_048
+        })
+        .collect();
+    let heard = hear(&frames(&noise), StreamOptions::default());
+    assert!(
+        heard.iter().all(|utterance| utterance.words.is_empty()),
+        "{heard:?}"
+    );
+    assert!(hear(&frames(&[i16::MAX; 40_000]), StreamOptions::default()).is_empty());
+}
+
+#[test]
+fn speech_without_a_known_word_is_an_utterance_without_words() {
+    let heard = finals("= i S i AH i m i S i =", StreamOptions::default());
+    assert_eq!(texts(&heard), [""]);
+    assert!(heard[0].words.is_empty() && heard[0].confidence == 0.0);
+    assert!(heard[0].prosody.level_dbfs > -20.0);
+}
+
+#[test]
+fn a_grammar_hears_its_phrases_or_nothing() {
+    let grammar = Arc::new(tones().grammar("menu.txt", "妈\nsee at\n").unwrap());
+    let options = StreamOptions {
+        grammar: Some(grammar),
+        ..StreamOptions::default()
+    };
+    assert_eq!(texts(&finals("= m a =", options.clone())), ["妈"]);
+    assert_eq!(
+        texts(&finals("= S IY - AH T =", options.clone())),
+        ["see at"]
+    );
+    let others = finals("= b i b i =", options);
+    assert!(
+        others.iter().all(|utterance| utterance.text.is_empty()),
+        "{others:?}"
+    );
+}
+
+#[test]
+fn a_gap_in_the_frames_does_not_shift_times() {
+    let whole = frames(&play("= b a - = m a - ="));
+    let holes = |from: u64, to: u64| -> Vec<Frame> {
+        let kept = |frame: &&Frame| !(millis(from)..millis(to)).contains(&frame.start);
+        whole.iter().filter(kept).copied().collect()
+    };
+    let word_start = |heard: &[Utterance]| {
+        heard
+            .iter()
+            .rfind(|u| u.is_final && !u.words.is_empty())
+            .unwrap()
+            .words[0]
+            .start
+    };
+    let expected = word_start(&hear(&whole, StreamOptions::default()));
+    for (from, to) in [(1_500, 1_540), (1_400, 2_200), (100, 2_000)] {
+        let found = word_start(&hear(&holes(from, to), StreamOptions::default()));
+        let off = millis_of(found.abs_diff(expected));
+        assert!(off <= 40, "{off} ms off with a hole from {from} to {to}");
+    }
+}
+
+#[test]
+fn late_and_doubled_frames_are_ignored() {
+    let whole = frames(&play("= b a - m a - ="));
+    let doubled: Vec<Frame> = whole.iter().flat_map(|frame| [*frame, *frame]).collect();
+    let expected = hear(&whole, StreamOptions::default());
+    assert_eq!(hear(&doubled, StreamOptions::default()), expected);
+}
+
+#[test]
+fn a_call_may_begin_late_and_go_on_after_finish() {
+    let mut whole = frames(&play("= b a - ="));
+    for frame in &mut whole {
+        frame.start += Duration::from_secs(3_600);
+    }
+    let mut stream = stream(StreamOptions::default());
+    for _ in 0..2 {
+        for frame in &whole {
+            stream.handle(frame).unwrap();
+        }
+        stream.finish().unwrap();
+        let heard: Vec<Utterance> = std::iter::from_fn(|| stream.poll()).collect();
+        let last = heard.last().unwrap();
+        assert!(
+            last.start >= Duration::from_secs(3_600) && last.text == "爸",
+            "{last:?}"
+        );
+    }
+}
+
+#[test]
+fn a_language_the_model_lacks_is_an_error() {
+    let options = StreamOptions {
+        language: Some(Language::Yue),
+        ..StreamOptions::default()
+    };
+    let error = tones()
+        .stream(Side::Agent, options)
+        .err()
+        .unwrap()
+        .to_string();
+    assert_eq!(
+        error,
+        "model `tones` does not know the language `yue`; it knows `zh`, `en`"
+    );
+}
+
+#[test]
+fn endless_speech_is_cut_after_twenty_seconds() {
+    let units = "b a m a ".repeat(60);
+    let heard = finals(units.trim_end(), StreamOptions::default());
+    assert!(heard.len() >= 2);
+    assert!(
+        heard
+            .iter()
+            .all(|utterance| utterance.end - utterance.start <= millis(20_100))
+    );
+}
+
+#[test]
+fn streams_of_one_recogniser_do_not_disturb_each_other() {
+    let one = frames(&play("= b a - m a - ="));
+    let other = frames(&play("= S IY - T IY ="));
+    let mut first = stream(StreamOptions::default());
+    let mut second = stream(StreamOptions::default());
+    for (one, other) in one.iter().zip(&other) {
+        first.handle(one).unwrap();
+        second.handle(other).unwrap();
+    }
+    first.finish().unwrap();
+    second.finish().unwrap();
+    let last = |stream: &mut Stream| {
+        std::iter::from_fn(|| stream.poll())
+            .last()
+            .map(|utterance| utterance.text)
+    };
+    assert_eq!(last(&mut first).as_deref(), Some("爸妈"));
+    assert_eq!(last(&mut second).as_deref(), Some("see tea"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever the samples and the times of frames are, the stream stays sound.
+    #[test]
+    fn any_frames_are_survived(
+        steps in prop::collection::vec((0u64..2_500, any::<i16>(), any::<i16>()), 1..40)
+    ) {
+        let mut stream = stream(StreamOptions::default());
+        let mut start = 0;
+        for (step, even, odd) in steps {
+            start += step;
+            let mut samples = [even; FRAME_SAMPLES];
+            samples.iter_mut().skip(1).step_by(2).for_each(|sample| *sample = odd);
+            stream.handle(&Frame { side: Side::Agent, start: millis(start), samples }).unwrap();
+            for utterance in std::iter::from_fn(|| stream.poll()) {
+                prop_assert!(utterance.start <= utterance.end);
+            }
+        }
+        stream.finish().unwrap();
+    }
+}
