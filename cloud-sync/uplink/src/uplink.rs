@@ -15,7 +15,7 @@ use trunkside_record::{
 };
 
 use crate::link::{ALARM_FLIGHTS, Input, Link, Output, State, Tuning};
-use crate::{Outbox, OutboxStatus};
+use crate::{Outbox, OutboxStatus, Pending};
 
 /// Events of a connection that wait for the link; the connection stands still when it is full.
 const EVENTS: usize = 64;
@@ -185,7 +185,10 @@ impl Uplink {
                 }
             }
             Output::Send { lane, after, most } => {
-                let input = self.send(lane, after, most, session.as_ref()).await;
+                let input = match self.next_message(lane, after, most).await {
+                    Ok(message) => session.as_ref().map_or(Input::Lost, |at| at.publish(message)),
+                    Err(input) => input,
+                };
                 if input == Input::Lost {
                     *session = None;
                 }
@@ -194,37 +197,26 @@ impl Uplink {
         }
     }
 
-    /// Reads records and hands them to the connection.
-    async fn send(
+    /// Puts the next records into a message, or says why there is none.
+    async fn next_message(
         &self,
         lane: Lane,
         after: Option<(u64, u64)>,
         most: usize,
-        session: Option<&Session>,
-    ) -> Input {
+    ) -> Result<Message, Input> {
         let read = self.with_outbox(move |outbox| outbox.pending(lane, after, most)).await;
-        let pending = match read {
+        let Pending { epoch, through, records, .. } = match read {
             Ok(Some(pending)) => pending,
-            Ok(None) => return Input::Empty(lane),
+            Ok(None) => return Err(Input::Empty(lane)),
             Err(error) => {
                 tracing::warn!(%lane, %error, "cannot read what waits; trying again");
-                return Input::Lost;
+                return Err(Input::Lost);
             }
         };
-        let (epoch, through) = (pending.epoch, pending.through);
         let Origin { tenant, branch, device } = self.origin.clone();
-        let batch =
-            Batch { v: VERSION, tenant, branch, device, epoch, records: pending.records };
-        let payload = encode(&batch);
-        let bytes = payload.len();
+        let payload = encode(&Batch { v: VERSION, tenant, branch, device, epoch, records });
         let topic = Topic::Up(self.origin.clone(), lane).to_string();
-        tracing::debug!(%lane, epoch, through, bytes, "sending records");
-        match session {
-            Some(session) if session.publish(topic, payload) => {
-                Input::Sent { lane, epoch, through, bytes }
-            }
-            _ => Input::Lost,
-        }
+        Ok(Message { topic, payload, lane, epoch, through })
     }
 
     async fn take(&self, input: Input, link: &mut Link, session: &mut Option<Session>) {
@@ -259,6 +251,15 @@ impl Uplink {
     }
 }
 
+/// Records on their way.
+struct Message {
+    topic: String,
+    payload: Vec<u8>,
+    lane: Lane,
+    epoch: u64,
+    through: u64,
+}
+
 /// One connection to the broker. It is never reused: rumqttc's own resending loses what was
 /// queued when a session is not present, and can collide on packet identifiers.
 struct Session {
@@ -284,8 +285,14 @@ impl Session {
         self.client.try_subscribe(topic, QoS::AtLeastOnce).is_ok()
     }
 
-    fn publish(&self, topic: String, payload: Vec<u8>) -> bool {
-        self.client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok()
+    fn publish(&self, message: Message) -> Input {
+        let Message { topic, payload, lane, epoch, through } = message;
+        let bytes = payload.len();
+        tracing::debug!(%lane, epoch, through, bytes, "sending records");
+        match self.client.try_publish(topic, QoS::AtLeastOnce, false, payload) {
+            Ok(()) => Input::Sent { lane, epoch, through, bytes },
+            Err(_) => Input::Lost,
+        }
     }
 
     /// Tells the broker that this is no accident.

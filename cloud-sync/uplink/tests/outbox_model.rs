@@ -80,7 +80,7 @@ enum SentBody {
 }
 
 impl Cloud {
-    /// Takes a record at its place; panics when the place had other content.
+    /// Takes what was sent.
     fn take(&mut self, epoch: u64, json: &str) {
         let sent: Sent = serde_json::from_str(json).unwrap();
         let number = match sent.body {
@@ -93,9 +93,9 @@ impl Cloud {
                 return;
             }
         };
-        let before = self.places.insert((epoch, sent.sequence), Place::Record(number));
-        let same = matches!(before, None | Some(Place::Gone)) || before == Some(Place::Record(number));
-        assert!(same, "place {epoch}/{} held {before:?}, then {number}", sent.sequence);
+        // As the aggregator does: what a place holds, it keeps. A record whose append failed may
+        // come up again after another took its place and was stored.
+        self.places.entry((epoch, sent.sequence)).or_insert(Place::Record(number));
     }
 
     fn ack(&mut self, epoch: u64) -> Ack {
@@ -135,7 +135,12 @@ fn drain(outbox: &Outbox, cloud: &mut Cloud) {
         let mut rounds = 0;
         while exchange(outbox, cloud, lane, 2_000, true) {
             rounds += 1;
-            assert!(rounds < 10_000, "lane {lane} does not end");
+            assert!(
+                rounds < 10_000,
+                "lane {lane} does not end: {:?} behind {:?}",
+                outbox.pending(lane, None, 0),
+                cloud.watermarks
+            );
         }
     }
     assert_eq!(outbox.status().records(), 0);

@@ -35,7 +35,7 @@ pub fn origin(device: &str) -> Origin {
 
 /// The `number`th call, ten seconds after the one before, and its transcript.
 pub fn call(number: u32) -> [Body; 2] {
-    let call = CallId::new(uuid::Uuid::from_u128(0x0199_0000_0000_7000_8000 << 48 | u128::from(number)));
+    let call: CallId = format!("01990000-0000-7000-8000-{number:012}").parse().unwrap();
     let summary = CallSummary {
         call,
         started_at: Timestamp::from_second(START_S + i64::from(number) * 10).unwrap(),
@@ -106,13 +106,10 @@ impl Branch {
     }
 
     pub async fn reaches(&mut self, condition: impl Fn(&Status) -> bool) {
-        let reached = tokio::time::timeout(WITHIN, self.status.wait_for(|status| condition(status)));
-        let status = self.status_now();
-        assert!(reached.await.is_ok(), "from {status:?} to {:?}", self.status_now());
-    }
-
-    fn status_now(&self) -> Status {
-        *self.status.borrow()
+        let before = *self.status.borrow();
+        let reached = self.status.wait_for(|status| condition(status));
+        let reached = tokio::time::timeout(WITHIN, reached).await.is_ok();
+        assert!(reached, "from {before:?} to {:?}", *self.status.borrow());
     }
 
     /// As a power cut would, only that what was written stays.

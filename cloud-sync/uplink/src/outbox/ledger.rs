@@ -230,11 +230,14 @@ impl Ledger {
         }
     }
 
-    /// Takes a watermark; returns the segments that may be deleted. One for records that were
-    /// never here is not believed.
-    pub(super) fn ack(&mut self, ack: Ack) -> Vec<SegmentId> {
-        let last = self.spans.iter().filter(|span| span.epoch == ack.epoch).next_back();
-        let plausible = last.is_some_and(|span| ack.sequence <= span.through);
+    /// Takes a watermark; returns the segments that may be deleted. In the stream that is being
+    /// written, one beyond what is on the disk is not believed; of an older stream the cloud may
+    /// well know more than is left here.
+    pub(super) fn ack(&mut self, ack: Ack, writing: Option<u64>) -> Vec<SegmentId> {
+        let Some(last) = self.spans.iter().rfind(|span| span.epoch == ack.epoch) else {
+            return Vec::new();
+        };
+        let plausible = ack.sequence <= last.through || writing != Some(ack.epoch);
         if !plausible || ack.sequence <= self.watermark(ack.epoch) {
             return Vec::new();
         }

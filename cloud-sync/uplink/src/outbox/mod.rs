@@ -312,7 +312,8 @@ impl Outbox {
         let mut inner = self.lock();
         let mut done = Vec::new();
         for log in &mut inner.lanes {
-            done.extend(log.ledger.ack(ack).into_iter().map(|id| log.name(id)));
+            let covered = log.ledger.ack(ack, log.epoch);
+            done.extend(covered.into_iter().map(|id| log.name(id)));
         }
         if !done.is_empty() {
             self.save_state(&mut inner);
