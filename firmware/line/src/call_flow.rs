@@ -1,0 +1,519 @@
+//! One call as a back-to-back user agent: a caller's leg, and one agent's leg at a time.
+//!
+//! Pure: told the time and what happened, it puts out what is to be done. The caller's law is
+//! settled when the call comes in, and agents are offered that law only, so voice need never be
+//! transcoded.
+
+mod input;
+mod output;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use trunkside_call::{AgentId, Codec, Pii, PromptKey, Repeat, Side};
+
+pub use input::{FlowConfig, Greeting, Input, MediaAddresses, Order};
+pub use output::{
+    AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, RemoteMedia,
+};
+
+use crate::sdp::{self, Direction, Local, Offer};
+use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand};
+
+/// How long a cancelled leg is watched for an answer that crossed the CANCEL: longer than any
+/// INVITE lives (64 T1 of RFC 3261).
+const CROSSING: Duration = Duration::from_secs(40);
+
+/// Ringback as in China: 1 s of tone, 4 s of silence.
+const RINGBACK: Repeat = Repeat::Loop { pause: Duration::from_secs(4) };
+
+/// The final status for a caller who was not answered.
+const UNAVAILABLE: u16 = 480;
+const NOT_ACCEPTABLE: u16 = 488;
+const REQUEST_PENDING: u16 = 491;
+
+/// One call.
+#[derive(Debug)]
+pub struct CallFlow {
+    config: FlowConfig,
+    caller: Caller,
+    agent: Option<Agent>,
+    /// Cancelled legs whose answer may still come, and how long to watch them.
+    crossing: Vec<(LegId, Instant)>,
+    addresses: MediaAddresses,
+    legs_dialled: u32,
+    playing: Option<PromptKey>,
+    apology_by: Option<Instant>,
+    ended: bool,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    leg: LegId,
+    state: CallerState,
+    number: Pii<String>,
+    /// What they offered; none when they wanted an offer from us.
+    offer: Option<Offer>,
+    codec: Codec,
+    local: Local,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CallerState {
+    Expected,
+    Offered,
+    Early,
+    Answered,
+    Gone,
+}
+
+#[derive(Debug)]
+struct Agent {
+    leg: LegId,
+    id: AgentId,
+    local: Local,
+    state: AgentState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AgentState {
+    Dialling { reach_by: Instant, answer_by: Instant },
+    Ringing { answer_by: Instant },
+    Up,
+}
+
+impl CallFlow {
+    /// A call whose [`LegEvent::Incoming`] is about to be handed in.
+    pub fn new(config: FlowConfig, leg: LegId, addresses: MediaAddresses) -> Self {
+        let codec = config.codecs.first().copied().unwrap_or(Codec::Pcma);
+        Self {
+            config,
+            caller: Caller {
+                leg,
+                state: CallerState::Expected,
+                number: Pii::default(),
+                offer: None,
+                codec,
+                local: Local { address: addresses.caller, session: 1, version: 0 },
+            },
+            agent: None,
+            crossing: Vec::new(),
+            addresses,
+            legs_dialled: 0,
+            playing: None,
+            apology_by: None,
+            ended: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Leg(leg, event) if leg == self.caller.leg => self.on_caller(now, event),
+            Input::Leg(leg, event) if self.agent.as_ref().is_some_and(|a| a.leg == leg) => {
+                self.on_agent(now, event);
+            }
+            Input::Leg(leg, event) => self.on_given_up(leg, &event),
+            Input::Order(order) if !self.ended => self.on_order(now, order),
+            Input::PromptDone(Side::Caller) => self.on_prompt_done(),
+            Input::MediaFailed => self.end(now, EndedBy::Fault, Cause::Media),
+            Input::Tick => self.on_tick(now),
+            Input::Order(_) | Input::PromptDone(Side::Agent) => {}
+        }
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to hand in [`Input::Tick`].
+    pub fn deadline(&self) -> Option<Instant> {
+        let agent = self.agent.as_ref().and_then(|agent| match agent.state {
+            AgentState::Dialling { reach_by, answer_by } => Some(reach_by.min(answer_by)),
+            AgentState::Ringing { answer_by } => Some(answer_by),
+            AgentState::Up => None,
+        });
+        let crossing = self.crossing.iter().map(|&(_, until)| until).min();
+        [agent, self.apology_by, crossing].into_iter().flatten().min()
+    }
+
+    /// Whether the call has ended and no leg of it needs watching any more.
+    pub fn is_over(&self) -> bool {
+        self.ended && self.crossing.is_empty()
+    }
+
+    fn on_caller(&mut self, now: Instant, event: LegEvent) {
+        match event {
+            LegEvent::Incoming { from, to, sdp } => self.on_incoming(now, from, to, &sdp),
+            LegEvent::Cancelled => {
+                self.caller.state = CallerState::Gone;
+                self.end(now, EndedBy::Caller, Cause::Cancelled);
+            }
+            LegEvent::Ended { cause } => {
+                self.caller.state = CallerState::Gone;
+                let (by, cause) = ended(EndedBy::Caller, cause);
+                self.end(now, by, cause);
+            }
+            LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, &sdp),
+            LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Caller, &sdp),
+            LegEvent::Ringing { .. } | LegEvent::Answered { .. } | LegEvent::Failed { .. } => {}
+        }
+    }
+
+    fn on_incoming(&mut self, now: Instant, from: Pii<String>, to: Pii<String>, sdp: &[u8]) {
+        if self.caller.state != CallerState::Expected || self.ended {
+            return;
+        }
+        self.caller.state = CallerState::Offered;
+        if !sdp.is_empty() {
+            let offer = Offer::parse(sdp).ok();
+            let codec = offer.as_ref().and_then(|offer| offer.choose(&self.config.codecs));
+            let (Some(offer), Some(codec)) = (offer, codec) else {
+                self.sip(self.caller.leg, LegCommand::Reject { status: NOT_ACCEPTABLE });
+                self.caller.state = CallerState::Gone;
+                self.end(now, EndedBy::Box, Cause::NoCommonCodec);
+                return;
+            };
+            self.caller.codec = codec;
+            self.set_remote(Side::Caller, &offer);
+            self.caller.offer = Some(offer);
+        }
+        self.caller.number = from.clone();
+        self.call(CallEvent::Offered { from, to });
+    }
+
+    /// The caller's answer, where the INVITE came without an offer.
+    fn on_answer_in_ack(&mut self, now: Instant, sdp: &[u8]) {
+        if sdp.is_empty() || self.ended {
+            return;
+        }
+        match self.usable(sdp) {
+            Some(answer) => self.set_remote(Side::Caller, &answer),
+            None => self.end(now, EndedBy::Box, Cause::NoCommonCodec),
+        }
+    }
+
+    fn on_order(&mut self, now: Instant, order: Order) {
+        if matches!(self.caller.state, CallerState::Expected | CallerState::Gone)
+            || self.is_bridged() && order != Order::Release
+        {
+            return;
+        }
+        self.withdraw(now);
+        match order {
+            Order::Greet => {
+                self.open(now);
+                self.play(PromptKey::Greeting, Repeat::Once);
+            }
+            Order::Offer { agent, contact } => self.dial(now, agent, contact),
+            Order::Wait => {
+                self.open(now);
+                self.play(PromptKey::Queue, Repeat::Loop { pause: self.config.queue_pause });
+            }
+            Order::Apologise => {
+                self.open(now);
+                self.play(PromptKey::Apology, Repeat::Once);
+                self.apology_by = Some(now + self.config.apology_limit);
+            }
+            Order::Release => self.end(now, EndedBy::Box, Cause::Released),
+        }
+    }
+
+    /// Lets the caller hear the box: by answering, or in early media.
+    fn open(&mut self, now: Instant) {
+        if self.caller.state != CallerState::Offered {
+            return;
+        }
+        // Early media needs the caller's offer.
+        if self.config.greeting == Greeting::Early && self.caller.offer.is_some() {
+            let sdp = Some(self.caller_sdp());
+            self.sip(self.caller.leg, LegCommand::Progress { sdp });
+            self.caller.state = CallerState::Early;
+        } else {
+            self.answer(now);
+        }
+    }
+
+    fn answer(&mut self, now: Instant) {
+        if matches!(self.caller.state, CallerState::Offered | CallerState::Early) {
+            let sdp = self.caller_sdp();
+            self.sip(self.caller.leg, LegCommand::Answer { sdp });
+            self.caller.state = CallerState::Answered;
+            self.call(CallEvent::Answered { at: now });
+        }
+    }
+
+    /// The same in early media and in the answer, as RFC 3264 wants.
+    fn caller_sdp(&self) -> Vec<u8> {
+        let Caller { offer, codec, local, .. } = &self.caller;
+        match offer {
+            Some(offer) => sdp::answer(*local, offer, *codec, offer.direction.mirrored()),
+            None => sdp::offer(*local, &[*codec], Direction::SendRecv),
+        }
+    }
+
+    fn dial(&mut self, now: Instant, id: AgentId, contact: AgentContact) {
+        self.open(now);
+        self.legs_dialled += 1;
+        let leg = self.caller.leg.branch(self.legs_dialled);
+        let session = u64::from(self.legs_dialled);
+        let local = Local { address: self.addresses.agent, session, version: 0 };
+        let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
+        let from = self.caller.number.clone();
+        self.sip(leg, LegCommand::Dial { to: contact, from, sdp });
+        let state = AgentState::Dialling {
+            reach_by: now + self.config.reach_timeout,
+            answer_by: now + self.config.ring_timeout,
+        };
+        self.agent = Some(Agent { leg, id, local, state });
+        // Who is passed on to a second agent already hears it ring.
+        if !matches!(self.playing, Some(PromptKey::Transfer | PromptKey::Ringback)) {
+            self.play(PromptKey::Transfer, Repeat::Once);
+        }
+    }
+
+    fn on_agent(&mut self, now: Instant, event: LegEvent) {
+        match event {
+            LegEvent::Ringing { .. } => self.on_ringing(),
+            LegEvent::Answered { sdp } => self.on_agent_answered(now, &sdp),
+            LegEvent::Failed { status } => self.on_agent_failed(status),
+            LegEvent::Ended { cause } => {
+                self.agent = None;
+                let (by, cause) = ended(EndedBy::Agent, cause);
+                self.end(now, by, cause);
+            }
+            LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
+            LegEvent::Incoming { .. }
+            | LegEvent::Cancelled
+            | LegEvent::Acknowledged { .. } => {}
+        }
+    }
+
+    fn on_ringing(&mut self) {
+        let Some(agent) = &mut self.agent else { return };
+        if let AgentState::Dialling { answer_by, .. } = agent.state {
+            agent.state = AgentState::Ringing { answer_by };
+            let agent = agent.id.clone();
+            self.call(CallEvent::AgentRinging { agent });
+        }
+    }
+
+    fn on_agent_answered(&mut self, now: Instant, sdp: &[u8]) {
+        let usable = self.usable(sdp);
+        let Some(agent) = self.agent.as_mut().filter(|agent| agent.state != AgentState::Up) else {
+            return;
+        };
+        let Some(answer) = usable else {
+            let leg = agent.leg;
+            self.sip(leg, LegCommand::HangUp);
+            self.fail_agent(AgentFailure::Incompatible);
+            return;
+        };
+        agent.state = AgentState::Up;
+        let id = agent.id.clone();
+        self.answer(now);
+        self.set_remote(Side::Agent, &answer);
+        self.playing = None;
+        self.media(MediaCommand::Stop { side: Side::Caller });
+        self.media(MediaCommand::Bridge);
+        self.call(CallEvent::Bridged { agent: id });
+    }
+
+    fn on_agent_failed(&mut self, status: u16) {
+        let Some(agent) = &self.agent else { return };
+        let rang = match agent.state {
+            AgentState::Dialling { .. } => false,
+            AgentState::Ringing { .. } => true,
+            AgentState::Up => return,
+        };
+        self.fail_agent(AgentFailure::of_status(status, rang));
+    }
+
+    fn fail_agent(&mut self, cause: AgentFailure) {
+        if let Some(Agent { id, .. }) = self.agent.take() {
+            self.call(CallEvent::AgentFailed { agent: id, cause });
+        }
+    }
+
+    /// Gives up an agent who is being rung.
+    fn cancel_agent(&mut self, now: Instant) {
+        if let Some(agent) = &self.agent {
+            let leg = agent.leg;
+            self.crossing.push((leg, now + CROSSING));
+            self.sip(leg, LegCommand::Cancel);
+        }
+    }
+
+    fn withdraw(&mut self, now: Instant) {
+        if self.agent.is_some() && !self.is_bridged() {
+            self.cancel_agent(now);
+            self.fail_agent(AgentFailure::Withdrawn);
+        }
+    }
+
+    /// A leg that was given up: what matters is that it does not come up after all.
+    fn on_given_up(&mut self, leg: LegId, event: &LegEvent) {
+        match event {
+            LegEvent::Answered { .. } => {
+                self.sip(leg, LegCommand::HangUp);
+                self.crossing.retain(|&(given_up, _)| given_up != leg);
+            }
+            LegEvent::Failed { .. } | LegEvent::Ended { .. } => {
+                self.crossing.retain(|&(given_up, _)| given_up != leg);
+            }
+            _ => {}
+        }
+    }
+
+    /// Hold, resume, or a new address: answered here, the other leg does not notice.
+    fn on_reoffer(&mut self, side: Side, sdp: &[u8]) {
+        let (leg, up) = match (side, &self.agent) {
+            (Side::Caller, _) => (self.caller.leg, self.caller.state == CallerState::Answered),
+            (Side::Agent, Some(agent)) => (agent.leg, agent.state == AgentState::Up),
+            (Side::Agent, None) => return,
+        };
+        if self.ended || !up {
+            self.sip(leg, LegCommand::RejectReoffer { status: REQUEST_PENDING });
+            return;
+        }
+        let codec = self.caller.codec;
+        let sdp = if sdp.is_empty() {
+            sdp::offer(self.next_local(side), &[codec], Direction::SendRecv)
+        } else if let Some(offer) = self.usable(sdp) {
+            self.set_remote(side, &offer);
+            sdp::answer(self.next_local(side), &offer, codec, offer.direction.mirrored())
+        } else {
+            self.sip(leg, LegCommand::RejectReoffer { status: NOT_ACCEPTABLE });
+            return;
+        };
+        self.sip(leg, LegCommand::AnswerReoffer { sdp });
+    }
+
+    fn next_local(&mut self, side: Side) -> Local {
+        let local = match (side, &mut self.agent) {
+            (Side::Agent, Some(agent)) => &mut agent.local,
+            _ => &mut self.caller.local,
+        };
+        local.version += 1;
+        *local
+    }
+
+    fn on_prompt_done(&mut self) {
+        match self.playing.take() {
+            Some(PromptKey::Transfer) if self.agent.is_some() => {
+                self.play(PromptKey::Ringback, RINGBACK);
+            }
+            Some(PromptKey::Apology) => self.end_after_apology(),
+            _ => {}
+        }
+    }
+
+    fn on_tick(&mut self, now: Instant) {
+        self.crossing.retain(|&(_, until)| now < until);
+        if self.apology_by.is_some_and(|by| now >= by) {
+            self.end_after_apology();
+        }
+        let late = self.agent.as_ref().and_then(|agent| match agent.state {
+            AgentState::Dialling { reach_by, .. } if now >= reach_by => {
+                Some(AgentFailure::Unreachable)
+            }
+            AgentState::Dialling { answer_by, .. } | AgentState::Ringing { answer_by }
+                if now >= answer_by =>
+            {
+                Some(AgentFailure::NoAnswer)
+            }
+            _ => None,
+        });
+        if let Some(cause) = late {
+            self.cancel_agent(now);
+            self.fail_agent(cause);
+        }
+    }
+
+    fn end_after_apology(&mut self) {
+        // No agent is rung during an apology, so nothing here needs the time.
+        self.close_caller();
+        self.finish(EndedBy::Box, Cause::Apologised);
+    }
+
+    /// Ends every leg that is still there, and the call.
+    fn end(&mut self, now: Instant, by: EndedBy, cause: Cause) {
+        if self.ended {
+            return;
+        }
+        self.close_caller();
+        if self.is_bridged() {
+            if let Some(agent) = self.agent.take() {
+                self.sip(agent.leg, LegCommand::HangUp);
+            }
+        } else {
+            self.cancel_agent(now);
+            self.agent = None;
+        }
+        self.finish(by, cause);
+    }
+
+    fn close_caller(&mut self) {
+        match self.caller.state {
+            CallerState::Answered => self.sip(self.caller.leg, LegCommand::HangUp),
+            CallerState::Offered | CallerState::Early => {
+                self.sip(self.caller.leg, LegCommand::Reject { status: UNAVAILABLE });
+            }
+            CallerState::Expected | CallerState::Gone => {}
+        }
+        self.caller.state = CallerState::Gone;
+    }
+
+    fn finish(&mut self, by: EndedBy, cause: Cause) {
+        if !self.ended {
+            self.ended = true;
+            self.apology_by = None;
+            self.playing = None;
+            self.call(CallEvent::Ended { by, cause });
+        }
+    }
+
+    fn is_bridged(&self) -> bool {
+        self.agent.as_ref().is_some_and(|agent| agent.state == AgentState::Up)
+    }
+
+    /// A description that takes the call's law.
+    fn usable(&self, sdp: &[u8]) -> Option<Offer> {
+        Offer::parse(sdp).ok().filter(|offer| offer.codecs.contains(&self.caller.codec))
+    }
+
+    fn set_remote(&mut self, side: Side, offer: &Offer) {
+        let remote = RemoteMedia::new(offer, self.caller.codec);
+        self.media(MediaCommand::SetRemote { side, remote });
+    }
+
+    fn play(&mut self, prompt: PromptKey, repeat: Repeat) {
+        self.playing = Some(prompt);
+        self.media(MediaCommand::Play { side: Side::Caller, prompt, repeat });
+    }
+
+    fn sip(&mut self, leg: LegId, what: LegCommand) {
+        self.outputs.push_back(Output::Sip(SipCommand { leg, what }));
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    fn call(&mut self, event: CallEvent) {
+        self.outputs.push_back(Output::Call(event));
+    }
+}
+
+const fn ended(by: EndedBy, cause: EndCause) -> (EndedBy, Cause) {
+    match cause {
+        EndCause::Bye => (by, Cause::HungUp),
+        EndCause::Silent => (EndedBy::Fault, Cause::Silent),
+    }
+}
+
+#[cfg(test)]
+mod tests;
