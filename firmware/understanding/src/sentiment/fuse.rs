@@ -1,0 +1,88 @@
+//! Words and voice together: sentiment, emotion and their reasons.
+
+use trunkside_call::{Emotion, Mood, Sentiment, SentimentLabel};
+
+use super::voice::Voice;
+use super::words::Words;
+
+/// Sentiment within this distance of 0 is neutral.
+const NEUTRAL_WITHIN: f32 = 0.2;
+
+/// The mood that words and voice show together.
+pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> Mood {
+    let anger = sigmoid(anger_odds(words, voice));
+    let others = shares([
+        (Emotion::Dissatisfied, 1.5 * words.heat().min(4.0) - 0.4),
+        (Emotion::Anxious, 1.2 * words.anxious.min(4.0) - 0.4),
+        (Emotion::Satisfied, 1.2 * words.satisfied.min(4.0) - 0.4),
+        (Emotion::Neutral, 0.9),
+    ]);
+    let (emotion, share) = others
+        .into_iter()
+        .map(|(emotion, share)| (emotion, share * (1.0 - anger)))
+        .chain([(Emotion::Angry, anger)])
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .expect("there are five emotions");
+    Mood {
+        sentiment: sentiment(words, anger),
+        emotion,
+        emotion_score: share,
+        reasons: reasons(words, voice),
+    }
+}
+
+/// Log odds of anger. Something negative must be said; the voice then decides. Typed text has no
+/// voice: only strong words make it angry.
+fn anger_odds(words: &Words, voice: Option<&Voice>) -> f32 {
+    let heat = words.heat().min(4.5) - 0.5 * words.satisfied.min(3.0);
+    let Some(voice) = voice else {
+        let shouted = 0.5 * words.exclamations.min(3) as f32;
+        let strong = if words.has_strong_anger { 1.0 } else { -1.5 };
+        return -2.6 + strong + 0.8 * heat + shouted;
+    };
+    let said = if heat >= 0.5 { 1.5 } else { 0.0 };
+    let strong = if words.has_strong_anger { 0.4 } else { 0.0 };
+    -3.6 + said + strong + 0.8 * heat.max(0.0) + 1.3 * voice.raised
+}
+
+fn sentiment(words: &Words, anger: f32) -> Sentiment {
+    let balance = words.satisfied - words.angry - words.dissatisfied - 0.3 * words.anxious;
+    let score = (balance / 2.5).tanh();
+    // Anger that the voice shows is negative whatever the words' balance.
+    let score = if anger > 0.5 {
+        score.min(-anger)
+    } else {
+        score
+    };
+    let label = if score > NEUTRAL_WITHIN {
+        SentimentLabel::Positive
+    } else if score < -NEUTRAL_WITHIN {
+        SentimentLabel::Negative
+    } else {
+        SentimentLabel::Neutral
+    };
+    Sentiment { label, score }
+}
+
+/// Words of the lists first, then what the voice did. Both are public or measured: nothing here
+/// quotes the caller.
+fn reasons(words: &Words, voice: Option<&Voice>) -> Vec<String> {
+    let said = words
+        .found
+        .iter()
+        .take(5)
+        .map(|word| format!("said `{word}`"));
+    let heard = voice
+        .into_iter()
+        .flat_map(|voice| voice.facts.iter().cloned());
+    said.chain(heard).collect()
+}
+
+fn sigmoid(odds: f32) -> f32 {
+    1.0 / (1.0 + (-odds).exp())
+}
+
+fn shares(odds: [(Emotion, f32); 4]) -> [(Emotion, f32); 4] {
+    let total: f32 = odds.iter().map(|(_, odds)| odds.exp()).sum();
+    odds.map(|(emotion, odds)| (emotion, odds.exp() / total))
+}

@@ -1,0 +1,132 @@
+//! Lists of words that show a feeling.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use trunkside_call::Language;
+
+/// What a word shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sense {
+    Angry,
+    Dissatisfied,
+    Anxious,
+    Satisfied,
+    /// Turns what follows into its opposite.
+    Negation,
+    /// Makes what follows stronger.
+    Strong,
+    /// Makes what follows weaker.
+    Weak,
+}
+
+/// One entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub sense: Sense,
+    pub strength: f32,
+}
+
+/// The words of one language.
+pub(super) struct Lexicon {
+    entries: HashMap<String, Entry>,
+    /// English stems, which match with any ending.
+    stems: Vec<(String, Entry)>,
+    triggers: Vec<String>,
+    /// Length of the longest term: characters in Chinese, words in English.
+    pub longest: usize,
+}
+
+impl Lexicon {
+    /// The lists that ship.
+    pub(super) fn of(language: Language) -> &'static Self {
+        static ZH: LazyLock<Lexicon> =
+            LazyLock::new(|| Lexicon::shipped(&[include_str!("../../data/sentiment/zh.txt")]));
+        // Cantonese speakers also use the words of written Chinese.
+        static YUE: LazyLock<Lexicon> = LazyLock::new(|| {
+            Lexicon::shipped(&[
+                include_str!("../../data/sentiment/zh.txt"),
+                include_str!("../../data/sentiment/yue.txt"),
+            ])
+        });
+        static EN: LazyLock<Lexicon> =
+            LazyLock::new(|| Lexicon::shipped(&[include_str!("../../data/sentiment/en.txt")]));
+        match language {
+            Language::Zh => &ZH,
+            Language::Yue => &YUE,
+            Language::En => &EN,
+        }
+    }
+
+    fn shipped(lists: &[&str]) -> Self {
+        let mut lexicon = Self {
+            entries: HashMap::new(),
+            stems: Vec::new(),
+            triggers: Vec::new(),
+            longest: 1,
+        };
+        for list in lists {
+            for line in list
+                .lines()
+                .filter(|line| !line.starts_with('#') && !line.is_empty())
+            {
+                lexicon.add(line).expect("the shipped lists are whole");
+            }
+        }
+        lexicon
+    }
+
+    /// Adds one line: `emotion strength: words`.
+    fn add(&mut self, line: &str) -> Option<()> {
+        let (head, terms) = line.split_once(':')?;
+        let (name, strength) = head.split_once(' ').unwrap_or((head, "1"));
+        let strength: f32 = strength.parse().ok()?;
+        let terms = terms.split_whitespace().map(|term| term.replace('_', " "));
+        let sense = match name {
+            "angry" => Sense::Angry,
+            "dissatisfied" => Sense::Dissatisfied,
+            "anxious" => Sense::Anxious,
+            "satisfied" => Sense::Satisfied,
+            "negation" => Sense::Negation,
+            "strong" => Sense::Strong,
+            "weak" => Sense::Weak,
+            "trigger" => {
+                self.triggers.extend(terms);
+                return Some(());
+            }
+            _ => return None,
+        };
+        let entry = Entry { sense, strength };
+        for term in terms {
+            if let Some(stem) = term.strip_suffix('*') {
+                self.stems.push((stem.to_owned(), entry));
+            } else {
+                let length = if term.is_ascii() {
+                    term.split(' ').count().max(term.len())
+                } else {
+                    term.chars().count()
+                };
+                self.longest = self.longest.max(length);
+                self.entries.entry(term).or_insert(entry);
+            }
+        }
+        Some(())
+    }
+
+    pub(super) fn get(&self, term: &str) -> Option<Entry> {
+        self.entries.get(term).copied()
+    }
+
+    /// The entry of an English word with its endings.
+    pub(super) fn get_stem(&self, word: &str) -> Option<Entry> {
+        self.stems
+            .iter()
+            .filter(|(stem, _)| word.starts_with(stem.as_str()))
+            .max_by_key(|(stem, _)| stem.len())
+            .map(|(_, entry)| *entry)
+    }
+
+    pub(super) fn triggers(&self) -> &[String] {
+        &self.triggers
+    }
+}

@@ -1,0 +1,127 @@
+use trunkside_call::{Emotion, SentimentLabel};
+
+use super::*;
+
+/// As measured of one voice saying the same words calmly.
+const CALM: Prosody = Prosody {
+    level_dbfs: -27.0,
+    pitch_hz: Some(204.0),
+    pitch_range_semitones: 2.6,
+    syllables_per_s: 8.9,
+    pause_share: 0.38,
+};
+
+/// And shouting them.
+const SHOUTED: Prosody = Prosody {
+    level_dbfs: -10.6,
+    pitch_hz: Some(345.0),
+    pitch_range_semitones: 3.0,
+    syllables_per_s: 10.9,
+    pause_share: 0.61,
+};
+
+#[test]
+fn the_voice_decides_between_anger_and_dissatisfaction() {
+    for (text, language) in [
+        ("我要投诉你们太差劲了", Language::Zh),
+        ("我要投诉我的包裹到现在还没收到太差劲了", Language::Zh),
+        ("我要投诉", Language::Zh),
+        ("我要投诉你哋真系好差", Language::Yue),
+        ("i want to complain your service is terrible", Language::En),
+    ] {
+        let calm = mood_of(text, language, Some(&CALM));
+        assert_eq!(calm.emotion, Emotion::Dissatisfied, "{text}: {calm:?}");
+        assert_eq!(calm.sentiment.label, SentimentLabel::Negative, "{text}");
+        let shouted = mood_of(text, language, Some(&SHOUTED));
+        assert_eq!(shouted.emotion, Emotion::Angry, "{text}: {shouted:?}");
+        assert!(shouted.emotion_score > 0.7, "{text}: {shouted:?}");
+        assert!(
+            shouted
+                .reasons
+                .iter()
+                .any(|reason| reason.contains("louder"))
+        );
+    }
+}
+
+#[test]
+fn plain_requests_are_neutral_in_either_voice() {
+    for (text, language) in [
+        ("你好我想查一下我的账户余额", Language::Zh),
+        ("hello i want to check my balance", Language::En),
+        ("我想查下我嘅结余", Language::Yue),
+        ("", Language::Zh),
+    ] {
+        for voice in [None, Some(&CALM), Some(&SHOUTED)] {
+            let mood = mood_of(text, language, voice);
+            assert_eq!(mood.emotion, Emotion::Neutral, "{text}: {mood:?}");
+        }
+    }
+}
+
+#[test]
+fn typed_words_show_feeling_by_themselves() {
+    for (text, language, emotion) in [
+        ("气死我了你们这帮骗子", Language::Zh, Emotion::Angry),
+        ("I am furious, you are liars!", Language::En, Emotion::Angry),
+        ("我要投诉", Language::Zh, Emotion::Dissatisfied),
+        ("我很着急怎么办啊", Language::Zh, Emotion::Anxious),
+        (
+            "i'm so worried what should i do",
+            Language::En,
+            Emotion::Anxious,
+        ),
+        ("非常满意谢谢你", Language::Zh, Emotion::Satisfied),
+        (
+            "the service was excellent",
+            Language::En,
+            Emotion::Satisfied,
+        ),
+        ("我不满意", Language::Zh, Emotion::Dissatisfied),
+        ("not good at all", Language::En, Emotion::Dissatisfied),
+    ] {
+        let mood = mood_of(text, language, None);
+        assert_eq!(mood.emotion, emotion, "{text}: {mood:?}");
+    }
+}
+
+#[test]
+fn reasons_come_from_the_lists_and_never_quote_a_number() {
+    let mood = mood_of("我的卡号六二二二你们太差劲了", Language::Zh, Some(&SHOUTED));
+    assert!(
+        mood.reasons.contains(&"said `太差劲`".to_owned()),
+        "{mood:?}"
+    );
+    assert!(!format!("{mood:?}").contains("六二二"));
+}
+
+#[test]
+fn triggers_are_whole_words() {
+    assert_eq!(triggers("我要找律师投诉", Language::Zh), ["投诉", "律师"]);
+    assert_eq!(triggers("I'll sue, pursue!", Language::En), ["sue"]);
+}
+
+#[test]
+fn no_voice_and_broken_measures_are_harmless() {
+    for level in [0.0, -90.0, f32::NAN, f32::NEG_INFINITY] {
+        let voice = Prosody {
+            level_dbfs: level,
+            pitch_hz: Some(f32::NAN),
+            ..Prosody::default()
+        };
+        assert!(
+            mood_of("我要投诉", Language::Zh, Some(&voice))
+                .emotion_score
+                .is_finite()
+        );
+    }
+    let nan = Prosody {
+        pitch_range_semitones: f32::NAN,
+        ..SHOUTED
+    };
+    assert!(
+        mood_of("我要投诉", Language::Zh, Some(&nan))
+            .emotion_score
+            .is_finite()
+    );
+}
