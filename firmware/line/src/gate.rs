@@ -1,0 +1,326 @@
+//! What stands before the SIP stack: messages that RFC 3261 wants refused are answered here, and
+//! the stack sees only those that it reads as their sender meant them.
+//!
+//! Pure: bytes in, a verdict out. The cases are those of RFC 4475.
+
+use std::net::SocketAddr;
+
+/// The methods that the box answers with something other than 501.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
+
+/// Methods that the stack can read; those not in [`ALLOW`] get 405 behind the gate.
+const KNOWN: [&str; 14] = [
+    "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
+    "REFER", "REGISTER", "SUBSCRIBE", "UPDATE",
+];
+
+/// Headers that may stand once only, by their full names.
+const SINGLE: [&str; 7] =
+    ["from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type"];
+
+/// What is to be done with a datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Hand it to the stack.
+    Pass,
+    /// Hand these bytes to the stack in its place: the same message with its length made explicit.
+    PassAs(Vec<u8>),
+    /// Send this response to the sender; the stack never sees the request.
+    Answer {
+        /// Its status, for the counters.
+        status: u16,
+        /// The response.
+        bytes: Vec<u8>,
+    },
+    /// Nothing can be said to it.
+    Drop,
+}
+
+/// The gate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gate;
+
+impl Gate {
+    /// Looks at one datagram.
+    pub fn inspect(datagram: &[u8], source: SocketAddr) -> Verdict {
+        let Some(message) = Message::split(datagram) else { return Verdict::Drop };
+        if message.start_line.starts_with("SIP/") {
+            return message.judge_response();
+        }
+        match message.judge_request() {
+            Ok(()) => message.with_length(),
+            Err(refusal) => message.refuse(&refusal, source),
+        }
+    }
+}
+
+/// A status, its reason, and one more header line where the RFC asks for it.
+struct Refusal {
+    status: u16,
+    reason: &'static str,
+    header: Option<String>,
+}
+
+const fn refusal(status: u16, reason: &'static str) -> Refusal {
+    Refusal { status, reason, header: None }
+}
+
+fn bad(reason: &'static str) -> Result<(), Refusal> {
+    Err(refusal(400, reason))
+}
+
+struct Message<'a> {
+    start_line: &'a str,
+    /// Names in full and lower case, values unfolded.
+    headers: Vec<(String, String)>,
+    head: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// Splits a message at its blank line; none when it is not text of that form.
+    fn split(datagram: &'a [u8]) -> Option<Self> {
+        // Keep-alives may stand before a message (RFC 3261, section 7.5).
+        let leading = datagram.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let datagram = &datagram[leading..];
+        let end = datagram.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = std::str::from_utf8(&datagram[..end]).ok()?;
+        let mut lines = head.split("\r\n");
+        let start_line = lines.next()?;
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for line in lines {
+            if line.starts_with([' ', '\t']) {
+                let (_, value) = headers.last_mut()?;
+                value.push(' ');
+                value.push_str(line.trim());
+            } else {
+                let (name, value) = line.split_once(':')?;
+                headers.push((full_name(name.trim()), value.trim().to_owned()));
+            }
+        }
+        Some(Self { start_line, headers, head: &datagram[..end], body: &datagram[end + 4..] })
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+    }
+
+    fn judge_response(&self) -> Verdict {
+        let mut parts = self.start_line.splitn(3, ' ');
+        let status = parts.nth(1).and_then(|status| status.parse::<u16>().ok());
+        let usable = self.start_line.starts_with("SIP/2.0 ")
+            && status.is_some_and(|status| (100..700).contains(&status))
+            && ["via", "from", "to", "call-id", "cseq"].iter().all(|h| self.header(h).is_some())
+            && self.judge_length().is_ok();
+        if usable { self.with_length() } else { Verdict::Drop }
+    }
+
+    fn judge_request(&self) -> Result<(), Refusal> {
+        let (method, uri) = self.judge_start_line()?;
+        self.judge_headers(method)?;
+        self.judge_length()?;
+        if !KNOWN.contains(&method) {
+            let header = Some(format!("Allow: {ALLOW}"));
+            return Err(Refusal { status: 501, reason: "Not Implemented", header });
+        }
+        self.judge_uri(uri)?;
+        self.judge_options(method)
+    }
+
+    fn judge_start_line(&self) -> Result<(&str, &str), Refusal> {
+        let parts: Vec<&str> = self.start_line.split(' ').collect();
+        let version = parts.last().copied().unwrap_or_default();
+        if version.len() > 4 && version[..4].eq_ignore_ascii_case("SIP/") {
+            if !version.eq_ignore_ascii_case("SIP/2.0") {
+                return Err(refusal(505, "Version Not Supported"));
+            }
+        } else {
+            return Err(refusal(400, "Bad Request-Line"));
+        }
+        match parts[..] {
+            [method, uri, _] if is_token(method) && !uri.is_empty() => Ok((method, uri)),
+            _ => Err(refusal(400, "Bad Request-Line")),
+        }
+    }
+
+    fn judge_headers(&self, method: &str) -> Result<(), Refusal> {
+        for name in ["via", "from", "to", "call-id", "cseq"] {
+            if self.header(name).is_none_or(str::is_empty) {
+                return bad("Missing Header");
+            }
+        }
+        for name in SINGLE {
+            if self.headers.iter().filter(|(have, _)| have == name).count() > 1 {
+                return bad("Repeated Header");
+            }
+        }
+        let cseq = self.header("cseq").unwrap_or_default();
+        let mut cseq = cseq.split_ascii_whitespace();
+        let number = cseq.next().and_then(|number| number.parse::<u32>().ok());
+        if number.is_none_or(|number| number > i32::MAX as u32) || cseq.next() != Some(method) {
+            return bad("Bad CSeq");
+        }
+        if self.header("max-forwards").is_some_and(|hops| hops.parse::<u8>().is_err()) {
+            return bad("Bad Max-Forwards");
+        }
+        for name in ["from", "to"] {
+            if self.header(name).is_some_and(|value| !is_address(value)) {
+                return bad("Bad Address");
+            }
+        }
+        let tagged = |value: &str| value.to_ascii_lowercase().replace(' ', "").contains(";tag=");
+        if !self.header("from").is_some_and(tagged) {
+            return bad("From Without Tag");
+        }
+        let via = self.header("via").unwrap_or_default();
+        let transport = via.split_once(' ').map_or("", |(sent_protocol, _)| sent_protocol);
+        if !transport.replace(' ', "").to_ascii_uppercase().starts_with("SIP/2.0/") {
+            return bad("Bad Via");
+        }
+        Ok(())
+    }
+
+    /// A length that is no number or longer than the datagram (RFC 3261, section 18.3).
+    fn judge_length(&self) -> Result<(), Refusal> {
+        match self.header("content-length").map(str::parse::<usize>) {
+            Some(Err(_)) => bad("Bad Content-Length"),
+            Some(Ok(length)) if length > self.body.len() => bad("Body Too Short"),
+            _ => Ok(()),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "one of the judges")]
+    fn judge_uri(&self, uri: &str) -> Result<(), Refusal> {
+        let (scheme, rest) = uri.split_once(':').unwrap_or(("", ""));
+        if !matches!(scheme.to_ascii_lowercase().as_str(), "sip" | "sips" | "tel") {
+            let known = !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
+            return match known {
+                true => Err(refusal(416, "Unsupported URI Scheme")),
+                false => bad("Bad Request-URI"),
+            };
+        }
+        // Headers are not allowed in a Request-URI (RFC 3261, section 19.1.1).
+        if rest.is_empty() || rest.contains(['<', '>', '"', '?']) {
+            return bad("Bad Request-URI");
+        }
+        Ok(())
+    }
+
+    fn judge_options(&self, method: &str) -> Result<(), Refusal> {
+        if matches!(method, "ACK" | "CANCEL") {
+            return Ok(());
+        }
+        if let Some(options) = self.header("require") {
+            let header = Some(format!("Unsupported: {options}"));
+            return Err(Refusal { status: 420, reason: "Bad Extension", header });
+        }
+        let sdp = self.header("content-type").is_none_or(|kind| {
+            kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp")
+        });
+        if matches!(method, "INVITE" | "UPDATE") && !self.body.is_empty() && !sdp {
+            let header = Some("Accept: application/sdp".to_owned());
+            return Err(Refusal { status: 415, reason: "Unsupported Media Type", header });
+        }
+        Ok(())
+    }
+
+    /// The stack takes a missing length for no body; over UDP it means all that is left.
+    fn with_length(&self) -> Verdict {
+        if self.header("content-length").is_some() || self.body.is_empty() {
+            return Verdict::Pass;
+        }
+        let mut bytes = self.head.to_vec();
+        bytes.extend(format!("\r\nContent-Length: {}\r\n\r\n", self.body.len()).bytes());
+        bytes.extend(self.body);
+        Verdict::PassAs(bytes)
+    }
+
+    /// A response made of the request's own headers (RFC 3261, section 8.2.6).
+    fn refuse(&self, refusal: &Refusal, source: SocketAddr) -> Verdict {
+        let method = self.start_line.split(' ').next().unwrap_or_default();
+        if method == "ACK" || self.header("via").is_none() {
+            return Verdict::Drop;
+        }
+        let mut text = format!("SIP/2.0 {} {}\r\n", refusal.status, refusal.reason);
+        let mut first = true;
+        for (_, value) in self.headers.iter().filter(|(name, _)| name == "via") {
+            let value = if std::mem::take(&mut first) {
+                received_from(value, source)
+            } else {
+                value.clone()
+            };
+            text.push_str(&format!("Via: {value}\r\n"));
+        }
+        for (full, shown) in [("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")]
+        {
+            if let Some(value) = self.header(full) {
+                // A request that begins no dialog still needs a tag in its response.
+                let tag = if full == "to" && !value.contains("tag=") { ";tag=refused" } else { "" };
+                text.push_str(&format!("{shown}: {value}{tag}\r\n"));
+            }
+        }
+        if let Some(header) = &refusal.header {
+            text.push_str(&format!("{header}\r\n"));
+        }
+        text.push_str("Content-Length: 0\r\n\r\n");
+        Verdict::Answer { status: refusal.status, bytes: text.into_bytes() }
+    }
+}
+
+/// The topmost Via with what RFC 3581 adds: where the request came from.
+fn received_from(via: &str, source: SocketAddr) -> String {
+    let (first, others) = via.split_once(',').map_or((via, None), |(a, b)| (a, Some(b)));
+    let mut parts: Vec<String> = first.split(';').map(|part| part.trim().to_owned()).collect();
+    for part in &mut parts {
+        if part.eq_ignore_ascii_case("rport") {
+            *part = format!("rport={}", source.port());
+        }
+    }
+    parts.retain(|part| !part.to_ascii_lowercase().starts_with("received="));
+    parts.push(format!("received={}", source.ip()));
+    let first = parts.join(";");
+    others.map_or(first.clone(), |others| format!("{first},{others}"))
+}
+
+/// The full name of a header, in lower case (RFC 3261, section 7.3.3).
+fn full_name(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let full = match name.as_str() {
+        "v" => "via",
+        "f" => "from",
+        "t" => "to",
+        "i" => "call-id",
+        "l" => "content-length",
+        "c" => "content-type",
+        "m" => "contact",
+        "e" => "content-encoding",
+        "k" => "supported",
+        "s" => "subject",
+        _ => return name,
+    };
+    full.to_owned()
+}
+
+fn is_token(text: &str) -> bool {
+    let extra = b"-.!%*_+`'~";
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
+}
+
+/// A name-addr or addr-spec whose brackets and quotes match.
+fn is_address(value: &str) -> bool {
+    let (mut quoted, mut escaped, mut open, mut closed) = (false, false, 0, 0);
+    for character in value.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' if !quoted => open += 1,
+            '>' if !quoted => closed += 1,
+            _ => {}
+        }
+    }
+    !quoted && open == closed && open <= 1 && value.contains(':')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Where the agents' phones are, for those that register (RFC 3261, section 10).
+//!
+//! Pure: told the time. Who may register is the configuration's say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// What a phone that names no expiry gets.
+const DEFAULT_EXPIRY: Duration = Duration::from_secs(3_600);
+
+/// Where one phone is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The contact that it gave.
+    pub contact: String,
+    /// Where its REGISTER came from, which is where it can be reached through address translation.
+    pub source: SocketAddr,
+    until: Instant,
+}
+
+/// The phones that have registered.
+#[derive(Clone, Debug, Default)]
+pub struct Registrar {
+    users: BTreeSet<String>,
+    bindings: BTreeMap<String, Binding>,
+}
+
+impl Registrar {
+    /// A registrar for these user parts.
+    pub fn new(users: impl IntoIterator<Item = String>) -> Self {
+        Self { users: users.into_iter().collect(), bindings: BTreeMap::new() }
+    }
+
+    /// Takes a phone's contact for `expiry`; zero takes it away. Says for how long it holds, or
+    /// none for a user who is not configured.
+    pub fn register(
+        &mut self,
+        now: Instant,
+        user: &str,
+        contact: String,
+        source: SocketAddr,
+        expiry: Option<Duration>,
+    ) -> Option<Duration> {
+        if !self.users.contains(user) {
+            return None;
+        }
+        let expiry = expiry.unwrap_or(DEFAULT_EXPIRY).min(DEFAULT_EXPIRY);
+        if expiry.is_zero() {
+            self.bindings.remove(user);
+        } else {
+            let binding = Binding { contact, source, until: now + expiry };
+            self.bindings.insert(user.to_owned(), binding);
+        }
+        Some(expiry)
+    }
+
+    /// Where a user's phone is, if it is registered.
+    pub fn find(&self, now: Instant, user: &str) -> Option<&Binding> {
+        self.bindings.get(user).filter(|binding| now < binding.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_is_found_until_it_leaves_or_its_time_is_up() {
+        let now = Instant::now();
+        let source = "192.0.2.7:5062".parse().expect("valid");
+        let mut registrar = Registrar::new(["agent1".to_owned()]);
+        let mut register = |registrar: &mut Registrar, user: &str, seconds: Option<u64>| {
+            let expiry = seconds.map(Duration::from_secs);
+            registrar.register(now, user, "sip:agent1@10.0.0.1".into(), source, expiry)
+        };
+        assert_eq!(register(&mut registrar, "stranger", Some(60)), None);
+        assert_eq!(register(&mut registrar, "agent1", None), Some(DEFAULT_EXPIRY));
+        let minute = Duration::from_secs(60);
+        assert_eq!(register(&mut registrar, "agent1", Some(60)), Some(minute));
+        assert_eq!(registrar.find(now, "agent1").map(|found| found.source), Some(source));
+        assert_eq!(registrar.find(now + minute, "agent1"), None);
+        assert_eq!(register(&mut registrar, "agent1", Some(0)), Some(Duration::ZERO));
+        assert_eq!(registrar.find(now, "agent1"), None);
+    }
+}
