@@ -34,7 +34,7 @@ TEXT = "我要投诉"
 
 def speak(path):
     """A-law at 8 kHz, with silence before and after."""
-    voice = ["espeak-ng", "-v", "cmn-latn-pinyin+Alicia", "-s", "150", "--stdout", zh_pinyin(TEXT)]
+    voice = ["espeak-ng", "-v", "cmn-latn-pinyin+f5", "-s", "150", "--stdout", zh_pinyin(TEXT)]
     wav = subprocess.run(voice, capture_output=True, check=True).stdout
     subprocess.run(["sox", "-t", "wav", "--ignore-length", "-", "-r", "8000", "-e", "a-law", path, "norm", "-12",
                     "pad", "0.2", "0.5"], input=wav, check=True)

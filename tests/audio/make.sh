@@ -21,14 +21,14 @@ calm() {
 angry() {
     espeak-ng -m -v "$2" -s "$3" -p "$4" -w "$temporary/speech.wav" \
         "<speak><prosody range=\"x-high\">$5</prosody></speak>"
-    sox "$temporary/speech.wav" "$temporary/loud.wav" compand 0.005,0.05 6:-40,-12,-3 -3
+    sox "$temporary/speech.wav" "$temporary/loud.wav" gain -6 compand 0.005,0.05 6:-40,-14,-6 -4
     mv "$temporary/loud.wav" "$temporary/speech.wav"
-    telephone "$1" -1
+    telephone "$1" -1.5
 }
 
 complaint='wo3 yao4 tou2 su4 ni3 men5, tai4 cha4 jin4 le5'
-calm  complaint_calm.wav  'cmn-latn-pinyin+Andrea' 145 45 "$complaint"
-angry complaint_angry.wav 'cmn-latn-pinyin+Andrea' 205 88 "$complaint"
-calm balance_zh.wav 'cmn-latn-pinyin+Alicia' 150 50 'ni2 hao3, wo2 xiang3 cha2 yi2 xia4 wo3 de5 zhang4 hu4 yu2 e2'
-calm lostcard_en.wav 'en-us+Michael' 150 50 'hello, I lost my bank card, and I need to block it'
+calm  complaint_calm.wav  'cmn-latn-pinyin+f5' 145 50 "$complaint"
+angry complaint_angry.wav 'cmn-latn-pinyin+f5' 195 82 "$complaint"
+calm balance_zh.wav 'cmn-latn-pinyin+Linda' 150 50 'ni2 hao3, wo2 xiang3 cha2 yi2 xia4 wo3 de5 zhang4 hu4 yu2 e2'
+calm lostcard_en.wav 'en-us+m7' 150 50 'hello, I lost my bank card, and I need to block it'
 calm phone_zh.wav 'cmn-latn-pinyin+Michael' 140 45 'wo3 de5 dian4 hua4 shi4 yao1 san1 ba1 ling2 ling2 yao1 san1 ba1 ling2 ling2 ling2'
