@@ -1,0 +1,99 @@
+"""Tests of the pipeline's parts that need no data: `python -m unittest` in this folder."""
+
+import random
+import unittest
+
+import numpy as np
+import torch
+
+from channel import ALAW, ULAW, telephone
+from features import check
+from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
+from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
+from pronounce import text_units, zh_words
+from text import INTENTS, Grammar, branch_sentences
+from train import edit_distance, greedy
+from units import BLANK, IDS, UNITS, syllable_units
+
+
+class Units(unittest.TestCase):
+    def test_symbols_are_distinct_and_the_blank_is_last(self):
+        self.assertEqual(len(set(UNITS)), len(UNITS))
+        self.assertEqual(BLANK, len(UNITS))
+
+    def test_syllables(self):
+        for pinyin, units in {"zhuang1": "zh uang", "yuan": "van", "ju4": "j v", "lve4": "l ve", "zi5": "z ii",
+                              "shi4": "sh iii", "wo3": "uo", "you3": "iou", "er4": "er", "liu2": "l iou",
+                              "weng1": "u eng", "bo1": "b o"}.items():
+            self.assertEqual(syllable_units(pinyin), tuple(units.split()), pinyin)
+        self.assertIsNone(syllable_units("xyz"))
+
+
+class Numbers(unittest.TestCase):
+    def test_mandarin(self):
+        rng = random.Random(0)
+        for n, text in {0: "零", 10: "十", 15: "十五", 105: "一百零五", 1010: "一千零一十", 10_005: "一万零五"}.items():
+            self.assertEqual(zh_cardinal(n, rng), text)
+        self.assertIn(zh_digits([1, 0, 1], rng), ("幺零幺", "一零一"))
+
+    def test_english(self):
+        self.assertEqual(en_cardinal(1203), "one thousand two hundred and three")
+
+
+class Language(unittest.TestCase):
+    def test_every_rule_expands_and_can_be_pronounced(self):
+        for language in ("zh", "en"):
+            for _, _, text in branch_sentences(language, 3000, random.Random(1)):
+                self.assertNotRegex(text, r"[<>\[\]|0-9]")
+                units = text_units(language, text)
+                self.assertTrue(units and set(units) <= IDS.keys(), text)
+
+    def test_every_intent_has_a_rule(self):
+        for language in ("zh", "en"):
+            self.assertLessEqual(set(INTENTS), Grammar(language, random.Random(0)).rules.keys())
+
+    def test_digits_stand_alone(self):
+        self.assertEqual(zh_words("电话是幺三八零零"), ["电话", "是", "幺", "三", "八", "零", "零"])
+
+
+class Sound(unittest.TestCase):
+    def test_features_equal_kaldi(self):
+        self.assertLess(check(), 5e-3)
+
+    def test_companding_is_idempotent_and_odd_about_zero(self):
+        for table in (ALAW, ULAW):
+            again = table[(table * 32768).astype(int) + 32768]
+            np.testing.assert_array_equal(again, table)
+            self.assertLess(abs(table[32768 + 1000] + table[32768 - 1001]), 1e-2)
+
+    def test_the_channel_keeps_its_range_and_is_seeded(self):
+        speech = np.sin(np.arange(8000) * 0.3).astype(np.float32)
+        for seed in range(30):
+            once, again = (telephone(speech, np.random.default_rng(seed), 1.1) for _ in range(2))
+            np.testing.assert_array_equal(once, again)
+            self.assertLessEqual(np.abs(once).max(), 1.5)
+
+
+class Network(unittest.TestCase):
+    def test_chunks_equal_one_pass(self):
+        torch.manual_seed(0)
+        model = Acoustic(channels=16, blocks=2).eval()
+        frames = WINDOW + 3 * SHIFT
+        features, state = torch.randn(1, 64, frames), model.zero_state()
+        with torch.no_grad():
+            whole, _ = model(features, state)
+            chunks = []
+            for start in range(0, frames - WINDOW + 1, SHIFT):
+                chunk, state = model(features[:, :, start:start + WINDOW], state)
+                chunks.append(chunk)
+        torch.testing.assert_close(torch.cat(chunks, 1), whole, atol=1e-5, rtol=1e-4)
+        self.assertEqual(output_count(WINDOW), OUTPUTS)
+
+    def test_greedy_merges_repeats_between_blanks(self):
+        path = torch.nn.functional.one_hot(torch.tensor([1, 1, BLANK, 1, 2, BLANK]), BLANK + 1).float()
+        self.assertEqual(greedy(path), [1, 1, 2])
+        self.assertEqual(edit_distance([1, 2, 3], [1, 3, 4]), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
