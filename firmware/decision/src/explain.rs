@@ -15,7 +15,7 @@ use crate::policy::Policy;
 /// How many agents are named one by one when they were skipped for the same cause.
 const NAMED: usize = 3;
 
-pub(crate) fn decision(policy: &Policy, choice: Choice, number: u64) -> Decision {
+pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decision {
     let facts = choice.facts.as_deref();
     let mut reasons = facts
         .map(|facts| grounds(policy, facts))
@@ -34,6 +34,14 @@ pub(crate) fn decision(policy: &Policy, choice: Choice, number: u64) -> Decision
         }
         Act::Wait { ahead } => {
             reasons.insert(0, reason("all_busy", waiting(policy, facts, ahead)));
+            if let Some(expected) = facts.and_then(|facts| facts.expected) {
+                let finding = format!(
+                    "half of such callers wait {} s more at most, nine in ten {} s",
+                    expected.median.as_secs(),
+                    expected.ninety_percent.as_secs()
+                );
+                reasons.insert(1, reason("expected_wait", finding));
+            }
             Action::Wait { ahead }
         }
         Act::Callback { cause } => {

@@ -22,6 +22,7 @@
 
 mod engine;
 mod explain;
+mod flip;
 mod input;
 pub mod log;
 mod matching;
@@ -32,6 +33,8 @@ mod reader;
 mod router;
 mod simulate;
 
+pub use engine::WaitEstimate;
+pub use flip::Flip;
 pub use input::{CallProfile, Input, OfferFailure, permille};
 pub use log::{ReplayReport, replay_file};
 pub use policy::{

@@ -81,6 +81,9 @@ impl Entry {
     }
 
     /// As one line of text, its end included.
+    ///
+    /// # Panics
+    /// Never: every key of an entry is a text.
     pub fn to_line(&self) -> String {
         let mut line = serde_json::to_string(self).expect("entries have only texts for keys");
         line.push('\n');

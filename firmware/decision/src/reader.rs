@@ -305,13 +305,12 @@ impl<'a> Section<'a> {
         };
         let mut numbers = Vec::new();
         for element in elements {
-            match number(element.get_ref()).filter(|number| range.contains(number)) {
-                Some(number) => numbers.push(number),
-                None => {
-                    let rule = format!("a number from {} to {}", range.start(), range.end());
-                    self.wrong(key, element, &rule);
-                }
+            let number = number(element.get_ref()).filter(|number| range.contains(number));
+            if number.is_none() {
+                let rule = format!("a number from {} to {}", range.start(), range.end());
+                self.wrong(key, element, &rule);
             }
+            numbers.extend(number);
         }
         numbers
     }
@@ -368,17 +367,16 @@ impl<'a> Section<'a> {
         };
         for (name, value) in table {
             let key = name.get_ref().as_ref();
-            match integer(value.get_ref()).filter(|number| range.contains(number)) {
-                Some(number) => entries.push(Found {
-                    value: (key.to_owned(), number),
-                    key: self.key(key),
-                    offset: name.span().start,
-                }),
-                None => {
-                    let rule = format!("a whole number from {} to {}", range.start(), range.end());
-                    self.wrong(key, value, &rule);
-                }
+            let number = integer(value.get_ref()).filter(|number| range.contains(number));
+            if number.is_none() {
+                let rule = format!("a whole number from {} to {}", range.start(), range.end());
+                self.wrong(key, value, &rule);
             }
+            entries.extend(number.map(|number| Found {
+                value: (key.to_owned(), number),
+                key: self.key(key),
+                offset: name.span().start,
+            }));
         }
         entries
     }

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::Decision;
+use trunkside_call::{CallId, Decision};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, WaitEstimate};
 use crate::explain;
+use crate::flip::{self, Flip};
 use crate::{Input, Policy};
 
 /// Decides who takes each call.
@@ -64,9 +65,22 @@ impl Router {
     fn explain(&mut self) {
         while let Some(choice) = self.engine.poll() {
             self.made += 1;
-            let decision = explain::decision(self.engine.policy(), choice, self.made);
+            let decision = explain::decision(self.engine.policy(), &choice, self.made);
             self.ready.push_back(decision);
         }
+    }
+
+    /// How much longer a waiting call may wait; none for calls that do not wait, and when nobody
+    /// signed in could take it.
+    pub fn expected_wait(&self, call: CallId) -> Option<WaitEstimate> {
+        self.engine.expected_wait(call)
+    }
+
+    /// The smallest single change that would have turned out otherwise: call it *before*
+    /// [`handle`](Self::handle) with the same input. None when no single change matters, or the
+    /// input concerns no call.
+    pub fn flip(&self, now: Duration, input: &Input) -> Option<Flip> {
+        flip::smallest(&self.engine, now, input)
     }
 
     /// When [`Input::Tick`] is due.

@@ -231,7 +231,7 @@ impl Engine {
     }
 
     /// How many calls stand before one in the queue.
-    fn ahead(&self, slot: Slot) -> u32 {
+    pub(super) fn ahead(&self, slot: Slot) -> u32 {
         let rank = self.call(slot).rank(&self.policy);
         let last = self
             .queue
@@ -295,6 +295,11 @@ impl Engine {
             waited: self.now - call.entered,
             attempts: call.attempts.clone(),
             skipped,
+            expected: if chosen.is_none() {
+                self.estimate(slot)
+            } else {
+                None
+            },
             candidates,
             next,
         }))

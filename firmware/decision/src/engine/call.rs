@@ -61,6 +61,7 @@ pub(crate) struct Call {
     /// How many stood before it when the caller was last told.
     pub told_ahead: Option<u32>,
     pub tell_at: Micros,
+    pub talking_since: Micros,
     /// The moment under which it stands in the engine's timetable.
     pub due: Option<Micros>,
 }

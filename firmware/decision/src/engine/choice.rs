@@ -4,6 +4,7 @@ use trunkside_call::{CallId, CallbackCause};
 
 use super::agent::{Absence, Micros};
 use super::call::{Attempt, GivenUp};
+use super::estimate::WaitEstimate;
 use crate::CallProfile;
 use crate::need::{Misfit, Need};
 
@@ -49,6 +50,8 @@ pub(crate) struct Facts {
     pub attempts: Vec<Attempt>,
     /// The agents who were not to be had, in the policy's order.
     pub skipped: Vec<(usize, Skipped)>,
+    /// How long it may take, for a call that waits.
+    pub expected: Option<WaitEstimate>,
     /// How many free agents fitted.
     pub candidates: usize,
     /// The next best of them.

@@ -7,6 +7,7 @@ pub(crate) mod agent;
 mod assign;
 pub(crate) mod call;
 mod choice;
+mod estimate;
 mod replace;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +24,8 @@ use crate::{AgentProfile, CallProfile, OfferFailure};
 use agent::{Activity, Agent, Micros, Slot};
 use call::{Attempt, Call, GivenUp, Stage};
 pub(crate) use choice::{Act, Choice, Cost, Facts, Skipped};
+use estimate::History;
+pub use estimate::WaitEstimate;
 
 /// Whose turn it is in the timetable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +34,7 @@ enum Entity {
     Call(Slot),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Engine {
     policy: Arc<Policy>,
     /// How rare each skill is: thousandths, 1000 when only one agent has it.
@@ -58,6 +61,7 @@ pub(crate) struct Engine {
     untold: Vec<Slot>,
     overdue: Vec<Slot>,
     choices: VecDeque<Choice>,
+    history: History,
 }
 
 impl Engine {
@@ -90,6 +94,7 @@ impl Engine {
             overdue: Vec::new(),
             untold: Vec::new(),
             choices: VecDeque::new(),
+            history: History::default(),
         }
     }
 
@@ -119,6 +124,20 @@ impl Engine {
         self.queue.len()
     }
 
+    /// A copy that keeps no facts and has nothing to say yet.
+    pub fn silent(&self) -> Self {
+        Self {
+            explain: false,
+            choices: VecDeque::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether each agent is free, in the policy's order.
+    pub fn free_agents(&self) -> impl Iterator<Item = bool> {
+        self.agents.iter().map(Agent::is_free)
+    }
+
     fn take(&mut self, input: &Input) {
         match input {
             Input::LocalTime { local } => self.clock = Some((self.now, *local)),
@@ -145,7 +164,7 @@ impl Engine {
             Input::OfferFailed { call, agent, cause } => {
                 if let Some(slot) = self.slots.get(call).copied() {
                     self.with_agent(agent, |engine, index| {
-                        engine.offer_failed(slot, index, *cause)
+                        engine.offer_failed(slot, index, *cause);
                     });
                 }
             }
@@ -211,6 +230,7 @@ impl Engine {
             given_up: [None; 3],
             told_ahead: None,
             tell_at: self.now.saturating_add(micros(self.policy.queue.announce)),
+            talking_since: self.now,
             due: None,
         };
         let slot = self.vacant.pop().unwrap_or(self.calls.len());
@@ -261,11 +281,16 @@ impl Engine {
         let Some(slot) = self.slots.get(&id).copied() else {
             return;
         };
+        let (entered, talking_since) = (self.call(slot).entered, self.call(slot).talking_since);
         match self.call(slot).stage {
-            Stage::Waiting => self.dequeue(slot),
+            Stage::Waiting => {
+                self.history.hung_up(self.now - entered);
+                self.dequeue(slot);
+            }
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
             Stage::Talking { agent: None } => {}
             Stage::Talking { agent: Some(agent) } => {
+                self.history.talked(self.now - talking_since);
                 if self.agents[agent].activity == Activity::Talking(slot) {
                     self.agents[agent].idle_since = self.now;
                     self.after_call(agent);
@@ -360,7 +385,12 @@ impl Engine {
             // The line bridged by itself: what is so counts.
             Stage::Waiting => self.dequeue(slot),
         }
-        self.call_mut(slot).stage = Stage::Talking { agent: Some(index) };
+        let now = self.now;
+        let call = self.call_mut(slot);
+        call.stage = Stage::Talking { agent: Some(index) };
+        call.talking_since = now;
+        let waited = now - call.entered;
+        self.history.answered(waited);
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);
         }

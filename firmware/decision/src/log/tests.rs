@@ -6,7 +6,7 @@ use crate::{CallProfile, OfferFailure};
 
 const BRANCH: &str = include_str!("../../policies/branch.toml");
 
-/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers on every machine.
+/// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers on every machine.
 struct Numbers(u64);
 
 impl Numbers {
@@ -218,9 +218,9 @@ fn a_replaced_policy_replays_too() {
         actions.push(decision.action.clone());
         let line = Entry::decision(decision).to_line();
         if actions.len() == 1 {
-            log.push_str(&line)
+            log.push_str(&line);
         } else {
-            tail.push_str(&line)
+            tail.push_str(&line);
         }
     }
     log.push_str(&tail);

@@ -79,8 +79,8 @@ impl Hours {
     /// Whether the branch is open at a local time.
     pub fn is_open(&self, local: DateTime) -> bool {
         let date = local.date();
-        let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute()))
-            .expect("a day has 1440 minutes");
+        let minute =
+            u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
         let open = |spans: &[Span]| spans.iter().any(|span| span.contains(minute));
         if let Some((_, spans)) = self.special.iter().find(|(day, _)| *day == date) {
             return open(spans);
@@ -97,7 +97,7 @@ impl Hours {
 
 /// The position of a weekday in the weekly table.
 pub(super) fn index(weekday: Weekday) -> usize {
-    usize::try_from(weekday.to_monday_zero_offset()).expect("an offset from Monday is 0 to 6")
+    weekday.to_monday_zero_offset().unsigned_abs() as usize
 }
 
 /// Finds a time zone in the data that are built in, so that all machines agree.

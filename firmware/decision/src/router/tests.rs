@@ -132,7 +132,7 @@ fn rules(decision: &Decision) -> Vec<&str> {
 #[test]
 fn the_same_words_go_to_the_senior_agent_only_when_angry() {
     let mut desk = Desk::branch();
-    desk.now = Duration::from_secs(600);
+    desk.now = Duration::from_mins(10);
     let calm = desk.ready(1, wants("complaint"));
     assert_eq!(actions(&calm), [offer(li_na())]);
     assert_eq!(
@@ -487,6 +487,60 @@ fn a_clock_that_jumps_back_is_held() {
     desk.now = Duration::from_secs(5);
     let decisions = desk.ready(2, wants("refund"));
     assert_eq!(decisions[0].at, Duration::from_secs(100));
+}
+
+#[test]
+fn the_smallest_change_that_flips_a_decision_is_found() {
+    let desk = Desk::branch();
+    let ready = |profile| Input::CallReady {
+        call: call(1),
+        profile,
+    };
+    let flip = desk
+        .router
+        .flip(desk.now, &ready(angry("refund")))
+        .expect("there is one");
+    assert_eq!(flip.change, "angry at 499 of 1000, not 800");
+    assert_eq!((flip.size_permille, flip.action), (301, offer(li_na())));
+    let flip = desk
+        .router
+        .flip(desk.now, &ready(wants("refund")))
+        .expect("there is one");
+    assert_eq!(
+        (flip.size_permille, flip.change.as_str()),
+        (1000, "angry, not neutral")
+    );
+    let doubtful = CallProfile {
+        emotion_permille: 490,
+        ..angry("refund")
+    };
+    let flip = desk
+        .router
+        .flip(desk.now, &ready(doubtful))
+        .expect("there is one");
+    assert_eq!((flip.size_permille, flip.action), (10, offer(zhang_wei())));
+    assert_eq!(desk.router.flip(desk.now, &Input::Tick), None);
+}
+
+#[test]
+fn waiting_callers_hear_how_long_it_may_take() {
+    let mut desk = Desk::branch();
+    for (number, agent) in [(1, li_na()), (2, zhang_wei())] {
+        desk.ready(number, wants("refund"));
+        desk.bridged(number, agent);
+    }
+    let first = desk.ready(3, wants("refund"));
+    let finding = &first[0].reasons[1];
+    assert_eq!(finding.rule, "expected_wait");
+    // Two agents at 180 s a call: the next is free after 90 s on average, exponentially.
+    assert_eq!(
+        finding.finding,
+        "half of such callers wait 63 s more at most, nine in ten 205 s"
+    );
+    desk.ready(4, wants("refund"));
+    let estimate = |desk: &Desk, number| desk.router.expected_wait(call(number)).expect("it waits");
+    assert!(estimate(&desk, 4).median > estimate(&desk, 3).median);
+    assert_eq!(desk.router.expected_wait(call(1)), None);
 }
 
 // Properties
