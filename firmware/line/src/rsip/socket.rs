@@ -1,0 +1,104 @@
+//! The UDP socket that the stack reads: every datagram passes the gate first.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use rsipstack::platform::net::UdpSocket;
+use tracing::debug;
+
+use crate::gate::{Gate, Verdict};
+
+/// What the SIP socket has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineStats {
+    /// Datagrams handed to the stack.
+    pub passed: u64,
+    /// Requests refused before the stack saw them.
+    pub refused: u64,
+    /// Datagrams that nothing could be said to.
+    pub dropped: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Counters {
+    passed: AtomicU64,
+    refused: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Counters {
+    pub fn snapshot(&self) -> LineStats {
+        LineStats {
+            passed: self.passed.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+        }
+    }
+}
+
+/// A socket behind the gate.
+#[derive(Debug)]
+pub struct GatedSocket {
+    socket: tokio::net::UdpSocket,
+    counters: Arc<Counters>,
+}
+
+impl GatedSocket {
+    pub const fn new(socket: tokio::net::UdpSocket, counters: Arc<Counters>) -> Self {
+        Self { socket, counters }
+    }
+
+    /// How many bytes of the buffer the stack is to see, if any.
+    async fn admit(&self, buffer: &mut [u8], bytes: usize, source: SocketAddr) -> Option<usize> {
+        let datagram = &buffer[..bytes];
+        if datagram.trim_ascii().is_empty() {
+            // The stack answers keep-alives (RFC 5626, section 3.5.1).
+            return Some(bytes);
+        }
+        match Gate::inspect(datagram, source) {
+            Verdict::Pass => {
+                self.counters.passed.fetch_add(1, Relaxed);
+                Some(bytes)
+            }
+            Verdict::PassAs(message) if message.len() <= buffer.len() => {
+                self.counters.passed.fetch_add(1, Relaxed);
+                buffer[..message.len()].copy_from_slice(&message);
+                Some(message.len())
+            }
+            Verdict::Answer { status, bytes } => {
+                self.counters.refused.fetch_add(1, Relaxed);
+                debug!(status, "sip request refused");
+                // A refusal that cannot be sent is sent again when the request is.
+                let _ = self.socket.send_to(&bytes, source).await;
+                None
+            }
+            Verdict::PassAs(_) | Verdict::Drop => {
+                self.counters.dropped.fetch_add(1, Relaxed);
+                debug!(bytes, "datagram is no sip message");
+                None
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl UdpSocket for GatedSocket {
+    async fn recv_from(&self, buffer: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
+        loop {
+            let (bytes, source) = self.socket.recv_from(buffer).await?;
+            if let Some(bytes) = self.admit(buffer, bytes, source).await {
+                return Ok((bytes, source));
+            }
+        }
+    }
+
+    async fn send_to(&self, bytes: &[u8], address: SocketAddr) -> rsipstack::Result<usize> {
+        Ok(self.socket.send_to(bytes, address).await?)
+    }
+
+    fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
+        Ok(self.socket.local_addr()?)
+    }
+}

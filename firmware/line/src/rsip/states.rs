@@ -1,0 +1,130 @@
+//! What the stack says of its dialogs, as events of legs.
+
+use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
+use rsipstack::sip::{Header, Method, Request, StatusCode};
+
+use super::{LegState, RsipUa, key_of};
+use crate::gate::ALLOW;
+use crate::sip_ua::{EndCause, LegEvent, LegId};
+
+impl RsipUa {
+    pub(super) fn on_state(&mut self, state: DialogState) {
+        let Some(&leg) = self.keys.get(&key_of(state.id())) else {
+            // A leg that was given up: whoever it was will not wait for our answer for long.
+            return;
+        };
+        match state {
+            DialogState::Early(_, response) => {
+                if self.state_of(leg) == Some(LegState::Dialling) {
+                    self.tell(leg, LegEvent::Ringing { sdp: response.body });
+                }
+            }
+            DialogState::Confirmed(_, response) => self.on_confirmed(leg, response.body),
+            DialogState::Updated(_, request, handle) => self.on_reoffer(leg, &request, handle),
+            DialogState::Info(_, request, handle) => {
+                let status = match request.body.is_empty() {
+                    true => StatusCode::OK,
+                    false => StatusCode::UnsupportedMediaType,
+                };
+                self.respond(handle, status, None, None);
+            }
+            DialogState::Options(_, _, handle) => {
+                self.respond(handle, StatusCode::OK, Some(allow()), None);
+            }
+            DialogState::Refer(_, _, handle)
+            | DialogState::Message(_, _, handle)
+            | DialogState::Notify(_, _, handle)
+            | DialogState::Publish(_, _, handle) => {
+                self.respond(handle, StatusCode::MethodNotAllowed, Some(allow()), None);
+            }
+            DialogState::Terminated(_, reason) => self.on_terminated(leg, &reason),
+            DialogState::Calling(_) | DialogState::Trying(_) | DialogState::WaitAck(_, _) => {}
+        }
+    }
+
+    fn state_of(&self, leg: LegId) -> Option<LegState> {
+        self.legs.get(&leg).map(|leg| leg.state)
+    }
+
+    /// Told again by the stack after every request within the dialog.
+    fn on_confirmed(&mut self, leg: LegId, body: Vec<u8>) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        match entry.state {
+            LegState::Dialling => {
+                entry.state = LegState::Up;
+                self.tell(leg, LegEvent::Answered { sdp: body });
+            }
+            LegState::Answered => {
+                entry.state = LegState::Up;
+                let sdp = answer_in_ack(entry);
+                self.tell(leg, LegEvent::Acknowledged { sdp });
+            }
+            LegState::Up if entry.answer_in_ack => {
+                let sdp = answer_in_ack(entry);
+                if !sdp.is_empty() {
+                    self.tell(leg, LegEvent::Acknowledged { sdp });
+                }
+            }
+            LegState::Up | LegState::Offered => {}
+        }
+    }
+
+    fn on_reoffer(&mut self, leg: LegId, request: &Request, handle: TransactionHandle) {
+        if request.method == Method::Update && request.body.is_empty() {
+            // A session refresh: nothing changes.
+            self.respond(handle, StatusCode::OK, None, None);
+            return;
+        }
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        if entry.state != LegState::Up || entry.reoffer.is_some() {
+            self.respond(handle, StatusCode::RequestPending, None, None);
+            return;
+        }
+        entry.reoffer = Some(handle);
+        entry.answer_in_ack = request.body.is_empty();
+        self.tell(leg, LegEvent::Reoffered { sdp: request.body.clone() });
+    }
+
+    fn on_terminated(&mut self, leg: LegId, reason: &TerminatedReason) {
+        let Some(entry) = self.remove(leg) else { return };
+        self.dialogs.remove_dialog(&entry.dialog.id());
+        let silent = matches!(reason, TerminatedReason::Timeout);
+        let what = match entry.state {
+            LegState::Offered => LegEvent::Cancelled,
+            // Our answer crossed the caller's CANCEL, and lost.
+            LegState::Answered if matches!(reason, TerminatedReason::UacCancel) => {
+                LegEvent::Cancelled
+            }
+            LegState::Dialling => LegEvent::Failed { status: status_of(reason) },
+            LegState::Answered | LegState::Up if silent => {
+                LegEvent::Ended { cause: EndCause::Silent }
+            }
+            LegState::Answered | LegState::Up => LegEvent::Ended { cause: EndCause::Bye },
+        };
+        self.tell(leg, what);
+    }
+}
+
+fn answer_in_ack(leg: &mut super::Leg) -> Vec<u8> {
+    if !std::mem::take(&mut leg.answer_in_ack) {
+        return Vec::new();
+    }
+    leg.dialog.last_remote_ack().map(|ack| ack.body).unwrap_or_default()
+}
+
+pub(super) fn allow() -> Vec<Header> {
+    vec![Header::Allow(ALLOW.into())]
+}
+
+fn status_of(reason: &TerminatedReason) -> u16 {
+    match reason {
+        TerminatedReason::Timeout => 408,
+        TerminatedReason::UacCancel | TerminatedReason::UacBye | TerminatedReason::UasBye => 487,
+        TerminatedReason::UacBusy | TerminatedReason::UasBusy => 486,
+        TerminatedReason::UasDecline => 603,
+        TerminatedReason::ProxyAuthRequired => 407,
+        TerminatedReason::ProxyError(status)
+        | TerminatedReason::UacOther(status)
+        | TerminatedReason::UasOther(status) => status.code(),
+    }
+}
