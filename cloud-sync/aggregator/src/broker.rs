@@ -94,15 +94,21 @@ fn serve(address: SocketAddr) -> io::Result<Broker> {
     };
     let (stop, stopped) = oneshot::channel();
     let (failed, failure) = mpsc::channel();
-    let thread = thread::Builder::new().name("mqtt-broker".to_owned()).spawn(move || {
-        // What rumqttd logs is about its own connections; the aggregator logs what matters.
-        tracing::subscriber::with_default(NoSubscriber::default(), || {
-            if let Err(error) = run(router, settings, stopped) {
-                let _ = failed.send(error);
-            }
-        });
-    })?;
-    let broker = Broker { address, stop: Some(stop), thread: Some(thread) };
+    let thread = thread::Builder::new()
+        .name("mqtt-broker".to_owned())
+        .spawn(move || {
+            // What rumqttd logs is about its own connections; the aggregator logs what matters.
+            tracing::subscriber::with_default(NoSubscriber::default(), || {
+                if let Err(error) = run(router, settings, stopped) {
+                    let _ = failed.send(error);
+                }
+            });
+        })?;
+    let broker = Broker {
+        address,
+        stop: Some(stop),
+        thread: Some(thread),
+    };
     wait_until_listening(address, &failure)?;
     Ok(broker)
 }
@@ -112,7 +118,9 @@ fn run(
     settings: ServerSettings,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let router = Router::new(0, router).spawn();
     let mut server = Server::new(settings, router, V4);
     runtime.block_on(async {
@@ -123,11 +131,21 @@ fn run(
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "starting a broker is a shell's work")]
-fn wait_until_listening(address: SocketAddr, failure: &mpsc::Receiver<io::Error>) -> io::Result<()> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "starting a broker is a shell's work"
+)]
+fn wait_until_listening(
+    address: SocketAddr,
+    failure: &mpsc::Receiver<io::Error>,
+) -> io::Result<()> {
     let mut at = address;
     if at.ip().is_unspecified() {
-        at.set_ip(if at.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        at.set_ip(if at.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
     }
     let until = Instant::now() + START_WITHIN;
     loop {
@@ -161,7 +179,9 @@ mod tests {
     #[test]
     fn a_taken_port_is_refused() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let error = Broker::start(taken.local_addr().unwrap()).map(drop).unwrap_err();
+        let error = Broker::start(taken.local_addr().unwrap())
+            .map(drop)
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -78,8 +78,10 @@ pub enum ConfigError {
 impl ConfigFile {
     /// Reads a TOML file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         toml::from_str(&text).map_err(|error| ConfigError::Content {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
@@ -115,9 +117,13 @@ impl ConfigFile {
             }
         };
         Ok(AggregatorConfig {
-            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            listen: self
+                .listen
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             broker,
-            data: self.data.unwrap_or_else(|| PathBuf::from("trunkside-cloud-data")),
+            data: self
+                .data
+                .unwrap_or_else(|| PathBuf::from("trunkside-cloud-data")),
         })
     }
 }
@@ -125,11 +131,18 @@ impl ConfigFile {
 fn external(address: &str) -> Result<BrokerChoice, ConfigError> {
     let wrong = || ConfigError::Broker(address.to_owned());
     let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-    let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+    let port = port
+        .parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(wrong)?;
     if host.is_empty() {
         return Err(wrong());
     }
-    Ok(BrokerChoice::External { host: host.to_owned(), port })
+    Ok(BrokerChoice::External {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 #[cfg(test)]
@@ -151,7 +164,9 @@ mod tests {
 
     #[test]
     fn mosquitto_takes_one_line() {
-        let config = parsed("broker = 'mqtt.example.net:1883'").resolve().unwrap();
+        let config = parsed("broker = 'mqtt.example.net:1883'")
+            .resolve()
+            .unwrap();
         let host = "mqtt.example.net".to_owned();
         assert_eq!(config.broker, BrokerChoice::External { host, port: 1883 });
     }
@@ -169,9 +184,15 @@ mod tests {
     #[test]
     fn faults_name_the_key_and_the_remedy() {
         for address in ["", "host", "host:", ":1", "host:0", "host:99999"] {
-            let file = ConfigFile { broker: Some(address.to_owned()), ..ConfigFile::default() };
+            let file = ConfigFile {
+                broker: Some(address.to_owned()),
+                ..ConfigFile::default()
+            };
             let error = file.resolve().unwrap_err().to_string();
-            assert!(error.contains("`broker`") && error.contains("host:port"), "{error}");
+            assert!(
+                error.contains("`broker`") && error.contains("host:port"),
+                "{error}"
+            );
         }
         let both = parsed("broker = 'a:1'\nmqtt_listen = '127.0.0.1:2'");
         assert!(matches!(both.resolve(), Err(ConfigError::TwoBrokers)));

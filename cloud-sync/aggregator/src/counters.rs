@@ -53,7 +53,8 @@ impl Counters {
     pub(crate) fn commit(&self, committed: &Committed) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.stored.fetch_add(committed.stored, Ordering::Relaxed);
-        self.duplicates.fetch_add(committed.duplicates, Ordering::Relaxed);
+        self.duplicates
+            .fetch_add(committed.duplicates, Ordering::Relaxed);
         self.refused.fetch_add(committed.refused, Ordering::Relaxed);
         self.lost.fetch_add(committed.lost, Ordering::Relaxed);
     }
@@ -79,28 +80,67 @@ impl Counters {
         };
         let one = |value| [(String::new(), value)];
         let (counter, gauge) = ("counter", "gauge");
-        family("trunkside_messages_total", counter, "Messages received.", &one(get(&self.messages)));
+        family(
+            "trunkside_messages_total",
+            counter,
+            "Messages received.",
+            &one(get(&self.messages)),
+        );
         let rejected = Rejection::ALL.map(|rejection| {
             let label = format!("{{reason=\"{}\"}}", rejection.name());
             (label, get(&self.rejected[rejection as usize]))
         });
-        family("trunkside_messages_rejected_total", counter, "Messages rejected whole.", &rejected);
+        family(
+            "trunkside_messages_rejected_total",
+            counter,
+            "Messages rejected whole.",
+            &rejected,
+        );
         let records = [
             ("stored", &self.stored),
             ("duplicate", &self.duplicates),
             ("refused", &self.refused),
             ("lost", &self.lost),
         ];
-        let records =
-            records.map(|(what, count)| (format!("{{result=\"{what}\"}}"), get(count)));
-        family("trunkside_records_total", counter, "Records by what became of them.", &records);
-        family("trunkside_commits_total", counter, "Transactions.", &one(get(&self.commits)));
+        let records = records.map(|(what, count)| (format!("{{result=\"{what}\"}}"), get(count)));
+        family(
+            "trunkside_records_total",
+            counter,
+            "Records by what became of them.",
+            &records,
+        );
+        family(
+            "trunkside_commits_total",
+            counter,
+            "Transactions.",
+            &one(get(&self.commits)),
+        );
         let connected = u64::from(self.is_connected());
-        family("trunkside_broker_connected", gauge, "1 with a broker.", &one(connected));
+        family(
+            "trunkside_broker_connected",
+            gauge,
+            "1 with a broker.",
+            &one(connected),
+        );
         if let Some(totals) = totals {
-            family("trunkside_calls", gauge, "Calls in the store.", &one(totals.calls));
-            family("trunkside_devices", gauge, "Boxes that sent something.", &one(totals.devices));
-            family("trunkside_records_lost", gauge, "Records known as lost.", &one(totals.lost));
+            family(
+                "trunkside_calls",
+                gauge,
+                "Calls in the store.",
+                &one(totals.calls),
+            );
+            family(
+                "trunkside_devices",
+                gauge,
+                "Boxes that sent something.",
+                &one(totals.devices),
+            );
+            family(
+                "trunkside_records_lost",
+                gauge,
+                "Records known as lost.",
+                &one(totals.lost),
+            );
         }
         text
     }
@@ -115,8 +155,15 @@ mod tests {
         let counters = Counters::default();
         counters.message();
         counters.reject(Rejection::Payload);
-        counters.commit(&Committed { stored: 3, ..Committed::default() });
-        let text = counters.render(Some(Totals { calls: 2, devices: 1, lost: 0 }));
+        counters.commit(&Committed {
+            stored: 3,
+            ..Committed::default()
+        });
+        let text = counters.render(Some(Totals {
+            calls: 2,
+            devices: 1,
+            lost: 0,
+        }));
         for line in [
             "trunkside_messages_total 1",
             "trunkside_messages_rejected_total{reason=\"payload\"} 1",

@@ -83,9 +83,8 @@ async fn converse(
     loop {
         match connection.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let filters = Lane::ALL.map(|lane| {
-                    rumqttc::SubscribeFilter::new(up_filter(lane), QoS::AtLeastOnce)
-                });
+                let filters = Lane::ALL
+                    .map(|lane| rumqttc::SubscribeFilter::new(up_filter(lane), QoS::AtLeastOnce));
                 if let Err(error) = client.try_subscribe_many(filters) {
                     tracing::error!(%error, "cannot subscribe");
                     return;
@@ -137,7 +136,11 @@ fn read(publish: &Publish) -> Result<Message, Rejection> {
         tracing::warn!(%origin, %lane, "a message claims to come from another box than its topic");
         return Err(Rejection::Origin);
     }
-    Ok(Message { origin, lane, batch })
+    Ok(Message {
+        origin,
+        lane,
+        batch,
+    })
 }
 
 /// Commits what comes until the other side ends, and publishes watermarks.
@@ -183,12 +186,20 @@ async fn commit_until_done(store: &Arc<Store>, messages: Vec<Message>) -> Commit
 fn publish(client: Option<&AsyncClient>, origin: Origin, ack: Ack) {
     let Some(client) = client else { return };
     let topic = Topic::Ack(origin).to_string();
-    if client.try_publish(topic, QoS::AtLeastOnce, false, encode_ack(ack)).is_err() {
+    if client
+        .try_publish(topic, QoS::AtLeastOnce, false, encode_ack(ack))
+        .is_err()
+    {
         tracing::debug!("a watermark waits for the box to ask again");
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the aggregator's shell reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the aggregator's shell reads the clock"
+)]
 fn now() -> Timestamp {
-    std::time::SystemTime::now().try_into().unwrap_or(Timestamp::UNIX_EPOCH)
+    std::time::SystemTime::now()
+        .try_into()
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }

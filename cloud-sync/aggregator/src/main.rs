@@ -71,15 +71,34 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "errors of a command go to standard error")]
+#[expect(
+    clippy::print_stderr,
+    reason = "errors of a command go to standard error"
+)]
 fn complain(error: &anyhow::Error) {
     eprintln!("trunkside-cloud: {error:#}");
 }
 
 fn config(arguments: Run) -> anyhow::Result<AggregatorConfig> {
-    let Run { config, listen, mqtt_listen, broker, data } = arguments;
-    let file = config.map(|path| ConfigFile::read(&path)).transpose()?.unwrap_or_default();
-    Ok(ConfigFile { listen, mqtt_listen, broker, data }.or(file).resolve()?)
+    let Run {
+        config,
+        listen,
+        mqtt_listen,
+        broker,
+        data,
+    } = arguments;
+    let file = config
+        .map(|path| ConfigFile::read(&path))
+        .transpose()?
+        .unwrap_or_default();
+    Ok(ConfigFile {
+        listen,
+        mqtt_listen,
+        broker,
+        data,
+    }
+    .or(file)
+    .resolve()?)
 }
 
 #[expect(clippy::print_stdout, reason = "the document is the command's result")]
@@ -91,7 +110,10 @@ fn print_openapi() -> anyhow::Result<()> {
 #[tokio::main]
 async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("info,{QUIET}"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let running = Aggregator::start(config).await?;
@@ -105,7 +127,10 @@ async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
 }
 
 /// Tells people and programs where to go; one line each, so that a script can read them.
-#[expect(clippy::print_stdout, reason = "the addresses are the command's result")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the addresses are the command's result"
+)]
 fn announce(running: &trunkside_aggregator::Running) {
     println!("http://{}/", running.http_addr);
     if let Some(address) = running.mqtt_addr {

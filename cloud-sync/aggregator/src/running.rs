@@ -78,11 +78,26 @@ impl Aggregator {
             messages_in,
             stop.clone(),
         ));
-        tasks.spawn(ingest::commit(Arc::clone(&store), Arc::clone(&counters), clients, messages));
-        tasks.spawn(http::serve(listener, http::App { store, counters }, stop.clone()));
+        tasks.spawn(ingest::commit(
+            Arc::clone(&store),
+            Arc::clone(&counters),
+            clients,
+            messages,
+        ));
+        tasks.spawn(http::serve(
+            listener,
+            http::App { store, counters },
+            stop.clone(),
+        ));
         tasks.close();
         tracing::info!(http = %http_addr, mqtt = ?mqtt_addr, "aggregator started");
-        Ok(Running { http_addr, mqtt_addr, stop, tasks, broker })
+        Ok(Running {
+            http_addr,
+            mqtt_addr,
+            stop,
+            tasks,
+            broker,
+        })
     }
 }
 
@@ -101,14 +116,19 @@ async fn broker(choice: BrokerChoice) -> Result<(Option<Broker>, Address), Aggre
             if at.ip().is_unspecified() {
                 at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
             }
-            let address = Address { host: at.ip().to_string(), port: at.port() };
+            let address = Address {
+                host: at.ip().to_string(),
+                port: at.port(),
+            };
             Ok((Some(broker), address))
         }
     }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.expect("starting does not panic")
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("starting does not panic")
 }
 
 /// An aggregator at work.
@@ -126,7 +146,10 @@ impl Running {
     /// Stops it: what was received is committed, then the broker ends.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        if tokio::time::timeout(END_WITHIN, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(END_WITHIN, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(tasks = self.tasks.len(), "some tasks did not end in time");
         }
         let broker = self.broker.take();

@@ -17,8 +17,11 @@ fn assert_each_once(calls: &[String], expected: usize) {
 async fn a_call_can_be_read_after_it_was_stored() {
     let folder = tempfile::tempdir().unwrap();
     let cloud = embedded(&folder.path().join("cloud")).await;
-    let mut branch =
-        Branch::start(&folder.path().join("box"), origin("box1"), cloud.mqtt_addr.unwrap());
+    let mut branch = Branch::start(
+        &folder.path().join("box"),
+        origin("box1"),
+        cloud.mqtt_addr.unwrap(),
+    );
     for number in 0..30 {
         branch.store(number).await;
     }
@@ -41,8 +44,14 @@ async fn a_call_can_be_read_after_it_was_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mosquitto_serves_as_well_and_may_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let Some((mut broker, address)) = mosquitto(folder.path()).await else { return };
-    let choice = BrokerChoice::External { host: "127.0.0.1".into(), port: address.port() };
+    let Some(mut broker) = Mosquitto::start(folder.path()).await else {
+        return;
+    };
+    let address = broker.address;
+    let choice = BrokerChoice::External {
+        host: "127.0.0.1".into(),
+        port: address.port(),
+    };
     let cloud = start(&folder.path().join("cloud"), choice).await;
     let mut branch = Branch::start(&folder.path().join("box"), origin("box1"), address);
     for number in 0..20 {
@@ -54,8 +63,7 @@ async fn mosquitto_serves_as_well_and_may_restart() {
     for number in 20..40 {
         branch.store(number).await;
     }
-    let file = folder.path().join("mosquitto.conf");
-    let _broker = Process::start(std::process::Command::new("/usr/sbin/mosquitto").arg("-c").arg(file));
+    broker.start_again();
     branch.drained().await;
     assert_each_once(&all_calls(cloud.http_addr).await, 40);
     branch.stop().await;
@@ -78,7 +86,9 @@ async fn records_made_while_the_line_is_cut_arrive_after() {
         branch.store(number).await;
         if number == 35 {
             wire.cut();
-            branch.reaches(|status| status.state == State::Offline).await;
+            branch
+                .reaches(|status| status.state == State::Offline)
+                .await;
             wire.mend();
         }
     }

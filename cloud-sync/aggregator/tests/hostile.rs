@@ -15,7 +15,9 @@ async fn publish(broker: SocketAddr, messages: Vec<(String, Vec<u8>)>) {
     let (client, mut connection) = AsyncClient::new(options, messages.len() + 1);
     let mut untaken = messages.len();
     for (topic, payload) in messages {
-        client.try_publish(topic, QoS::AtLeastOnce, false, payload).unwrap();
+        client
+            .try_publish(topic, QoS::AtLeastOnce, false, payload)
+            .unwrap();
     }
     let taken = async {
         while untaken > 0 {
@@ -24,17 +26,30 @@ async fn publish(broker: SocketAddr, messages: Vec<(String, Vec<u8>)>) {
             }
         }
     };
-    tokio::time::timeout(WITHIN, taken).await.expect("the broker takes every message");
+    tokio::time::timeout(WITHIN, taken)
+        .await
+        .expect("the broker takes every message");
 }
 
 fn topic(device: &str, lane: Lane) -> String {
     Topic::Up(origin(device), lane).to_string()
 }
 
-fn batch(device: &str, records: serde_json::Value) -> Batch<serde_json::Value> {
-    let trunkside_record::Origin { tenant, branch, device } = origin(device);
+fn batch(device: &str, records: &serde_json::Value) -> Batch<serde_json::Value> {
+    let trunkside_record::Origin {
+        tenant,
+        branch,
+        device,
+    } = origin(device);
     let records = records.as_array().unwrap().clone();
-    Batch { v: VERSION, tenant, branch, device, epoch: 4, records }
+    Batch {
+        v: VERSION,
+        tenant,
+        branch,
+        device,
+        epoch: 4,
+        records,
+    }
 }
 
 fn alarm(sequence: u64, text: &str) -> serde_json::Value {
@@ -52,7 +67,10 @@ async fn hostile_messages_are_counted_and_harm_nothing() {
     let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 19).unwrap();
     assert!(bomb.len() < 100_000);
     let up = topic("box1", Lane::Alarm);
-    let good = encode(&batch("box1", serde_json::json!([alarm(1, "the trunk is down")])));
+    let good = encode(&batch(
+        "box1",
+        &serde_json::json!([alarm(1, "the trunk is down")]),
+    ));
     let broken_zstd = [&[0x28, 0xb5, 0x2f, 0xfd][..], &[0xff; 40]].concat();
     let deep = "[".repeat(100_000).into_bytes();
     let messages = vec![
@@ -61,9 +79,24 @@ async fn hostile_messages_are_counted_and_harm_nothing() {
         (up.clone(), bomb),
         (up.clone(), broken_zstd),
         (up.clone(), deep),
-        (up.clone(), encode(&Batch { v: 99, ..batch("box1", serde_json::json!([])) })),
-        (up.clone(), encode(&batch("box1", serde_json::json!([{ "no": "sequence" }])))),
-        (up.clone(), encode(&batch("box1", serde_json::json!([alarm(2, "x"), alarm(1, "x")])))),
+        (
+            up.clone(),
+            encode(&Batch {
+                v: 99,
+                ..batch("box1", &serde_json::json!([]))
+            }),
+        ),
+        (
+            up.clone(),
+            encode(&batch("box1", &serde_json::json!([{ "no": "sequence" }]))),
+        ),
+        (
+            up.clone(),
+            encode(&batch(
+                "box1",
+                &serde_json::json!([alarm(2, "x"), alarm(1, "x")]),
+            )),
+        ),
         (topic("box2", Lane::Alarm), good.clone()),
         ("trunkside/v1/a/ /c/alarm".to_owned(), good.clone()),
         (up.clone(), good.clone()),
@@ -72,9 +105,21 @@ async fn hostile_messages_are_counted_and_harm_nothing() {
     publish(cloud.mqtt_addr.unwrap(), messages).await;
 
     let http = cloud.http_addr;
-    until(|| metric(http, "trunkside_messages_total"), |count| *count == 12).await;
-    until(|| metric(http, "trunkside_records_total{result=\"stored\"}"), |count| *count == 1).await;
-    until(|| metric(http, "trunkside_records_total{result=\"duplicate\"}"), |count| *count == 1).await;
+    until(
+        || metric(http, "trunkside_messages_total"),
+        |count| *count == 12,
+    )
+    .await;
+    until(
+        || metric(http, "trunkside_records_total{result=\"stored\"}"),
+        |count| *count == 1,
+    )
+    .await;
+    until(
+        || metric(http, "trunkside_records_total{result=\"duplicate\"}"),
+        |count| *count == 1,
+    )
+    .await;
     let rejected = |reason: &str| {
         let name = format!("trunkside_messages_rejected_total{{reason=\"{reason}\"}}");
         async move { metric(http, &name).await }
@@ -91,12 +136,27 @@ async fn text_with_digits_is_refused_and_the_rest_of_the_batch_kept() {
     let folder = tempfile::tempdir().unwrap();
     let cloud = embedded(folder.path()).await;
     healthy(cloud.http_addr).await;
-    let records = serde_json::json!([alarm(1, "fine"), alarm(2, "call 13800138000"), alarm(3, "fine")]);
-    let payload = encode(&batch("box1", records));
-    publish(cloud.mqtt_addr.unwrap(), vec![(topic("box1", Lane::Alarm), payload)]).await;
+    let records = serde_json::json!([
+        alarm(1, "fine"),
+        alarm(2, "call 13800138000"),
+        alarm(3, "fine")
+    ]);
+    let payload = encode(&batch("box1", &records));
+    publish(
+        cloud.mqtt_addr.unwrap(),
+        vec![(topic("box1", Lane::Alarm), payload)],
+    )
+    .await;
     let http = cloud.http_addr;
-    until(|| metric(http, "trunkside_records_total{result=\"refused\"}"), |count| *count == 1).await;
-    assert_eq!(metric(http, "trunkside_records_total{result=\"stored\"}").await, 2);
+    until(
+        || metric(http, "trunkside_records_total{result=\"refused\"}"),
+        |count| *count == 1,
+    )
+    .await;
+    assert_eq!(
+        metric(http, "trunkside_records_total{result=\"stored\"}").await,
+        2
+    );
     cloud.shutdown().await;
     let database = std::fs::read(folder.path().join("trunkside-cloud.sqlite")).unwrap();
     assert!(!database.windows(11).any(|window| window == b"13800138000"));

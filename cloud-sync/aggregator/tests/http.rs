@@ -50,7 +50,13 @@ async fn calls_can_be_filtered_and_faults_name_the_parameter() {
         let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(status, 400, "{query}");
         assert_eq!(problem["parameter"], parameter, "{body}");
-        assert!(problem["detail"].as_str().unwrap().contains(&format!("`{parameter}`")), "{body}");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("`{parameter}`")),
+            "{body}"
+        );
     }
     assert_eq!(get(http, "/api/v1/metrics/hourly?limit=x").await.0, 400);
     assert_eq!(get(http, "/api/v1/calls/unknown").await.0, 404);
@@ -64,12 +70,20 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
     let cloud = cloud_with_calls(folder.path()).await;
     let http = cloud.http_addr;
     let document = get_json(http, "/api/openapi.json").await;
-    for path in ["/api/v1/calls", "/api/v1/calls/{id}", "/api/v1/metrics/hourly", "/healthz"] {
+    for path in [
+        "/api/v1/calls",
+        "/api/v1/calls/{id}",
+        "/api/v1/metrics/hourly",
+        "/healthz",
+    ] {
         assert!(document["paths"][path]["get"].is_object(), "{path}");
     }
     let (status, page) = get(http, "/").await;
     assert_eq!(status, 200);
-    assert!(page.contains("Calls by hour") && page.contains("lost card"), "{page}");
+    assert!(
+        page.contains("Calls by hour") && page.contains("lost card"),
+        "{page}"
+    );
     let call = &all_calls(http).await[0];
     let (status, page) = get(http, &format!("/calls/{call}")).await;
     assert_eq!(status, 200);

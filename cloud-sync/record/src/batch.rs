@@ -54,7 +54,10 @@ impl FromStr for Lane {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|lane| lane.name() == name).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|lane| lane.name() == name)
+            .ok_or(())
     }
 }
 
@@ -231,12 +234,8 @@ impl<'de> Deserialize<'de> for Received {
                 let Place { sequence } =
                     serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
                 // Serde quotes the offending value for some faults; the category never does.
-                let why = format!(
-                    "{:?} error at column {}",
-                    error.classify(),
-                    error.column()
-                )
-                .to_lowercase();
+                let why = format!("{:?} error at column {}", error.classify(), error.column())
+                    .to_lowercase();
                 Ok(Self::Refused { sequence, why })
             }
         }

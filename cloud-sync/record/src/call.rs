@@ -79,7 +79,10 @@ pub struct IntentScore {
 
 impl From<&Intent> for IntentScore {
     fn from(intent: &Intent) -> Self {
-        Self { name: intent.name.clone(), score: intent.score }
+        Self {
+            name: intent.name.clone(),
+            score: intent.score,
+        }
     }
 }
 
@@ -104,7 +107,11 @@ impl From<&Mood> for MoodRecord {
             emotion: mood.emotion,
             emotion_score: mood.emotion_score,
             sentiment: mood.sentiment.score,
-            reasons: mood.reasons.iter().map(|reason| RedactedText::or_withheld(reason)).collect(),
+            reasons: mood
+                .reasons
+                .iter()
+                .map(|reason| RedactedText::or_withheld(reason))
+                .collect(),
         }
     }
 }
@@ -167,10 +174,13 @@ impl DecisionRecord {
                     finding: RedactedText::or_withheld(&reason.finding),
                 })
                 .collect(),
-            alternative: decision.alternative.as_ref().map(|other| AlternativeRecord {
-                agent: key.agent(&other.agent),
-                because: RedactedText::or_withheld(&other.because),
-            }),
+            alternative: decision
+                .alternative
+                .as_ref()
+                .map(|other| AlternativeRecord {
+                    agent: key.agent(&other.agent),
+                    because: RedactedText::or_withheld(&other.because),
+                }),
             policy: decision.policy.clone(),
         }
     }
@@ -205,7 +215,9 @@ impl ActionRecord {
     /// The action with the agent as a pseudonym.
     pub fn new(action: &Action, key: &PseudonymKey) -> Self {
         match action {
-            Action::Offer { agent } => Self::Offer { agent: key.agent(agent) },
+            Action::Offer { agent } => Self::Offer {
+                agent: key.agent(agent),
+            },
             Action::Wait { ahead } => Self::Wait { ahead: *ahead },
             Action::Callback { cause } => Self::Callback { cause: *cause },
         }
@@ -349,7 +361,9 @@ impl<'de> Deserialize<'de> for Redacted {
         if bool::deserialize(deserializer)? {
             Ok(Self)
         } else {
-            Err(serde::de::Error::custom("the record says that it is not redacted"))
+            Err(serde::de::Error::custom(
+                "the record says that it is not redacted",
+            ))
         }
     }
 }

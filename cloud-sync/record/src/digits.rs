@@ -36,18 +36,66 @@ const ENGLISH: &[(&str, u32)] = &[
 ];
 
 /// English tens: two digits, of which a following unit is the second.
-const TENS: &[&str] =
-    &["twenty", "thirty", "forty", "fourty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const TENS: &[&str] = &[
+    "twenty", "thirty", "forty", "fourty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];
 
 /// English words that repeat the next digit.
-const REPEATS: &[(&str, u32)] = &[("double", 2), ("triple", 3), ("treble", 3), ("quadruple", 4)];
+const REPEATS: &[(&str, u32)] = &[
+    ("double", 2),
+    ("triple", 3),
+    ("treble", 3),
+    ("quadruple", 4),
+];
 
 /// English words that a spoken number may hold.
 const ENGLISH_SEPARATORS: &[&str] = &[
-    "uh", "uhh", "um", "umm", "er", "erm", "err", "ah", "eh", "hm", "hmm", "mm", "mhm", "and",
-    "then", "dash", "hyphen", "minus", "dot", "point", "space", "comma", "slash", "plus", "so",
-    "okay", "ok", "yes", "yeah", "like", "well", "right", "please", "extension", "ext", "hundred",
-    "thousand", "million", "area", "code", "number", "is", "it", "the", "a", "s",
+    "uh",
+    "uhh",
+    "um",
+    "umm",
+    "er",
+    "erm",
+    "err",
+    "ah",
+    "eh",
+    "hm",
+    "hmm",
+    "mm",
+    "mhm",
+    "and",
+    "then",
+    "dash",
+    "hyphen",
+    "minus",
+    "dot",
+    "point",
+    "space",
+    "comma",
+    "slash",
+    "plus",
+    "so",
+    "okay",
+    "ok",
+    "yes",
+    "yeah",
+    "like",
+    "well",
+    "right",
+    "please",
+    "extension",
+    "ext",
+    "hundred",
+    "thousand",
+    "million",
+    "area",
+    "code",
+    "number",
+    "is",
+    "it",
+    "the",
+    "a",
+    "s",
 ];
 
 /// Chinese characters for digits: spoken, written, military, financial, traditional.
@@ -99,7 +147,10 @@ struct Run {
 impl Run {
     fn add(&mut self, digits: u32) {
         let repeat = self.repeat.take().unwrap_or(1);
-        let more = self.times.take().map_or(digits * repeat, |times| times.saturating_sub(1));
+        let more = self
+            .times
+            .take()
+            .map_or(digits * repeat, |times| times.saturating_sub(1));
         self.length += more;
         self.longest = self.longest.max(self.length);
         self.after_tens = false;
@@ -107,7 +158,10 @@ impl Run {
     }
 
     fn end(&mut self) {
-        *self = Self { longest: self.longest, ..Self::default() };
+        *self = Self {
+            longest: self.longest,
+            ..Self::default()
+        };
     }
 
     fn character(&mut self, character: char, before: char) {
@@ -173,6 +227,9 @@ fn value(character: char) -> Option<u32> {
         return Some(2);
     }
     character.to_digit(10).or_else(|| {
-        "零一二三四五六七八九".chars().position(|digit| digit == character).map(|at| at as u32)
+        "零一二三四五六七八九"
+            .chars()
+            .position(|digit| digit == character)
+            .map(|at| at as u32)
     })
 }

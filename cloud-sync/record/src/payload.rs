@@ -64,7 +64,11 @@ impl From<serde_json::Error> for PayloadError {
             serde_json::error::Category::Data => "content",
             serde_json::error::Category::Eof => "length",
         };
-        Self::Form { category, line: error.line(), column: error.column() }
+        Self::Form {
+            category,
+            line: error.line(),
+            column: error.column(),
+        }
     }
 }
 
@@ -83,7 +87,9 @@ pub fn encode<E: Serialize>(batch: &Batch<E>) -> Vec<u8> {
 /// Reads a message. Entries that cannot be read are marked; they do not spoil the batch.
 pub fn decode(message: &[u8]) -> Result<Batch<Received>, PayloadError> {
     if message.len() > MAX_PAYLOAD_BYTES {
-        return Err(PayloadError::TooLarge { limit: MAX_PAYLOAD_BYTES });
+        return Err(PayloadError::TooLarge {
+            limit: MAX_PAYLOAD_BYTES,
+        });
     }
     let batch: Batch<Received> = if message.starts_with(&ZSTD_MAGIC) {
         serde_json::from_slice(&unfold(message)?)?
@@ -93,10 +99,15 @@ pub fn decode(message: &[u8]) -> Result<Batch<Received>, PayloadError> {
     if batch.v > VERSION {
         return Err(PayloadError::Version(batch.v));
     }
-    let ascending = batch.records.windows(2).all(|pair| pair[0].sequence() < pair[1].sequence());
+    let ascending = batch
+        .records
+        .windows(2)
+        .all(|pair| pair[0].sequence() < pair[1].sequence());
     let in_range = |number: u64| number < 1 << 53;
-    let sequences_fit =
-        batch.records.iter().all(|entry| entry.sequence() > 0 && in_range(entry.sequence()));
+    let sequences_fit = batch
+        .records
+        .iter()
+        .all(|entry| entry.sequence() > 0 && in_range(entry.sequence()));
     if ascending && sequences_fit && in_range(batch.epoch) {
         Ok(batch)
     } else {
@@ -107,14 +118,18 @@ pub fn decode(message: &[u8]) -> Result<Batch<Received>, PayloadError> {
 /// Decompresses into at most [`MAX_BATCH_BYTES`], whatever the frame's header promises.
 fn unfold(message: &[u8]) -> Result<Vec<u8>, PayloadError> {
     let mut decoder = zstd::Decoder::with_buffer(message).map_err(|_| PayloadError::Compression)?;
-    decoder.window_log_max(MAX_WINDOW_LOG).map_err(|_| PayloadError::Compression)?;
+    decoder
+        .window_log_max(MAX_WINDOW_LOG)
+        .map_err(|_| PayloadError::Compression)?;
     let mut json = Vec::new();
     decoder
         .take(MAX_BATCH_BYTES as u64 + 1)
         .read_to_end(&mut json)
         .map_err(|_| PayloadError::Compression)?;
     if json.len() > MAX_BATCH_BYTES {
-        return Err(PayloadError::TooLarge { limit: MAX_BATCH_BYTES });
+        return Err(PayloadError::TooLarge {
+            limit: MAX_BATCH_BYTES,
+        });
     }
     Ok(json)
 }

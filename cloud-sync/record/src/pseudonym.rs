@@ -15,7 +15,9 @@ const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const KEPT_BYTES: usize = 10;
 
 /// An agent as others may know them: the same within one key, unlinkable across keys.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Pseudonym(String);
 
@@ -43,8 +45,12 @@ impl PseudonymKey {
     }
 
     /// The agent's pseudonym: HMAC-SHA256 (RFC 2104), truncated to 80 bits.
+    ///
+    /// # Panics
+    /// Never: HMAC takes keys of any length.
     pub fn agent(&self, agent: &AgentId) -> Pseudonym {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(b"trunkside agent\0");
         mac.update(agent.as_str().as_bytes());
         let code = mac.finalize().into_bytes();
@@ -62,7 +68,9 @@ impl fmt::Debug for PseudonymKey {
 fn base32(bytes: &[u8]) -> String {
     let mut letters = String::with_capacity(bytes.len() * 8 / 5);
     for group in bytes.chunks_exact(5) {
-        let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let bits = group
+            .iter()
+            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         for place in (0..8).rev() {
             letters.push(char::from(LETTERS[(bits >> (place * 5)) as usize & 31]));
         }

@@ -98,7 +98,11 @@ fn check(text: &str) -> Result<(), TextRefused> {
 
 /// Whether something stands at an `@`, or an address is spelt out: `li at example dot com`.
 fn has_mail_address(text: &str) -> bool {
-    let text: Cow<'_, str> = if text.contains('＠') { text.replace('＠', "@").into() } else { text.into() };
+    let text: Cow<'_, str> = if text.contains('＠') {
+        text.replace('＠', "@").into()
+    } else {
+        text.into()
+    };
     let written = text.match_indices('@').any(|(at, _)| {
         let before = text[..at].trim_end().chars().next_back();
         let after = text[at + 1..].trim_start().chars().next();
@@ -111,13 +115,26 @@ fn has_mail_address(text: &str) -> bool {
 const MAX_HOST_WORDS: usize = 8;
 
 fn is_spelt_out(text: &str) -> bool {
-    let text = text.to_lowercase().replace("艾特", " at ").replace('点', " dot ");
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    let ends = ["com", "net", "org", "cn", "hk", "co", "edu", "gov", "io", "uk", "mail"];
-    words.iter().enumerate().filter(|(_, word)| **word == "at").any(|(at, _)| {
-        let host = &words[at + 1..words.len().min(at + 2 + MAX_HOST_WORDS)];
-        host.windows(2).any(|pair| pair[0] == "dot" && ends.contains(&pair[1]))
-    })
+    let text = text
+        .to_lowercase()
+        .replace("艾特", " at ")
+        .replace('点', " dot ");
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .collect();
+    let ends = [
+        "com", "net", "org", "cn", "hk", "co", "edu", "gov", "io", "uk", "mail",
+    ];
+    words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| **word == "at")
+        .any(|(at, _)| {
+            let host = &words[at + 1..words.len().min(at + 2 + MAX_HOST_WORDS)];
+            host.windows(2)
+                .any(|pair| pair[0] == "dot" && ends.contains(&pair[1]))
+        })
 }
 
 #[cfg(test)]
@@ -164,7 +181,11 @@ mod tests {
             "1\u{200b}3\u{200b}8\u{200b}0",
             "the year 2026",
         ] {
-            assert_eq!(RedactedText::try_new(text), Err(TextRefused::Digits), "{text}");
+            assert_eq!(
+                RedactedText::try_new(text),
+                Err(TextRefused::Digits),
+                "{text}"
+            );
         }
     }
 
@@ -196,15 +217,24 @@ mod tests {
             "李艾特example点com",
             "li dot wei at mail dot example dot co dot uk",
         ] {
-            assert_eq!(RedactedText::try_new(text), Err(TextRefused::Mail), "{text}");
+            assert_eq!(
+                RedactedText::try_new(text),
+                Err(TextRefused::Mail),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn json_passes_the_same_gate() {
         assert!(serde_json::from_str::<RedactedText>("\"hello\"").is_ok());
-        let error = serde_json::from_str::<RedactedText>("\"1380013\"").unwrap_err().to_string();
-        assert!(error.contains("four or more digits") && !error.contains("1380013"), "{error}");
+        let error = serde_json::from_str::<RedactedText>("\"1380013\"")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("four or more digits") && !error.contains("1380013"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -215,12 +245,23 @@ mod tests {
 
     fn form(digit: u32) -> impl Strategy<Value = String> {
         let digit = digit as usize;
-        let english =
-            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+        let english = [
+            "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+        ];
         prop_oneof![
             Just(digit.to_string()),
-            Just(char::from_u32('０' as u32 + digit as u32).unwrap().to_string()),
-            Just("零一二三四五六七八九".chars().nth(digit).unwrap().to_string()),
+            Just(
+                char::from_u32('０' as u32 + digit as u32)
+                    .unwrap()
+                    .to_string()
+            ),
+            Just(
+                "零一二三四五六七八九"
+                    .chars()
+                    .nth(digit)
+                    .unwrap()
+                    .to_string()
+            ),
             Just(format!(" {} ", english[digit])),
             Just(format!(" {} ", english[digit].to_uppercase())),
         ]

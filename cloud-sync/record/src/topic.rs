@@ -16,7 +16,9 @@ const MAX_NAME_BYTES: usize = 64;
 
 /// A name that can be one level of a topic: 1 to 64 bytes, none of `/`, `+`, `#`, a blank at either
 /// end or a control character, and not beginning with `$`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(#[schemars(length(min = 1, max = 64), regex(pattern = "^[^$/+#][^/+#]*$"))] String);
 
@@ -70,14 +72,18 @@ impl From<Name> for String {
 
 /// A name that cannot be a level of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` cannot name a tenant, branch or device: {fault}; use letters, digits and hyphens")]
+#[error(
+    "`{name}` cannot name a tenant, branch or device: {fault}; use letters, digits and hyphens"
+)]
 pub struct NameError {
     name: String,
     fault: &'static str,
 }
 
 /// Where records come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Origin {
     /// Who owns the branch.
     pub tenant: Name,
@@ -188,7 +194,10 @@ mod tests {
     fn every_topic_reads_back_as_it_was_written() {
         let origin = Origin::new("acme", "harbour 上海", "box-1").unwrap();
         let ups = Lane::ALL.map(|lane| Topic::Up(origin.clone(), lane));
-        for topic in ups.into_iter().chain([Topic::Ack(origin.clone()), Topic::Command(origin)]) {
+        for topic in ups
+            .into_iter()
+            .chain([Topic::Ack(origin.clone()), Topic::Command(origin)])
+        {
             assert_eq!(topic.to_string().parse(), Ok(topic));
         }
     }
@@ -199,7 +208,10 @@ mod tests {
             assert!(Name::new(name).is_err(), "{name:?}");
         }
         let error = Name::new("a/b").unwrap_err().to_string();
-        assert!(error.contains("`a/b`") && error.contains("letters, digits"), "{error}");
+        assert!(
+            error.contains("`a/b`") && error.contains("letters, digits"),
+            "{error}"
+        );
     }
 
     #[test]

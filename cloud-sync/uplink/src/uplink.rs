@@ -35,7 +35,10 @@ pub struct Broker {
 impl Broker {
     /// A broker's address.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port }
+        Self {
+            host: host.into(),
+            port,
+        }
     }
 }
 
@@ -50,13 +53,18 @@ pub struct Login {
 
 impl Login {
     fn read(&self) -> Result<(String, String), UplinkError> {
-        Ok((read_secret(&self.username_file)?, read_secret(&self.password_file)?))
+        Ok((
+            read_secret(&self.username_file)?,
+            read_secret(&self.password_file)?,
+        ))
     }
 }
 
 fn read_secret(path: &Path) -> Result<String, UplinkError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| UplinkError::Login { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| UplinkError::Login {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -76,7 +84,12 @@ pub struct UplinkConfig {
 impl UplinkConfig {
     /// Defaults for everything else.
     pub fn new(origin: Origin, broker: Broker) -> Self {
-        Self { origin, broker, login: None, tuning: Tuning::default() }
+        Self {
+            origin,
+            broker,
+            login: None,
+            tuning: Tuning::default(),
+        }
     }
 }
 
@@ -114,8 +127,16 @@ pub struct Uplink {
 impl Uplink {
     /// Prepares the link; nothing is opened before [`run`](Self::run).
     pub fn new(config: UplinkConfig, outbox: Arc<Outbox>) -> Result<Self, UplinkError> {
-        let UplinkConfig { origin, broker, login, tuning } = config;
-        let name = format!("trunkside-{}-{}-{}", origin.tenant, origin.branch, origin.device);
+        let UplinkConfig {
+            origin,
+            broker,
+            login,
+            tuning,
+        } = config;
+        let name = format!(
+            "trunkside-{}-{}-{}",
+            origin.tenant, origin.branch, origin.device
+        );
         let mut options = MqttOptions::new(name, broker.host, broker.port);
         options.set_clean_session(true);
         options.set_keep_alive(tuning.keep_alive);
@@ -125,8 +146,17 @@ impl Uplink {
             let (username, password) = login.read()?;
             options.set_credentials(username, password);
         }
-        let status = watch::Sender::new(Status { state: State::Offline, queue: outbox.status() });
-        Ok(Self { origin, options, tuning, outbox, status })
+        let status = watch::Sender::new(Status {
+            state: State::Offline,
+            queue: outbox.status(),
+        });
+        Ok(Self {
+            origin,
+            options,
+            tuning,
+            outbox,
+            status,
+        })
     }
 
     /// The link and its queue, for consoles and health.
@@ -186,7 +216,9 @@ impl Uplink {
             }
             Output::Send { lane, after, most } => {
                 let input = match self.next_message(lane, after, most).await {
-                    Ok(message) => session.as_ref().map_or(Input::Lost, |at| at.publish(message)),
+                    Ok(message) => session
+                        .as_ref()
+                        .map_or(Input::Lost, |at| at.publish(message)),
                     Err(input) => input,
                 };
                 if input == Input::Lost {
@@ -204,8 +236,15 @@ impl Uplink {
         after: Option<(u64, u64)>,
         most: usize,
     ) -> Result<Message, Input> {
-        let read = self.with_outbox(move |outbox| outbox.pending(lane, after, most)).await;
-        let Pending { epoch, through, records, .. } = match read {
+        let read = self
+            .with_outbox(move |outbox| outbox.pending(lane, after, most))
+            .await;
+        let Pending {
+            epoch,
+            through,
+            records,
+            ..
+        } = match read {
             Ok(Some(pending)) => pending,
             Ok(None) => return Err(Input::Empty(lane)),
             Err(error) => {
@@ -213,10 +252,27 @@ impl Uplink {
                 return Err(Input::Lost);
             }
         };
-        let Origin { tenant, branch, device } = self.origin.clone();
-        let payload = encode(&Batch { v: VERSION, tenant, branch, device, epoch, records });
+        let Origin {
+            tenant,
+            branch,
+            device,
+        } = self.origin.clone();
+        let payload = encode(&Batch {
+            v: VERSION,
+            tenant,
+            branch,
+            device,
+            epoch,
+            records,
+        });
         let topic = Topic::Up(self.origin.clone(), lane).to_string();
-        Ok(Message { topic, payload, lane, epoch, through })
+        Ok(Message {
+            topic,
+            payload,
+            lane,
+            epoch,
+            through,
+        })
     }
 
     async fn take(&self, input: Input, link: &mut Link, session: &mut Option<Session>) {
@@ -278,7 +334,11 @@ impl Session {
         network.set_tcp_nodelay(true);
         connection.set_network_options(network);
         let (sender, events) = mpsc::channel(EVENTS);
-        Self { client, pump: Box::pin(pump(connection, sender)), events }
+        Self {
+            client,
+            pump: Box::pin(pump(connection, sender)),
+            events,
+        }
     }
 
     fn subscribe(&self, topic: String) -> bool {
@@ -286,11 +346,25 @@ impl Session {
     }
 
     fn publish(&self, message: Message) -> Input {
-        let Message { topic, payload, lane, epoch, through } = message;
+        let Message {
+            topic,
+            payload,
+            lane,
+            epoch,
+            through,
+        } = message;
         let bytes = payload.len();
         tracing::debug!(%lane, epoch, through, bytes, "sending records");
-        match self.client.try_publish(topic, QoS::AtLeastOnce, false, payload) {
-            Ok(()) => Input::Sent { lane, epoch, through, bytes },
+        match self
+            .client
+            .try_publish(topic, QoS::AtLeastOnce, false, payload)
+        {
+            Ok(()) => Input::Sent {
+                lane,
+                epoch,
+                through,
+                bytes,
+            },
             Err(_) => Input::Lost,
         }
     }

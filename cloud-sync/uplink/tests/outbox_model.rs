@@ -24,7 +24,10 @@ impl KeyProvider for Key {
 }
 
 fn options(sealed: bool) -> OutboxOptions {
-    let budget = Budget { bytes: 1 << 20, age: Duration::MAX };
+    let budget = Budget {
+        bytes: 1 << 20,
+        age: Duration::MAX,
+    };
     OutboxOptions {
         alarm: budget,
         metric: budget,
@@ -39,17 +42,30 @@ fn options(sealed: bool) -> OutboxOptions {
 
 /// A record that tells its number: an alarm or a health report.
 fn body(number: u64) -> Body {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let code = format!("n{number}");
         let text = RedactedText::try_new("something").unwrap();
-        Alarm { code, severity: Severity::Minor, cleared: false, text }.into()
+        Alarm {
+            code,
+            severity: Severity::Minor,
+            cleared: false,
+            text,
+        }
+        .into()
     } else {
-        DeviceHealth { uptime_s: number, ..DeviceHealth::default() }.into()
+        DeviceHealth {
+            uptime_s: number,
+            ..DeviceHealth::default()
+        }
+        .into()
     }
 }
 
 fn stamp(second: i64) -> Stamp {
-    Stamp { at: Timestamp::from_second(second).unwrap(), clock_trusted: true }
+    Stamp {
+        at: Timestamp::from_second(second).unwrap(),
+        clock_trusted: true,
+    }
 }
 
 /// What the cloud has: every place's content, as the aggregator would keep it.
@@ -95,7 +111,9 @@ impl Cloud {
         };
         // As the aggregator does: what a place holds, it keeps. A record whose append failed may
         // come up again after another took its place and was stored.
-        self.places.entry((epoch, sent.sequence)).or_insert(Place::Record(number));
+        self.places
+            .entry((epoch, sent.sequence))
+            .or_insert(Place::Record(number));
     }
 
     fn ack(&mut self, epoch: u64) -> Ack {
@@ -103,22 +121,33 @@ impl Cloud {
         while self.places.contains_key(&(epoch, *watermark + 1)) {
             *watermark += 1;
         }
-        Ack { epoch, sequence: *watermark }
+        Ack {
+            epoch,
+            sequence: *watermark,
+        }
     }
 
     /// How often a record is there.
     fn count(&self, number: u64) -> usize {
-        self.places.values().filter(|place| **place == Place::Record(number)).count()
+        self.places
+            .values()
+            .filter(|place| **place == Place::Record(number))
+            .count()
     }
 
     fn gone(&self) -> usize {
-        self.places.values().filter(|place| **place == Place::Gone).count()
+        self.places
+            .values()
+            .filter(|place| **place == Place::Gone)
+            .count()
     }
 }
 
 /// Sends some of what waits; the answer may be lost on the way.
 fn exchange(outbox: &Outbox, cloud: &mut Cloud, lane: Lane, most: usize, answered: bool) -> bool {
-    let Ok(Some(pending)) = outbox.pending(lane, None, most) else { return false };
+    let Ok(Some(pending)) = outbox.pending(lane, None, most) else {
+        return false;
+    };
     assert_eq!(pending.lane, lane);
     for record in &pending.records {
         cloud.take(pending.epoch, record.get());
@@ -171,7 +200,9 @@ impl Run {
     }
 
     fn open(&self) -> Outbox {
-        Outbox::with_storage(Box::new(self.disk.clone()), options(self.sealed)).unwrap().0
+        Outbox::with_storage(Box::new(self.disk.clone()), options(self.sealed))
+            .unwrap()
+            .0
     }
 
     /// Stores, sends and acknowledges at random until the disk gives up or the life is over.
@@ -190,8 +221,9 @@ impl Run {
     }
 
     fn store(&mut self, outbox: &Outbox, second: i64) {
-        let numbers: Vec<u64> =
-            (0..=self.random.below(3)).map(|more| self.attempted + more).collect();
+        let numbers: Vec<u64> = (0..=self.random.below(3))
+            .map(|more| self.attempted + more)
+            .collect();
         self.attempted += numbers.len() as u64;
         let bodies: Vec<Body> = numbers.iter().map(|number| body(*number)).collect();
         if let Ok(receipts) = outbox.append(stamp(second), &bodies) {
@@ -212,10 +244,17 @@ impl Run {
         for (number, receipt) in &self.promised {
             let place = (receipt.epoch, receipt.sequence);
             let found = self.cloud.places.get(&place);
-            assert_eq!(found, Some(&Place::Record(*number)), "seed {seed}: {receipt:?}");
+            assert_eq!(
+                found,
+                Some(&Place::Record(*number)),
+                "seed {seed}: {receipt:?}"
+            );
         }
         for number in 0..self.attempted {
-            assert!(self.cloud.count(number) <= 1, "seed {seed}: record {number} is there twice");
+            assert!(
+                self.cloud.count(number) <= 1,
+                "seed {seed}: record {number} is there twice"
+            );
         }
         assert_eq!(self.cloud.gone(), 0, "seed {seed}: something was given up");
     }
@@ -242,7 +281,11 @@ fn run_lives(seed: u64) -> u64 {
         } else {
             // A killed process runs no destructor.
             std::mem::forget(outbox);
-            if run.random.once_in(2) { run.disk.power_cut() } else { run.disk.restart() }
+            if run.random.once_in(2) {
+                run.disk.power_cut();
+            } else {
+                run.disk.restart();
+            }
         }
     }
     run.finish();
@@ -253,14 +296,20 @@ fn run_lives(seed: u64) -> u64 {
 #[test]
 fn ten_thousand_schedules_of_faults_lose_and_double_nothing() {
     let operations: u64 = (0..10_000).map(run_lives).sum();
-    assert!(operations > 1_000_000, "{operations} operations are too few to mean much");
+    assert!(
+        operations > 1_000_000,
+        "{operations} operations are too few to mean much"
+    );
 }
 
 #[test]
 fn stopping_after_every_single_operation_loses_nothing() {
     for sealed in [false, true] {
         for operations in 0..400 {
-            let mut run = Run { sealed, ..Run::new(99) };
+            let mut run = Run {
+                sealed,
+                ..Run::new(99)
+            };
             let outbox = run.open();
             run.disk.stop_after(operations);
             for _ in 0..12 {
@@ -269,7 +318,11 @@ fn stopping_after_every_single_operation_loses_nothing() {
                 exchange(&outbox, &mut run.cloud, Lane::Fleet, 500, true);
             }
             std::mem::forget(outbox);
-            if operations % 2 == 0 { run.disk.power_cut() } else { run.disk.restart() }
+            if operations % 2 == 0 {
+                run.disk.power_cut();
+            } else {
+                run.disk.restart();
+            }
             run.finish();
             run.check(operations);
         }
@@ -279,26 +332,44 @@ fn stopping_after_every_single_operation_loses_nothing() {
 #[test]
 fn a_flipped_bit_costs_one_record_which_a_gap_names() {
     for seed in 0..2_000 {
-        let mut run = Run { sealed: seed % 2 == 0, ..Run::new(seed) };
+        let mut run = Run {
+            sealed: seed % 2 == 0,
+            ..Run::new(seed)
+        };
         let outbox = run.open();
         for _ in 0..20 {
             run.store(&outbox, 1_000_000);
         }
         drop(outbox);
-        run.disk.flip_bit(if seed % 3 == 0 { "" } else { "segment" });
+        run.disk
+            .flip_bit(if seed % 3 == 0 { "" } else { "segment" });
         run.finish();
-        let missing: Vec<u64> =
-            run.promised.keys().copied().filter(|number| run.cloud.count(*number) == 0).collect();
+        let missing: Vec<u64> = run
+            .promised
+            .keys()
+            .copied()
+            .filter(|number| run.cloud.count(*number) == 0)
+            .collect();
         // A sealed segment whose header is damaged cannot be opened: all of it is lost.
         let most = if run.sealed { 8 } else { 1 };
-        assert!(missing.len() <= most, "seed {seed}: {} records are lost", missing.len());
+        assert!(
+            missing.len() <= most,
+            "seed {seed}: {} records are lost",
+            missing.len()
+        );
         for number in missing {
             let receipt = run.promised[&number];
             let place = run.cloud.places.get(&(receipt.epoch, receipt.sequence));
-            assert!(place.is_none_or(|place| *place == Place::Gone), "seed {seed}: {place:?}");
+            assert!(
+                place.is_none_or(|place| *place == Place::Gone),
+                "seed {seed}: {place:?}"
+            );
         }
         for number in 0..run.attempted {
-            assert!(run.cloud.count(number) <= 1, "seed {seed}: record {number} is there twice");
+            assert!(
+                run.cloud.count(number) <= 1,
+                "seed {seed}: record {number} is there twice"
+            );
         }
     }
 }

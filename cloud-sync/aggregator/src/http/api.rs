@@ -51,8 +51,14 @@ pub(super) async fn calls(
     State(app): State<App>,
     query: CallsQuery,
 ) -> Result<Json<Page>, Problem> {
-    let CallsQuery { filter, limit, cursor } = query;
-    app.read(move |store| store.calls(&filter, limit, cursor)).await.map(Json)
+    let CallsQuery {
+        filter,
+        limit,
+        cursor,
+    } = query;
+    app.read(move |store| store.calls(&filter, limit, cursor))
+        .await
+        .map(Json)
 }
 
 /// One call with what was said, redacted.
@@ -70,7 +76,9 @@ pub(super) async fn call(
     Path(id): Path<String>,
 ) -> Result<Json<CallDetail>, Problem> {
     let found = app.read(move |store| store.call(&id)).await?;
-    found.map(Json).ok_or_else(|| Problem::not_found("there is no call of this name"))
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::not_found("there is no call of this name"))
 }
 
 /// Which hours; every parameter is optional.
@@ -145,11 +153,19 @@ pub(super) struct Health {
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let broker = app.counters.is_connected();
     let store = app.read(|store| Ok(store.is_well())).await.unwrap_or(false);
-    let (code, status) = match broker && store {
-        true => (StatusCode::OK, "ok"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+    let (code, status) = if broker && store {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "degraded")
     };
-    (code, Json(Health { status, broker, store }))
+    (
+        code,
+        Json(Health {
+            status,
+            broker,
+            store,
+        }),
+    )
 }
 
 /// Counts for Prometheus.

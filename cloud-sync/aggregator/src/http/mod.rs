@@ -33,10 +33,11 @@ impl App {
     ) -> Result<T, Problem> {
         let store = Arc::clone(&self.store);
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
-        done.expect("reading the store does not panic").map_err(|error| {
-            tracing::error!(%error, "a request could not be answered");
-            Problem::internal()
-        })
+        done.expect("reading the store does not panic")
+            .map_err(|error| {
+                tracing::error!(%error, "a request could not be answered");
+                Problem::internal()
+            })
     }
 }
 

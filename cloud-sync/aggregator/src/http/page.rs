@@ -1,5 +1,7 @@
 //! The pages for people: one self-contained document each, no script, light and dark.
 
+use std::time::Duration;
+
 use axum::extract::{Path, State};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_record::{CallSummary, EndedBy, MoodPoint, Outcome, Timestamp, Turn};
@@ -16,17 +18,23 @@ const HOURS: u32 = 48;
 /// Intents on the front page.
 const INTENTS: usize = 8;
 
-/// Height of the hourly chart in SVG units; its width follows the number of hours.
+/// Height of the hourly chart in SVG units.
 const CHART_HEIGHT: f64 = 120.0;
 
 /// Width of one hour in SVG units.
 const HOUR_WIDTH: f64 = 20.0;
 
-/// The fewest hours the chart has room for, so that a young one is not a single wide bar.
-const LEAST_HOURS: usize = 24;
+/// Hours in the chart: the day up to the latest hour with calls.
+const CHART_HOURS: usize = 24;
+
+/// Every how many hours the chart tells the time.
+const CHART_LABEL: usize = 6;
 
 pub(super) async fn index(State(app): State<App>) -> Result<Markup, Problem> {
-    let hours = HourFilter { limit: HOURS, ..HourFilter::default() };
+    let hours = HourFilter {
+        limit: HOURS,
+        ..HourFilter::default()
+    };
     let (page, hours, totals) = app
         .read(move |store| {
             let page = store.calls(&CallFilter::default(), CALLS, None)?;
@@ -34,18 +42,22 @@ pub(super) async fn index(State(app): State<App>) -> Result<Markup, Problem> {
         })
         .await?;
     let connected = app.counters.is_connected();
-    Ok(document("Trunkside", true, &html! {
-        (header(totals, connected))
-        @if page.calls.is_empty() {
-            (nothing_yet())
-        } @else {
-            div.columns {
-                (hourly_card(&hours))
-                (intents_card(&hours))
+    Ok(document(
+        "Trunkside",
+        true,
+        &html! {
+            (header(totals, connected))
+            @if page.calls.is_empty() {
+                (nothing_yet())
+            } @else {
+                div.columns {
+                    (hourly_card(&hours))
+                    (intents_card(&hours))
+                }
+                (calls_card(&page.calls))
             }
-            (calls_card(&page.calls))
-        }
-    }))
+        },
+    ))
 }
 
 pub(super) async fn call(
@@ -131,28 +143,40 @@ fn latest_hour(hour: &Hour) -> Markup {
     }
 }
 
-/// Stacked bars, oldest left, at the right end of the chart.
+/// Stacked bars of the last day with calls, the latest hour at the right end.
 fn chart(hours: &[Hour]) -> Markup {
-    let most = hours.iter().map(|hour| hour.calls).max().unwrap_or(1).max(1) as f64;
-    let slots = hours.len().max(LEAST_HOURS);
-    let width = slots as f64 * HOUR_WIDTH;
-    let first = slots - hours.len();
+    let Some(latest) = hours.first() else {
+        return html! {};
+    };
+    let shown: Vec<(usize, &Hour)> = hours
+        .iter()
+        .map(|hour| {
+            (
+                (latest.hour.as_second() - hour.hour.as_second()) / 3_600,
+                hour,
+            )
+        })
+        .filter_map(|(ago, hour)| Some(((CHART_HOURS - 1).checked_sub(ago as usize)?, hour)))
+        .collect();
+    let most = shown.iter().map(|(_, hour)| hour.calls).max().unwrap_or(1) as f64;
+    let width = CHART_HOURS as f64 * HOUR_WIDTH;
     html! {
         svg.chart viewBox=(format!("0 0 {width} {}", CHART_HEIGHT + 18.0)) role="img"
             aria-label="Calls in each hour by outcome" {
             line.base x1="0" x2=(width) y1=(CHART_HEIGHT) y2=(CHART_HEIGHT) {}
-            @for (index, hour) in hours.iter().rev().enumerate() {
-                (bar((first + index) as f64 * HOUR_WIDTH, hour, most, index + 1 == hours.len()))
+            @for (slot, hour) in &shown { (bar(*slot, hour, most)) }
+            @for slot in (CHART_LABEL - 1..CHART_HOURS).step_by(CHART_LABEL) {
+                (slot_label(slot, latest.hour))
             }
         }
     }
 }
 
-fn bar(left: f64, hour: &Hour, most: f64, is_last: bool) -> Markup {
+fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
+    let left = slot as f64 * HOUR_WIDTH;
     let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - 6.0);
     let (bridged, callback) = (height(hour.bridged), height(hour.callbacks));
     let lost = height(hour.abandoned + hour.failed);
-    let label = is_last || (left / HOUR_WIDTH) as u64 % 6 == 0;
     let part = |class: &str, below: f64, height: f64| {
         html! {
             @if height > 0.0 {
@@ -164,13 +188,23 @@ fn bar(left: f64, hour: &Hour, most: f64, is_last: bool) -> Markup {
     };
     html! {
         g {
-            title { (day_and_clock(hour.hour)) " · " (hour.calls) " calls, " (percent(hour.angry_share)) " angry" }
+            title {
+                (day_and_clock(hour.hour)) " · " (hour.calls) " calls, "
+                (percent(hour.angry_share)) " angry"
+            }
             (part("bridged", 0.0, bridged))
             (part("callback", bridged, callback))
             (part("lost", bridged + callback, lost))
-            @if label {
-                text x=(left + HOUR_WIDTH / 2.0) y=(CHART_HEIGHT + 13.0) { (clock(hour.hour)) }
-            }
+        }
+    }
+}
+
+fn slot_label(slot: usize, latest: Timestamp) -> Markup {
+    let ago = Duration::from_secs((CHART_HOURS - 1 - slot) as u64 * 3_600);
+    let right = (slot + 1) as f64 * HOUR_WIDTH - 2.5;
+    html! {
+        @if let Ok(hour) = latest.checked_sub(ago) {
+            text x=(right) y=(CHART_HEIGHT + 13.0) { (clock(hour)) }
         }
     }
 }
@@ -178,7 +212,10 @@ fn bar(left: f64, hour: &Hour, most: f64, is_last: bool) -> Markup {
 fn intents_card(hours: &[Hour]) -> Markup {
     let mut counts: Vec<(String, u64)> = Vec::new();
     for count in hours.iter().flat_map(|hour| &hour.intents) {
-        let name = count.intent.as_deref().map_or_else(|| "nothing heard".to_owned(), words);
+        let name = count
+            .intent
+            .as_deref()
+            .map_or_else(|| "nothing heard".to_owned(), words);
         match counts.iter_mut().find(|(found, _)| *found == name) {
             Some((_, calls)) => *calls += count.calls,
             None => counts.push((name, count.calls)),

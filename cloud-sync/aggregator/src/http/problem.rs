@@ -22,17 +22,28 @@ pub(crate) struct Problem {
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { status: status.as_u16(), title, detail: detail.into(), parameter: None }
+        Self {
+            status: status.as_u16(),
+            title,
+            detail: detail.into(),
+            parameter: None,
+        }
     }
 
     /// A query parameter that cannot be understood.
     pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         let parameter = Some(name.to_owned());
-        Self { parameter, ..Self::new(StatusCode::BAD_REQUEST, detail) }
+        Self {
+            parameter,
+            ..Self::new(StatusCode::BAD_REQUEST, detail)
+        }
     }
 
     pub(crate) fn query() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "the query cannot be read; encode it as in a form")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "the query cannot be read; encode it as in a form",
+        )
     }
 
     pub(crate) fn not_found(detail: &str) -> Self {
@@ -40,7 +51,10 @@ impl Problem {
     }
 
     pub(crate) fn method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this address answers GET only")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this address answers GET only",
+        )
     }
 
     pub(crate) fn internal() -> Self {
@@ -55,6 +69,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).expect("a problem has a JSON form");
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
     }
 }

@@ -89,15 +89,23 @@ impl Pairs {
         };
         let (_, value) = self.0.swap_remove(index);
         if self.0.iter().any(|(found, _)| found == name) {
-            return Err(Problem::parameter(name, format!("`{name}` is given twice; give it once")));
+            return Err(Problem::parameter(
+                name,
+                format!("`{name}` is given twice; give it once"),
+            ));
         }
         Ok(Some(value))
     }
 
     fn take<T: FromStr>(&mut self, name: &str, remedy: &str) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
         text.parse().map(Some).map_err(|_| {
-            Problem::parameter(name, format!("`{name}` cannot be `{}`; {remedy}", shortened(&text)))
+            Problem::parameter(
+                name,
+                format!("`{name}` cannot be `{}`; {remedy}", shortened(&text)),
+            )
         })
     }
 

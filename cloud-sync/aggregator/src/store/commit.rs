@@ -44,7 +44,10 @@ impl Store {
         let mut acks = BTreeMap::new();
         for message in messages {
             let ack = commit_message(&transaction, message, now, &mut committed)?;
-            acks.insert((message.origin.to_string(), ack.epoch), (message.origin.clone(), ack));
+            acks.insert(
+                (message.origin.to_string(), ack.epoch),
+                (message.origin.clone(), ack),
+            );
         }
         transaction.commit()?;
         committed.acks = acks.into_values().collect();
@@ -83,7 +86,11 @@ impl<'a> Stream<'a> {
         message: &'a Message,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let Origin { tenant, branch, device } = &message.origin;
+        let Origin {
+            tenant,
+            branch,
+            device,
+        } = &message.origin;
         let (id, watermark) = transaction
             .prepare_cached(
                 "INSERT INTO stream (tenant, branch, device, epoch, lane, first_seen_ms, last_seen_ms)
@@ -130,7 +137,10 @@ impl<'a> Stream<'a> {
     /// An entry that cannot be kept must not hold up the watermark for ever.
     fn refuse(&mut self, sequence: u64, committed: &mut Committed) -> Result<(), StoreError> {
         let lost = committed.lost;
-        let gap = Gap { through: sequence, reason: GapReason::Refused };
+        let gap = Gap {
+            through: sequence,
+            reason: GapReason::Refused,
+        };
         self.take_gap(sequence, gap, committed)?;
         committed.refused += committed.lost - lost;
         Ok(())
@@ -175,7 +185,11 @@ impl<'a> Stream<'a> {
                 "INSERT INTO ahead (stream, sequence, through) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET through = max(through, excluded.through)",
             )?
-            .execute(params![self.id, sequence.cast_signed(), through.cast_signed()])?;
+            .execute(params![
+                self.id,
+                sequence.cast_signed(),
+                through.cast_signed()
+            ])?;
         Ok(())
     }
 
@@ -223,7 +237,12 @@ impl<'a> Stream<'a> {
         )?;
         let rows = statement.query_map(
             params![self.id, first.cast_signed(), through.cast_signed()],
-            |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned())),
+            |row| {
+                Ok((
+                    row.get::<_, i64>(0)?.cast_unsigned(),
+                    row.get::<_, i64>(1)?.cast_unsigned(),
+                ))
+            },
         )?;
         let mut next = first;
         let mut missing = 0;
@@ -280,7 +299,11 @@ impl<'a> Stream<'a> {
         sequence: u64,
         summary: &trunkside_record::CallSummary,
     ) -> Result<(), StoreError> {
-        let Origin { tenant, branch, device } = self.origin;
+        let Origin {
+            tenant,
+            branch,
+            device,
+        } = self.origin;
         self.transaction
             .prepare_cached(
                 "INSERT INTO call (tenant, branch, device, call, started_ms, intent, emotion,
@@ -314,7 +337,11 @@ impl<'a> Stream<'a> {
         sequence: u64,
         transcript: &trunkside_record::Transcript,
     ) -> Result<(), StoreError> {
-        let Origin { tenant, branch, device } = self.origin;
+        let Origin {
+            tenant,
+            branch,
+            device,
+        } = self.origin;
         self.transaction
             .prepare_cached(
                 "INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence)

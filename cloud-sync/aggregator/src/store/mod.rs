@@ -58,8 +58,10 @@ pub struct Store {
 impl Store {
     /// Opens or creates the database in `folder`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
         let path = folder.join(FILE);
         let mut writer = Connection::open(&path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
@@ -71,7 +73,10 @@ impl Store {
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             connection.set_prepared_statement_cache_capacity(64);
         }
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {

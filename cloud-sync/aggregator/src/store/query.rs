@@ -50,7 +50,10 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (started_ms, id) = text.split_once('.').ok_or(())?;
         let number = |text: &str| text.parse().map_err(|_| ());
-        Ok(Self { started_ms: number(started_ms)?, id: number(id)? })
+        Ok(Self {
+            started_ms: number(started_ms)?,
+            id: number(id)?,
+        })
     }
 }
 
@@ -176,7 +179,15 @@ impl Store {
                 ":started_ms": after.map(|cursor| cursor.started_ms),
                 ":id": after.map(|cursor| cursor.id), ":limit": i64::from(limit) + 1,
             },
-            |row| Ok((call_parts(row)?, Cursor { started_ms: row.get(4)?, id: row.get(5)? })),
+            |row| {
+                Ok((
+                    call_parts(row)?,
+                    Cursor {
+                        started_ms: row.get(4)?,
+                        id: row.get(5)?,
+                    },
+                ))
+            },
         )?;
         let mut calls = Vec::new();
         let mut last = None;
@@ -190,7 +201,10 @@ impl Store {
             calls.push(parts.read()?);
             last = Some(cursor);
         }
-        Ok(Page { calls, next: next.map(|cursor: Cursor| cursor.to_string()) })
+        Ok(Page {
+            calls,
+            next: next.map(|cursor: Cursor| cursor.to_string()),
+        })
     }
 
     /// One call by its name.
@@ -205,11 +219,20 @@ impl Store {
              FROM call WHERE call = ?1 ORDER BY id LIMIT 1",
         )?;
         let found = statement
-            .query_row([call], |row| Ok((call_parts(row)?, row.get::<_, Option<String>>(4)?)))
+            .query_row([call], |row| {
+                Ok((call_parts(row)?, row.get::<_, Option<String>>(4)?))
+            })
             .optional()?;
-        let Some((parts, turns)) = found else { return Ok(None) };
-        let transcript = turns.map(|turns| serde_json::from_str(&turns)).transpose()?;
-        Ok(Some(CallDetail { call: parts.read()?, transcript }))
+        let Some((parts, turns)) = found else {
+            return Ok(None);
+        };
+        let transcript = turns
+            .map(|turns| serde_json::from_str(&turns))
+            .transpose()?;
+        Ok(Some(CallDetail {
+            call: parts.read()?,
+            transcript,
+        }))
     }
 
     /// What hours came to, newest first.
@@ -321,6 +344,7 @@ fn finish_hour(mut hour: Hour) -> Hour {
     let sum = hour.mean_decision_s.take().filter(|_| hour.decided > 0);
     hour.mean_decision_s = sum.map(|sum| sum / hour.decided as f64);
     hour.angry_share = hour.angry as f64 / hour.calls as f64;
-    hour.intents.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.intent.cmp(&b.intent)));
+    hour.intents
+        .sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.intent.cmp(&b.intent)));
     hour
 }

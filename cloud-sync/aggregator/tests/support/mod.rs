@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use trunkside_uplink::{
 };
 
 /// The longest that anything here may take.
-pub const WITHIN: Duration = Duration::from_secs(60);
+pub const WITHIN: Duration = Duration::from_mins(1);
 
 /// 21 November 2026, 08:00 UTC.
 pub const START_S: i64 = 1_795_248_000;
@@ -35,12 +35,17 @@ pub fn origin(device: &str) -> Origin {
 
 /// The `number`th call, ten seconds after the one before, and its transcript.
 pub fn call(number: u32) -> [Body; 2] {
-    let call: CallId = format!("01990000-0000-7000-8000-{number:012}").parse().unwrap();
+    let call: CallId = format!("01990000-0000-7000-8000-{number:012}")
+        .parse()
+        .unwrap();
     let summary = CallSummary {
         call,
         started_at: Timestamp::from_second(START_S + i64::from(number) * 10).unwrap(),
         language: Some(Language::Zh),
-        intent: Some(IntentScore { name: ["lost_card", "loan"][number as usize % 2].into(), score: 0.9 }),
+        intent: Some(IntentScore {
+            name: ["lost_card", "loan"][number as usize % 2].into(),
+            score: 0.9,
+        }),
         intents: Vec::new(),
         mood: None,
         mood_course: Vec::new(),
@@ -48,19 +53,38 @@ pub fn call(number: u32) -> [Body; 2] {
         agent: None,
         outcome: Outcome::Bridged,
         ended_by: EndedBy::Caller,
-        times: Times { decided_s: Some(2.0), ended_s: 30.0, ..Times::default() },
+        times: Times {
+            decided_s: Some(2.0),
+            ended_s: 30.0,
+            ..Times::default()
+        },
         entities: [].into(),
         voice: trunkside_record::VoiceQuality::default(),
         quality: Vec::new(),
         redacted: Redacted,
     };
     let text = RedactedText::try_new("我的卡丢了，号码是[card]").unwrap();
-    let turn = Turn { side: Side::Caller, start_s: 1.0, end_s: 3.0, text };
-    [summary.into(), Transcript { call, turns: vec![turn] }.into()]
+    let turn = Turn {
+        side: Side::Caller,
+        start_s: 1.0,
+        end_s: 3.0,
+        text,
+    };
+    [
+        summary.into(),
+        Transcript {
+            call,
+            turns: vec![turn],
+        }
+        .into(),
+    ]
 }
 
 pub fn stamp() -> Stamp {
-    Stamp { at: Timestamp::from_second(START_S).unwrap(), clock_trusted: true }
+    Stamp {
+        at: Timestamp::from_second(START_S).unwrap(),
+        clock_trusted: true,
+    }
 }
 
 /// Quick to retry: tests should not wait for a patient link.
@@ -88,16 +112,27 @@ impl Branch {
         let (outbox, _) = Outbox::open(folder, OutboxOptions::default()).unwrap();
         let outbox = Arc::new(outbox);
         let broker = Broker::new(broker.ip().to_string(), broker.port());
-        let config = UplinkConfig { tuning: tuning(), ..UplinkConfig::new(origin, broker) };
+        let config = UplinkConfig {
+            tuning: tuning(),
+            ..UplinkConfig::new(origin, broker)
+        };
         let uplink = Uplink::new(config, Arc::clone(&outbox)).unwrap();
         let (status, stop) = (uplink.status(), CancellationToken::new());
         #[expect(clippy::disallowed_methods, reason = "a test wires its own tasks")]
         let task = tokio::spawn(uplink.run(stop.clone(), Duration::from_secs(10)));
-        Self { outbox, status, stop, task }
+        Self {
+            outbox,
+            status,
+            stop,
+            task,
+        }
     }
 
     pub async fn store(&self, number: u32) {
-        self.outbox.store(stamp(), call(number).into()).await.unwrap();
+        self.outbox
+            .store(stamp(), call(number).into())
+            .await
+            .unwrap();
     }
 
     /// Waits until the cloud has everything.
@@ -116,12 +151,19 @@ impl Branch {
     pub async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
-        until(|| async { Arc::strong_count(&self.outbox) }, |count| *count == 1).await;
+        until(
+            || async { Arc::strong_count(&self.outbox) },
+            |count| *count == 1,
+        )
+        .await;
     }
 
     pub async fn stop(self) -> u64 {
         self.stop.cancel();
-        tokio::time::timeout(WITHIN, self.task).await.unwrap().unwrap()
+        tokio::time::timeout(WITHIN, self.task)
+            .await
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -130,7 +172,11 @@ pub async fn embedded(folder: &Path) -> Running {
 }
 
 pub async fn start(folder: &Path, broker: BrokerChoice) -> Running {
-    let config = AggregatorConfig { listen: loopback(), broker, data: folder.to_owned() };
+    let config = AggregatorConfig {
+        listen: loopback(),
+        broker,
+        data: folder.to_owned(),
+    };
     Aggregator::start(config).await.unwrap()
 }
 
@@ -140,16 +186,25 @@ pub fn loopback() -> SocketAddr {
 
 /// A port that nothing listens on.
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind(loopback()).unwrap().local_addr().unwrap()
+    std::net::TcpListener::bind(loopback())
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// Status and body of a GET.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let url = format!("http://{address}{path}");
     tokio::task::spawn_blocking(move || {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
         let mut response = agent.get(url).call().unwrap();
-        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_string().unwrap(),
+        )
     })
     .await
     .unwrap()
@@ -179,12 +234,18 @@ pub async fn all_calls(address: SocketAddr) -> Vec<String> {
 /// One figure of `/metrics`.
 pub async fn metric(address: SocketAddr, name: &str) -> u64 {
     let (_, text) = get(address, "/metrics").await;
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {text}"));
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(name))
+        .unwrap_or_else(|| panic!("{name} in {text}"));
     line.rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 
 /// Asks until the answer fits.
-pub async fn until<T, F: Future<Output = T>>(mut ask: impl FnMut() -> F, fits: impl Fn(&T) -> bool) -> T {
+pub async fn until<T, F: Future<Output = T>>(
+    mut ask: impl FnMut() -> F,
+    fits: impl Fn(&T) -> bool,
+) -> T {
     let mut pace = tokio::time::interval(Duration::from_millis(20));
     let asked = async {
         loop {
@@ -195,7 +256,9 @@ pub async fn until<T, F: Future<Output = T>>(mut ask: impl FnMut() -> F, fits: i
             }
         }
     };
-    tokio::time::timeout(WITHIN, asked).await.expect("the answer comes in time")
+    tokio::time::timeout(WITHIN, asked)
+        .await
+        .expect("the answer comes in time")
 }
 
 pub async fn healthy(address: SocketAddr) {
@@ -232,7 +295,9 @@ impl Wire {
                     if !*is_open.borrow_and_update() {
                         return;
                     }
-                    let Ok(mut far) = TcpStream::connect(broker).await else { return };
+                    let Ok(mut far) = TcpStream::connect(broker).await else {
+                        return;
+                    };
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                         _ = is_open.wait_for(|open| !open) => {}
@@ -240,7 +305,11 @@ impl Wire {
                 });
             }
         });
-        Self { address, open, task }
+        Self {
+            address,
+            open,
+            task,
+        }
     }
 
     pub fn cut(&self) {
@@ -283,24 +352,74 @@ impl Drop for Process {
 /// The aggregator as a process.
 pub fn cloud(http: SocketAddr, mqtt: SocketAddr, data: &Path) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"));
-    command.args(["run", "--listen", &http.to_string(), "--mqtt-listen", &mqtt.to_string(), "--data"]);
-    Process::start(command.arg(data).stdout(Stdio::null()).stderr(Stdio::null()))
+    command.args([
+        "run",
+        "--listen",
+        &http.to_string(),
+        "--mqtt-listen",
+        &mqtt.to_string(),
+        "--data",
+    ]);
+    Process::start(
+        command
+            .arg(data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    )
 }
 
-/// Mosquitto on a free port; none, said aloud, when it is not installed.
-pub async fn mosquitto(folder: &Path) -> Option<(Process, SocketAddr)> {
-    let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
-    let Some(program) = program else {
-        eprintln!("skipped: mosquitto is not installed");
-        return None;
-    };
-    let address = free_address();
-    let file = folder.join("mosquitto.conf");
-    let config = format!("listener {} 127.0.0.1\nallow_anonymous true\n", address.port());
-    std::fs::write(&file, config).unwrap();
-    let process = Process::start(Command::new(program).arg("-c").arg(file).stderr(Stdio::null()));
-    until(|| async { TcpStream::connect(address).await.is_ok() }, |connected| *connected).await;
-    Some((process, address))
+/// Mosquitto on a free port.
+pub struct Mosquitto {
+    pub address: SocketAddr,
+    program: &'static str,
+    config: PathBuf,
+    process: Process,
+}
+
+impl Mosquitto {
+    /// None, said aloud, when it is not installed.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    pub async fn start(folder: &Path) -> Option<Self> {
+        let programs = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
+        let Some(program) = programs.into_iter().find(|path| Path::new(path).exists()) else {
+            eprintln!("SKIPPED: mosquitto is not installed");
+            return None;
+        };
+        let address = free_address();
+        let config = folder.join("mosquitto.conf");
+        let lines = format!(
+            "listener {} 127.0.0.1\nallow_anonymous true\n",
+            address.port()
+        );
+        std::fs::write(&config, lines).unwrap();
+        let process = Self::spawn(program, &config);
+        until(
+            || async { TcpStream::connect(address).await.is_ok() },
+            |connected| *connected,
+        )
+        .await;
+        Some(Self {
+            address,
+            program,
+            config,
+            process,
+        })
+    }
+
+    fn spawn(program: &str, config: &Path) -> Process {
+        Process::start(
+            Command::new(program)
+                .arg("-c")
+                .arg(config)
+                .stderr(Stdio::null()),
+        )
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    pub fn start_again(&mut self) {
+        self.process = Self::spawn(self.program, &self.config);
+    }
 }

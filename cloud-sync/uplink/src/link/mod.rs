@@ -192,7 +192,12 @@ impl Link {
             Input::Connected => self.connected(now),
             Input::Subscribed => self.subscribed(now),
             Input::Lost => self.lost(now),
-            Input::Sent { lane, epoch, through, bytes } => {
+            Input::Sent {
+                lane,
+                epoch,
+                through,
+                bytes,
+            } => {
                 self.sent(now, lane, epoch, through, bytes);
             }
             Input::Empty(lane) => {
@@ -204,7 +209,10 @@ impl Link {
                 self.progress = now;
             }
             Input::Ack(ack) => self.acked(now, ack),
-            Input::Stored => self.cursors.iter_mut().for_each(|cursor| cursor.empty = false),
+            Input::Stored => self
+                .cursors
+                .iter_mut()
+                .for_each(|cursor| cursor.empty = false),
             Input::Stop { by } => self.stop_by = Some(by),
             Input::Tick => {}
         }
@@ -229,7 +237,7 @@ impl Link {
     }
 
     fn open_deadline(&self) -> Option<Instant> {
-        let resend = (!self.flights.is_empty()).then(|| self.progress + self.resend_after);
+        let resend = (!self.flights.is_empty()).then(|| self.progress + self.patience());
         let waits = self.asked.is_none() && self.next_lane().is_some();
         let paced = waits.then(|| self.bucket.ready_at()).flatten();
         [resend, paced].into_iter().flatten().min()
@@ -237,7 +245,10 @@ impl Link {
 
     /// What the link does.
     pub fn state(&self, now: Instant) -> State {
-        let waited = self.flights.front().map(|flight| now.saturating_duration_since(flight.sent));
+        let waited = self
+            .flights
+            .front()
+            .map(|flight| now.saturating_duration_since(flight.sent));
         let slow = waited.unwrap_or_default().max(self.delay) >= self.tuning.slow_after;
         match self.phase {
             _ if self.stop_by.is_some() => State::Stopping,
@@ -250,7 +261,9 @@ impl Link {
 
     fn connected(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Connecting { .. }) {
-            self.phase = Phase::Subscribing { until: now + self.tuning.answer_within };
+            self.phase = Phase::Subscribing {
+                until: now + self.tuning.answer_within,
+            };
             self.outputs.push_back(Output::Subscribe);
         }
     }
@@ -276,10 +289,13 @@ impl Link {
             return;
         }
         self.begin_again();
-        self.outputs.retain(|output| !matches!(output, Output::Send { .. } | Output::Subscribe));
+        self.outputs
+            .retain(|output| !matches!(output, Output::Send { .. } | Output::Subscribe));
         self.untaken = 0;
         self.window = self.tuning.first_window_bytes;
-        self.phase = Phase::Waiting { until: now + self.backoff.next() };
+        self.phase = Phase::Waiting {
+            until: now + self.backoff.next(),
+        };
     }
 
     fn sent(&mut self, now: Instant, lane: Lane, epoch: u64, through: u64, bytes: usize) {
@@ -291,7 +307,12 @@ impl Link {
         if self.flights.is_empty() {
             self.progress = now;
         }
-        self.flights.push_back(Flight { epoch, through, bytes, sent: now });
+        self.flights.push_back(Flight {
+            epoch,
+            through,
+            bytes,
+            sent: now,
+        });
         self.untaken += 1;
         if !self.caught_up && lane != Lane::Alarm {
             self.bucket.take(now, bytes);
@@ -308,9 +329,20 @@ impl Link {
         self.progress = now;
         self.resend_after = self.tuning.resend_after.max(self.delay * 4);
         self.backoff.reset();
-        let window = if delay < self.tuning.quick { self.window * 2 } else { self.window };
-        let window = if delay > self.tuning.slow_after { window / 2 } else { window };
-        self.window = window.clamp(self.tuning.least_window_bytes, self.tuning.most_window_bytes);
+        let window = if delay < self.tuning.quick {
+            self.window * 2
+        } else {
+            self.window
+        };
+        let window = if delay > self.tuning.slow_after {
+            window / 2
+        } else {
+            window
+        };
+        self.window = window.clamp(
+            self.tuning.least_window_bytes,
+            self.tuning.most_window_bytes,
+        );
     }
 
     /// Does what time and state ask for.
@@ -318,13 +350,18 @@ impl Link {
         if self.phase == Phase::Finished {
             return;
         }
-        if self.stop_by.is_some_and(|by| now >= by || self.has_finished()) {
+        if self
+            .stop_by
+            .is_some_and(|by| now >= by || self.has_finished())
+        {
             self.finish();
             return;
         }
         match self.phase {
             Phase::Waiting { until } if now >= until => {
-                self.phase = Phase::Connecting { until: now + self.tuning.answer_within };
+                self.phase = Phase::Connecting {
+                    until: now + self.tuning.answer_within,
+                };
                 self.outputs.push_back(Output::Connect);
             }
             Phase::Connecting { until } | Phase::Subscribing { until } if now >= until => {
@@ -336,7 +373,7 @@ impl Link {
     }
 
     fn advance_open(&mut self, now: Instant) {
-        if !self.flights.is_empty() && now >= self.progress + self.resend_after {
+        if !self.flights.is_empty() && now >= self.progress + self.patience() {
             self.stalled(now);
             return;
         }
@@ -350,9 +387,16 @@ impl Link {
             return;
         }
         let in_flight: usize = self.flights.iter().map(|flight| flight.bytes).sum();
-        let most = self.tuning.batch_bytes.min(self.window.saturating_sub(in_flight).max(1));
+        let most = self
+            .tuning
+            .batch_bytes
+            .min(self.window.saturating_sub(in_flight).max(1));
         self.asked = Some(lane);
-        self.outputs.push_back(Output::Send { lane, after: self.cursors[index(lane)].after, most });
+        self.outputs.push_back(Output::Send {
+            lane,
+            after: self.cursors[index(lane)].after,
+            most,
+        });
     }
 
     /// The most urgent lane that may have something to send and room to send it.
@@ -367,6 +411,18 @@ impl Link {
             };
             has_room && !self.cursors[index(*lane)].empty
         })
+    }
+
+    /// How long to wait for any progress: the largest message must get through a slow line.
+    fn patience(&self) -> Duration {
+        let largest = self
+            .flights
+            .iter()
+            .map(|flight| flight.bytes)
+            .max()
+            .unwrap_or(0);
+        let sending = largest as f64 / f64::from(self.tuning.slowest_bytes_per_s.max(1));
+        self.resend_after + Duration::from_secs_f64(sending)
     }
 
     /// No watermark for too long. When the broker takes messages, the aggregator is away: send
@@ -404,5 +460,8 @@ impl Link {
 }
 
 fn index(lane: Lane) -> usize {
-    Lane::ALL.iter().position(|other| *other == lane).expect("every lane is one of all")
+    Lane::ALL
+        .iter()
+        .position(|other| *other == lane)
+        .expect("every lane is one of all")
 }

@@ -14,7 +14,12 @@ pub(super) struct Backoff {
 impl Backoff {
     pub(super) fn new(least: Duration, most: Duration, seed: u64) -> Self {
         // xorshift stands still at zero.
-        Self { least, most, wait: least, random: seed | 1 }
+        Self {
+            least,
+            most,
+            wait: least,
+            random: seed | 1,
+        }
     }
 
     /// Between half of the wait and all of it; the next one is twice as long.
@@ -47,7 +52,10 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(now: Instant, bytes_per_s: Option<u32>) -> Self {
-        Self { bytes_per_s: bytes_per_s.map(|rate| f64::from(rate.max(1))), paid: now }
+        Self {
+            bytes_per_s: bytes_per_s.map(|rate| f64::from(rate.max(1))),
+            paid: now,
+        }
     }
 
     pub(super) fn take(&mut self, now: Instant, bytes: usize) {

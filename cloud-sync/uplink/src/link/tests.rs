@@ -1,1 +1,441 @@
+//! The link over a simulated line, broker and cloud, on a simulated clock.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+const ALARMS: u64 = 4;
+const TRANSCRIPTS: u64 = 7;
+
+/// What travels, and when it is there.
+#[derive(Clone, Debug)]
+enum Event {
+    Connected,
+    Subscribed,
+    Lost,
+    Taken,
+    /// A batch reaches the cloud.
+    Batch {
+        epoch: u64,
+        through: u64,
+        from: u64,
+    },
+    Ack(Ack),
+}
+
+/// A line with a speed, a delay and faults; records have a size each.
+struct Simulation {
+    now: Instant,
+    start: Instant,
+    link: Link,
+    /// Bytes a second.
+    speed: f64,
+    delay: Duration,
+    is_up: bool,
+    /// The broker takes messages but the cloud is away.
+    cloud_is_away: bool,
+    /// Nothing comes back and nobody says so.
+    is_half_open: bool,
+    /// When the line has sent what it was given.
+    free_at: Instant,
+    events: Vec<(Instant, Event)>,
+    /// Records stored on the box, by stream: how many, and of what size.
+    stored: BTreeMap<u64, (u64, usize)>,
+    /// What the box knows as stored in the cloud.
+    watermarks: BTreeMap<u64, u64>,
+    /// What the cloud has.
+    cloud: BTreeSet<(u64, u64)>,
+    /// In which order it came.
+    arrived: Vec<(Duration, u64, u64)>,
+    duplicates: u64,
+    connections: Vec<Duration>,
+    finished: bool,
+    wire_bytes: u64,
+}
+
+fn lane_of(epoch: u64) -> Lane {
+    if epoch == ALARMS {
+        Lane::Alarm
+    } else {
+        Lane::Transcript
+    }
+}
+
+fn epoch_of(lane: Lane) -> u64 {
+    match lane {
+        Lane::Alarm => ALARMS,
+        Lane::Transcript => TRANSCRIPTS,
+        Lane::Metric | Lane::Fleet => 0,
+    }
+}
+
+impl Simulation {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant serves as the beginning"
+    )]
+    fn new(tuning: Tuning) -> Self {
+        let start = Instant::now();
+        Self {
+            now: start,
+            start,
+            link: Link::new(start, tuning, 11),
+            speed: 1e6,
+            delay: Duration::from_millis(30),
+            is_up: true,
+            cloud_is_away: false,
+            is_half_open: false,
+            free_at: start,
+            events: Vec::new(),
+            stored: BTreeMap::new(),
+            watermarks: BTreeMap::new(),
+            cloud: BTreeSet::new(),
+            arrived: Vec::new(),
+            duplicates: 0,
+            connections: Vec::new(),
+            finished: false,
+            wire_bytes: 0,
+        }
+    }
+
+    fn store(&mut self, epoch: u64, count: u64, bytes: usize) {
+        let stored = self.stored.entry(epoch).or_insert((0, bytes));
+        stored.0 += count;
+        self.link.handle(self.now, Input::Stored);
+    }
+
+    fn after(&mut self, delay: Duration, event: Event) {
+        self.events.push((self.now + delay, event));
+    }
+
+    /// Runs until `elapsed` since the start.
+    fn run_until(&mut self, elapsed: Duration) {
+        let end = self.start + elapsed;
+        let mut steps = 0;
+        loop {
+            steps += 1;
+            assert!(steps < 2_000_000, "the link does not come to rest");
+            while let Some(output) = self.link.poll() {
+                self.perform(output);
+            }
+            let event = self.events.iter().map(|(at, _)| *at).min();
+            let next = [event, self.link.deadline()].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn step(&mut self) {
+        let due = self.events.iter().position(|(at, _)| *at <= self.now);
+        let Some(due) = due else {
+            self.link.handle(self.now, Input::Tick);
+            return;
+        };
+        let (_, event) = self.events.remove(due);
+        let input = match event {
+            Event::Connected => Input::Connected,
+            Event::Subscribed => Input::Subscribed,
+            Event::Lost => Input::Lost,
+            Event::Taken => Input::Taken,
+            Event::Ack(ack) => {
+                let watermark = self.watermarks.entry(ack.epoch).or_default();
+                *watermark = (*watermark).max(ack.sequence);
+                Input::Ack(ack)
+            }
+            Event::Batch {
+                epoch,
+                from,
+                through,
+            } => {
+                self.receive(epoch, from, through);
+                return;
+            }
+        };
+        self.link.handle(self.now, input);
+    }
+
+    fn receive(&mut self, epoch: u64, from: u64, through: u64) {
+        if self.cloud_is_away {
+            return;
+        }
+        for sequence in from..=through {
+            if self.cloud.insert((epoch, sequence)) {
+                self.arrived.push((self.now - self.start, epoch, sequence));
+            } else {
+                self.duplicates += 1;
+            }
+        }
+        let sequence = (1..)
+            .take_while(|sequence| self.cloud.contains(&(epoch, *sequence)))
+            .count();
+        let ack = Ack {
+            epoch,
+            sequence: sequence as u64,
+        };
+        if !self.is_half_open {
+            self.after(self.delay, Event::Ack(ack));
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Connect => {
+                self.connections.push(self.now - self.start);
+                let event = if self.is_up {
+                    Event::Connected
+                } else {
+                    Event::Lost
+                };
+                self.after(2 * self.delay, event);
+            }
+            Output::Subscribe => self.after(2 * self.delay, Event::Subscribed),
+            Output::Disconnect => self.forget_connection(),
+            Output::Finished => self.finished = true,
+            Output::Send { lane, after, most } => self.send(lane, after, most),
+        }
+    }
+
+    /// What is on its way on a connection that ends may or may not arrive: here batches do.
+    fn forget_connection(&mut self) {
+        self.events
+            .retain(|(_, event)| matches!(event, Event::Batch { .. }));
+        self.free_at = self.now;
+    }
+
+    fn send(&mut self, lane: Lane, after: Option<(u64, u64)>, most: usize) {
+        let epoch = epoch_of(lane);
+        let (count, bytes) = self.stored.get(&epoch).copied().unwrap_or_default();
+        let watermark = self.watermarks.get(&epoch).copied().unwrap_or(0);
+        let from = after.map_or(0, |(_, sequence)| sequence).max(watermark) + 1;
+        if from > count {
+            self.link.handle(self.now, Input::Empty(lane));
+            return;
+        }
+        let through = (from + (most / bytes) as u64)
+            .saturating_sub(1)
+            .clamp(from, count);
+        let size = (through - from + 1) as usize * bytes;
+        self.wire_bytes += size as u64;
+        self.free_at =
+            self.free_at.max(self.now) + Duration::from_secs_f64(size as f64 / self.speed);
+        let there = self.free_at + self.delay;
+        if !self.is_half_open {
+            self.events.push((there + self.delay, Event::Taken));
+            self.events.push((
+                there,
+                Event::Batch {
+                    epoch,
+                    from,
+                    through,
+                },
+            ));
+        }
+        self.link.handle(
+            self.now,
+            Input::Sent {
+                lane,
+                epoch,
+                through,
+                bytes: size,
+            },
+        );
+    }
+
+    fn cut(&mut self) {
+        self.is_up = false;
+        self.forget_connection();
+        self.after(Duration::ZERO, Event::Lost);
+    }
+
+    fn has(&self, epoch: u64) -> u64 {
+        self.cloud
+            .iter()
+            .filter(|(found, _)| *found == epoch)
+            .count() as u64
+    }
+}
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
+
+#[test]
+fn records_leave_as_they_come() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.run_until(Duration::from_secs(1));
+    assert_eq!(sim.link.state(sim.now), State::Live);
+    sim.store(TRANSCRIPTS, 5, 1_000);
+    sim.run_until(Duration::from_secs(2));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.duplicates), (5, 0));
+    assert_eq!(sim.connections.len(), 1);
+}
+
+#[test]
+fn three_days_without_a_line_are_caught_up_exactly() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.run_until(minutes(1));
+    sim.cut();
+    for hour in 0..72_u64 {
+        sim.store(TRANSCRIPTS, 60, 3_000);
+        sim.run_until(minutes(60 * (hour + 1)));
+        assert_eq!(sim.link.state(sim.now), State::Offline);
+    }
+    let tries = sim.connections.len();
+    assert!(
+        (3_000..12_000).contains(&tries),
+        "{tries} tries in three days"
+    );
+    sim.is_up = true;
+    let back = minutes(60 * 72);
+    sim.run_until(back + minutes(3));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.duplicates), (72 * 60, 0));
+    assert_eq!(sim.link.state(sim.now), State::Live);
+}
+
+#[test]
+fn a_line_of_9600_bits_a_second_is_used_up_and_nothing_is_sent_twice() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.speed = 1_200.0;
+    sim.delay = Duration::from_millis(300);
+    sim.store(TRANSCRIPTS, 300, 800);
+    sim.run_until(Duration::from_secs(30));
+    assert_eq!(sim.link.state(sim.now), State::Slow);
+    // An alarm passes a backlog of three minutes.
+    sim.store(ALARMS, 1, 300);
+    let stored = sim.now - sim.start;
+    sim.run_until(minutes(5));
+    let alarm = sim
+        .arrived
+        .iter()
+        .find(|(_, epoch, _)| *epoch == ALARMS)
+        .unwrap();
+    assert!(
+        alarm.0 - stored < Duration::from_secs(35),
+        "the alarm took {:?}",
+        alarm.0 - stored
+    );
+    assert_eq!(sim.has(TRANSCRIPTS), 300);
+    let share = sim.wire_bytes as f64 / (300.0 * 800.0);
+    assert!(share < 1.1, "{share:.2} times the bytes were sent");
+    let (last, ..) = *sim.arrived.last().unwrap();
+    assert!(
+        last < Duration::from_secs(230),
+        "200 s would do, it took {last:?}"
+    );
+}
+
+#[test]
+fn alarms_leave_first() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.speed = 10_000.0;
+    sim.store(TRANSCRIPTS, 500, 2_000);
+    sim.store(ALARMS, 3, 300);
+    sim.run_until(minutes(5));
+    let first: Vec<u64> = sim
+        .arrived
+        .iter()
+        .take(3)
+        .map(|(_, epoch, _)| *epoch)
+        .collect();
+    assert_eq!(first, [ALARMS; 3]);
+    assert_eq!(lane_of(ALARMS), Lane::Alarm);
+}
+
+#[test]
+fn a_cloud_that_is_away_is_asked_ever_more_rarely_and_then_gets_everything() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.cloud_is_away = true;
+    sim.store(TRANSCRIPTS, 100, 1_000);
+    sim.run_until(minutes(60));
+    assert_eq!(sim.connections.len(), 1, "the connection itself is well");
+    assert!(
+        sim.wire_bytes < 200_000,
+        "{} bytes were sent in vain",
+        sim.wire_bytes
+    );
+    sim.cloud_is_away = false;
+    sim.run_until(minutes(75));
+    assert_eq!(sim.has(TRANSCRIPTS), 100);
+}
+
+#[test]
+fn a_half_open_connection_is_given_up() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.run_until(Duration::from_secs(5));
+    sim.is_half_open = true;
+    sim.store(TRANSCRIPTS, 10, 1_000);
+    sim.run_until(Duration::from_secs(30));
+    assert!(sim.connections.len() > 1, "{:?}", sim.connections);
+    sim.is_half_open = false;
+    sim.run_until(minutes(2));
+    assert_eq!(sim.has(TRANSCRIPTS), 10);
+}
+
+#[test]
+fn catching_up_leaves_the_rest_of_the_line_to_the_branch() {
+    let tuning = Tuning {
+        catch_up_bytes_per_s: Some(20_000),
+        ..Tuning::default()
+    };
+    let mut sim = Simulation::new(tuning);
+    sim.store(TRANSCRIPTS, 1_000, 2_000);
+    sim.run_until(Duration::from_secs(50));
+    let sent = sim.has(TRANSCRIPTS) * 2_000;
+    assert!((900_000..1_100_000).contains(&sent), "{sent} bytes in 50 s");
+    assert_eq!(sim.link.state(sim.now), State::CatchingUp);
+    sim.run_until(Duration::from_secs(110));
+    assert_eq!(sim.has(TRANSCRIPTS), 1_000);
+    assert_eq!(sim.link.state(sim.now), State::Live);
+}
+
+#[test]
+fn boxes_that_lost_the_same_broker_do_not_return_in_step() {
+    let waits = |seed| {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), seed);
+        std::iter::repeat_with(move || backoff.next())
+            .take(10)
+            .collect::<Vec<_>>()
+    };
+    let (one, other) = (waits(1 << 40), waits(2 << 40));
+    assert_ne!(one, other);
+    assert_eq!(one, waits(1 << 40));
+    for (count, wait) in one.iter().enumerate() {
+        let whole = Duration::from_secs((1 << count).min(60));
+        assert!(whole / 2 <= *wait && *wait <= whole, "{count}: {wait:?}");
+    }
+}
+
+#[test]
+fn a_stop_sends_what_is_left_but_not_for_ever() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.store(TRANSCRIPTS, 20, 1_000);
+    sim.link.handle(
+        sim.now,
+        Input::Stop {
+            by: sim.now + minutes(1),
+        },
+    );
+    sim.run_until(Duration::from_secs(10));
+    assert!(sim.finished);
+    assert_eq!(sim.has(TRANSCRIPTS), 20);
+
+    let mut sim = Simulation::new(Tuning::default());
+    sim.is_up = false;
+    sim.store(TRANSCRIPTS, 20, 1_000);
+    sim.link.handle(
+        sim.now,
+        Input::Stop {
+            by: sim.now + minutes(1),
+        },
+    );
+    sim.run_until(Duration::from_secs(59));
+    assert!(!sim.finished);
+    assert_eq!(sim.link.state(sim.now), State::Stopping);
+    sim.run_until(Duration::from_secs(61));
+    assert!(sim.finished);
+    assert_eq!(sim.link.deadline(), None);
+}

@@ -16,11 +16,13 @@ pub struct Tuning {
     pub resend_after: Duration,
     /// That doubles up to this while there is none; 10 min.
     pub resend_at_most: Duration,
+    /// A large message may take longer by what a line of so many bytes a second needs; 1,000.
+    pub slowest_bytes_per_s: u32,
     /// Watermarks quicker than this widen the window; 0.5 s.
     pub quick: Duration,
     /// Watermarks slower than this narrow it, and the link counts as slow; 3 s.
     pub slow_after: Duration,
-    /// Bytes in flight at first; 32 KiB.
+    /// Bytes in flight at first; 8 KiB.
     pub first_window_bytes: usize,
     /// Bytes in flight at least; 4 KiB.
     pub least_window_bytes: usize,
@@ -41,12 +43,13 @@ impl Default for Tuning {
         Self {
             answer_within: Duration::from_secs(20),
             backoff_least: Duration::from_millis(500),
-            backoff_most: Duration::from_secs(60),
+            backoff_most: Duration::from_mins(1),
             resend_after: Duration::from_secs(10),
-            resend_at_most: Duration::from_secs(600),
+            slowest_bytes_per_s: 1_000,
+            resend_at_most: Duration::from_mins(10),
             quick: Duration::from_millis(500),
             slow_after: Duration::from_secs(3),
-            first_window_bytes: 32 * 1024,
+            first_window_bytes: 8 * 1024,
             least_window_bytes: 4 * 1024,
             most_window_bytes: 512 * 1024,
             most_flights: 32,

@@ -64,8 +64,10 @@ pub(super) struct Scan {
 impl Scan {
     /// Reads on in `bytes` (the whole segment so far) behind the last good frame.
     pub(super) fn extend(&mut self, bytes: &[u8], start: usize, identity: u32, first: u64) {
-        let (mut at, mut expected) =
-            self.frames.last().map_or((start, first), |frame| (frame.end(), frame.sequence + 1));
+        let (mut at, mut expected) = self
+            .frames
+            .last()
+            .map_or((start, first), |frame| (frame.end(), frame.sequence + 1));
         self.tail_bytes = 0;
         while at < bytes.len() {
             let Some(frame) = next_good(bytes, at, identity, expected) else {

@@ -93,21 +93,35 @@ impl LaneLog {
 
     /// The file of a segment.
     pub(super) fn name(&self, id: SegmentId) -> String {
-        self.misnamed.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        self.misnamed
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.to_string())
     }
 
     /// Everything up to `through` is on the disk for good; returns the bytes of pages written.
     pub(super) fn settle(&mut self, through: u64, written: u64) -> u64 {
-        let Some(writer) = &mut self.writer else { return 0 };
-        let count = self.unsynced.partition_point(|record| record.sequence <= through);
-        let marks: Vec<_> =
-            self.unsynced.drain(..count).map(|record| (record.sequence, record.at_ms)).collect();
+        let Some(writer) = &mut self.writer else {
+            return 0;
+        };
+        let count = self
+            .unsynced
+            .partition_point(|record| record.sequence <= through);
+        let marks: Vec<_> = self
+            .unsynced
+            .drain(..count)
+            .map(|record| (record.sequence, record.at_ms))
+            .collect();
         let bytes = written.saturating_sub(writer.settled);
         let first_page = writer.settled / PAGE_BYTES;
         writer.settled = writer.settled.max(written);
         self.durable = self.durable.max(through);
         self.ledger.extend(&marks, bytes);
-        if bytes == 0 { 0 } else { (written.div_ceil(PAGE_BYTES) - first_page) * PAGE_BYTES }
+        if bytes == 0 {
+            0
+        } else {
+            (written.div_ceil(PAGE_BYTES) - first_page) * PAGE_BYTES
+        }
     }
 
     /// Flushes the segment being written, and ends it. The records that could not be flushed stay

@@ -136,11 +136,15 @@ impl Ledger {
                 (None, Some(last)) => last,
                 (None, None) => segment.first - 1,
             };
-            if through < segment.first || through <= watermark {
-                if !segment.data.aside {
-                    loaded.done.push(SegmentId { lane: self.lane, epoch, first: segment.first });
-                    continue;
-                }
+            let needed = segment.first <= through && watermark < through;
+            if !needed && !segment.data.aside {
+                let first = segment.first;
+                loaded.done.push(SegmentId {
+                    lane: self.lane,
+                    epoch,
+                    first,
+                });
+                continue;
             }
             self.fill(epoch, expected, segment.first - 1, &gone, loaded);
             self.spans.push_back(Span {
@@ -166,17 +170,26 @@ impl Ledger {
         loaded: &mut Loaded,
     ) {
         while from <= through {
-            let known = gone.iter().find(|gone| gone.from <= from && from <= gone.through);
-            let (end, reason) = match known {
-                Some(gone) => (gone.through.min(through), gone.reason),
-                None => {
-                    let next = gone.iter().map(|gone| gone.from).filter(|start| *start > from);
-                    let end = next.min().map_or(through, |start| through.min(start - 1));
-                    loaded.missing.push((epoch, from, end));
-                    (end, GapReason::Missing)
-                }
+            let known = gone
+                .iter()
+                .find(|gone| gone.from <= from && from <= gone.through);
+            let (end, reason) = if let Some(gone) = known {
+                (gone.through.min(through), gone.reason)
+            } else {
+                let starts = gone
+                    .iter()
+                    .map(|gone| gone.from)
+                    .filter(|start| *start > from);
+                let end = starts.min().map_or(through, |start| through.min(start - 1));
+                loaded.missing.push((epoch, from, end));
+                (end, GapReason::Missing)
             };
-            self.spans.push_back(Span { epoch, from, through: end, kind: Kind::Gone(reason) });
+            self.spans.push_back(Span {
+                epoch,
+                from,
+                through: end,
+                kind: Kind::Gone(reason),
+            });
             from = end + 1;
         }
     }
@@ -197,10 +210,25 @@ impl Ledger {
         self.close();
         self.active = true;
         // An attempt that failed before anything was flushed: its file has been replaced.
-        self.spans.pop_back_if(|span| span.epoch == epoch && span.from == first);
-        let data =
-            Data { bytes: header_bytes, first_ms: at_ms, last_ms: at_ms, ..Data::default() };
-        self.spans.push_back(Span { epoch, from: first, through: first - 1, kind: Kind::Data(data) });
+        if self
+            .spans
+            .back()
+            .is_some_and(|span| span.epoch == epoch && span.from == first)
+        {
+            self.spans.pop_back();
+        }
+        let data = Data {
+            bytes: header_bytes,
+            first_ms: at_ms,
+            last_ms: at_ms,
+            ..Data::default()
+        };
+        self.spans.push_back(Span {
+            epoch,
+            from: first,
+            through: first - 1,
+            kind: Kind::Data(data),
+        });
     }
 
     /// The segment that is being written gets no more records.
@@ -208,15 +236,27 @@ impl Ledger {
         if !std::mem::take(&mut self.active) {
             return;
         }
-        if let Some(Span { kind: Kind::Data(data), .. }) = self.spans.back_mut() {
+        if let Some(Span {
+            kind: Kind::Data(data),
+            ..
+        }) = self.spans.back_mut()
+        {
             data.marks = VecDeque::new();
         }
     }
 
     /// The active segment holds records up to `through`, for good.
     pub(super) fn extend(&mut self, records: &[(u64, i64)], bytes: u64) {
-        let watermark = self.spans.back().map_or(0, |span| self.watermark(span.epoch));
-        let Some(Span { through, kind: Kind::Data(data), .. }) = self.spans.back_mut() else {
+        let watermark = self
+            .spans
+            .back()
+            .map_or(0, |span| self.watermark(span.epoch));
+        let Some(Span {
+            through,
+            kind: Kind::Data(data),
+            ..
+        }) = self.spans.back_mut()
+        else {
             return;
         };
         data.bytes += bytes;
@@ -225,7 +265,11 @@ impl Ledger {
             data.last_ms = *at_ms;
         }
         data.marks.extend(records);
-        while data.marks.front().is_some_and(|(sequence, _)| *sequence <= watermark) {
+        while data
+            .marks
+            .front()
+            .is_some_and(|(sequence, _)| *sequence <= watermark)
+        {
             data.marks.pop_front();
         }
     }
@@ -243,10 +287,18 @@ impl Ledger {
         }
         self.watermarks.insert(ack.epoch, ack.sequence);
         let done = self.remove_done(ack);
-        if let Some(Span { epoch, kind: Kind::Data(data), .. }) = self.spans.back_mut()
+        if let Some(Span {
+            epoch,
+            kind: Kind::Data(data),
+            ..
+        }) = self.spans.back_mut()
             && *epoch == ack.epoch
         {
-            while data.marks.front().is_some_and(|(sequence, _)| *sequence <= ack.sequence) {
+            while data
+                .marks
+                .front()
+                .is_some_and(|(sequence, _)| *sequence <= ack.sequence)
+            {
                 data.marks.pop_front();
             }
         }
@@ -264,7 +316,11 @@ impl Ledger {
                 && kept_for_writing != Some(index);
             index += 1;
             if covered && span.data().is_some() {
-                done.push(SegmentId { lane, epoch: span.epoch, first: span.from });
+                done.push(SegmentId {
+                    lane,
+                    epoch: span.epoch,
+                    first: span.from,
+                });
             }
             !covered
         });
@@ -276,22 +332,32 @@ impl Ledger {
 
     /// The first stretch with something to send behind `after`.
     pub(super) fn next(&self, after: Option<Place>) -> Option<(&Span, u64)> {
-        self.spans.iter().filter(|span| !span.is_aside()).find_map(|span| {
-            let sent = match after {
-                Some((epoch, _)) if span.epoch < epoch => u64::MAX,
-                Some((epoch, sequence)) if span.epoch == epoch => sequence,
-                _ => 0,
-            };
-            let from = span.from.max(self.watermark(span.epoch) + 1).max(sent.saturating_add(1));
-            (from <= span.through).then_some((span, from))
-        })
+        self.spans
+            .iter()
+            .filter(|span| !span.is_aside())
+            .find_map(|span| {
+                let sent = match after {
+                    Some((epoch, _)) if span.epoch < epoch => u64::MAX,
+                    Some((epoch, sequence)) if span.epoch == epoch => sequence,
+                    _ => 0,
+                };
+                let from = span
+                    .from
+                    .max(self.watermark(span.epoch) + 1)
+                    .max(sent.saturating_add(1));
+                (from <= span.through).then_some((span, from))
+            })
     }
 
     /// The oldest segment that may be given up: any but the one that is being written.
     pub(super) fn oldest(&self) -> Option<(SegmentId, &Data)> {
         let closed = self.spans.len() - usize::from(self.active);
         self.spans.iter().take(closed).find_map(|span| {
-            let id = SegmentId { lane: self.lane, epoch: span.epoch, first: span.from };
+            let id = SegmentId {
+                lane: self.lane,
+                epoch: span.epoch,
+                first: span.from,
+            };
             span.data().map(|data| (id, data))
         })
     }
@@ -299,7 +365,9 @@ impl Ledger {
     /// A segment is no more; a gap takes its place.
     pub(super) fn give_up(&mut self, id: SegmentId, reason: GapReason) {
         let watermark = self.watermark(id.epoch);
-        let Some(index) = self.position(id) else { return };
+        let Some(index) = self.position(id) else {
+            return;
+        };
         let span = &mut self.spans[index];
         span.from = span.from.max(watermark + 1);
         span.kind = Kind::Gone(reason);
@@ -318,7 +386,9 @@ impl Ledger {
     }
 
     fn join_with_previous(&mut self, index: usize) {
-        let Some(before) = index.checked_sub(1) else { return };
+        let Some(before) = index.checked_sub(1) else {
+            return;
+        };
         let (one, two) = (&self.spans[before], &self.spans[index]);
         let joins = one.epoch == two.epoch && one.kind == two.kind && one.through + 1 == two.from;
         if joins && matches!(one.kind, Kind::Gone(_)) {
@@ -362,15 +432,23 @@ impl Ledger {
 
     /// Bytes on the disk.
     pub(super) fn bytes(&self) -> u64 {
-        self.spans.iter().filter_map(Span::data).map(|data| data.bytes).sum()
+        self.spans
+            .iter()
+            .filter_map(Span::data)
+            .map(|data| data.bytes)
+            .sum()
     }
 
     /// Records that wait.
     pub(super) fn records(&self) -> u64 {
-        let waiting = self.spans.iter().filter(|span| span.data().is_some()).map(|span| {
-            let sent = self.watermark(span.epoch).max(span.from - 1);
-            span.through.saturating_sub(sent)
-        });
+        let waiting = self
+            .spans
+            .iter()
+            .filter(|span| span.data().is_some())
+            .map(|span| {
+                let sent = self.watermark(span.epoch).max(span.from - 1);
+                span.through.saturating_sub(sent)
+            });
         waiting.sum()
     }
 

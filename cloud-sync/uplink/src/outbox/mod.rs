@@ -242,7 +242,10 @@ impl Inner {
 }
 
 fn index(lane: Lane) -> usize {
-    Lane::ALL.iter().position(|other| *other == lane).expect("every lane is one of all")
+    Lane::ALL
+        .iter()
+        .position(|other| *other == lane)
+        .expect("every lane is one of all")
 }
 
 impl Outbox {
@@ -250,7 +253,10 @@ impl Outbox {
     pub fn open(folder: &Path, options: OutboxOptions) -> Result<(Self, Recovery), OutboxError> {
         let disk = Disk::open(folder).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => OutboxError::Locked(folder.to_owned()),
-            _ => OutboxError::Storage { doing: "open its folder", source },
+            _ => OutboxError::Storage {
+                doing: "open its folder",
+                source,
+            },
         })?;
         Self::with_storage(Box::new(disk), options)
     }
@@ -336,10 +342,16 @@ impl Outbox {
         let lanes = inner.lanes.each_ref().map(|log| LaneStatus {
             records: log.ledger.records(),
             bytes: log.ledger.bytes(),
-            oldest: log.ledger.oldest_ms().and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            oldest: log
+                .ledger
+                .oldest_ms()
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             lost: log.ledger.lost,
         });
-        OutboxStatus { lanes, wear: inner.wear }
+        OutboxStatus {
+            lanes,
+            wear: inner.wear,
+        }
     }
 
     /// Counts up whenever something was stored.
@@ -371,6 +383,8 @@ impl Drop for Outbox {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Outbox")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
     }
 }

@@ -88,7 +88,10 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TornTail { name, bytes } => {
-                write!(f, "`{name}` ends in {bytes} bytes of a write that was cut off")
+                write!(
+                    f,
+                    "`{name}` ends in {bytes} bytes of a write that was cut off"
+                )
             }
             Self::Damaged { name, bytes } => write!(f, "{bytes} bytes in `{name}` are damaged"),
             Self::Header { name } => write!(f, "the header of `{name}` is damaged"),
@@ -96,8 +99,16 @@ impl fmt::Display for Problem {
             Self::Twin { name } => write!(f, "`{name}` repeats another segment"),
             Self::Unreadable { name, why } => write!(f, "`{name}` cannot be read: {why}"),
             Self::OtherKey { name } => write!(f, "`{name}` is sealed with another key"),
-            Self::Missing { lane, epoch, from, through } => {
-                write!(f, "{lane} records {from} to {through} of stream {epoch} are missing")
+            Self::Missing {
+                lane,
+                epoch,
+                from,
+                through,
+            } => {
+                write!(
+                    f,
+                    "{lane} records {from} to {through} of stream {epoch} are missing"
+                )
             }
             Self::State => write!(f, "the state file is damaged; more is sent again"),
         }
@@ -119,9 +130,14 @@ impl Outbox {
         options: OutboxOptions,
     ) -> Result<(Self, Recovery), OutboxError> {
         let key = options.key.as_ref().map(|provider| provider.key());
-        let sealer = key.transpose().map_err(OutboxError::Key)?.map(|key| Sealer::new(&key));
+        let sealer = key
+            .transpose()
+            .map_err(OutboxError::Key)?
+            .map(|key| Sealer::new(&key));
         let mut problems = Vec::new();
-        let names = storage.list().map_err(OutboxError::storage("list its folder"))?;
+        let names = storage
+            .list()
+            .map_err(OutboxError::storage("list its folder"))?;
         let mut state = read_state(storage.as_ref(), &names, &mut problems);
         let mut files = look(storage.as_ref(), names, &mut problems);
         let mut done = Vec::new();
@@ -129,9 +145,21 @@ impl Outbox {
             let (ours, others) = files.drain(..).partition(|file| file.id.lane == lane);
             files = others;
             let state = state.take(lane);
-            load_lane(storage.as_ref(), lane, ours, state, sealer.as_ref(), &mut problems, &mut done)
+            load_lane(
+                storage.as_ref(),
+                lane,
+                &ours,
+                state,
+                sealer.as_ref(),
+                &mut problems,
+                &mut done,
+            )
         });
-        let inner = Inner { lanes, ballast: false, wear: Wear::default() };
+        let inner = Inner {
+            lanes,
+            ballast: false,
+            wear: Wear::default(),
+        };
         let outbox = Self {
             storage,
             sealer,
@@ -157,10 +185,12 @@ fn read_state(storage: &dyn Storage, names: &[String], problems: &mut Vec<Proble
         return State::default();
     }
     let content = storage.read(state::NAME, 0, u64::MAX).ok();
-    content.and_then(|content| State::read(&content)).unwrap_or_else(|| {
-        problems.push(Problem::State);
-        State::default()
-    })
+    content
+        .and_then(|content| State::read(&content))
+        .unwrap_or_else(|| {
+            problems.push(Problem::State);
+            State::default()
+        })
 }
 
 /// Finds the segments and reads their headers.
@@ -168,26 +198,39 @@ fn look(storage: &dyn Storage, names: Vec<String>, problems: &mut Vec<Problem>) 
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     for name in names {
-        let Some(named) = SegmentId::from_name(&name) else { continue };
+        let Some(by_name) = SegmentId::from_name(&name) else {
+            continue;
+        };
         let read = storage.size(&name).and_then(|bytes| {
-            Ok((bytes, Header::read(&storage.read(&name, 0, HEADER_BYTES as u64)?)))
+            Ok((
+                bytes,
+                Header::read(&storage.read(&name, 0, HEADER_BYTES as u64)?),
+            ))
         });
         let (bytes, header) = match read {
             Ok(read) => read,
             Err(error) => {
-                problems.push(Problem::Unreadable { name, why: error.to_string() });
+                problems.push(Problem::Unreadable {
+                    name,
+                    why: error.to_string(),
+                });
                 continue;
             }
         };
         if header.is_none() && bytes >= HEADER_BYTES as u64 {
             problems.push(Problem::Header { name: name.clone() });
         }
-        let id = header.map_or(named, |header| header.id);
-        if id != named {
+        let id = header.map_or(by_name, |header| header.id);
+        if id != by_name {
             problems.push(Problem::Misnamed { name: name.clone() });
         }
         if seen.insert(id) {
-            files.push(File { id, name, header, bytes });
+            files.push(File {
+                id,
+                name,
+                header,
+                bytes,
+            });
         } else {
             problems.push(Problem::Twin { name });
         }
@@ -199,13 +242,18 @@ fn look(storage: &dyn Storage, names: Vec<String>, problems: &mut Vec<Problem>) 
 fn load_lane(
     storage: &dyn Storage,
     lane: Lane,
-    files: Vec<File>,
+    files: &[File],
     state: state::LaneState,
     sealer: Option<&Sealer>,
     problems: &mut Vec<Problem>,
     done: &mut Vec<String>,
 ) -> LaneLog {
-    let newest = files.iter().map(|file| file.id.epoch).max().unwrap_or(0).max(state.newest_epoch);
+    let newest = files
+        .iter()
+        .map(|file| file.id.epoch)
+        .max()
+        .unwrap_or(0)
+        .max(state.newest_epoch);
     let misnamed: HashMap<_, _> = files
         .iter()
         .filter(|file| file.name != file.id.to_string())
@@ -217,12 +265,17 @@ fn load_lane(
         found.push(examine(storage, file, after, sealer, problems));
     }
     let (ledger, loaded) = Ledger::load(lane, found, state);
-    problems.extend(loaded.missing.into_iter().map(|(epoch, from, through)| Problem::Missing {
-        lane,
-        epoch,
-        from,
-        through,
-    }));
+    problems.extend(
+        loaded
+            .missing
+            .into_iter()
+            .map(|(epoch, from, through)| Problem::Missing {
+                lane,
+                epoch,
+                from,
+                through,
+            }),
+    );
     let mut log = LaneLog::new(ledger, newest);
     log.misnamed = misnamed;
     done.extend(loaded.done.into_iter().map(|id| log.name(id)));
@@ -241,13 +294,17 @@ fn examine(
     let key = file.header.and_then(|header| header.key);
     let aside = key.is_some_and(|key| sealer.is_none_or(|sealer| sealer.id() != key));
     if aside {
-        problems.push(Problem::OtherKey { name: file.name.clone() });
+        problems.push(Problem::OtherKey {
+            name: file.name.clone(),
+        });
     }
     let untrusted = super::frame::UNTRUSTED;
     let mut data = Data {
         bytes: file.bytes,
         first_ms: file.header.map_or(untrusted, |header| header.at_ms),
-        last_ms: after.and_then(|after| after.header).map_or(untrusted, |header| header.at_ms),
+        last_ms: after
+            .and_then(|after| after.header)
+            .map_or(untrusted, |header| header.at_ms),
         aside,
         ..Data::default()
     };
@@ -257,7 +314,12 @@ fn examine(
         scanned = scan.frames.last().map(|frame| frame.sequence);
         data.last_ms = scan.frames.last().map_or(untrusted, |frame| frame.at_ms);
     }
-    Found { epoch: file.id.epoch, first: file.id.first, data, scanned }
+    Found {
+        epoch: file.id.epoch,
+        first: file.id.first,
+        data,
+        scanned,
+    }
 }
 
 fn scan(storage: &dyn Storage, file: &File, problems: &mut Vec<Problem>) -> Scan {
@@ -271,10 +333,16 @@ fn scan(storage: &dyn Storage, file: &File, problems: &mut Vec<Problem>) -> Scan
     }
     if scan.damaged_bytes > 0 {
         let bytes = scan.damaged_bytes;
-        problems.push(Problem::Damaged { name: file.name.clone(), bytes });
+        problems.push(Problem::Damaged {
+            name: file.name.clone(),
+            bytes,
+        });
     }
     if scan.tail_bytes > 0 {
-        problems.push(Problem::TornTail { name: file.name.clone(), bytes: scan.tail_bytes });
+        problems.push(Problem::TornTail {
+            name: file.name.clone(),
+            bytes: scan.tail_bytes,
+        });
     }
     scan
 }

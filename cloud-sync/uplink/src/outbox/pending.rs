@@ -16,8 +16,15 @@ const READ_ATTEMPTS: u32 = 3;
 
 /// What to read next.
 enum Next {
-    Gap { through: u64, reason: GapReason },
-    Segment { id: SegmentId, through: u64, bytes: u64 },
+    Gap {
+        through: u64,
+        reason: GapReason,
+    },
+    Segment {
+        id: SegmentId,
+        through: u64,
+        bytes: u64,
+    },
 }
 
 impl Outbox {
@@ -30,13 +37,22 @@ impl Outbox {
     ) -> Result<Option<Pending>, OutboxError> {
         loop {
             let log = inner.lane(lane);
-            let Some((span, from)) = log.ledger.next(after) else { return Ok(None) };
+            let Some((span, from)) = log.ledger.next(after) else {
+                return Ok(None);
+            };
             let epoch = span.epoch;
             let through = span.through;
             let next = match &span.kind {
-                Kind::Gone(reason) => Next::Gap { through, reason: *reason },
+                Kind::Gone(reason) => Next::Gap {
+                    through,
+                    reason: *reason,
+                },
                 Kind::Data(data) => Next::Segment {
-                    id: SegmentId { lane, epoch, first: span.from },
+                    id: SegmentId {
+                        lane,
+                        epoch,
+                        first: span.from,
+                    },
                     through,
                     bytes: data.bytes,
                 },
@@ -71,9 +87,13 @@ impl Outbox {
         };
         let have = reader.bytes.len() as u64;
         if have < bytes {
-            reader.bytes.extend(self.storage.read(&name, have, bytes - have)?);
+            reader
+                .bytes
+                .extend(self.storage.read(&name, have, bytes - have)?);
             reader.header = Header::read(&reader.bytes);
-            reader.scan.extend(&reader.bytes, HEADER_BYTES, id.identity(), id.first);
+            reader
+                .scan
+                .extend(&reader.bytes, HEADER_BYTES, id.identity(), id.first);
         }
         Ok(())
     }
@@ -89,10 +109,17 @@ impl Outbox {
         log.read_failures += 1;
         let missing = error.kind() == io::ErrorKind::NotFound;
         if !missing && log.read_failures < READ_ATTEMPTS {
-            return Err(OutboxError::Storage { doing: "read a segment", source: error });
+            return Err(OutboxError::Storage {
+                doing: "read a segment",
+                source: error,
+            });
         }
         log.read_failures = 0;
-        if log.writer.as_ref().is_some_and(|writer| writer.header.id == id) {
+        if log
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.header.id == id)
+        {
             log.finish_segment();
         }
         if missing {
@@ -107,10 +134,17 @@ impl Outbox {
     /// Takes records out of the reader until `out` has enough or `through` is reached.
     fn collect(&self, log: &mut LaneLog, out: &mut Collector, through: u64) {
         let reader = log.reader.as_ref().expect("the segment was loaded");
-        let start = reader.scan.frames.partition_point(|frame| frame.sequence < out.next);
+        let start = reader
+            .scan
+            .frames
+            .partition_point(|frame| frame.sequence < out.next);
         let frames = &reader.scan.frames[start..];
         let damaged = reader.scan.damaged_bytes + reader.scan.tail_bytes > 0;
-        let hole = if damaged { GapReason::Corrupt } else { GapReason::Missing };
+        let hole = if damaged {
+            GapReason::Corrupt
+        } else {
+            GapReason::Missing
+        };
         for frame in frames.iter().take_while(|frame| frame.sequence <= through) {
             if out.is_full() {
                 break;
@@ -138,9 +172,12 @@ impl Outbox {
     fn record(&self, reader: &Reader, frame: &Frame) -> Option<Box<RawValue>> {
         let bytes = frame.record(&reader.bytes);
         let plain = match reader.header {
-            Some(Header { key: Some(_), salt, .. }) => {
-                self.sealer.as_ref()?.open(reader.id, &salt, frame.sequence, bytes)?
-            }
+            Some(Header {
+                key: Some(_), salt, ..
+            }) => self
+                .sealer
+                .as_ref()?
+                .open(reader.id, &salt, frame.sequence, bytes)?,
             _ => bytes.to_vec(),
         };
         RawValue::from_string(String::from_utf8(plain).ok()?).ok()
@@ -160,7 +197,15 @@ struct Collector {
 
 impl Collector {
     fn new(lane: Lane, epoch: u64, next: u64, most: usize) -> Self {
-        Self { lane, epoch, next, most, bytes: 0, lost: 0, records: Vec::new() }
+        Self {
+            lane,
+            epoch,
+            next,
+            most,
+            bytes: 0,
+            lost: 0,
+            records: Vec::new(),
+        }
     }
 
     fn is_full(&self) -> bool {

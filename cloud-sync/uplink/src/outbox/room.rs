@@ -26,7 +26,11 @@ impl Outbox {
     /// Makes room on a full disk for a record of `lane`: the oldest of the least urgent lane
     /// goes, at last the ballast for an alarm. False when nothing is left to give.
     pub(super) fn relieve(&self, inner: &mut Inner, lane: Lane) -> bool {
-        for victim in Lane::ALL.into_iter().rev().take_while(|victim| *victim >= lane) {
+        for victim in Lane::ALL
+            .into_iter()
+            .rev()
+            .take_while(|victim| *victim >= lane)
+        {
             if self.give_up_oldest(inner, victim, GapReason::Budget) {
                 return true;
             }
@@ -45,7 +49,9 @@ impl Outbox {
             let wear = log.finish_segment();
             inner.wear.written += wear;
         }
-        let Some((id, _)) = inner.lane(lane).ledger.oldest() else { return false };
+        let Some((id, _)) = inner.lane(lane).ledger.oldest() else {
+            return false;
+        };
         self.give_up(inner, id, reason);
         true
     }
@@ -95,7 +101,13 @@ impl Outbox {
     pub(super) fn state(inner: &mut Inner) -> State {
         let newest = inner.lanes.each_ref().map(|log| log.newest_epoch);
         let lanes = inner.lanes.iter().zip(newest).map(|(log, newest_epoch)| {
-            (log.lane(), super::state::LaneState { newest_epoch, ..log.ledger.state() })
+            (
+                log.lane(),
+                super::state::LaneState {
+                    newest_epoch,
+                    ..log.ledger.state()
+                },
+            )
         });
         State::new(lanes)
     }

@@ -36,7 +36,10 @@ impl KeyProvider for KeyFile {
     fn key(&self) -> io::Result<[u8; 32]> {
         match fs::read(&self.0) {
             Ok(bytes) => bytes.try_into().map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "the key file must hold 32 bytes")
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the key file must hold 32 bytes",
+                )
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(&self.0),
             Err(error) => Err(error),
@@ -65,9 +68,16 @@ pub(super) struct Sealer {
 
 impl Sealer {
     pub(super) fn new(key: &[u8; 32]) -> Self {
-        let digest = Sha256::new().chain_update(b"trunkside outbox key\0").chain_update(key);
-        let id = digest.finalize()[..8].try_into().expect("a digest has 32 bytes");
-        Self { cipher: XChaCha20Poly1305::new(Key::from_slice(key)), id }
+        let digest = Sha256::new()
+            .chain_update(b"trunkside outbox key\0")
+            .chain_update(key);
+        let id = digest.finalize()[..8]
+            .try_into()
+            .expect("a digest has 32 bytes");
+        Self {
+            cipher: XChaCha20Poly1305::new(Key::from_slice(key)),
+            id,
+        }
     }
 
     /// Names the key in segment headers.
@@ -84,7 +94,13 @@ impl Sealer {
     ) -> Vec<u8> {
         let place = place(segment, sequence);
         self.cipher
-            .encrypt(&nonce(salt, sequence), Payload { msg: record, aad: &place })
+            .encrypt(
+                &nonce(salt, sequence),
+                Payload {
+                    msg: record,
+                    aad: &place,
+                },
+            )
             .expect("records are far smaller than the cipher's limit")
     }
 
@@ -97,7 +113,15 @@ impl Sealer {
         sealed: &[u8],
     ) -> Option<Vec<u8>> {
         let place = place(segment, sequence);
-        self.cipher.decrypt(&nonce(salt, sequence), Payload { msg: sealed, aad: &place }).ok()
+        self.cipher
+            .decrypt(
+                &nonce(salt, sequence),
+                Payload {
+                    msg: sealed,
+                    aad: &place,
+                },
+            )
+            .ok()
     }
 }
 
@@ -121,16 +145,23 @@ mod tests {
 
     #[test]
     fn a_record_opens_only_with_its_key_at_its_place() {
-        let segment = SegmentId { lane: Lane::Metric, epoch: 5, first: 1 };
+        let segment = SegmentId {
+            lane: Lane::Metric,
+            epoch: 5,
+            first: 1,
+        };
         let (sealer, salt) = (Sealer::new(&[1; 32]), [2; 16]);
-        let sealed = sealer.seal(segment, &salt, 3, b"record");
-        assert_eq!(sealer.open(segment, &salt, 3, &sealed).unwrap(), b"record");
-        assert_eq!(sealer.open(segment, &salt, 4, &sealed), None);
-        assert_eq!(sealer.open(segment, &[0; 16], 3, &sealed), None);
-        let elsewhere = SegmentId { epoch: 6, ..segment };
-        assert_eq!(sealer.open(elsewhere, &salt, 3, &sealed), None);
-        assert_eq!(Sealer::new(&[9; 32]).open(segment, &salt, 3, &sealed), None);
-        assert!(!sealed.windows(6).any(|window| window == b"record"));
+        let bytes = sealer.seal(segment, &salt, 3, b"record");
+        assert_eq!(sealer.open(segment, &salt, 3, &bytes).unwrap(), b"record");
+        assert_eq!(sealer.open(segment, &salt, 4, &bytes), None);
+        assert_eq!(sealer.open(segment, &[0; 16], 3, &bytes), None);
+        let elsewhere = SegmentId {
+            epoch: 6,
+            ..segment
+        };
+        assert_eq!(sealer.open(elsewhere, &salt, 3, &bytes), None);
+        assert_eq!(Sealer::new(&[9; 32]).open(segment, &salt, 3, &bytes), None);
+        assert!(!bytes.windows(6).any(|window| window == b"record"));
     }
 
     #[test]
@@ -145,6 +176,12 @@ mod tests {
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
         }
         fs::write(&path, b"short").unwrap();
-        assert!(KeyFile::new(&path).key().unwrap_err().to_string().contains("32 bytes"));
+        assert!(
+            KeyFile::new(&path)
+                .key()
+                .unwrap_err()
+                .to_string()
+                .contains("32 bytes")
+        );
     }
 }

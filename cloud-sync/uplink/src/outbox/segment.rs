@@ -42,9 +42,15 @@ impl SegmentId {
         let mut parts = name.strip_suffix(".segment")?.split('-');
         let (lane, epoch, first) = (parts.next()?, parts.next()?, parts.next()?);
         let hex = |text: &str| {
-            (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
+            (text.len() == 16)
+                .then(|| u64::from_str_radix(text, 16).ok())
+                .flatten()
         };
-        let id = Self { lane: lane.parse().ok()?, epoch: hex(epoch)?, first: hex(first)? };
+        let id = Self {
+            lane: lane.parse().ok()?,
+            epoch: hex(epoch)?,
+            first: hex(first)?,
+        };
         (parts.next().is_none() && id.is_sound()).then_some(id)
     }
 
@@ -55,7 +61,11 @@ impl SegmentId {
 
 impl fmt::Display for SegmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:016x}-{:016x}.segment", self.lane, self.epoch, self.first)
+        write!(
+            f,
+            "{}-{:016x}-{:016x}.segment",
+            self.lane, self.epoch, self.first
+        )
     }
 }
 
@@ -75,7 +85,10 @@ impl Header {
     /// The header as bytes.
     pub(super) fn write(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        let lane = Lane::ALL.iter().position(|lane| *lane == self.id.lane).expect("one of all");
+        let lane = Lane::ALL
+            .iter()
+            .position(|lane| *lane == self.id.lane)
+            .expect("one of all");
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8..16].copy_from_slice(&self.id.epoch.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.id.first.to_le_bytes());
@@ -98,7 +111,11 @@ impl Header {
             return None;
         }
         let lane = *Lane::ALL.get(usize::from(bytes[32]))?;
-        let id = SegmentId { lane, epoch: number(8), first: number(16) };
+        let id = SegmentId {
+            lane,
+            epoch: number(8),
+            first: number(16),
+        };
         let key: KeyId = bytes[52..60].try_into().expect("8 bytes");
         id.is_sound().then_some(Self {
             id,
@@ -114,16 +131,34 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        let id = SegmentId { lane: Lane::Transcript, epoch: 9, first: 77 };
-        Header { id, at_ms: -5, salt: [3; 16], key: Some([4; 8]) }
+        let id = SegmentId {
+            lane: Lane::Transcript,
+            epoch: 9,
+            first: 77,
+        };
+        Header {
+            id,
+            at_ms: -5,
+            salt: [3; 16],
+            key: Some([4; 8]),
+        }
     }
 
     #[test]
     fn names_and_headers_read_back() {
         let header = header();
-        assert_eq!(SegmentId::from_name(&header.id.to_string()), Some(header.id));
+        assert_eq!(
+            SegmentId::from_name(&header.id.to_string()),
+            Some(header.id)
+        );
         assert_eq!(Header::read(&header.write()), Some(header));
-        for name in ["", "state", "alarm-1-2.segment", "alarm.segment", "x-0-0.segment"] {
+        for name in [
+            "",
+            "state",
+            "alarm-1-2.segment",
+            "alarm.segment",
+            "x-0-0.segment",
+        ] {
             assert_eq!(SegmentId::from_name(name), None, "{name}");
         }
     }

@@ -40,13 +40,17 @@ pub(super) struct Gone {
 
 impl State {
     pub(super) fn new(lanes: impl Iterator<Item = (Lane, LaneState)>) -> Self {
-        Self { lanes: lanes.collect() }
+        Self {
+            lanes: lanes.collect(),
+        }
     }
 
     /// Takes one lane's part out.
     pub(super) fn take(&mut self, lane: Lane) -> LaneState {
         let mut state = self.lanes.remove(&lane).unwrap_or_default();
-        state.gone.retain(|gone| 0 < gone.from && gone.from <= gone.through);
+        state
+            .gone
+            .retain(|gone| 0 < gone.from && gone.from <= gone.through);
         state
     }
 
@@ -60,7 +64,9 @@ impl State {
     pub(super) fn read(content: &[u8]) -> Option<Self> {
         let (crc, json) = content.split_at_checked(9)?;
         let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?.trim_end(), 16).ok()?;
-        (crc32fast::hash(json) == crc).then(|| serde_json::from_slice(json).ok()).flatten()
+        (crc32fast::hash(json) == crc)
+            .then(|| serde_json::from_slice(json).ok())
+            .flatten()
     }
 }
 
@@ -70,8 +76,17 @@ mod tests {
 
     #[test]
     fn any_flipped_bit_is_noticed() {
-        let gone = Gone { epoch: 4, from: 1, through: 9, reason: GapReason::Budget };
-        let lane = LaneState { watermarks: BTreeMap::from([(4, 11)]), gone: vec![gone], newest_epoch: 4 };
+        let gone = Gone {
+            epoch: 4,
+            from: 1,
+            through: 9,
+            reason: GapReason::Budget,
+        };
+        let lane = LaneState {
+            watermarks: BTreeMap::from([(4, 11)]),
+            gone: vec![gone],
+            newest_epoch: 4,
+        };
         let state = State::new([(Lane::Metric, lane)].into_iter());
         let good = state.write();
         assert_eq!(State::read(&good), Some(state.clone()));

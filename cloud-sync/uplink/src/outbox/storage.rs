@@ -51,7 +51,10 @@ impl Disk {
         let path = folder.join("lock");
         let lock = OpenOptions::new().create(true).append(true).open(path)?;
         lock.try_lock()?;
-        Ok(Self { folder: folder.to_owned(), _lock: lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// Makes names survive a power cut.
@@ -63,7 +66,9 @@ impl Disk {
 impl Storage for Disk {
     fn list(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.folder)?.map(|file| Ok(file?.file_name()));
-        names.map(|name| name.map(|name| name.to_string_lossy().into_owned())).collect()
+        names
+            .map(|name| name.map(|name| name.to_string_lossy().into_owned()))
+            .collect()
     }
 
     fn size(&self, name: &str) -> io::Result<u64> {
@@ -80,7 +85,10 @@ impl Storage for Disk {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn Appender>> {
         let path = self.folder.join(name);
-        let file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        let file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(path)?;
         self.sync_names()?;
         Ok(Box::new(OnDisk(file)))
     }

@@ -30,7 +30,10 @@ struct EntryRef<'a> {
 
 /// Whether the disk has no room.
 pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl Outbox {
@@ -41,7 +44,9 @@ impl Outbox {
         stamp: Stamp,
         body: &Body,
     ) -> Result<Ticket, OutboxError> {
-        let lane = body.lane().ok_or(OutboxError::Unfit("its kind travels in no lane"))?;
+        let lane = body
+            .lane()
+            .ok_or(OutboxError::Unfit("its kind travels in no lane"))?;
         let log = inner.lane(lane);
         let epoch = match log.epoch {
             Some(epoch) => epoch,
@@ -60,12 +65,31 @@ impl Outbox {
         if record.len() > MAX_RECORD_BYTES {
             return Err(OutboxError::Unfit("it has more than 262144 bytes"));
         }
-        let at_ms = if stamp.clock_trusted { stamp.at.as_millisecond() } else { UNTRUSTED };
+        let at_ms = if stamp.clock_trusted {
+            stamp.at.as_millisecond()
+        } else {
+            UNTRUSTED
+        };
         self.make_room(inner, lane, record.len() as u64);
-        self.write_record(inner, Unsynced { sequence, at_ms, record }, lane)
-            .map_err(OutboxError::storage("store a record"))?;
+        self.write_record(
+            inner,
+            Unsynced {
+                sequence,
+                at_ms,
+                record,
+            },
+            lane,
+        )
+        .map_err(OutboxError::storage("store a record"))?;
         let failures = inner.lane(lane).failures;
-        Ok(Ticket { receipt: Receipt { lane, epoch, sequence }, failures })
+        Ok(Ticket {
+            receipt: Receipt {
+                lane,
+                epoch,
+                sequence,
+            },
+            failures,
+        })
     }
 
     /// Names the stream of this start: seconds, 18 random bits and the lane, newer than any known.
@@ -76,13 +100,19 @@ impl Outbox {
         stamp: Stamp,
     ) -> Result<u64, OutboxError> {
         let mut random = [0; 4];
-        self.storage.random(&mut random).map_err(OutboxError::storage("draw a random number"))?;
+        self.storage
+            .random(&mut random)
+            .map_err(OutboxError::storage("draw a random number"))?;
         let seconds = stamp.at.as_second().clamp(1, (1 << 33) - 2).cast_unsigned();
         let random = u64::from(u32::from_le_bytes(random)) & 0x3_ffff;
         let step = Lane::ALL.len() as u64;
         let drawn = seconds << 20 | random << 2 | super::index(lane) as u64;
         let log = inner.lane(lane);
-        let epoch = if drawn > log.newest_epoch { drawn } else { log.newest_epoch + step };
+        let epoch = if drawn > log.newest_epoch {
+            drawn
+        } else {
+            log.newest_epoch + step
+        };
         log.epoch = Some(epoch);
         log.newest_epoch = epoch;
         self.save_state(inner);
@@ -95,7 +125,9 @@ impl Outbox {
         loop {
             let wear = self.end_full_segment(inner.lane(lane), lane);
             inner.wear.written += wear;
-            let Err(error) = self.try_write(inner.lane(lane), &record) else { break };
+            let Err(error) = self.try_write(inner.lane(lane), &record) else {
+                break;
+            };
             let wear = inner.lane(lane).finish_segment();
             inner.wear.written += wear;
             let again = if is_full(&error) {
@@ -141,9 +173,15 @@ impl Outbox {
                 record.at_ms,
                 &record.record,
             ),
-            Some(sealer) => {
-                let sealed = sealer.seal(id, &salt, record.sequence, &record.record);
-                frame::write(&mut bytes, id.identity(), record.sequence, record.at_ms, &sealed);
+            Some(key) => {
+                let sealed = key.seal(id, &salt, record.sequence, &record.record);
+                frame::write(
+                    &mut bytes,
+                    id.identity(),
+                    record.sequence,
+                    record.at_ms,
+                    &sealed,
+                );
             }
         }
         writer.file.append(&bytes)?;
@@ -155,11 +193,20 @@ impl Outbox {
     /// before.
     fn begin_segment(&self, log: &mut LaneLog, at_ms: i64) -> io::Result<()> {
         let epoch = log.epoch.expect("a stream begins before its first segment");
-        let id = SegmentId { lane: log.lane(), epoch, first: log.durable + 1 };
+        let id = SegmentId {
+            lane: log.lane(),
+            epoch,
+            first: log.durable + 1,
+        };
         let at_ms = log.unsynced.first().map_or(at_ms, |record| record.at_ms);
         let mut salt = [0; 16];
         self.storage.random(&mut salt)?;
-        let header = Header { id, at_ms, salt, key: self.sealer.as_ref().map(super::Sealer::id) };
+        let header = Header {
+            id,
+            at_ms,
+            salt,
+            key: self.sealer.as_ref().map(super::Sealer::id),
+        };
         let name = id.to_string();
         let written = self.create(&name, header).and_then(|mut writer| {
             for record in &log.unsynced {
@@ -169,7 +216,8 @@ impl Outbox {
         });
         let writer = written.inspect_err(|_| self.remove_if_there(&name))?;
         log.reader.take_if(|reader| reader.id == id);
-        log.ledger.begin(epoch, id.first, HEADER_BYTES as u64, at_ms);
+        log.ledger
+            .begin(epoch, id.first, HEADER_BYTES as u64, at_ms);
         log.writer = Some(writer);
         Ok(())
     }
@@ -185,7 +233,12 @@ impl Outbox {
         };
         file.append(&header.write())?;
         let written = HEADER_BYTES as u64;
-        Ok(Writer { header, file: Arc::from(file), written, settled: 0 })
+        Ok(Writer {
+            header,
+            file: Arc::from(file),
+            written,
+            settled: 0,
+        })
     }
 
     fn remove_if_there(&self, name: &str) {
@@ -208,13 +261,18 @@ impl Outbox {
                     || io::ErrorKind::Other.into(),
                     |error| io::Error::new(error.kind(), error.to_string()),
                 );
-                return Err(OutboxError::Storage { doing: "flush records", source });
+                return Err(OutboxError::Storage {
+                    doing: "flush records",
+                    source,
+                });
             }
             if log.durable >= sequence {
                 return Ok(inner);
             }
             inner = if log.syncing {
-                self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner)
+                self.flushed
+                    .wait(inner)
+                    .unwrap_or_else(PoisonError::into_inner)
             } else {
                 self.flush(inner, lane)
             };
@@ -222,11 +280,7 @@ impl Outbox {
     }
 
     /// Flushes a lane for everybody who waits; others may write meanwhile.
-    fn flush<'a>(
-        &'a self,
-        mut inner: MutexGuard<'a, Inner>,
-        lane: Lane,
-    ) -> MutexGuard<'a, Inner> {
+    fn flush<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, lane: Lane) -> MutexGuard<'a, Inner> {
         if inner.lane(lane).writer.is_none()
             && let Err(error) = self.write_again(&mut inner, lane)
         {
@@ -251,7 +305,11 @@ impl Outbox {
         inner = self.lock();
         let log = inner.lane(lane);
         log.syncing = false;
-        if log.writer.as_ref().is_some_and(|writer| Arc::ptr_eq(&writer.file, &file)) {
+        if log
+            .writer
+            .as_ref()
+            .is_some_and(|writer| Arc::ptr_eq(&writer.file, &file))
+        {
             match flushed {
                 Ok(()) => {
                     let pages = log.settle(through, written);
@@ -274,7 +332,10 @@ impl Outbox {
     /// Writes what could not be flushed into a new segment, and flushes that one at once.
     fn write_again(&self, inner: &mut Inner, lane: Lane) -> io::Result<()> {
         let log = inner.lane(lane);
-        let at_ms = log.unsynced.first().map_or(UNTRUSTED, |record| record.at_ms);
+        let at_ms = log
+            .unsynced
+            .first()
+            .map_or(UNTRUSTED, |record| record.at_ms);
         self.begin_segment(log, at_ms)?;
         let writer = log.writer.as_ref().expect("a segment was begun");
         writer.file.sync()?;

@@ -156,7 +156,12 @@ impl FaultyDisk {
     pub fn power_cut(&self) {
         let mut state = self.state();
         state.left = None;
-        let State { files, removed, random, .. } = &mut *state;
+        let State {
+            files,
+            removed,
+            random,
+            ..
+        } = &mut *state;
         for (name, file) in std::mem::take(removed) {
             if random.once_in(2) {
                 files.entry(name).or_insert(file);
@@ -200,10 +205,11 @@ impl FaultyDisk {
     }
 
     pub fn contains(&self, bytes: &[u8]) -> bool {
-        self.state()
-            .files
-            .values()
-            .any(|file| file.content.windows(bytes.len()).any(|window| window == bytes))
+        self.state().files.values().any(|file| {
+            file.content
+                .windows(bytes.len())
+                .any(|window| window == bytes)
+        })
     }
 
     pub fn delete(&self, name: &str) {
@@ -218,7 +224,12 @@ impl FaultyDisk {
     }
 
     pub fn truncate(&self, name: &str, len: usize) {
-        self.state().files.get_mut(name).unwrap().content.truncate(len);
+        self.state()
+            .files
+            .get_mut(name)
+            .unwrap()
+            .content
+            .truncate(len);
     }
 }
 
@@ -229,7 +240,11 @@ impl Storage for FaultyDisk {
 
     fn size(&self, name: &str) -> io::Result<u64> {
         let state = self.state();
-        state.files.get(name).map(|file| file.content.len() as u64).ok_or_else(missing)
+        state
+            .files
+            .get(name)
+            .map(|file| file.content.len() as u64)
+            .ok_or_else(missing)
     }
 
     fn read(&self, name: &str, from: u64, most: u64) -> io::Result<Vec<u8>> {
@@ -257,7 +272,10 @@ impl Storage for FaultyDisk {
             state.files.insert(name.to_owned(), File::default());
         }
         match turn {
-            Turn::Works => Ok(Box::new(FaultyFile { disk: self.clone(), name: name.to_owned() })),
+            Turn::Works => Ok(Box::new(FaultyFile {
+                disk: self.clone(),
+                name: name.to_owned(),
+            })),
             _ => Err(broken()),
         }
     }
@@ -273,10 +291,17 @@ impl Storage for FaultyDisk {
         }
         let half = state.random.once_in(2);
         if matches!(turn, Turn::Works) || half {
-            let file = File { content: content.to_vec(), flushed: content.len() };
+            let file = File {
+                content: content.to_vec(),
+                flushed: content.len(),
+            };
             state.files.insert(name.to_owned(), file);
         }
-        if matches!(turn, Turn::Works) { Ok(()) } else { Err(broken()) }
+        if matches!(turn, Turn::Works) {
+            Ok(())
+        } else {
+            Err(broken())
+        }
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -290,7 +315,11 @@ impl Storage for FaultyDisk {
             let file = state.files.remove(name).ok_or_else(missing)?;
             state.removed.insert(name.to_owned(), file);
         }
-        if matches!(turn, Turn::Works) { Ok(()) } else { Err(broken()) }
+        if matches!(turn, Turn::Works) {
+            Ok(())
+        } else {
+            Err(broken())
+        }
     }
 
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
@@ -333,7 +362,9 @@ impl Appender for FaultyFile {
         let mut state = self.disk.state();
         let turn = state.turn();
         let half = state.random.once_in(2);
-        let Some(file) = state.files.get_mut(&self.name) else { return Ok(()) };
+        let Some(file) = state.files.get_mut(&self.name) else {
+            return Ok(());
+        };
         match turn {
             Turn::Fails => Err(broken()),
             // As Linux does: the pages count as clean although they never reached the disk.

@@ -1,0 +1,344 @@
+//! The contract as others see it: schemas, a full record, neighbouring versions, hostile bytes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use trunkside_call::{
+    Action, AgentId, Alternative, CallbackCause, Decision, Emotion, EntityKind, Language, Mood,
+    Reason, Sentiment, SentimentLabel, Side,
+};
+use trunkside_record::*;
+
+/// Compares with a file beside the tests; writes it instead when `UPDATE_SNAPSHOTS` is set.
+fn assert_snapshot(path: &str, value: &impl serde::Serialize) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    let found = serde_json::to_string_pretty(value).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{} differs; a change that readers of version {VERSION} cannot take needs a new version, \
+         any other is written with UPDATE_SNAPSHOTS=1:\n{found}",
+        path.display()
+    );
+}
+
+fn text(text: &str) -> RedactedText {
+    RedactedText::try_new(text).unwrap()
+}
+
+fn call_id() -> trunkside_call::CallId {
+    "01990000-0000-7000-8000-00000000abcd".parse().unwrap()
+}
+
+fn decision() -> Decision {
+    Decision {
+        call: call_id(),
+        number: 7,
+        at: Duration::from_secs(4),
+        action: Action::Offer {
+            agent: AgentId::new("li.wei"),
+        },
+        reasons: vec![Reason {
+            rule: "angry_to_senior".into(),
+            finding: "anger is 0.9".into(),
+        }],
+        alternative: Some(Alternative {
+            agent: AgentId::new("wang"),
+            because: "not senior".into(),
+        }),
+        policy: "5e88".into(),
+    }
+}
+
+fn mood() -> Mood {
+    Mood {
+        sentiment: Sentiment {
+            label: SentimentLabel::Negative,
+            score: -0.75,
+        },
+        emotion: Emotion::Angry,
+        emotion_score: 0.9,
+        reasons: vec!["loud".into(), "said 13800138000".into()],
+    }
+}
+
+fn summary() -> CallSummary {
+    let key = PseudonymKey::new([1; 32]);
+    let leg = LegQuality {
+        packets: 900,
+        lost: 2,
+        late: 1,
+        jitter_ms: 4.5,
+    };
+    CallSummary {
+        call: call_id(),
+        started_at: "2026-11-21T08:00:00Z".parse().unwrap(),
+        language: Some(Language::Zh),
+        intent: Some(IntentScore {
+            name: "lost_card".into(),
+            score: 0.93,
+        }),
+        intents: vec![IntentScore {
+            name: "lost_card".into(),
+            score: 0.93,
+        }],
+        mood: Some(MoodRecord::from(&mood())),
+        mood_course: vec![MoodPoint::new(Duration::from_millis(2_500), &mood())],
+        decision: Some(DecisionRecord::new(&decision(), &key)),
+        agent: Some(key.agent(&AgentId::new("li.wei"))),
+        outcome: Outcome::Bridged,
+        ended_by: EndedBy::Caller,
+        times: Times {
+            answered_s: Some(0.05),
+            first_words_s: Some(1.2),
+            decided_s: Some(4.0),
+            bridged_s: Some(6.5),
+            ended_s: 61.2,
+        },
+        entities: BTreeMap::from([(EntityKind::Card, 1), (EntityKind::Phone, 2)]),
+        voice: VoiceQuality {
+            caller: leg,
+            agent: Some(leg),
+            unheard_frames: 0,
+        },
+        quality: vec![QualityHit {
+            rule: "greeting".into(),
+            kept: true,
+        }],
+        redacted: Redacted,
+    }
+}
+
+fn every_body() -> Vec<Body> {
+    let turn = Turn {
+        side: Side::Caller,
+        start_s: 1.2,
+        end_s: 3.4,
+        text: text("号码是[card]"),
+    };
+    let alarm_text = text("the trunk does not answer; check the cable");
+    vec![
+        summary().into(),
+        Transcript {
+            call: call_id(),
+            turns: vec![turn],
+        }
+        .into(),
+        Alarm {
+            code: "trunk_down".into(),
+            severity: Severity::Major,
+            cleared: false,
+            text: alarm_text,
+        }
+        .into(),
+        DeviceHealth {
+            software: "0.1.0".into(),
+            uptime_s: 60,
+            ..DeviceHealth::default()
+        }
+        .into(),
+        Body::Gap(Gap {
+            through: 9,
+            reason: GapReason::Budget,
+        }),
+    ]
+}
+
+fn often(times: usize) -> Vec<Body> {
+    std::iter::repeat_with(every_body)
+        .take(times)
+        .flatten()
+        .collect()
+}
+
+fn batch(bodies: Vec<Body>) -> Batch {
+    let Origin {
+        tenant,
+        branch,
+        device,
+    } = Origin::new("acme", "harbour", "box1").unwrap();
+    let entries = bodies.into_iter().zip(1..).map(|(body, sequence)| Entry {
+        sequence,
+        at: "2026-11-21T08:01:02.003Z".parse().unwrap(),
+        clock_trusted: true,
+        lane: body.lane().unwrap_or(Lane::Metric),
+        body,
+    });
+    Batch {
+        v: VERSION,
+        tenant,
+        branch,
+        device,
+        epoch: 1_882_452,
+        records: entries.collect(),
+    }
+}
+
+fn entries(message: &[u8]) -> Vec<Entry> {
+    let read = decode(message)
+        .unwrap()
+        .records
+        .into_iter()
+        .map(|received| match received {
+            Received::Entry(entry) => *entry,
+            Received::Refused { sequence, why } => panic!("{sequence}: {why}"),
+        });
+    read.collect()
+}
+
+#[test]
+fn the_schemas_are_those_that_others_rely_on() {
+    assert_snapshot("schema/batch.json", &schema::batch());
+    assert_snapshot("schema/ack.json", &schema::ack());
+}
+
+#[test]
+fn a_full_record_looks_as_documented() {
+    assert_snapshot("schema/example.json", &batch(every_body()));
+}
+
+#[test]
+fn what_was_written_is_read_large_or_small() {
+    for bodies in [vec![every_body().swap_remove(2)], every_body(), often(20)] {
+        let batch = batch(bodies);
+        let message = encode(&batch);
+        assert_eq!(entries(&message), batch.records);
+    }
+    let large = encode(&batch(often(20)));
+    assert!(
+        large.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]),
+        "a large batch is compressed"
+    );
+    assert!(large.len() < 4_000, "{} bytes", large.len());
+    let ack = Ack {
+        epoch: 5,
+        sequence: 6,
+    };
+    assert_eq!(decode_ack(&encode_ack(ack)).unwrap(), ack);
+}
+
+#[test]
+fn nothing_personal_is_in_a_record() {
+    let json = serde_json::to_string(&batch(every_body())).unwrap();
+    for secret in ["li.wei", "wang", "13800138000"] {
+        assert!(!json.contains(secret), "{secret} in {json}");
+    }
+    assert!(json.contains("[withheld]"), "{json}");
+}
+
+/// What the first version wrote, and what a later one may write.
+#[test]
+fn neighbouring_versions_are_read() {
+    let message =
+        br#"{"v":1,"tenant":"a","branch":"b","device":"c","epoch":4,"new":true,"records":[
+        {"sequence":1,"at":"2026-11-21T08:00:00Z","lane":"metric","body":{"kind":"call",
+         "call":"01990000-0000-7000-8000-00000000abcd","started_at":"2026-11-21T08:00:00Z",
+         "outcome":"bridged","ended_by":"box","times":{"ended_s":1.0},"redacted":true}},
+        {"sequence":2,"at":"2026-11-21T08:00:00Z","lane":"metric","later":1,
+         "body":{"kind":"hologram","depth":3}},
+        {"sequence":3,"at":"2026-11-21T08:00:00Z","lane":"alarm",
+         "body":{"kind":"gap","through":4,"reason":"meteor"}}]}"#;
+    let read = entries(message);
+    assert!(matches!(&read[0].body, Body::Call(call) if call.mood.is_none()));
+    assert_eq!(read[1].body, Body::Unknown);
+    assert_eq!(
+        read[2].body,
+        Body::Gap(Gap {
+            through: 4,
+            reason: GapReason::Other
+        })
+    );
+}
+
+#[test]
+fn an_entry_that_cannot_be_kept_does_not_spoil_its_neighbours() {
+    let mut json = serde_json::to_value(batch(every_body())).unwrap();
+    json["records"][1]["body"]["turns"][0]["text"] = "一三八零零一三八".into();
+    json["records"][0]["body"]["redacted"] = false.into();
+    let read = decode(&serde_json::to_vec(&json).unwrap()).unwrap();
+    for received in &read.records[..2] {
+        let Received::Refused { why, .. } = received else {
+            panic!("{received:?}")
+        };
+        assert!(!why.contains('一'), "{why}");
+    }
+    assert!(
+        read.records[2..]
+            .iter()
+            .all(|received| matches!(received, Received::Entry(_)))
+    );
+}
+
+#[test]
+fn hostile_messages_are_refused_in_bounded_memory() {
+    let bomb = |level| zstd::bulk::compress(&vec![b' '; 64 << 20], level).unwrap();
+    let cases: [(&str, Vec<u8>); 7] = [
+        ("larger than 4194304", bomb(3)),
+        // Its header asks for a window of more than the limit.
+        ("not valid zstd", bomb(19)),
+        ("larger than 1048576", vec![b' '; MAX_PAYLOAD_BYTES + 1]),
+        (
+            "not valid zstd",
+            [&[0x28, 0xb5, 0x2f, 0xfd][..], &[7; 30]].concat(),
+        ),
+        ("not a batch", b"{}".to_vec()),
+        ("not a batch", "[".repeat(100_000).into_bytes()),
+        (
+            "version `2`",
+            serde_json::to_vec(&Batch {
+                v: 2,
+                ..batch(vec![])
+            })
+            .unwrap(),
+        ),
+    ];
+    for (expected, message) in cases {
+        let error = decode(&message).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let mut backwards = batch(every_body());
+    backwards.records.reverse();
+    assert!(matches!(
+        decode(&encode(&backwards)),
+        Err(PayloadError::Numbers)
+    ));
+}
+
+#[test]
+fn a_callback_keeps_its_cause() {
+    let action = Action::Callback {
+        cause: CallbackCause::Closed,
+    };
+    let record = ActionRecord::new(&action, &PseudonymKey::new([1; 32]));
+    assert_eq!(
+        serde_json::to_string(&record).unwrap(),
+        r#"{"do":"callback","cause":"closed"}"#
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_judged_without_a_panic(message in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode(&message);
+        let _ = decode_ack(&message);
+        let compressed = zstd::bulk::compress(&message, 1).unwrap();
+        let _ = decode(&compressed);
+    }
+
+    #[test]
+    fn a_damaged_message_is_judged_without_a_panic(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        large in any::<bool>(),
+    ) {
+        let mut message = encode(&batch(if large { every_body() } else { vec![] }));
+        let at = at.index(message.len());
+        message[at] = byte;
+        let _ = decode(&message);
+    }
+}
