@@ -108,7 +108,7 @@ impl Memory {
         let continues = runs.len() == 1 && skip_acknowledgements(text) >= last.start();
         let before = if continues { self.digits } else { 0 };
         Self {
-            digits: (before + last.said.len()).min(99),
+            digits: (before + last.length).min(99),
             cue: None,
         }
     }
@@ -177,7 +177,7 @@ fn redact_from(text: &str, opening: Opening) -> String {
 fn is_clean(text: &str) -> bool {
     runs_of(&Folded::new(text))
         .iter()
-        .all(|run| run.said.len() < HIDDEN_FROM)
+        .all(|run| run.length < HIDDEN_FROM)
 }
 
 /// What is personal by its kind.
@@ -214,8 +214,8 @@ fn hidden_runs(text: &Folded, runs: &[Run], found: &[Found], opening: Opening) -
             (false, true) => 2,
             (false, false) => HIDDEN_FROM,
         };
-        let known = before > 0 && before + run.said.len() >= HIDDEN_FROM;
-        if known || run.said.len() >= limit {
+        let known = before > 0 && before + run.length >= HIDDEN_FROM;
+        if known || run.length >= limit {
             hide_run(
                 run,
                 found,

@@ -43,7 +43,7 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
     }
     free.iter()
         .filter(|atom| match atom.reading {
-            Reading::Weak => false,
+            Reading::Weak | Reading::Repeater(_) => false,
             Reading::Digit => atom.digits.len() > 1,
             Reading::Figures | Reading::Repeat | Reading::Cardinal => true,
         })

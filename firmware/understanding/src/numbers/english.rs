@@ -52,7 +52,7 @@ const SCALES: [(&str, u64); 4] = [
     ("billion", 1_000_000_000),
 ];
 
-const TIMES: [(&str, usize); 5] = [
+const TIMES: [(&str, u8); 5] = [
     ("double", 2),
     ("triple", 3),
     ("treble", 3),
@@ -80,6 +80,7 @@ pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
     repeat(text, &word, start, end)
         .or_else(|| cardinal(text, start))
         .or_else(|| glued(text, start, end))
+        .or_else(|| repeater(&word, start, end))
 }
 
 fn find(table: &[(&str, u64)], word: &str) -> Option<u64> {
@@ -106,9 +107,14 @@ fn repeat(text: &Folded, word: &str, start: usize, end: usize) -> Option<Atom> {
     Some(Atom::new(
         start,
         end,
-        digit.to_string().repeat(*times),
+        digit.to_string().repeat(usize::from(*times)),
         Reading::Repeat,
     ))
+}
+
+fn repeater(word: &str, start: usize, end: usize) -> Option<Atom> {
+    let (_, times) = TIMES.iter().find(|(name, _)| *name == word)?;
+    Some(Atom::new(start, end, String::new(), Reading::Repeater(*times)))
 }
 
 /// Blanks and hyphens between the words of one number.

@@ -79,6 +79,8 @@ pub(crate) enum Reading {
     Cardinal,
     /// A word that is a digit only in the company of others: `oh`, `洞`.
     Weak,
+    /// A word that repeats what comes after a pause, with how often: `double … three`.
+    Repeater(u8),
 }
 
 /// One number word or sequence of figures.

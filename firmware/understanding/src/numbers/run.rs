@@ -13,6 +13,8 @@ pub(crate) struct Run {
     pub said: String,
     /// The digits as meant: what a correction replaced is gone.
     pub meant: String,
+    /// How many digits it has at most, in whatever way a repetition is understood.
+    pub length: usize,
 }
 
 impl Run {
@@ -28,7 +30,9 @@ impl Run {
 
     /// Whether more than radio readings and `oh` is in it.
     pub(crate) fn is_strong(&self) -> bool {
-        self.atoms.iter().any(|atom| atom.reading != Reading::Weak)
+        self.atoms
+            .iter()
+            .any(|atom| !matches!(atom.reading, Reading::Weak | Reading::Repeater(_)))
     }
 }
 
@@ -217,7 +221,10 @@ pub(crate) fn runs_of(text: &Folded) -> Vec<Run> {
             .as_ref()
             .and_then(|run| gap_between(text, run.end(), atom.start));
         match (open.as_mut(), gap) {
-            (Some(run), Some(gap)) => run.push(atom, gap),
+            (Some(run), Some(gap)) => {
+                run.repeat_after_count(&text.chars()[run.end()..atom.start]);
+                run.push(atom, gap);
+            }
             _ => runs.extend(open.replace(RunBuilder::new(atom)).map(RunBuilder::build)),
         }
     }
@@ -372,6 +379,9 @@ struct RunBuilder {
     meant: String,
     /// Digits since the last correction, that is, the replacement while it grows.
     replacement: Option<Replacement>,
+    length: usize,
+    /// How often the next atom counts.
+    times: usize,
 }
 
 struct Replacement {
@@ -382,10 +392,18 @@ struct Replacement {
 
 impl RunBuilder {
     fn new(atom: Atom) -> Self {
-        Self {
-            meant: atom.digits.clone(),
-            atoms: vec![atom],
-            replacement: None,
+        let mut run =
+            Self { atoms: Vec::new(), meant: String::new(), replacement: None, length: 0, times: 1 };
+        run.push(atom, Gap::Pause);
+        run
+    }
+
+    /// In `三个…八` the count stands before a pause: what follows counts that often, or less.
+    fn repeat_after_count(&mut self, gap: &[char]) {
+        let before = self.atoms.iter().rev().find(|atom| !atom.digits.is_empty());
+        let largest = before.and_then(|atom| atom.digits.bytes().max());
+        if let Some(digit) = largest.filter(|_| gap.iter().any(|c| matches!(c, '个' | '個'))) {
+            self.times = self.times.max(usize::from(digit - b'0'));
         }
     }
 
@@ -394,6 +412,12 @@ impl RunBuilder {
     }
 
     fn push(&mut self, atom: Atom, gap: Gap) {
+        if let Reading::Repeater(times) = atom.reading {
+            self.times = self.times.max(usize::from(times));
+        } else {
+            self.length += atom.digits.len() * self.times;
+            self.times = 1;
+        }
         match gap {
             Gap::Pause => {}
             Gap::Correction | Gap::Denial => {
@@ -435,6 +459,7 @@ impl RunBuilder {
             atoms: self.atoms,
             said,
             meant: self.meant,
+            length: self.length,
         }
     }
 }
