@@ -382,6 +382,8 @@ struct RunBuilder {
     length: usize,
     /// How often the next atom counts.
     times: usize,
+    /// The largest digit of the last atom that has any.
+    largest: usize,
 }
 
 struct Replacement {
@@ -393,17 +395,15 @@ struct Replacement {
 impl RunBuilder {
     fn new(atom: Atom) -> Self {
         let mut run =
-            Self { atoms: Vec::new(), meant: String::new(), replacement: None, length: 0, times: 1 };
+            Self { atoms: Vec::new(), meant: String::new(), replacement: None, length: 0, times: 1, largest: 0 };
         run.push(atom, Gap::Pause);
         run
     }
 
     /// In `三个…八` the count stands before a pause: what follows counts that often, or less.
     fn repeat_after_count(&mut self, gap: &[char]) {
-        let before = self.atoms.iter().rev().find(|atom| !atom.digits.is_empty());
-        let largest = before.and_then(|atom| atom.digits.bytes().max());
-        if let Some(digit) = largest.filter(|_| gap.iter().any(|c| matches!(c, '个' | '個'))) {
-            self.times = self.times.max(usize::from(digit - b'0'));
+        if gap.iter().any(|c| matches!(c, '个' | '個')) {
+            self.times = self.times.max(self.largest);
         }
     }
 
@@ -417,6 +417,9 @@ impl RunBuilder {
         } else {
             self.length += atom.digits.len() * self.times;
             self.times = 1;
+        }
+        if let Some(digit) = atom.digits.bytes().max() {
+            self.largest = usize::from(digit - b'0');
         }
         match gap {
             Gap::Pause => {}
