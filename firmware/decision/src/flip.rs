@@ -129,14 +129,14 @@ fn of_profile(engine: &Engine, call: CallId, profile: &CallProfile) -> Vec<Chang
     for (emotion, permille, size_permille, words) in
         of_mood(engine, profile.emotion, profile.emotion_permille)
     {
-        let changed = CallProfile {
+        let other = CallProfile {
             emotion,
             emotion_permille: permille,
             ..profile.clone()
         };
         changes.push(Change {
             size_permille,
-            input: ready(changed),
+            input: ready(other),
             words,
         });
     }

@@ -128,7 +128,9 @@ impl Engine {
     /// How long the call has waited in the queue's eyes, its head start and worth included.
     fn urgency(&self, slot: Slot) -> Micros {
         let call = self.call(slot);
-        (self.now - call.rank(&self.policy).0).saturating_mul(call.need.worth()) / 1000
+        let waited = self.now - call.rank(&self.policy).0;
+        let waited = waited.saturating_add(micros(self.policy.weights.short_first));
+        waited.saturating_mul(call.need.worth()) / 1000
     }
 
     /// One call, many agents: the cheapest, ties to the first in the policy.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{CallProfile, OfferFailure};
 
-const BRANCH: &str = include_str!("../../policies/branch.toml");
+const BRANCH: &str = include_str!("day.toml");
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers on every machine.
 struct Numbers(u64);

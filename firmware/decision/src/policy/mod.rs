@@ -168,6 +168,9 @@ pub struct Weights {
     pub scarcity: Duration,
     /// Idle time beyond this counts no more.
     pub idle_cap: Duration,
+    /// The wait that every call is taken to have from the start when handle times are compared:
+    /// the more, the more short calls come first.
+    pub short_first: Duration,
 }
 
 /// A policy, if it is usable, and everything that is wrong with its file.

@@ -270,6 +270,7 @@ fn weights(section: &Section<'_>) -> Weights {
         preferred: seconds("preferred_s", 60),
         scarcity: seconds("scarcity_s", 0),
         idle_cap: seconds("idle_cap_s", 3600),
+        short_first: seconds("short_first_s", 0),
     };
     section.close();
     weights

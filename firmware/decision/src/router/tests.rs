@@ -41,6 +41,15 @@ impl Desk {
         std::iter::from_fn(|| self.router.poll()).collect()
     }
 
+    fn replace(&mut self, text: &str) -> Vec<Decision> {
+        let parsed = Policy::parse("policy.toml", text);
+        let policy = parsed
+            .policy
+            .unwrap_or_else(|| panic!("{:#?}", parsed.problems));
+        self.router.replace(self.now, Arc::new(policy));
+        std::iter::from_fn(|| self.router.poll()).collect()
+    }
+
     /// Ticks whenever the router asks for it until `seconds` have passed.
     fn pass(&mut self, seconds: u64) -> Vec<Decision> {
         let until = self.now + Duration::from_secs(seconds);
@@ -556,6 +565,8 @@ enum Step {
     Answers(u8),
     Ends(u8),
     Pass(u16),
+    /// With or without the second agent.
+    Replace(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -569,6 +580,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..12_u8).prop_map(Step::Answers),
         2 => (0..12_u8).prop_map(Step::Ends),
         2 => (0..400_u16).prop_map(Step::Pass),
+        1 => any::<bool>().prop_map(Step::Replace),
     ]
 }
 
@@ -605,6 +617,21 @@ max_wait_s = 200
 wrap_up_s = 7
 retry_s = 50
 "#;
+
+/// The team's policy, or one that no longer has the second agent and asks for more.
+fn team(whole: bool) -> String {
+    if whole {
+        return TEAM.to_owned();
+    }
+    let without = TEAM.replace(
+        "[[agent]]\nid = \"a1\"\nskills = { x = 3 }\nlanguages = [\"zh\"]\n",
+        "",
+    );
+    assert_ne!(without, TEAM);
+    without
+        .replace("x = 2", "x = 1")
+        .replace("max_wait_s = 200", "max_wait_s = 150")
+}
 
 /// What the world outside believes, to hold the router to its promises.
 #[derive(Default)]
@@ -664,6 +691,12 @@ fn play(steps: &[Step]) -> (Desk, World, Vec<Decision>) {
                     wants(&intent)
                 };
                 desk.ready(u128::from(*number), profile)
+            }
+            Step::Replace(whole) => {
+                if !whole {
+                    world.offers.retain(|_, rung| rung.as_str() != "a1");
+                }
+                desk.replace(&team(*whole))
             }
             Step::Mood(number, is_angry) => desk.tell(Input::MoodChanged {
                 call: call(u128::from(*number)),

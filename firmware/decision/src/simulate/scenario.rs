@@ -118,7 +118,7 @@ impl Scenario {
     fn policy_text(&self) -> String {
         let mut text = String::from(
             "[queue]\nmax_wait_s = 86400\nannounce_s = 3600\noffer_limit_s = 600\n\
-             [weights]\npreferred_s = 60\nidle_cap_s = 3600\n",
+             [weights]\npreferred_s = 60\nidle_cap_s = 3600\nshort_first_s = 90\n",
         );
         for group in &self.groups {
             for number in 1..=group.agents {
