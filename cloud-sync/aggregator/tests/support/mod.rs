@@ -34,13 +34,13 @@ pub fn origin(device: &str) -> Origin {
 }
 
 /// The `number`th call, ten seconds after the one before, and its transcript.
-pub fn call(number: u32) -> [Body; 2] {
+pub fn call(number: u64) -> [Body; 2] {
     let call: CallId = format!("01990000-0000-7000-8000-{number:012}")
         .parse()
         .unwrap();
     let summary = CallSummary {
         call,
-        started_at: Timestamp::from_second(START_S + i64::from(number) * 10).unwrap(),
+        started_at: Timestamp::from_second(START_S + number as i64 * 10).unwrap(),
         language: Some(Language::Zh),
         intent: Some(IntentScore {
             name: ["lost_card", "loan"][number as usize % 2].into(),
@@ -128,7 +128,7 @@ impl Branch {
         }
     }
 
-    pub async fn store(&self, number: u32) {
+    pub async fn store(&self, number: u64) {
         self.outbox
             .store(stamp(), call(number).into())
             .await

@@ -40,8 +40,7 @@ pub trait Appender: Send + Sync {
 /// A folder on a real disk, locked for this process.
 pub(super) struct Disk {
     folder: PathBuf,
-    /// Holds the lock as long as it is open.
-    _lock: File,
+    lock: File,
 }
 
 impl Disk {
@@ -53,13 +52,22 @@ impl Disk {
         lock.try_lock()?;
         Ok(Self {
             folder: folder.to_owned(),
-            _lock: lock,
+            lock,
         })
     }
 
     /// Makes names survive a power cut.
     fn sync_names(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
+    }
+}
+
+impl Drop for Disk {
+    /// Closing alone would not do: a process that is just being started holds a copy of the file.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::debug!(%error, "cannot unlock the outbox");
+        }
     }
 }
 
