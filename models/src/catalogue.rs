@@ -348,8 +348,9 @@ fn sha256(file: &Path) -> std::io::Result<String> {
     Ok(hash
         .finalize()
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+        .fold(String::new(), |hexadecimal, byte| {
+            hexadecimal + &format!("{byte:02x}")
+        }))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! contradicts its bytes or a constant expression that expands to gigabytes would end in a panic or
 //! in runaway memory. So those are looked for first, on the decoded file alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
@@ -98,7 +98,7 @@ fn check_tensor(tensor: &TensorProto) -> Result<usize, String> {
     ];
     let stored = if tensor.raw_data.is_empty() {
         listed.into_iter().max().unwrap_or(0)
-    } else if tensor.raw_data.len() % width == 0 {
+    } else if tensor.raw_data.len().is_multiple_of(width) {
         tensor.raw_data.len() / width
     } else {
         usize::MAX
@@ -193,20 +193,20 @@ fn sized_by_shape(operator: &str, label: &str) -> Result<(), String> {
 
 /// Every tensor that is used is made, once, and before it is used.
 fn check_edges(graph: &GraphProto) -> Result<(), String> {
-    let mut made: HashMap<&str, ()> = HashMap::new();
+    let mut made: HashSet<&str> = HashSet::new();
     let given = graph.input.iter().map(|input| input.name.as_str());
     let stored = graph.initializer.iter().map(|tensor| tensor.name.as_str());
-    made.extend(given.chain(stored).map(|name| (name, ())));
+    made.extend(given.chain(stored));
     for node in &graph.node {
         for input in node.input.iter().filter(|name| !name.is_empty()) {
-            if !made.contains_key(input.as_str()) {
+            if !made.contains(input.as_str()) {
                 return Err(format!(
                     "tensor `{input}` is used before any node makes it; the file is damaged"
                 ));
             }
         }
         for output in node.output.iter().filter(|name| !name.is_empty()) {
-            if made.insert(output, ()).is_some() {
+            if !made.insert(output) {
                 return Err(format!(
                     "tensor `{output}` is made twice; the file is damaged"
                 ));
@@ -214,7 +214,7 @@ fn check_edges(graph: &GraphProto) -> Result<(), String> {
         }
     }
     for output in &graph.output {
-        if !made.contains_key(output.name.as_str()) {
+        if !made.contains(output.name.as_str()) {
             return Err(format!(
                 "no node makes the output `{}`; the file is damaged",
                 output.name

@@ -7,7 +7,8 @@
 //!
 //! Options: `--models FOLDER`, `--model NAME`, `--language zh|en`, `--grammar FILE|manifest` (all
 //! texts of the manifest), `--phrases FILE`, `--reject` (nothing in the manifest should be heard),
-//! `--every N` (each Nth file only), `--errors` (prints what was misheard to standard error).
+//! `--every N` (each Nth file only), `--errors` (prints what was misheard to standard error),
+//! `--set NAME=VALUE` (one of [`Tuning`]'s fields; may be repeated).
 //!
 //! Errors are counted in characters for Chinese and in words for English, without punctuation.
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side, Utterance};
 use trunkside_models::Catalogue;
-use trunkside_recognition::{Recogniser, StreamOptions};
+use trunkside_recognition::{Recogniser, StreamOptions, Tuning};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -34,6 +35,7 @@ struct Options {
     reject: bool,
     every: usize,
     errors: bool,
+    tuning: Tuning,
 }
 
 fn options() -> Fallible<Options> {
@@ -52,12 +54,35 @@ fn options() -> Fallible<Options> {
             "--grammar" => options.grammar = Some(value()?),
             "--phrases" => options.phrases = Some(value()?),
             "--every" => options.every = value()?.parse()?,
+            "--set" => set(&mut options.tuning, &value()?)?,
             "--reject" => options.reject = true,
             "--errors" => options.errors = true,
             _ => return Err(format!("unknown option `{name}`").into()),
         }
     }
     Ok(options)
+}
+
+fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
+    let (name, value) = assignment
+        .split_once('=')
+        .ok_or("`--set` needs NAME=VALUE")?;
+    let number: f32 = value.parse()?;
+    match name {
+        "width" => tuning.width = number as usize,
+        "depth" => tuning.depth = number,
+        "unit_depth" => tuning.unit_depth = number,
+        "units" => tuning.units = number as usize,
+        "lm_weight" => tuning.lm_weight = number,
+        "word_reward" => tuning.word_reward = number,
+        "filler_price" => tuning.filler_price = number,
+        "filler_unit_price" => tuning.filler_unit_price = number,
+        "again_price" => tuning.again_price = number,
+        "steepness" => tuning.steepness = number,
+        "grammar_confidence" => tuning.grammar_confidence = number,
+        _ => return Err(format!("unknown setting `{name}`").into()),
+    }
+    Ok(())
 }
 
 struct Entry {
@@ -106,7 +131,7 @@ fn main() -> Fallible<()> {
         Some(name) => catalogue.model(name)?,
         None => catalogue.default_model()?,
     };
-    let recogniser = Arc::new(Recogniser::load(model)?);
+    let recogniser = Arc::new(Recogniser::load(model)?.with_tuning(options.tuning.clone()));
     let entries = manifest(&options.manifest)?;
     let listening = listening(&recogniser, &options, &entries)?;
     let mut tally = Tally::default();
@@ -294,7 +319,7 @@ fn read_wav(path: &Path) -> Fallible<Vec<i16>> {
             b"fmt " => {
                 format = body
                     .get(..2)
-                    .map(|code| u16::from_le_bytes([code[0], code[1]]))
+                    .map(|code| u16::from_le_bytes([code[0], code[1]]));
             }
             b"data" => {
                 return match format {

@@ -3,7 +3,7 @@
 //! Every hypothesis is one alignment: a place in the tree, the unit that sounds now, and the words
 //! before. Hypotheses that nothing can tell apart any more are merged, the better one staying
 //! (Viterbi). Sources: A. Graves, N. Jaitly: Towards End-to-End Speech Recognition with Recurrent
-//! Neural Networks, 2014; V. Pratap et al.: Wav2Letter++, 2019, for the lexicon and look-ahead.
+//! Neural Networks, 2014; V. Pratap et al.: wav2letter, 2019, for the lexicon and look-ahead.
 //!
 //! Speech outside the vocabulary has a path of its own: the *filler* takes the likeliest unit of
 //! every output, whatever it is, for a price a unit. It wins where no word comes near to what was
@@ -13,29 +13,33 @@ use crate::grammar::{PhraseGraph, Phrases};
 use crate::lexicon::{Lexicon, Trie, Unit, WordId, language_bit};
 use crate::lm::Ngram;
 
-/// Weights and widths of the search. Chosen on training speech only (see `models/RESULTS.md`).
-#[derive(Clone, Debug)]
-pub(crate) struct Tuning {
+/// Weights and widths of the search; scores are natural log units.
+///
+/// The defaults were chosen on development speech of the training sets (see `models/RESULTS.md`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuning {
     /// Hypotheses kept.
-    pub(crate) width: usize,
+    pub width: usize,
     /// A hypothesis this much worse than the best is dropped.
-    pub(crate) depth: f32,
+    pub depth: f32,
     /// A unit this much less likely than the likeliest is not followed.
-    pub(crate) unit_depth: f32,
+    pub unit_depth: f32,
     /// Units followed at most.
-    pub(crate) units: usize,
+    pub units: usize,
     /// Weight of the n-gram's likelihoods.
-    pub(crate) lm_weight: f32,
+    pub lm_weight: f32,
     /// Reward for a word, against the model's bias to few long ones.
-    pub(crate) word_reward: f32,
+    pub word_reward: f32,
     /// Price of beginning to pass over speech.
-    pub(crate) filler_price: f32,
+    pub filler_price: f32,
     /// Price of each unit passed over.
-    pub(crate) filler_unit_price: f32,
+    pub filler_unit_price: f32,
     /// Price of a second phrase of a grammar within one utterance.
-    pub(crate) again_price: f32,
+    pub again_price: f32,
     /// How steeply confidence falls with the distance from the likeliest units.
-    pub(crate) steepness: f32,
+    pub steepness: f32,
+    /// In grammar mode, what is heard with less confidence is rejected.
+    pub grammar_confidence: f32,
 }
 
 impl Default for Tuning {
@@ -46,11 +50,12 @@ impl Default for Tuning {
             unit_depth: 7.0,
             units: 12,
             lm_weight: 0.6,
-            word_reward: 0.5,
+            word_reward: 1.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
             again_price: 4.0,
             steepness: 0.7,
+            grammar_confidence: 0.25,
         }
     }
 }
@@ -115,7 +120,7 @@ impl Search<'_> {
     /// The state after speech that was passed over; none where that may not happen.
     fn filler(&self, state: u32) -> Option<u32> {
         match self.model {
-            WordModel::Ngram(lm) => Some(lm.unknown()),
+            WordModel::Ngram(lm) => Some(crate::lm::NO_HISTORY),
             WordModel::Grammar(graph) => {
                 (state == PhraseGraph::START || graph.is_end(state)).then_some(state)
             }

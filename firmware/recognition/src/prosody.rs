@@ -147,7 +147,7 @@ fn percentile(values: &[f32], share: f32) -> f32 {
     sorted[((sorted.len() - 1) as f32 * share).round() as usize]
 }
 
-/// Pitch by the normalised square difference function (P. McLeod, G. Wyvill: A Smarter Way to Find
+/// Pitch by the normalised square difference function (P. `McLeod`, G. Wyvill: A Smarter Way to Find
 /// Pitch, 2005): the first lag whose correlation comes near the greatest. The telephone band lacks
 /// the fundamental, but its harmonics repeat with the same period.
 fn pitch(samples: &[f32; PITCH_WINDOW]) -> Option<f32> {
@@ -220,22 +220,21 @@ fn syllables(measures: &[Measure], threshold: f32) -> usize {
         })
         .collect();
     let mut count = 0;
-    let (mut dip, mut peak) = (f32::MAX, f32::MIN);
+    let (mut dip, mut peak) = (f32::MAX, None::<f32>);
     for &level in &smooth {
-        if peak == f32::MIN {
-            dip = dip.min(level);
-            if level > dip + PROMINENCE_DB && level > threshold {
-                peak = level;
+        match peak {
+            None => {
+                dip = dip.min(level);
+                peak = (level > dip + PROMINENCE_DB && level > threshold).then_some(level);
             }
-        } else {
-            peak = peak.max(level);
-            if level < peak - PROMINENCE_DB {
+            Some(top) if level < top - PROMINENCE_DB => {
                 count += 1;
-                (dip, peak) = (level, f32::MIN);
+                (dip, peak) = (level, None);
             }
+            Some(top) => peak = Some(top.max(level)),
         }
     }
-    count + usize::from(peak > f32::MIN)
+    count + usize::from(peak.is_some())
 }
 
 #[cfg(test)]

@@ -57,6 +57,12 @@ impl Recogniser {
         })
     }
 
+    /// The same with other weights and widths of the search.
+    #[must_use]
+    pub fn with_tuning(self, tuning: Tuning) -> Self {
+        Self { tuning, ..self }
+    }
+
     /// The model's name.
     pub fn model_name(&self) -> &str {
         &self.name

@@ -30,8 +30,6 @@ const SETTLED_OUTPUTS: u32 = 4;
 const IDLE_OUTPUTS: u32 = 50;
 /// Speech of fewer units that no word explains is a noise, and no utterance.
 const FEWEST_UNITS: u32 = 3;
-/// In grammar mode, what is heard with less confidence is rejected.
-const GRAMMAR_CONFIDENCE: f32 = 0.25;
 
 /// What a stream listens for.
 #[derive(Clone, Default)]
@@ -259,7 +257,8 @@ impl Stream {
         let search = self.recogniser.search(&self.options);
         let spoken = self.decoder.last(&search);
         let mut utterance = self.utterance(&spoken, now, true);
-        if self.options.grammar.is_some() && utterance.confidence < GRAMMAR_CONFIDENCE {
+        let wanted = self.recogniser.tuning.grammar_confidence;
+        if self.options.grammar.is_some() && utterance.confidence < wanted {
             utterance.words.clear();
             utterance.text.clear();
             utterance.confidence = 0.0;
@@ -294,7 +293,7 @@ impl Stream {
             end: base + millis(end),
             text: join_words(words.iter().map(|word| word.text.as_str())),
             language: self.language(spoken),
-            confidence: mean_confidence(&words),
+            confidence: confidence(spoken),
             prosody: self.meter.summary(start, end),
             words,
             is_final,
@@ -347,11 +346,20 @@ impl Stream {
     }
 }
 
-fn mean_confidence(words: &[Word]) -> f32 {
-    if words.is_empty() {
-        return 0.0;
+/// The geometric mean of the words' confidence over their units.
+fn confidence(spoken: &[Spoken]) -> f32 {
+    let words = spoken.iter().filter(|spoken| spoken.word.is_some());
+    let (logs, units) = words.fold((0.0, 0), |(logs, units), word| {
+        (
+            logs + word.confidence.ln() * word.units as f32,
+            units + word.units,
+        )
+    });
+    if units == 0 {
+        0.0
+    } else {
+        (logs / units as f32).exp()
     }
-    words.iter().map(|word| word.confidence).sum::<f32>() / words.len() as f32
 }
 
 const fn millis(ms: Ms) -> Duration {

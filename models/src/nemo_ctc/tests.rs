@@ -147,7 +147,7 @@ fn missing_metadata_is_named() {
     let bytes = changed(|model| {
         model
             .metadata_props
-            .retain(|entry| entry.key != "chunk_shift")
+            .retain(|entry| entry.key != "chunk_shift");
     });
     assert!(refusal(&bytes).contains("lacks `chunk_shift`"));
 }

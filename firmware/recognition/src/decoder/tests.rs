@@ -20,12 +20,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut tokens: String = UNITS
-            .iter()
-            .enumerate()
-            .map(|(id, unit)| format!("{unit} {id}\n"))
-            .collect();
-        tokens.push_str("<blk> 8\n");
+        let numbered = UNITS.iter().chain(&["<blk>"]).enumerate();
+        let tokens = numbered.fold(String::new(), |lines, (id, unit)| {
+            lines + &format!("{unit} {id}\n")
+        });
         let tokens = Tokens::read(Path::new("t"), &tokens).unwrap();
         let lexicon = Arc::new(Lexicon::read(Path::new("l"), WORDS, &tokens).unwrap());
         let lm = Ngram::read(Path::new("a"), ARPA, &lexicon).unwrap();
@@ -247,7 +245,7 @@ fn the_beam_and_the_paths_stay_small() {
     let world = World::new();
     let search = world.search();
     let mut decoder = Decoder::new();
-    for output in outputs(&"b a i m S T AH IY ".repeat(60).trim_end()) {
+    for output in outputs("b a i m S T AH IY ".repeat(60).trim_end()) {
         decoder.advance(&search, &output);
         assert!(decoder.beam.len() <= world.tuning.width);
     }
