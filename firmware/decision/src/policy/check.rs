@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{AgentProfile, Condition, Policy, Route};
+use trunkside_call::Emotion;
+
+use super::{AgentProfile, Condition, Policy, Route, WhenClosed};
+use crate::need::Need;
 use crate::reader::Section;
-use crate::{Problem, Severity};
+use crate::{CallProfile, Problem, Severity};
 
 /// Two agents or rules of one name could not be told apart in reasons.
 pub(super) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &str) {
@@ -63,20 +66,78 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
                 .reader
                 .warning(name.offset, &format!("rule.{}.{key}", rule.name), message);
         };
-        if rule.when.open == Some(false)
-            && policy.hours.weekly.is_none()
-            && policy.hours.holidays.is_empty()
-        {
-            let message = "can never apply: the branch never closes; give `hours.weekly` or remove \
-                           the condition";
-            report("when.hours", message.to_owned());
+        if rule.when.open == Some(false) {
+            if let Some(message) = never_closed(policy, &rule.then) {
+                report("when.hours", message);
+            }
         }
         needs_somebody(policy, &rule.then, &|message| report("then", message));
         relaxes_in_time(policy, &rule.then, &|message| report("then.relax", message));
     }
+    together(policy, tables);
     let report = |message: String| default.reader.warning(default.offset, "default", message);
     needs_somebody(policy, &policy.default, &report);
     relaxes_in_time(policy, &policy.default, &report);
+}
+
+/// Why a rule for a closed branch would never matter.
+fn never_closed(policy: &Policy, then: &Route) -> Option<String> {
+    if policy.hours.weekly.is_none() && policy.hours.holidays.is_empty() {
+        return Some(
+            "can never apply: the branch never closes; give `hours.weekly` or remove the condition"
+                .to_owned(),
+        );
+    }
+    (policy.when_closed == WhenClosed::Callback && !then.even_when_closed).then(|| {
+        "can change nothing: a closed branch calls back; set `even_when_closed` or remove the rule"
+            .to_owned()
+    })
+}
+
+/// Rules that are met one by one, but together ask for somebody who is nobody: for every intent,
+/// alone and with every emotion that a rule names.
+fn together(policy: &Policy, tables: &[Section<'_>]) {
+    let emotions: BTreeSet<Emotion> = policy
+        .rules
+        .iter()
+        .flat_map(|rule| rule.when.emotions.iter().copied())
+        .collect();
+    let mut told = BTreeSet::new();
+    for section in tables {
+        for intent in section.table("when").texts("intent") {
+            for emotion in std::iter::once(Emotion::Neutral).chain(emotions.iter().copied()) {
+                let caller = CallProfile {
+                    intent: Some(intent.value.clone()),
+                    intent_permille: 1000,
+                    emotion,
+                    emotion_permille: 1000,
+                    ..CallProfile::unknown()
+                };
+                let need = Need::of(policy, &caller, Some(true));
+                let insist = need.insist();
+                let served = policy
+                    .agents
+                    .iter()
+                    .any(|agent| need.misfit(agent, insist).is_none());
+                if served || need.rules.len() < 2 || !told.insert(need.rules.clone()) {
+                    continue;
+                }
+                let rules: Vec<String> = need
+                    .rules
+                    .iter()
+                    .map(|rule| format!("`{}`", policy.rules[*rule].name))
+                    .collect();
+                let message = format!(
+                    "lets the rules {} meet in {} callers about `{}`, and no agent meets all of \
+                     them; such calls would give up a requirement at once",
+                    rules.join(" and "),
+                    emotion.name(),
+                    intent.value
+                );
+                section.reader.warning(intent.offset, &intent.key, message);
+            }
+        }
+    }
 }
 
 fn needs_somebody(policy: &Policy, route: &Route, report: &dyn Fn(String)) {

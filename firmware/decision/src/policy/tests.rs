@@ -154,6 +154,43 @@ then = { priority = 1 }
 }
 
 #[test]
+fn rules_that_nobody_meets_together_and_rules_without_effect_are_warned_of() {
+    let text = r#"
+[[agent]]
+id = "teller"
+skills = { cards = 3 }
+[[agent]]
+id = "chief"
+senior = true
+[[rule]]
+name = "cards"
+when = { intent = ["lost_card", "new_card"] }
+then = { skills_required = { cards = 2 } }
+[[rule]]
+name = "angry"
+when = { emotion = "angry" }
+then = { senior = true }
+[[rule]]
+name = "night"
+when = { hours = "closed" }
+then = { priority = 1 }
+[hours]
+time_zone = "Asia/Shanghai"
+weekly = { mon = "09:00-17:00" }
+"#;
+    let expected = [
+        "p.toml:10: `rule.cards.when.intent` lets the rules `cards` and `angry` meet in angry callers \
+         about `lost_card`",
+        "p.toml:17: `rule.night.when.hours` can change nothing: a closed branch calls back",
+    ];
+    let faults = faults(text);
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+}
+
+#[test]
 fn an_empty_policy_says_that_agents_are_missing() {
     let faults = faults("");
     assert_eq!(
