@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use trunkside_record::Lane;
 
@@ -53,10 +53,41 @@ pub(super) struct Unsynced {
 /// The segment being written.
 pub(super) struct Writer {
     pub(super) header: Header,
-    pub(super) file: Arc<dyn Appender>,
+    pub(super) file: Arc<OneFailure>,
     pub(super) written: u64,
     /// The part of `written` that is flushed and in the ledger.
     pub(super) settled: u64,
+}
+
+/// A file that is never flushed again after a flush failed.
+///
+/// Linux reports such a failure once and then counts the pages as clean: a second flush, perhaps of
+/// another thread, would claim success for bytes that never reached the disk.
+pub(super) struct OneFailure {
+    file: Box<dyn Appender>,
+    failed: Mutex<bool>,
+}
+
+impl OneFailure {
+    pub(super) fn new(file: Box<dyn Appender>) -> Self {
+        Self {
+            file,
+            failed: Mutex::new(false),
+        }
+    }
+
+    pub(super) fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        self.file.append(bytes)
+    }
+
+    /// One flush at a time; after a failed one no other is tried.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *failed {
+            return Err(io::Error::other("an earlier flush of this segment failed"));
+        }
+        self.file.sync().inspect_err(|_| *failed = true)
+    }
 }
 
 /// The segment being read.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use trunkside_record::{Body, Lane, Timestamp};
 
 use super::frame::{self, UNTRUSTED};
-use super::lane::{LaneLog, Unsynced, Writer};
+use super::lane::{LaneLog, OneFailure, Unsynced, Writer};
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::{Inner, MAX_RECORD_BYTES, Outbox, OutboxError, Receipt, Stamp};
 
@@ -235,7 +235,7 @@ impl Outbox {
         let written = HEADER_BYTES as u64;
         Ok(Writer {
             header,
-            file: Arc::from(file),
+            file: Arc::new(OneFailure::new(file)),
             written,
             settled: 0,
         })
@@ -315,7 +315,6 @@ impl Outbox {
                     let pages = log.settle(through, written);
                     inner.wear.written += pages;
                 }
-                // A second flush may claim success for pages that the first one dropped.
                 Err(error) => {
                     log.end_segment();
                     tracing::warn!(%lane, %error, "flushing failed; writing into a new segment");

@@ -43,6 +43,8 @@ impl Random {
 struct File {
     content: Vec<u8>,
     flushed: usize,
+    /// Bytes that a failed flush dropped: they count as flushed and are not on the disk.
+    dropped: Vec<std::ops::Range<usize>>,
 }
 
 #[derive(Debug)]
@@ -168,6 +170,9 @@ impl FaultyDisk {
             }
         }
         for file in files.values_mut() {
+            for range in std::mem::take(&mut file.dropped) {
+                file.content[range].fill(0);
+            }
             let loose = file.content.len() - file.flushed;
             let kept = file.flushed + random.below(loose as u64 + 1) as usize;
             file.content.truncate(kept);
@@ -294,6 +299,7 @@ impl Storage for FaultyDisk {
             let file = File {
                 content: content.to_vec(),
                 flushed: content.len(),
+                dropped: Vec::new(),
             };
             state.files.insert(name.to_owned(), file);
         }
@@ -367,11 +373,12 @@ impl Appender for FaultyFile {
         };
         match turn {
             Turn::Fails => Err(broken()),
-            // As Linux does: the pages count as clean although they never reached the disk.
+            // As Linux does: the pages count as clean although they may not be on the disk.
             Turn::Breaks => {
-                if half {
-                    file.flushed = file.content.len();
+                if !half {
+                    file.dropped.push(file.flushed..file.content.len());
                 }
+                file.flushed = file.content.len();
                 Err(broken())
             }
             Turn::Works => {
