@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 use trunkside_call::{AgentId, Codec, Pii, PromptKey, Repeat, Side};
 
 pub use input::{FlowConfig, Greeting, Input, MediaAddresses, Order};
-pub use output::{
-    AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, RemoteMedia,
-};
+pub use output::{AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, RemoteMedia};
 
 use crate::sdp::{self, Direction, Local, Offer};
 use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand};
@@ -25,7 +23,9 @@ use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipComm
 const CROSSING: Duration = Duration::from_secs(40);
 
 /// Ringback as in China: 1 s of tone, 4 s of silence.
-const RINGBACK: Repeat = Repeat::Loop { pause: Duration::from_secs(4) };
+const RINGBACK: Repeat = Repeat::Loop {
+    pause: Duration::from_secs(4),
+};
 
 /// The final status for a caller who was not answered.
 const UNAVAILABLE: u16 = 480;
@@ -78,8 +78,13 @@ struct Agent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AgentState {
-    Dialling { reach_by: Instant, answer_by: Instant },
-    Ringing { answer_by: Instant },
+    Dialling {
+        reach_by: Instant,
+        answer_by: Instant,
+    },
+    Ringing {
+        answer_by: Instant,
+    },
     Up,
 }
 
@@ -95,7 +100,11 @@ impl CallFlow {
                 number: Pii::default(),
                 offer: None,
                 codec,
-                local: Local { address: addresses.caller, session: 1, version: 0 },
+                local: Local {
+                    address: addresses.caller,
+                    session: 1,
+                    version: 0,
+                },
             },
             agent: None,
             crossing: Vec::new(),
@@ -117,7 +126,7 @@ impl CallFlow {
             }
             Input::Leg(leg, event) => self.on_given_up(leg, &event),
             Input::Order(order) if !self.ended => self.on_order(now, order),
-            Input::PromptDone(Side::Caller) => self.on_prompt_done(),
+            Input::PromptDone(Side::Caller) => self.on_prompt_done(now),
             Input::MediaFailed => self.end(now, EndedBy::Fault, Cause::Media),
             Input::Tick => self.on_tick(now),
             Input::Order(_) | Input::PromptDone(Side::Agent) => {}
@@ -132,12 +141,18 @@ impl CallFlow {
     /// When to hand in [`Input::Tick`].
     pub fn deadline(&self) -> Option<Instant> {
         let agent = self.agent.as_ref().and_then(|agent| match agent.state {
-            AgentState::Dialling { reach_by, answer_by } => Some(reach_by.min(answer_by)),
+            AgentState::Dialling {
+                reach_by,
+                answer_by,
+            } => Some(reach_by.min(answer_by)),
             AgentState::Ringing { answer_by } => Some(answer_by),
             AgentState::Up => None,
         });
         let crossing = self.crossing.iter().map(|&(_, until)| until).min();
-        [agent, self.apology_by, crossing].into_iter().flatten().min()
+        [agent, self.apology_by, crossing]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the call has ended and no leg of it needs watching any more.
@@ -170,9 +185,16 @@ impl CallFlow {
         self.caller.state = CallerState::Offered;
         if !sdp.is_empty() {
             let offer = Offer::parse(sdp).ok();
-            let codec = offer.as_ref().and_then(|offer| offer.choose(&self.config.codecs));
+            let codec = offer
+                .as_ref()
+                .and_then(|offer| offer.choose(&self.config.codecs));
             let (Some(offer), Some(codec)) = (offer, codec) else {
-                self.sip(self.caller.leg, LegCommand::Reject { status: NOT_ACCEPTABLE });
+                self.sip(
+                    self.caller.leg,
+                    LegCommand::Reject {
+                        status: NOT_ACCEPTABLE,
+                    },
+                );
                 self.caller.state = CallerState::Gone;
                 self.end(now, EndedBy::Box, Cause::NoCommonCodec);
                 return;
@@ -203,6 +225,7 @@ impl CallFlow {
             return;
         }
         self.withdraw(now);
+        self.apology_by = None;
         match order {
             Order::Greet => {
                 self.open(now);
@@ -211,7 +234,12 @@ impl CallFlow {
             Order::Offer { agent, contact } => self.dial(now, agent, contact),
             Order::Wait => {
                 self.open(now);
-                self.play(PromptKey::Queue, Repeat::Loop { pause: self.config.queue_pause });
+                self.play(
+                    PromptKey::Queue,
+                    Repeat::Loop {
+                        pause: self.config.queue_pause,
+                    },
+                );
             }
             Order::Apologise => {
                 self.open(now);
@@ -248,7 +276,12 @@ impl CallFlow {
 
     /// The same in early media and in the answer, as RFC 3264 wants.
     fn caller_sdp(&self) -> Vec<u8> {
-        let Caller { offer, codec, local, .. } = &self.caller;
+        let Caller {
+            offer,
+            codec,
+            local,
+            ..
+        } = &self.caller;
         match offer {
             Some(offer) => sdp::answer(*local, offer, *codec, offer.direction.mirrored()),
             None => sdp::offer(*local, &[*codec], Direction::SendRecv),
@@ -260,17 +293,36 @@ impl CallFlow {
         self.legs_dialled += 1;
         let leg = self.caller.leg.branch(self.legs_dialled);
         let session = u64::from(self.legs_dialled);
-        let local = Local { address: self.addresses.agent, session, version: 0 };
+        let local = Local {
+            address: self.addresses.agent,
+            session,
+            version: 0,
+        };
         let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
         let from = self.caller.number.clone();
-        self.sip(leg, LegCommand::Dial { to: contact, from, sdp });
+        self.sip(
+            leg,
+            LegCommand::Dial {
+                to: contact,
+                from,
+                sdp,
+            },
+        );
         let state = AgentState::Dialling {
             reach_by: now + self.config.reach_timeout,
             answer_by: now + self.config.ring_timeout,
         };
-        self.agent = Some(Agent { leg, id, local, state });
+        self.agent = Some(Agent {
+            leg,
+            id,
+            local,
+            state,
+        });
         // Who is passed on to a second agent already hears it ring.
-        if !matches!(self.playing, Some(PromptKey::Transfer | PromptKey::Ringback)) {
+        if !matches!(
+            self.playing,
+            Some(PromptKey::Transfer | PromptKey::Ringback)
+        ) {
             self.play(PromptKey::Transfer, Repeat::Once);
         }
     }
@@ -286,9 +338,7 @@ impl CallFlow {
                 self.end(now, by, cause);
             }
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
-            LegEvent::Incoming { .. }
-            | LegEvent::Cancelled
-            | LegEvent::Acknowledged { .. } => {}
+            LegEvent::Incoming { .. } | LegEvent::Cancelled | LegEvent::Acknowledged { .. } => {}
         }
     }
 
@@ -303,7 +353,11 @@ impl CallFlow {
 
     fn on_agent_answered(&mut self, now: Instant, sdp: &[u8]) {
         let usable = self.usable(sdp);
-        let Some(agent) = self.agent.as_mut().filter(|agent| agent.state != AgentState::Up) else {
+        let Some(agent) = self
+            .agent
+            .as_mut()
+            .filter(|agent| agent.state != AgentState::Up)
+        else {
             return;
         };
         let Some(answer) = usable else {
@@ -376,7 +430,12 @@ impl CallFlow {
             (Side::Agent, None) => return,
         };
         if self.ended || !up {
-            self.sip(leg, LegCommand::RejectReoffer { status: REQUEST_PENDING });
+            self.sip(
+                leg,
+                LegCommand::RejectReoffer {
+                    status: REQUEST_PENDING,
+                },
+            );
             return;
         }
         let codec = self.caller.codec;
@@ -384,9 +443,19 @@ impl CallFlow {
             sdp::offer(self.next_local(side), &[codec], Direction::SendRecv)
         } else if let Some(offer) = self.usable(sdp) {
             self.set_remote(side, &offer);
-            sdp::answer(self.next_local(side), &offer, codec, offer.direction.mirrored())
+            sdp::answer(
+                self.next_local(side),
+                &offer,
+                codec,
+                offer.direction.mirrored(),
+            )
         } else {
-            self.sip(leg, LegCommand::RejectReoffer { status: NOT_ACCEPTABLE });
+            self.sip(
+                leg,
+                LegCommand::RejectReoffer {
+                    status: NOT_ACCEPTABLE,
+                },
+            );
             return;
         };
         self.sip(leg, LegCommand::AnswerReoffer { sdp });
@@ -401,12 +470,12 @@ impl CallFlow {
         *local
     }
 
-    fn on_prompt_done(&mut self) {
+    fn on_prompt_done(&mut self, now: Instant) {
         match self.playing.take() {
             Some(PromptKey::Transfer) if self.agent.is_some() => {
                 self.play(PromptKey::Ringback, RINGBACK);
             }
-            Some(PromptKey::Apology) => self.end_after_apology(),
+            Some(PromptKey::Apology) => self.end(now, EndedBy::Box, Cause::Apologised),
             _ => {}
         }
     }
@@ -414,7 +483,7 @@ impl CallFlow {
     fn on_tick(&mut self, now: Instant) {
         self.crossing.retain(|&(_, until)| now < until);
         if self.apology_by.is_some_and(|by| now >= by) {
-            self.end_after_apology();
+            self.end(now, EndedBy::Box, Cause::Apologised);
         }
         let late = self.agent.as_ref().and_then(|agent| match agent.state {
             AgentState::Dialling { reach_by, .. } if now >= reach_by => {
@@ -433,12 +502,6 @@ impl CallFlow {
         }
     }
 
-    fn end_after_apology(&mut self) {
-        // No agent is rung during an apology, so nothing here needs the time.
-        self.close_caller();
-        self.finish(EndedBy::Box, Cause::Apologised);
-    }
-
     /// Ends every leg that is still there, and the call.
     fn end(&mut self, now: Instant, by: EndedBy, cause: Cause) {
         if self.ended {
@@ -453,36 +516,39 @@ impl CallFlow {
             self.cancel_agent(now);
             self.agent = None;
         }
-        self.finish(by, cause);
+        self.ended = true;
+        self.apology_by = None;
+        self.playing = None;
+        self.call(CallEvent::Ended { by, cause });
     }
 
     fn close_caller(&mut self) {
         match self.caller.state {
             CallerState::Answered => self.sip(self.caller.leg, LegCommand::HangUp),
             CallerState::Offered | CallerState::Early => {
-                self.sip(self.caller.leg, LegCommand::Reject { status: UNAVAILABLE });
+                self.sip(
+                    self.caller.leg,
+                    LegCommand::Reject {
+                        status: UNAVAILABLE,
+                    },
+                );
             }
             CallerState::Expected | CallerState::Gone => {}
         }
         self.caller.state = CallerState::Gone;
     }
 
-    fn finish(&mut self, by: EndedBy, cause: Cause) {
-        if !self.ended {
-            self.ended = true;
-            self.apology_by = None;
-            self.playing = None;
-            self.call(CallEvent::Ended { by, cause });
-        }
-    }
-
     fn is_bridged(&self) -> bool {
-        self.agent.as_ref().is_some_and(|agent| agent.state == AgentState::Up)
+        self.agent
+            .as_ref()
+            .is_some_and(|agent| agent.state == AgentState::Up)
     }
 
     /// A description that takes the call's law.
     fn usable(&self, sdp: &[u8]) -> Option<Offer> {
-        Offer::parse(sdp).ok().filter(|offer| offer.codecs.contains(&self.caller.codec))
+        Offer::parse(sdp)
+            .ok()
+            .filter(|offer| offer.codecs.contains(&self.caller.codec))
     }
 
     fn set_remote(&mut self, side: Side, offer: &Offer) {
@@ -492,11 +558,16 @@ impl CallFlow {
 
     fn play(&mut self, prompt: PromptKey, repeat: Repeat) {
         self.playing = Some(prompt);
-        self.media(MediaCommand::Play { side: Side::Caller, prompt, repeat });
+        self.media(MediaCommand::Play {
+            side: Side::Caller,
+            prompt,
+            repeat,
+        });
     }
 
     fn sip(&mut self, leg: LegId, what: LegCommand) {
-        self.outputs.push_back(Output::Sip(SipCommand { leg, what }));
+        self.outputs
+            .push_back(Output::Sip(SipCommand { leg, what }));
     }
 
     fn media(&mut self, command: MediaCommand) {

@@ -3,6 +3,7 @@
 //!
 //! Pure: bytes in, a verdict out. The cases are those of RFC 4475.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// The methods that the box answers with something other than 501.
@@ -10,13 +11,32 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGIST
 
 /// Methods that the stack can read; those not in [`ALLOW`] get 405 behind the gate.
 const KNOWN: [&str; 14] = [
-    "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
-    "REFER", "REGISTER", "SUBSCRIBE", "UPDATE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
 ];
 
 /// Headers that may stand once only, by their full names.
-const SINGLE: [&str; 7] =
-    ["from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type"];
+const SINGLE: [&str; 7] = [
+    "from",
+    "to",
+    "call-id",
+    "cseq",
+    "max-forwards",
+    "content-length",
+    "content-type",
+];
 
 /// What is to be done with a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +63,9 @@ pub struct Gate;
 impl Gate {
     /// Looks at one datagram.
     pub fn inspect(datagram: &[u8], source: SocketAddr) -> Verdict {
-        let Some(message) = Message::split(datagram) else { return Verdict::Drop };
+        let Some(message) = Message::split(datagram) else {
+            return Verdict::Drop;
+        };
         if message.start_line.starts_with("SIP/") {
             return message.judge_response();
         }
@@ -62,7 +84,11 @@ struct Refusal {
 }
 
 const fn refusal(status: u16, reason: &'static str) -> Refusal {
-    Refusal { status, reason, header: None }
+    Refusal {
+        status,
+        reason,
+        header: None,
+    }
 }
 
 fn bad(reason: &'static str) -> Result<(), Refusal> {
@@ -81,9 +107,14 @@ impl<'a> Message<'a> {
     /// Splits a message at its blank line; none when it is not text of that form.
     fn split(datagram: &'a [u8]) -> Option<Self> {
         // Keep-alives may stand before a message (RFC 3261, section 7.5).
-        let leading = datagram.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let leading = datagram
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
         let datagram = &datagram[leading..];
-        let end = datagram.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let end = datagram
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&datagram[..end]).ok()?;
         let mut lines = head.split("\r\n");
         let start_line = lines.next()?;
@@ -98,11 +129,19 @@ impl<'a> Message<'a> {
                 headers.push((full_name(name.trim()), value.trim().to_owned()));
             }
         }
-        Some(Self { start_line, headers, head: &datagram[..end], body: &datagram[end + 4..] })
+        Some(Self {
+            start_line,
+            headers,
+            head: &datagram[..end],
+            body: &datagram[end + 4..],
+        })
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(have, _)| have == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn judge_response(&self) -> Verdict {
@@ -110,19 +149,29 @@ impl<'a> Message<'a> {
         let status = parts.nth(1).and_then(|status| status.parse::<u16>().ok());
         let usable = self.start_line.starts_with("SIP/2.0 ")
             && status.is_some_and(|status| (100..700).contains(&status))
-            && ["via", "from", "to", "call-id", "cseq"].iter().all(|h| self.header(h).is_some())
+            && ["via", "from", "to", "call-id", "cseq"]
+                .iter()
+                .all(|h| self.header(h).is_some())
             && self.judge_length().is_ok();
-        if usable { self.with_length() } else { Verdict::Drop }
+        if usable {
+            self.with_length()
+        } else {
+            Verdict::Drop
+        }
     }
 
     fn judge_request(&self) -> Result<(), Refusal> {
         let (method, uri) = self.judge_start_line()?;
-        self.judge_headers(method)?;
-        self.judge_length()?;
         if !KNOWN.contains(&method) {
             let header = Some(format!("Allow: {ALLOW}"));
-            return Err(Refusal { status: 501, reason: "Not Implemented", header });
+            return Err(Refusal {
+                status: 501,
+                reason: "Not Implemented",
+                header,
+            });
         }
+        self.judge_headers(method)?;
+        self.judge_length()?;
         self.judge_uri(uri)?;
         self.judge_options(method)
     }
@@ -160,7 +209,10 @@ impl<'a> Message<'a> {
         if number.is_none_or(|number| number > i32::MAX as u32) || cseq.next() != Some(method) {
             return bad("Bad CSeq");
         }
-        if self.header("max-forwards").is_some_and(|hops| hops.parse::<u8>().is_err()) {
+        if self
+            .header("max-forwards")
+            .is_some_and(|hops| hops.parse::<u8>().is_err())
+        {
             return bad("Bad Max-Forwards");
         }
         for name in ["from", "to"] {
@@ -168,13 +220,24 @@ impl<'a> Message<'a> {
                 return bad("Bad Address");
             }
         }
-        let tagged = |value: &str| value.to_ascii_lowercase().replace(' ', "").contains(";tag=");
+        let tagged = |value: &str| {
+            value
+                .to_ascii_lowercase()
+                .replace(' ', "")
+                .contains(";tag=")
+        };
         if !self.header("from").is_some_and(tagged) {
             return bad("From Without Tag");
         }
         let via = self.header("via").unwrap_or_default();
-        let transport = via.split_once(' ').map_or("", |(sent_protocol, _)| sent_protocol);
-        if !transport.replace(' ', "").to_ascii_uppercase().starts_with("SIP/2.0/") {
+        let transport = via
+            .split_once(' ')
+            .map_or("", |(sent_protocol, _)| sent_protocol);
+        if !transport
+            .replace(' ', "")
+            .to_ascii_uppercase()
+            .starts_with("SIP/2.0/")
+        {
             return bad("Bad Via");
         }
         Ok(())
@@ -193,11 +256,14 @@ impl<'a> Message<'a> {
     fn judge_uri(&self, uri: &str) -> Result<(), Refusal> {
         let (scheme, rest) = uri.split_once(':').unwrap_or(("", ""));
         if !matches!(scheme.to_ascii_lowercase().as_str(), "sip" | "sips" | "tel") {
-            let known = !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
-            return match known {
-                true => Err(refusal(416, "Unsupported URI Scheme")),
-                false => bad("Bad Request-URI"),
-            };
+            let known = !scheme.is_empty()
+                && scheme
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+            if known {
+                return Err(refusal(416, "Unsupported URI Scheme"));
+            }
+            return bad("Bad Request-URI");
         }
         // Headers are not allowed in a Request-URI (RFC 3261, section 19.1.1).
         if rest.is_empty() || rest.contains(['<', '>', '"', '?']) {
@@ -212,14 +278,26 @@ impl<'a> Message<'a> {
         }
         if let Some(options) = self.header("require") {
             let header = Some(format!("Unsupported: {options}"));
-            return Err(Refusal { status: 420, reason: "Bad Extension", header });
+            return Err(Refusal {
+                status: 420,
+                reason: "Bad Extension",
+                header,
+            });
         }
         let sdp = self.header("content-type").is_none_or(|kind| {
-            kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp")
+            kind.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .eq_ignore_ascii_case("application/sdp")
         });
         if matches!(method, "INVITE" | "UPDATE") && !self.body.is_empty() && !sdp {
             let header = Some("Accept: application/sdp".to_owned());
-            return Err(Refusal { status: 415, reason: "Unsupported Media Type", header });
+            return Err(Refusal {
+                status: 415,
+                reason: "Unsupported Media Type",
+                header,
+            });
         }
         Ok(())
     }
@@ -241,6 +319,7 @@ impl<'a> Message<'a> {
         if method == "ACK" || self.header("via").is_none() {
             return Verdict::Drop;
         }
+        // Writing to a string cannot fail.
         let mut text = format!("SIP/2.0 {} {}\r\n", refusal.status, refusal.reason);
         let mut first = true;
         for (_, value) in self.headers.iter().filter(|(name, _)| name == "via") {
@@ -249,28 +328,44 @@ impl<'a> Message<'a> {
             } else {
                 value.clone()
             };
-            text.push_str(&format!("Via: {value}\r\n"));
+            let _ = write!(text, "Via: {value}\r\n");
         }
-        for (full, shown) in [("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")]
-        {
+        for (full, shown) in [
+            ("from", "From"),
+            ("to", "To"),
+            ("call-id", "Call-ID"),
+            ("cseq", "CSeq"),
+        ] {
             if let Some(value) = self.header(full) {
                 // A request that begins no dialog still needs a tag in its response.
-                let tag = if full == "to" && !value.contains("tag=") { ";tag=refused" } else { "" };
-                text.push_str(&format!("{shown}: {value}{tag}\r\n"));
+                let tag = if full == "to" && !value.contains("tag=") {
+                    ";tag=refused"
+                } else {
+                    ""
+                };
+                let _ = write!(text, "{shown}: {value}{tag}\r\n");
             }
         }
         if let Some(header) = &refusal.header {
-            text.push_str(&format!("{header}\r\n"));
+            let _ = write!(text, "{header}\r\n");
         }
         text.push_str("Content-Length: 0\r\n\r\n");
-        Verdict::Answer { status: refusal.status, bytes: text.into_bytes() }
+        Verdict::Answer {
+            status: refusal.status,
+            bytes: text.into_bytes(),
+        }
     }
 }
 
 /// The topmost Via with what RFC 3581 adds: where the request came from.
 fn received_from(via: &str, source: SocketAddr) -> String {
-    let (first, others) = via.split_once(',').map_or((via, None), |(a, b)| (a, Some(b)));
-    let mut parts: Vec<String> = first.split(';').map(|part| part.trim().to_owned()).collect();
+    let (first, others) = via
+        .split_once(',')
+        .map_or((via, None), |(a, b)| (a, Some(b)));
+    let mut parts: Vec<String> = first
+        .split(';')
+        .map(|part| part.trim().to_owned())
+        .collect();
     for part in &mut parts {
         if part.eq_ignore_ascii_case("rport") {
             *part = format!("rport={}", source.port());
@@ -303,7 +398,10 @@ fn full_name(name: &str) -> String {
 
 fn is_token(text: &str) -> bool {
     let extra = b"-.!%*_+`'~";
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
 }
 
 /// A name-addr or addr-spec whose brackets and quotes match.

@@ -43,4 +43,6 @@ pub use gate::{Gate, Verdict};
 pub use registrar::Registrar;
 pub use rsip::{LineStats, RsipConfig, RsipUa};
 pub use sdp::{Direction, Local, Offer, SdpError, answer, offer};
-pub use sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
+pub use sip_ua::{
+    AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa,
+};

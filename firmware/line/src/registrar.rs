@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What a phone that names no expiry gets.
-const DEFAULT_EXPIRY: Duration = Duration::from_secs(3_600);
+const DEFAULT_EXPIRY: Duration = Duration::from_hours(1);
 
 /// Where one phone is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,10 @@ pub struct Registrar {
 impl Registrar {
     /// A registrar for these user parts.
     pub fn new(users: impl IntoIterator<Item = String>) -> Self {
-        Self { users: users.into_iter().collect(), bindings: BTreeMap::new() }
+        Self {
+            users: users.into_iter().collect(),
+            bindings: BTreeMap::new(),
+        }
     }
 
     /// Takes a phone's contact for `expiry`; zero takes it away. Says for how long it holds, or
@@ -49,7 +52,11 @@ impl Registrar {
         if expiry.is_zero() {
             self.bindings.remove(user);
         } else {
-            let binding = Binding { contact, source, until: now + expiry };
+            let binding = Binding {
+                contact,
+                source,
+                until: now + expiry,
+            };
             self.bindings.insert(user.to_owned(), binding);
         }
         Some(expiry)
@@ -57,7 +64,9 @@ impl Registrar {
 
     /// Where a user's phone is, if it is registered.
     pub fn find(&self, now: Instant, user: &str) -> Option<&Binding> {
-        self.bindings.get(user).filter(|binding| now < binding.until)
+        self.bindings
+            .get(user)
+            .filter(|binding| now < binding.until)
     }
 }
 
@@ -70,17 +79,26 @@ mod tests {
         let now = Instant::now();
         let source = "192.0.2.7:5062".parse().expect("valid");
         let mut registrar = Registrar::new(["agent1".to_owned()]);
-        let mut register = |registrar: &mut Registrar, user: &str, seconds: Option<u64>| {
+        let register = |registrar: &mut Registrar, user: &str, seconds: Option<u64>| {
             let expiry = seconds.map(Duration::from_secs);
             registrar.register(now, user, "sip:agent1@10.0.0.1".into(), source, expiry)
         };
         assert_eq!(register(&mut registrar, "stranger", Some(60)), None);
-        assert_eq!(register(&mut registrar, "agent1", None), Some(DEFAULT_EXPIRY));
-        let minute = Duration::from_secs(60);
+        assert_eq!(
+            register(&mut registrar, "agent1", None),
+            Some(DEFAULT_EXPIRY)
+        );
+        let minute = Duration::from_mins(1);
         assert_eq!(register(&mut registrar, "agent1", Some(60)), Some(minute));
-        assert_eq!(registrar.find(now, "agent1").map(|found| found.source), Some(source));
+        assert_eq!(
+            registrar.find(now, "agent1").map(|found| found.source),
+            Some(source)
+        );
         assert_eq!(registrar.find(now + minute, "agent1"), None);
-        assert_eq!(register(&mut registrar, "agent1", Some(0)), Some(Duration::ZERO));
+        assert_eq!(
+            register(&mut registrar, "agent1", Some(0)),
+            Some(Duration::ZERO)
+        );
         assert_eq!(registrar.find(now, "agent1"), None);
     }
 }

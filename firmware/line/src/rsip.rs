@@ -51,7 +51,12 @@ impl RsipConfig {
     /// Without phones that register.
     pub fn new(listen: SocketAddr, advertise: IpAddr) -> Self {
         let user_agent = concat!("Trunkside/", env!("CARGO_PKG_VERSION")).to_owned();
-        Self { listen, advertise, user_agent, registered_users: Vec::new() }
+        Self {
+            listen,
+            advertise,
+            user_agent,
+            registered_users: Vec::new(),
+        }
     }
 }
 
@@ -106,8 +111,13 @@ impl RsipUa {
     pub async fn bind(
         config: RsipConfig,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), LineError> {
-        let listen_error = |source| LineError::Listen { address: config.listen, source };
-        let socket = tokio::net::UdpSocket::bind(config.listen).await.map_err(listen_error)?;
+        let listen_error = |source| LineError::Listen {
+            address: config.listen,
+            source,
+        };
+        let socket = tokio::net::UdpSocket::bind(config.listen)
+            .await
+            .map_err(listen_error)?;
         let local = socket.local_addr().map_err(listen_error)?;
         let stack_error = |error: rsipstack::Error| LineError::Stack(error.to_string());
 
@@ -159,7 +169,10 @@ impl RsipUa {
     fn dial(&mut self, leg: LegId, to: &AgentContact, from: &str, sdp: Vec<u8>) {
         let Some((callee, destination)) = self.target(to) else {
             debug!(%leg, "the agent's contact is not registered or is no sip uri");
-            self.ready.push_back(SipEvent { leg, what: LegEvent::Failed { status: 404 } });
+            self.ready.push_back(SipEvent {
+                leg,
+                what: LegEvent::Failed { status: 404 },
+            });
             return;
         };
         let invite = InviteOption {
@@ -171,7 +184,10 @@ impl RsipUa {
             ..InviteOption::default()
         };
         let outcomes = self.outcome_sender.clone();
-        match self.dialogs.do_invite_async(invite, self.state_sender.clone()) {
+        match self
+            .dialogs
+            .do_invite_async(invite, self.state_sender.clone())
+        {
             Ok((dialog, response)) => {
                 self.insert(leg, dialog, LegState::Dialling);
                 self.job(async move {
@@ -186,17 +202,20 @@ impl RsipUa {
             }
             Err(error) => {
                 warn!(%leg, %error, "an invite could not be sent");
-                self.ready.push_back(SipEvent { leg, what: LegEvent::Failed { status: 503 } });
+                self.ready.push_back(SipEvent {
+                    leg,
+                    what: LegEvent::Failed { status: 503 },
+                });
             }
         }
     }
 
     fn target(&self, to: &AgentContact) -> Option<(Uri, Option<SipAddr>)> {
         match to {
-            AgentContact::Uri(uri) => Some((Uri::try_from(uri.as_str()).ok()?, None)),
+            AgentContact::Uri(uri) => Some((sip_uri(uri)?, None)),
             AgentContact::Registered(user) => {
                 let binding = self.registrar.find(now(), user)?;
-                let uri = Uri::try_from(binding.contact.as_str()).ok()?;
+                let uri = sip_uri(&binding.contact)?;
                 Some((uri, Some(SipAddr::from(binding.source))))
             }
         }
@@ -205,7 +224,10 @@ impl RsipUa {
     fn own_uri(&self, user: &str) -> Uri {
         Uri {
             scheme: Some(Scheme::Sip),
-            auth: Some(Auth { user: user.to_owned(), password: None }),
+            auth: Some(Auth {
+                user: user.to_owned(),
+                password: None,
+            }),
             host_with_port: self.contact.clone(),
             ..Uri::default()
         }
@@ -213,7 +235,15 @@ impl RsipUa {
 
     fn insert(&mut self, leg: LegId, dialog: InviteDialog, state: LegState) {
         self.keys.insert(key_of(&dialog.id()), leg);
-        self.legs.insert(leg, Leg { dialog, state, reoffer: None, answer_in_ack: false });
+        self.legs.insert(
+            leg,
+            Leg {
+                dialog,
+                state,
+                reoffer: None,
+                answer_in_ack: false,
+            },
+        );
     }
 
     fn remove(&mut self, leg: LegId) -> Option<Leg> {
@@ -225,7 +255,9 @@ impl RsipUa {
     /// Ends a leg that has been answered. It is out of sight at once, and stays known to the stack
     /// until its BYE is answered.
     fn hang_up(&mut self, leg: LegId) {
-        let Some(Leg { dialog, .. }) = self.remove(leg) else { return };
+        let Some(Leg { dialog, .. }) = self.remove(leg) else {
+            return;
+        };
         let dialogs = Arc::clone(&self.dialogs);
         self.job(async move {
             if let Err(error) = dialog.bye().await {
@@ -236,7 +268,12 @@ impl RsipUa {
     }
 
     fn cancel(&self, leg: LegId) {
-        let Some(Leg { dialog, state: LegState::Dialling, .. }) = self.legs.get(&leg) else {
+        let Some(Leg {
+            dialog,
+            state: LegState::Dialling,
+            ..
+        }) = self.legs.get(&leg)
+        else {
             return;
         };
         let dialog = dialog.clone();
@@ -248,7 +285,12 @@ impl RsipUa {
     }
 
     fn progress(&self, leg: LegId, sdp: Option<Vec<u8>>) {
-        let Some(Leg { dialog, state: LegState::Offered, .. }) = self.legs.get(&leg) else {
+        let Some(Leg {
+            dialog,
+            state: LegState::Offered,
+            ..
+        }) = self.legs.get(&leg)
+        else {
             return;
         };
         let headers = sdp.is_some().then(sdp_header);
@@ -258,7 +300,9 @@ impl RsipUa {
     }
 
     fn answer(&mut self, leg: LegId, sdp: Vec<u8>) {
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
         if entry.state != LegState::Offered || entry.dialog.state().is_terminated() {
             return;
         }
@@ -270,10 +314,16 @@ impl RsipUa {
     }
 
     fn reject(&mut self, leg: LegId, status: u16) {
-        if self.legs.get(&leg).is_none_or(|entry| entry.state != LegState::Offered) {
+        if self
+            .legs
+            .get(&leg)
+            .is_none_or(|entry| entry.state != LegState::Offered)
+        {
             return;
         }
-        let Some(Leg { dialog, .. }) = self.remove(leg) else { return };
+        let Some(Leg { dialog, .. }) = self.remove(leg) else {
+            return;
+        };
         if let Err(error) = dialog.reject(Some(StatusCode::from(status)), None) {
             debug!(%leg, %error, "a refusal could not be sent");
         }
@@ -281,7 +331,11 @@ impl RsipUa {
     }
 
     fn answer_reoffer(&mut self, leg: LegId, status: StatusCode, sdp: Option<Vec<u8>>) {
-        let Some(handle) = self.legs.get_mut(&leg).and_then(|entry| entry.reoffer.take()) else {
+        let Some(handle) = self
+            .legs
+            .get_mut(&leg)
+            .and_then(|entry| entry.reoffer.take())
+        else {
             return;
         };
         let headers = sdp.is_some().then(sdp_header);
@@ -312,7 +366,10 @@ impl RsipUa {
 
     /// The final response to a leg that we dialled; answers are told with the dialog's state.
     fn on_outcome(&mut self, leg: LegId, status: u16) {
-        let dialling = self.legs.get(&leg).is_some_and(|leg| leg.state == LegState::Dialling);
+        let dialling = self
+            .legs
+            .get(&leg)
+            .is_some_and(|leg| leg.state == LegState::Dialling);
         if dialling && StatusCode::from(status).kind() != StatusCodeKind::Successful {
             self.remove(leg);
             self.tell(leg, LegEvent::Failed { status });
@@ -380,7 +437,10 @@ async fn serve(
             }
         }
         let left = running.len();
-        if tokio::time::timeout(FAREWELL, running.join_all()).await.is_err() {
+        if tokio::time::timeout(FAREWELL, running.join_all())
+            .await
+            .is_err()
+        {
             debug!(left, "sip requests were still unanswered at the end");
         }
         stop.cancel();
@@ -392,6 +452,12 @@ fn key_of(id: &DialogId) -> DialogKey {
     (id.call_id.clone(), id.local_tag.clone())
 }
 
+/// The stack takes nearly anything for a URI.
+fn sip_uri(text: &str) -> Option<Uri> {
+    let fits = text.starts_with("sip:") && !text.contains(char::is_whitespace);
+    fits.then(|| Uri::try_from(text).ok())?
+}
+
 fn sdp_header() -> Vec<Header> {
     vec![Header::ContentType("application/sdp".into())]
 }
@@ -399,10 +465,17 @@ fn sdp_header() -> Vec<Header> {
 /// A number as the user part of our own URI; whatever cannot stand there is left out.
 fn user_part(number: &str) -> &str {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.!~*'()".contains(&byte);
-    if !number.is_empty() && number.bytes().all(fits) { number } else { "anonymous" }
+    if !number.is_empty() && number.bytes().all(fits) {
+        number
+    } else {
+        "anonymous"
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the shell of this crate reads the clock here only")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell of this crate reads the clock here only"
+)]
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

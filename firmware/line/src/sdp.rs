@@ -59,9 +59,14 @@ impl Direction {
     }
 
     fn in_attributes(attributes: &[Attribute]) -> Option<Self> {
-        [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive]
-            .into_iter()
-            .find(|direction| attributes.iter().any(|a| a.attribute == direction.name()))
+        [
+            Self::SendRecv,
+            Self::SendOnly,
+            Self::RecvOnly,
+            Self::Inactive,
+        ]
+        .into_iter()
+        .find(|direction| attributes.iter().any(|a| a.attribute == direction.name()))
     }
 }
 
@@ -112,7 +117,11 @@ impl Offer {
     pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
         let session =
             Session::parse(bytes).map_err(|error| SdpError::Malformed(error.to_string()))?;
-        let voice = session.medias.iter().position(is_voice).ok_or(SdpError::NoAudio)?;
+        let voice = session
+            .medias
+            .iter()
+            .position(is_voice)
+            .ok_or(SdpError::NoAudio)?;
         let media = &session.medias[voice];
         let ip = address_of(&session, media)?;
         let codecs = codecs_of(media);
@@ -123,10 +132,8 @@ impl Offer {
             .or_else(|| Direction::in_attributes(&session.attributes))
             .unwrap_or_default();
         // The way to hold of RFC 2543: an address that nothing can be sent to.
-        let direction = match ip.is_unspecified() {
-            true => Direction::new(direction.sends(), false),
-            false => direction,
-        };
+        let reachable = direction.receives() && !ip.is_unspecified();
+        let direction = Direction::new(direction.sends(), reachable);
         Ok(Self {
             address: SocketAddr::new(ip, media.port),
             codecs,
@@ -140,7 +147,10 @@ impl Offer {
 
     /// The first law of ours that the far end takes too.
     pub fn choose(&self, preferred: &[Codec]) -> Option<Codec> {
-        preferred.iter().copied().find(|codec| self.codecs.contains(codec))
+        preferred
+            .iter()
+            .copied()
+            .find(|codec| self.codecs.contains(codec))
     }
 }
 
@@ -165,26 +175,44 @@ fn address_of(session: &Session, media: &Media) -> Result<IpAddr, SdpError> {
         .or(session.connection.as_ref())
         .ok_or_else(|| SdpError::Malformed("no connection address".into()))?;
     let address = connection.try_address();
-    address.map(|a| a.ip).map_err(|_| SdpError::Address(connection.connection_address.clone()))
+    address
+        .map(|a| a.ip)
+        .map_err(|_| SdpError::Address(connection.connection_address.clone()))
 }
 
 fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
-    media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok())
+    media
+        .fmt
+        .split_ascii_whitespace()
+        .filter_map(|format| format.parse().ok())
 }
 
 fn codecs_of(media: &Media) -> Vec<Codec> {
-    payload_types(media).filter_map(Codec::from_payload_type).collect()
+    payload_types(media)
+        .filter_map(Codec::from_payload_type)
+        .collect()
 }
 
 fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
-    media.attributes.iter().find(|a| a.attribute == name)?.value.as_deref()
+    media
+        .attributes
+        .iter()
+        .find(|a| a.attribute == name)?
+        .value
+        .as_deref()
 }
 
 fn telephone_event_of(media: &Media) -> Option<u8> {
     let mapped = |attribute: &Attribute| {
-        let value = attribute.value.as_deref().filter(|_| attribute.attribute == "rtpmap")?;
+        let value = attribute
+            .value
+            .as_deref()
+            .filter(|_| attribute.attribute == "rtpmap")?;
         let (payload_type, name) = value.split_once(' ')?;
-        let event = name.trim().to_ascii_lowercase().starts_with("telephone-event/8000");
+        let event = name
+            .trim()
+            .to_ascii_lowercase()
+            .starts_with("telephone-event/8000");
         event.then(|| payload_type.parse().ok())?
     };
     let payload_type = media.attributes.iter().find_map(mapped)?;
@@ -233,24 +261,39 @@ fn voice_stream(
     direction: Direction,
 ) -> Media {
     let voices = codecs.iter().map(|codec| codec.payload_type());
-    let formats: Vec<String> =
-        voices.chain(telephone_event).map(|format| format.to_string()).collect();
+    let formats: Vec<String> = voices
+        .chain(telephone_event)
+        .map(|format| format.to_string())
+        .collect();
     let port = local.address.port();
-    let mut media =
-        Media::new(MediaType::Audio, port, TransportProto::RtpAvp, formats.join(" "));
+    let mut media = Media::new(
+        MediaType::Audio,
+        port,
+        TransportProto::RtpAvp,
+        formats.join(" "),
+    );
     let mut add = |name: &str, value: String| {
-        let attribute = Attribute { attribute: name.into(), value: Some(value) };
+        let attribute = Attribute {
+            attribute: name.into(),
+            value: Some(value),
+        };
         media.attributes.push(attribute);
     };
     for codec in codecs {
-        add("rtpmap", format!("{} {}/8000", codec.payload_type(), codec.encoding_name()));
+        add(
+            "rtpmap",
+            format!("{} {}/8000", codec.payload_type(), codec.encoding_name()),
+        );
     }
     if let Some(payload_type) = telephone_event {
         add("rtpmap", format!("{payload_type} telephone-event/8000"));
         add("fmtp", format!("{payload_type} 0-16"));
     }
     add("ptime", "20".into());
-    let direction = Attribute { attribute: direction.name().into(), value: None };
+    let direction = Attribute {
+        attribute: direction.name().into(),
+        value: None,
+    };
     media.attributes.push(direction);
     media
 }
@@ -260,10 +303,16 @@ fn written(local: Local, medias: Vec<Media>) -> Vec<u8> {
     let origin = Origin::with_ip_addr(local.session, local.version, ip);
     let mut session = Session::new(origin, "trunkside");
     session.connection = Some(Connection::from_ip_addr(ip));
-    session.times = vec![Time { start_time: 0, stop_time: 0, repeats: Vec::new() }];
+    session.times = vec![Time {
+        start_time: 0,
+        stop_time: 0,
+        repeats: Vec::new(),
+    }];
     session.medias = medias;
     let mut bytes = Vec::new();
-    session.write(&mut bytes).expect("writing to memory cannot fail");
+    session
+        .write(&mut bytes)
+        .expect("writing to memory cannot fail");
     bytes
 }
 
@@ -274,7 +323,11 @@ mod tests {
     use super::*;
 
     fn local() -> Local {
-        Local { address: "192.0.2.1:20000".parse().expect("valid"), session: 7, version: 3 }
+        Local {
+            address: "192.0.2.1:20000".parse().expect("valid"),
+            session: 7,
+            version: 3,
+        }
     }
 
     fn sdp(media: &str) -> String {
@@ -294,19 +347,28 @@ mod tests {
         .expect("usable");
         assert_eq!(offer.address, "192.0.2.9:4000".parse().expect("valid"));
         assert_eq!(offer.codecs, [Codec::Pcmu, Codec::Pcma]);
-        assert_eq!((offer.telephone_event, offer.ptime_ms), (Some(96), Some(20)));
+        assert_eq!(
+            (offer.telephone_event, offer.ptime_ms),
+            (Some(96), Some(20))
+        );
         assert_eq!(offer.direction, Direction::SendOnly);
         assert_eq!(offer.choose(&[Codec::Pcma, Codec::Pcmu]), Some(Codec::Pcma));
     }
 
     #[test]
     fn what_cannot_be_used_is_told_apart() {
-        assert!(matches!(Offer::parse(b"hello"), Err(SdpError::Malformed(_))));
+        assert!(matches!(
+            Offer::parse(b"hello"),
+            Err(SdpError::Malformed(_))
+        ));
         assert!(matches!(Offer::parse(b""), Err(SdpError::Malformed(_))));
         assert_eq!(parse("m=video 4000 RTP/AVP 31\r\n"), Err(SdpError::NoAudio));
         assert_eq!(parse("m=audio 4000 RTP/SAVP 8\r\n"), Err(SdpError::NoAudio));
         assert_eq!(parse("m=audio 0 RTP/AVP 8\r\n"), Err(SdpError::NoAudio));
-        assert_eq!(parse("m=audio 4000 RTP/AVP 18 101\r\n"), Err(SdpError::NoCodec));
+        assert_eq!(
+            parse("m=audio 4000 RTP/AVP 18 101\r\n"),
+            Err(SdpError::NoCodec)
+        );
         let named = parse("m=audio 4000 RTP/AVP 8\r\nc=IN IP4 phone.example.com\r\n");
         assert_eq!(named, Err(SdpError::Address("phone.example.com".into())));
     }
@@ -314,9 +376,12 @@ mod tests {
     #[test]
     fn hold_is_answered_the_other_way_round() {
         use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
-        for (offered, answered) in
-            [(SendRecv, SendRecv), (SendOnly, RecvOnly), (RecvOnly, SendOnly), (Inactive, Inactive)]
-        {
+        for (offered, answered) in [
+            (SendRecv, SendRecv),
+            (SendOnly, RecvOnly),
+            (RecvOnly, SendOnly),
+            (Inactive, Inactive),
+        ] {
             assert_eq!(offered.mirrored(), answered);
         }
         let old = parse("m=audio 4000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n").expect("usable");

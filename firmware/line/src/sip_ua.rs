@@ -26,13 +26,19 @@ impl LegId {
 
     /// The leg of the n-th call that begins here.
     pub const fn dialled(call: u64) -> Self {
-        Self { call: call | Self::DIALLED, branch: 0 }
+        Self {
+            call: call | Self::DIALLED,
+            branch: 0,
+        }
     }
 
     /// The n-th leg that this leg's call dials, counted from 1.
     #[must_use]
     pub const fn branch(self, branch: u32) -> Self {
-        Self { call: self.call, branch }
+        Self {
+            call: self.call,
+            branch,
+        }
     }
 
     /// The leg that its call began with.
@@ -203,6 +209,9 @@ mod tests {
         assert_ne!(caller, agent);
         assert_eq!(agent.first(), caller);
         assert_ne!(LegId::dialled(7), caller);
-        assert_eq!(format!("{caller} {agent} {}", LegId::dialled(7)), "in7.0 in7.2 out7.0");
+        assert_eq!(
+            format!("{caller} {agent} {}", LegId::dialled(7)),
+            "in7.0 in7.2 out7.0"
+        );
     }
 }

@@ -44,4 +44,4 @@ pub use ports::{MediaConfig, MediaPorts};
 pub use prompt::{Prompt, Prompts};
 pub use relay::{Heard, Received, Relay, Remote};
 pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
-pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice};
+pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};

@@ -28,7 +28,10 @@ fn request(start_line: &str, changes: &[(&str, &str)], body: &str) -> Vec<u8> {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
     }
-    for (name, value) in changes.iter().filter(|(name, _)| BASE.iter().all(|(n, _)| n != name)) {
+    for (name, value) in changes
+        .iter()
+        .filter(|(name, _)| BASE.iter().all(|(n, _)| n != name))
+    {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     format!("{text}\r\n{body}").into_bytes()
@@ -45,7 +48,10 @@ fn status(bytes: &[u8]) -> Option<u16> {
 
 #[test]
 fn a_good_request_passes() {
-    assert_eq!(Gate::inspect(&request(INVITE, &[], ""), source()), Verdict::Pass);
+    assert_eq!(
+        Gate::inspect(&request(INVITE, &[], ""), source()),
+        Verdict::Pass
+    );
     let keep_alive = [b"\r\n\r\n".to_vec(), request(INVITE, &[], "")].concat();
     assert_eq!(Gate::inspect(&keep_alive, source()), Verdict::Pass);
 }
@@ -53,10 +59,22 @@ fn a_good_request_passes() {
 #[test]
 fn every_fault_gets_its_status() {
     let with = |changes: &[(&str, &str)]| status(&request(INVITE, changes, ""));
-    assert_eq!(status(&request("INVITE sip:2000@192.0.2.1 SIP/7.0", &[], "")), Some(505));
-    assert_eq!(status(&request("INVITE <sip:2000@192.0.2.1> SIP/2.0", &[], "")), Some(400));
-    assert_eq!(status(&request("INVITE  sip:2000@192.0.2.1 SIP/2.0", &[], "")), Some(400));
-    assert_eq!(status(&request("INVITE nobodyknows:x SIP/2.0", &[], "")), Some(416));
+    assert_eq!(
+        status(&request("INVITE sip:2000@192.0.2.1 SIP/7.0", &[], "")),
+        Some(505)
+    );
+    assert_eq!(
+        status(&request("INVITE <sip:2000@192.0.2.1> SIP/2.0", &[], "")),
+        Some(400)
+    );
+    assert_eq!(
+        status(&request("INVITE  sip:2000@192.0.2.1 SIP/2.0", &[], "")),
+        Some(400)
+    );
+    assert_eq!(
+        status(&request("INVITE nobodyknows:x SIP/2.0", &[], "")),
+        Some(416)
+    );
     let unknown = request("NEWMETHOD sip:a@b SIP/2.0", &[("CSeq", "1 NEWMETHOD")], "");
     assert_eq!(status(&unknown), Some(501));
     assert_eq!(with(&[("Content-Length", "-999")]), Some(400));
@@ -67,7 +85,10 @@ fn every_fault_gets_its_status() {
     assert_eq!(with(&[("CSeq", "36893488147419103232 INVITE")]), Some(400));
     assert_eq!(with(&[("Max-Forwards", "300")]), Some(400));
     assert_eq!(with(&[("From", "<sip:1000@192.0.2.9>")]), Some(400));
-    assert_eq!(with(&[("To", "\"Mr. J. User <sip:j.user@example.com>")]), Some(400));
+    assert_eq!(
+        with(&[("To", "\"Mr. J. User <sip:j.user@example.com>")]),
+        Some(400)
+    );
     assert_eq!(with(&[("Require", "nothingSupportsThis")]), Some(420));
     let text = [("Content-Type", "text/plain"), ("Content-Length", "5")];
     assert_eq!(status(&request(INVITE, &text, "hello")), Some(415));
@@ -91,16 +112,27 @@ fn a_refusal_goes_back_as_the_rfc_says() {
 #[test]
 fn a_missing_length_means_all_that_is_left() {
     let bytes = request(INVITE, &[("Content-Length", "")], "v=0\r\n");
-    let Verdict::PassAs(bytes) = Gate::inspect(&bytes, source()) else { panic!("not changed") };
+    let Verdict::PassAs(bytes) = Gate::inspect(&bytes, source()) else {
+        panic!("not changed")
+    };
     let text = String::from_utf8(bytes).expect("text");
-    assert!(text.ends_with("\r\nContent-Length: 5\r\n\r\nv=0\r\n"), "{text}");
+    assert!(
+        text.ends_with("\r\nContent-Length: 5\r\n\r\nv=0\r\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn nobody_answers_an_ack_a_response_or_noise() {
     let ack = request("ACK sip:a@b SIP/2.0", &[("CSeq", "1 INVITE")], "");
     assert_eq!(Gate::inspect(&ack, source()), Verdict::Drop);
-    for noise in [&b""[..], b"\0\0\0", b"hello\r\n\r\n", b"\xff\xfe\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"] {
+    for noise in [
+        &b""[..],
+        b"\0\0\0",
+        b"hello\r\n\r\n",
+        b"\xff\xfe\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+    ] {
         assert_eq!(Gate::inspect(noise, source()), Verdict::Drop);
     }
     let odd = request("SIP/2.0 4294967301 better not break", &[], "");
@@ -126,11 +158,22 @@ fn torture_messages_get_the_answer_that_the_rfc_names() {
         return;
     };
     let cases = [
-        ("badvers", Some(505)), ("clerr", Some(400)), ("ncl", Some(400)), ("mcl01", Some(400)),
-        ("mismatch01", Some(400)), ("mismatch02", Some(501)), ("scalar02", Some(400)),
-        ("ltgtruri", Some(400)), ("lwsruri", Some(400)), ("quotbal", Some(400)),
-        ("unkscm", Some(416)), ("novelsc", Some(416)), ("bext01", Some(420)),
-        ("wsinv", None), ("esc01", None), ("lwsdisp", None),
+        ("badvers", Some(505)),
+        ("clerr", Some(400)),
+        ("ncl", Some(400)),
+        ("mcl01", Some(400)),
+        ("mismatch01", Some(400)),
+        ("mismatch02", Some(501)),
+        ("scalar02", Some(400)),
+        ("ltgtruri", Some(400)),
+        ("lwsruri", Some(400)),
+        ("quotbal", Some(400)),
+        ("unkscm", Some(416)),
+        ("novelsc", Some(416)),
+        ("bext01", Some(420)),
+        ("wsinv", None),
+        ("esc01", None),
+        ("lwsdisp", None),
     ];
     for (name, expected) in cases {
         let path = folder.join(name).with_extension("dat");

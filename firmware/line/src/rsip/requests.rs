@@ -16,7 +16,9 @@ use crate::sip_ua::{LegEvent, LegId};
 impl RsipUa {
     pub(super) fn on_transaction(&mut self, transaction: Transaction) {
         let request = &transaction.original;
-        let in_dialog = request.to_header().is_ok_and(|to| to.tag().is_ok_and(|tag| tag.is_some()));
+        let in_dialog = request
+            .to_header()
+            .is_ok_and(|to| to.tag().is_ok_and(|tag| tag.is_some()));
         if in_dialog {
             self.on_request_in_dialog(transaction);
             return;
@@ -30,7 +32,11 @@ impl RsipUa {
             }
             Method::Register => self.on_register(transaction),
             Method::Bye | Method::Update | Method::Info | Method::PRack => {
-                self.reply(transaction, StatusCode::CallTransactionDoesNotExist, Vec::new());
+                self.reply(
+                    transaction,
+                    StatusCode::CallTransactionDoesNotExist,
+                    Vec::new(),
+                );
             }
             _ => self.reply(transaction, StatusCode::MethodNotAllowed, allow()),
         }
@@ -38,7 +44,11 @@ impl RsipUa {
 
     fn on_request_in_dialog(&self, mut transaction: Transaction) {
         let Some(Dialog::Invite(mut dialog)) = self.dialogs.match_dialog(&transaction) else {
-            self.reply(transaction, StatusCode::CallTransactionDoesNotExist, Vec::new());
+            self.reply(
+                transaction,
+                StatusCode::CallTransactionDoesNotExist,
+                Vec::new(),
+            );
             return;
         };
         self.job(async move {
@@ -51,8 +61,9 @@ impl RsipUa {
     fn on_invite(&mut self, mut transaction: Transaction) {
         let contact = Some(self.own_uri("trunkside"));
         let sender = self.state_sender.clone();
-        let dialog =
-            self.dialogs.get_or_create_server_invite(&transaction, sender, None, contact);
+        let dialog = self
+            .dialogs
+            .get_or_create_server_invite(&transaction, sender, None, contact);
         let mut dialog = match dialog {
             Ok(dialog) => dialog,
             Err(error) => {
@@ -91,14 +102,26 @@ impl RsipUa {
         let to = request.to_header().ok().and_then(|to| to.typed().ok());
         let to = to.ok_or(StatusCode::BadRequest)?;
         let user = to.uri.user().ok_or(StatusCode::Forbidden)?;
-        let source = transaction.connection.as_ref().and_then(|c| c.get_remote_addr().cloned());
+        let source = transaction
+            .connection
+            .as_ref()
+            .and_then(|c| c.get_remote_addr().cloned());
         let source = source.and_then(|source| source.get_socketaddr().ok());
         let source = source.ok_or(StatusCode::ServerInternalError)?;
-        let contact = request.contact_header().ok().map(|contact| contact.value().to_owned());
-        let Some(contact) = contact else { return Ok(Vec::new()) };
+        let contact = request
+            .contact_header()
+            .ok()
+            .map(|contact| contact.value().to_owned());
+        let Some(contact) = contact else {
+            return Ok(Vec::new());
+        };
 
-        let expires = request.expires_header().and_then(|expires| expires.value().parse().ok());
-        let expiry = contact_expiry(&contact).or(expires).map(Duration::from_secs);
+        let expires = request
+            .expires_header()
+            .and_then(|expires| expires.value().parse().ok());
+        let expiry = contact_expiry(&contact)
+            .or(expires)
+            .map(Duration::from_secs);
         let uri = contact_uri(&contact);
         let granted = self
             .registrar
@@ -121,8 +144,14 @@ impl RsipUa {
 }
 
 fn caller_of(request: &Request) -> Pii<String> {
-    let from = request.from_header().ok().and_then(|from| from.typed().ok());
-    Pii::new(from.and_then(|from| from.uri.user().map(str::to_owned)).unwrap_or_default())
+    let from = request
+        .from_header()
+        .ok()
+        .and_then(|from| from.typed().ok());
+    Pii::new(
+        from.and_then(|from| from.uri.user().map(str::to_owned))
+            .unwrap_or_default(),
+    )
 }
 
 /// The address of a contact, without name and parameters of the contact itself.
@@ -134,10 +163,14 @@ fn contact_uri(contact: &str) -> &str {
 }
 
 fn contact_expiry(contact: &str) -> Option<u64> {
-    let parameters = contact.rsplit_once('>').map_or(contact, |(_, parameters)| parameters);
+    let parameters = contact
+        .rsplit_once('>')
+        .map_or(contact, |(_, parameters)| parameters);
     parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("expires").then(|| value.trim().parse().ok())?
+        name.trim()
+            .eq_ignore_ascii_case("expires")
+            .then(|| value.trim().parse().ok())?
     })
 }
 

@@ -22,9 +22,10 @@ impl RsipUa {
             DialogState::Confirmed(_, response) => self.on_confirmed(leg, response.body),
             DialogState::Updated(_, request, handle) => self.on_reoffer(leg, &request, handle),
             DialogState::Info(_, request, handle) => {
-                let status = match request.body.is_empty() {
-                    true => StatusCode::OK,
-                    false => StatusCode::UnsupportedMediaType,
+                let status = if request.body.is_empty() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::UnsupportedMediaType
                 };
                 self.respond(handle, status, None, None);
             }
@@ -48,7 +49,9 @@ impl RsipUa {
 
     /// Told again by the stack after every request within the dialog.
     fn on_confirmed(&mut self, leg: LegId, body: Vec<u8>) {
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
         match entry.state {
             LegState::Dialling => {
                 entry.state = LegState::Up;
@@ -75,18 +78,27 @@ impl RsipUa {
             self.respond(handle, StatusCode::OK, None, None);
             return;
         }
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
         if entry.state != LegState::Up || entry.reoffer.is_some() {
             self.respond(handle, StatusCode::RequestPending, None, None);
             return;
         }
         entry.reoffer = Some(handle);
         entry.answer_in_ack = request.body.is_empty();
-        self.tell(leg, LegEvent::Reoffered { sdp: request.body.clone() });
+        self.tell(
+            leg,
+            LegEvent::Reoffered {
+                sdp: request.body.clone(),
+            },
+        );
     }
 
     fn on_terminated(&mut self, leg: LegId, reason: &TerminatedReason) {
-        let Some(entry) = self.remove(leg) else { return };
+        let Some(entry) = self.remove(leg) else {
+            return;
+        };
         self.dialogs.remove_dialog(&entry.dialog.id());
         let silent = matches!(reason, TerminatedReason::Timeout);
         let what = match entry.state {
@@ -95,11 +107,15 @@ impl RsipUa {
             LegState::Answered if matches!(reason, TerminatedReason::UacCancel) => {
                 LegEvent::Cancelled
             }
-            LegState::Dialling => LegEvent::Failed { status: status_of(reason) },
-            LegState::Answered | LegState::Up if silent => {
-                LegEvent::Ended { cause: EndCause::Silent }
-            }
-            LegState::Answered | LegState::Up => LegEvent::Ended { cause: EndCause::Bye },
+            LegState::Dialling => LegEvent::Failed {
+                status: status_of(reason),
+            },
+            LegState::Answered | LegState::Up if silent => LegEvent::Ended {
+                cause: EndCause::Silent,
+            },
+            LegState::Answered | LegState::Up => LegEvent::Ended {
+                cause: EndCause::Bye,
+            },
         };
         self.tell(leg, what);
     }
@@ -109,7 +125,10 @@ fn answer_in_ack(leg: &mut super::Leg) -> Vec<u8> {
     if !std::mem::take(&mut leg.answer_in_ack) {
         return Vec::new();
     }
-    leg.dialog.last_remote_ack().map(|ack| ack.body).unwrap_or_default()
+    leg.dialog
+        .last_remote_ack()
+        .map(|ack| ack.body)
+        .unwrap_or_default()
 }
 
 pub(super) fn allow() -> Vec<Header> {
