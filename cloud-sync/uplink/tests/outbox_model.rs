@@ -11,6 +11,7 @@ use trunkside_record::{Ack, Alarm, Body, DeviceHealth, Lane, RedactedText, Sever
 use trunkside_uplink::{Budget, KeyProvider, Outbox, OutboxOptions, Receipt, Stamp};
 
 #[path = "support/disk.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
 mod disk;
 use disk::{FaultyDisk, Random};
 
