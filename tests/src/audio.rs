@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// A test recording that the project ships.
 pub fn recording(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("audio").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("audio")
+        .join(name)
 }
 
 /// Loudness of samples in dB relative to full scale.
@@ -20,7 +22,13 @@ pub fn level_dbfs(samples: &[i16]) -> f64 {
 /// there sample by sample, near 0 when it is not.
 pub fn best_correlation(sent: &[i16], heard: &[i16]) -> f64 {
     let probe = loudest_part(sent);
-    let norm = |samples: &[i16]| samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
+    let norm = |samples: &[i16]| {
+        samples
+            .iter()
+            .map(|s| f64::from(*s).powi(2))
+            .sum::<f64>()
+            .sqrt()
+    };
     let probe_norm = norm(probe);
     if probe.is_empty() || heard.len() < probe.len() || probe_norm == 0.0 {
         return 0.0;
@@ -28,8 +36,11 @@ pub fn best_correlation(sent: &[i16], heard: &[i16]) -> f64 {
     heard
         .windows(probe.len())
         .map(|window| {
-            let dot: f64 =
-                window.iter().zip(probe).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let dot: f64 = window
+                .iter()
+                .zip(probe)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum();
             let scale = norm(window) * probe_norm;
             if scale > 0.0 { dot / scale } else { 0.0 }
         })
@@ -39,7 +50,10 @@ pub fn best_correlation(sent: &[i16], heard: &[i16]) -> f64 {
 /// The part that is worth looking for: a quarter of a second around the loudest sample.
 fn loudest_part(samples: &[i16]) -> &[i16] {
     const LENGTH: usize = 2_000;
-    let Some((loudest, _)) = samples.iter().enumerate().max_by_key(|(_, s)| s.unsigned_abs())
+    let Some((loudest, _)) = samples
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, s)| s.unsigned_abs())
     else {
         return samples;
     };

@@ -34,7 +34,9 @@ impl Eavesdropper {
         let mut options = MqttOptions::new(name, broker.ip().to_string(), broker.port());
         options.set_max_packet_size(1 << 22, 1 << 22);
         let (client, mut connection) = Client::new(options, 16);
-        client.subscribe("#", QoS::AtLeastOnce).expect("the queue has room");
+        client
+            .subscribe("#", QoS::AtLeastOnce)
+            .expect("the queue has room");
         let (sender, messages) = channel();
         let (granted, subscribed) = channel();
         std::thread::spawn(move || {
@@ -57,8 +59,14 @@ impl Eavesdropper {
                 }
             }
         });
-        subscribed.recv_timeout(DEADLINE).expect("the broker grants the subscription");
-        Self { messages, seen: Vec::new(), _client: client }
+        subscribed
+            .recv_timeout(DEADLINE)
+            .expect("the broker grants the subscription");
+        Self {
+            messages,
+            seen: Vec::new(),
+            _client: client,
+        }
     }
 
     /// Waits for a message, from now on, that `pick` makes something of.
@@ -81,9 +89,14 @@ impl Eavesdropper {
         }
     }
 
-    /// Waits for the aggregator's word that it has stored something.
-    pub fn wait_for_ack(&mut self) {
-        self.wait_for("acknowledgement", |message| message.topic.ends_with("/ack").then_some(()));
+    /// Waits until the aggregator has acknowledged something after a call's summary was published.
+    pub fn wait_for_call(&mut self) {
+        self.wait_for("call summary", |message| {
+            message.topic.ends_with("/metric").then_some(())
+        });
+        self.wait_for("acknowledgement", |message| {
+            message.topic.ends_with("/ack").then_some(())
+        });
     }
 
     /// Everything seen so far.

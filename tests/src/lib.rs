@@ -4,6 +4,9 @@
 //! process is killed when its handle is dropped, and every port is one that the system gave.
 
 pub mod audio;
+pub mod branch;
 pub mod broker;
 pub mod daemon;
 pub mod process;
+pub mod sipp;
+pub mod voice;

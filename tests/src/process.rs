@@ -33,7 +33,12 @@ impl Process {
         let (sender, lines) = channel();
         read_lines(child.stdout.take().expect("piped"), sender.clone());
         read_lines(child.stderr.take().expect("piped"), sender);
-        Self { name, child, lines, seen: Vec::new() }
+        Self {
+            name,
+            child,
+            lines,
+            seen: Vec::new(),
+        }
     }
 
     /// Waits for the first line, from now on, that `pick` makes something of.
@@ -53,10 +58,12 @@ impl Process {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("{}: no {what} within {DEADLINE:?}:\n{}", self.name, self.output())
+                    let output = self.output();
+                    panic!("{}: no {what} within {DEADLINE:?}:\n{output}", self.name)
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{}: ended without {what}:\n{}", self.name, self.output())
+                    let output = self.output();
+                    panic!("{}: ended without {what}:\n{output}", self.name)
                 }
             }
         }
@@ -80,7 +87,8 @@ impl Process {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("{}: still running after {DEADLINE:?}:\n{}", self.name, self.output())
+                    let output = self.output();
+                    panic!("{}: still running after {DEADLINE:?}:\n{output}", self.name)
                 }
             }
         }
@@ -100,8 +108,14 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(status.expect("kill runs").success(), "{} cannot be signalled", self.name);
+        let status = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(
+            status.expect("kill runs").success(),
+            "{} cannot be signalled",
+            self.name
+        );
     }
 
     /// Its process number.
@@ -120,7 +134,10 @@ fn read_lines(pipe: impl Read + Send + 'static, sender: Sender<String>) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n') {
             let Ok(line) = line else { return };
-            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+            if sender
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
                 return;
             }
         }

@@ -8,8 +8,10 @@ use trunkside_call::Language;
 /// The box beside a branch office's phone trunk: answers, understands, routes and reports calls.
 #[derive(Debug, Parser)]
 #[command(name = "trunkside", version, about, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
-    TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module).")]
+#[command(
+    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
+    TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module)."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -54,7 +56,11 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The configuration file; `conf.d/*.toml` beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = "/etc/trunkside/config.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/trunkside/config.toml"
+    )]
     pub config: PathBuf,
 }
 
@@ -62,7 +68,11 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// The configuration file; `conf.d/*.toml` beside it is read too.
-    #[arg(long, value_name = "FILE", default_value = "/etc/trunkside/config.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/trunkside/config.toml"
+    )]
     pub config: PathBuf,
     /// Refuse warnings (such as unknown keys) as well.
     #[arg(long)]

@@ -1,1 +1,31 @@
-//! The trunkside binary: wiring, configuration, store and shutdown.
+//! The `trunkside` binary: wiring, configuration, store and shutdown.
+//!
+//! Place in the sentence: all of it. [`pipeline`] joins the stages in their order, [`wiring`]
+//! starts and stops their tasks, [`commands`] is what a technician types.
+//!
+//! Invariant: nothing on a call's path waits for recognition, a disk, the cloud or a watcher.
+//!
+//! ```no_run
+//! use clap::Parser;
+//! use trunkside_daemon::{cli::Cli, commands};
+//!
+//! let cli = Cli::parse_from(["trunkside", "models", "list"]);
+//! commands::dispatch(cli).expect("the catalogue is listed");
+//! ```
+
+pub mod cli;
+mod clock;
+pub mod commands;
+pub mod config;
+mod conversation;
+mod demo;
+mod hearing;
+mod logging;
+pub mod notice;
+pub mod pipeline;
+mod policy;
+mod recorder;
+mod store;
+mod story;
+mod translate;
+pub mod wiring;

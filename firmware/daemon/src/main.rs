@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use trunkside_daemon::cli::{Cli, Failure};
 
-#[expect(clippy::print_stderr, reason = "a command line reports its failure there")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line reports its failure there"
+)]
 fn main() -> ExitCode {
     match trunkside_daemon::commands::dispatch(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -104,10 +104,15 @@ impl Store {
             connection.execute_batch(SCHEMA)?;
             Ok(connection)
         };
-        let connection = connect()
-            .map_err(|source| StoreError::Database { path: name.clone(), source })?;
+        let connection = connect().map_err(|source| StoreError::Database {
+            path: name.clone(),
+            source,
+        })?;
         restrict_to_owner(path);
-        Ok(Self { connection, path: name })
+        Ok(Self {
+            connection,
+            path: name,
+        })
     }
 
     /// Notes that a call has begun. `started_ms` is Unix time in milliseconds.
@@ -166,8 +171,10 @@ impl Store {
     /// Notes that the outbox holds the call's records.
     pub fn mark_exported(&mut self, call: CallId) -> Result<(), StoreError> {
         self.work(|connection| {
-            connection
-                .execute("UPDATE call SET exported = 1 WHERE id = ?1", [call.to_string()])?;
+            connection.execute(
+                "UPDATE call SET exported = 1 WHERE id = ?1",
+                [call.to_string()],
+            )?;
             Ok(())
         })
     }
@@ -186,7 +193,11 @@ impl Store {
             for row in rows {
                 let (id, summary, transcript) = row?;
                 if let Ok(call) = id.parse() {
-                    exports.push(Export { call, summary, transcript });
+                    exports.push(Export {
+                        call,
+                        summary,
+                        transcript,
+                    });
                 }
             }
             Ok(exports)
@@ -198,8 +209,9 @@ impl Store {
         self.work(|connection| {
             let mut statement =
                 connection.prepare("SELECT id, started_ms FROM call WHERE summary IS NULL")?;
-            let rows = statement
-                .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })?;
             let mut calls = Vec::new();
             for row in rows {
                 let (id, started_ms) = row?;
@@ -215,9 +227,11 @@ impl Store {
     pub fn callback_number(&mut self, call: CallId) -> Result<Option<Pii<String>>, StoreError> {
         self.work(|connection| {
             connection
-                .query_row("SELECT number FROM callback WHERE call = ?1", [call.to_string()], |row| {
-                    row.get(0).map(Pii::new)
-                })
+                .query_row(
+                    "SELECT number FROM callback WHERE call = ?1",
+                    [call.to_string()],
+                    |row| row.get(0).map(Pii::new),
+                )
                 .optional()
         })
     }
@@ -226,8 +240,10 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        work(&mut self.connection)
-            .map_err(|source| StoreError::Database { path: self.path.clone(), source })
+        work(&mut self.connection).map_err(|source| StoreError::Database {
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 
@@ -269,14 +285,20 @@ mod tests {
     }
 
     fn export(number: u128) -> Export {
-        Export { call: call(number), summary: "{}".into(), transcript: None }
+        Export {
+            call: call(number),
+            summary: "{}".into(),
+            transcript: None,
+        }
     }
 
     #[test]
     fn a_call_is_exported_once_it_is_marked() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("calls.db")).unwrap();
-        store.open_call(call(1), 5, &Pii::new("100".into())).unwrap();
+        store
+            .open_call(call(1), 5, &Pii::new("100".into()))
+            .unwrap();
         assert_eq!(store.interrupted().unwrap(), [(call(1), 5)]);
         store.close_call(&export(1), &[], None).unwrap();
         assert_eq!(store.interrupted().unwrap(), []);
@@ -291,14 +313,21 @@ mod tests {
         let path = folder.path().join("calls.db");
         {
             let mut store = Store::open(&path).unwrap();
-            store.open_call(call(1), 5, &Pii::new("100".into())).unwrap();
-            let callback =
-                Callback { number: Pii::new("100".into()), cause: CallbackCause::NobodyAnswered };
+            store
+                .open_call(call(1), 5, &Pii::new("100".into()))
+                .unwrap();
+            let callback = Callback {
+                number: Pii::new("100".into()),
+                cause: CallbackCause::NobodyAnswered,
+            };
             store.close_call(&export(1), &[], Some(&callback)).unwrap();
         }
         let mut store = Store::open(&path).unwrap();
         assert_eq!(store.unexported().unwrap(), [export(1)]);
-        assert_eq!(store.callback_number(call(1)).unwrap(), Some(Pii::new("100".into())));
+        assert_eq!(
+            store.callback_number(call(1)).unwrap(),
+            Some(Pii::new("100".into()))
+        );
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl Layers {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
             self.problems.push(Problem::error(
                 format!("{name}:{line}"),
-                format!("not valid TOML: {}; mend or remove the line", error.message()),
+                format!(
+                    "not valid TOML: {}; mend or remove the line",
+                    error.message()
+                ),
             ));
         }
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
@@ -69,7 +72,11 @@ impl Layers {
                 let Some(plain) = plain_value(value.get_ref()) else {
                     self.problems.push(Problem::error(
                         format!("{name}:{line}"),
-                        format!("`{}.{}` has no value that fits", section.get_ref(), key.get_ref()),
+                        format!(
+                            "`{}.{}` has no value that fits",
+                            section.get_ref(),
+                            key.get_ref()
+                        ),
                     ));
                     continue;
                 };
@@ -88,8 +95,9 @@ impl Layers {
     /// Adds variables such as `TRUNKSIDE_LINE__LISTEN` over what is there.
     pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         for (name, text) in variables {
-            let Some((section, key)) =
-                name.strip_prefix(ENVIRONMENT_PREFIX).and_then(|rest| rest.split_once("__"))
+            let Some((section, key)) = name
+                .strip_prefix(ENVIRONMENT_PREFIX)
+                .and_then(|rest| rest.split_once("__"))
             else {
                 continue;
             };
@@ -99,8 +107,11 @@ impl Layers {
                 .ok()
                 .and_then(|mut table| table.remove("value"))
                 .unwrap_or(Value::String(text));
-            let setting =
-                Setting { value, place: format!("${name}"), folder: PathBuf::from(".") };
+            let setting = Setting {
+                value,
+                place: format!("${name}"),
+                folder: PathBuf::from("."),
+            };
             self.settings.insert(key, setting);
         }
     }
@@ -113,7 +124,9 @@ impl Layers {
 
     /// Where a key was set, or the first file when it is missing.
     pub fn place(&self, key: &str) -> String {
-        self.settings.get(key).map_or_else(|| self.first_file.clone(), |s| s.place.clone())
+        self.settings
+            .get(key)
+            .map_or_else(|| self.first_file.clone(), |s| s.place.clone())
     }
 
     /// The keys that were asked for.
@@ -145,13 +158,18 @@ impl Layers {
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> T {
         self.asked.insert(key.to_owned());
-        let Some(setting) = self.settings.get(key) else { return default };
+        let Some(setting) = self.settings.get(key) else {
+            return default;
+        };
         if let Some(value) = read(&setting.value) {
             return value;
         }
         let problem = Problem::error(
             setting.place.clone(),
-            format!("`{key}` {rule}, got `{}`; change it or remove the key", shown(&setting.value)),
+            format!(
+                "`{key}` {rule}, got `{}`; change it or remove the key",
+                shown(&setting.value)
+            ),
         );
         self.problems.push(problem);
         default
@@ -178,45 +196,70 @@ impl Layers {
             key,
             String::new(),
             "must be a name of 1 to 64 letters, digits, `-`, `_` or `.`",
-            |value| value.as_str().filter(|name| is_topic_name(name)).map(str::to_owned),
+            |value| {
+                value
+                    .as_str()
+                    .filter(|name| is_topic_name(name))
+                    .map(str::to_owned)
+            },
         )
     }
 
     /// One of a few words.
     pub fn choice<T: Copy>(&mut self, key: &str, default: T, choices: &[(&str, T)]) -> T {
-        let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let words: Vec<String> = choices
+            .iter()
+            .map(|(word, _)| format!("`{word}`"))
+            .collect();
         let rule = format!("must be one of {}", words.join(", "));
         self.read(key, default, &rule, |value| {
             let text = value.as_str()?;
-            choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice)
+            choices
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, choice)| *choice)
         })
     }
 
     /// A socket address.
     pub fn address(&mut self, key: &str, default: SocketAddr) -> SocketAddr {
-        self.read(key, default, "must be an address and port such as `0.0.0.0:5060`", |value| {
-            value.as_str()?.parse().ok()
-        })
+        self.read(
+            key,
+            default,
+            "must be an address and port such as `0.0.0.0:5060`",
+            |value| value.as_str()?.parse().ok(),
+        )
     }
 
     /// A value that may be missing and must parse.
     pub fn optional<T: std::str::FromStr>(&mut self, key: &str, rule: &str) -> Option<T> {
-        self.read(key, None, rule, |value| value.as_str()?.parse().ok().map(Some))
+        self.read(key, None, rule, |value| {
+            value.as_str()?.parse().ok().map(Some)
+        })
     }
 
     /// A `host:port` pair; the host may be a name.
     pub fn host_port(&mut self, key: &str, default: (&str, u16)) -> (String, u16) {
         let default = (default.0.to_owned(), default.1);
-        self.read(key, default, "must be a host and port such as `broker.example:1883`", |value| {
-            let (host, port) = value.as_str()?.rsplit_once(':')?;
-            let port = port.parse().ok().filter(|port| *port != 0)?;
-            (!host.is_empty()).then(|| (host.to_owned(), port))
-        })
+        self.read(
+            key,
+            default,
+            "must be a host and port such as `broker.example:1883`",
+            |value| {
+                let (host, port) = value.as_str()?.rsplit_once(':')?;
+                let port = port.parse().ok().filter(|port| *port != 0)?;
+                (!host.is_empty()).then(|| (host.to_owned(), port))
+            },
+        )
     }
 
     /// A whole number inside bounds.
     pub fn integer(&mut self, key: &str, default: u64, bounds: RangeInclusive<u64>) -> u64 {
-        let rule = format!("must be a whole number from {} to {}", bounds.start(), bounds.end());
+        let rule = format!(
+            "must be a whole number from {} to {}",
+            bounds.start(),
+            bounds.end()
+        );
         self.read(key, default, &rule, |value| {
             let number = u64::try_from(value.as_integer()?).ok()?;
             bounds.contains(&number).then_some(number)
@@ -243,17 +286,11 @@ impl Layers {
         })
     }
 
-    /// A list of texts, each of which parses.
-    pub fn list<T: std::str::FromStr>(&mut self, key: &str, rule: &str) -> Vec<T> {
-        self.read(key, Vec::new(), rule, |value| {
-            value.as_array()?.iter().map(|item| item.as_str()?.parse().ok()).collect()
-        })
-    }
-
     /// A path, relative to the file that names it.
     pub fn path(&mut self, key: &str) -> Option<PathBuf> {
         let folder = self.settings.get(key).map(|setting| setting.folder.clone());
-        self.optional_text(key).map(|text| folder.unwrap_or_default().join(text))
+        self.optional_text(key)
+            .map(|text| folder.unwrap_or_default().join(text))
     }
 
     /// A path to a file that must be readable, for policies and secrets.
@@ -272,7 +309,9 @@ impl Layers {
 
 fn is_topic_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn shown(value: &Value) -> impl Display + '_ {
@@ -284,7 +323,12 @@ fn shown(value: &Value) -> impl Display + '_ {
 
 /// The line (from 1) that a byte offset lies in.
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+    text.as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
 }
 
 fn plain_value(value: &DeValue<'_>) -> Option<Value> {
@@ -297,7 +341,10 @@ fn plain_value(value: &DeValue<'_>) -> Option<Value> {
         DeValue::Boolean(flag) => Value::Boolean(*flag),
         DeValue::Datetime(time) => Value::Datetime(*time),
         DeValue::Array(items) => Value::Array(
-            items.iter().map(|item| plain_value(item.get_ref())).collect::<Option<_>>()?,
+            items
+                .iter()
+                .map(|item| plain_value(item.get_ref()))
+                .collect::<Option<_>>()?,
         ),
         DeValue::Table(_) => return None,
     })

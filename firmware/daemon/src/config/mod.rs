@@ -62,8 +62,6 @@ pub struct LineConfig {
     pub advertise: IpAddr,
     /// The ports that voice uses.
     pub rtp_ports: RangeInclusive<u16>,
-    /// Whose INVITEs are taken; everybody's when empty.
-    pub trunks: Vec<IpAddr>,
     /// How the caller hears the greeting.
     pub greeting: Greeting,
     /// The language of prompts until the caller's is known.
@@ -94,10 +92,8 @@ pub struct CloudConfig {
     pub enabled: bool,
     /// The broker's host and port.
     pub broker: (String, u16),
-    /// The broker's user name.
-    pub username: Option<String>,
-    /// The file that holds the password.
-    pub password_file: Option<PathBuf>,
+    /// The files that hold user name and password, when the broker asks for them.
+    pub login: Option<(PathBuf, PathBuf)>,
 }
 
 /// The settings and everything that is wrong with them.
@@ -112,7 +108,9 @@ pub struct Loaded {
 impl Loaded {
     /// Whether the daemon may start with it.
     pub fn is_usable(&self) -> bool {
-        self.problems.iter().all(|problem| problem.severity == Severity::Warning)
+        self.problems
+            .iter()
+            .all(|problem| problem.severity == Severity::Warning)
     }
 }
 
@@ -133,11 +131,17 @@ pub fn load(path: &Path) -> Loaded {
     }
     if !unreadable.is_empty() {
         // Every required key would be missing: only the cause is worth saying.
-        return Loaded { config: resolve(&mut Layers::default()), problems: unreadable };
+        return Loaded {
+            config: resolve(&mut Layers::default()),
+            problems: unreadable,
+        };
     }
     layers.add_environment(std::env::vars());
     let config = resolve(&mut layers);
-    Loaded { config, problems: layers.finish() }
+    Loaded {
+        config,
+        problems: layers.finish(),
+    }
 }
 
 fn drop_ins(path: &Path) -> Vec<PathBuf> {
@@ -146,7 +150,10 @@ fn drop_ins(path: &Path) -> Vec<PathBuf> {
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
         .collect();
     files.sort();
     files
@@ -160,10 +167,14 @@ fn resolve(layers: &mut Layers) -> Config {
             branch: layers.topic_name("box.branch"),
             device: layers.topic_name("box.device"),
         },
-        data_dir: layers.path("box.data_dir").unwrap_or_else(|| "/var/lib/trunkside".into()),
+        data_dir: layers
+            .path("box.data_dir")
+            .unwrap_or_else(|| "/var/lib/trunkside".into()),
         line,
         recognition: RecognitionConfig {
-            model: layers.optional_text("recognition.model").unwrap_or_else(|| "zh-en-1".into()),
+            model: layers
+                .optional_text("recognition.model")
+                .unwrap_or_else(|| "zh-en-1".into()),
             models_dir: layers.path("recognition.models_dir"),
             language: layers.choice("recognition.language", None, &LANGUAGES),
             workers: layers.integer("recognition.workers", 1, 1..=64) as usize,
@@ -174,8 +185,9 @@ fn resolve(layers: &mut Layers) -> Config {
         cloud: CloudConfig {
             enabled: layers.switch("cloud.enabled", true),
             broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
-            username: layers.optional_text("cloud.username"),
-            password_file: layers.readable_file("cloud.password_file"),
+            login: layers
+                .readable_file("cloud.username_file")
+                .zip(layers.readable_file("cloud.password_file")),
         },
     }
 }
@@ -190,7 +202,10 @@ const LANGUAGES: [(&str, Option<Language>); 4] = [
 fn resolve_line(layers: &mut Layers) -> LineConfig {
     let listen = layers.address("line.listen", SocketAddr::from(([0, 0, 0, 0], 5060)));
     let advertise = layers
-        .optional("line.advertise", "must be an IP address that peers can reach")
+        .optional(
+            "line.advertise",
+            "must be an IP address that peers can reach",
+        )
         .unwrap_or(listen.ip());
     if advertise.is_unspecified() {
         let message = format!(
@@ -199,13 +214,23 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         );
         layers.report("line.listen", &message);
     }
-    let greetings = [("connected", Greeting::Connected), ("early", Greeting::Early)];
-    let languages = [("zh", Language::Zh), ("yue", Language::Yue), ("en", Language::En)];
+    let greetings = [
+        ("connected", Greeting::Connected),
+        ("early", Greeting::Early),
+    ];
+    let languages = [
+        ("zh", Language::Zh),
+        ("yue", Language::Yue),
+        ("en", Language::En),
+    ];
     LineConfig {
         listen,
-        advertise: if advertise.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { advertise },
+        advertise: if advertise.is_unspecified() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            advertise
+        },
         rtp_ports: layers.ports("line.rtp_ports", 10_000..=10_999),
-        trunks: layers.list("line.trunks", "must be a list of IP addresses"),
         greeting: layers.choice("line.greeting", Greeting::Connected, &greetings),
         language: layers.choice("line.language", Language::Zh, &languages),
         ring_timeout: layers.seconds("line.ring_timeout_s", 20, 3..=180),

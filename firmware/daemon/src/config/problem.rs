@@ -25,12 +25,20 @@ pub struct Problem {
 impl Problem {
     /// A fault that keeps the daemon from starting.
     pub fn error(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, place: place.into(), message: message.into() }
+        Self {
+            severity: Severity::Error,
+            place: place.into(),
+            message: message.into(),
+        }
     }
 
     /// A fault that only `check --strict` refuses.
     pub fn warning(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, place: place.into(), message: message.into() }
+        Self {
+            severity: Severity::Warning,
+            place: place.into(),
+            message: message.into(),
+        }
     }
 }
 

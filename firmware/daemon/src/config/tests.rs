@@ -17,7 +17,10 @@ fn the_shipped_example_has_every_key_and_no_fault() {
     resolve(&mut layers);
     for key in layers.asked() {
         let (_, name) = key.split_once('.').unwrap();
-        assert!(example.contains(name), "config.example.toml does not show `{key}`");
+        assert!(
+            example.contains(name),
+            "config.example.toml does not show `{key}`"
+        );
     }
 }
 
@@ -41,7 +44,11 @@ fn all_five_mistakes_are_reported_with_their_lines() {
         .collect();
     assert_eq!(lines, [6, 8, 2, 4, 9]);
     assert!(!loaded.is_usable());
-    assert!(loaded.problems[1].message.contains("from 3 to 180, got `1`"));
+    assert!(
+        loaded.problems[1]
+            .message
+            .contains("from 3 to 180, got `1`")
+    );
     assert_eq!(loaded.problems[4].severity, Severity::Warning);
 }
 
@@ -55,16 +62,31 @@ fn a_missing_file_is_one_problem_that_names_it() {
 #[test]
 fn syntax_faults_name_their_line() {
     let loaded = loaded("[box]\ntenant = \"a\"\nbranch = = 3\n");
-    assert!(loaded.problems.iter().any(|problem| problem.place.ends_with(":3")));
+    assert!(
+        loaded
+            .problems
+            .iter()
+            .any(|problem| problem.place.ends_with(":3"))
+    );
 }
 
 #[test]
 fn drop_ins_and_environment_lie_over_the_file() {
     let mut layers = Layers::default();
-    layers.add_file(Path::new("a.toml"), "[line]\nring_timeout_s = 10\nlanguage = \"zh\"\n");
+    layers.add_file(
+        Path::new("a.toml"),
+        "[line]\nring_timeout_s = 10\nlanguage = \"zh\"\n",
+    );
     layers.add_file(Path::new("conf.d/b.toml"), "[line]\nring_timeout_s = 30\n");
-    let variables = [("TRUNKSIDE_LINE__LANGUAGE", "en"), ("TRUNKSIDE_DATA", "elsewhere")];
-    layers.add_environment(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    let variables = [
+        ("TRUNKSIDE_LINE__LANGUAGE", "en"),
+        ("TRUNKSIDE_DATA", "elsewhere"),
+    ];
+    layers.add_environment(
+        variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+    );
     let line = resolve_line(&mut layers);
     assert_eq!(line.ring_timeout, Duration::from_secs(30));
     assert_eq!(line.language, Language::En);
@@ -75,5 +97,10 @@ fn an_address_nobody_can_reach_asks_for_one_that_can() {
     let mut layers = Layers::default();
     layers.add_file(Path::new("a.toml"), "[line]\nlisten = \"0.0.0.0:5060\"\n");
     resolve_line(&mut layers);
-    assert!(layers.finish().iter().any(|problem| problem.message.contains("line.advertise")));
+    assert!(
+        layers
+            .finish()
+            .iter()
+            .any(|problem| problem.message.contains("line.advertise"))
+    );
 }

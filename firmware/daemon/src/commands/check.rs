@@ -1,0 +1,30 @@
+//! `trunkside check`: every problem of a configuration, the policy it names included.
+
+use crate::cli::{CheckArgs, Failure};
+use crate::config::{self, Severity};
+
+/// Prints each problem on standard error; bad input (2) when the daemon would not start.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command's output"
+)]
+pub fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let loaded = config::load(&args.config);
+    let mut problems = loaded.problems;
+    if problems
+        .iter()
+        .all(|problem| !problem.message.contains("`decision.policy`"))
+    {
+        problems.extend(crate::policy::load(&loaded.config.policy).1);
+    }
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    let refused = |severity| args.strict || severity == Severity::Error;
+    if problems.iter().any(|problem| refused(problem.severity)) {
+        return Err(Failure::Said(2));
+    }
+    println!("{}: the configuration is right", args.config.display());
+    Ok(())
+}

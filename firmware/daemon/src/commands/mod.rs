@@ -1,0 +1,45 @@
+//! What each subcommand does; one file each.
+
+mod check;
+mod intents;
+mod models;
+mod replay;
+mod run;
+mod transcribe;
+mod understand;
+
+use anyhow::Context;
+
+use crate::cli::{Cli, Command, Failure};
+
+/// Runs the subcommand that was asked for.
+pub fn dispatch(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Demo(args) => {
+            crate::logging::start("warn");
+            runtime()?
+                .block_on(crate::demo::run(&args))
+                .map_err(Failure::Operation)
+        }
+        Command::Run(args) => {
+            crate::logging::start("info");
+            run::run(&args)
+        }
+        Command::Check(args) => check::check(&args),
+        Command::Transcribe(args) => transcribe::transcribe(&args),
+        Command::Understand(args) => understand::understand(&args),
+        Command::Intents(command) => intents::intents(command),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Models(command) => models::models(command),
+    }
+}
+
+/// The runtime of line and media. Two threads are plenty: nothing on them computes for long.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("trunkside")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}

@@ -1,0 +1,29 @@
+//! `trunkside replay`: logged decisions, decided again.
+
+use crate::cli::{Failure, ReplayArgs};
+
+/// Reports every decision that comes out differently; the operation fails (1) when one does.
+#[expect(clippy::print_stdout, reason = "a command's output")]
+pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
+    let report = trunkside_decision::replay_file(&args.log).map_err(Failure::input)?;
+    if args.json {
+        let line = serde_json::to_string(&report).expect("a report is plain data");
+        println!("{line}");
+    } else {
+        println!(
+            "{} inputs replayed, {} decisions made, {} differ; digest {}",
+            report.inputs,
+            report.decisions,
+            report.differences.len(),
+            report.digest
+        );
+        for difference in &report.differences {
+            println!("line {}: the log and the replay differ", difference.line);
+        }
+    }
+    if report.differences.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Said(1))
+    }
+}

@@ -1,0 +1,45 @@
+//! `trunkside run`: the box, until it is told to stop.
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Failure, RunArgs};
+use crate::{config, policy, wiring};
+
+/// Runs until SIGTERM or Ctrl-C. Warnings are logged; errors end it before it starts.
+#[expect(
+    clippy::print_stderr,
+    reason = "configuration problems are told before logs matter"
+)]
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    let loaded = config::load(&args.config);
+    let mut problems = loaded.problems.clone();
+    let mut policy = None;
+    if loaded.is_usable() {
+        let (found, policy_problems) = policy::load(&loaded.config.policy);
+        problems.extend(policy_problems);
+        policy = found;
+    }
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    let Some(policy) = policy else {
+        return Err(Failure::Said(2));
+    };
+    super::runtime()?
+        .block_on(serve(loaded.config, policy))
+        .map_err(Failure::Operation)
+}
+
+async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let running = wiring::start(config, policy).await?;
+    tracing::info!(sip = %running.sip, "ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}

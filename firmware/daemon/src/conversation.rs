@@ -1,0 +1,310 @@
+//! One call's conversation: its story, and when enough is known to ask the router for an agent.
+//!
+//! Pure: it is told what was heard and when, and yields what the router should know.
+
+use std::time::Duration;
+
+use trunkside_call::{AgentId, CallId, Decision, Emotion, Language, Pii, Side};
+use trunkside_decision::{CallProfile, Input};
+use trunkside_record::{EndedBy, PseudonymKey, Timestamp, VoiceQuality};
+
+use crate::hearing::Heard;
+use crate::story::{Ended, Story};
+
+/// After so many turns the caller has been asked enough: the best guess decides.
+const TURNS_BEFORE_GUESS: u32 = 2;
+
+/// An intent at least this likely is worth acting on once the caller has finished a sentence.
+const LIKELY: f32 = 0.4;
+
+/// Where the conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The caller is greeted or listened to; whoever stays silent until then goes the default way.
+    Listening { until: Option<Duration> },
+    /// The router knows the caller; `emotion` is the last it was told.
+    Routing { emotion: Emotion },
+    /// Caller and agent talk.
+    Bridged,
+}
+
+/// One call's conversation.
+#[derive(Debug)]
+pub struct Conversation {
+    call: CallId,
+    /// None once the call is over.
+    story: Option<Story>,
+    phase: Phase,
+    language: Language,
+    profile: CallProfile,
+    turns: u32,
+    patience: Duration,
+}
+
+impl Conversation {
+    /// A call has come in. `language` is spoken to the caller until theirs is known.
+    pub fn begin(
+        call: CallId,
+        caller: Pii<String>,
+        started_at: Timestamp,
+        now: Duration,
+        language: Language,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            call,
+            story: Some(Story::begin(call, caller, started_at, now)),
+            phase: Phase::Listening { until: None },
+            language,
+            profile: CallProfile::unknown(),
+            turns: 0,
+            patience,
+        }
+    }
+
+    /// The language to speak to the caller.
+    pub const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Whether the box still waits for the caller's wish.
+    pub const fn is_listening(&self) -> bool {
+        matches!(self.phase, Phase::Listening { .. })
+    }
+
+    /// The box has answered.
+    pub fn answered(&mut self, now: Duration) {
+        if let Some(story) = &mut self.story {
+            story.answered(now);
+        }
+    }
+
+    /// The greeting is over: the caller's turn.
+    pub fn greeted(&mut self, now: Duration) {
+        if self.is_listening() {
+            self.phase = Phase::Listening {
+                until: Some(now + self.patience),
+            };
+        }
+    }
+
+    /// Somebody was heard; says what the router should know of it.
+    pub fn hear(&mut self, now: Duration, heard: &Heard) -> Option<Input> {
+        let story = self.story.as_mut()?;
+        story.heard(
+            now,
+            &heard.utterance,
+            &heard.understood,
+            &heard.intents,
+            &heard.mood,
+        );
+        if heard.utterance.side != Side::Caller || heard.utterance.text.is_empty() {
+            return None;
+        }
+        if heard.utterance.is_final {
+            self.turns += 1;
+            self.language = heard.utterance.language;
+        }
+        match self.phase {
+            Phase::Listening { .. } => self.consider(now, heard),
+            Phase::Routing { emotion } => self.follow_mood(emotion, heard),
+            Phase::Bridged => None,
+        }
+    }
+
+    /// Whether what was heard so far is enough.
+    fn consider(&mut self, now: Duration, heard: &Heard) -> Option<Input> {
+        self.phase = Phase::Listening {
+            until: Some(now + self.patience),
+        };
+        let intent = heard.intents.first()?;
+        self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
+        let is_clear = heard.is_sure || intent.score >= LIKELY || self.turns >= TURNS_BEFORE_GUESS;
+        (heard.utterance.is_final && is_clear).then(|| self.ready())
+    }
+
+    fn ready(&mut self) -> Input {
+        self.phase = Phase::Routing {
+            emotion: self.profile.emotion,
+        };
+        Input::CallReady {
+            call: self.call,
+            profile: self.profile.clone(),
+        }
+    }
+
+    fn follow_mood(&mut self, told: Emotion, heard: &Heard) -> Option<Input> {
+        let emotion = heard.mood.emotion;
+        if emotion == told || !heard.utterance.is_final {
+            return None;
+        }
+        self.phase = Phase::Routing { emotion };
+        Some(Input::mood_changed(self.call, &heard.mood))
+    }
+
+    /// When [`tick`](Self::tick) is due.
+    pub const fn deadline(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Listening { until } => until,
+            Phase::Routing { .. } | Phase::Bridged => None,
+        }
+    }
+
+    /// The caller's time to say something useful may be over: what is known must do.
+    pub fn tick(&mut self, now: Duration) -> Option<Input> {
+        let due = self.deadline().is_some_and(|deadline| now >= deadline);
+        (due && self.story.is_some()).then(|| self.ready())
+    }
+
+    /// The router has decided.
+    pub fn decided(&mut self, now: Duration, decision: &Decision) {
+        if let Some(story) = &mut self.story {
+            story.decided(now, decision);
+        }
+    }
+
+    /// Caller and agent hear each other.
+    pub fn bridged(&mut self, now: Duration, agent: AgentId) {
+        self.phase = Phase::Bridged;
+        if let Some(story) = &mut self.story {
+            story.bridged(now, agent);
+        }
+    }
+
+    /// The call is over; its record, once.
+    pub fn end(
+        &mut self,
+        now: Duration,
+        by: EndedBy,
+        faulty: bool,
+        voice: VoiceQuality,
+        key: &PseudonymKey,
+    ) -> Option<Ended> {
+        self.phase = Phase::Bridged;
+        self.story
+            .take()
+            .map(|story| story.end(now, by, faulty, voice, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkside_call::{Intent, Mood, Prosody, Understanding, Utterance};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn conversation() -> Conversation {
+        let call = CallId::new(Uuid::from_u128(1));
+        let patience = Duration::from_secs(8);
+        let began = Timestamp::UNIX_EPOCH;
+        Conversation::begin(
+            call,
+            Pii::default(),
+            began,
+            Duration::ZERO,
+            Language::Zh,
+            patience,
+        )
+    }
+
+    fn heard(text: &str, score: f32, emotion: Emotion, is_final: bool) -> Heard {
+        let intent = Intent {
+            name: "lost_card".into(),
+            score,
+        };
+        let mood = Mood {
+            emotion,
+            emotion_score: 0.9,
+            ..Mood::unknown()
+        };
+        Heard {
+            call: CallId::new(Uuid::from_u128(1)),
+            utterance: Utterance {
+                side: Side::Caller,
+                number: 0,
+                start: Duration::ZERO,
+                end: Duration::from_secs(1),
+                text: text.into(),
+                language: Language::En,
+                confidence: 1.0,
+                words: Vec::new(),
+                prosody: Prosody::default(),
+                is_final,
+            },
+            understood: Understanding {
+                text: Pii::new(text.into()),
+                language: Language::En,
+                intent: intent.clone(),
+                intents: vec![intent.clone()],
+                mood: mood.clone(),
+                entities: Vec::new(),
+                redacted: text.into(),
+            },
+            intents: vec![intent],
+            mood,
+            is_sure: false,
+        }
+    }
+
+    const NOW: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn a_clear_wish_is_reported_when_the_sentence_ends_and_once() {
+        let mut conversation = conversation();
+        let partial = heard("i lost my", 0.9, Emotion::Neutral, false);
+        assert_eq!(conversation.hear(NOW, &partial), None);
+        let whole = heard("i lost my card", 0.9, Emotion::Neutral, true);
+        assert!(matches!(
+            conversation.hear(NOW, &whole),
+            Some(Input::CallReady { .. })
+        ));
+        assert_eq!(conversation.hear(NOW, &whole), None);
+        assert_eq!(conversation.language(), Language::En);
+    }
+
+    #[test]
+    fn an_unclear_caller_gets_another_turn_and_then_the_best_guess() {
+        let mut conversation = conversation();
+        let unclear = heard("well", 0.1, Emotion::Neutral, true);
+        assert_eq!(conversation.hear(NOW, &unclear), None);
+        assert!(conversation.hear(NOW, &unclear).is_some());
+    }
+
+    #[test]
+    fn a_silent_caller_goes_the_default_way_after_the_greeting_and_their_patience() {
+        let mut conversation = conversation();
+        assert_eq!(conversation.deadline(), None);
+        conversation.greeted(NOW);
+        assert_eq!(conversation.tick(NOW), None);
+        let later = NOW + Duration::from_secs(8);
+        let Some(Input::CallReady { profile, .. }) = conversation.tick(later) else {
+            panic!("the call must become ready");
+        };
+        assert_eq!(profile, CallProfile::unknown());
+    }
+
+    #[test]
+    fn a_caller_who_turns_angry_while_waiting_is_reported() {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
+        let angry = heard("how long still", 0.9, Emotion::Angry, true);
+        assert!(matches!(
+            conversation.hear(NOW, &angry),
+            Some(Input::MoodChanged { .. })
+        ));
+        assert_eq!(conversation.hear(NOW, &angry), None);
+    }
+
+    #[test]
+    fn a_call_that_is_over_yields_one_record_and_nothing_more() {
+        let mut conversation = conversation();
+        conversation.greeted(NOW);
+        let key = PseudonymKey::new([0; 32]);
+        let mut end =
+            || conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &key);
+        assert!(end().is_some());
+        assert!(end().is_none());
+        assert_eq!(conversation.tick(NOW + Duration::from_secs(60)), None);
+    }
+}

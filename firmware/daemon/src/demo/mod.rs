@@ -1,0 +1,167 @@
+//! `trunkside demo`: the whole job in one process, with real SIP, RTP, MQTT and HTTP on loopback.
+//!
+//! Simulated are only the people: three callers and two agents, whose recorded voices are played
+//! through softphones. The box, the broker and the aggregator are the ones that ship.
+
+mod records;
+mod screen;
+mod softphone;
+mod speech;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::broadcast;
+use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice};
+use trunkside_call::Language;
+use trunkside_decision::Policy;
+
+use crate::cli::DemoArgs;
+use crate::config::{CloudConfig, Config, Greeting, Identity, LineConfig, RecognitionConfig};
+use crate::notice::{Event, Notice};
+use crate::wiring;
+use screen::Screen;
+use softphone::{Agent, Caller};
+
+/// How long the aggregator may take to have a call's record after its end.
+const RECORD_DEADLINE: Duration = Duration::from_secs(10);
+
+const POLICY: &str = include_str!("../../../decision/policies/branch.toml");
+
+/// Runs the demo.
+pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
+    let mut screen = Screen::stdout();
+    let folder = tempfile::tempdir().context("cannot make a folder for the demo's data")?;
+    screen.say("Trunkside: one branch and its cloud, all on this machine.");
+    screen.say("loading the speech model, starting the broker, the aggregator and the box …");
+
+    let cloud = Aggregator::start(AggregatorConfig {
+        listen: args.http,
+        broker: BrokerChoice::Embedded { listen: loopback() },
+        data: folder.path().join("cloud"),
+    })
+    .await?;
+    let broker = cloud
+        .mqtt_addr
+        .context("the embedded broker has no address")?;
+    let agents = [
+        Agent::start("li_na", speech::agent(Language::Zh)).await?,
+        Agent::start("zhang_wei", speech::agent(Language::En)).await?,
+    ];
+    let branch = wiring::start(config(folder.path(), broker), policy(&agents)?).await?;
+
+    screen.head("Where to look");
+    screen.say(&format!("  trunk (SIP)      sip:95588@{}", branch.sip));
+    screen.say(&format!("  broker (MQTT)    {broker}"));
+    screen.say(&format!("  cloud (web)      http://{}/", cloud.http_addr));
+    screen.say(&format!(
+        "  calls (JSON)     http://{}/api/v1/calls",
+        cloud.http_addr
+    ));
+
+    let mut notices = branch.notices.subscribe();
+    for caller in speech::callers() {
+        screen.head(&format!("{} calls: “{}”", caller.who, caller.script));
+        let call = Caller::call(branch.sip, caller);
+        follow(&mut screen, &mut notices, call).await?;
+    }
+
+    screen.head("What the cloud knows, as its HTTP interface tells it");
+    let records =
+        records::wait_for(cloud.http_addr, speech::callers().len(), RECORD_DEADLINE).await?;
+    for line in records::table(&records) {
+        screen.say(&line);
+    }
+    if !args.once {
+        screen.head(&format!("Serving http://{}/ until Ctrl-C", cloud.http_addr));
+        tokio::signal::ctrl_c()
+            .await
+            .context("cannot wait for Ctrl-C")?;
+    }
+    branch.stop().await;
+    cloud.shutdown().await;
+    Ok(())
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// Shows what happens until the caller has hung up and the box has closed the call.
+async fn follow(
+    screen: &mut Screen<std::io::Stdout>,
+    notices: &mut broadcast::Receiver<Notice>,
+    call: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let mut call = std::pin::pin!(call);
+    let (mut hung_up, mut ended) = (false, false);
+    while !(hung_up && ended) {
+        tokio::select! {
+            result = &mut call, if !hung_up => {
+                result?;
+                hung_up = true;
+            }
+            notice = notices.recv() => match notice {
+                Ok(notice) => {
+                    ended |= matches!(notice.event, Event::Ended { .. });
+                    screen.show(&notice);
+                }
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    screen.say(&format!("({missed} events went by unseen)"));
+                }
+                Err(broadcast::error::RecvError::Closed) => {
+                    anyhow::bail!("the box stopped in the middle of a call");
+                }
+            },
+        }
+    }
+    Ok(())
+}
+
+fn config(folder: &Path, broker: SocketAddr) -> Config {
+    Config {
+        identity: Identity {
+            tenant: "demo".into(),
+            branch: "high-street".into(),
+            device: "box-1".into(),
+        },
+        data_dir: folder.join("box"),
+        line: LineConfig {
+            listen: loopback(),
+            advertise: Ipv4Addr::LOCALHOST.into(),
+            rtp_ports: 20_000..=29_999,
+            greeting: Greeting::Connected,
+            language: Language::Zh,
+            ring_timeout: Duration::from_secs(5),
+            listen_timeout: Duration::from_secs(10),
+        },
+        recognition: RecognitionConfig {
+            model: "zh-en-1".into(),
+            models_dir: None,
+            language: None,
+            workers: 1,
+        },
+        policy: "branch.toml".into(),
+        cloud: CloudConfig {
+            enabled: true,
+            broker: (broker.ip().to_string(), broker.port()),
+            login: None,
+        },
+    }
+}
+
+/// The shipped example policy, its agents' contacts replaced by the softphones'.
+fn policy(agents: &[Agent]) -> anyhow::Result<Policy> {
+    let mut parsed = Policy::parse("branch.toml", POLICY)
+        .policy
+        .context("the shipped policy is not usable")?;
+    for profile in &mut parsed.agents {
+        let phone = agents
+            .iter()
+            .find(|agent| agent.name == profile.id.as_str());
+        profile.contact = phone.map(|agent| format!("sip:{}@{}", agent.name, agent.sip));
+    }
+    Ok(parsed)
+}

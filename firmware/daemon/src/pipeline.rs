@@ -1,0 +1,533 @@
+//! The sentence, in its order: line → media → recognition → understanding → decision → action →
+//! record. (The uplink takes it from the record; the aggregator from the uplink.)
+//!
+//! One task. It waits for whatever comes first, lets the stage it concerns take note, and then
+//! settles: what stages put out goes to the next ones until nothing is left. Nothing here waits
+//! for a disk, a network or a computation; voice runs beside it, in each call's own relay.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use trunkside_call::{Action, AgentId, CallId, Decision, Pii, Side};
+use trunkside_decision::{Input, Policy, Router, log::Entry};
+use trunkside_line::{
+    AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
+    Order, Output, SipCommand, SipEvent, SipUa,
+};
+use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
+use trunkside_record::PseudonymKey;
+use uuid::Uuid;
+
+use crate::clock::{self, Clock};
+use crate::config::LineConfig;
+use crate::conversation::Conversation;
+use crate::hearing::{Heard, Hearing};
+use crate::notice::{Event, Notice};
+use crate::recorder::Recorder;
+use crate::translate;
+
+/// How long calls may take to end in good order when the box stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often the router hears what the branch's wall clock reads.
+const LOCAL_TIME_EVERY: Duration = Duration::from_secs(60);
+
+/// The status for a caller whom the box cannot serve now.
+const UNAVAILABLE: u16 = 503;
+
+/// The stages, ready to be joined.
+pub struct Stages<U> {
+    /// The line's SIP end.
+    pub ua: U,
+    /// Ports for voice.
+    pub ports: MediaPorts,
+    /// What the box says.
+    pub prompts: Prompts,
+    /// Recognition and understanding.
+    pub hearing: Hearing,
+    /// What they have heard.
+    pub heard: mpsc::Receiver<Heard>,
+    /// Who takes which call.
+    pub policy: Arc<Policy>,
+    /// Makes calls durable.
+    pub recorder: Recorder,
+    /// Turns agents into pseudonyms.
+    pub key: PseudonymKey,
+    /// Tells whoever watches.
+    pub notices: broadcast::Sender<Notice>,
+    /// Where each call's media runs.
+    pub tasks: TaskTracker,
+}
+
+/// All calls of the box.
+pub struct Pipeline<U> {
+    clock: Clock,
+    line: LineConfig,
+    stages: Stages<U>,
+    router: Router,
+    local_time_due: Duration,
+    media_sender: mpsc::UnboundedSender<(CallId, MediaEvent)>,
+    media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
+    calls: BTreeMap<CallId, Call>,
+    legs: BTreeMap<LegId, CallId>,
+}
+
+/// One call's stages.
+struct Call {
+    flow: CallFlow,
+    media: MediaSession,
+    /// Copies of the voice, until the hearing takes them at the answer.
+    tap: Option<trunkside_media::Tap>,
+    conversation: Conversation,
+}
+
+enum Wake {
+    Line(Option<SipEvent>),
+    Media(CallId, MediaEvent),
+    Heard(Heard),
+    Deadline,
+    Stop,
+}
+
+impl<U: SipUa> Pipeline<U> {
+    /// Joins the stages. Every agent of the policy counts as signed in.
+    pub fn new(line: LineConfig, stages: Stages<U>) -> Self {
+        let (media_sender, media_events) = mpsc::unbounded_channel();
+        let mut pipeline = Self {
+            clock: Clock::start(),
+            router: Router::new(Arc::clone(&stages.policy)),
+            line,
+            local_time_due: Duration::ZERO,
+            media_sender,
+            media_events,
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            stages,
+        };
+        pipeline
+            .stages
+            .recorder
+            .decision(&Entry::start(&pipeline.stages.policy));
+        pipeline.tell_local_time(Duration::ZERO);
+        for agent in Arc::clone(&pipeline.stages.policy).agents.iter() {
+            let signed_in = Input::AgentAvailable {
+                agent: agent.id.clone(),
+            };
+            pipeline.tell_router(Duration::ZERO, signed_in);
+        }
+        pipeline
+    }
+
+    /// Runs until `stop`; then ends every call and gives back the stages that must drain.
+    pub async fn run(mut self, stop: CancellationToken) -> (Hearing, Recorder) {
+        let mut farewell = None;
+        loop {
+            let wake = self.wait(&stop, farewell).await;
+            let now = self.clock.now();
+            match wake {
+                Wake::Line(Some(event)) => self.line(now, event),
+                Wake::Media(call, event) => self.media(now, call, event),
+                Wake::Heard(heard) => self.understanding(now, heard),
+                Wake::Deadline => self.deadlines(now),
+                Wake::Stop => {
+                    self.release_all(now);
+                    farewell = Some(now + FAREWELL);
+                }
+                Wake::Line(None) => break,
+            }
+            self.decision(now);
+            self.forget_ended();
+            if farewell.is_some_and(|end| now >= end || self.calls.is_empty()) {
+                break;
+            }
+        }
+        for call in self.calls.keys() {
+            tracing::warn!(%call, "the box stops in the middle of a call");
+        }
+        (self.stages.hearing, self.stages.recorder)
+    }
+
+    async fn wait(&mut self, stop: &CancellationToken, farewell: Option<Duration>) -> Wake {
+        let deadline = [self.next_deadline(), farewell].into_iter().flatten().min();
+        let clock = self.clock;
+        tokio::select! {
+            event = self.stages.ua.next_event() => Wake::Line(event),
+            Some((call, event)) = self.media_events.recv() => Wake::Media(call, event),
+            Some(heard) = self.stages.heard.recv() => Wake::Heard(heard),
+            () = clock.sleep_until(deadline) => Wake::Deadline,
+            () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
+        }
+    }
+
+    // --- line ---
+
+    fn line(&mut self, now: Duration, event: SipEvent) {
+        let SipEvent { leg, what } = event;
+        if let LegEvent::Incoming { from, .. } = &what {
+            let from = from.clone();
+            self.begin(now, leg, from);
+        }
+        if let Some(call) = self.legs.get(&leg.first()).copied() {
+            self.tell_flow(now, call, trunkside_line::Input::Leg(leg, what));
+        }
+    }
+
+    /// A call comes in: its media are opened before anything is answered.
+    fn begin(&mut self, now: Duration, leg: LegId, from: Pii<String>) {
+        let Opened {
+            session,
+            task,
+            tap,
+            mut events,
+        } = match MediaSession::open(&self.stages.ports) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(%leg, %error, "a call is refused");
+                let what = LegCommand::Reject {
+                    status: UNAVAILABLE,
+                };
+                self.stages.ua.command(SipCommand { leg, what });
+                return;
+            }
+        };
+        let id = CallId::new(Uuid::now_v7());
+        self.stages.tasks.spawn(task.run());
+        let sender = self.media_sender.clone();
+        self.stages.tasks.spawn(async move {
+            while let Some(event) = events.recv().await {
+                // The pipeline outlives its calls.
+                let _ = sender.send((id, event));
+            }
+        });
+        let addresses = MediaAddresses {
+            caller: session.local_addr(Side::Caller),
+            agent: session.local_addr(Side::Agent),
+        };
+        let started_at = clock::timestamp();
+        self.stages.recorder.opened(id, started_at, from.clone());
+        let conversation = Conversation::begin(
+            id,
+            from,
+            started_at,
+            now,
+            self.line.language,
+            self.line.listen_timeout,
+        );
+        let flow = CallFlow::new(self.flow_config(), leg, addresses);
+        self.legs.insert(leg.first(), id);
+        self.calls.insert(
+            id,
+            Call {
+                flow,
+                media: session,
+                tap: Some(tap),
+                conversation,
+            },
+        );
+    }
+
+    fn flow_config(&self) -> FlowConfig {
+        FlowConfig {
+            greeting: translate::greeting(self.line.greeting),
+            ring_timeout: self.line.ring_timeout,
+            ..FlowConfig::default()
+        }
+    }
+
+    /// Tells a call's flow something, and carries out what it puts out.
+    fn tell_flow(&mut self, now: Duration, id: CallId, input: trunkside_line::Input) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.flow.handle(self.clock.instant(now), input);
+        while let Some(output) = self.calls.get_mut(&id).and_then(|call| call.flow.poll()) {
+            match output {
+                Output::Sip(command) => self.stages.ua.command(command),
+                Output::Media(command) => self.media_command(id, command),
+                Output::Call(event) => self.call_event(now, id, event),
+            }
+        }
+    }
+
+    fn order(&mut self, now: Duration, id: CallId, order: Order) {
+        self.tell_flow(now, id, trunkside_line::Input::Order(order));
+    }
+
+    // --- media ---
+
+    fn media(&mut self, now: Duration, id: CallId, event: MediaEvent) {
+        let MediaEvent::PromptDone(side) = event;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.conversation.greeted(now);
+        }
+        self.tell_flow(now, id, trunkside_line::Input::PromptDone(side));
+    }
+
+    fn media_command(&mut self, id: CallId, command: trunkside_line::MediaCommand) {
+        use trunkside_line::MediaCommand::{Bridge, Play, SetRemote, Stop, Unbridge};
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        match command {
+            SetRemote { side, remote } => call.media.set_remote(side, translate::remote(remote)),
+            Play {
+                side,
+                prompt,
+                repeat,
+            } => {
+                let prompt = self
+                    .stages
+                    .prompts
+                    .get(call.conversation.language(), prompt);
+                call.media.play(side, prompt, repeat);
+            }
+            Stop { side } => call.media.stop(side),
+            Bridge => call.media.bridge(),
+            Unbridge => call.media.unbridge(),
+        }
+    }
+
+    // --- recognition: from the answer on, the hearing has the tap ---
+
+    fn recognition(&mut self, now: Duration, id: CallId) {
+        let answered = self.clock.instant(now);
+        if let Some(tap) = self.calls.get_mut(&id).and_then(|call| call.tap.take()) {
+            self.stages.hearing.listen(id, tap.frames(answered));
+        }
+    }
+
+    // --- understanding ---
+
+    fn understanding(&mut self, now: Duration, heard: Heard) {
+        let id = heard.call;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if call.conversation.is_listening() && heard.utterance.side == Side::Caller {
+            // Who speaks into the greeting need not hear the rest of it.
+            call.media.stop(Side::Caller);
+        }
+        let input = call.conversation.hear(now, &heard);
+        let is_final = heard.utterance.is_final;
+        let understood = Box::new(heard.understood);
+        let spoken_by_caller = heard.utterance.side == Side::Caller;
+        self.notify(now, id, Event::Heard(Box::new(heard.utterance)));
+        if is_final && spoken_by_caller {
+            self.notify(now, id, Event::Understood(understood));
+        }
+        if let Some(input) = input {
+            self.tell_router(now, input);
+        }
+    }
+
+    // --- decision ---
+
+    fn tell_router(&mut self, now: Duration, input: Input) {
+        self.stages
+            .recorder
+            .decision(&Entry::input(now, input.clone()));
+        self.router.handle(now, input);
+    }
+
+    fn tell_local_time(&mut self, now: Duration) {
+        let local = self.stages.policy.hours.local(clock::timestamp());
+        self.tell_router(now, Input::LocalTime { local });
+        self.local_time_due = now + LOCAL_TIME_EVERY;
+    }
+
+    /// Takes the router's decisions, each with its action, until none is left. An action may tell
+    /// the router something new.
+    fn decision(&mut self, now: Duration) {
+        while let Some(decision) = self.router.poll() {
+            self.stages
+                .recorder
+                .decision(&Entry::decision(decision.clone()));
+            if let Some(call) = self.calls.get_mut(&decision.call) {
+                call.conversation.decided(now, &decision);
+            }
+            self.action(now, &decision);
+        }
+    }
+
+    // --- action ---
+
+    fn action(&mut self, now: Duration, decision: &Decision) {
+        self.notify(
+            now,
+            decision.call,
+            Event::Decided(Box::new(decision.clone())),
+        );
+        let order = match &decision.action {
+            Action::Offer { agent } => match self.contact(agent) {
+                Some(contact) => Order::Offer {
+                    agent: agent.clone(),
+                    contact,
+                },
+                None => {
+                    return self.tell_router(
+                        now,
+                        Input::AgentAway {
+                            agent: agent.clone(),
+                        },
+                    );
+                }
+            },
+            Action::Wait { .. } => Order::Wait,
+            Action::Callback { .. } => Order::Apologise,
+        };
+        self.order(now, decision.call, order);
+    }
+
+    fn contact(&self, agent: &AgentId) -> Option<AgentContact> {
+        let index = self.stages.policy.agent_index(agent)?;
+        self.stages.policy.agents[index]
+            .contact
+            .as_deref()
+            .map(translate::contact)
+    }
+
+    /// What became of a call, told to the stages that follow.
+    fn call_event(&mut self, now: Duration, id: CallId, event: CallEvent) {
+        match event {
+            CallEvent::Offered { .. } => {
+                self.notify(now, id, Event::Offered);
+                self.order(now, id, Order::Greet);
+                // An early greeting is not an answer, but the caller is heard from it on.
+                self.recognition(now, id);
+            }
+            CallEvent::Answered { .. } => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.conversation.answered(now);
+                }
+                self.notify(now, id, Event::Answered);
+            }
+            CallEvent::AgentRinging { agent } => self.notify(now, id, Event::Ringing(agent)),
+            CallEvent::Bridged { agent } => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.conversation.bridged(now, agent.clone());
+                }
+                self.tell_router(
+                    now,
+                    Input::Bridged {
+                        call: id,
+                        agent: agent.clone(),
+                    },
+                );
+                self.notify(now, id, Event::Bridged(agent));
+            }
+            CallEvent::AgentFailed { agent, cause } => {
+                // The router withdrew the offer itself: it knows.
+                if let Some(cause) = translate::failure(cause) {
+                    let why = cause.words().to_owned();
+                    self.notify(now, id, Event::AgentFailed(agent.clone(), why));
+                    self.tell_router(
+                        now,
+                        Input::OfferFailed {
+                            call: id,
+                            agent,
+                            cause,
+                        },
+                    );
+                }
+            }
+            CallEvent::Ended { by, .. } => self.record(now, id, by),
+        }
+    }
+
+    // --- record ---
+
+    fn record(&mut self, now: Duration, id: CallId, by: trunkside_line::EndedBy) {
+        self.tell_router(now, Input::CallEnded { call: id });
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let voice = translate::voice(&call.media.stats());
+        let faulty = by == trunkside_line::EndedBy::Fault;
+        let by = translate::ended_by(by);
+        let Some(ended) = call
+            .conversation
+            .end(now, by, faulty, voice, &self.stages.key)
+        else {
+            return;
+        };
+        let outcome = ended.summary.outcome.name().to_owned();
+        self.stages.recorder.ended(ended);
+        self.notify(now, id, Event::Ended { outcome });
+    }
+
+    // --- time ---
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let flows = self
+            .calls
+            .values()
+            .filter_map(|call| call.flow.deadline())
+            .map(|deadline| self.clock.time_of(deadline));
+        let listening = self
+            .calls
+            .values()
+            .filter_map(|call| call.conversation.deadline());
+        flows
+            .chain(listening)
+            .chain(self.router.deadline())
+            .chain([self.local_time_due])
+            .min()
+    }
+
+    fn deadlines(&mut self, now: Duration) {
+        if now >= self.local_time_due {
+            self.tell_local_time(now);
+        }
+        if self
+            .router
+            .deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
+            self.tell_router(now, Input::Tick);
+        }
+        let instant = self.clock.instant(now);
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            let Some(call) = self.calls.get_mut(&id) else {
+                continue;
+            };
+            if let Some(input) = call.conversation.tick(now) {
+                self.tell_router(now, input);
+            }
+            let due = self.calls.get(&id).and_then(|call| call.flow.deadline());
+            if due.is_some_and(|deadline| instant >= deadline) {
+                self.tell_flow(now, id, trunkside_line::Input::Tick);
+            }
+        }
+    }
+
+    /// Forgets calls whose every leg is gone; their media close with them.
+    fn forget_ended(&mut self) {
+        let over: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.flow.is_over())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in over {
+            self.calls.remove(&id);
+            self.legs.retain(|_, call| *call != id);
+        }
+    }
+
+    fn release_all(&mut self, now: Duration) {
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            self.order(now, id, Order::Release);
+        }
+    }
+
+    fn notify(&self, at: Duration, call: CallId, event: Event) {
+        // Nobody needs to watch.
+        let _ = self.stages.notices.send(Notice { call, at, event });
+    }
+}

@@ -1,0 +1,279 @@
+//! The thread that makes calls durable: SQLite first, then the outbox, then the mark in SQLite.
+//!
+//! Its queue has no bound, because records are small and must never be dropped, and because
+//! nothing on a call's path may wait for a disk. When the disk refuses, calls stay in SQLite or in
+//! the queue and are handed over again later.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use trunkside_call::{CallId, Pii};
+use trunkside_decision::log::Entry;
+use trunkside_record::{Body, CallSummary, PseudonymKey, Timestamp, Transcript};
+use trunkside_uplink::{Outbox, Stamp};
+
+use crate::clock;
+use crate::store::{Export, Store};
+use crate::story::{self, Ended};
+
+/// How long the recorder waits before it tries again what failed.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Something to make durable.
+#[derive(Debug)]
+enum Note {
+    /// A call has begun.
+    Opened {
+        call: CallId,
+        started_at: Timestamp,
+        caller: Pii<String>,
+    },
+    /// A call is over.
+    Ended(Box<Ended>),
+    /// A line of the decision log.
+    Decision(String),
+}
+
+/// The way to the recorder's thread.
+#[derive(Debug)]
+pub struct Recorder {
+    notes: Sender<Note>,
+    thread: JoinHandle<()>,
+}
+
+impl Recorder {
+    /// Opens the call store in `folder`, closes what a power cut left open, hands over what the
+    /// outbox may miss, and starts the thread.
+    pub fn start(folder: &Path, outbox: Arc<Outbox>) -> anyhow::Result<Self> {
+        let mut store = Store::open(&folder.join("calls.db"))?;
+        close_interrupted(&mut store)?;
+        let path = folder.join("decisions.jsonl");
+        let decisions = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot open the decision log `{}`", path.display()))?;
+        let mut desk = Desk {
+            store,
+            outbox,
+            decisions,
+            pending: true,
+            unstored: Vec::new(),
+        };
+        desk.hand_over();
+        let (notes, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("recorder".into())
+            .spawn(move || desk.work(&receiver))
+            .context("cannot start the recorder")?;
+        Ok(Self { notes, thread })
+    }
+
+    /// A call has begun.
+    pub fn opened(&self, call: CallId, started_at: Timestamp, caller: Pii<String>) {
+        self.note(Note::Opened {
+            call,
+            started_at,
+            caller,
+        });
+    }
+
+    /// A call is over.
+    pub fn ended(&self, ended: Ended) {
+        self.note(Note::Ended(Box::new(ended)));
+    }
+
+    /// An entry of the decision log.
+    pub fn decision(&self, entry: &Entry) {
+        self.note(Note::Decision(entry.to_line()));
+    }
+
+    fn note(&self, note: Note) {
+        if self.notes.send(note).is_err() {
+            tracing::error!("the recorder is gone; restart the box to record calls again");
+        }
+    }
+
+    /// Makes everything durable that was noted, and ends.
+    pub fn stop(self) {
+        drop(self.notes);
+        if self.thread.join().is_err() {
+            tracing::error!("the recorder ended by a fault");
+        }
+    }
+}
+
+struct Desk {
+    store: Store,
+    outbox: Arc<Outbox>,
+    decisions: File,
+    /// Whether SQLite holds calls that the outbox may not.
+    pending: bool,
+    /// Calls that SQLite refused, oldest first; they go to the outbox all the same.
+    unstored: Vec<Ended>,
+}
+
+impl Desk {
+    fn work(mut self, notes: &Receiver<Note>) {
+        loop {
+            match notes.recv_timeout(RETRY) {
+                Ok(note) => self.take(note),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.hand_over();
+        }
+        self.hand_over();
+    }
+
+    fn take(&mut self, note: Note) {
+        match note {
+            Note::Opened {
+                call,
+                started_at,
+                caller,
+            } => {
+                let started_ms = started_at.as_millisecond();
+                if let Err(error) = self.store.open_call(call, started_ms, &caller) {
+                    tracing::error!(%call, %error, "cannot store that a call began");
+                }
+            }
+            Note::Ended(ended) => self.close(*ended),
+            Note::Decision(line) => {
+                if let Err(error) = self.decisions.write_all(line.as_bytes()) {
+                    tracing::error!(%error, "cannot write the decision log");
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, ended: Ended) {
+        let export = export(&ended.summary, ended.transcript.as_ref());
+        let call = export.call;
+        match self
+            .store
+            .close_call(&export, &ended.turns, ended.callback.as_ref())
+        {
+            Ok(()) => self.pending = true,
+            Err(error) => {
+                tracing::error!(%call, %error, "cannot store a call");
+                self.unstored.push(ended);
+            }
+        }
+    }
+
+    /// Gives the outbox every call that it may not have.
+    fn hand_over(&mut self) {
+        if let Err(error) = self
+            .hand_over_unstored()
+            .and_then(|()| self.hand_over_stored())
+        {
+            tracing::error!(%error, "cannot hand calls over to the outbox; trying again");
+        }
+    }
+
+    fn hand_over_unstored(&mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.unstored.first() {
+            let mut bodies = vec![Body::from(ended.summary.clone())];
+            bodies.extend(ended.transcript.clone().map(Body::from));
+            self.outbox.append(stamp(), &bodies)?;
+            self.unstored.remove(0);
+        }
+        Ok(())
+    }
+
+    fn hand_over_stored(&mut self) -> anyhow::Result<()> {
+        if !self.pending {
+            return Ok(());
+        }
+        for export in self.store.unexported()? {
+            self.outbox.append(stamp(), &bodies(&export)?)?;
+            self.store.mark_exported(export.call)?;
+        }
+        self.pending = false;
+        Ok(())
+    }
+}
+
+fn stamp() -> Stamp {
+    Stamp {
+        at: clock::timestamp(),
+        clock_trusted: clock::is_synchronised(),
+    }
+}
+
+fn export(summary: &CallSummary, transcript: Option<&Transcript>) -> Export {
+    let json = |record: serde_json::Result<String>| record.expect("a record is plain data");
+    Export {
+        call: summary.call,
+        summary: json(serde_json::to_string(summary)),
+        transcript: transcript.map(|transcript| json(serde_json::to_string(transcript))),
+    }
+}
+
+fn bodies(export: &Export) -> anyhow::Result<Vec<Body>> {
+    let damaged = || format!("the stored record of call {} is damaged", export.call);
+    let summary: CallSummary = serde_json::from_str(&export.summary).with_context(damaged)?;
+    let mut bodies = vec![Body::from(summary)];
+    if let Some(transcript) = &export.transcript {
+        let transcript: Transcript = serde_json::from_str(transcript).with_context(damaged)?;
+        bodies.push(Body::from(transcript));
+    }
+    Ok(bodies)
+}
+
+/// The box stopped in the middle of these calls: all that is known is that they were.
+fn close_interrupted(store: &mut Store) -> anyhow::Result<()> {
+    for (call, started_ms) in store.interrupted()? {
+        let started_at = Timestamp::from_millisecond(started_ms).unwrap_or_default();
+        let summary = story::interrupted(call, started_at);
+        store.close_call(&export(&summary, None), &[], None)?;
+        tracing::warn!(%call, "a call was interrupted when the box stopped");
+    }
+    Ok(())
+}
+
+/// The device's key for pseudonyms, made at the first start; it never leaves the box.
+pub fn pseudonym_key(folder: &Path) -> anyhow::Result<PseudonymKey> {
+    let path = folder.join("pseudonym.key");
+    let name = || format!("`{}`", path.display());
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let bytes = <[u8; 32]>::try_from(bytes).map_err(|bytes| {
+                anyhow::anyhow!(
+                    "{} must hold 32 bytes, not {}; remove it to get new pseudonyms",
+                    name(),
+                    bytes.len()
+                )
+            })?;
+            Ok(PseudonymKey::new(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes)
+                .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+            write_secret(&path, &bytes).with_context(name)?;
+            Ok(PseudonymKey::new(bytes))
+        }
+        Err(error) => Err(error).with_context(name),
+    }
+}
+
+fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

@@ -1,0 +1,372 @@
+//! One call's story as it happens, and the record that it leaves.
+//!
+//! Pure: it is told what happened and when, and at the end it yields what the box keeps (words in
+//! the open, on the box only) and what the cloud may know (redacted, agents as pseudonyms).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use trunkside_call::{
+    Action, AgentId, CallId, CallbackCause, Decision, EntityKind, Intent, Mood, Pii, Side,
+    Understanding, Utterance,
+};
+use trunkside_record::{
+    CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord, Outcome,
+    PseudonymKey, Redacted, RedactedText, Times, Timestamp, Transcript, Turn as RedactedTurn,
+    VoiceQuality, seconds,
+};
+
+use crate::store::{Callback, Turn};
+
+/// What is known of a call so far. All times are the pipeline's.
+#[derive(Debug)]
+pub struct Story {
+    call: CallId,
+    caller: Pii<String>,
+    started_at: Timestamp,
+    began: Duration,
+    times: Times,
+    intents: Vec<Intent>,
+    mood: Option<Mood>,
+    mood_course: Vec<MoodPoint>,
+    entities: BTreeMap<EntityKind, u32>,
+    decision: Option<Decision>,
+    agent: Option<AgentId>,
+    callback: Option<CallbackCause>,
+    turns: Vec<(Turn, String)>,
+    language: Option<trunkside_call::Language>,
+}
+
+/// A finished story: what is kept, and what may leave.
+#[derive(Debug)]
+pub struct Ended {
+    /// What the cloud may know of the call.
+    pub summary: CallSummary,
+    /// What the cloud may know of its words; none when nothing was said.
+    pub transcript: Option<Transcript>,
+    /// What was said, for the box alone.
+    pub turns: Vec<Turn>,
+    /// Whom to call back.
+    pub callback: Option<Callback>,
+}
+
+impl Story {
+    /// A call has come in.
+    pub fn begin(call: CallId, caller: Pii<String>, started_at: Timestamp, now: Duration) -> Self {
+        Self {
+            call,
+            caller,
+            started_at,
+            began: now,
+            times: Times::default(),
+            intents: Vec::new(),
+            mood: None,
+            mood_course: Vec::new(),
+            entities: BTreeMap::new(),
+            decision: None,
+            agent: None,
+            callback: None,
+            turns: Vec::new(),
+            language: None,
+        }
+    }
+
+    fn since_begin(&self, now: Duration) -> Option<f64> {
+        Some(seconds(now.saturating_sub(self.began)))
+    }
+
+    /// The box has answered.
+    pub fn answered(&mut self, now: Duration) {
+        self.times.answered_s = self.since_begin(now);
+    }
+
+    /// Somebody was heard; `intents` and `mood` are those of the call so far.
+    pub fn heard(
+        &mut self,
+        now: Duration,
+        utterance: &Utterance,
+        understood: &Understanding,
+        intents: &[Intent],
+        mood: &Mood,
+    ) {
+        if utterance.side == Side::Caller {
+            if self.times.first_words_s.is_none() && !utterance.text.is_empty() {
+                self.times.first_words_s = self.since_begin(now);
+            }
+            // After the bridge the two talk with each other: the wish was stated before.
+            if self.agent.is_none() {
+                self.intents = intents.to_vec();
+            }
+            self.mood = Some(mood.clone());
+        }
+        if !utterance.is_final || utterance.text.is_empty() {
+            return;
+        }
+        if utterance.side == Side::Caller {
+            self.language = Some(utterance.language);
+            self.mood_course.push(MoodPoint::new(utterance.end, mood));
+            for entity in &understood.entities {
+                *self.entities.entry(entity.kind).or_default() += 1;
+            }
+        }
+        let turn = Turn {
+            side: utterance.side,
+            start: utterance.start,
+            end: utterance.end,
+            text: Pii::new(utterance.text.clone()),
+        };
+        self.turns.push((turn, understood.redacted.clone()));
+    }
+
+    /// The router has decided.
+    pub fn decided(&mut self, now: Duration, decision: &Decision) {
+        // Waiting settles nothing; the decision that the caller waited for does.
+        if self.decision.is_none() || !matches!(decision.action, Action::Wait { .. }) {
+            self.times.decided_s = self.since_begin(now);
+            self.decision = Some(decision.clone());
+        }
+        if let Action::Callback { cause } = decision.action {
+            self.callback = Some(cause);
+        }
+    }
+
+    /// Caller and agent hear each other.
+    pub fn bridged(&mut self, now: Duration, agent: AgentId) {
+        self.times.bridged_s = self.since_begin(now);
+        self.agent = Some(agent);
+    }
+
+    /// How the call would be counted if it ended now.
+    pub fn outcome(&self, faulty: bool) -> Outcome {
+        match (&self.agent, self.callback) {
+            (Some(_), _) => Outcome::Bridged,
+            (None, Some(_)) => Outcome::Callback,
+            (None, None) if faulty => Outcome::Failed,
+            (None, None) => Outcome::Abandoned,
+        }
+    }
+
+    /// The call is over.
+    pub fn end(
+        mut self,
+        now: Duration,
+        by: EndedBy,
+        faulty: bool,
+        voice: VoiceQuality,
+        key: &PseudonymKey,
+    ) -> Ended {
+        self.times.ended_s = seconds(now.saturating_sub(self.began));
+        self.turns.sort_by_key(|(turn, _)| turn.start);
+        let transcript = self.transcript();
+        let intents: Vec<IntentScore> = self.intents.iter().map(IntentScore::from).collect();
+        let summary = CallSummary {
+            call: self.call,
+            started_at: self.started_at,
+            language: self.language,
+            intent: intents.first().cloned(),
+            intents,
+            mood: self.mood.as_ref().map(MoodRecord::from),
+            mood_course: std::mem::take(&mut self.mood_course),
+            decision: self
+                .decision
+                .as_ref()
+                .map(|decision| DecisionRecord::new(decision, key)),
+            agent: self.agent.as_ref().map(|agent| key.agent(agent)),
+            outcome: self.outcome(faulty),
+            ended_by: by,
+            times: self.times,
+            entities: std::mem::take(&mut self.entities),
+            voice,
+            quality: Vec::new(),
+            redacted: Redacted,
+        };
+        let callback = self.callback.map(|cause| Callback {
+            number: self.caller.clone(),
+            cause,
+        });
+        Ended {
+            summary,
+            transcript,
+            turns: self.turns.into_iter().map(|(turn, _)| turn).collect(),
+            callback,
+        }
+    }
+
+    fn transcript(&self) -> Option<Transcript> {
+        let turns: Vec<RedactedTurn> = self
+            .turns
+            .iter()
+            .map(|(turn, redacted)| RedactedTurn {
+                side: turn.side,
+                start_s: seconds(turn.start),
+                end_s: seconds(turn.end),
+                text: RedactedText::or_withheld(redacted),
+            })
+            .collect();
+        (!turns.is_empty()).then_some(Transcript {
+            call: self.call,
+            turns,
+        })
+    }
+}
+
+/// The record of a call in whose middle the box stopped: only that it was.
+pub fn interrupted(call: CallId, started_at: Timestamp) -> CallSummary {
+    CallSummary {
+        call,
+        started_at,
+        language: None,
+        intent: None,
+        intents: Vec::new(),
+        mood: None,
+        mood_course: Vec::new(),
+        decision: None,
+        agent: None,
+        outcome: Outcome::Failed,
+        ended_by: EndedBy::Box,
+        times: Times::default(),
+        entities: BTreeMap::new(),
+        voice: VoiceQuality::default(),
+        quality: Vec::new(),
+        redacted: Redacted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkside_call::{Entity, Language, Prosody};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const KEY: PseudonymKey = PseudonymKey::new([7; 32]);
+
+    fn story() -> Story {
+        let call = CallId::new(Uuid::from_u128(1));
+        let caller = Pii::new("13800138000".to_owned());
+        Story::begin(
+            call,
+            caller,
+            Timestamp::UNIX_EPOCH,
+            Duration::from_secs(100),
+        )
+    }
+
+    fn utterance(text: &str) -> Utterance {
+        Utterance {
+            side: Side::Caller,
+            number: 0,
+            start: Duration::from_secs(1),
+            end: Duration::from_secs(3),
+            text: text.to_owned(),
+            language: Language::Zh,
+            confidence: 1.0,
+            words: Vec::new(),
+            prosody: Prosody::default(),
+            is_final: true,
+        }
+    }
+
+    fn understood(redacted: &str) -> Understanding {
+        Understanding {
+            text: Pii::default(),
+            language: Language::Zh,
+            intent: Intent {
+                name: "balance_inquiry".into(),
+                score: 0.9,
+            },
+            intents: vec![Intent {
+                name: "balance_inquiry".into(),
+                score: 0.9,
+            }],
+            mood: Mood::unknown(),
+            entities: vec![Entity {
+                kind: EntityKind::Phone,
+                value: Pii::new("13800138000".into()),
+                start: 0,
+                end: 11,
+            }],
+            redacted: redacted.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_record_counts_entities_and_holds_no_words() {
+        let mut story = story();
+        story.answered(Duration::from_millis(100_250));
+        let understood = understood("我的电话是[phone]");
+        let said = utterance("我的电话是幺三八零零幺三八零零零");
+        story.heard(
+            Duration::from_secs(104),
+            &said,
+            &understood,
+            &understood.intents,
+            &understood.mood,
+        );
+        let by = EndedBy::Caller;
+        let ended = story.end(
+            Duration::from_secs(110),
+            by,
+            false,
+            VoiceQuality::default(),
+            &KEY,
+        );
+        let json = serde_json::to_string(&ended.summary).unwrap();
+        assert!(!json.contains("138") && !json.contains("电话"), "{json}");
+        assert_eq!(ended.summary.entities[&EntityKind::Phone], 1);
+        assert_eq!(ended.summary.outcome, Outcome::Abandoned);
+        assert_eq!(ended.summary.times.answered_s, Some(0.25));
+        assert_eq!(
+            ended.transcript.unwrap().turns[0].text.as_str(),
+            "我的电话是[phone]"
+        );
+        assert_eq!(ended.turns.len(), 1);
+    }
+
+    #[test]
+    fn a_turn_that_was_not_redacted_is_withheld() {
+        let mut story = story();
+        let understood = understood("幺三八零零幺三八零零零");
+        story.heard(
+            Duration::ZERO,
+            &utterance("x"),
+            &understood,
+            &[],
+            &understood.mood,
+        );
+        let ended = story.end(
+            Duration::ZERO,
+            EndedBy::Box,
+            false,
+            VoiceQuality::default(),
+            &KEY,
+        );
+        assert!(ended.transcript.unwrap().turns[0].text.is_withheld());
+    }
+
+    #[test]
+    fn a_call_that_nobody_took_promises_a_call_back() {
+        let mut story = story();
+        let decision = Decision {
+            call: CallId::new(Uuid::from_u128(1)),
+            number: 1,
+            at: Duration::ZERO,
+            action: Action::Callback {
+                cause: CallbackCause::NobodyAnswered,
+            },
+            reasons: Vec::new(),
+            alternative: None,
+            policy: String::new(),
+        };
+        story.decided(Duration::from_secs(105), &decision);
+        let ended = story.end(
+            Duration::from_secs(106),
+            EndedBy::Box,
+            false,
+            VoiceQuality::default(),
+            &KEY,
+        );
+        assert_eq!(ended.summary.outcome, Outcome::Callback);
+        assert_eq!(ended.callback.unwrap().number.reveal(), "13800138000");
+    }
+}

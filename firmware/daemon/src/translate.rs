@@ -1,0 +1,77 @@
+//! Words of one stage in the words of another. The stages do not know each other; this does.
+
+use trunkside_decision::OfferFailure;
+use trunkside_line::{AgentContact, AgentFailure, RemoteMedia};
+use trunkside_media::{MediaStats, Remote};
+use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
+
+use crate::config::Greeting;
+
+/// The configured greeting as the line knows it.
+pub const fn greeting(greeting: Greeting) -> trunkside_line::Greeting {
+    match greeting {
+        Greeting::Connected => trunkside_line::Greeting::Connected,
+        Greeting::Early => trunkside_line::Greeting::Early,
+    }
+}
+
+/// A far end of the line as media knows it.
+pub const fn remote(remote: RemoteMedia) -> Remote {
+    Remote {
+        address: remote.address,
+        codec: remote.codec,
+        telephone_event: remote.telephone_event,
+        send: remote.send,
+        receive: remote.receive,
+    }
+}
+
+/// A policy's contact as the line knows it: a SIP URI, or `registered:NAME` for a phone that
+/// registers with the box.
+pub fn contact(text: &str) -> AgentContact {
+    match registered_user(text) {
+        Some(name) => AgentContact::Registered(name),
+        None => AgentContact::Uri(text.to_owned()),
+    }
+}
+
+/// The user part that a contact's phone registers with, if it does.
+pub fn registered_user(contact: &str) -> Option<String> {
+    contact.strip_prefix("registered:").map(str::to_owned)
+}
+
+/// Why an offer failed, as the router knows it; none when the router withdrew it.
+pub const fn failure(failure: AgentFailure) -> Option<OfferFailure> {
+    match failure {
+        AgentFailure::Busy => Some(OfferFailure::Busy),
+        AgentFailure::NoAnswer => Some(OfferFailure::NoAnswer),
+        AgentFailure::Declined => Some(OfferFailure::Declined),
+        // A phone without the call's law cannot be reached by this call.
+        AgentFailure::Unreachable | AgentFailure::Incompatible => Some(OfferFailure::Unreachable),
+        AgentFailure::Withdrawn => None,
+    }
+}
+
+/// Who ended the call, as the record knows it.
+pub const fn ended_by(by: trunkside_line::EndedBy) -> EndedBy {
+    match by {
+        trunkside_line::EndedBy::Caller => EndedBy::Caller,
+        trunkside_line::EndedBy::Agent => EndedBy::Agent,
+        trunkside_line::EndedBy::Box | trunkside_line::EndedBy::Fault => EndedBy::Box,
+    }
+}
+
+/// Media's counters as the record knows them. They are both sides' together.
+pub fn voice(stats: &MediaStats) -> VoiceQuality {
+    let caller = LegQuality {
+        packets: stats.received,
+        lost: stats.lost,
+        late: stats.late,
+        ..LegQuality::default()
+    };
+    VoiceQuality {
+        caller,
+        agent: None,
+        unheard_frames: stats.tap_dropped,
+    }
+}

@@ -1,0 +1,164 @@
+//! Every task of the box is started here, and stopped here in the order of the sentence.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use trunkside_decision::Policy;
+use trunkside_line::{RsipConfig, RsipUa, SipUa as _};
+use trunkside_media::{MediaConfig, MediaPorts, Prompts};
+use trunkside_models::Catalogue;
+use trunkside_recognition::Recogniser;
+use trunkside_record::Origin;
+use trunkside_understanding::Understander;
+use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfig};
+
+use crate::config::Config;
+use crate::hearing::Hearing;
+use crate::notice::Notice;
+use crate::pipeline::{Pipeline, Stages};
+use crate::recorder::{self, Recorder};
+use crate::translate;
+
+/// How long the uplink may go on sending once the box stops; what is left is on disk.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// Notices that a slow watcher may fall behind.
+const NOTICES: usize = 1_024;
+
+/// A box that takes calls.
+pub struct Running {
+    /// Where SIP is received.
+    pub sip: SocketAddr,
+    /// What happens to the calls.
+    pub notices: broadcast::Sender<Notice>,
+    stop: CancellationToken,
+    pipeline: JoinHandle<(Hearing, Recorder)>,
+    uplink: Option<JoinHandle<u64>>,
+    stop_uplink: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Starts everything, the ends of the sentence first, so that nothing a stage puts out is lost.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tasks are spawned here and nowhere else"
+)]
+pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
+    let folder = &config.data_dir;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the data folder `{}`", folder.display()))?;
+    let tasks = TaskTracker::new();
+
+    let (outbox, recovery) = Outbox::open(&folder.join("outbox"), OutboxOptions::default())?;
+    for problem in &recovery.problems {
+        tracing::warn!(%problem, "the outbox was mended");
+    }
+    let outbox = Arc::new(outbox);
+    let stop_uplink = CancellationToken::new();
+    let uplink = match config.cloud.enabled {
+        true => {
+            let uplink = Uplink::new(uplink_config(&config)?, Arc::clone(&outbox))?;
+            Some(tokio::spawn(uplink.run(stop_uplink.clone(), DRAIN)))
+        }
+        false => None,
+    };
+    let key = recorder::pseudonym_key(folder)?;
+    let recorder = Recorder::start(folder, outbox)?;
+
+    let catalogue = Catalogue::find(config.recognition.models_dir.as_deref())?;
+    let recogniser = Recogniser::load(catalogue.model(&config.recognition.model)?)?;
+    let (hearing, heard) = Hearing::start(
+        config.recognition.workers,
+        Arc::new(recogniser),
+        Arc::new(Understander::shipped()),
+        config.recognition.language,
+    )?;
+
+    let ports = MediaPorts::new(&MediaConfig {
+        address: config.line.advertise,
+        ports: config.line.rtp_ports.clone(),
+        ..MediaConfig::default()
+    });
+    let mut sip_config = RsipConfig::new(config.line.listen, config.line.advertise);
+    let contacts = policy
+        .agents
+        .iter()
+        .filter_map(|agent| agent.contact.as_deref());
+    sip_config.registered_users = contacts.filter_map(translate::registered_user).collect();
+    let (ua, ua_task) = RsipUa::bind(sip_config).await?;
+    tasks.spawn(ua_task);
+    let sip = ua.local_addr();
+
+    let (notices, _) = broadcast::channel(NOTICES);
+    let stop = CancellationToken::new();
+    let stages = Stages {
+        ua,
+        ports,
+        prompts: Prompts::embedded(),
+        hearing,
+        heard,
+        policy: Arc::new(policy),
+        recorder,
+        key,
+        notices: notices.clone(),
+        tasks: tasks.clone(),
+    };
+    let pipeline = Pipeline::new(config.line, stages);
+    let pipeline = tokio::spawn(pipeline.run(stop.clone()));
+    Ok(Running {
+        sip,
+        notices,
+        stop,
+        pipeline,
+        uplink,
+        stop_uplink,
+        tasks,
+    })
+}
+
+fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
+    let identity = &config.identity;
+    let origin = Origin::new(&*identity.tenant, &*identity.branch, &*identity.device)?;
+    let (host, port) = config.cloud.broker.clone();
+    let mut uplink = UplinkConfig::new(origin, Broker::new(host, port));
+    uplink.login = config
+        .cloud
+        .login
+        .clone()
+        .map(|(username_file, password_file)| Login {
+            username_file,
+            password_file,
+        });
+    Ok(uplink)
+}
+
+impl Running {
+    /// Stops in the order of the sentence: calls end, what was heard is recorded, what is recorded
+    /// is sent as far as the deadline allows. What was not sent stays on disk.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Ok((hearing, recorder)) = self.pipeline.await {
+            let flushed = tokio::task::spawn_blocking(move || {
+                hearing.stop();
+                recorder.stop();
+            });
+            if flushed.await.is_err() {
+                tracing::error!("recognition or the recorder did not stop in order");
+            }
+        }
+        self.stop_uplink.cancel();
+        if let Some(uplink) = self.uplink
+            && let Ok(left) = uplink.await
+            && left > 0
+        {
+            tracing::warn!(left, "records wait in the outbox for the next start");
+        }
+        self.tasks.close();
+    }
+}

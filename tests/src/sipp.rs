@@ -1,0 +1,100 @@
+//! sipp as carrier or agent: it speaks SIP by the scenarios in `tests/sipp`, while a
+//! [`Voice`](crate::voice::Voice) of ours speaks and hears at the port that its SDP names.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::Process;
+
+/// How one sipp is run.
+pub struct Sipp {
+    command: Command,
+}
+
+impl Sipp {
+    /// A carrier that calls the box once.
+    pub fn carrier(scenario: &str, sip: SocketAddr, rtp_port: u16) -> Self {
+        let mut sipp = Self::new(scenario, rtp_port);
+        sipp.command.arg(sip.to_string()).args(["-s", "95588"]);
+        sipp.command.args(["-key", "caller", "13800138000"]);
+        sipp.calls(1)
+    }
+
+    /// An agent's phone at a port, which takes one call.
+    pub fn agent(scenario: &str, sip_port: u16, rtp_port: u16) -> Self {
+        let mut sipp = Self::new(scenario, rtp_port);
+        sipp.command.args(["-p", &sip_port.to_string()]);
+        sipp.calls(1)
+    }
+
+    fn new(scenario: &str, rtp_port: u16) -> Self {
+        let mut command = Command::new("sipp");
+        command.arg("-sf").arg(scenario_path(scenario));
+        command.args([
+            "-i",
+            "127.0.0.1",
+            "-mi",
+            "127.0.0.1",
+            "-nostdin",
+            "-skip_rlimit",
+        ]);
+        command.args(["-key", "rtp_port", &rtp_port.to_string()]);
+        command.args(["-timeout", "60", "-timeout_error"]);
+        Self { command }
+    }
+
+    /// How many calls in all.
+    #[must_use]
+    pub fn calls(mut self, calls: u32) -> Self {
+        self.command.args(["-m", &calls.to_string()]);
+        self
+    }
+
+    /// How many calls a second, and how many at once.
+    #[must_use]
+    pub fn rate(mut self, per_second: u32, at_once: u32) -> Self {
+        self.command
+            .args(["-r", &per_second.to_string(), "-l", &at_once.to_string()]);
+        self
+    }
+
+    /// How long the scenario's pause lasts.
+    #[must_use]
+    pub fn pause_ms(mut self, ms: u32) -> Self {
+        self.command.args(["-d", &ms.to_string()]);
+        self
+    }
+
+    /// Starts it.
+    pub fn start(mut self) -> Process {
+        Process::start(&mut self.command)
+    }
+}
+
+/// Waits until sipp has done all its calls, and demands that all went as its scenario says.
+///
+/// # Panics
+/// When a call went otherwise.
+pub fn succeed(sipp: Process) {
+    let (status, output) = sipp.finish();
+    assert!(
+        status.success(),
+        "a call did not go as its scenario says:\n{output}"
+    );
+}
+
+fn scenario_path(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("sipp")
+        .join(format!("{scenario}.xml"))
+}
+
+/// A port that is free now.
+///
+/// # Panics
+/// When the system has none.
+pub fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("a bound socket").port()
+}

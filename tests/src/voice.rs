@@ -1,0 +1,230 @@
+//! A voice: one RTP end that speaks a recording at the pace of a call and keeps what it hears.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::process::DEADLINE;
+
+const FRAME: usize = 160;
+const FRAME_TIME: Duration = Duration::from_millis(20);
+const HEADER: usize = 12;
+const ALAW: u8 = 8;
+const ALAW_SILENCE: u8 = 0xD5;
+
+/// One end of a conversation. It begins to speak when it is first spoken to, as a phone that
+/// learns its peer's address from the first packet would.
+pub struct Voice {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    heard: Arc<Mutex<Vec<u8>>>,
+    spoken: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Voice {
+    /// Will say the recording (G.711 A-law WAV), after `pause` from when it is first spoken to.
+    ///
+    /// # Panics
+    /// When the recording cannot be read.
+    pub fn saying(recording: &Path, pause: Duration) -> Self {
+        let file = std::fs::read(recording)
+            .unwrap_or_else(|error| panic!("{}: {error}", recording.display()));
+        Self::speaking(alaw_of(&file), pause)
+    }
+
+    /// Says nothing, but is there.
+    pub fn silent() -> Self {
+        Self::speaking(Vec::new(), Duration::ZERO)
+    }
+
+    fn speaking(codes: Vec<u8>, pause: Duration) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("a bound socket").port();
+        let stop = Arc::new(AtomicBool::new(false));
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (said, spoken) = channel();
+        let end = End {
+            socket,
+            codes,
+            pause,
+            stop: Arc::clone(&stop),
+            heard: Arc::clone(&heard),
+        };
+        let thread = std::thread::spawn(move || end.talk(&said));
+        Self {
+            port,
+            stop,
+            heard,
+            spoken,
+            thread: Some(thread),
+        }
+    }
+
+    /// The port that SDP must name.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until everything has been said.
+    ///
+    /// # Panics
+    /// When the deadline passes first.
+    pub fn wait_until_said(&self) {
+        self.spoken
+            .recv_timeout(DEADLINE)
+            .expect("the voice is spoken to, and says all");
+    }
+
+    /// What it has heard, as samples.
+    ///
+    /// # Panics
+    /// When its thread has failed.
+    pub fn heard(&self) -> Vec<i16> {
+        let codes = self.heard.lock().expect("no thread fails with the lock");
+        codes.iter().map(|code| decode_alaw(*code)).collect()
+    }
+}
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to say about its end.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct End {
+    socket: UdpSocket,
+    codes: Vec<u8>,
+    pause: Duration,
+    stop: Arc<AtomicBool>,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl End {
+    fn talk(self, said: &Sender<()>) {
+        let mut peer: Option<SocketAddr> = None;
+        let mut number = 0_u16;
+        let mut begins = None;
+        let mut due = Instant::now() + FRAME_TIME;
+        let mut position = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            if let Some(from) = self.listen_until(due) {
+                begins.get_or_insert_with(|| Instant::now() + self.pause);
+                peer = Some(from);
+            }
+            if Instant::now() < due {
+                continue;
+            }
+            due += FRAME_TIME;
+            let Some(peer) = peer else { continue };
+            let speaks = begins.is_some_and(|begins| Instant::now() >= begins);
+            let frame = if speaks {
+                self.frame(position)
+            } else {
+                [ALAW_SILENCE; FRAME]
+            };
+            // The call may be over on the other side.
+            let _ = self.socket.send_to(&packet(number, &frame), peer);
+            number = number.wrapping_add(1);
+            if speaks {
+                position += FRAME;
+                if position >= self.codes.len() && position - FRAME < self.codes.len().max(1) {
+                    let _ = said.send(());
+                }
+            }
+        }
+    }
+
+    fn frame(&self, position: usize) -> [u8; FRAME] {
+        let mut frame = [ALAW_SILENCE; FRAME];
+        let rest = self.codes.get(position..).unwrap_or_default();
+        let length = rest.len().min(FRAME);
+        frame[..length].copy_from_slice(&rest[..length]);
+        frame
+    }
+
+    /// Hears packets until the time comes to speak; returns who spoke last.
+    fn listen_until(&self, due: Instant) -> Option<SocketAddr> {
+        let mut buffer = [0; 2_048];
+        let mut speaker = None;
+        loop {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return speaker;
+            }
+            self.socket
+                .set_read_timeout(Some(left))
+                .expect("a time above zero");
+            match self.socket.recv_from(&mut buffer) {
+                Ok((length, from)) => {
+                    speaker = Some(from);
+                    if length > HEADER && buffer[1] & 0x7F == ALAW {
+                        let mut heard = self.heard.lock().expect("no thread fails with the lock");
+                        heard.extend_from_slice(&buffer[HEADER..length]);
+                    }
+                }
+                Err(error) if is_timeout(error.kind()) => return speaker,
+                // An earlier packet was refused: the other side is not there yet, or no more.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn is_timeout(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+fn packet(number: u16, frame: &[u8; FRAME]) -> Vec<u8> {
+    let mut packet = vec![0x80, ALAW];
+    packet.extend_from_slice(&number.to_be_bytes());
+    packet.extend_from_slice(&(u32::from(number) * FRAME as u32).to_be_bytes());
+    packet.extend_from_slice(&0x5EED_u32.to_be_bytes());
+    packet.extend_from_slice(frame);
+    packet
+}
+
+/// The samples of a recording (G.711 A-law WAV).
+///
+/// # Panics
+/// When the file cannot be read.
+pub fn samples_of(recording: &Path) -> Vec<i16> {
+    let file = std::fs::read(recording).expect("a recording");
+    alaw_of(&file)
+        .iter()
+        .map(|code| decode_alaw(*code))
+        .collect()
+}
+
+/// The data chunk of a WAV file.
+fn alaw_of(file: &[u8]) -> Vec<u8> {
+    let at = file
+        .windows(4)
+        .position(|name| name == b"data")
+        .expect("a WAV with a data chunk");
+    file[at + 8..].to_vec()
+}
+
+/// ITU-T G.711, A-law. Of its own, so that an error of the box's decoder is not repeated here.
+fn decode_alaw(code: u8) -> i16 {
+    let code = code ^ 0x55;
+    let (exponent, mantissa) = (i16::from(code >> 4 & 7), i16::from(code & 15));
+    let magnitude = match exponent {
+        0 => (mantissa << 4) + 8,
+        _ => ((mantissa << 4) + 0x108) << (exponent - 1),
+    };
+    if code & 0x80 == 0 {
+        -magnitude
+    } else {
+        magnitude
+    }
+}
