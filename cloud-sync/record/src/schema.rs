@@ -1,6 +1,9 @@
-//! The contract as JSON Schema, generated from the types.
+//! The contract as JSON Schema and AsyncAPI, generated from the types.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use crate::{Lane, VERSION};
 
 /// The JSON Schema (draft 2020-12) of what travels up: one [`Batch`](crate::Batch).
 pub fn batch() -> Schema {
@@ -10,6 +13,59 @@ pub fn batch() -> Schema {
 /// The JSON Schema (draft 2020-12) of what answers it: one [`Ack`](crate::Ack).
 pub fn ack() -> Schema {
     schemars::schema_for!(crate::Ack)
+}
+
+/// The topics and what travels on them, as an AsyncAPI 3.0 document beside the two schemas.
+pub fn asyncapi() -> Value {
+    let format = "application/schema+json;version=2020-12";
+    let message = |name: &str, summary: &str| {
+        json!({
+            "contentType": "application/json",
+            "summary": summary,
+            "payload": { "schemaFormat": format, "schema": { "$ref": format!("./{name}.json") } }
+        })
+    };
+    let parameters = json!({
+        "tenant": { "description": "Who owns the branch." },
+        "branch": { "description": "The branch." },
+        "device": { "description": "The box in the branch." }
+    });
+    let mut up_parameters = parameters.clone();
+    up_parameters["lane"] = json!({
+        "description": "The priority class, the most urgent first.",
+        "enum": Lane::ALL.map(Lane::name)
+    });
+    let channel = |address: &str, parameters: &Value, message: &str| {
+        let reference = json!({ "$ref": format!("#/components/messages/{message}") });
+        json!({ "address": address, "parameters": parameters, "messages": { message: reference } })
+    };
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Trunkside box to cloud",
+            "version": VERSION.to_string(),
+            "description": "QoS 1. A batch of more than about a kilobyte is a zstd frame of the \
+                            JSON. A box deletes only what a watermark covers."
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "records":
+                channel("trunkside/v1/{tenant}/{branch}/{device}/{lane}", &up_parameters, "batch"),
+            "watermarks":
+                channel("trunkside/v1/{tenant}/{branch}/{device}/ack", &parameters, "ack")
+        },
+        "operations": {
+            "sendRecords": { "action": "send", "channel": { "$ref": "#/channels/records" } },
+            "receiveWatermarks":
+                { "action": "receive", "channel": { "$ref": "#/channels/watermarks" } }
+        },
+        "components": {
+            "messages": {
+                "batch": message("batch", "Records of one stream, in ascending sequence."),
+                "ack": message("ack", "Everything of a stream up to a sequence is stored.")
+            }
+        }
+    })
 }
 
 pub(crate) fn timestamp(_: &mut SchemaGenerator) -> Schema {

@@ -5,24 +5,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use serde_json::Value;
 use trunkside_call::{
     Action, AgentId, Alternative, CallbackCause, Decision, Emotion, EntityKind, Language, Mood,
     Reason, Sentiment, SentimentLabel, Side,
 };
 use trunkside_record::*;
 
-/// Compares with a file beside the tests; writes it instead when `UPDATE_SNAPSHOTS` is set.
+/// Compares with a file beside the tests; writes it instead when `UPDATE_SNAPSHOTS` is set. The
+/// order of fields does not count: it depends on what else is built.
 fn assert_snapshot(path: &str, value: &impl serde::Serialize) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
-    let found = serde_json::to_string_pretty(value).unwrap() + "\n";
+    let found = serde_json::to_value(value).unwrap();
+    let text = serde_json::to_string_pretty(value).unwrap() + "\n";
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        std::fs::write(&path, &found).unwrap();
+        std::fs::write(&path, &text).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let expected: Value = serde_json::from_str(&expected).unwrap_or_default();
     assert!(
         found == expected,
         "{} differs; a change that readers of version {VERSION} cannot take needs a new version, \
-         any other is written with UPDATE_SNAPSHOTS=1:\n{found}",
+         any other is written with UPDATE_SNAPSHOTS=1:\n{text}",
         path.display()
     );
 }
@@ -195,6 +199,65 @@ fn entries(message: &[u8]) -> Vec<Entry> {
 fn the_schemas_are_those_that_others_rely_on() {
     assert_snapshot("schema/batch.json", &schema::batch());
     assert_snapshot("schema/ack.json", &schema::ack());
+    assert_snapshot("schema/asyncapi.json", &schema::asyncapi());
+}
+
+/// What version 1 promised when it was first released must stay: every property with its type,
+/// every name of an enumeration; and nothing may become required that a first sender leaves out.
+#[test]
+fn the_first_release_of_this_version_is_still_understood() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema/batch-v1-first.json");
+    let first: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let now = serde_json::to_value(schema::batch()).unwrap();
+    let mut broken = Vec::new();
+    compare("", &first, &now, &mut broken);
+    assert!(broken.is_empty(), "a new version is needed: {broken:#?}");
+
+    let mut renamed = now.clone();
+    renamed["properties"]["stream"] = renamed["properties"]["epoch"].take();
+    compare("", &first, &renamed, &mut broken);
+    assert!(!broken.is_empty(), "a renamed field must be noticed");
+}
+
+/// Lists what `now` takes away from `first` or newly demands.
+fn compare(place: &str, first: &Value, now: &Value, broken: &mut Vec<String>) {
+    match (first, now) {
+        (Value::Object(first), Value::Object(now)) => {
+            for (key, value) in first {
+                let place = format!("{place}/{key}");
+                match now.get(key) {
+                    _ if key == "description" || key == "required" => {}
+                    Some(now) => compare(&place, value, now, broken),
+                    None => broken.push(format!("{place} is gone")),
+                }
+            }
+            let names = |schema: &serde_json::Map<String, Value>| -> Vec<Value> {
+                schema
+                    .get("required")
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let known = names(first);
+            let more = names(now).into_iter().filter(|name| !known.contains(name));
+            broken.extend(more.map(|name| format!("{place} now demands {name}")));
+        }
+        // Alternatives and enumerations may grow; their order is of no meaning.
+        (Value::Array(first), Value::Array(now)) => {
+            for (index, value) in first.iter().enumerate() {
+                let kept = now.iter().any(|now| {
+                    let mut differences = Vec::new();
+                    compare(place, value, now, &mut differences);
+                    differences.is_empty()
+                });
+                if !kept {
+                    broken.push(format!("{place}/{index} is gone"));
+                }
+            }
+        }
+        (first, now) if first == now => {}
+        _ => broken.push(format!("{place} has changed")),
+    }
 }
 
 #[test]
