@@ -17,7 +17,7 @@ const FEWEST_AN_INTENT: usize = 5;
 const USUAL_SHARPNESS: f32 = 4.0;
 
 /// Rejection may cost this share of the right answers on the held-out examples.
-const REJECTION_COST: f64 = 0.01;
+const REJECTION_COST: f64 = 0.005;
 
 impl IntentModel {
     /// Trains on examples; none when they name fewer than two intents. The same examples give

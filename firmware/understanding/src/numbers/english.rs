@@ -114,7 +114,12 @@ fn repeat(text: &Folded, word: &str, start: usize, end: usize) -> Option<Atom> {
 
 fn repeater(word: &str, start: usize, end: usize) -> Option<Atom> {
     let (_, times) = TIMES.iter().find(|(name, _)| *name == word)?;
-    Some(Atom::new(start, end, String::new(), Reading::Repeater(*times)))
+    Some(Atom::new(
+        start,
+        end,
+        String::new(),
+        Reading::Repeater(*times),
+    ))
 }
 
 /// Blanks and hyphens between the words of one number.

@@ -394,8 +394,14 @@ struct Replacement {
 
 impl RunBuilder {
     fn new(atom: Atom) -> Self {
-        let mut run =
-            Self { atoms: Vec::new(), meant: String::new(), replacement: None, length: 0, times: 1, largest: 0 };
+        let mut run = Self {
+            atoms: Vec::new(),
+            meant: String::new(),
+            replacement: None,
+            length: 0,
+            times: 1,
+            largest: 0,
+        };
         run.push(atom, Gap::Pause);
         run
     }

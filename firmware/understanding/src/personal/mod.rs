@@ -1,5 +1,8 @@
-//! What identifies a person without being a plain number: e-mail and web addresses, licence
-//! plates, codes of letters and digits.
+//! What identifies a person without being a plain number: names, postal addresses, e-mail and web
+//! addresses, licence plates, codes of letters and digits.
+
+mod addresses;
+mod names;
 
 use crate::numbers::Folded;
 use crate::redact::Hidden;
@@ -11,6 +14,10 @@ const PLATE_PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣�
 pub(crate) fn find(text: &Folded) -> Vec<Hidden> {
     let mut hidden = Vec::new();
     let mut at = 0;
+    for at in 0..text.chars().len() {
+        hidden.extend(names::name_at(text, at));
+        hidden.extend(addresses::address_at(text, at));
+    }
     while at < text.chars().len() {
         at = match plate_at(text, at).or_else(|| token_at(text, at)) {
             Some((end, label)) => {
@@ -27,6 +34,11 @@ pub(crate) fn find(text: &Folded) -> Vec<Hidden> {
         };
     }
     hidden
+}
+
+/// Whether nothing that could belong to the same word stands here.
+fn ends_phrase(text: &Folded, at: usize) -> bool {
+    text.at(at).is_none_or(|c| !c.is_alphanumeric())
 }
 
 /// `粤B12345`, with or without a dot after the letter.
@@ -80,13 +92,51 @@ mod tests {
     use crate::redact;
 
     #[test]
+    fn names_are_hidden_behind_introductions_and_before_titles() {
+        for (text, redacted) in [
+            ("我叫王伟", "我叫[name]"),
+            ("你好我叫欧阳小雪，我要挂失", "你好我叫[name]，我要挂失"),
+            ("我叫李国强我要投诉", "我叫[name]我要投诉"),
+            ("我是陈志强", "我是[name]"),
+            ("我姓王", "我姓[name]"),
+            ("是张先生吗", "是[name]先生吗"),
+            ("收件人刘洋", "收件人[name]"),
+            (
+                "my name is John O'Neil and i lost my card",
+                "my name is [name] and i lost my card",
+            ),
+            ("this is mister taylor", "this is mister [name]"),
+            ("it is spelled w a n g", "it is spelled [name]"),
+            ("我是要查余额", "我是要查余额"),
+            ("我是黄金会员", "我是黄金会员"),
+            ("i am a member", "i am a member"),
+        ] {
+            assert_eq!(redact(text), redacted, "{text}");
+        }
+    }
+
+    #[test]
+    fn postal_addresses_are_hidden() {
+        for (text, redacted) in [
+            ("我住在广州市天河区体育西路", "我住在[address]"),
+            ("送到人民路88号三栋谢谢", "送到[address]谢谢"),
+            ("就在中山路一百二十号那边", "就在[address]那边"),
+            ("i live at 221 baker street", "i live at [address]"),
+            ("it is 12 high street thanks", "it is [address] thanks"),
+            ("地址在哪里", "地址在哪里"),
+        ] {
+            assert_eq!(redact(text), redacted, "{text}");
+        }
+    }
+
+    #[test]
     fn addresses_plates_and_codes_are_hidden() {
         for (text, redacted) in [
             ("发到wang.wei88@example.com谢谢", "发到[email]谢谢"),
             ("车牌粤B12345", "车牌[plate]"),
             ("单号SF1234567890", "单号[reference]"),
             ("see https://example.com/a?b", "see [link]?b"),
-            ("a-b c.d", "a-b c.d"),
+            ("e.g. all-in", "e.g. all-in"),
         ] {
             assert_eq!(redact(text), redacted, "{text}");
         }
