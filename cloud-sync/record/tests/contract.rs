@@ -16,8 +16,8 @@ use trunkside_record::*;
 /// order of fields does not count: it depends on what else is built.
 fn assert_snapshot(path: &str, value: &impl serde::Serialize) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
-    let found = serde_json::to_value(value).unwrap();
     let text = serde_json::to_string_pretty(value).unwrap() + "\n";
+    let found: Value = serde_json::from_str(&text).unwrap();
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
