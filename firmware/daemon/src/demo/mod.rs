@@ -28,6 +28,9 @@ use softphone::{Agent, Caller};
 /// How long the aggregator may take to have a call's record after its end.
 const RECORD_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long after one caller the next one calls.
+const BETWEEN_CALLS: Duration = Duration::from_secs(9);
+
 const POLICY: &str = include_str!("../../../decision/policies/branch.toml");
 
 /// Runs the demo.
@@ -61,16 +64,19 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         cloud.http_addr
     ));
 
-    let mut notices = branch.notices.subscribe();
-    for caller in speech::callers() {
-        screen.head(&format!("{} calls: “{}”", caller.who, caller.script));
-        let call = Caller::call(branch.sip, caller);
-        follow(&mut screen, &mut notices, call).await?;
+    let callers = speech::callers();
+    screen.head("Three callers, each a little later than the one before");
+    for (number, caller) in callers.iter().enumerate() {
+        screen.say(&format!("  call {}  {}: “{}”", number + 1, caller.who, caller.script));
     }
+    screen.say("");
+    let count = callers.len();
+    let mut notices = branch.notices.subscribe();
+    follow(&mut screen, &mut notices, call_all(branch.sip, callers), count).await?;
 
     screen.head("What the cloud knows, as its HTTP interface tells it");
     let records =
-        records::wait_for(cloud.http_addr, speech::callers().len(), RECORD_DEADLINE).await?;
+        records::wait_for(cloud.http_addr, count, RECORD_DEADLINE).await?;
     for line in records::table(&records) {
         screen.say(&line);
     }
@@ -89,23 +95,33 @@ fn loopback() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
 }
 
-/// Shows what happens until the caller has hung up and the box has closed the call.
+/// Places all calls, one a little after the other, and ends when the last has hung up.
+async fn call_all(trunk: SocketAddr, callers: Vec<speech::Part>) -> anyhow::Result<()> {
+    let calls = callers.into_iter().zip(0..).map(async |(caller, number)| {
+        tokio::time::sleep(BETWEEN_CALLS * number).await;
+        Caller::call(trunk, caller).await
+    });
+    futures_util::future::try_join_all(calls).await.map(drop)
+}
+
+/// Shows what happens until the callers have hung up and the box has closed so many calls.
 async fn follow(
     screen: &mut Screen<std::io::Stdout>,
     notices: &mut broadcast::Receiver<Notice>,
-    call: impl Future<Output = anyhow::Result<()>>,
+    calls: impl Future<Output = anyhow::Result<()>>,
+    count: usize,
 ) -> anyhow::Result<()> {
-    let mut call = std::pin::pin!(call);
-    let (mut hung_up, mut ended) = (false, false);
-    while !(hung_up && ended) {
+    let mut calls = std::pin::pin!(calls);
+    let (mut hung_up, mut ended) = (false, 0);
+    while !(hung_up && ended == count) {
         tokio::select! {
-            result = &mut call, if !hung_up => {
+            result = &mut calls, if !hung_up => {
                 result?;
                 hung_up = true;
             }
             notice = notices.recv() => match notice {
                 Ok(notice) => {
-                    ended |= matches!(notice.event, Event::Ended { .. });
+                    ended += usize::from(matches!(notice.event, Event::Ended { .. }));
                     screen.show(&notice);
                 }
                 Err(broadcast::error::RecvError::Lagged(missed)) => {

@@ -25,6 +25,9 @@ const RINGING: Duration = Duration::from_millis(700);
 /// Silence after which the other side counts as having finished.
 const TURN_TAKING: Duration = Duration::from_millis(700);
 
+/// The same for a caller who is put through: the phone rings between prompt and agent.
+const PUT_THROUGH: Duration = Duration::from_millis(1_600);
+
 /// How long a caller listens to the agent at most.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -88,14 +91,15 @@ impl Handset {
         }
     }
 
-    /// Listens until the other side has spoken and then been silent, or until the deadline.
+    /// Listens until the other side has spoken and then been silent for the pause, or until the
+    /// deadline.
     #[expect(clippy::disallowed_methods, reason = "people live by the clock")]
-    async fn hear_out(&mut self, deadline: Instant) {
+    async fn hear_out(&mut self, pause: Duration, deadline: Instant) {
         let mut last_spoken = None;
         while let Ok(Some(frame)) = timeout_at(deadline, self.frames.recv()).await {
             if is_speech(&frame) {
                 last_spoken = Some(Instant::now());
-            } else if last_spoken.is_some_and(|last: Instant| last.elapsed() > TURN_TAKING) {
+            } else if last_spoken.is_some_and(|last: Instant| last.elapsed() > pause) {
                 return;
             }
         }
@@ -239,11 +243,9 @@ impl Caller {
             }
         }
         let conversation = async {
-            handset.hear_out(deadline).await;
+            handset.hear_out(TURN_TAKING, deadline).await;
             handset.say(&part.samples).await;
-            // The box says that it puts the caller through; then the agent speaks.
-            handset.hear_out(deadline).await;
-            handset.hear_out(deadline).await;
+            handset.hear_out(PUT_THROUGH, deadline).await;
         };
         tokio::select! {
             () = conversation => {}
