@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_phone_is_found_until_it_leaves_or_its_time_is_up() {
-        let now = Instant::now();
+        let now = crate::rsip::now();
         let source = "192.0.2.7:5062".parse().expect("valid");
         let mut registrar = Registrar::new(["agent1".to_owned()]);
         let register = |registrar: &mut Registrar, user: &str, seconds: Option<u64>| {

@@ -476,7 +476,7 @@ fn user_part(number: &str) -> &str {
     clippy::disallowed_methods,
     reason = "the shell of this crate reads the clock here only"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 

@@ -28,8 +28,8 @@ pub fn encode_all(codec: Codec, samples: &[i16]) -> Vec<u8> {
 }
 
 /// The samples of a stretch of codes.
-pub fn decode_all(codec: Codec, codes: &[u8]) -> Vec<i16> {
-    codes.iter().map(|&code| decode(codec, code)).collect()
+pub fn decode_all(codec: Codec, encoded: &[u8]) -> Vec<i16> {
+    encoded.iter().map(|&code| decode(codec, code)).collect()
 }
 
 /// The code of silence.

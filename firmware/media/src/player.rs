@@ -98,6 +98,7 @@ impl Player {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tap::now;
 
     fn prompt(samples: usize) -> Arc<Prompt> {
         Arc::new(Prompt::from_samples(&vec![8_000; samples]))
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_prompt_is_paced_and_its_end_told_when_it_has_been_heard() {
-        let start = Instant::now();
+        let start = now();
         let mut player = Player::new(start, prompt(400), Repeat::Once);
         let mut sent = 0;
         for step in 0..3 {
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_last_packet_is_filled_with_silence() {
-        let now = Instant::now();
+        let now = now();
         let mut player = Player::new(now, prompt(100), Repeat::Once);
         let Some(Played::Packet { payload, .. }) = player.poll(now, Codec::Pcmu) else {
             panic!("no packet")
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_short_stall_is_caught_up_and_a_long_one_is_not() {
-        let start = Instant::now();
+        let start = now();
         let mut player = Player::new(start, prompt(80_000), Repeat::Once);
         assert_eq!(packets(&mut player, start).len(), 1);
         assert_eq!(packets(&mut player, start + FRAME_DURATION * 5).len(), 5);
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_loop_pauses_and_begins_again() {
-        let start = Instant::now();
+        let start = now();
         let pause = Duration::from_millis(40);
         let mut player = Player::new(start, prompt(160), Repeat::Loop { pause });
         let voiced: Vec<bool> = (0..7)
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_empty_prompt_is_done_at_once_even_when_looped() {
-        let now = Instant::now();
+        let now = now();
         let pause = Duration::from_secs(1);
         for repeat in [Repeat::Once, Repeat::Loop { pause }] {
             let mut player = Player::new(now, prompt(0), repeat);

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::rsip::now;
 
 const CALLER_SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -39,7 +40,7 @@ impl Bench {
         };
         Self {
             flow: CallFlow::new(config, caller, addresses),
-            now: Instant::now(),
+            now: now(),
             caller,
         }
     }
@@ -155,16 +156,20 @@ fn media(outputs: &[Output]) -> Vec<MediaCommand> {
 
 fn body(outputs: &[Output]) -> String {
     let body = outputs.iter().find_map(|output| match output {
-        Output::Sip(SipCommand { what, .. }) => match what {
-            LegCommand::Answer { sdp }
-            | LegCommand::AnswerReoffer { sdp }
-            | LegCommand::Dial { sdp, .. }
-            | LegCommand::Progress { sdp: Some(sdp) } => Some(sdp.clone()),
-            _ => None,
-        },
+        Output::Sip(command) => description(&command.what),
         _ => None,
     });
-    String::from_utf8(body.expect("a session description")).expect("text")
+    String::from_utf8(body.expect("a session description").to_vec()).expect("text")
+}
+
+fn description(command: &LegCommand) -> Option<&[u8]> {
+    match command {
+        LegCommand::Answer { sdp }
+        | LegCommand::AnswerReoffer { sdp }
+        | LegCommand::Dial { sdp, .. }
+        | LegCommand::Progress { sdp: Some(sdp) } => Some(sdp),
+        _ => None,
+    }
 }
 
 fn ended_with(by: EndedBy, cause: Cause) -> Vec<CallEvent> {

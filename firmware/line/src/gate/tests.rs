@@ -22,17 +22,17 @@ fn source() -> SocketAddr {
 fn request(start_line: &str, changes: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("{start_line}\r\n");
     for (name, value) in BASE {
-        let changed = changes.iter().find(|(changed, _)| *changed == name);
-        let value = changed.map_or(value, |(_, value)| value);
+        let replaced = changes.iter().find(|(changed, _)| *changed == name);
+        let value = replaced.map_or(value, |(_, value)| value);
         if !value.is_empty() {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text.extend([name, ": ", value, "\r\n"]);
         }
     }
     for (name, value) in changes
         .iter()
         .filter(|(name, _)| BASE.iter().all(|(n, _)| n != name))
     {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     format!("{text}\r\n{body}").into_bytes()
 }

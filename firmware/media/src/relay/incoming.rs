@@ -31,12 +31,15 @@ impl Sequence {
             return Seen { lost: 0, late: 1 };
         }
         self.last = Some((ssrc, sequence));
-        let lost = if ahead < MAX_JUMP {
+        let missing = if ahead < MAX_JUMP {
             u64::from(ahead - 1)
         } else {
             0
         };
-        Seen { lost, late: 0 }
+        Seen {
+            lost: missing,
+            late: 0,
+        }
     }
 }
 

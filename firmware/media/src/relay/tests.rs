@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::tap::now;
 
 const CALLER: &str = "192.0.2.1:4000";
 const AGENT: &str = "192.0.2.2:5000";
@@ -57,7 +58,7 @@ fn header_of(datagram: &[u8]) -> Header {
 #[test]
 fn voice_goes_to_the_other_leg_under_that_legs_own_header() {
     let (mut relay, counters) = bridged();
-    let now = Instant::now();
+    let now = now();
     let mut datagram = packet(8, 7, 1_600, 99);
     let received = relay.receive(now, Side::Caller, address(CALLER), &mut datagram, false);
     assert_eq!(received.forward, Some(address(AGENT)));
@@ -77,7 +78,7 @@ fn voice_goes_to_the_other_leg_under_that_legs_own_header() {
 #[test]
 fn numbers_run_on_from_prompt_to_agent_and_across_the_wrap() {
     let (mut relay, _) = bridged();
-    let mut now = Instant::now();
+    let mut now = now();
     let mut sent = Vec::new();
     for n in 0..5 {
         let (header, to) = relay
@@ -106,7 +107,7 @@ fn numbers_run_on_from_prompt_to_agent_and_across_the_wrap() {
 #[test]
 fn losses_and_disorder_pass_through_as_they_are() {
     let (mut relay, counters) = bridged();
-    let now = Instant::now();
+    let now = now();
     let mut out = Vec::new();
     for sequence in [10, 12, 11, 15] {
         let mut datagram = packet(8, sequence, u32::from(sequence) * 160, 5);
@@ -122,13 +123,7 @@ fn losses_and_disorder_pass_through_as_they_are() {
 fn telephone_events_take_the_other_legs_payload_type_and_are_not_heard() {
     let (mut relay, _) = bridged();
     let mut datagram = packet(96, 1, 0, 9);
-    let received = relay.receive(
-        Instant::now(),
-        Side::Caller,
-        address(CALLER),
-        &mut datagram,
-        false,
-    );
+    let received = relay.receive(now(), Side::Caller, address(CALLER), &mut datagram, false);
     assert_eq!(received.forward, Some(address(AGENT)));
     assert_eq!(received.heard, None);
     assert_eq!(header_of(&datagram).payload_type, 101);
@@ -139,13 +134,7 @@ fn an_event_that_the_other_leg_cannot_take_is_counted() {
     let (mut relay, counters) = bridged();
     relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcma));
     let mut datagram = packet(96, 1, 0, 9);
-    let received = relay.receive(
-        Instant::now(),
-        Side::Caller,
-        address(CALLER),
-        &mut datagram,
-        false,
-    );
+    let received = relay.receive(now(), Side::Caller, address(CALLER), &mut datagram, false);
     assert_eq!(received.forward, None);
     assert_eq!(counters.leg(Side::Caller).unexpected.get(), 1);
 }
@@ -155,20 +144,14 @@ fn voice_of_another_law_is_heard_but_never_transcoded() {
     let (mut relay, _) = bridged();
     relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcmu));
     let mut datagram = packet(8, 1, 0, 9);
-    let received = relay.receive(
-        Instant::now(),
-        Side::Caller,
-        address(CALLER),
-        &mut datagram,
-        false,
-    );
+    let received = relay.receive(now(), Side::Caller, address(CALLER), &mut datagram, false);
     assert!(received.forward.is_none() && received.heard.is_some());
 }
 
 #[test]
 fn the_first_source_is_learnt_and_no_other_can_take_the_leg() {
     let (mut relay, counters) = bridged();
-    let now = Instant::now();
+    let now = now();
     let (translated, stranger) = (address("198.51.100.9:61000"), address("203.0.113.5:9"));
     let mut one = packet(8, 1, 0, 9);
     assert!(
@@ -206,7 +189,7 @@ fn the_first_source_is_learnt_and_no_other_can_take_the_leg() {
 #[test]
 fn a_new_address_in_a_reoffer_is_learnt_afresh() {
     let (mut relay, _) = bridged();
-    let now = Instant::now();
+    let now = now();
     relay.receive(
         now,
         Side::Caller,
@@ -229,7 +212,7 @@ fn a_new_address_in_a_reoffer_is_learnt_afresh() {
 #[test]
 fn nothing_passes_before_the_bridge_nor_over_a_prompt_nor_on_hold() {
     let (mut relay, counters) = bridged();
-    let now = Instant::now();
+    let now = now();
     relay.set_bridged(false);
     let received = relay.receive(
         now,
@@ -280,7 +263,7 @@ fn nothing_passes_before_the_bridge_nor_over_a_prompt_nor_on_hold() {
 #[test]
 fn malformed_and_control_packets_are_counted_and_dropped() {
     let (mut relay, counters) = bridged();
-    let now = Instant::now();
+    let now = now();
     for mut bytes in [vec![], vec![0x80; 5], b"hello, this is no rtp".to_vec()] {
         let received = relay.receive(now, Side::Caller, address(CALLER), &mut bytes, false);
         assert_eq!(received, Received::default());
@@ -304,7 +287,7 @@ proptest! {
         let (mut relay, _) = bridged();
         let side = if caller { Side::Caller } else { Side::Agent };
         let mut bytes = bytes;
-        relay.receive(Instant::now(), side, address(CALLER), &mut bytes, false);
+        relay.receive(now(), side, address(CALLER), &mut bytes, false);
     }
 
     #[test]
@@ -314,7 +297,7 @@ proptest! {
         let (mut relay, _) = bridged();
         for (sequence, timestamp, ssrc) in packets {
             let mut datagram = packet(8, sequence, timestamp, ssrc);
-            relay.receive(Instant::now(), Side::Agent, address(AGENT), &mut datagram, false);
+            relay.receive(now(), Side::Agent, address(AGENT), &mut datagram, false);
             prop_assert_eq!(header_of(&datagram).ssrc, 1);
         }
     }
