@@ -70,7 +70,7 @@ fn read_text(path: &Path) -> Result<String, UnderstandingError> {
     let bytes = fs::read(path).map_err(|source| UnderstandingError::read(path, source))?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = valid.split(|byte| *byte == b'\n').count();
         UnderstandingError::line(path, line, "is not UTF-8; convert the file to UTF-8")
     })
 }

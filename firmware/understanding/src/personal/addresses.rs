@@ -22,7 +22,7 @@ const INTRODUCTIONS: [&str; 14] = [
 ];
 
 /// Marks of a Chinese address.
-const MARKS: &str = "省市区县镇乡村路街道巷弄栋幢室楼号座苑园里區縣鎮鄉號樓園";
+const MARKS: &str = "省市区县镇乡村路街道巷弄栋幢室楼号座苑园區縣鎮鄉號樓園";
 
 const STREETS: [&str; 14] = [
     "street",

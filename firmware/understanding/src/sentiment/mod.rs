@@ -11,7 +11,7 @@ mod words;
 
 use trunkside_call::{Language, Mood, Prosody};
 
-pub(crate) use words::triggers;
+pub use words::triggers;
 
 /// The mood of one utterance; without prosody (typed text) the words decide alone.
 ///

@@ -55,7 +55,7 @@ pub(super) fn read(text: &str, language: Language) -> Words {
 }
 
 /// The trigger words that a text holds, each once.
-pub(crate) fn triggers(text: &str, language: Language) -> Vec<&'static str> {
+pub fn triggers(text: &str, language: Language) -> Vec<&'static str> {
     let text = text.to_lowercase();
     let spaced = format!(" {} ", text.replace(|c: char| !c.is_alphanumeric(), " "));
     Lexicon::of(language)
