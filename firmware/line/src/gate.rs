@@ -220,24 +220,12 @@ impl<'a> Message<'a> {
                 return bad("Bad Address");
             }
         }
-        let tagged = |value: &str| {
-            value
-                .to_ascii_lowercase()
-                .replace(' ', "")
-                .contains(";tag=")
-        };
+        let tagged = |value: &str| without_blanks(value).to_ascii_lowercase().contains(";tag=");
         if !self.header("from").is_some_and(tagged) {
             return bad("From Without Tag");
         }
-        let via = self.header("via").unwrap_or_default();
-        let transport = via
-            .split_once(' ')
-            .map_or("", |(sent_protocol, _)| sent_protocol);
-        if !transport
-            .replace(' ', "")
-            .to_ascii_uppercase()
-            .starts_with("SIP/2.0/")
-        {
+        let via = without_blanks(self.header("via").unwrap_or_default());
+        if !via.to_ascii_uppercase().starts_with("SIP/2.0/") {
             return bad("Bad Via");
         }
         Ok(())
@@ -394,6 +382,14 @@ fn full_name(name: &str) -> String {
         _ => return name,
     };
     full.to_owned()
+}
+
+/// Blanks may stand around every separator (RFC 3261, section 25.1).
+fn without_blanks(value: &str) -> String {
+    value
+        .chars()
+        .filter(|character| !character.is_ascii_whitespace())
+        .collect()
 }
 
 fn is_token(text: &str) -> bool {
