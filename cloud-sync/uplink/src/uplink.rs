@@ -176,11 +176,11 @@ impl Uplink {
                     if let Some(session) = session {
                         session.goodbye().await;
                     }
-                    return self.publish_status(State::Offline).records();
+                    return self.publish_status(State::Offline).await.records();
                 }
                 self.perform(output, &mut link, &mut session).await;
             }
-            self.publish_status(link.state(now()));
+            self.publish_status(link.state(now())).await;
             let deadline = link.deadline().map(tokio::time::Instant::from_std);
             let input = tokio::select! {
                 input = next_input(&mut session) => input,
@@ -197,7 +197,7 @@ impl Uplink {
 
     /// With nothing to send and no connection there is nothing to wait for.
     fn stop_by(&self, link: &Link, drain: Duration) -> Instant {
-        let idle = link.state(now()) == State::Offline && self.outbox.status().records() == 0;
+        let idle = link.state(now()) == State::Offline && self.status.borrow().queue.records() == 0;
         if idle { now() } else { now() + drain }
     }
 
@@ -294,8 +294,8 @@ impl Uplink {
         done.expect("the outbox does not panic")
     }
 
-    fn publish_status(&self, state: State) -> OutboxStatus {
-        let queue = self.outbox.status();
+    async fn publish_status(&self, state: State) -> OutboxStatus {
+        let queue = self.with_outbox(Outbox::status).await;
         let new = Status { state, queue };
         self.status.send_if_modified(|status| {
             if status.state != state {
