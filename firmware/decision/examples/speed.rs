@@ -97,7 +97,7 @@ fn main() {
     }
     let mut calls = 0;
     let mut flips = Vec::new();
-    for round in 0..200_000_u64 {
+    for round in 0..50_000_u64 {
         bench.now += Duration::from_millis(20);
         if bench.router.waiting() < WAITING {
             calls += 1;

@@ -52,9 +52,9 @@ pub(crate) fn smallest(engine: &Engine, now: Duration, input: &Input) -> Option<
         }
         _ => return None,
     };
-    changes.extend(of_agents(engine, input));
-    changes.sort_by_key(|change| change.size_permille);
     let actual = outcome(engine, now, std::slice::from_ref(input), call);
+    changes.extend(of_agents(engine, input, actual.as_ref()));
+    changes.sort_by_key(|change| change.size_permille);
     changes.into_iter().find_map(|change| {
         let action = outcome(engine, now, &change.input, call)?;
         // A new position in the queue is no other decision.
@@ -195,14 +195,18 @@ fn of_mood(engine: &Engine, emotion: Emotion, permille: u16) -> Vec<(Emotion, u1
     changes
 }
 
-/// Each agent there who was not, or gone who was.
-fn of_agents(engine: &Engine, input: &Input) -> Vec<Change> {
+/// The chosen agent gone; or, when nobody was chosen, each agent there who was not.
+fn of_agents(engine: &Engine, input: &Input, actual: Option<&Action>) -> Vec<Change> {
     let policy = engine.policy();
     engine
         .free_agents()
-        .enumerate()
-        .map(|(index, free)| {
-            let agent = policy.agents[index].id.clone();
+        .zip(&policy.agents)
+        .filter(|(free, agent)| match actual {
+            Some(Action::Offer { agent: chosen }) => *chosen == agent.id,
+            _ => !free,
+        })
+        .map(|(free, agent)| {
+            let agent = agent.id.clone();
             let (words, first) = if free {
                 (format!("{agent} not free"), Input::AgentBusy { agent })
             } else {
