@@ -96,7 +96,8 @@ impl Home {
             Command::new(binary("trunkside"))
                 .arg("run")
                 .arg("--config")
-                .arg(self.config()),
+                .arg(self.config())
+                .env("TRUNKSIDE_LOG", "info,trunkside_daemon=debug"),
         );
         let sip = process.wait_for("readiness", |line| field(line, "sip=")?.parse().ok());
         RunningBox { process, sip }

@@ -2,11 +2,16 @@
 
 use tracing_subscriber::EnvFilter;
 
+/// Always added, whatever is asked for: the SIP stack prints whole messages, numbers included.
+const DISCREET: &str = "rsipstack=off";
+
 /// Starts logging; `default` is the level when the variable is not set.
 pub fn start(default: &str) {
-    let quiet = trunkside_aggregator::QUIET;
-    let filter = EnvFilter::try_from_env("TRUNKSIDE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{default},rsipstack=error,{quiet}")));
+    let wanted = std::env::var("TRUNKSIDE_LOG").unwrap_or_else(|_| default.to_owned());
+    let filter = EnvFilter::new(format!(
+        "{wanted},{DISCREET},{}",
+        trunkside_aggregator::QUIET
+    ));
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

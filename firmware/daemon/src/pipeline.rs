@@ -207,6 +207,7 @@ impl<U: SipUa> Pipeline<U> {
             caller: session.local_addr(Side::Caller),
             agent: session.local_addr(Side::Agent),
         };
+        tracing::debug!(call = %id, %leg, "call begins");
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, from.clone());
         let conversation = Conversation::begin(
@@ -456,6 +457,7 @@ impl<U: SipUa> Pipeline<U> {
         };
         let outcome = ended.summary.outcome.name().to_owned();
         self.stages.recorder.ended(ended);
+        tracing::debug!(call = %id, outcome, "call ends");
         self.notify(now, id, Event::Ended { outcome });
     }
 

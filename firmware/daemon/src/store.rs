@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use trunkside_call::{CallId, CallbackCause, Pii, Side};
 
 /// Why the store could not do its work.
@@ -220,19 +220,6 @@ impl Store {
                 }
             }
             Ok(calls)
-        })
-    }
-
-    /// The number to call back for a call, if a call back was promised.
-    pub fn callback_number(&mut self, call: CallId) -> Result<Option<Pii<String>>, StoreError> {
-        self.work(|connection| {
-            connection
-                .query_row(
-                    "SELECT number FROM callback WHERE call = ?1",
-                    [call.to_string()],
-                    |row| row.get(0).map(Pii::new),
-                )
-                .optional()
         })
     }
 

@@ -67,16 +67,26 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let callers = speech::callers();
     screen.head("Three callers, each a little later than the one before");
     for (number, caller) in callers.iter().enumerate() {
-        screen.say(&format!("  call {}  {}: “{}”", number + 1, caller.who, caller.script));
+        screen.say(&format!(
+            "  call {}  {}: “{}”",
+            number + 1,
+            caller.who,
+            caller.script
+        ));
     }
     screen.say("");
     let count = callers.len();
     let mut notices = branch.notices.subscribe();
-    follow(&mut screen, &mut notices, call_all(branch.sip, callers), count).await?;
+    follow(
+        &mut screen,
+        &mut notices,
+        call_all(branch.sip, callers),
+        count,
+    )
+    .await?;
 
     screen.head("What the cloud knows, as its HTTP interface tells it");
-    let records =
-        records::wait_for(cloud.http_addr, count, RECORD_DEADLINE).await?;
+    let records = records::wait_for(cloud.http_addr, count, RECORD_DEADLINE).await?;
     for line in records::table(&records) {
         screen.say(&line);
     }
