@@ -38,6 +38,9 @@ pub struct Corpus {
 }
 
 /// Expands the shipped grammars; the same every time.
+///
+/// # Panics
+/// Never with the grammars in the source tree: a test expands them.
 pub fn shipped() -> Corpus {
     let mut examples = Vec::new();
     for (language, text, spaced) in GRAMMARS {

@@ -48,6 +48,9 @@ pub struct IntentModel {
 
 impl IntentModel {
     /// The model that ships with the box.
+    ///
+    /// # Panics
+    /// Never with the files in the source tree: a test loads them.
     pub fn shipped() -> Self {
         let card = include_str!("../../data/intents/shipped/intents.toml");
         let head = include_bytes!("../../data/intents/shipped/intents.head");
@@ -81,6 +84,9 @@ impl IntentModel {
     }
 
     /// Writes `intents.toml` and `intents.head` into a folder, which is made if it is not there.
+    ///
+    /// # Panics
+    /// Never: a card holds plain data, which TOML can write.
     pub fn save(&self, folder: &Path) -> Result<(), UnderstandingError> {
         fs::create_dir_all(folder).map_err(|source| UnderstandingError::write(folder, source))?;
         let card = toml::to_string(&self.card).expect("a card is plain data");

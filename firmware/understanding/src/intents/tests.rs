@@ -105,3 +105,16 @@ fn grammars_expand_the_same_every_time() {
     assert_eq!(error.to_string(), "line 1: no rule is named `b`");
     assert!(Grammar::parse("a b", false).is_err());
 }
+
+#[test]
+fn the_shipped_model_comes_from_the_shipped_corpus() {
+    let corpus = corpus::shipped();
+    let model = IntentModel::shipped();
+    assert_eq!(
+        model.card.corpus, corpus.digest,
+        "run the example `train_shipped` again"
+    );
+    assert_eq!(model.labels().len(), corpus::TAXONOMY.len());
+    let kept = parse_examples(include_str!("../../data/intents/kept.tsv")).unwrap();
+    assert!(model.evaluate(&kept).accuracy >= 0.8);
+}

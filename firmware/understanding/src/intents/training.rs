@@ -96,9 +96,9 @@ fn calibrate(
 ) -> (f32, f32) {
     let mut order: Vec<usize> = (0..vectors.len()).collect();
     Random(42).shuffle(&mut order);
-    let (held, kept) = order.split_at(vectors.len() / HELD_OUT);
-    let kept_vectors: Vec<Sparse> = kept.iter().map(|&index| vectors[index].clone()).collect();
-    let kept_classes: Vec<usize> = kept.iter().map(|&index| classes[index]).collect();
+    let (held, others) = order.split_at(vectors.len() / HELD_OUT);
+    let kept_vectors: Vec<Sparse> = others.iter().map(|&index| vectors[index].clone()).collect();
+    let kept_classes: Vec<usize> = others.iter().map(|&index| classes[index]).collect();
     let weights = train(
         &kept_vectors,
         &kept_classes,
@@ -106,10 +106,10 @@ fn calibrate(
         lexicon.rows(),
         settings,
     );
-    let head = Head::new(lexicon.clone(), &weights);
+    let trained = Head::new(lexicon.clone(), &weights);
     let margins: Vec<(Vec<f32>, usize)> = held
         .iter()
-        .map(|&index| (head.margins(&vectors[index]), classes[index]))
+        .map(|&index| (trained.margins(&vectors[index]), classes[index]))
         .collect();
     let sharpness = temperature_of(&margins);
     let threshold = rejecting.map_or(0.0, |reject| threshold_of(&margins, sharpness, reject));

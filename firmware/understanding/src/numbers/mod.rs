@@ -34,14 +34,8 @@ impl Folded {
 
     /// Whether a text stands at a position.
     pub(crate) fn starts_with(&self, index: usize, text: &str) -> bool {
-        let mut at = index;
-        for c in text.chars() {
-            if self.at(at) != Some(c) {
-                return false;
-            }
-            at += 1;
-        }
-        true
+        let mut rest = self.chars.get(index..).unwrap_or_default().iter();
+        text.chars().all(|c| rest.next() == Some(&c))
     }
 
     /// The end of the ASCII word that begins at a position.

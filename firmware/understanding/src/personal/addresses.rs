@@ -130,7 +130,7 @@ fn is_number_char(c: char) -> bool {
 /// `221 baker street`: figures, up to three words, a kind of street.
 fn english_street(text: &Folded, at: usize) -> Option<Hidden> {
     let begins = text.at(at)?.is_ascii_digit()
-        && (at == 0 || !text.at(at - 1).is_some_and(|c| c.is_alphanumeric()));
+        && (at == 0 || !text.at(at - 1).is_some_and(char::is_alphanumeric));
     if !begins {
         return None;
     }
