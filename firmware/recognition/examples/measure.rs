@@ -77,6 +77,8 @@ fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
         "word_reward" => tuning.word_reward = number,
         "filler_price" => tuning.filler_price = number,
         "filler_unit_price" => tuning.filler_unit_price = number,
+        "grammar_reward" => tuning.grammar_reward = number,
+        "speech" => tuning.speech = number,
         "again_price" => tuning.again_price = number,
         "steepness" => tuning.steepness = number,
         "grammar_confidence" => tuning.grammar_confidence = number,

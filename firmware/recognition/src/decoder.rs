@@ -11,7 +11,7 @@
 
 use crate::grammar::{PhraseGraph, Phrases};
 use crate::lexicon::{Lexicon, Trie, Unit, WordId, language_bit};
-use crate::lm::Ngram;
+use crate::lm::{NO_HISTORY, Ngram};
 
 /// Weights and widths of the search; scores are natural log units.
 ///
@@ -34,6 +34,10 @@ pub struct Tuning {
     pub filler_price: f32,
     /// Price of each unit passed over.
     pub filler_unit_price: f32,
+    /// Reward for each word of a grammar, against the network's bias to hear nothing.
+    pub grammar_reward: f32,
+    /// An output is speech when its blank is less likely than this (ln P).
+    pub speech: f32,
     /// Price of a second phrase of a grammar within one utterance.
     pub again_price: f32,
     /// How steeply confidence falls with the distance from the likeliest units.
@@ -53,6 +57,8 @@ impl Default for Tuning {
             word_reward: 1.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
+            grammar_reward: 2.0,
+            speech: -0.36,
             again_price: 4.0,
             steepness: 0.7,
             grammar_confidence: 0.25,
@@ -98,10 +104,10 @@ impl Search<'_> {
                 ))
             }
             WordModel::Grammar(graph) => match graph.step(state, word) {
-                Some(next) => Some((0.0, next)),
+                Some(next) => Some((self.tuning.grammar_reward, next)),
                 None if graph.is_end(state) => graph
                     .step(PhraseGraph::START, word)
-                    .map(|next| (-self.tuning.again_price, next)),
+                    .map(|next| (self.tuning.grammar_reward - self.tuning.again_price, next)),
                 None => None,
             },
         }
@@ -120,7 +126,7 @@ impl Search<'_> {
     /// The state after speech that was passed over; none where that may not happen.
     fn filler(&self, state: u32) -> Option<u32> {
         match self.model {
-            WordModel::Ngram(lm) => Some(crate::lm::NO_HISTORY),
+            WordModel::Ngram(_) => Some(NO_HISTORY),
             WordModel::Grammar(graph) => {
                 (state == PhraseGraph::START || graph.is_end(state)).then_some(state)
             }
@@ -251,8 +257,8 @@ impl Decoder {
         self.free_units
     }
 
-    /// Takes the log probabilities of the next output, the blank last. Returns whether a unit,
-    /// not the blank, is likeliest. An output that is not all numbers counts as the blank.
+    /// Takes the log probabilities of the next output, the blank last. Returns whether a unit
+    /// seems to sound. An output that is not all numbers counts as the blank.
     pub(crate) fn advance(&mut self, search: &Search<'_>, output: &[f32]) -> bool {
         if self.beam.is_empty() {
             self.beam.push(first_hypothesis(search));
@@ -287,7 +293,7 @@ impl Decoder {
         self.free += step;
         self.outputs += 1;
         self.prune(search.tuning);
-        self.likeliest.is_some()
+        blank_score < search.tuning.speech
     }
 
     fn free_path(&mut self, output: &[f32], blank: usize) -> Free {

@@ -18,6 +18,9 @@ use crate::{Error, Recogniser};
 /// A gap in the frames up to this long is filled with silence; a longer one, or as long a step back,
 /// ends the utterance, and the network begins anew behind it.
 const LONGEST_FILL_MS: Ms = 1_000;
+/// Silence that the network hears before the first sample: a recording that begins within a word is
+/// then heard as well as one that begins before it.
+const LEAD_MS: Ms = 320;
 /// Silence that makes the network give its outputs for the last samples.
 const FLUSH_MS: Ms = 480;
 /// Frames may jitter by this much against their count.
@@ -102,7 +105,10 @@ impl Stream {
     /// Frames may be missing: times follow [`Frame::start`]. A frame that lies before what was
     /// already heard is ignored. An error ends this stream, and no other.
     pub fn handle(&mut self, frame: &Frame) -> Result<(), Error> {
-        let base = *self.base.get_or_insert(frame.start);
+        if self.base.is_none() {
+            self.restart(frame.start);
+        }
+        let base = self.base.unwrap_or(frame.start);
         let due = base + millis(self.now());
         let early = millis_of(due.saturating_sub(frame.start));
         let missing = millis_of(frame.start.saturating_sub(due));
@@ -133,8 +139,6 @@ impl Stream {
         if self.endpointer.began().is_some() {
             self.end_utterance(end);
         }
-        let after = self.base.unwrap_or_default() + millis(end);
-        self.restart(after);
         self.base = None;
         Ok(())
     }
@@ -161,6 +165,9 @@ impl Stream {
         self.begin_search();
         self.endpointer = Endpointer::new();
         self.meter.reset();
+        for _ in 0..LEAD_MS / STEP_MS {
+            self.fbank.push(&[0; FRAME_SAMPLES], &mut self.features);
+        }
     }
 
     fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Result<(), Error> {
@@ -199,9 +206,10 @@ impl Stream {
         let step = frames as u64 * 10;
         for output in outputs.chunks_exact(classes) {
             let is_unit = self.decoder.advance(&search, output);
-            let from = self.outputs * step + OUTPUT_DELAY_MS;
-            self.endpointer.output(from, from + step, is_unit);
+            let from = output_ms(self.outputs, step);
             self.outputs += 1;
+            self.endpointer
+                .output(from, output_ms(self.outputs, step), is_unit);
         }
         self.heard = self.last_heard();
         Ok(())
@@ -304,9 +312,8 @@ impl Stream {
         let entry = &self.recogniser.lexicon.words[spoken.word? as usize];
         let step = self.recogniser.network.geometry().subsampling as u64 * 10;
         let base = self.base.unwrap_or_default();
-        let time = |output: u32| {
-            base + millis((self.search_began + u64::from(output)) * step + OUTPUT_DELAY_MS)
-        };
+        let time =
+            |output: u32| base + millis(output_ms(self.search_began + u64::from(output), step));
         Some(Word {
             text: entry.text.clone(),
             start: time(spoken.start),
@@ -360,6 +367,11 @@ fn confidence(spoken: &[Spoken]) -> f32 {
     } else {
         (logs / units as f32).exp()
     }
+}
+
+/// When an output begins, from the first sample.
+const fn output_ms(output: u64, step: Ms) -> Ms {
+    (output * step + OUTPUT_DELAY_MS).saturating_sub(LEAD_MS)
 }
 
 const fn millis(ms: Ms) -> Duration {
