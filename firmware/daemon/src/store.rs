@@ -311,10 +311,11 @@ mod tests {
         }
         let mut store = Store::open(&path).unwrap();
         assert_eq!(store.unexported().unwrap(), [export(1)]);
-        assert_eq!(
-            store.callback_number(call(1)).unwrap(),
-            Some(Pii::new("100".into()))
-        );
+        let number: String = store
+            .connection
+            .query_row("SELECT number FROM callback", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(number, "100");
     }
 
     #[test]
