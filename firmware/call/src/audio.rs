@@ -25,6 +25,7 @@ pub enum Side {
 
 impl Side {
     /// The other end of the call.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::Caller => Self::Agent,

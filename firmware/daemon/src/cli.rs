@@ -36,6 +36,8 @@ pub enum Command {
     Intents(IntentsCommand),
     /// Re-run logged decisions and report any that differ.
     Replay(ReplayArgs),
+    /// Try routing policies on a scenario.
+    Simulate(SimulateArgs),
     /// List or check the models at hand.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -146,6 +148,23 @@ pub struct ReplayArgs {
     #[arg(value_name = "LOG")]
     pub log: PathBuf,
     /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `trunkside simulate`
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The scenario (firmware/decision/scenarios has two).
+    #[arg(long, value_name = "FILE")]
+    pub scenario: PathBuf,
+    /// Policies to compare: `trunkside` is the product's own, `fcfs` longest idle first come.
+    #[arg(long = "policy", value_name = "NAME", num_args = 1.., required = true)]
+    pub policies: Vec<String>,
+    /// Makes the callers; the same seed gives every policy the same ones.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Print one JSON object a policy.
     #[arg(long)]
     pub json: bool,
 }

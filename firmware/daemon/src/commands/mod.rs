@@ -5,6 +5,7 @@ mod intents;
 mod models;
 mod replay;
 mod run;
+mod simulate;
 mod transcribe;
 mod understand;
 
@@ -30,6 +31,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Understand(args) => understand::understand(&args),
         Command::Intents(command) => intents::intents(command),
         Command::Replay(args) => replay::replay(&args),
+        Command::Simulate(args) => simulate::simulate(&args),
         Command::Models(command) => models::models(command),
     }
 }

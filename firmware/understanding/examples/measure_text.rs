@@ -1,5 +1,5 @@
 //! Measures the trainer on public sets, each trained on its own training part only:
-//! `TRUNKSIDE_DATA=../shared/data cargo run -p trunkside-understanding --example measure -- SET…`
+//! `TRUNKSIDE_DATA=../shared/data cargo run -p trunkside-understanding --example measure_text -- SET…`
 //! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `speed`, `sentiment`. One JSON object a
 //! line.
 
