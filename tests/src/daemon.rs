@@ -1,5 +1,6 @@
 //! The box and the cloud as a branch would run them: the shipped binaries with their own files.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,6 +92,9 @@ impl Home {
     }
 
     /// Starts the box and waits until it takes calls.
+    ///
+    /// # Panics
+    /// When it does not get ready.
     pub fn start(&self) -> RunningBox {
         let mut process = Process::start(
             Command::new(binary("trunkside"))
@@ -130,6 +134,9 @@ impl CloudHome {
     }
 
     /// Starts it with the embedded broker on free ports.
+    ///
+    /// # Panics
+    /// When it does not get ready.
     pub fn start(&self) -> RunningCloud {
         self.start_with(
             &["--mqtt-listen", "127.0.0.1:0"],
@@ -234,7 +241,9 @@ fn free_port_range() -> String {
 fn policy(agents: &[Agent]) -> String {
     let mut policy = String::from("[queue]\nmax_wait_s = 120\n");
     for agent in agents {
-        policy.push_str(&format!(
+        // Writing to a string cannot fail.
+        let _ = write!(
+            policy,
             "\n[[agent]]\nid = \"{}\"\ncontact = \"{}\"\nsenior = {}\npriority = {}\n\
              languages = [\"zh\", \"en\"]\nskills = {{ general = 3 }}\n",
             agent.name,
@@ -242,7 +251,7 @@ fn policy(agents: &[Agent]) -> String {
             agent.senior,
             // The senior agent is kept for those who need one while others are free.
             if agent.senior { 2 } else { 1 }
-        ));
+        );
     }
     policy.push_str(
         "\n[[rule]]\nname = \"angry callers to senior agents\"\nwhen = { emotion = \"angry\" }\n\

@@ -164,6 +164,7 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// Whether a peer is installed; says so when it is not, so that a skipped test is seen.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 pub fn has_peer(program: &str) -> bool {
     let found = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))

@@ -88,7 +88,7 @@ struct Call {
 enum Wake {
     Line(Option<SipEvent>),
     Media(CallId, MediaEvent),
-    Heard(Heard),
+    Heard(Box<Heard>),
     Deadline,
     Stop,
 }
@@ -113,7 +113,7 @@ impl<U: SipUa> Pipeline<U> {
             .recorder
             .decision(&Entry::start(&pipeline.stages.policy));
         pipeline.tell_local_time(Duration::ZERO);
-        for agent in Arc::clone(&pipeline.stages.policy).agents.iter() {
+        for agent in &Arc::clone(&pipeline.stages.policy).agents {
             let signed_in = Input::AgentAvailable {
                 agent: agent.id.clone(),
             };
@@ -131,7 +131,7 @@ impl<U: SipUa> Pipeline<U> {
             match wake {
                 Wake::Line(Some(event)) => self.line(now, event),
                 Wake::Media(call, event) => self.media(now, call, event),
-                Wake::Heard(heard) => self.understanding(now, heard),
+                Wake::Heard(heard) => self.understanding(now, *heard),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
                     self.release_all(now);
@@ -157,7 +157,7 @@ impl<U: SipUa> Pipeline<U> {
         tokio::select! {
             event = self.stages.ua.next_event() => Wake::Line(event),
             Some((call, event)) = self.media_events.recv() => Wake::Media(call, event),
-            Some(heard) = self.stages.heard.recv() => Wake::Heard(heard),
+            Some(heard) = self.stages.heard.recv() => Wake::Heard(Box::new(heard)),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
         }

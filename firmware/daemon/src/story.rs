@@ -71,13 +71,13 @@ impl Story {
         }
     }
 
-    fn since_begin(&self, now: Duration) -> Option<f64> {
-        Some(seconds(now.saturating_sub(self.began)))
+    fn since_begin(&self, now: Duration) -> f64 {
+        seconds(now.saturating_sub(self.began))
     }
 
     /// The box has answered.
     pub fn answered(&mut self, now: Duration) {
-        self.times.answered_s = self.since_begin(now);
+        self.times.answered_s = Some(self.since_begin(now));
     }
 
     /// Somebody was heard; `intents` and `mood` are those of the call so far.
@@ -91,7 +91,7 @@ impl Story {
     ) {
         if utterance.side == Side::Caller {
             if self.times.first_words_s.is_none() && !utterance.text.is_empty() {
-                self.times.first_words_s = self.since_begin(now);
+                self.times.first_words_s = Some(self.since_begin(now));
             }
             // After the bridge the two talk with each other: the wish was stated before.
             if self.agent.is_none() {
@@ -122,7 +122,7 @@ impl Story {
     pub fn decided(&mut self, now: Duration, decision: &Decision) {
         // Waiting settles nothing; the decision that the caller waited for does.
         if self.decision.is_none() || !matches!(decision.action, Action::Wait { .. }) {
-            self.times.decided_s = self.since_begin(now);
+            self.times.decided_s = Some(self.since_begin(now));
             self.decision = Some(decision.clone());
         }
         if let Action::Callback { cause } = decision.action {
@@ -132,7 +132,7 @@ impl Story {
 
     /// Caller and agent hear each other.
     pub fn bridged(&mut self, now: Duration, agent: AgentId) {
-        self.times.bridged_s = self.since_begin(now);
+        self.times.bridged_s = Some(self.since_begin(now));
         self.agent = Some(agent);
     }
 
@@ -155,7 +155,7 @@ impl Story {
         voice: VoiceQuality,
         key: &PseudonymKey,
     ) -> Ended {
-        self.times.ended_s = seconds(now.saturating_sub(self.began));
+        self.times.ended_s = self.since_begin(now);
         self.turns.sort_by_key(|(turn, _)| turn.start);
         let transcript = self.transcript();
         let intents: Vec<IntentScore> = self.intents.iter().map(IntentScore::from).collect();

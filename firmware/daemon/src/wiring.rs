@@ -61,12 +61,11 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     }
     let outbox = Arc::new(outbox);
     let stop_uplink = CancellationToken::new();
-    let uplink = match config.cloud.enabled {
-        true => {
-            let uplink = Uplink::new(uplink_config(&config)?, Arc::clone(&outbox))?;
-            Some(tokio::spawn(uplink.run(stop_uplink.clone(), DRAIN)))
-        }
-        false => None,
+    let uplink = if config.cloud.enabled {
+        let uplink = Uplink::new(uplink_config(&config)?, Arc::clone(&outbox))?;
+        Some(tokio::spawn(uplink.run(stop_uplink.clone(), DRAIN)))
+    } else {
+        None
     };
     let key = recorder::pseudonym_key(folder)?;
     let recorder = Recorder::start(folder, outbox)?;

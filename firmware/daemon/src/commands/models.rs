@@ -51,7 +51,7 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
         Some(name) => vec![catalogue.model(name).map_err(Failure::input)?],
         None => catalogue.models().iter().collect(),
     };
-    let mut faulty = false;
+    let mut any_fault = false;
     for model in chosen {
         let mut faults: Vec<String> = model.faults().iter().map(ToString::to_string).collect();
         if faults.is_empty() {
@@ -67,9 +67,9 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
                 model.files.len()
             );
         }
-        faulty |= !faults.is_empty();
+        any_fault |= !faults.is_empty();
     }
-    if faulty {
+    if any_fault {
         Err(Failure::Said(1))
     } else {
         Ok(())

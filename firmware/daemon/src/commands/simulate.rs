@@ -6,7 +6,11 @@ use trunkside_decision::{Outcome, Scenario, Severity, simulate as play};
 use crate::cli::{Failure, SimulateArgs};
 
 /// Plays the scenario under each policy with the same callers.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command's output"
+)]
 pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     let name = args.scenario.display().to_string();
     let text = std::fs::read_to_string(&args.scenario)
@@ -16,7 +20,9 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     for problem in &problems {
         eprintln!("{problem}");
     }
-    let usable = problems.iter().all(|problem| problem.severity == Severity::Warning);
+    let usable = problems
+        .iter()
+        .all(|problem| problem.severity == Severity::Warning);
     let Some(scenario) = scenario.filter(|_| usable) else {
         return Err(Failure::Said(2));
     };

@@ -61,7 +61,7 @@ impl<W: Write> Screen<W> {
         match &notice.event {
             Event::Offered => self.line(number, notice.at, "rings", "the trunk offers a call"),
             Event::Answered => {
-                self.line(number, notice.at, "answered", "the box greets the caller")
+                self.line(number, notice.at, "answered", "the box greets the caller");
             }
             Event::Heard(utterance) => self.heard(number, notice.at, utterance),
             Event::Understood(understood) => self.understood(number, notice.at, understood),
@@ -124,7 +124,8 @@ impl<W: Write> Screen<W> {
             mood.sentiment.score
         );
         if !named.is_empty() {
-            text.push_str(&format!("; named: {}", named.join(", ")));
+            text.push_str("; named: ");
+            text.push_str(&named.join(", "));
         }
         self.line(number, at, "wants", &text);
         if !mood.reasons.is_empty() {

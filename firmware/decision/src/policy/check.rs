@@ -66,10 +66,10 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
                 .reader
                 .warning(name.offset, &format!("rule.{}.{key}", rule.name), message);
         };
-        if rule.when.open == Some(false) {
-            if let Some(message) = never_closed(policy, &rule.then) {
-                report("when.hours", message);
-            }
+        if rule.when.open == Some(false)
+            && let Some(message) = never_closed(policy, &rule.then)
+        {
+            report("when.hours", message);
         }
         needs_somebody(policy, &rule.then, &|message| report("then", message));
         relaxes_in_time(policy, &rule.then, &|message| report("then.relax", message));
