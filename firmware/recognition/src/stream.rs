@@ -18,9 +18,11 @@ use crate::{Error, Recogniser};
 /// A gap in the frames up to this long is filled with silence; a longer one, or as long a step back,
 /// ends the utterance, and the network begins anew behind it.
 const LONGEST_FILL_MS: Ms = 1_000;
-/// Silence that the network hears before the first sample: a recording that begins within a word is
-/// then heard as well as one that begins before it.
+/// Silence that the network hears first where a recording begins within a word: words were always
+/// preceded by some when it was trained.
 const LEAD_MS: Ms = 320;
+/// A first frame above this level is within a word.
+const LOUD_START_DB: f32 = -50.0;
 /// Silence that makes the network give its outputs for the last samples.
 const FLUSH_MS: Ms = 480;
 /// Frames may jitter by this much against their count.
@@ -60,6 +62,8 @@ pub struct Stream {
     heard: Heard,
     /// The time of the first sample since the network began anew.
     base: Option<Duration>,
+    /// Silence that the network heard before it.
+    lead: Ms,
     /// Samples since then.
     samples: u64,
     /// Outputs of the network since then.
@@ -91,6 +95,7 @@ impl Stream {
             meter: Meter::new(),
             heard: Heard::Nothing,
             base: None,
+            lead: 0,
             samples: 0,
             outputs: 0,
             search_began: 0,
@@ -165,14 +170,18 @@ impl Stream {
         self.begin_search();
         self.endpointer = Endpointer::new();
         self.meter.reset();
-        for _ in 0..LEAD_MS / STEP_MS {
-            self.fbank.push(&[0; FRAME_SAMPLES], &mut self.features);
-        }
+        self.lead = 0;
     }
 
     fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Result<(), Error> {
         let level_db = self.meter.push(samples);
         self.endpointer.level(self.now(), STEP_MS, level_db);
+        if self.samples == 0 && level_db > LOUD_START_DB {
+            self.lead = LEAD_MS;
+            for _ in 0..LEAD_MS / STEP_MS {
+                self.fbank.push(&[0; FRAME_SAMPLES], &mut self.features);
+            }
+        }
         self.fbank.push(samples, &mut self.features);
         self.samples += FRAME_SAMPLES as u64;
         let geometry = *self.recogniser.network.geometry();
@@ -204,12 +213,12 @@ impl Stream {
         let outputs = self.session.advance(&self.features[..window])?;
         let search = self.recogniser.search(&self.options);
         let step = frames as u64 * 10;
+        let time = |output: u64| output_ms(output, step, self.lead);
         for output in outputs.chunks_exact(classes) {
             let is_unit = self.decoder.advance(&search, output);
-            let from = output_ms(self.outputs, step);
+            let (from, until) = (time(self.outputs), time(self.outputs + 1));
+            self.endpointer.output(from, until, is_unit);
             self.outputs += 1;
-            self.endpointer
-                .output(from, output_ms(self.outputs, step), is_unit);
         }
         self.heard = self.last_heard();
         Ok(())
@@ -312,8 +321,13 @@ impl Stream {
         let entry = &self.recogniser.lexicon.words[spoken.word? as usize];
         let step = self.recogniser.network.geometry().subsampling as u64 * 10;
         let base = self.base.unwrap_or_default();
-        let time =
-            |output: u32| base + millis(output_ms(self.search_began + u64::from(output), step));
+        let time = |output: u32| {
+            base + millis(output_ms(
+                self.search_began + u64::from(output),
+                step,
+                self.lead,
+            ))
+        };
         Some(Word {
             text: entry.text.clone(),
             start: time(spoken.start),
@@ -370,8 +384,8 @@ fn confidence(spoken: &[Spoken]) -> f32 {
 }
 
 /// When an output begins, from the first sample.
-const fn output_ms(output: u64, step: Ms) -> Ms {
-    (output * step + OUTPUT_DELAY_MS).saturating_sub(LEAD_MS)
+const fn output_ms(output: u64, step: Ms, lead: Ms) -> Ms {
+    (output * step + OUTPUT_DELAY_MS).saturating_sub(lead)
 }
 
 const fn millis(ms: Ms) -> Duration {
