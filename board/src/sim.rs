@@ -40,6 +40,7 @@ struct State {
     levels: BTreeMap<Wire, bool>,
     lamps: Vec<LampChange>,
     feeds: Vec<Duration>,
+    disarmed: bool,
     captured: VecDeque<[i16; FRAME_SAMPLES]>,
     played: VecDeque<[i16; FRAME_SAMPLES]>,
     dropped: u64,
@@ -165,6 +166,11 @@ impl SimBoard {
         self.state().feeds.clone()
     }
 
+    /// Whether the watchdog was stopped since it was last fed.
+    pub fn is_watchdog_disarmed(&self) -> bool {
+        self.state().disarmed
+    }
+
     /// The board's sound device.
     pub fn sound(&self) -> SimSound {
         SimSound {
@@ -261,6 +267,12 @@ impl WatchdogTimer for SimWatchdog {
         let mut state = self.board.state();
         let now = state.now;
         state.feeds.push(now);
+        state.disarmed = false;
+        Ok(())
+    }
+
+    fn disarm(&mut self) -> Result<(), BoardError> {
+        self.board.state().disarmed = true;
         Ok(())
     }
 }

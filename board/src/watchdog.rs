@@ -15,6 +15,9 @@ use crate::BoardError;
 pub trait WatchdogTimer: Send {
     /// Puts the reset off once more.
     fn feed(&mut self) -> Result<(), BoardError>;
+
+    /// Stops the watchdog for an orderly end; feeding it again arms it again.
+    fn disarm(&mut self) -> Result<(), BoardError>;
 }
 
 /// What one stage has done since it began.
@@ -101,11 +104,6 @@ impl DeviceWatchdog {
         }
     }
 
-    /// Stops the watchdog for an orderly end.
-    pub fn disarm(mut self) -> Result<(), BoardError> {
-        self.write(b"V")
-    }
-
     fn write(&mut self, bytes: &[u8]) -> Result<(), BoardError> {
         self.device
             .write_all(bytes)
@@ -119,6 +117,10 @@ impl DeviceWatchdog {
 impl WatchdogTimer for DeviceWatchdog {
     fn feed(&mut self) -> Result<(), BoardError> {
         self.write(b"\0")
+    }
+
+    fn disarm(&mut self) -> Result<(), BoardError> {
+        self.write(b"V")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -86,9 +86,37 @@ impl Home {
         self.folder.path().join("config.toml")
     }
 
+    /// Lays further settings over the configuration.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    pub fn add_settings(&self, toml: &str) {
+        let drop_ins = self.folder.path().join("conf.d");
+        std::fs::create_dir_all(&drop_ins).expect("a folder for drop-ins");
+        std::fs::write(drop_ins.join("test.toml"), toml).expect("the settings are written");
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    fn run(&self) -> Process {
+        Process::start(
+            Command::new(binary("trunkside"))
+                .arg("run")
+                .arg("--config")
+                .arg(self.config())
+                .env("TRUNKSIDE_LOG", "info,trunkside_daemon=debug"),
+        )
+    }
+
+    /// Starts a box that must not start, and returns how it ended and what it said.
+    ///
+    /// # Panics
+    /// When it goes on running.
+    pub fn refuse(&self) -> (ExitStatus, String) {
+        self.run().finish()
     }
 
     /// Starts the box and waits until it takes calls.
@@ -96,13 +124,7 @@ impl Home {
     /// # Panics
     /// When it does not get ready.
     pub fn start(&self) -> RunningBox {
-        let mut process = Process::start(
-            Command::new(binary("trunkside"))
-                .arg("run")
-                .arg("--config")
-                .arg(self.config())
-                .env("TRUNKSIDE_LOG", "info,trunkside_daemon=debug"),
-        );
+        let mut process = self.run();
         let sip = process.wait_for("readiness", |line| field(line, "sip=")?.parse().ok());
         RunningBox { process, sip }
     }

@@ -4,6 +4,7 @@
 //! process is killed when its handle is dropped, and every port is one that the system gave.
 
 pub mod audio;
+pub mod baresip;
 pub mod branch;
 pub mod broker;
 pub mod daemon;

@@ -22,6 +22,7 @@ mod demo;
 mod hearing;
 mod logging;
 pub mod notice;
+mod panel;
 pub mod pipeline;
 mod policy;
 mod recorder;

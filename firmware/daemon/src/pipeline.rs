@@ -27,6 +27,7 @@ use crate::config::LineConfig;
 use crate::conversation::Conversation;
 use crate::hearing::{Heard, Hearing};
 use crate::notice::{Event, Notice};
+use crate::panel::Pulse;
 use crate::recorder::Recorder;
 use crate::translate;
 
@@ -61,6 +62,8 @@ pub struct Stages<U> {
     pub notices: broadcast::Sender<Notice>,
     /// Where each call's media runs.
     pub tasks: TaskTracker,
+    /// Shows the watchdog that calls are handled.
+    pub pulse: Pulse,
 }
 
 /// All calls of the box.
@@ -127,6 +130,7 @@ impl<U: SipUa> Pipeline<U> {
         let mut farewell = None;
         loop {
             let wake = self.wait(&stop, farewell).await;
+            self.stages.pulse.taken();
             let now = self.clock.now();
             match wake {
                 Wake::Line(Some(event)) => self.line(now, event),
@@ -141,6 +145,7 @@ impl<U: SipUa> Pipeline<U> {
             }
             self.decision(now);
             self.forget_ended();
+            self.stages.pulse.finished();
             if farewell.is_some_and(|end| now >= end || self.calls.is_empty()) {
                 break;
             }

@@ -40,9 +40,9 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
 }
 
 fn problem(found: &trunkside_decision::Problem) -> Problem {
-    let message = format!("`{}` {}", found.key, found.message);
-    match found.severity {
-        trunkside_decision::Severity::Warning => Problem::warning(found.place(), message),
-        trunkside_decision::Severity::Error => Problem::error(found.place(), message),
+    Problem {
+        severity: found.severity,
+        place: found.place(),
+        message: format!("`{}` {}", found.key, found.message),
     }
 }

@@ -19,6 +19,7 @@ use trunkside_record::{Body, CallSummary, PseudonymKey, Timestamp, Transcript};
 use trunkside_uplink::{Outbox, Stamp};
 
 use crate::clock;
+use crate::panel::Pulse;
 use crate::store::{Export, Store};
 use crate::story::{self, Ended};
 
@@ -44,13 +45,14 @@ enum Note {
 #[derive(Debug)]
 pub struct Recorder {
     notes: Sender<Note>,
+    pulse: Pulse,
     thread: JoinHandle<()>,
 }
 
 impl Recorder {
     /// Opens the call store in `folder`, closes what a power cut left open, hands over what the
     /// outbox may miss, and starts the thread.
-    pub fn start(folder: &Path, outbox: Arc<Outbox>) -> anyhow::Result<Self> {
+    pub fn start(folder: &Path, outbox: Arc<Outbox>, pulse: Pulse) -> anyhow::Result<Self> {
         let mut store = Store::open(&folder.join("calls.db"))?;
         close_interrupted(&mut store)?;
         let path = folder.join("decisions.jsonl");
@@ -65,6 +67,7 @@ impl Recorder {
             decisions,
             pending: true,
             unstored: Vec::new(),
+            pulse: pulse.clone(),
         };
         desk.hand_over();
         let (notes, receiver) = channel();
@@ -72,7 +75,11 @@ impl Recorder {
             .name("recorder".into())
             .spawn(move || desk.work(&receiver))
             .context("cannot start the recorder")?;
-        Ok(Self { notes, thread })
+        Ok(Self {
+            notes,
+            pulse,
+            thread,
+        })
     }
 
     /// A call has begun.
@@ -95,6 +102,7 @@ impl Recorder {
     }
 
     fn note(&self, note: Note) {
+        self.pulse.taken();
         if self.notes.send(note).is_err() {
             tracing::error!("the recorder is gone; restart the box to record calls again");
         }
@@ -117,13 +125,17 @@ struct Desk {
     pending: bool,
     /// Calls that SQLite refused, oldest first; they go to the outbox all the same.
     unstored: Vec<Ended>,
+    pulse: Pulse,
 }
 
 impl Desk {
     fn work(mut self, notes: &Receiver<Note>) {
         loop {
             match notes.recv_timeout(RETRY) {
-                Ok(note) => self.take(note),
+                Ok(note) => {
+                    self.take(note);
+                    self.pulse.finished();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

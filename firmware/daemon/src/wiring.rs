@@ -21,6 +21,7 @@ use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfi
 use crate::config::Config;
 use crate::hearing::Hearing;
 use crate::notice::Notice;
+use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
 use crate::recorder::{self, Recorder};
 use crate::translate;
@@ -37,7 +38,10 @@ pub struct Running {
     pub sip: SocketAddr,
     /// What happens to the calls.
     pub notices: broadcast::Sender<Notice>,
+    /// Cancelled when somebody at the box asks it to stop.
+    pub stop_asked: CancellationToken,
     stop: CancellationToken,
+    panel: JoinHandle<()>,
     pipeline: JoinHandle<(Hearing, Recorder)>,
     uplink: Option<JoinHandle<u64>>,
     stop_uplink: CancellationToken,
@@ -68,7 +72,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         None
     };
     let key = recorder::pseudonym_key(folder)?;
-    let recorder = Recorder::start(folder, outbox)?;
+    let pulses = Pulses::default();
+    let recorder = Recorder::start(folder, outbox, pulses.recorder.clone())?;
 
     let catalogue = Catalogue::find(config.recognition.models_dir.as_deref())?;
     let recogniser = Recogniser::load(catalogue.model(&config.recognition.model)?)?;
@@ -107,13 +112,19 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         key,
         notices: notices.clone(),
         tasks: tasks.clone(),
+        pulse: pulses.pipeline.clone(),
     };
+    let stop_asked = CancellationToken::new();
+    let panel = panel::open(&config.board, pulses, stop.clone(), stop_asked.clone())?;
+    let panel = tokio::spawn(panel);
     let pipeline = Pipeline::new(config.line, stages);
     let pipeline = tokio::spawn(pipeline.run(stop.clone()));
     Ok(Running {
         sip,
         notices,
+        stop_asked,
         stop,
+        panel,
         pipeline,
         uplink,
         stop_uplink,
@@ -150,6 +161,9 @@ impl Running {
             if flushed.await.is_err() {
                 tracing::error!("recognition or the recorder did not stop in order");
             }
+        }
+        if self.panel.await.is_err() {
+            tracing::error!("the front panel ended by a fault");
         }
         self.stop_uplink.cancel();
         if let Some(uplink) = self.uplink

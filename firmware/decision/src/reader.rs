@@ -251,18 +251,21 @@ impl<'a> Section<'a> {
         .map(|found| found.value)
     }
 
+    /// A list's elements; a single value is a list of one, and a missing one of none.
+    fn elements(&self, key: &'static str) -> &[Spanned<DeValue<'a>>] {
+        match self.value(key) {
+            Some(value) => match value.get_ref() {
+                DeValue::Array(array) => array_slice(array),
+                _ => std::slice::from_ref(value),
+            },
+            None => &[],
+        }
+    }
+
     /// One text or a list of texts; each bad element is reported.
     pub fn texts(&self, key: &'static str) -> Vec<Found<String>> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let single = std::slice::from_ref(value);
-        let elements: &[Spanned<DeValue<'a>>] = match value.get_ref() {
-            DeValue::Array(array) => array_slice(array),
-            _ => single,
-        };
         let mut found = Vec::new();
-        for element in elements {
+        for element in self.elements(key) {
             match element.get_ref().as_str() {
                 Some(text) if !text.trim().is_empty() => found.push(Found {
                     value: text.to_owned(),
@@ -295,16 +298,8 @@ impl<'a> Section<'a> {
 
     /// A list of numbers within a range; a single number is a list of one.
     pub fn numbers(&self, key: &'static str, range: RangeInclusive<f64>) -> Vec<f64> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let single = std::slice::from_ref(value);
-        let elements: &[Spanned<DeValue<'a>>] = match value.get_ref() {
-            DeValue::Array(array) => array_slice(array),
-            _ => single,
-        };
         let mut numbers = Vec::new();
-        for element in elements {
+        for element in self.elements(key) {
             let number = number(element.get_ref()).filter(|number| range.contains(number));
             if number.is_none() {
                 let rule = format!("a number from {} to {}", range.start(), range.end());

@@ -38,6 +38,7 @@ async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> an
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
+        () = running.stop_asked.cancelled() => {}
     }
     tracing::info!("stopping");
     running.stop().await;

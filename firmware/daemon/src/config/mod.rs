@@ -31,6 +31,8 @@ pub struct Config {
     pub policy: PathBuf,
     /// The way to the cloud.
     pub cloud: CloudConfig,
+    /// The front of the box.
+    pub board: BoardConfig,
 }
 
 /// The names under which the cloud knows the box.
@@ -94,6 +96,39 @@ pub struct CloudConfig {
     pub broker: (String, u16),
     /// The files that hold user name and password, when the broker asks for them.
     pub login: Option<(PathBuf, PathBuf)>,
+}
+
+/// What the front of the box is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoardKind {
+    /// No hardware.
+    Simulated,
+    /// Pins of a Raspberry Pi.
+    Raspberry,
+}
+
+/// The front of the box.
+#[derive(Clone, Debug)]
+pub struct BoardConfig {
+    /// Where lamp and button are.
+    pub kind: BoardKind,
+    /// The lamp's BCM number: lit while calls are taken, blinking fast when a stage is stuck.
+    pub lamp_pin: u8,
+    /// The button's BCM number: held for five seconds it stops the box in good order.
+    pub button_pin: u8,
+    /// The watchdog's device.
+    pub watchdog: Option<PathBuf>,
+}
+
+impl Default for BoardConfig {
+    fn default() -> Self {
+        Self {
+            kind: BoardKind::Simulated,
+            lamp_pin: 17,
+            button_pin: 27,
+            watchdog: None,
+        }
+    }
 }
 
 /// The settings and everything that is wrong with them.
@@ -189,6 +224,21 @@ fn resolve(layers: &mut Layers) -> Config {
                 .readable_file("cloud.username_file")
                 .zip(layers.readable_file("cloud.password_file")),
         },
+        board: resolve_board(layers),
+    }
+}
+
+fn resolve_board(layers: &mut Layers) -> BoardConfig {
+    let kinds = [
+        ("simulated", BoardKind::Simulated),
+        ("raspberry", BoardKind::Raspberry),
+    ];
+    let usual = BoardConfig::default();
+    BoardConfig {
+        kind: layers.choice("board.kind", usual.kind, &kinds),
+        lamp_pin: layers.integer("board.lamp_pin", usual.lamp_pin.into(), 0..=27) as u8,
+        button_pin: layers.integer("board.button_pin", usual.button_pin.into(), 0..=27) as u8,
+        watchdog: layers.path("board.watchdog"),
     }
 }
 

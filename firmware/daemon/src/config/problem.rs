@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-/// How much a problem matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The daemon starts all the same; `check --strict` refuses.
-    Warning,
-    /// The daemon does not start.
-    Error,
-}
+pub use trunkside_decision::Severity;
 
 /// One fault: where it is, and what mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]

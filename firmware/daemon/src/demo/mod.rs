@@ -19,7 +19,9 @@ use trunkside_call::Language;
 use trunkside_decision::Policy;
 
 use crate::cli::DemoArgs;
-use crate::config::{CloudConfig, Config, Greeting, Identity, LineConfig, RecognitionConfig};
+use crate::config::{
+    BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, RecognitionConfig,
+};
 use crate::notice::{Event, Notice};
 use crate::wiring;
 use screen::Screen;
@@ -175,6 +177,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             broker: (broker.ip().to_string(), broker.port()),
             login: None,
         },
+        board: BoardConfig::default(),
     }
 }
 

@@ -138,11 +138,17 @@ fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
     agents
 }
 
+/// Where a phone is: a SIP URI, or the name that it registers with.
 fn contact(section: &Section<'_>) -> Option<String> {
     let contact = section.text("contact")?;
-    if !contact.value.starts_with("sip:") {
+    let names_phone = |scheme| {
+        let rest = contact.value.strip_prefix(scheme);
+        rest.is_some_and(|rest| !rest.is_empty())
+    };
+    if !names_phone("sip:") && !names_phone("registered:") {
         let message = format!(
-            "must be a SIP URI such as `sip:li_na@192.0.2.20:5060`, got `{}`",
+            "must be a SIP URI such as `sip:li_na@192.0.2.20:5060`, or `registered:li_na` for a \
+             phone that registers with the box, got `{}`",
             contact.value
         );
         section.reader.error(contact.offset, &contact.key, message);

@@ -1,0 +1,169 @@
+//! baresip: a SIP phone of another make, which speaks from a file and keeps what it hears.
+//!
+//! It paces its own packets, chooses its own ports and hangs up when its recording is over, so that
+//! nothing on its end of the call is of our making.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::sipp::free_port;
+use crate::voice::samples_of;
+
+const RATE: u32 = 8_000;
+
+/// What a phone will say: recordings and silences, one after the other.
+#[derive(Default)]
+pub struct Speech {
+    samples: Vec<i16>,
+}
+
+impl Speech {
+    /// Adds silence.
+    #[must_use]
+    pub fn pause_ms(mut self, ms: u32) -> Self {
+        let length = self.samples.len() + (RATE / 1_000 * ms) as usize;
+        self.samples.resize(length, 0);
+        self
+    }
+
+    /// Adds a recording (G.711 A-law WAV).
+    #[must_use]
+    pub fn say(mut self, recording: &Path) -> Self {
+        self.samples.extend(samples_of(recording));
+        self
+    }
+}
+
+/// A running phone.
+pub struct Baresip {
+    /// The process, whose output tells what happens to its calls.
+    pub process: Process,
+    folder: TempDir,
+}
+
+impl Baresip {
+    /// An agent's phone that registers with the box and answers by itself. Returns once it is
+    /// registered.
+    ///
+    /// # Panics
+    /// When it cannot register.
+    pub fn agent(user: &str, registrar: SocketAddr, speech: &Speech) -> Self {
+        let account =
+            format!("<sip:{user}@{registrar}>;auth_pass=secret;regint=60;answermode=auto");
+        let mut phone = Self::start(&account, speech, &[]);
+        phone
+            .process
+            .wait_for("registration", |line| line.contains("200 OK").then_some(()));
+        phone
+    }
+
+    /// A caller's phone that calls the box at once.
+    pub fn caller(number: &str, sip: SocketAddr, speech: &Speech) -> Self {
+        let account = "<sip:13800138000@127.0.0.1>;regint=0".to_owned();
+        let dial = format!("/dial sip:{number}@{sip}");
+        Self::start(&account, speech, &["-e", &dial])
+    }
+
+    fn start(account: &str, speech: &Speech, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let says = folder.path().join("says.wav");
+        write_wav(&says, &speech.samples);
+        let write = |name: &str, text: String| {
+            std::fs::write(folder.path().join(name), text).expect("the phone's files are written");
+        };
+        write("config", config(&says, folder.path()));
+        write("accounts", format!("{account};audio_codecs=PCMA\n"));
+        write("contacts", String::new());
+        let process = Process::start(
+            Command::new("baresip")
+                .arg("-f")
+                .arg(folder.path())
+                .args(arguments),
+        );
+        Self { process, folder }
+    }
+
+    /// Waits until its call is over, whoever ends it.
+    ///
+    /// # Panics
+    /// When the call goes on.
+    pub fn wait_for_hang_up(&mut self) {
+        self.process.wait_for("the call's end", |line| {
+            (line.contains("terminated") && line.contains("Call with")).then_some(())
+        });
+    }
+
+    /// What it has heard, once its call is over.
+    ///
+    /// # Panics
+    /// When it has heard nothing.
+    pub fn heard(&self) -> Vec<i16> {
+        let mut dumps = std::fs::read_dir(self.folder.path())
+            .expect("the phone's folder")
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
+        let dump: PathBuf = dumps.next().expect("the phone keeps what it hears");
+        let file = std::fs::read(&dump).expect("what the phone heard");
+        let (_header, samples) = file.split_at_checked(44).expect("a WAV header");
+        samples
+            .chunks_exact(2)
+            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+            .collect()
+    }
+}
+
+/// No sound card, no television, no address but the loopback's.
+fn config(says: &Path, folder: &Path) -> String {
+    let first = free_port().clamp(10_000, 64_000);
+    format!(
+        "poll_method epoll\nsip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\n\
+         audio_source aufile,{}\naudio_srate {RATE}\naudio_channels 1\naudio_buffer 20-160\n\
+         rtp_ports {first}-{}\nmodule_path {}\n\
+         module g711.so\nmodule aufile.so\nmodule sndfile.so\nsnd_path {}\n\
+         module_app account.so\nmodule_app menu.so\n",
+        says.display(),
+        first + 99,
+        module_folder().display(),
+        folder.display(),
+    )
+}
+
+/// Debian puts the modules under `/usr/lib`, others under a folder of the machine's name.
+fn module_folder() -> PathBuf {
+    let usual = PathBuf::from("/usr/lib/baresip/modules");
+    let by_machine = PathBuf::from(format!(
+        "/usr/lib/{}-linux-gnu/baresip/modules",
+        std::env::consts::ARCH
+    ));
+    if by_machine.is_dir() {
+        by_machine
+    } else {
+        usual
+    }
+}
+
+/// 16-bit mono, which is all that the phone's file player takes.
+fn write_wav(path: &Path, samples: &[i16]) {
+    let bytes = samples.len() as u32 * 2;
+    let mut file = Vec::with_capacity(samples.len() * 2 + 44);
+    file.extend_from_slice(b"RIFF");
+    file.extend_from_slice(&(36 + bytes).to_le_bytes());
+    file.extend_from_slice(b"WAVEfmt ");
+    file.extend_from_slice(&16_u32.to_le_bytes());
+    file.extend_from_slice(&1_u16.to_le_bytes());
+    file.extend_from_slice(&1_u16.to_le_bytes());
+    file.extend_from_slice(&RATE.to_le_bytes());
+    file.extend_from_slice(&(RATE * 2).to_le_bytes());
+    file.extend_from_slice(&2_u16.to_le_bytes());
+    file.extend_from_slice(&16_u16.to_le_bytes());
+    file.extend_from_slice(b"data");
+    file.extend_from_slice(&bytes.to_le_bytes());
+    for sample in samples {
+        file.extend_from_slice(&sample.to_le_bytes());
+    }
+    std::fs::write(path, file).expect("the phone's speech is written");
+}
