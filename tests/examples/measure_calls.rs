@@ -1,7 +1,8 @@
 //! Measures calls from outside: what the relay adds to the voice, how long after a caller's last
 //! word an agent's phone is rung, and what ten speaking callers cost in memory and time.
 //!
-//!     cargo build --workspace && cargo run -p e2e --example measure_calls [relay|decision|memory]…
+//!     cargo build --workspace --all-targets
+//!     target/debug/examples/measure_calls [relay|decision|memory]…
 //!
 //! Needs sipp. Run it on a machine that does nothing else.
 

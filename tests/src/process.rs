@@ -151,7 +151,7 @@ fn read_lines(pipe: impl Read + Send + 'static, sender: Sender<String>) {
 pub fn binary(name: &str) -> PathBuf {
     let mut folder = std::env::current_exe().expect("a test knows its own path");
     folder.pop();
-    if folder.ends_with("deps") {
+    if folder.ends_with("deps") || folder.ends_with("examples") {
         folder.pop();
     }
     let path = folder.join(name);
