@@ -58,15 +58,23 @@ pub trait Network: Send + Sync {
     /// Its sizes.
     fn geometry(&self) -> &Geometry;
 
+    /// How many chunks one run may hear, ascending, the first being 1. A run of several costs less
+    /// than as many runs of one, and gives the same.
+    fn chunks(&self) -> &[usize] {
+        &[1]
+    }
+
     /// A new stream, its state zero.
     fn session(&self) -> Result<Box<dyn Session>, Error>;
 }
 
 /// One stream's state in a network.
 pub trait Session: Send {
-    /// Runs one window, `window * bands` values, frame after frame.
+    /// Runs one window, `window * bands` values, frame after frame; or `n` windows of chunks that
+    /// follow each other, `(window + (n - 1) * shift) * bands` values, if the network's
+    /// [`Network::chunks`] have `n`.
     ///
-    /// Returns `outputs * classes` natural log probabilities, output after output.
+    /// Returns `n * outputs * classes` natural log probabilities, output after output.
     fn advance(&mut self, window: &[f32]) -> Result<&[f32], Error>;
 
     /// Forgets all that was heard.

@@ -23,6 +23,7 @@
 
 pub mod acoustic;
 mod catalogue;
+mod convolutional;
 mod error;
 mod guard;
 mod nemo_ctc;

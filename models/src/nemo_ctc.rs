@@ -17,6 +17,7 @@ use tract_onnx::prelude::*;
 
 use crate::Error;
 use crate::acoustic::{Geometry, Network, Session};
+use crate::convolutional::{Plan, Shared, Sizes};
 use crate::guard::{self, MAX_MODEL_BYTES, MAX_TENSOR_ELEMENTS};
 
 const INPUTS: usize = 5;
@@ -27,10 +28,23 @@ const MAX_WINDOW: usize = 4_096;
 
 /// A network of this contract with its optimised plan.
 pub(crate) struct NemoCtc {
-    plan: Arc<TypedSimplePlan>,
     geometry: Geometry,
-    zero_caches: [TValue; 3],
+    engine: Engine,
 }
+
+/// What runs the graph.
+enum Engine {
+    /// The steps of a convolutional network, for each number of [`CHUNKS`].
+    Convolutional(Arc<[Plan]>),
+    /// tract, for any other graph.
+    Tract {
+        plan: Arc<TypedSimplePlan>,
+        zero_caches: [TValue; 3],
+    },
+}
+
+/// Chunks that a convolutional network can hear in one run.
+const CHUNKS: [usize; 3] = [1, 2, 4];
 
 impl NemoCtc {
     /// Reads, checks and optimises a file; the work of about a second.
@@ -58,17 +72,14 @@ impl NemoCtc {
         guard::check(&proto, &onnx)?;
         let metadata = Metadata::read(&proto)?;
         metadata.check_inputs(&proto)?;
+        if let Some(plans) = convolutional(&proto, &metadata) {
+            return Ok(Self {
+                geometry: metadata.geometry(metadata.shift / metadata.subsampling),
+                engine: Engine::Convolutional(plans.into()),
+            });
+        }
         let plan = optimise(&onnx, &proto, &metadata)?;
         let outputs = check_outputs(&plan, &metadata)?;
-        let geometry = Geometry {
-            sample_rate_hz: metadata.sample_rate_hz,
-            bands: metadata.bands,
-            window: metadata.window,
-            shift: metadata.shift,
-            subsampling: metadata.subsampling,
-            outputs,
-            units: metadata.units,
-        };
         let [channel, time, length] = metadata.cache_shapes();
         let zero_caches = [
             zeros::<f32>(&channel)?.into_tvalue(),
@@ -76,9 +87,8 @@ impl NemoCtc {
             zeros::<i64>(&length)?.into_tvalue(),
         ];
         Ok(Self {
-            plan,
-            geometry,
-            zero_caches,
+            geometry: metadata.geometry(outputs),
+            engine: Engine::Tract { plan, zero_caches },
         })
     }
 }
@@ -88,21 +98,91 @@ impl Network for NemoCtc {
         &self.geometry
     }
 
+    fn chunks(&self) -> &[usize] {
+        match &self.engine {
+            Engine::Convolutional(plans) => &CHUNKS[..plans.len()],
+            Engine::Tract { .. } => &CHUNKS[..1],
+        }
+    }
+
     fn session(&self) -> Result<Box<dyn Session>, Error> {
-        let state = self
-            .plan
-            .spawn()
-            .map_err(|error| Error::Run(brief(&error)))?;
+        let (plan, zero_caches) = match &self.engine {
+            Engine::Convolutional(plans) => {
+                return Ok(Box::new(PlanSession {
+                    plans: Arc::clone(plans),
+                    geometry: self.geometry,
+                    state: vec![0.0; plans[0].state_len()],
+                    transposed: Vec::new(),
+                    log_probabilities: Vec::new(),
+                }));
+            }
+            Engine::Tract { plan, zero_caches } => (plan, zero_caches),
+        };
+        let state = plan.spawn().map_err(|error| Error::Run(brief(&error)))?;
         let length = tensor1(&[self.geometry.window as i64]).into_tvalue();
         Ok(Box::new(NemoSession {
             state,
             geometry: self.geometry,
             length,
-            zero_caches: self.zero_caches.clone(),
-            caches: self.zero_caches.clone(),
-            transposed: vec![0.0; self.geometry.window * self.geometry.bands],
+            zero_caches: zero_caches.clone(),
+            caches: zero_caches.clone(),
+            transposed: Vec::new(),
             log_probabilities: Vec::new(),
         }))
+    }
+}
+
+/// The plans of a convolutional network; none when it is another network, or its outputs are not
+/// those that the metadata promises (which tract's path then reports).
+fn convolutional(proto: &ModelProto, metadata: &Metadata) -> Option<Vec<Plan>> {
+    let graph = proto.graph.as_ref()?;
+    if !metadata.shift.is_multiple_of(metadata.subsampling) {
+        return None;
+    }
+    let [_, state, _] = metadata.cache_shapes();
+    let mut shared = Shared::default();
+    let mut plan = |chunks: usize| {
+        let frames = metadata.window + (chunks - 1) * metadata.shift;
+        let outputs = chunks * (metadata.shift / metadata.subsampling);
+        let sizes = Sizes {
+            features: [1, metadata.bands, frames],
+            state: state.clone(),
+            log_probabilities: [1, outputs, metadata.units + 1],
+        };
+        Plan::build(graph, &sizes, &mut shared)
+    };
+    let plans: Vec<Plan> = CHUNKS.into_iter().map_while(&mut plan).collect();
+    (!plans.is_empty()).then_some(plans)
+}
+
+/// One stream of a convolutional network: the cache that holds its past.
+struct PlanSession {
+    plans: Arc<[Plan]>,
+    geometry: Geometry,
+    state: Vec<f32>,
+    transposed: Vec<f32>,
+    log_probabilities: Vec<f32>,
+}
+
+impl Session for PlanSession {
+    fn advance(&mut self, window: &[f32]) -> Result<&[f32], Error> {
+        let frames = window.len() / self.geometry.bands;
+        let chunks = (frames.saturating_sub(self.geometry.window)) / self.geometry.shift + 1;
+        let plan = CHUNKS.iter().position(|&known| known == chunks);
+        let Some(plan) = plan.and_then(|at| self.plans.get(at)) else {
+            return Err(wrong_window(&self.geometry, window));
+        };
+        transpose(&self.geometry, chunks, window, &mut self.transposed)?;
+        plan.run(
+            &self.transposed,
+            &mut self.state,
+            &mut self.log_probabilities,
+        );
+        Ok(&self.log_probabilities)
+    }
+
+    fn reset(&mut self) {
+        self.state.fill(0.0);
     }
 }
 
@@ -119,7 +199,7 @@ struct NemoSession {
 
 impl Session for NemoSession {
     fn advance(&mut self, window: &[f32]) -> Result<&[f32], Error> {
-        self.transpose(window)?;
+        transpose(&self.geometry, 1, window, &mut self.transposed)?;
         let failed = |error: TractError| Error::Run(brief(&error));
         let shape = [1, self.geometry.bands, self.geometry.window];
         let features = Tensor::from_shape(&shape, &self.transposed).map_err(failed)?;
@@ -157,27 +237,33 @@ impl Session for NemoSession {
     }
 }
 
-impl NemoSession {
-    /// Frame after frame becomes band after band.
-    fn transpose(&mut self, window: &[f32]) -> Result<(), Error> {
-        let Geometry {
-            bands,
-            window: frames,
-            ..
-        } = self.geometry;
-        if window.len() != bands * frames {
-            return Err(Error::Run(format!(
-                "it takes {frames} frames of {bands} values, got {} values",
-                window.len()
-            )));
-        }
-        for (index, frame) in window.chunks_exact(bands).enumerate() {
-            for (band, &value) in frame.iter().enumerate() {
-                self.transposed[band * frames + index] = value;
-            }
-        }
-        Ok(())
+/// Frame after frame becomes band after band.
+fn transpose(
+    geometry: &Geometry,
+    chunks: usize,
+    window: &[f32],
+    transposed: &mut Vec<f32>,
+) -> Result<(), Error> {
+    let frames = geometry.window + (chunks - 1) * geometry.shift;
+    if window.len() != geometry.bands * frames {
+        return Err(wrong_window(geometry, window));
     }
+    transposed.resize(window.len(), 0.0);
+    for (index, frame) in window.chunks_exact(geometry.bands).enumerate() {
+        for (band, &value) in frame.iter().enumerate() {
+            transposed[band * frames + index] = value;
+        }
+    }
+    Ok(())
+}
+
+fn wrong_window(geometry: &Geometry, window: &[f32]) -> Error {
+    Error::Run(format!(
+        "it takes {} frames of {} values, got {} values",
+        geometry.window,
+        geometry.bands,
+        window.len()
+    ))
 }
 
 /// The sizes that the file's metadata states.
@@ -253,6 +339,18 @@ impl Metadata {
             }
         }
         Ok(())
+    }
+
+    fn geometry(&self, outputs: usize) -> Geometry {
+        Geometry {
+            sample_rate_hz: self.sample_rate_hz,
+            bands: self.bands,
+            window: self.window,
+            shift: self.shift,
+            subsampling: self.subsampling,
+            outputs,
+            units: self.units,
+        }
     }
 
     fn cache_shapes(&self) -> [Vec<usize>; 3] {

@@ -38,6 +38,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Try routing policies on a scenario.
     Simulate(SimulateArgs),
+    /// Measure what this machine can do.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// List or check the models at hand.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -184,6 +187,65 @@ pub enum ModelsCommand {
         #[arg(value_name = "NAME")]
         name: Option<String>,
     },
+}
+
+/// `trunkside bench`
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// What recognition costs, and how far it keeps up with calls.
+    ///
+    /// Every stream hears the recordings one after the other, each stream beginning with another
+    /// one. By default it hears them at the pace of a call, a frame every 20 ms by the clock, with
+    /// the streams out of step as calls are; so the command runs as long as the audio does.
+    /// `--unpaced` plays them on one thread as fast as they can be heard, which takes no longer
+    /// than it must: it is for `cpu_s` and `cpu_per_audio`, which hardly differ.
+    ///
+    /// Loading the model is not counted. `cpu_s` is the processor time of the whole process,
+    /// `cpu_per_audio` the same for a second of one stream. `first_partial_ms_p50` is the median
+    /// time from the beginning of an utterance to its first words shown. `chunk_lag_ms_p99` says
+    /// how long after a chunk's last sample the chunk was heard, for 99 of 100 chunks (unpaced: how
+    /// long hearing it took). `rss_mb` is the resident memory at the end (MiB), all streams open.
+    Recognition(BenchRecognitionArgs),
+}
+
+/// `trunkside bench recognition`
+#[derive(Debug, Args)]
+pub struct BenchRecognitionArgs {
+    /// The model, by its name in the catalogue.
+    #[arg(long, default_value = "zh-en-1", value_name = "NAME")]
+    pub model: String,
+    /// Streams at the same time; a call has two, one for each side.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = at_least_one)]
+    pub streams: usize,
+    /// Recordings: WAV, mono, 8 kHz, PCM 16 bit or G.711.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub audio: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Play as fast as can be, on one thread.
+    #[arg(long)]
+    pub unpaced: bool,
+    /// Threads that share the streams at the pace of calls; one a core where not given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// Stop after so much audio of each stream.
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub seconds: Option<f64>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=10_000) => Ok(number),
+        _ => Err("it must be a whole number from 1 to 10000".to_owned()),
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.02..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("it must be a number of seconds from 0.02 to 86400".to_owned()),
+    }
 }
 
 /// A language, or whichever is spoken.

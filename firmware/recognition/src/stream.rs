@@ -68,6 +68,8 @@ pub struct Stream {
     samples: u64,
     /// Outputs of the network since then.
     outputs: u64,
+    /// Times that the network has run.
+    runs: u64,
     /// The output that the present utterance's search began with.
     search_began: u64,
     number: u32,
@@ -98,6 +100,7 @@ impl Stream {
             lead: 0,
             samples: 0,
             outputs: 0,
+            runs: 0,
             search_began: 0,
             number: 0,
             shown: String::new(),
@@ -156,6 +159,11 @@ impl Stream {
         self.ready.pop_front()
     }
 
+    /// Times that the network has run: what a stream costs, all but a little.
+    pub fn runs(&self) -> u64 {
+        self.runs
+    }
+
     fn now(&self) -> Ms {
         self.samples * STEP_MS / FRAME_SAMPLES as u64
     }
@@ -210,6 +218,7 @@ impl Stream {
 
     /// One run of the network and the search through its outputs.
     fn advance(&mut self, window: usize, classes: usize, frames: usize) -> Result<(), Error> {
+        self.runs += 1;
         let outputs = self.session.advance(&self.features[..window])?;
         let search = self.recogniser.search(&self.options);
         let step = frames as u64 * 10;

@@ -1,5 +1,6 @@
 //! What each subcommand does; one file each.
 
+mod bench;
 mod check;
 mod intents;
 mod models;
@@ -11,7 +12,7 @@ mod understand;
 
 use anyhow::Context;
 
-use crate::cli::{Cli, Command, Failure};
+use crate::cli::{BenchCommand, Cli, Command, Failure};
 
 /// Runs the subcommand that was asked for.
 pub fn dispatch(cli: Cli) -> Result<(), Failure> {
@@ -32,6 +33,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Intents(command) => intents::intents(command),
         Command::Replay(args) => replay::replay(&args),
         Command::Simulate(args) => simulate::simulate(&args),
+        Command::Bench(BenchCommand::Recognition(args)) => bench::recognition(&args),
         Command::Models(command) => models::models(command),
     }
 }
