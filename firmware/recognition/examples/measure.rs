@@ -5,14 +5,16 @@
 //!     --manifest ../shared/data/speech/commands-eval/manifest.tsv --grammar manifest
 //! ```
 //!
-//! Options: `--models FOLDER`, `--model NAME`, `--language zh|en`, `--grammar FILE|manifest` (all
+//! Options: `--models FOLDER`, `--model NAME`, `--language zh|yue|en`, `--grammar FILE|manifest` (all
 //! texts of the manifest), `--phrases FILE`, `--reject` (nothing in the manifest should be heard),
 //! `--every N` (each Nth file only), `--errors` (prints what was misheard to standard error),
 //! `--set NAME=VALUE` (one of [`Tuning`]'s fields; may be repeated).
 //!
-//! Errors are counted in characters for Chinese and in words for English, without punctuation.
+//! Errors are counted in characters for Chinese and in words for English, without punctuation. The
+//! two bounds beside a rate are its 95 % bootstrap interval, over speakers where the manifest has
+//! three or more, else over files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,6 +91,7 @@ fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
 
 struct Entry {
     file: PathBuf,
+    speaker: String,
     text: String,
 }
 
@@ -97,9 +100,10 @@ fn manifest(path: &Path) -> Fallible<Vec<Entry>> {
     let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let entries = text.lines().skip(1).filter_map(|line| {
         let mut fields = line.split('\t');
-        let (file, text) = (fields.next()?, fields.nth(2)?);
+        let (file, speaker, text) = (fields.next()?, fields.nth(1)?, fields.next()?);
         Some(Entry {
             file: folder.join(file),
+            speaker: speaker.to_owned(),
             text: text.to_owned(),
         })
     });
@@ -119,6 +123,15 @@ struct Tally {
     audio_s: f64,
     cpu_s: f64,
     first_partial_s: Vec<f64>,
+    each: Vec<Count>,
+}
+
+/// One file's share of the figures.
+#[derive(Clone)]
+struct Count {
+    speaker: String,
+    errors: usize,
+    units: usize,
 }
 
 #[expect(
@@ -156,6 +169,11 @@ fn main() -> Fallible<()> {
         tally.empty += usize::from(found.is_empty());
         tally.units += expected.len();
         tally.errors += errors;
+        tally.each.push(Count {
+            speaker: entry.speaker.clone(),
+            errors,
+            units: expected.len(),
+        });
         if options.errors && errors > 0 {
             eprintln!("{}\t{}\t{heard}", entry.file.display(), entry.text);
         }
@@ -248,6 +266,14 @@ fn hear(
 fn report(options: &Options, model: &str, tally: &mut Tally) -> serde_json::Value {
     let share = |part: usize, whole: usize| (part as f64 / whole.max(1) as f64 * 1e4).round() / 1e4;
     tally.first_partial_s.sort_unstable_by(f64::total_cmp);
+    let exact = interval(&tally.each, |counts| {
+        let right = counts.iter().filter(|count| count.errors == 0).count();
+        share(right, counts.len())
+    });
+    let error_rate = interval(&tally.each, |counts| {
+        let sum = |of: fn(&Count) -> usize| counts.iter().map(|count| of(count)).sum();
+        share(sum(|count| count.errors), sum(|count| count.units))
+    });
     let median = tally.first_partial_s.get(tally.first_partial_s.len() / 2);
     serde_json::json!({
         "manifest": options.manifest,
@@ -255,13 +281,45 @@ fn report(options: &Options, model: &str, tally: &mut Tally) -> serde_json::Valu
         "grammar": options.grammar,
         "files": tally.files,
         "exact": share(tally.exact, tally.files),
+        "exact_95": exact,
+        "errors": tally.errors,
         "error_rate": share(tally.errors, tally.units),
+        "error_rate_95": error_rate,
         "empty": share(tally.empty, tally.files),
         "flicker": share(tally.changed, tally.shown),
         "first_partial_s_p50": median,
         "audio_s": (tally.audio_s * 10.0).round() / 10.0,
         "cpu_per_audio": (tally.cpu_s / tally.audio_s.max(1e-9) * 1e5).round() / 1e5,
     })
+}
+
+/// The 2.5th and 97.5th percentile of a figure over resampled speakers, or files.
+fn interval(each: &[Count], figure: impl Fn(&[&Count]) -> f64) -> [f64; 2] {
+    let mut groups: BTreeMap<&str, Vec<&Count>> = BTreeMap::new();
+    for count in each {
+        groups.entry(&count.speaker).or_default().push(count);
+    }
+    let groups: Vec<Vec<&Count>> = if groups.len() < 3 {
+        each.iter().map(|count| vec![count]).collect()
+    } else {
+        groups.into_values().collect()
+    };
+    if groups.is_empty() {
+        return [0.0; 2];
+    }
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut drawn: Vec<f64> = (0..1000)
+        .map(|_| {
+            let mut sample = Vec::with_capacity(each.len());
+            for _ in 0..groups.len() {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                sample.extend(&groups[(seed >> 33) as usize % groups.len()]);
+            }
+            figure(&sample)
+        })
+        .collect();
+    drawn.sort_unstable_by(f64::total_cmp);
+    [drawn[25], drawn[974]]
 }
 
 /// Chinese characters and English words.

@@ -38,9 +38,10 @@ impl Grammar {
         };
         let mut words = HashSet::new();
         for (line, phrase) in phrase_lines(file, text)? {
-            let phrase = spell(lexicon, file, line, phrase)?;
-            words.extend(&phrase);
-            graph.add(&phrase);
+            for spelling in spell(lexicon, file, line, phrase)? {
+                words.extend(&spelling);
+                graph.add(&spelling);
+            }
         }
         Ok(Self {
             lexicon: Arc::clone(lexicon),
@@ -122,7 +123,7 @@ impl Phrases {
                 ))
             })?;
             let spelt = spell(lexicon, file, line, phrase)?;
-            let texts = spelt
+            let texts = spelt[0]
                 .iter()
                 .flat_map(|&word| pieces_of(&lexicon.words[word as usize].text));
             let pieces: Vec<u32> = texts
@@ -227,24 +228,30 @@ fn phrase_lines<'a>(file: &str, text: &'a str) -> Result<Vec<(usize, &'a str)>, 
     }
 }
 
-fn spell(lexicon: &Lexicon, file: &str, line: usize, phrase: &str) -> Result<Vec<WordId>, Error> {
+/// Every way to say a phrase; they have the same characters and English words.
+fn spell(
+    lexicon: &Lexicon,
+    file: &str,
+    line: usize,
+    phrase: &str,
+) -> Result<Vec<Vec<WordId>>, Error> {
     let failed = |problem: String| Error::Phrase {
         file: file.to_owned(),
         line,
         problem,
     };
-    let words = lexicon.segment(phrase).map_err(|piece| {
+    let spellings = lexicon.spellings(phrase).map_err(|piece| {
         failed(format!(
             "the model has no pronunciation for `{piece}`; write it as it is spoken, in words of \
              the model's lexicon"
         ))
     })?;
-    if words.is_empty() {
+    if spellings[0].is_empty() {
         return Err(failed(format!(
             "`{phrase}` has no word; write a phrase or remove the line"
         )));
     }
-    Ok(words)
+    Ok(spellings)
 }
 
 #[cfg(test)]
@@ -273,9 +280,9 @@ mod tests {
         let grammar =
             Grammar::compile(&lexicon, "menu.txt", "# menu\n\n爸妈妈\nBat mat\n").unwrap();
         let walk = |text: &str| {
-            let words = lexicon.segment(text).unwrap();
+            let spellings = lexicon.spellings(text).unwrap();
             let graph = &grammar.graph;
-            let end = words
+            let end = spellings[0]
                 .iter()
                 .try_fold(PhraseGraph::START, |at, &word| graph.step(at, word));
             end.is_some_and(|node| graph.is_end(node))

@@ -13,6 +13,9 @@ pub(crate) type Unit = u16;
 /// A word's id: its place in [`Lexicon::words`].
 pub(crate) type WordId = u32;
 
+/// What follows a word that is said in Cantonese. Other Chinese words are Mandarin.
+const CANTONESE: &str = "@yue";
+
 /// Names that token files use for the blank.
 const BLANKS: [&str; 3] = ["<blk>", "<blank>", "<eps>"];
 
@@ -92,6 +95,9 @@ pub(crate) struct Lexicon {
 
 impl Lexicon {
     /// Reads `word<TAB>units separated by blanks` lines; a word may have several.
+    ///
+    /// A Cantonese word carries the mark `@yue`, here and in the language model: the same
+    /// characters are another word with other units in Mandarin.
     pub(crate) fn read(file: &Path, text: &str, tokens: &Tokens) -> Result<Self, Error> {
         let mut lexicon = Self {
             words: Vec::new(),
@@ -134,16 +140,17 @@ impl Lexicon {
         Ok(lexicon)
     }
 
-    fn add(&mut self, text: &str, units: Box<[Unit]>) {
+    fn add(&mut self, name: &str, units: Box<[Unit]>) {
         let words = &mut self.words;
-        let id = *self.ids.entry(text.to_owned()).or_insert_with(|| {
+        let (text, language) = match name.strip_suffix(CANTONESE) {
+            Some(text) if !text.is_empty() => (text, Language::Yue),
+            _ if name.chars().any(is_han) => (name, Language::Zh),
+            _ => (name, Language::En),
+        };
+        let id = *self.ids.entry(name.to_owned()).or_insert_with(|| {
             words.push(Word {
                 text: text.to_owned(),
-                language: if text.chars().any(is_han) {
-                    Language::Zh
-                } else {
-                    Language::En
-                },
+                language,
                 is_digit: is_digit(text),
             });
             (words.len() - 1) as WordId
@@ -152,15 +159,28 @@ impl Lexicon {
         self.pronunciations.push((units, id));
     }
 
-    /// The word of that text.
-    pub(crate) fn id(&self, text: &str) -> Option<WordId> {
-        self.ids.get(text).copied()
+    /// The word of that name.
+    pub(crate) fn id(&self, name: &str) -> Option<WordId> {
+        self.ids.get(name).copied()
     }
 
-    /// Splits text into words: English at blanks, Chinese by the longest word that matches.
+    /// The ways to say a text: as Mandarin or English words, and as Cantonese ones if it is Chinese
+    /// and the lexicon has them. At least one.
     ///
     /// The error is the first piece that the lexicon cannot spell.
-    pub(crate) fn segment(&self, text: &str) -> Result<Vec<WordId>, String> {
+    pub(crate) fn spellings(&self, text: &str) -> Result<Vec<Vec<WordId>>, String> {
+        let first = self.segment(text, "");
+        match self.segment(text, CANTONESE) {
+            Ok(second) if first.as_ref() != Ok(&second) => {
+                Ok(first.into_iter().chain([second]).collect())
+            }
+            _ => Ok(vec![first?]),
+        }
+    }
+
+    /// Splits text into words: English at blanks, Chinese by the longest word that matches, each
+    /// with `mark` after it.
+    fn segment(&self, text: &str, mark: &str) -> Result<Vec<WordId>, String> {
         let text = text.to_lowercase();
         let mut words = Vec::new();
         for piece in pieces(&text) {
@@ -170,7 +190,9 @@ impl Lexicon {
             }
             let mut rest = piece;
             while let Some(first) = rest.chars().next() {
-                let (word, length) = self.longest_match(rest).ok_or_else(|| first.to_string())?;
+                let (word, length) = self
+                    .longest_match(rest, mark)
+                    .ok_or_else(|| first.to_string())?;
                 words.push(word);
                 rest = &rest[length..];
             }
@@ -178,7 +200,7 @@ impl Lexicon {
         Ok(words)
     }
 
-    fn longest_match(&self, text: &str) -> Option<(WordId, usize)> {
+    fn longest_match(&self, text: &str, mark: &str) -> Option<(WordId, usize)> {
         let ends: Vec<usize> = text
             .char_indices()
             .map(|(at, c)| at + c.len_utf8())
@@ -186,7 +208,7 @@ impl Lexicon {
             .collect();
         ends.into_iter()
             .rev()
-            .find_map(|end| Some((self.id(&text[..end])?, end)))
+            .find_map(|end| Some((self.id(&format!("{}{mark}", &text[..end]))?, end)))
     }
 
     /// The tree of all words.
@@ -440,15 +462,43 @@ mod tests {
     fn chinese_is_cut_at_the_longest_word_and_english_at_blanks() {
         let lexicon = lexicon();
         let words = |text| -> Vec<&str> {
-            let ids = lexicon.segment(text).unwrap();
+            let ids = lexicon.segment(text, "").unwrap();
             ids.into_iter()
                 .map(|id| lexicon.words[id as usize].text.as_str())
                 .collect()
         };
         assert_eq!(words("爸妈妈"), ["爸妈", "妈"]);
         assert_eq!(words("At，爸at bat"), ["at", "爸", "at", "bat"]);
-        assert_eq!(lexicon.segment("爸钱").unwrap_err(), "钱");
-        assert_eq!(lexicon.segment("a bat").unwrap_err(), "a");
+        assert_eq!(lexicon.spellings("爸钱").unwrap_err(), "钱");
+        assert_eq!(lexicon.spellings("a bat").unwrap_err(), "a");
+    }
+
+    #[test]
+    fn cantonese_words_are_other_words_with_the_same_text() {
+        let text = "爸\tb a\n爸@yue\tb AH\n唔@yue\tm\nat\tAH T\n";
+        let lexicon = Lexicon::read(Path::new("lexicon.tsv"), text, &tokens()).unwrap();
+        let said = |text| -> Vec<Vec<(&str, Language)>> {
+            let words = |ids: Vec<WordId>| {
+                let word = |id| &lexicon.words[id as usize];
+                ids.into_iter()
+                    .map(|id| (word(id).text.as_str(), word(id).language))
+                    .collect()
+            };
+            let spellings = lexicon.spellings(text).unwrap();
+            spellings.into_iter().map(words).collect()
+        };
+        assert_eq!(
+            said("爸at"),
+            [
+                [("爸", Language::Zh), ("at", Language::En)],
+                [("爸", Language::Yue), ("at", Language::En)]
+            ]
+        );
+        assert_eq!(
+            said("唔爸"),
+            [[("唔", Language::Yue), ("爸", Language::Yue)]]
+        );
+        assert_eq!(said("at"), [[("at", Language::En)]]);
     }
 
     #[test]
@@ -464,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_of_both_languages_are_known() {
+    fn digits_are_known() {
         assert!(["七", "幺", "seven", "oh"].into_iter().all(is_digit));
         assert!(!["十", "ten", "七天"].into_iter().any(is_digit));
     }

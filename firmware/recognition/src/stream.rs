@@ -355,23 +355,19 @@ impl Stream {
                 _ => None,
             });
         only.unwrap_or_else(|| {
-            let in_english: i64 = spoken
-                .iter()
-                .filter_map(|spoken| {
-                    let entry = &self.recogniser.lexicon.words[spoken.word? as usize];
-                    let sign = if entry.language == Language::En {
-                        1
-                    } else {
-                        -1
-                    };
-                    Some(sign * i64::from(spoken.units))
-                })
-                .sum();
-            if in_english > 0 {
-                Language::En
-            } else {
-                Language::Zh
-            }
+            let units_of = |language: Language| -> u64 {
+                let said = spoken.iter().filter(|spoken| {
+                    spoken.word.is_some_and(|word| {
+                        self.recogniser.lexicon.words[word as usize].language == language
+                    })
+                });
+                said.map(|spoken| u64::from(spoken.units)).sum()
+            };
+            // The last of equals wins.
+            let all = [Language::En, Language::Yue, Language::Zh];
+            all.into_iter()
+                .max_by_key(|&language| units_of(language))
+                .unwrap_or(Language::Zh)
         })
     }
 }
