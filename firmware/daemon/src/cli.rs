@@ -41,6 +41,9 @@ pub enum Command {
     /// Measure what this machine can do.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Check a routing policy, try it on yesterday, list those that were in force, go back to one.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// List or check the models at hand.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -158,18 +161,67 @@ pub struct ReplayArgs {
 /// `trunkside simulate`
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// The scenario (firmware/decision/scenarios has two).
+    /// The scenario (firmware/decision/scenarios has some).
     #[arg(long, value_name = "FILE")]
     pub scenario: PathBuf,
-    /// Policies to compare: `trunkside` is the product's own, `fcfs` longest idle first come.
+    /// Policies to compare: `trunkside` is the product's own, `fcfs` longest idle first come, `all`
+    /// every one there is.
     #[arg(long = "policy", value_name = "NAME", num_args = 1.., required = true)]
     pub policies: Vec<String>,
     /// Makes the callers; the same seed gives every policy the same ones.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Print one JSON object a policy.
+    /// Independent runs with the seeds that follow; figures then have 95 % intervals.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub replications: u32,
+    /// Calls as they came, instead of drawn ones: `arrival_s,class,service_s,patience_s` under that
+    /// header.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Write an HTML page with tables and plots.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Print one JSON object a policy and seed.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `trunkside policy`
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Report every fault of a policy with its key and line.
+    Check {
+        /// The policy.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Say which calls of a decision log would have gone elsewhere, and how waits would change.
+    DryRun {
+        /// The policy to try.
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+        /// Yesterday's decisions (`decisions.jsonl` in the data folder).
+        #[arg(long, value_name = "LOG")]
+        log: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the policies that were in force, oldest first.
+    Versions {
+        /// The box's configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Put an earlier version in place of the policy; a running box takes it up within seconds.
+    Rollback {
+        /// The box's configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Which; the one before the last by default.
+        #[arg(long, value_name = "NUMBER")]
+        to: Option<u32>,
+    },
 }
 
 /// `trunkside models`

@@ -28,6 +28,7 @@ use crate::conversation::Conversation;
 use crate::hearing::{Heard, Hearing};
 use crate::notice::{Event, Notice};
 use crate::panel::Pulse;
+use crate::policy::Versions;
 use crate::recorder::Recorder;
 use crate::translate;
 
@@ -54,6 +55,10 @@ pub struct Stages<U> {
     pub heard: mpsc::Receiver<Heard>,
     /// Who takes which call.
     pub policy: Arc<Policy>,
+    /// Policies that come into force while the box runs.
+    pub policies: mpsc::Receiver<Arc<Policy>>,
+    /// Where each is kept.
+    pub versions: Versions,
     /// Makes calls durable.
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
@@ -92,6 +97,7 @@ enum Wake {
     Line(Option<SipEvent>),
     Media(CallId, MediaEvent),
     Heard(Box<Heard>),
+    Policy(Arc<Policy>),
     Deadline,
     Stop,
 }
@@ -136,6 +142,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Line(Some(event)) => self.line(now, event),
                 Wake::Media(call, event) => self.media(now, call, event),
                 Wake::Heard(heard) => self.understanding(now, *heard),
+                Wake::Policy(policy) => self.policy(now, &policy),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
                     self.release_all(now);
@@ -163,6 +170,7 @@ impl<U: SipUa> Pipeline<U> {
             event = self.stages.ua.next_event() => Wake::Line(event),
             Some((call, event)) = self.media_events.recv() => Wake::Media(call, event),
             Some(heard) = self.stages.heard.recv() => Wake::Heard(Box::new(heard)),
+            Some(policy) = self.stages.policies.recv() => Wake::Policy(policy),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
         }
@@ -343,6 +351,21 @@ impl<U: SipUa> Pipeline<U> {
         let local = self.stages.policy.hours.local(clock::timestamp());
         self.tell_router(now, Input::LocalTime { local });
         self.local_time_due = now + LOCAL_TIME_EVERY;
+    }
+
+    /// Goes on under another policy; its agents who are new count as signed in.
+    fn policy(&mut self, now: Duration, policy: &Arc<Policy>) {
+        let version = self.stages.versions.keep(policy).ok();
+        tracing::info!(name = %policy.name, version, sha256 = %policy.sha256, "another policy is in force");
+        let before = std::mem::replace(&mut self.stages.policy, Arc::clone(policy));
+        self.stages.recorder.decision(&Entry::replace(now, policy));
+        self.router.replace(now, Arc::clone(policy));
+        for agent in &policy.agents {
+            if before.agent_index(&agent.id).is_none() {
+                let agent = agent.id.clone();
+                self.tell_router(now, Input::AgentAvailable { agent });
+            }
+        }
     }
 
     /// Takes the router's decisions, each with its action, until none is left. An action may tell

@@ -1,8 +1,12 @@
-//! The routing policy's file, read with the box's settings.
+//! The routing policy's file: read with the box's settings, watched, and kept version by version.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use trunkside_decision::Policy;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use trunkside_decision::{Policy, sha256_hex};
 use trunkside_understanding::intents::IntentModel;
 
 use crate::config::{Problem, Severity};
@@ -44,5 +48,157 @@ fn problem(found: &trunkside_decision::Problem) -> Problem {
         severity: found.severity,
         place: found.place(),
         message: format!("`{}` {}", found.key, found.message),
+    }
+}
+
+/// How often the policy's file is looked at while the box runs.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Every policy that was in force, as `policies/0001-1a2b3c4d5e6f.toml` in the data folder.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    folder: PathBuf,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Counts from 1.
+    pub number: u32,
+    /// The first twelve digits of its SHA-256.
+    pub sha256: String,
+    path: PathBuf,
+}
+
+impl Versions {
+    /// Of a data folder.
+    pub fn of(data_dir: &Path) -> Self {
+        Self {
+            folder: data_dir.join("policies"),
+        }
+    }
+
+    /// Oldest first.
+    pub fn list(&self) -> std::io::Result<Vec<Version>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut versions = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            if let Some((number, sha256)) = stem.and_then(|stem| stem.split_once('-'))
+                && let Ok(number) = number.parse()
+                && path
+                    .extension()
+                    .is_some_and(|extension| extension == "toml")
+            {
+                let sha256 = sha256.to_owned();
+                versions.push(Version {
+                    number,
+                    sha256,
+                    path,
+                });
+            }
+        }
+        versions.sort_unstable_by_key(|version| version.number);
+        Ok(versions)
+    }
+
+    /// Keeps a policy that comes into force; the same one twice in a row is one version.
+    pub fn keep(&self, policy: &Policy) -> std::io::Result<u32> {
+        let short = &policy.sha256[..12];
+        let last = self.list()?.pop();
+        if let Some(last) = last.as_ref().filter(|last| last.sha256 == short) {
+            return Ok(last.number);
+        }
+        let number = last.map_or(1, |last| last.number + 1);
+        std::fs::create_dir_all(&self.folder)?;
+        replace_file(
+            &self.folder.join(format!("{number:04}-{short}.toml")),
+            &policy.text,
+        )?;
+        Ok(number)
+    }
+}
+
+impl Version {
+    /// Its file's text.
+    pub fn text(&self) -> std::io::Result<String> {
+        std::fs::read_to_string(&self.path)
+    }
+}
+
+/// Writes a file whole or not at all.
+pub fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
+    let part = path.with_extension("toml.part");
+    std::fs::write(&part, text)?;
+    std::fs::File::open(&part)?.sync_all()?;
+    std::fs::rename(&part, path)
+}
+
+/// Watches the policy's file: each new text that is usable goes to the pipeline, one that is not is
+/// logged and changes nothing. Ends when nobody listens any more or at `stop`.
+pub async fn watch(
+    path: PathBuf,
+    mut in_force: String,
+    policies: mpsc::Sender<Arc<Policy>>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let file = path.clone();
+        let known = in_force.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            // A file that is being replaced is there again in a moment.
+            let text = std::fs::read_to_string(&file).ok()?;
+            let found = sha256_hex(&text);
+            (found != known).then(|| (found, load(&file)))
+        });
+        let Ok(Some((found, (policy, problems)))) = looked.await else {
+            continue;
+        };
+        in_force = found;
+        for problem in &problems {
+            tracing::warn!(%problem, "the new policy has a problem");
+        }
+        let Some(policy) = policy else {
+            tracing::error!(
+                file = %path.display(),
+                "the new policy cannot be used; the one before stays in force"
+            );
+            continue;
+        };
+        if policies.send(Arc::new(policy)).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(name: &str) -> Policy {
+        let text = format!("name = \"{name}\"\n[[agent]]\nid = \"ann\"\n");
+        Policy::parse("p.toml", &text).policy.expect("it is whole")
+    }
+
+    #[test]
+    fn each_policy_in_force_is_kept_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let versions = Versions::of(folder.path());
+        assert_eq!(versions.list().expect("it can be read"), []);
+        for (name, number) in [("a", 1), ("a", 1), ("b", 2), ("a", 3)] {
+            assert_eq!(versions.keep(&policy(name)).expect("it is kept"), number);
+        }
+        let list = versions.list().expect("it can be read");
+        assert_eq!(list.len(), 3);
+        assert_eq!(list[1].text().expect("it is there"), policy("b").text);
     }
 }

@@ -23,6 +23,7 @@ use crate::hearing::Hearing;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
+use crate::policy::{self, Versions};
 use crate::recorder::{self, Recorder};
 use crate::translate;
 
@@ -101,6 +102,19 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
 
     let (notices, _) = broadcast::channel(NOTICES);
     let stop = CancellationToken::new();
+    let versions = Versions::of(folder);
+    versions
+        .keep(&policy)
+        .with_context(|| format!("cannot keep the policy in `{}`", folder.display()))?;
+    // When full, the watcher waits: the file is looked at again.
+    let (sender, policies) = tokio::sync::mpsc::channel(1);
+    let watch = policy::watch(
+        config.policy.clone(),
+        policy.sha256.clone(),
+        sender,
+        stop.clone(),
+    );
+    tasks.spawn(watch);
     let stages = Stages {
         ua,
         ports,
@@ -108,6 +122,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         hearing,
         heard,
         policy: Arc::new(policy),
+        policies,
+        versions,
         recorder,
         key,
         notices: notices.clone(),

@@ -1,10 +1,12 @@
-//! Puts a choice into words: the reasons of a decision and its nearest alternative.
+//! Puts a choice into words: the reasons of a decision and its nearest alternative, in the language
+//! that the policy names.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use trunkside_call::{Action, Alternative, CallbackCause, Decision, Reason};
+use trunkside_call::{Action, Alternative, CallbackCause, Decision, Emotion, Language, Reason};
 
+use crate::OfferFailure;
 use crate::engine::agent::{Absence, Micros};
 use crate::engine::call::GivenUp;
 use crate::engine::{Act, Choice, Cost, Facts, Skipped};
@@ -35,11 +37,15 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         Act::Wait { ahead } => {
             reasons.insert(0, reason("all_busy", waiting(policy, facts, ahead)));
             if let Some(expected) = facts.and_then(|facts| facts.expected) {
-                let finding = format!(
-                    "half of such callers wait {} s more at most, nine in ten {} s",
-                    expected.median.as_secs(),
-                    expected.ninety_percent.as_secs()
-                );
+                let (median, ninety) =
+                    (expected.median.as_secs(), expected.ninety_percent.as_secs());
+                let finding = if zh(policy) {
+                    format!("半数此类来电还需等待至多 {median} 秒，九成至多 {ninety} 秒")
+                } else {
+                    format!(
+                        "half of such callers wait {median} s more at most, nine in ten {ninety} s"
+                    )
+                };
                 reasons.insert(1, reason("expected_wait", finding));
             }
             Action::Wait { ahead }
@@ -70,9 +76,19 @@ fn reason(rule: &str, finding: impl Into<String>) -> Reason {
     }
 }
 
+/// Whether reasons are in Chinese.
+fn zh(policy: &Policy) -> bool {
+    policy.reasons_in == Language::Zh
+}
+
 /// Seconds with one decimal, rounded down.
-fn seconds(time: Micros) -> String {
-    format!("{}.{} s", time / 1_000_000, (time / 100_000 % 10).abs())
+fn seconds(policy: &Policy, time: Micros) -> String {
+    let unit = if zh(policy) { "秒" } else { "s" };
+    format!(
+        "{}.{} {unit}",
+        time / 1_000_000,
+        (time / 100_000 % 10).abs()
+    )
 }
 
 fn plural(count: usize, one: &str, many: &str) -> String {
@@ -86,6 +102,7 @@ fn plural(count: usize, one: &str, many: &str) -> String {
 /// The rules that applied and what was given up of them.
 fn grounds(policy: &Policy, facts: &Facts) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = facts
+        .kind
         .need
         .rules
         .iter()
@@ -94,6 +111,13 @@ fn grounds(policy: &Policy, facts: &Facts) -> Vec<Reason> {
         .collect();
     if reasons.is_empty() {
         let heard = match &facts.profile.intent {
+            Some(intent) if zh(policy) => format!(
+                "没有规则适用：意图 `{intent}` 概率 {}‰，情绪 {} 概率 {}‰",
+                facts.profile.intent_permille,
+                emotion_zh(facts.profile.emotion),
+                facts.profile.emotion_permille
+            ),
+            None if zh(policy) => "没有听懂任何内容".to_owned(),
             Some(intent) => format!(
                 "no rule applies to `{intent}` at {} of 1000, {} at {} of 1000",
                 facts.profile.intent_permille,
@@ -112,7 +136,11 @@ fn grounds(policy: &Policy, facts: &Facts) -> Vec<Reason> {
     if facts.open.is_none() {
         reasons.push(reason(
             "hours_unknown",
-            "the branch's clock was not told; taken as open",
+            if zh(policy) {
+                "未获知网点时间，按营业处理"
+            } else {
+                "the branch's clock was not told; taken as open"
+            },
         ));
     }
     reasons
@@ -120,27 +148,35 @@ fn grounds(policy: &Policy, facts: &Facts) -> Vec<Reason> {
 
 fn given_up(policy: &Policy, facts: &Facts, requirement: Requirement, why: GivenUp) -> Reason {
     let what = match requirement {
+        Requirement::Senior if zh(policy) => "资深坐席".to_owned(),
         Requirement::Senior => "a senior agent".to_owned(),
         Requirement::Skills => {
             let skills: Vec<String> = facts
+                .kind
                 .need
                 .required
                 .iter()
                 .map(|need| format!("`{}`", policy.skills[need.skill]))
                 .collect();
-            skills.join(" and ")
+            skills.join(if zh(policy) { "和" } else { " and " })
         }
         Requirement::Language => facts
+            .kind
             .need
             .language
             .map_or("a language", |language| language.tag())
             .to_owned(),
     };
-    let because = match why {
-        GivenUp::Waited => format!("after {}", seconds(facts.waited)),
-        GivenUp::Nobody => "because nobody else signed in offers it".to_owned(),
+    let waited = seconds(policy, facts.waited);
+    let finding = match (why, zh(policy)) {
+        (GivenUp::Waited, true) => format!("等待 {waited} 后不再要求{what}"),
+        (GivenUp::Nobody, true) => format!("在岗坐席无人具备，不再要求{what}"),
+        (GivenUp::Waited, false) => format!("no longer insists on {what} after {waited}"),
+        (GivenUp::Nobody, false) => {
+            format!("no longer insists on {what} because nobody else signed in offers it")
+        }
     };
-    reason("relaxed", format!("no longer insists on {what} {because}"))
+    reason("relaxed", finding)
 }
 
 /// What settled the choice between the agent and the next best.
@@ -152,22 +188,29 @@ fn preference(
 ) -> (Reason, Option<Alternative>) {
     let name = &policy.agents[agent].id;
     let Some((next, next_cost)) = facts.next else {
-        let finding = format!(
-            "{name} is the only free agent who fits, idle for {}",
-            seconds(cost.idle)
-        );
+        let idle = seconds(policy, cost.idle);
+        let finding = if zh(policy) {
+            format!("{name} 是唯一空闲且合适的坐席，已空闲 {idle}")
+        } else {
+            format!("{name} is the only free agent who fits, idle for {idle}")
+        };
         return (reason("only_candidate", finding), None);
     };
     let other = &policy.agents[next].id;
     let (rule, because) = settled_by(policy, agent, cost, next_cost);
-    let finding = format!(
-        "{name} of {}: {because}",
-        plural(
+    let finding = if zh(policy) {
+        format!(
+            "{} 位空闲且合适的坐席中选择 {name}：{because}",
+            facts.candidates
+        )
+    } else {
+        let of = plural(
             facts.candidates,
             "free agent who fits",
-            "free agents who fit"
-        )
-    );
+            "free agents who fit",
+        );
+        format!("{name} of {of}: {because}")
+    };
     (
         reason(rule, finding),
         Some(Alternative {
@@ -184,10 +227,17 @@ fn settled_by(policy: &Policy, agent: usize, cost: Cost, next: Cost) -> (&'stati
         i64::from(next.rank) - i64::from(cost.rank),
         (i64::from(next.shortfall) - i64::from(cost.shortfall)) * micros(weights.preferred),
         (next.scarcity - cost.scarcity) * micros(weights.scarcity) / 1000,
+        (next.slower - cost.slower) / 1000 * weights.slower_permille,
+        (next.busy - cost.busy) * micros(weights.busy) / 1000,
         cost.idle - next.idle,
+        (i64::from(cost.last) - i64::from(next.last)) * micros(weights.sticky),
     ];
     if gains[0] > 0 {
-        let because = format!("asked at priority {}, not {}", cost.rank + 1, next.rank + 1);
+        let because = if zh(policy) {
+            format!("优先级为 {}，而非 {}", cost.rank + 1, next.rank + 1)
+        } else {
+            format!("asked at priority {}, not {}", cost.rank + 1, next.rank + 1)
+        };
         return ("agent_priority", because);
     }
     let (strongest, gain) = gains
@@ -195,41 +245,122 @@ fn settled_by(policy: &Policy, agent: usize, cost: Cost, next: Cost) -> (&'stati
         .enumerate()
         .skip(1)
         .max_by_key(|(i, gain)| (**gain, usize::MAX - i))
-        .expect("three are left");
+        .expect("six are left");
     if *gain <= 0 {
-        return (
-            "policy_order",
-            format!("{} stands first in the policy", policy.agents[agent].id),
-        );
+        let name = &policy.agents[agent].id;
+        let because = if zh(policy) {
+            format!("{name} 在策略中排在前面")
+        } else {
+            format!("{name} stands first in the policy")
+        };
+        return ("policy_order", because);
     }
-    match strongest {
-        1 => (
-            "preferred_skills",
-            format!(
-                "{} short of the preferred skills, not {}",
-                plural(cost.shortfall as usize, "level", "levels"),
+    if zh(policy) {
+        consideration_zh(policy, strongest, cost, next)
+    } else {
+        consideration(policy, strongest, cost, next)
+    }
+}
+
+fn consideration(policy: &Policy, which: usize, cost: Cost, next: Cost) -> (&'static str, String) {
+    match which {
+        1 => {
+            let levels = plural(cost.shortfall as usize, "level", "levels");
+            let because = format!(
+                "{levels} short of the preferred skills, not {}",
                 next.shortfall
-            ),
+            );
+            ("preferred_skills", because)
+        }
+        2 => {
+            let (own, other) = (cost.scarcity, next.scarcity);
+            let because = format!("spends less of what few can do ({own} of 1000, not {other})");
+            ("scarcity", because)
+        }
+        3 => {
+            let (own, other) = (seconds(policy, cost.slower), seconds(policy, next.slower));
+            let because = format!("expected to need {own} more than the quickest, not {other}");
+            ("pace", because)
+        }
+        4 => {
+            let because = format!(
+                "{} of 1000 of the day on calls, not {}",
+                cost.busy, next.busy
+            );
+            ("occupancy", because)
+        }
+        6 => (
+            "same_agent",
+            "the caller spoke to them last time".to_owned(),
         ),
-        2 => (
-            "scarcity",
-            format!(
-                "spends less of what few can do ({} of 1000, not {})",
+        _ => {
+            let (own, other) = (seconds(policy, cost.idle), seconds(policy, next.idle));
+            ("longest_idle", format!("idle for {own}, not {other}"))
+        }
+    }
+}
+
+fn consideration_zh(
+    policy: &Policy,
+    which: usize,
+    cost: Cost,
+    next: Cost,
+) -> (&'static str, String) {
+    match which {
+        1 => {
+            let because = format!(
+                "离期望技能差 {} 级，次选差 {} 级",
+                cost.shortfall, next.shortfall
+            );
+            ("preferred_skills", because)
+        }
+        2 => {
+            let because = format!(
+                "较少占用稀缺技能（{}‰，次选 {}‰）",
                 cost.scarcity, next.scarcity
-            ),
-        ),
-        _ => (
-            "longest_idle",
-            format!(
-                "idle for {}, not {}",
-                seconds(cost.idle),
-                seconds(next.idle)
-            ),
-        ),
+            );
+            ("scarcity", because)
+        }
+        3 => {
+            let (own, other) = (seconds(policy, cost.slower), seconds(policy, next.slower));
+            (
+                "pace",
+                format!("预计比最快的坐席多用 {own}，次选多用 {other}"),
+            )
+        }
+        4 => {
+            let because = format!("当日通话占比 {}‰，次选 {}‰", cost.busy, next.busy);
+            ("occupancy", because)
+        }
+        6 => ("same_agent", "来电者上次由其接待".to_owned()),
+        _ => {
+            let (own, other) = (seconds(policy, cost.idle), seconds(policy, next.idle));
+            ("longest_idle", format!("已空闲 {own}，次选 {other}"))
+        }
+    }
+}
+
+pub(crate) const fn emotion_zh(emotion: Emotion) -> &'static str {
+    match emotion {
+        Emotion::Angry => "愤怒",
+        Emotion::Anxious => "焦急",
+        Emotion::Dissatisfied => "不满",
+        Emotion::Neutral => "平静",
+        Emotion::Satisfied => "满意",
     }
 }
 
 fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> String {
+    if zh(policy) {
+        let Some(facts) = facts else {
+            return format!("前面有 {ahead} 个来电");
+        };
+        return format!(
+            "暂无合适的空闲坐席；前面有 {ahead} 个来电；已等待 {}，上限 {} 秒",
+            seconds(policy, facts.waited),
+            policy.queue.max_wait.as_secs()
+        );
+    }
     let before = plural(
         ahead as usize,
         "call stands before it",
@@ -239,24 +370,36 @@ fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> String {
     let limit = policy.queue.max_wait.as_secs();
     format!(
         "nobody who fits is free; {before}; has waited {} of at most {limit} s",
-        seconds(facts.waited)
+        seconds(policy, facts.waited)
     )
 }
 
 fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> Reason {
+    let tried = facts.map_or(0, |facts| facts.attempts.len());
+    let limit = policy.queue.max_wait.as_secs();
+    if zh(policy) {
+        return match cause {
+            CallbackCause::Closed => reason("closed", "网点已下班，且没有规则受理该来电"),
+            CallbackCause::WaitedTooLong => {
+                reason("max_wait", format!("等待已达策略上限 {limit} 秒"))
+            }
+            CallbackCause::NobodyAnswered if tried == 0 => {
+                reason("nobody_left", "没有在岗坐席可以接听")
+            }
+            CallbackCause::NobodyAnswered => {
+                reason("nobody_left", format!("呼叫 {tried} 次后已无坐席可试"))
+            }
+        };
+    }
     match cause {
         CallbackCause::Closed => {
             reason("closed", "the branch is closed and no rule takes the call")
         }
         CallbackCause::WaitedTooLong => reason(
             "max_wait",
-            format!(
-                "waited the policy's limit of {} s",
-                policy.queue.max_wait.as_secs()
-            ),
+            format!("waited the policy's limit of {limit} s"),
         ),
         CallbackCause::NobodyAnswered => {
-            let tried = facts.map_or(0, |facts| facts.attempts.len());
             let finding = if tried == 0 {
                 "nobody is signed in who could take it".to_owned()
             } else {
@@ -285,13 +428,19 @@ fn skipped(policy: &Policy, facts: &Facts) -> Option<Reason> {
                     .map(|index| policy.agents[*index].id.as_str())
                     .collect();
                 names.join(", ")
+            } else if zh(policy) {
+                format!("{} 位坐席", agents.len())
             } else {
                 format!("{} agents", agents.len())
             };
-            format!("{who}: {}", words(policy, *why))
+            if zh(policy) {
+                format!("{who}：{}", words_zh(policy, *why))
+            } else {
+                format!("{who}: {}", words(policy, *why))
+            }
         })
         .collect();
-    (!parts.is_empty()).then(|| reason("skipped", parts.join("; ")))
+    (!parts.is_empty()).then(|| reason("skipped", parts.join(if zh(policy) { "；" } else { "; " })))
 }
 
 fn words(policy: &Policy, why: Skipped) -> String {
@@ -304,7 +453,43 @@ fn words(policy: &Policy, why: Skipped) -> String {
         Skipped::Absent(Absence::Resting) => "left alone after a failed offer".to_owned(),
         Skipped::Absent(Absence::Tried(cause)) => format!("{} for this call", cause.words()),
         Skipped::Unfit(Misfit::NotSenior) => "not senior".to_owned(),
+        Skipped::Unfit(Misfit::Group) => "of another group".to_owned(),
         Skipped::Unfit(Misfit::Skill(skill)) => format!("lacks `{}`", policy.skills[skill]),
         Skipped::Unfit(Misfit::Language(language)) => format!("speaks no {language}"),
+    }
+}
+
+fn words_zh(policy: &Policy, why: Skipped) -> String {
+    let words = match why {
+        Skipped::Absent(Absence::Away) => "未签入",
+        Skipped::Absent(Absence::Occupied) => "忙于其他工作",
+        Skipped::Absent(Absence::Ringing) => "正在为另一来电振铃",
+        Skipped::Absent(Absence::OnCall) => "通话中",
+        Skipped::Absent(Absence::WrapUp) => "话后处理中",
+        Skipped::Absent(Absence::Resting) => "呼叫失败后暂不打扰",
+        Skipped::Absent(Absence::Tried(cause)) => match cause {
+            OfferFailure::Busy => "对此来电占线",
+            OfferFailure::NoAnswer => "对此来电未接听",
+            OfferFailure::Declined => "拒接此来电",
+            OfferFailure::Unreachable => "呼叫不通",
+            OfferFailure::Vanished => "呼叫后再无消息",
+        },
+        Skipped::Unfit(Misfit::NotSenior) => "不是资深坐席",
+        Skipped::Unfit(Misfit::Group) => "属于其他组",
+        Skipped::Unfit(Misfit::Skill(skill)) => {
+            return format!("不具备 `{}`", policy.skills[skill]);
+        }
+        Skipped::Unfit(Misfit::Language(language)) => {
+            return format!("不会{}", language_zh(language));
+        }
+    };
+    words.to_owned()
+}
+
+const fn language_zh(language: Language) -> &'static str {
+    match language {
+        Language::Zh => "普通话",
+        Language::Yue => "粤语",
+        Language::En => "英语",
     }
 }

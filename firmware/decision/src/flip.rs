@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use trunkside_call::{Action, CallId, Emotion, Language};
+use trunkside_call::{Action, Emotion, Language};
 
-use crate::engine::{Act, Engine};
+use crate::engine::{Change, Engine, Fate, WhatIf};
+use crate::explain::emotion_zh;
 use crate::{CallProfile, Input};
 
 /// One change of an input, and what would then have been decided.
@@ -20,76 +21,86 @@ pub struct Flip {
     pub action: Action,
 }
 
-/// The changed input, how large the change is, and its words.
-struct Change {
-    size_permille: u16,
-    input: Vec<Input>,
-    words: String,
-}
-
-/// Tries every change that could matter, the smallest first, on a copy of the engine.
+/// Tries every change that could matter, the smallest first.
 pub(crate) fn smallest(engine: &Engine, now: Duration, input: &Input) -> Option<Flip> {
-    let (call, mut changes) = match input {
-        Input::CallReady { call, profile } => (*call, of_profile(engine, *call, profile)),
-        Input::MoodChanged {
-            call,
-            emotion,
-            emotion_permille,
-        } => {
-            let changes = of_mood(engine, *emotion, *emotion_permille)
-                .into_iter()
-                .map(|(emotion, permille, size_permille, words)| Change {
-                    size_permille,
-                    input: vec![Input::MoodChanged {
-                        call: *call,
-                        emotion,
-                        emotion_permille: permille,
-                    }],
-                    words,
-                })
-                .collect();
-            (*call, changes)
-        }
-        _ => return None,
+    let what_if = WhatIf::new(engine, now, input)?;
+    let actual = what_if.fate(&Change::Nothing);
+    let mut changes = match input {
+        Input::MoodChanged { .. } => of_mood(&what_if),
+        _ => of_profile(&what_if),
     };
-    let actual = outcome(engine, now, std::slice::from_ref(input), call);
-    changes.extend(of_agents(engine, input, actual.as_ref()));
-    changes.sort_by_key(|change| change.size_permille);
-    changes.into_iter().find_map(|change| {
-        let action = outcome(engine, now, &change.input, call)?;
+    changes.extend(of_agents(&what_if, actual));
+    changes.sort_by_key(|(size, _)| *size);
+    changes.into_iter().find_map(|(size_permille, change)| {
+        let fate = what_if.fate(&change)?;
         // A new position in the queue is no other decision.
-        let same = match (&actual, &action) {
-            (Some(Action::Wait { .. }), Action::Wait { .. }) => true,
-            (Some(actual), action) => actual == action,
-            (None, _) => false,
+        let same = match (actual, fate) {
+            (Some(Fate::Wait { .. }), Fate::Wait { .. }) => true,
+            (actual, fate) => actual == Some(fate),
         };
-        (!same).then_some(Flip {
-            size_permille: change.size_permille,
-            change: change.words,
-            action,
+        (!same).then(|| Flip {
+            size_permille,
+            change: words(&what_if, &change),
+            action: action(&what_if, fate),
         })
     })
 }
 
-/// What becomes of the call when a copy of the engine is told this.
-fn outcome(engine: &Engine, now: Duration, inputs: &[Input], call: CallId) -> Option<Action> {
-    let mut copy = engine.silent();
-    for input in inputs {
-        copy.handle(now, input);
-    }
-    let mut last = None;
-    while let Some(choice) = copy.poll() {
-        if choice.call == call {
-            last = Some(choice.act);
-        }
-    }
-    Some(match last? {
-        Act::Offer { agent, .. } => Action::Offer {
-            agent: copy.policy().agents[agent].id.clone(),
+fn action(what_if: &WhatIf<'_>, fate: Fate) -> Action {
+    match fate {
+        Fate::Offer(agent) => Action::Offer {
+            agent: what_if.policy().agents[agent].id.clone(),
         },
-        Act::Wait { ahead } => Action::Wait { ahead },
-        Act::Callback { cause } => Action::Callback { cause },
-    })
+        Fate::Wait { ahead } => Action::Wait { ahead },
+        Fate::Callback(cause) => Action::Callback { cause },
+    }
+}
+
+fn words(what_if: &WhatIf<'_>, change: &Change) -> String {
+    let policy = what_if.policy();
+    let name = |agent: usize| &policy.agents[agent].id;
+    let zh = policy.reasons_in == Language::Zh;
+    match change {
+        Change::Nothing => String::new(),
+        Change::Busy(agent) if zh => format!("若 {} 不空闲", name(*agent)),
+        Change::Ready(agent) if zh => format!("若 {} 空闲", name(*agent)),
+        Change::Busy(agent) => format!("{} not free", name(*agent)),
+        Change::Ready(agent) => format!("{} free", name(*agent)),
+        Change::Caller(other) => caller_words(zh, &what_if.profile, other),
+    }
+}
+
+fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
+    if other.intent != actual.intent {
+        let intent = other.intent.as_deref().unwrap_or("none");
+        let word = if zh { "若意图为" } else { "intent" };
+        format!("{word} `{intent}`")
+    } else if other.intent_permille != actual.intent_permille {
+        let (new, old) = (other.intent_permille, actual.intent_permille);
+        if zh {
+            format!("若意图概率为 {new}‰，而非 {old}‰")
+        } else {
+            format!("intent at {new} of 1000, not {old}")
+        }
+    } else if other.emotion != actual.emotion {
+        let (new, old) = (other.emotion, actual.emotion);
+        if zh {
+            format!("若情绪为{}，而非{}", emotion_zh(new), emotion_zh(old))
+        } else {
+            format!("{}, not {}", new.name(), old.name())
+        }
+    } else if other.emotion_permille != actual.emotion_permille {
+        let (new, old) = (other.emotion_permille, actual.emotion_permille);
+        if zh {
+            format!("若{}概率为 {new}‰，而非 {old}‰", emotion_zh(other.emotion))
+        } else {
+            format!("{} at {new} of 1000, not {old}", other.emotion.name())
+        }
+    } else {
+        let word = if zh { "若语言为" } else { "language" };
+        let language = other.language.map_or("none", Language::tag);
+        format!("{word} `{language}`")
+    }
 }
 
 /// Scores just on the other side of a threshold.
@@ -106,117 +117,81 @@ fn across(thresholds: impl Iterator<Item = u16>, actual: u16) -> BTreeSet<u16> {
         .collect()
 }
 
-fn of_profile(engine: &Engine, call: CallId, profile: &CallProfile) -> Vec<Change> {
-    let ready = |profile: CallProfile| vec![Input::CallReady { call, profile }];
-    let rules = &engine.policy().rules;
-    let mut changes = Vec::new();
-    for permille in across(
-        rules.iter().map(|rule| rule.when.min_score_permille),
-        profile.intent_permille,
-    ) {
-        changes.push(Change {
-            size_permille: permille.abs_diff(profile.intent_permille),
-            input: ready(CallProfile {
-                intent_permille: permille,
-                ..profile.clone()
-            }),
-            words: format!(
-                "intent at {permille} of 1000, not {}",
-                profile.intent_permille
-            ),
-        });
-    }
-    for (emotion, permille, size_permille, words) in
-        of_mood(engine, profile.emotion, profile.emotion_permille)
-    {
+fn of_profile(what_if: &WhatIf<'_>) -> Vec<(u16, Change)> {
+    let profile = &what_if.profile;
+    let rules = &what_if.policy().rules;
+    let mut changes = of_mood(what_if);
+    let scores = rules.iter().map(|rule| rule.when.min_score_permille);
+    for permille in across(scores, profile.intent_permille) {
         let other = CallProfile {
-            emotion,
-            emotion_permille: permille,
+            intent_permille: permille,
             ..profile.clone()
         };
-        changes.push(Change {
-            size_permille,
-            input: ready(other),
-            words,
-        });
+        let size = permille.abs_diff(profile.intent_permille);
+        changes.push((size, Change::Caller(other)));
     }
     let intents: BTreeSet<&String> = rules.iter().flat_map(|rule| &rule.when.intents).collect();
-    for intent in intents
-        .into_iter()
-        .filter(|intent| profile.intent.as_ref() != Some(intent))
-    {
-        changes.push(Change {
-            size_permille: 1000,
-            input: ready(CallProfile {
+    for intent in intents {
+        if profile.intent.as_ref() != Some(intent) {
+            let other = CallProfile {
                 intent: Some(intent.clone()),
                 ..profile.clone()
-            }),
-            words: format!("intent `{intent}`"),
-        });
+            };
+            changes.push((1000, Change::Caller(other)));
+        }
     }
     for language in [Language::Zh, Language::Yue, Language::En] {
         if profile.language != Some(language) {
-            changes.push(Change {
-                size_permille: 1000,
-                input: ready(CallProfile {
-                    language: Some(language),
-                    ..profile.clone()
-                }),
-                words: format!("language `{language}`"),
-            });
+            let other = CallProfile {
+                language: Some(language),
+                ..profile.clone()
+            };
+            changes.push((1000, Change::Caller(other)));
         }
     }
     changes
 }
 
-fn of_mood(engine: &Engine, emotion: Emotion, permille: u16) -> Vec<(Emotion, u16, u16, String)> {
-    let rules = &engine.policy().rules;
-    let mut changes = Vec::new();
-    for other in across(
-        rules.iter().map(|rule| rule.when.min_emotion_permille),
-        permille,
-    ) {
-        let words = format!("{} at {other} of 1000, not {permille}", emotion.name());
-        changes.push((emotion, other, other.abs_diff(permille), words));
-    }
+fn of_mood(what_if: &WhatIf<'_>) -> Vec<(u16, Change)> {
+    let profile = &what_if.profile;
+    let rules = &what_if.policy().rules;
+    let with = |emotion: Emotion, emotion_permille: u16| {
+        Change::Caller(CallProfile {
+            emotion,
+            emotion_permille,
+            ..profile.clone()
+        })
+    };
+    let permille = profile.emotion_permille;
+    let scores = rules.iter().map(|rule| rule.when.min_emotion_permille);
+    let mut changes: Vec<(u16, Change)> = across(scores, permille)
+        .into_iter()
+        .map(|other| (other.abs_diff(permille), with(profile.emotion, other)))
+        .collect();
     let emotions: BTreeSet<Emotion> = rules
         .iter()
         .flat_map(|rule| rule.when.emotions.iter().copied())
         .chain([Emotion::Neutral])
         .collect();
-    for other in emotions.into_iter().filter(|other| *other != emotion) {
-        changes.push((
-            other,
-            permille.max(500),
-            1000,
-            format!("{}, not {}", other.name(), emotion.name()),
-        ));
+    for other in emotions {
+        if other != profile.emotion {
+            changes.push((1000, with(other, permille.max(500))));
+        }
     }
     changes
 }
 
 /// The chosen agent gone; or, when nobody was chosen, each agent there who was not.
-fn of_agents(engine: &Engine, input: &Input, actual: Option<&Action>) -> Vec<Change> {
-    let policy = engine.policy();
-    engine
-        .free_agents()
-        .zip(&policy.agents)
-        .filter(|(free, agent)| match actual {
-            Some(Action::Offer { agent: chosen }) => *chosen == agent.id,
-            _ => !free,
-        })
-        .map(|(free, agent)| {
-            let agent = agent.id.clone();
-            let (words, first) = if free {
-                (format!("{agent} not free"), Input::AgentBusy { agent })
-            } else {
-                (format!("{agent} free"), Input::AgentAvailable { agent })
-            };
-            Change {
-                size_permille: 1000,
-                input: vec![first, input.clone()],
-                words,
-            }
-        })
+fn of_agents(what_if: &WhatIf<'_>, actual: Option<Fate>) -> Vec<(u16, Change)> {
+    if let Some(Fate::Offer(agent)) = actual {
+        return vec![(1000, Change::Busy(agent))];
+    }
+    what_if
+        .agents()
+        .filter(|(_, free)| !free)
+        .map(|(agent, _)| (1000, Change::Ready(agent)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

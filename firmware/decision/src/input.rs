@@ -120,6 +120,9 @@ pub struct CallProfile {
     pub language: Option<Language>,
     /// The customer's tier, when the look-up answered.
     pub tier: Option<String>,
+    /// The agent whom the caller spoke to last time, when the look-up answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_agent: Option<AgentId>,
 }
 
 impl CallProfile {
@@ -132,6 +135,7 @@ impl CallProfile {
             emotion_permille: 0,
             language: None,
             tier: None,
+            last_agent: None,
         }
     }
 
@@ -144,6 +148,7 @@ impl CallProfile {
             emotion_permille: permille(mood.emotion_score),
             language,
             tier: None,
+            last_agent: None,
         }
     }
 

@@ -20,6 +20,7 @@
 //! assert_eq!(router.poll().unwrap().action, Action::Offer { agent });
 //! ```
 
+mod dry_run;
 mod engine;
 mod explain;
 mod flip;
@@ -27,23 +28,26 @@ mod input;
 pub mod log;
 mod matching;
 mod need;
+mod off_policy;
 mod policy;
 mod problem;
 mod reader;
 mod router;
 mod simulate;
 
+pub use dry_run::{Day, DryRun, Moved, dry_run};
 pub use engine::WaitEstimate;
 pub use flip::Flip;
 pub use input::{CallProfile, Input, OfferFailure, permille};
 pub use log::{ReplayReport, replay_file};
+pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{
-    AgentProfile, Condition, Hours, Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed,
-    Span, Weights, WhenClosed, sha256_hex,
+    AgentProfile, Condition, Group, Hours, Overflow, Parsed, Policy, QueueSettings, Relax, Route,
+    Rule, SkillNeed, Span, Weights, WhenClosed, sha256_hex,
 };
 pub use problem::{Problem, Severity};
 pub use router::Router;
 pub use simulate::{
-    AgentGroup, Class, Figures, Outcome, Resolution, Scenario, UnknownPolicy, policy_names,
-    simulate,
+    AgentGroup, Class, Figures, Interval, Measure, Outcome, Resolution, Scenario, Summary,
+    TraceFault, TraceFormat, UnknownPolicy, policy_names, report, simulate, simulate_one,
 };

@@ -256,24 +256,9 @@ impl Replay {
         sha256: String,
         text: &str,
     ) -> Result<Arc<Policy>, ReplayError> {
-        if sha256_hex(text) != sha256 {
-            let fault = format!("the policy's text is not that of `{sha256}`");
-            return Err(ReplayError::Damaged { line, fault });
-        }
-        let parsed = Policy::parse("policy", text);
-        let Some(policy) = parsed.policy else {
-            let fault = parsed
-                .problems
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>();
-            return Err(ReplayError::Damaged {
-                line,
-                fault: fault.join("; "),
-            });
-        };
+        let policy = parse_policy(line, &sha256, text)?;
         self.policies.push(sha256);
-        Ok(Arc::new(policy))
+        Ok(policy)
     }
 
     fn router(&mut self, line: usize) -> Result<&mut Router, ReplayError> {
@@ -315,6 +300,24 @@ impl Replay {
             differences: self.differences,
         }
     }
+}
+
+/// A logged policy, whose text must be the one that its hash names.
+pub(crate) fn parse_policy(
+    line: usize,
+    sha256: &str,
+    text: &str,
+) -> Result<Arc<Policy>, ReplayError> {
+    if sha256_hex(text) != sha256 {
+        let fault = format!("the policy's text is not that of `{sha256}`");
+        return Err(ReplayError::Damaged { line, fault });
+    }
+    let parsed = Policy::parse("policy", text);
+    let faults: Vec<String> = parsed.problems.iter().map(ToString::to_string).collect();
+    parsed.policy.map(Arc::new).ok_or(ReplayError::Damaged {
+        line,
+        fault: faults.join("; "),
+    })
 }
 
 #[cfg(test)]

@@ -7,9 +7,6 @@ use trunkside_call::Language;
 use crate::policy::{Condition, Policy, Relax, Route, Rule, SkillNeed};
 use crate::{AgentProfile, CallProfile};
 
-/// The handle time at which a waiting minute counts as one.
-const ORDINARY_HANDLE_TIME_S: i64 = 180;
-
 /// What a call needs, all matching rules together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Need {
@@ -20,11 +17,15 @@ pub(crate) struct Need {
     /// Likewise for skills that are only liked.
     pub preferred: Vec<SkillNeed>,
     pub senior: bool,
+    /// The first that a rule gives.
+    pub group: Option<usize>,
     /// The highest of the rules.
     pub priority: u8,
     pub even_when_closed: bool,
     /// The first that a rule gives.
     pub handle_time: Option<Duration>,
+    /// Likewise, how long such callers are patient.
+    pub patience: Option<Duration>,
     pub language: Option<Language>,
     /// For each requirement the first rule that says when to give it up.
     pub relax: Relax,
@@ -51,6 +52,30 @@ impl Requirement {
 }
 
 impl Insist {
+    /// The bit of an agent whom no group or overflow gives the call to.
+    pub const GROUP: u8 = 8;
+
+    pub const fn nothing() -> Self {
+        Self {
+            senior: false,
+            skills: false,
+            language: false,
+        }
+    }
+
+    pub const fn set(&mut self, requirement: Requirement) {
+        match requirement {
+            Requirement::Senior => self.senior = true,
+            Requirement::Skills => self.skills = true,
+            Requirement::Language => self.language = true,
+        }
+    }
+
+    /// A bit for each requirement that is insisted on, and one for the group, which always is.
+    pub const fn bits(self) -> u8 {
+        self.senior as u8 | (self.skills as u8) << 1 | (self.language as u8) << 2 | Self::GROUP
+    }
+
     pub const fn holds(self, requirement: Requirement) -> bool {
         match requirement {
             Requirement::Senior => self.senior,
@@ -72,23 +97,40 @@ impl Insist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Misfit {
     NotSenior,
+    /// Of another group.
+    Group,
     /// Index of the skill, or its level, that is missing.
     Skill(usize),
     Language(Language),
 }
 
 impl Need {
-    /// Applies the rules. `open` is whether the branch is open, when that is known.
+    /// Which rules apply. `open` is whether the branch is open, when that is known.
+    pub fn matching(policy: &Policy, caller: &CallProfile, open: Option<bool>) -> Vec<usize> {
+        policy
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| applies(&rule.when, caller, open))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Applies the rules to a caller.
     pub fn of(policy: &Policy, caller: &CallProfile, open: Option<bool>) -> Self {
+        let rules = Self::matching(policy, caller, open);
+        Self::from_rules(policy, &rules, caller.language)
+    }
+
+    /// Joins what the rules ask for.
+    pub fn from_rules(policy: &Policy, rules: &[usize], language: Option<Language>) -> Self {
         let mut need = Self {
-            language: caller.language,
+            language,
+            rules: rules.to_vec(),
             ..Self::default()
         };
-        for (index, rule) in policy.rules.iter().enumerate() {
-            if applies(&rule.when, caller, open) {
-                need.rules.push(index);
-                need.add(&rule.then);
-            }
+        for rule in rules {
+            need.add(&policy.rules[*rule].then);
         }
         if need.rules.is_empty() {
             need.add(&policy.default);
@@ -109,9 +151,11 @@ impl Need {
         merge(&mut self.required, &route.skills_required);
         merge(&mut self.preferred, &route.skills_preferred);
         self.senior |= route.senior;
+        self.group = self.group.or(route.group);
         self.priority = self.priority.max(route.priority);
         self.even_when_closed |= route.even_when_closed;
         self.handle_time = self.handle_time.or(route.handle_time);
+        self.patience = self.patience.or(route.patience);
         self.relax = self.relax.or(route.relax);
     }
 
@@ -131,17 +175,6 @@ impl Need {
             Requirement::Skills => self.relax.skills_after,
             Requirement::Language => self.relax.language_after,
         }
-    }
-
-    /// What a waiting minute of the call is worth in thousandths: an agent's minute that serves
-    /// three short calls ends three waits (the generalised c-mu rule, van Mieghem 1995). A third
-    /// to three times the ordinary, so that a long call cannot starve.
-    pub fn worth(&self) -> i64 {
-        let Some(handle_time) = self.handle_time else {
-            return 1000;
-        };
-        let seconds = i64::try_from(handle_time.as_secs()).unwrap_or(i64::MAX);
-        (1000 * ORDINARY_HANDLE_TIME_S / seconds.max(1)).clamp(333, 3000)
     }
 
     /// What keeps an agent from taking the call, if anything.
@@ -191,32 +224,52 @@ impl Need {
 
     /// In plain words, what a rule adds.
     pub fn asks(policy: &Policy, rule: &Rule) -> String {
+        let then = &rule.then;
+        let zh = policy.reasons_in == Language::Zh;
+        let name = |need: &SkillNeed| (policy.skills[need.skill].clone(), need.level);
         let mut asks = Vec::new();
-        if rule.then.senior {
-            asks.push("a senior agent".to_owned());
+        if let Some(group) = then.group {
+            let name = &policy.groups[group].name;
+            asks.push(if zh {
+                format!("`{name}` 组")
+            } else {
+                format!("the group `{name}`")
+            });
         }
-        for need in &rule.then.skills_required {
-            asks.push(format!(
-                "`{}` at level {}",
-                policy.skills[need.skill], need.level
-            ));
+        if then.senior {
+            asks.push(if zh { "资深坐席" } else { "a senior agent" }.to_owned());
         }
-        for need in &rule.then.skills_preferred {
-            asks.push(format!(
-                "preferably `{}` at level {}",
-                policy.skills[need.skill], need.level
-            ));
+        for (skill, level) in then.skills_required.iter().map(name) {
+            asks.push(if zh {
+                format!("`{skill}` {level} 级")
+            } else {
+                format!("`{skill}` at level {level}")
+            });
         }
-        if rule.then.priority > 0 {
-            asks.push(format!("priority {}", rule.then.priority));
+        for (skill, level) in then.skills_preferred.iter().map(name) {
+            asks.push(if zh {
+                format!("最好 `{skill}` {level} 级")
+            } else {
+                format!("preferably `{skill}` at level {level}")
+            });
         }
-        if rule.then.even_when_closed {
-            asks.push("an agent even when the branch is closed".to_owned());
+        if then.priority > 0 {
+            let word = if zh { "优先级" } else { "priority" };
+            asks.push(format!("{word} {}", then.priority));
         }
-        if asks.is_empty() {
-            "asks for nothing more".to_owned()
-        } else {
-            format!("asks for {}", asks.join(", "))
+        if then.even_when_closed {
+            let always = if zh {
+                "下班后也要人工接听"
+            } else {
+                "an agent even when the branch is closed"
+            };
+            asks.push(always.to_owned());
+        }
+        match (asks.is_empty(), zh) {
+            (true, true) => "没有额外要求".to_owned(),
+            (true, false) => "asks for nothing more".to_owned(),
+            (false, true) => format!("要求{}", asks.join("、")),
+            (false, false) => format!("asks for {}", asks.join(", ")),
         }
     }
 }

@@ -376,6 +376,28 @@ impl<'a> Section<'a> {
         entries
     }
 
+    /// Every key of a table whose keys are the user's own, with numbers.
+    pub fn number_entries(&self, range: RangeInclusive<f64>) -> Vec<Found<(String, f64)>> {
+        let mut entries = Vec::new();
+        let Some(table) = self.table else {
+            return entries;
+        };
+        for (name, value) in table {
+            let key = name.get_ref().as_ref();
+            let number = number(value.get_ref()).filter(|number| range.contains(number));
+            if number.is_none() {
+                let rule = format!("a number from {} to {}", range.start(), range.end());
+                self.wrong(key, value, &rule);
+            }
+            entries.extend(number.map(|number| Found {
+                value: (key.to_owned(), number),
+                key: self.key(key),
+                offset: name.span().start,
+            }));
+        }
+        entries
+    }
+
     /// Every key of a table whose keys are the user's own, with texts.
     pub fn text_entries(&self) -> Vec<Found<(String, String)>> {
         let mut entries = Vec::new();

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod intents;
 mod models;
+mod policy;
 mod replay;
 mod run;
 mod simulate;
@@ -34,6 +35,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Replay(args) => replay::replay(&args),
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Bench(BenchCommand::Recognition(args)) => bench::recognition(&args),
+        Command::Policy(command) => policy::policy(&command),
         Command::Models(command) => models::models(command),
     }
 }

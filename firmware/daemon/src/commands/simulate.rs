@@ -1,17 +1,63 @@
 //! `trunkside simulate`: routing policies tried on a scenario before they are switched on.
 
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+
 use anyhow::Context;
-use trunkside_decision::{Outcome, Scenario, Severity, simulate as play};
+use trunkside_decision::{
+    Interval, Measure, Outcome, Scenario, Severity, Summary, TraceFormat, policy_names, report,
+    simulate_one,
+};
 
 use crate::cli::{Failure, SimulateArgs};
 
+/// Where data for measuring are looked for when nothing says where they are.
+const DATA: &str = "../shared/data";
+
 /// Plays the scenario under each policy with the same callers.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command's output"
-)]
 pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
+    let scenario = scenario(args)?;
+    // `all` stands for every policy there is.
+    let policies: Vec<&str> = match args.policies.as_slice() {
+        [all] if all == "all" => policy_names(),
+        named => named.iter().map(String::as_str).collect(),
+    };
+    let mut bar = Bar::new((policies.len() * args.replications as usize) as f64);
+    let mut summaries = Vec::new();
+    for policy in policies {
+        let mut runs = Vec::new();
+        for replication in 0..u64::from(args.replications) {
+            let seed = args.seed.wrapping_add(replication);
+            let run = simulate_one(&scenario, policy, seed, &mut |share| bar.show(share))
+                .map_err(Failure::input)?;
+            bar.next();
+            if args.json {
+                bar.clear();
+                say(&serde_json::to_string(&run).expect("an outcome is plain data"));
+            }
+            runs.push(run);
+        }
+        summaries.push(Summary {
+            policy: policy.to_owned(),
+            runs,
+        });
+    }
+    bar.clear();
+    if !args.json {
+        table(&scenario, &summaries);
+    }
+    if let Some(path) = &args.report {
+        let name = args.scenario.display().to_string();
+        std::fs::write(path, report(&name, &scenario, &summaries))
+            .with_context(|| format!("cannot write the report `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Reads the scenario, and its trace when it has one.
+#[expect(clippy::print_stderr, reason = "a command's output")]
+fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
     let name = args.scenario.display().to_string();
     let text = std::fs::read_to_string(&args.scenario)
         .with_context(|| format!("cannot read the scenario `{name}`"))
@@ -23,40 +69,142 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     let usable = problems
         .iter()
         .all(|problem| problem.severity == Severity::Warning);
-    let Some(scenario) = scenario.filter(|_| usable) else {
+    let Some(mut scenario) = scenario.filter(|_| usable) else {
         return Err(Failure::Said(2));
     };
-    let policies: Vec<&str> = args.policies.iter().map(String::as_str).collect();
-    let outcomes = play(&scenario, &policies, args.seed).map_err(Failure::input)?;
-    if !args.json {
-        println!(
-            "{:<18} {:>9} {:>10} {:>9} {:>8} {:>8} {:>8} {:>9}",
-            "policy", "calls", "abandoned", "wait", "p50", "p90", "in 20 s", "resolved"
-        );
+    let trace = match &args.trace {
+        Some(path) => Some((path.clone(), TraceFormat::Columns)),
+        None => scenario
+            .trace_file
+            .clone()
+            .map(|(file, format)| (trace_path(&args.scenario, &file), format)),
+    };
+    if let Some((path, format)) = trace {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| {
+                format!(
+                    "cannot read the trace `{}`; set TRUNKSIDE_DATA to the data folder or correct \
+                     `trace.file` in `{name}`",
+                    path.display()
+                )
+            })
+            .map_err(Failure::Input)?;
+        scenario
+            .read_trace(&text, format)
+            .with_context(|| format!("the trace `{}` cannot be used", path.display()))
+            .map_err(Failure::Input)?;
     }
-    for outcome in &outcomes {
-        if args.json {
-            let line = serde_json::to_string(outcome).expect("an outcome is plain data");
-            println!("{line}");
-        } else {
-            println!("{}", row(outcome));
-        }
-    }
-    Ok(())
+    Ok(scenario)
 }
 
-fn row(outcome: &Outcome) -> String {
-    let all = &outcome.all;
-    let abandoned = all.abandoned as f64 / (all.calls as f64).max(1.0);
+/// A trace's path: `$TRUNKSIDE_DATA/…`, or from the scenario's folder.
+fn trace_path(scenario: &Path, file: &str) -> PathBuf {
+    if let Some(rest) = file.strip_prefix("$TRUNKSIDE_DATA/") {
+        let data = std::env::var_os("TRUNKSIDE_DATA").unwrap_or_else(|| DATA.into());
+        return Path::new(&data).join(rest);
+    }
+    scenario
+        .parent()
+        .map_or_else(|| file.into(), |folder| folder.join(file))
+}
+
+#[expect(clippy::print_stdout, reason = "a command's output")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// One line a policy, and one for each of its classes.
+fn table(scenario: &Scenario, summaries: &[Summary]) {
+    let replications = summaries.first().map_or(0, |summary| summary.runs.len());
+    let width = if replications > 1 { 15 } else { 12 };
+    let mut head = format!("{:<18} {:>9}", "policy", "calls");
+    for measure in Measure::ALL {
+        let _ = write!(head, " {:>width$}", measure.title());
+    }
+    say(&head);
+    for summary in summaries {
+        let calls: u64 = summary.runs.iter().map(|run| run.all.calls).sum();
+        let mut line = format!("{:<18} {calls:>9}", summary.policy);
+        for measure in Measure::ALL {
+            let _ = write!(line, " {:>width$}", shown(summary.interval(measure)));
+        }
+        say(&line);
+    }
+    for class in &scenario.classes {
+        say(&format!("\n{}", class.name));
+        for summary in summaries {
+            say(&class_line(&summary.policy, &summary.runs, &class.name));
+        }
+    }
+    if replications > 1 {
+        say(&format!(
+            "\n± is half a 95 % interval over {replications} replications"
+        ));
+    }
+}
+
+fn class_line(policy: &str, runs: &[Outcome], class: &str) -> String {
+    let mean =
+        |of: &dyn Fn(&Outcome) -> f64| runs.iter().map(of).sum::<f64>() / runs.len().max(1) as f64;
     format!(
-        "{:<18} {:>9} {:>9.2}% {:>7.1} s {:>6.1} s {:>6.1} s {:>7.1}% {:>8.1}%",
-        outcome.policy,
-        all.calls,
-        abandoned * 100.0,
-        all.wait_mean_s,
-        all.wait_p50_s,
-        all.wait_p90_s,
-        all.service_level_20s * 100.0,
-        all.first_call_resolution * 100.0
+        "  {policy:<16} {:>9.0} calls a run, {:>6.2} % abandoned, wait {:>7.1} s, p90 {:>7.1} s, \
+         {:>5.1} % resolved",
+        mean(&|run| run.by_class[class].calls as f64),
+        mean(&|run| {
+            let figures = &run.by_class[class];
+            100.0 * figures.abandoned as f64 / (figures.calls as f64).max(1.0)
+        }),
+        mean(&|run| run.by_class[class].wait_mean_s),
+        mean(&|run| run.by_class[class].wait_p90_s),
+        mean(&|run| 100.0 * run.by_class[class].first_call_resolution),
     )
+}
+
+fn shown(interval: Interval) -> String {
+    if interval.half.is_finite() {
+        format!("{:.2} ± {:.2}", interval.mean, interval.half)
+    } else {
+        format!("{:.2}", interval.mean)
+    }
+}
+
+/// How far the runs are, on a terminal only.
+struct Bar {
+    runs: f64,
+    done: f64,
+    shown: Option<u32>,
+}
+
+impl Bar {
+    fn new(runs: f64) -> Self {
+        let shown = std::io::stderr().is_terminal().then_some(u32::MAX);
+        Self {
+            runs,
+            done: 0.0,
+            shown,
+        }
+    }
+
+    fn show(&mut self, share: f64) {
+        let percent = (100.0 * (self.done + share) / self.runs.max(1.0)) as u32;
+        if self.shown.is_some_and(|shown| shown != percent) {
+            self.shown = Some(percent);
+            let filled = "#".repeat(percent as usize * 40 / 100);
+            // A terminal that is gone needs no bar.
+            let _ = write!(std::io::stderr(), "\r[{filled:<40}] {percent:>3} %");
+        }
+    }
+
+    fn next(&mut self) {
+        self.done += 1.0;
+        self.show(0.0);
+    }
+
+    /// Makes room for a line of results.
+    fn clear(&mut self) {
+        if self.shown.is_some() {
+            let _ = write!(std::io::stderr(), "\r{:<50}\r", "");
+            self.shown = Some(u32::MAX);
+        }
+    }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Agent {
     pub activity: Activity,
     /// When they last became ready; longest idle is least.
     pub idle_since: Micros,
+    /// When they signed in, and how long they have talked since.
+    pub since: Micros,
+    pub talked: Micros,
     /// The moment under which they stand in the engine's timetable.
     pub scheduled: Option<Micros>,
 }
@@ -56,12 +59,34 @@ impl Agent {
             occupied: false,
             activity: Activity::Idle,
             idle_since: 0,
+            since: 0,
+            talked: 0,
             scheduled: None,
         }
     }
 
     pub fn is_free(&self) -> bool {
         self.signed_in && !self.occupied && self.activity == Activity::Idle
+    }
+
+    /// The share of their time since they signed in that calls took, in thousandths; an hour of
+    /// half a load is added, so that the first call of a day does not count as a full day.
+    pub const fn busy_permille(&self, now: Micros) -> i64 {
+        const HOUR: Micros = 3_600_000_000;
+        (self.talked + HOUR / 2) * 1000 / (now - self.since + HOUR)
+    }
+
+    /// How long they are ready, and the share of the day on calls, as if they were ready now.
+    pub const fn rested(&self, now: Micros) -> (Micros, i64) {
+        if !self.signed_in {
+            return (0, 500);
+        }
+        let idle = if self.occupied {
+            0
+        } else {
+            now - self.idle_since
+        };
+        (idle, self.busy_permille(now))
     }
 
     /// What keeps them from any call now.

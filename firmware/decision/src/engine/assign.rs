@@ -1,16 +1,17 @@
 //! Which waiting call goes to which free agent.
 
+use std::sync::Arc;
+
 use trunkside_call::CallbackCause;
 
 use super::Engine;
 use super::agent::{Absence, Activity, Micros, Slot};
 use super::call::Stage;
 use super::choice::{Act, Choice, Cost, Facts, Skipped};
+use super::kind::{Kind, RANK_STEP};
 use crate::input::micros;
 use crate::matching::{Costs, assign};
-
-/// What a step of agent priority is worth: more than any wait or idle time.
-const RANK_STEP: i64 = 7 * 86_400 * 1_000_000;
+use crate::need::{Insist, Misfit};
 
 /// How many waiting calls one matching looks at; a longer queue is served in rounds.
 const MATCHED_AT_ONCE: usize = 128;
@@ -23,15 +24,28 @@ impl Engine {
     pub(super) fn place(&mut self) {
         self.refresh_calls();
         let mut freed = std::mem::take(&mut self.freed);
+        let mut unplaced = self.waiting_once(|engine| &mut engine.unplaced);
+        if self.may_hold() {
+            // Whom a call was held from may have opened to it: everybody is looked at.
+            freed = (0..self.agents.len()).collect();
+        }
         freed.sort_unstable();
         freed.dedup();
         freed.retain(|index| self.agents[*index].is_free());
-        let unplaced = self.waiting_once(|engine| &mut engine.unplaced);
+        if self.may_hold() && !freed.is_empty() {
+            unplaced = self.queue.values().copied().collect();
+        }
         match (freed.as_slice(), unplaced.as_slice()) {
             ([], []) => {}
             ([], [slot]) => self.place_call(*slot),
             ([index], []) => self.place_agent(*index),
+            ([], _) | (_, []) if self.may_hold() => {}
+            ([index], _) if self.may_hold() => self.place_agent(*index),
+            (_, [slot]) if self.may_hold() => self.place_call(*slot),
             _ => self.place_all(),
+        }
+        if self.may_hold() {
+            self.note_openings();
         }
         self.tell_waiting();
     }
@@ -57,7 +71,7 @@ impl Engine {
             let before = self.call(slot).insist;
             let reachable = self.refresh(slot);
             let limit = self.call(slot).after(self.policy.queue.max_wait);
-            if limit <= self.now {
+            if limit <= self.now || self.overflows(slot) {
                 self.call_back(slot, CallbackCause::WaitedTooLong);
             } else if !reachable {
                 self.call_back(slot, CallbackCause::NobodyAnswered);
@@ -70,67 +84,71 @@ impl Engine {
         }
     }
 
-    /// What it would cost to give the call to the agent; none when they may not take it now.
-    fn cost(&self, slot: Slot, index: usize) -> Option<Cost> {
-        let agent = &self.agents[index];
+    /// Whether its group's overflow has come to a call back.
+    fn overflows(&self, slot: Slot) -> bool {
         let call = self.call(slot);
-        let profile = &self.policy.agents[index];
-        if !agent.is_free()
-            || call.need.misfit(profile, call.insist).is_some()
-            || call.tried(index, self.now).is_some()
-        {
+        let after = call.kind.callback;
+        after.is_some_and(|after| call.entered.saturating_add(after) <= self.now)
+    }
+
+    /// What it would cost to give the call to the agent; none when they may not take it now.
+    pub(super) fn cost(&self, slot: Slot, index: usize) -> Option<Cost> {
+        let call = self.call(slot);
+        let agent = &self.agents[index];
+        if !agent.is_free() || call.tried(index, self.now).is_some() {
+            return None;
+        }
+        if self.may_hold() && self.opens(&call.kind, call.insist, call.entered, index) > self.now {
+            return None;
+        }
+        let last = call.last_agent == Some(index);
+        self.cost_of(&call.kind, call.insist, index, last, self.now)
+    }
+
+    /// The same for any kind of call and an agent who is free, or would be. `last` is whether the
+    /// caller spoke to them last time.
+    pub(super) fn cost_of(
+        &self,
+        kind: &Kind,
+        insist: Insist,
+        index: usize,
+        last: bool,
+        now: Micros,
+    ) -> Option<Cost> {
+        let fit = &kind.fits[index];
+        if !fit.meets(insist) {
             return None;
         }
         let weights = &self.policy.weights;
-        let shortfall = call.need.shortfall(profile, call.insist);
-        let scarcity = self.scarcity(slot, index);
-        let idle = self.now - agent.idle_since;
-        let rank = profile.priority.saturating_sub(1);
-        let total = i64::from(rank) * RANK_STEP
-            + i64::from(shortfall) * micros(weights.preferred)
-            + scarcity * micros(weights.scarcity) / 1000
-            - idle.min(micros(weights.idle_cap));
+        let agent = &self.agents[index];
+        let (idle, busy) = agent.rested(now);
         Some(Cost {
-            rank,
-            shortfall,
-            scarcity,
+            rank: fit.rank,
+            shortfall: fit.shortfall(insist),
+            scarcity: fit.scarcity,
+            slower: fit.slower,
+            busy,
+            last,
             idle,
-            total,
+            total: fit.base(insist)
+                + if busy > weights.occupancy_cap_permille {
+                    RANK_STEP
+                } else {
+                    0
+                }
+                - if last { micros(weights.sticky) } else { 0 }
+                + busy * micros(weights.busy) / 1000
+                - idle.min(micros(weights.idle_cap)),
         })
     }
 
-    /// How much of a rare agent the call would spend without needing it: the mean rarity of the
-    /// agent's skills, seniority among them, those that the call uses counting nothing.
-    fn scarcity(&self, slot: Slot, index: usize) -> i64 {
+    /// How long the call has waited in the queue's eyes: each moment counts what the call is worth,
+    /// and its head start, which bounds what others can lose to it, comes on top.
+    pub(super) fn urgency(&self, slot: Slot, now: Micros) -> Micros {
         let call = self.call(slot);
-        let profile = &self.policy.agents[index];
-        let (mut rare, mut count) = (0, 0);
-        for (skill, _) in profile
-            .skills
-            .iter()
-            .enumerate()
-            .filter(|(_, level)| **level > 0)
-        {
-            count += 1;
-            if !call.need.uses(skill) {
-                rare += self.rarity[skill];
-            }
-        }
-        if profile.senior {
-            count += 1;
-            if !call.need.senior {
-                rare += self.senior_rarity;
-            }
-        }
-        if count == 0 { 0 } else { rare / count }
-    }
-
-    /// How long the call has waited in the queue's eyes, its head start and worth included.
-    fn urgency(&self, slot: Slot) -> Micros {
-        let call = self.call(slot);
-        let waited = self.now - call.rank(&self.policy).0;
-        let waited = waited.saturating_add(micros(self.policy.weights.short_first));
-        waited.saturating_mul(call.need.worth()) / 1000
+        let head_start = call.head_start(&self.policy);
+        let waited = (now - call.entered).saturating_add(micros(self.policy.weights.short_first));
+        (waited.saturating_mul(call.kind.worth) / 1000).saturating_add(head_start)
     }
 
     /// One call, many agents: the cheapest, ties to the first in the policy.
@@ -149,7 +167,7 @@ impl Engine {
             .queue
             .values()
             .filter_map(|slot| Some((*slot, self.cost(*slot, index)?)))
-            .min_by_key(|(slot, cost)| cost.total - self.urgency(*slot));
+            .min_by_key(|(slot, cost)| cost.total - self.urgency(*slot, self.now));
         if let Some((slot, cost)) = best {
             self.offer(slot, index, cost);
         }
@@ -166,7 +184,9 @@ impl Engine {
             for slot in self.queue.values().copied() {
                 let row: Vec<Option<i64>> = free
                     .iter()
-                    .map(|index| Some(self.cost(slot, *index)?.total - self.urgency(slot)))
+                    .map(|index| {
+                        Some(self.cost(slot, *index)?.total - self.urgency(slot, self.now))
+                    })
                     .collect();
                 if row.iter().any(Option::is_some) {
                     costs.push_row(row.into_iter());
@@ -177,15 +197,43 @@ impl Engine {
                 }
             }
             if slots.is_empty() {
-                return;
+                break;
             }
             for (slot, column) in slots.into_iter().zip(assign(&costs)) {
                 if let Some(column) = column {
-                    let cost = self
-                        .cost(slot, free[column])
-                        .expect("the pair was just allowed");
-                    self.offer(slot, free[column], cost);
+                    // An offer before it in this round may have made the agent one to keep.
+                    if let Some(cost) = self.cost(slot, free[column]) {
+                        self.offer(slot, free[column], cost);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Sets when each call that is held may go to somebody who is free.
+    fn note_openings(&mut self) {
+        let free: Vec<usize> = (0..self.agents.len())
+            .filter(|index| self.agents[*index].is_free())
+            .collect();
+        if free.is_empty() {
+            // A moment noted before does no harm: it is looked at again.
+            return;
+        }
+        let slots: Vec<Slot> = self.queue.values().copied().collect();
+        for slot in slots {
+            let call = self.call(slot);
+            let opens = free
+                .iter()
+                .filter(|index| {
+                    call.kind.fits[**index].meets(call.insist)
+                        && call.tried(**index, self.now).is_none()
+                })
+                .map(|index| self.opens(&call.kind, call.insist, call.entered, *index))
+                .filter(|at| *at > self.now)
+                .min();
+            if call.opens_at != opens {
+                self.call_mut(slot).opens_at = opens;
+                self.reschedule_call(slot);
             }
         }
     }
@@ -292,7 +340,7 @@ impl Engine {
         Some(Box::new(Facts {
             profile: call.profile.clone(),
             open: call.open,
-            need: call.need.clone(),
+            kind: Arc::clone(&call.kind),
             given_up: call.given_up,
             waited: self.now - call.entered,
             attempts: call.attempts.clone(),
@@ -312,8 +360,9 @@ impl Engine {
         if let Some(cause) = call.tried(index, self.now) {
             return Some(Skipped::Absent(Absence::Tried(cause)));
         }
-        if let Some(misfit) = call.need.misfit(&self.policy.agents[index], call.insist) {
-            return Some(Skipped::Unfit(misfit));
+        if !call.kind.fits[index].meets(call.insist) {
+            let misfit = call.need().misfit(&self.policy.agents[index], call.insist);
+            return Some(Skipped::Unfit(misfit.unwrap_or(Misfit::Group)));
         }
         self.agents[index].absence().map(Skipped::Absent)
     }

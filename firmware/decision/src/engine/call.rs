@@ -1,10 +1,12 @@
 //! One call between its first need for an agent and its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use trunkside_call::CallId;
 
 use super::agent::Micros;
+use super::kind::Kind;
 use crate::input::micros;
 use crate::need::{Insist, Need, Requirement};
 use crate::policy::Policy;
@@ -49,7 +51,9 @@ pub(crate) struct Call {
     pub profile: CallProfile,
     /// Whether the branch was open when it came, if known.
     pub open: Option<bool>,
-    pub need: Need,
+    pub kind: Arc<Kind>,
+    /// Whom the caller spoke to last time, by index into the policy's agents.
+    pub last_agent: Option<usize>,
     pub entered: Micros,
     /// Settles ties between calls that came at the same moment.
     pub sequence: u64,
@@ -61,16 +65,27 @@ pub(crate) struct Call {
     /// How many stood before it when the caller was last told.
     pub told_ahead: Option<u32>,
     pub tell_at: Micros,
+    /// When it may go to an agent who is free but not yet for it.
+    pub opens_at: Option<Micros>,
     pub talking_since: Micros,
     /// The moment under which it stands in the engine's timetable.
     pub due: Option<Micros>,
 }
 
 impl Call {
+    pub fn need(&self) -> &Need {
+        &self.kind.need
+    }
+
     /// Its place in the queue: as if it had come earlier, by its priority.
     pub fn rank(&self, policy: &Policy) -> (Micros, u64) {
-        let head_start = micros(policy.queue.priority_step) * Micros::from(self.need.priority);
+        let head_start = self.head_start(policy);
         (self.entered.saturating_sub(head_start), self.sequence)
+    }
+
+    /// By how much its priority puts it forward.
+    pub fn head_start(&self, policy: &Policy) -> Micros {
+        micros(policy.queue.priority_step) * Micros::from(self.need().priority)
     }
 
     pub fn tried(&self, agent: usize, now: Micros) -> Option<OfferFailure> {
@@ -90,11 +105,19 @@ impl Call {
                 let steps = Requirement::ALL
                     .into_iter()
                     .filter(|requirement| self.insist.holds(*requirement))
-                    .filter_map(|requirement| self.need.relaxes(requirement))
+                    .filter_map(|requirement| self.need().relaxes(requirement))
                     .map(|after| self.after(after));
                 let retries = self.attempts.iter().map(|attempt| attempt.again_at);
-                let next = steps.chain(retries).filter(|at| *at > now).min();
+                let next = steps
+                    .chain(retries)
+                    .chain(self.opens_at)
+                    .filter(|at| *at > now)
+                    .min();
                 let limit = self.after(policy.queue.max_wait);
+                let limit = self
+                    .kind
+                    .callback
+                    .map_or(limit, |after| limit.min(self.entered.saturating_add(after)));
                 Some(next.map_or(limit, |next| next.min(limit)).min(self.tell_at))
             }
         }

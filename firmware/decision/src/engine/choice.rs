@@ -1,12 +1,15 @@
 //! What the engine chose, before it is put into words.
 
+use std::sync::Arc;
+
 use trunkside_call::{CallId, CallbackCause};
 
 use super::agent::{Absence, Micros};
 use super::call::{Attempt, GivenUp};
 use super::estimate::WaitEstimate;
+use super::kind::Kind;
 use crate::CallProfile;
-use crate::need::{Misfit, Need};
+use crate::need::Misfit;
 
 /// One choice about one call.
 #[derive(Clone, Debug)]
@@ -34,6 +37,12 @@ pub(crate) struct Cost {
     pub shortfall: u32,
     /// How much of a rare agent would be spent on what others could do, in thousandths.
     pub scarcity: i64,
+    /// How much longer the call is expected to take this agent than the quickest.
+    pub slower: Micros,
+    /// The share of the day that they spent on calls, in thousandths.
+    pub busy: i64,
+    /// Whether the caller spoke to them last time.
+    pub last: bool,
     pub idle: Micros,
     /// All of it weighed, in microseconds of idle time.
     pub total: i64,
@@ -44,7 +53,7 @@ pub(crate) struct Cost {
 pub(crate) struct Facts {
     pub profile: CallProfile,
     pub open: Option<bool>,
-    pub need: Need,
+    pub kind: Arc<Kind>,
     pub given_up: [Option<GivenUp>; 3],
     pub waited: Micros,
     pub attempts: Vec<Attempt>,

@@ -83,10 +83,8 @@ impl Engine {
         let fitting = self
             .agents
             .iter()
-            .zip(&self.policy.agents)
-            .filter(|(agent, profile)| {
-                agent.signed_in && call.need.misfit(profile, call.insist).is_none()
-            })
+            .zip(&call.kind.fits)
+            .filter(|(agent, fit)| agent.signed_in && fit.meets(call.insist))
             .count();
         if fitting == 0 {
             return None;

@@ -8,7 +8,10 @@ mod assign;
 pub(crate) mod call;
 mod choice;
 mod estimate;
+mod hold;
+mod kind;
 mod replace;
+mod what_if;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,12 +23,14 @@ use trunkside_call::{AgentId, CallId, CallbackCause};
 use crate::input::{Input, micros};
 use crate::need::{Insist, Need, Requirement};
 use crate::policy::{Policy, WhenClosed};
-use crate::{AgentProfile, CallProfile, OfferFailure};
+use crate::{CallProfile, OfferFailure};
 use agent::{Activity, Agent, Micros, Slot};
 use call::{Attempt, Call, GivenUp, Stage};
 pub(crate) use choice::{Act, Choice, Cost, Facts, Skipped};
 use estimate::History;
 pub use estimate::WaitEstimate;
+use kind::{Kind, Kinds};
+pub(crate) use what_if::{Change, Fate, WhatIf};
 
 /// Whose turn it is in the timetable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +42,8 @@ enum Entity {
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     policy: Arc<Policy>,
-    /// How rare each skill is: thousandths, 1000 when only one agent has it.
-    rarity: Vec<i64>,
-    senior_rarity: i64,
+    kinds: Kinds,
+    promises: Vec<hold::Promise>,
     explain: bool,
     now: Micros,
     /// The wall clock as last told, and when.
@@ -67,10 +71,9 @@ pub(crate) struct Engine {
 impl Engine {
     /// `explain` keeps what is needed to put a choice into words.
     pub fn new(policy: Arc<Policy>, explain: bool) -> Self {
-        let (rarity, senior_rarity) = rarity(&policy);
         Self {
-            rarity,
-            senior_rarity,
+            kinds: Kinds::new(&policy),
+            promises: hold::promises(&policy),
             explain,
             now: 0,
             clock: None,
@@ -133,11 +136,6 @@ impl Engine {
         }
     }
 
-    /// Whether each agent is free, in the policy's order.
-    pub fn free_agents(&self) -> impl Iterator<Item = bool> {
-        self.agents.iter().map(Agent::is_free)
-    }
-
     fn take(&mut self, input: &Input) {
         match input {
             Input::LocalTime { local } => self.clock = Some((self.now, *local)),
@@ -198,13 +196,24 @@ impl Engine {
             .expect("slots in use are never vacant")
     }
 
-    /// Whether the branch is open now, when the shell has told the time.
-    fn open(&self) -> Option<bool> {
+    /// Whether the branch is open at a moment, when the shell has told the time.
+    fn open_at(&self, now: Micros) -> Option<bool> {
         let (told, local) = self.clock?;
-        let local = local.saturating_add(jiff::SignedDuration::from_micros(
-            self.now.saturating_sub(told),
-        ));
+        let local =
+            local.saturating_add(jiff::SignedDuration::from_micros(now.saturating_sub(told)));
         Some(self.policy.hours.is_open(local))
+    }
+
+    /// What a caller asks for, by the rules that apply.
+    fn kind(&mut self, profile: &CallProfile, open: Option<bool>) -> Arc<Kind> {
+        let rules = Need::matching(&self.policy, profile, open);
+        self.kinds.of(&self.policy, (rules, profile.language))
+    }
+
+    /// Whom the caller spoke to last time, if the policy still has them.
+    fn agent_of(&self, profile: &CallProfile) -> Option<usize> {
+        let agent = profile.last_agent.as_ref()?;
+        self.agent_index.get(agent).copied()
     }
 
     fn call_ready(&mut self, id: CallId, profile: &CallProfile) {
@@ -212,17 +221,18 @@ impl Engine {
             self.know(slot, profile);
             return;
         }
-        let open = self.open();
-        let need = Need::of(&self.policy, profile, open);
+        let open = self.open_at(self.now);
+        let kind = self.kind(profile, open);
         let closed = open == Some(false) && self.policy.when_closed == WhenClosed::Callback;
-        let turned_away = closed && !need.even_when_closed;
+        let turned_away = closed && !kind.need.even_when_closed;
         self.arrivals += 1;
         let call = Call {
             id,
             profile: profile.clone(),
             open,
-            insist: need.insist(),
-            need,
+            insist: kind.need.insist(),
+            kind,
+            last_agent: self.agent_of(profile),
             entered: self.now,
             sequence: self.arrivals,
             stage: Stage::Waiting,
@@ -230,6 +240,7 @@ impl Engine {
             given_up: [None; 3],
             told_ahead: None,
             tell_at: self.now.saturating_add(micros(self.policy.queue.announce)),
+            opens_at: None,
             talking_since: self.now,
             due: None,
         };
@@ -248,15 +259,17 @@ impl Engine {
     /// Replaces what is known of a call; one that waits is decided anew when its needs change.
     fn know(&mut self, slot: Slot, profile: &CallProfile) {
         let open = self.call(slot).open;
-        let need = Need::of(&self.policy, profile, open);
+        let kind = self.kind(profile, open);
         let policy = Arc::clone(&self.policy);
+        let last_agent = self.agent_of(profile);
         let call = self.call_mut(slot);
         call.profile.clone_from(profile);
-        if call.need == need {
+        if call.kind.need == kind.need {
             return;
         }
+        call.last_agent = last_agent;
         let old_rank = call.rank(&policy);
-        call.need = need;
+        call.kind = kind;
         if call.stage == Stage::Waiting {
             self.queue.remove(&old_rank);
             self.enqueue(slot);
@@ -285,6 +298,8 @@ impl Engine {
         match self.call(slot).stage {
             Stage::Waiting => {
                 self.history.hung_up(self.now - entered);
+                let kind = Arc::clone(&self.call(slot).kind);
+                self.waited(&kind.need, self.now - entered);
                 self.dequeue(slot);
             }
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
@@ -293,6 +308,7 @@ impl Engine {
                 self.history.talked(self.now - talking_since);
                 if self.agents[agent].activity == Activity::Talking(slot) {
                     self.agents[agent].idle_since = self.now;
+                    self.agents[agent].talked += self.now - talking_since;
                     self.after_call(agent);
                 }
             }
@@ -331,6 +347,8 @@ impl Engine {
         self.agents[index].signed_in = signed_in;
         if signed_in {
             self.agents[index].idle_since = self.now;
+            self.agents[index].since = self.now;
+            self.agents[index].talked = 0;
         }
         // Who could take a call at all has changed.
         self.stale.extend(self.queue.values());
@@ -391,6 +409,8 @@ impl Engine {
         call.talking_since = now;
         let waited = now - call.entered;
         self.history.answered(waited);
+        let kind = Arc::clone(&self.call(slot).kind);
+        self.waited(&kind.need, waited);
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);
         }
@@ -486,47 +506,62 @@ impl Engine {
 
     /// Works out what a waiting call insists on now. False when nobody is left who could take it.
     fn refresh(&mut self, slot: Slot) -> bool {
-        let now = self.now;
         let call = self.call(slot);
-        let mut insist = call.need.insist();
+        let insisted = Self::insisted(&call.kind, call.entered, self.now, &|index| {
+            self.agents[index].signed_in && call.tried(index, self.now).is_none()
+        });
+        let call = self.call_mut(slot);
+        call.insist = insisted.insist;
+        call.given_up = insisted.given_up;
+        insisted.reachable
+    }
+
+    /// What a call insists on at `now`, when only the agents `there` can be had at all.
+    fn insisted(
+        kind: &Kind,
+        entered: Micros,
+        now: Micros,
+        there: &dyn Fn(usize) -> bool,
+    ) -> Insisted {
+        let somebody = |insist: Insist| {
+            kind.fits
+                .iter()
+                .enumerate()
+                .any(|(index, fit)| fit.meets(insist) && there(index))
+        };
+        let mut insist = kind.need.insist();
         let mut given_up = [None; 3];
         for requirement in Requirement::ALL {
-            let waited_out = call
+            let waited_out = kind
                 .need
                 .relaxes(requirement)
-                .is_some_and(|after| call.after(after) <= now);
+                .is_some_and(|after| entered.saturating_add(micros(after)) <= now);
             if insist.holds(requirement) && waited_out {
                 insist.drop(requirement);
                 given_up[requirement as usize] = Some(GivenUp::Waited);
             }
         }
-        let mut reachable = self.somebody(slot, insist);
+        let mut reachable = somebody(insist);
         for requirement in Requirement::ALL {
             if !reachable && insist.holds(requirement) {
                 insist.drop(requirement);
                 given_up[requirement as usize] = Some(GivenUp::Nobody);
-                reachable = self.somebody(slot, insist);
+                reachable = somebody(insist);
             }
         }
-        let call = self.call_mut(slot);
-        call.insist = insist;
-        call.given_up = given_up;
-        reachable
+        Insisted {
+            insist,
+            given_up,
+            reachable,
+        }
     }
+}
 
-    /// Whether anyone signed in, free or not, may take the call and was not tried just now.
-    fn somebody(&self, slot: Slot, insist: Insist) -> bool {
-        let call = self.call(slot);
-        self.agents
-            .iter()
-            .zip(&self.policy.agents)
-            .enumerate()
-            .any(|(index, (agent, profile))| {
-                agent.signed_in
-                    && call.tried(index, self.now).is_none()
-                    && call.need.misfit(profile, insist).is_none()
-            })
-    }
+/// What a call insists on, and whether anybody meets that.
+struct Insisted {
+    insist: Insist,
+    given_up: [Option<GivenUp>; 3],
+    reachable: bool,
 }
 
 fn agent_index(policy: &Policy) -> BTreeMap<AgentId, usize> {
@@ -536,16 +571,4 @@ fn agent_index(policy: &Policy) -> BTreeMap<AgentId, usize> {
         .enumerate()
         .map(|(index, agent)| (agent.id.clone(), index))
         .collect()
-}
-
-/// How rare each skill, and seniority, is among the agents.
-fn rarity(policy: &Policy) -> (Vec<i64>, i64) {
-    let rarity_of = |holds: &dyn Fn(&AgentProfile) -> bool| {
-        let holders = policy.agents.iter().filter(|agent| holds(agent)).count();
-        1000 / holders.max(1) as i64
-    };
-    let skills = (0..policy.skills.len())
-        .map(|skill| rarity_of(&|agent| agent.skills[skill] > 0))
-        .collect();
-    (skills, rarity_of(&|agent| agent.senior))
 }

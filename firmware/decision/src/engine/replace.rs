@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::agent::{Agent, Slot};
 use super::call::Stage;
-use super::{Engine, agent_index, rarity};
+use super::kind::Kinds;
+use super::{Engine, agent_index};
 use crate::input::micros;
-use crate::need::Need;
 use crate::policy::Policy;
 
 impl Engine {
@@ -36,7 +36,8 @@ impl Engine {
         }
         self.agents = agents;
         self.agent_index = index;
-        (self.rarity, self.senior_rarity) = rarity(&policy);
+        self.kinds = Kinds::new(&policy);
+        self.promises = super::hold::promises(&policy);
         self.policy = policy;
         self.timetable.clear();
         self.queue.clear();
@@ -56,11 +57,14 @@ impl Engine {
     }
 
     fn carry_over(&mut self, slot: Slot, moved: &[Option<usize>]) {
-        let policy = Arc::clone(&self.policy);
+        let (profile, open) = (self.call(slot).profile.clone(), self.call(slot).open);
+        let kind = self.kind(&profile, open);
+        let last_agent = self.agent_of(&profile);
         let call = self.call_mut(slot);
         call.due = None;
-        call.need = Need::of(&policy, &call.profile, call.open);
-        call.insist = call.need.insist();
+        call.insist = kind.need.insist();
+        call.kind = kind;
+        call.last_agent = last_agent;
         call.attempts
             .retain_mut(|attempt| match moved[attempt.agent] {
                 Some(new) => {

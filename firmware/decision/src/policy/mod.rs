@@ -4,6 +4,7 @@
 //! commented example) and reports *every* fault with key and line.
 
 mod check;
+mod group;
 mod hours;
 mod resolve;
 
@@ -14,6 +15,8 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use crate::Problem;
 
+pub(crate) use group::Chain;
+pub use group::{Group, Overflow};
 pub use hours::{Hours, Span};
 
 /// A resolved policy: nothing optional that routing could not do without.
@@ -23,12 +26,16 @@ pub struct Policy {
     pub name: String,
     /// SHA-256 (hex) of the file's text; every decision names it.
     pub sha256: String,
+    /// The language in which decisions give their reasons: Mandarin or English.
+    pub reasons_in: Language,
     /// The file's text, for the decision log.
     pub text: String,
     /// Names of all skills, in order; requirements refer to them by index.
     pub skills: Vec<String>,
     /// The agents, in the file's order, which settles ties.
     pub agents: Vec<AgentProfile>,
+    /// Groups of agents that rules may name.
+    pub groups: Vec<Group>,
     /// The rules, in the file's order.
     pub rules: Vec<Rule>,
     /// What applies when no rule says otherwise.
@@ -56,6 +63,8 @@ pub struct AgentProfile {
     pub languages: Vec<Language>,
     /// Whether calls that need a senior agent may go to them.
     pub senior: bool,
+    /// How quickly they work: 100 is the ordinary, 200 needs half the time.
+    pub pace_percent: u16,
     /// 1 is asked first, 2 only when no fitting agent of 1 is free, and so on to 9.
     pub priority: u8,
 }
@@ -97,11 +106,17 @@ pub struct Route {
     pub skills_preferred: Vec<SkillNeed>,
     /// Whether only a senior agent may take it.
     pub senior: bool,
+    /// The group whose agents take it, by index into [`Policy::groups`]; all agents when none.
+    pub group: Option<usize>,
     /// 0 to 10: each point counts as having waited [`QueueSettings::priority_step`] longer.
     pub priority: u8,
     /// How long such calls take an agent, when the supervisor knows: shorter ones are worth more of
     /// a waiting minute.
     pub handle_time: Option<Duration>,
+    /// How long such callers wait on average before they hang up, when the supervisor knows.
+    pub patience: Option<Duration>,
+    /// Nine in ten such calls are to be answered within this: agents are kept free for them.
+    pub answer_within: Option<Duration>,
     /// Whether it is routed although the branch is closed.
     pub even_when_closed: bool,
     /// When it stops insisting.
@@ -149,6 +164,11 @@ pub struct QueueSettings {
     /// How much longer each point of priority counts as having waited; ten points bound what an
     /// ordinary call can lose.
     pub priority_step: Duration,
+    /// How many of the agents who could take promised calls may be kept free for them, in
+    /// thousandths.
+    pub reserve_permille: i64,
+    /// How long other calls are kept from an agent who is needed for promised ones.
+    pub reserve_hold: Duration,
     /// How long an agent whose phone failed is left alone.
     pub rest: Duration,
     /// How long after a failed offer the same agent is not offered the same call again.
@@ -166,6 +186,20 @@ pub struct Weights {
     pub preferred: Duration,
     /// For an agent all of whose skills nobody else has, when the call needs none of them.
     pub scarcity: Duration,
+    /// How long a call waits for a better agent, for each level that the free one falls shorter.
+    pub hold: Duration,
+    /// For the agent whom the caller spoke to last time.
+    pub sticky: Duration,
+    /// An agent on calls for a larger share of the day is asked only when nobody else fits, in
+    /// thousandths; 1000 is no cap.
+    pub occupancy_cap_permille: i64,
+    /// For an agent who was on calls all day, against one who never was.
+    pub busy: Duration,
+    /// For each second that the call takes longer than with the quickest, in thousandths.
+    pub slower_permille: i64,
+    /// How much more an impatient caller's waiting counts, in thousandths for patience as long as
+    /// an ordinary call.
+    pub impatience_permille: i64,
     /// Idle time beyond this counts no more.
     pub idle_cap: Duration,
     /// The wait that every call is taken to have from the start when handle times are compared:

@@ -9,8 +9,8 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use super::hours::{Hours, Span, index, zone};
 use super::{
-    AgentProfile, Condition, Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed, Weights,
-    WhenClosed, check, sha256_hex,
+    AgentProfile, Condition, Group, Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed,
+    Weights, WhenClosed, check, group, sha256_hex,
 };
 use crate::reader::{Found, Reader, Section};
 
@@ -61,13 +61,15 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     }
     let skills = skill_names(&agent_tables);
     let agents = agents(&agent_tables, &skills);
+    let group_tables = named(root.tables("group"), "group", "name");
+    let groups = group::groups(&group_tables, &agents);
     let rule_tables = named(root.tables("rule"), "rule", "name");
     let rules: Vec<Rule> = rule_tables
         .iter()
-        .filter_map(|section| rule(section, &skills))
+        .filter_map(|section| rule(section, &skills, &groups))
         .collect();
     let default_table = root.table("default");
-    let default = route(&default_table, &skills);
+    let default = route(&default_table, &skills, &groups);
     default_table.close();
     let (hours, when_closed) = hours(&root.table("hours"));
     let policy = Policy {
@@ -75,9 +77,13 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
             .text("name")
             .map_or_else(|| "unnamed".to_owned(), |found| found.value),
         sha256: sha256_hex(text),
+        reasons_in: root
+            .choice("reasons_in", &[("zh", Language::Zh), ("en", Language::En)])
+            .unwrap_or(Language::En),
         text: text.to_owned(),
         skills,
         agents,
+        groups,
         rules,
         default,
         hours,
@@ -87,6 +93,7 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     };
     root.close();
     check::repeated_names(&agent_tables, "id", "agent");
+    check::repeated_names(&group_tables, "name", "group");
     check::repeated_names(&rule_tables, "name", "rule");
     check::rules(&policy, &rule_tables, &default_table);
     policy
@@ -130,6 +137,9 @@ fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
                 .collect(),
             languages: languages_or_all(section),
             senior: section.switch("senior", false),
+            pace_percent: section
+                .number("pace", 0.1..=10.0)
+                .map_or(100, |pace| (pace * 100.0).round() as u16),
             priority: section.integer("priority", 1..=9).unwrap_or(1) as u8,
         };
         section.close();
@@ -166,7 +176,7 @@ fn languages_or_all(section: &Section<'_>) -> Vec<Language> {
     }
 }
 
-fn rule(section: &Section<'_>, skills: &[String]) -> Option<Rule> {
+fn rule(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Option<Rule> {
     let name = section.required_text("name", "name the rule; reasons quote it")?;
     let when_table = section.table("when");
     let then_table = section.table("then");
@@ -181,7 +191,7 @@ fn rule(section: &Section<'_>, skills: &[String]) -> Option<Rule> {
     let rule = Rule {
         name: name.value,
         when: condition(&when_table),
-        then: route(&then_table, skills),
+        then: route(&then_table, skills, groups),
     };
     check::condition(&rule.when, &when_table);
     when_table.close();
@@ -206,14 +216,33 @@ fn values(found: Vec<Found<String>>) -> Vec<String> {
     found.into_iter().map(|found| found.value).collect()
 }
 
-fn route(section: &Section<'_>, skills: &[String]) -> Route {
+/// A group by its name.
+fn group_of(section: &Section<'_>, groups: &[Group]) -> Option<usize> {
+    let found = section.text("group")?;
+    let group = groups.iter().position(|group| group.name == found.value);
+    if group.is_none() {
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        let message = format!(
+            "must be one of the groups ({}), got `{}`",
+            names.join(", "),
+            found.value
+        );
+        section.reader.error(found.offset, &found.key, message);
+    }
+    group
+}
+
+fn route(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Route {
     let relax = section.table("relax");
     let route = Route {
         skills_required: needs(section, "skills_required", skills),
         skills_preferred: needs(section, "skills_preferred", skills),
         senior: section.switch("senior", false),
+        group: group_of(section, groups),
         priority: section.integer("priority", 0..=10).unwrap_or(0) as u8,
         handle_time: section.seconds("handle_time_s", 1..=DAY_S),
+        patience: section.seconds("patience_s", 1..=DAY_S),
+        answer_within: section.seconds("answer_within_s", 1..=DAY_S),
         even_when_closed: section.switch("even_when_closed", false),
         relax: Relax {
             senior_after: relax.seconds("senior_after_s", 0..=DAY_S),
@@ -257,6 +286,10 @@ fn queue(section: &Section<'_>) -> QueueSettings {
         max_wait: seconds("max_wait_s", 300, 1..=DAY_S),
         announce: seconds("announce_s", 30, 5..=3600),
         priority_step: seconds("priority_step_s", 30, 0..=3600),
+        reserve_permille: section
+            .number("reserve_share", 0.0..=0.5)
+            .map_or(100, |share| (share * 1000.0).round() as i64),
+        reserve_hold: seconds("reserve_hold_s", 60, 0..=3600),
         rest: seconds("rest_s", 30, 0..=3600),
         retry: seconds("retry_s", 120, 0..=DAY_S),
         wrap_up: seconds("wrap_up_s", 0, 0..=3600),
@@ -272,9 +305,22 @@ fn weights(section: &Section<'_>) -> Weights {
             .seconds(key, 0..=DAY_S)
             .unwrap_or(Duration::from_secs(default))
     };
+    let share = |key, default| {
+        section
+            .number(key, 0.0..=10.0)
+            .map_or(default, |share| (share * 1000.0).round() as i64)
+    };
     let weights = Weights {
         preferred: seconds("preferred_s", 60),
         scarcity: seconds("scarcity_s", 0),
+        sticky: seconds("sticky_s", 0),
+        occupancy_cap_permille: section
+            .number("occupancy_cap", 0.0..=1.0)
+            .map_or(1000, |cap| (cap * 1000.0).round() as i64),
+        hold: seconds("hold_s", 0),
+        busy: seconds("busy_s", 0),
+        slower_permille: share("slower", 0),
+        impatience_permille: share("impatience", 0),
         idle_cap: seconds("idle_cap_s", 3600),
         short_first: seconds("short_first_s", 0),
     };

@@ -249,3 +249,45 @@ fn hours_know_weekdays_holidays_and_special_days() {
     let utc = "2026-11-20T01:00:00Z".parse().expect("a timestamp");
     assert_eq!(hours.local(utc), date(2026, 11, 20).at(9, 0, 0, 0));
 }
+
+const TWO_AGENTS: &str = "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n";
+
+fn errors_of(groups: &str) -> Vec<String> {
+    Policy::parse("p.toml", &format!("{TWO_AGENTS}{groups}"))
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn a_circle_of_overflows_is_reported_with_its_way() {
+    let said = errors_of(
+        "[[group]]\nname = \"a\"\nagents = [\"ann\"]\noverflow_to = \"b\"\noverflow_after_s = 10\n\
+         [[group]]\nname = \"b\"\nagents = [\"bob\"]\noverflow_to = \"a\"\noverflow_after_s = 10\n",
+    );
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(
+        said[0].starts_with("p.toml:5: `group.a.overflow_to`"),
+        "{}",
+        said[0]
+    );
+    assert!(said[0].contains("a -> b -> a"));
+}
+
+#[test]
+fn faults_of_groups_name_what_is_known() {
+    let said = errors_of(
+        "[[group]]\nname = \"a\"\nagents = [\"carl\"]\noverflow_to = \"z\"\n\
+         [[rule]]\nname = \"r\"\nwhen = { intent = \"x\" }\nthen = { group = \"y\" }\n",
+    )
+    .join("\n");
+    for expected in [
+        "`carl`, who is no agent",
+        "`overflow_after_s` is missing",
+        "must be one of the groups (a)",
+    ] {
+        let key_less = expected.replace("`overflow_after_s`", "overflow_after_s`");
+        assert!(said.contains(&key_less), "{key_less}: {said}");
+    }
+}

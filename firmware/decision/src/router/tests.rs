@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -795,4 +796,148 @@ fn ten_thousand_calls_at_once_all_end() {
         .filter(|d| matches!(d.action, Action::Callback { .. }))
         .count();
     assert_eq!(called_back, 10_000);
+}
+
+const GROUPS: &str = r#"
+[[agent]]
+id = "ann"
+[[agent]]
+id = "bob"
+[[agent]]
+id = "carl"
+[[group]]
+name = "front"
+agents = ["ann"]
+overflow_to = "back"
+overflow_after_s = 20
+[[group]]
+name = "back"
+agents = ["bob"]
+overflow_to = "callback"
+overflow_after_s = 30
+[[rule]]
+name = "front"
+when = { intent = "ask" }
+then = { group = "front" }
+"#;
+
+#[test]
+fn calls_overflow_to_the_next_group_and_then_to_a_call_back() {
+    let mut desk = Desk::new(GROUPS);
+    for agent in ["ann", "bob", "carl"] {
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new(agent),
+        });
+    }
+    let offered = |decisions: &[Decision], to: &str| {
+        decisions.iter().any(|d| {
+            d.action
+                == Action::Offer {
+                    agent: AgentId::new(to),
+                }
+        })
+    };
+    assert!(offered(&desk.ready(1, wants("ask")), "ann"));
+    // Bob and Carl are free, but the second call is not theirs yet.
+    let waits = desk.ready(2, wants("ask"));
+    assert!(matches!(waits[0].action, Action::Wait { .. }));
+    desk.pass(19);
+    assert_eq!(desk.router.waiting(), 1);
+    assert!(offered(&desk.pass(1), "bob"));
+    desk.ready(3, wants("ask"));
+    let ended = desk.pass(50);
+    assert!(ended.iter().any(|d| d.call == call(3)
+        && d.action
+            == Action::Callback {
+                cause: CallbackCause::WaitedTooLong
+            }));
+    // Other calls are everybody's.
+    assert!(offered(&desk.ready(4, wants("else")), "carl"));
+}
+
+#[test]
+fn the_agent_of_last_time_is_preferred() {
+    let text = "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nsticky_s = 60\n";
+    let mut desk = Desk::new(text);
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("ann"),
+    });
+    desk.pass(30);
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("bob"),
+    });
+    let profile = CallProfile {
+        last_agent: Some(AgentId::new("bob")),
+        ..wants("ask")
+    };
+    let decision = desk.ready(1, profile).remove(0);
+    assert_eq!(
+        decision.action,
+        Action::Offer {
+            agent: AgentId::new("bob")
+        }
+    );
+    assert!(decision.reasons.iter().any(|r| r.rule == "same_agent"));
+}
+
+#[test]
+fn promised_calls_find_an_agent_kept_free() {
+    let mut text = String::from(
+        "[queue]\nreserve_share = 0.5\nreserve_hold_s = 60\n[[rule]]\nname = \"gold\"\n\
+         when = { tier = \"gold\" }\nthen = { answer_within_s = 5 }\n",
+    );
+    for number in 0..4 {
+        let _ = writeln!(text, "[[agent]]\nid = \"a{number}\"");
+    }
+    let mut desk = Desk::new(&text);
+    for number in 0..4 {
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new(format!("a{number}")),
+        });
+    }
+    let gold = || wants("ask").with_tier("gold");
+    // All are busy while golden calls wait too long: the router learns to keep one agent.
+    for number in 0..4 {
+        desk.ready(number, wants("ask"));
+        desk.bridged(number, AgentId::new(format!("a{number}")));
+    }
+    for number in 10..20 {
+        desk.ready(number, gold());
+        desk.pass(10);
+        desk.ended(number);
+    }
+    for number in 0..4 {
+        desk.ended(number);
+    }
+    for number in 30..33 {
+        let decision = desk.ready(number, wants("ask")).remove(0);
+        assert!(matches!(decision.action, Action::Offer { .. }), "{number}");
+    }
+    let held = desk.ready(33, wants("ask")).remove(0);
+    assert!(matches!(held.action, Action::Wait { .. }));
+    assert!(matches!(
+        desk.ready(34, gold()).remove(0).action,
+        Action::Offer { .. }
+    ));
+}
+
+#[test]
+fn reasons_are_given_in_chinese_where_the_policy_says_so() {
+    let mut desk = Desk::new("reasons_in = \"zh\"\n[[agent]]\nid = \"li_na\"\n");
+    desk.tell(Input::AgentAvailable { agent: li_na() });
+    let decision = desk.ready(1, wants("ask")).remove(0);
+    let findings: Vec<&str> = decision
+        .reasons
+        .iter()
+        .map(|r| r.finding.as_str())
+        .collect();
+    assert!(
+        findings.iter().any(|f| f.contains("唯一空闲且合适的坐席")),
+        "{findings:?}"
+    );
+    let words = |text: &str| {
+        text.split(' ')
+            .any(|w| w.len() > 3 && w.chars().all(|c| c.is_ascii_lowercase()))
+    };
+    assert!(findings.iter().all(|f| !words(f)), "{findings:?}");
 }

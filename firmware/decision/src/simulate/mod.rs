@@ -21,13 +21,21 @@ mod baseline;
 mod dispatch;
 mod outcome;
 mod random;
+mod report;
 mod scenario;
+mod summary;
+mod trace;
 mod world;
 
 use baseline::{BASELINES, BaselineDispatch};
 use dispatch::{Dispatch, Product};
 pub use outcome::{Figures, Outcome};
+#[cfg(test)]
+pub(crate) use random::Stream;
+pub use report::report;
 pub use scenario::{AgentGroup, Class, Resolution, Scenario};
+pub use summary::{Interval, Measure, Summary};
+pub use trace::{TraceFault, TraceFormat};
 use world::World;
 
 /// The product's own policy, by its name on the command line.
@@ -59,30 +67,38 @@ pub fn simulate(
     policies: &[&str],
     seed: u64,
 ) -> Result<Vec<Outcome>, UnknownPolicy> {
-    let mut outcomes = Vec::new();
-    for name in policies {
-        let mut dispatch: Box<dyn Dispatch> = if *name == PRODUCT {
-            Box::new(Product::new(scenario, scenario.policy()))
-        } else {
-            let kind = BASELINES.iter().find(|(known, _)| known == name);
-            let Some((_, kind)) = kind else {
-                let known: Vec<String> = policy_names()
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect();
-                let name = (*name).to_owned();
-                return Err(UnknownPolicy {
-                    name,
-                    known: known.join(", "),
-                });
-            };
-            Box::new(BaselineDispatch::new(scenario, *kind))
-        };
-        let mut world = World::new(scenario, seed);
-        world.run(dispatch.as_mut());
-        outcomes.push(world.outcome(name));
+    policies
+        .iter()
+        .map(|policy| simulate_one(scenario, policy, seed, &mut |_| {}))
+        .collect()
+}
+
+/// Plays a scenario under one policy. `progress` hears now and then which share is done.
+pub fn simulate_one(
+    scenario: &Scenario,
+    policy: &str,
+    seed: u64,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Outcome, UnknownPolicy> {
+    let mut dispatch = dispatch_of(scenario, policy)?;
+    let mut world = World::new(scenario, seed);
+    world.run(dispatch.as_mut(), progress);
+    Ok(world.outcome(policy))
+}
+
+fn dispatch_of(scenario: &Scenario, name: &str) -> Result<Box<dyn Dispatch>, UnknownPolicy> {
+    if name == PRODUCT {
+        return Ok(Box::new(Product::new(scenario, scenario.policy())));
     }
-    Ok(outcomes)
+    let known = BASELINES.iter().find(|(known, _)| *known == name);
+    let (_, kind) = known.ok_or_else(|| {
+        let known: Vec<String> = policy_names().iter().map(|n| format!("`{n}`")).collect();
+        UnknownPolicy {
+            name: name.to_owned(),
+            known: known.join(", "),
+        }
+    })?;
+    Ok(Box::new(BaselineDispatch::new(scenario, *kind)))
 }
 
 /// The level at which agents of a group serve a class: their lowest of the skills it needs, 0 when
@@ -93,7 +109,7 @@ fn level(group: &AgentGroup, class: &Class) -> u8 {
         .iter()
         .map(|need| {
             let skill = group.skills.iter().find(|(skill, _)| skill == need);
-            skill.map_or(0, |(_, level)| *level)
+            skill.map_or(0, |(_, level)| *level as u8)
         })
         .min()
         .unwrap_or(3)

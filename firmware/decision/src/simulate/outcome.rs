@@ -22,6 +22,9 @@ pub struct Outcome {
     pub transfers: u64,
     /// Each class by its name.
     pub by_class: BTreeMap<String, Figures>,
+    /// The waits, in seconds, that 1 to 99 in a hundred of all calls do not exceed.
+    #[serde(skip)]
+    pub wait_percentiles_s: Vec<f64>,
 }
 
 /// Figures of a set of calls. Waits are over all of them, abandoned ones included.
@@ -93,6 +96,18 @@ impl Tally {
             service_level_20s: share(self.quick, calls),
             first_call_resolution: share(self.resolved, self.answered),
         }
+    }
+
+    /// The first to the ninety-ninth percentile.
+    pub fn percentiles(&mut self) -> Vec<f64> {
+        self.waits.sort_unstable_by(f64::total_cmp);
+        let count = self.waits.len();
+        if count == 0 {
+            return vec![0.0; 99];
+        }
+        (1..100)
+            .map(|percent| self.waits[(count * percent).div_ceil(100).max(1) - 1])
+            .collect()
     }
 
     /// The smallest wait that `percent` of all do not exceed.

@@ -2,7 +2,7 @@
 
 /// `xoshiro256++` (Blackman and Vigna 2019), seeded through `SplitMix64`.
 #[derive(Clone, Debug)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     state: [u64; 4],
 }
 

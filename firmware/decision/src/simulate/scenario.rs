@@ -4,8 +4,31 @@ use std::fmt::Write as _;
 
 use toml::de::DeTable;
 
+use super::trace::{self, TraceCall, TraceFault, TraceFormat};
 use crate::reader::{Reader, Section};
 use crate::{Policy, Problem};
+
+/// Waiting under the product's policy, where the scenario does not say otherwise.
+const QUEUE: &[(&str, f64)] = &[
+    ("max_wait_s", 86_400.0),
+    ("announce_s", 3600.0),
+    ("offer_limit_s", 600.0),
+    ("priority_step_s", 120.0),
+    ("reserve_hold_s", 30.0),
+    ("reserve_share", 0.07),
+];
+
+/// Its weights: skill first, then an even load; a second of longer service costs a second.
+const WEIGHTS: &[(&str, f64)] = &[
+    ("preferred_s", 60.0),
+    ("short_first_s", 300.0),
+    ("slower", 1.0),
+    ("busy_s", 3000.0),
+    ("idle_cap_s", 30.0),
+];
+
+/// The priority of the top tier.
+const TOP: u8 = 10;
 
 /// A branch and a stretch of time.
 #[derive(Clone, Debug)]
@@ -20,6 +43,14 @@ pub struct Scenario {
     pub groups: Vec<AgentGroup>,
     /// How likely a call is resolved.
     pub resolution: Resolution,
+    /// What the product's policy is to have otherwise in its tables `queue` and `weights`.
+    pub queue: Vec<(String, f64)>,
+    /// Likewise.
+    pub weights: Vec<(String, f64)>,
+    /// The trace that the calls come from, as the file names it, and its form.
+    pub trace_file: Option<(String, TraceFormat)>,
+    /// Its calls, once [read](Self::read_trace); drawn from the classes while there are none.
+    pub(super) trace: Vec<TraceCall>,
 }
 
 /// One kind of caller.
@@ -51,7 +82,7 @@ pub struct AgentGroup {
     /// How many they are.
     pub agents: usize,
     /// Their skills with levels 1 to 5.
-    pub skills: Vec<(String, u8)>,
+    pub skills: Vec<(String, f64)>,
     /// Service takes the class's time divided by this.
     pub speed: f64,
 }
@@ -82,6 +113,16 @@ impl Scenario {
         let scenario = resolve(&Section::root(&reader, document.get_ref()));
         let scenario = (!reader.has_errors()).then_some(scenario);
         (scenario, reader.finish())
+    }
+
+    /// Takes the calls from a trace's text. `hours` covers it whole if the scenario asked for more,
+    /// and what classes leave out is estimated from it.
+    pub fn read_trace(&mut self, text: &str, format: TraceFormat) -> Result<(), TraceFault> {
+        self.trace = trace::parse(text, format, &self.classes)?;
+        trace::fill(&mut self.classes, &self.trace);
+        let last = self.trace.last().map_or(0.0, |call| call.at as f64 / 3.6e9);
+        self.hours = self.hours.min(last + 0.01);
+        Ok(())
     }
 
     /// Every skill that a class needs or an agent has, in order.
@@ -116,16 +157,28 @@ impl Scenario {
     }
 
     fn policy_text(&self) -> String {
-        let mut text = String::from(
-            "[queue]\nmax_wait_s = 86400\nannounce_s = 3600\noffer_limit_s = 600\n\
-             [weights]\npreferred_s = 60\nidle_cap_s = 3600\nshort_first_s = 90\n",
-        );
+        let mut text = String::new();
+        for (table, defaults, own) in [
+            ("queue", QUEUE, &self.queue),
+            ("weights", WEIGHTS, &self.weights),
+        ] {
+            let _ = writeln!(text, "[{table}]");
+            for (key, value) in defaults {
+                if !own.iter().any(|(name, _)| name == key) {
+                    let _ = writeln!(text, "{key} = {value}");
+                }
+            }
+            for (key, value) in own {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
         for group in &self.groups {
             for number in 1..=group.agents {
                 let _ = write!(
                     text,
-                    "[[agent]]\nid = {:?}\nskills = {{ ",
-                    agent_name(group, number)
+                    "[[agent]]\nid = {:?}\npace = {:.2}\nskills = {{ ",
+                    agent_name(group, number),
+                    group.speed.clamp(0.1, 10.0)
                 );
                 for (index, (skill, level)) in group.skills.iter().enumerate() {
                     let comma = if index == 0 { "" } else { ", " };
@@ -136,6 +189,11 @@ impl Scenario {
         }
         let priorities = self.priorities();
         for (class, priority) in self.classes.iter().zip(priorities) {
+            let within = if priority == TOP {
+                ", answer_within_s = 20"
+            } else {
+                ""
+            };
             let table = |level: u8| {
                 let needs: Vec<String> = class
                     .needs
@@ -144,10 +202,13 @@ impl Scenario {
                     .collect();
                 needs.join(", ")
             };
+            let patience = class.patience_mean_s.map_or_else(String::new, |mean| {
+                format!(", patience_s = {}", (mean.round() as i64).clamp(1, 86_400))
+            });
             let _ = write!(
                 text,
                 "[[rule]]\nname = {0:?}\nwhen = {{ intent = {0:?} }}\nthen = {{ skills_required = \
-                 {{ {1} }}, skills_preferred = {{ {2} }}, priority = {priority}, handle_time_s = {3} }}\n",
+                 {{ {1} }}, skills_preferred = {{ {2} }}, priority = {priority}, handle_time_s = {3}{patience}{within} }}\n",
                 class.name,
                 table(1),
                 table(5),
@@ -157,36 +218,86 @@ impl Scenario {
         text
     }
 
-    /// Priorities 0 to 10 by value, or by tier (1 is the top) where all values are equal.
+    /// Priorities: [`TOP`] for the top tier, up to 2 by value for the others.
     fn priorities(&self) -> Vec<u8> {
-        let by_value: Vec<i64> = self
+        let top = self.top_tier();
+        let rest: Vec<f64> = self
             .classes
             .iter()
-            .map(|class| (class.value * 1000.0).round() as i64)
+            .zip(&top)
+            .filter(|(_, top)| !**top)
+            .map(|(class, _)| class.value)
             .collect();
-        let by_tier: Option<Vec<i64>> = self
-            .classes
+        let lowest = rest.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = rest.iter().copied().fold(0.0, f64::max);
+        self.classes
             .iter()
-            .map(|class| Some(-class.tier.as_ref()?.parse::<i64>().ok()?))
-            .collect();
-        let all_equal = by_value.iter().all(|value| *value == by_value[0]);
-        let keys = if all_equal {
-            by_tier.unwrap_or(by_value)
-        } else {
-            by_value
-        };
-        let mut steps = keys.clone();
-        steps.sort_unstable();
-        steps.dedup();
-        let top = steps.len().saturating_sub(1).max(1);
-        keys.iter()
-            .map(|key| {
-                steps
-                    .binary_search(key)
-                    .map_or(0, |rank| (rank * 5 / top) as u8)
+            .zip(top)
+            .map(|(class, top)| {
+                if top {
+                    TOP
+                } else if highest > lowest {
+                    (2.0 * (class.value - lowest) / (highest - lowest)).round() as u8
+                } else {
+                    0
+                }
             })
             .collect()
     }
+
+    /// Which classes are of the top tier: the tier whose calls are worth most; where tiers say no
+    /// more than that, the one named first by number or by custom. Without tiers, the classes of
+    /// most value. None when all are alike.
+    fn top_tier(&self) -> Vec<bool> {
+        let mut tiers: Vec<&str> = self
+            .classes
+            .iter()
+            .filter_map(|class| class.tier.as_deref())
+            .collect();
+        tiers.sort_unstable();
+        tiers.dedup();
+        if tiers.len() < 2 {
+            let highest = self.classes.iter().map(|c| c.value).fold(0.0, f64::max);
+            let alike = self.classes.iter().all(|class| class.value >= highest);
+            return self
+                .classes
+                .iter()
+                .map(|class| !alike && class.value >= highest)
+                .collect();
+        }
+        let worth = |tier: &str| {
+            let values: Vec<f64> = self
+                .classes
+                .iter()
+                .filter(|class| class.tier.as_deref() == Some(tier))
+                .map(|class| class.value)
+                .collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        let top = tiers
+            .iter()
+            .max_by(|a, b| {
+                let by_worth = worth(a).total_cmp(&worth(b));
+                by_worth.then_with(|| rank_of_tier(b).cmp(&rank_of_tier(a)))
+            })
+            .copied();
+        self.classes
+            .iter()
+            .map(|class| class.tier.as_deref() == top)
+            .collect()
+    }
+}
+
+/// Where a tier's name stands by custom: lower is better.
+fn rank_of_tier(tier: &str) -> u32 {
+    const CUSTOM: [&str; 9] = [
+        "top", "platinum", "vip", "gold", "premium", "high", "priority", "silver", "bronze",
+    ];
+    let word = tier.to_lowercase();
+    tier.parse().unwrap_or_else(|_| {
+        let place = CUSTOM.iter().position(|known| word.contains(known));
+        place.map_or(100, |place| place as u32)
+    })
 }
 
 /// The name of an agent of a group, counted from 1.
@@ -203,6 +314,17 @@ fn resolve(root: &Section<'_>) -> Scenario {
         root.reader.error(run.offset, "run.warmup_hours", message);
     }
     run.close();
+    let trace = root.table("trace");
+    let trace_file = trace.text("file").map(|found| {
+        let formats = [
+            ("columns", TraceFormat::Columns),
+            ("anonymous_bank", TraceFormat::AnonymousBank),
+        ];
+        let format = trace.choice("format", &formats);
+        (found.value, format.unwrap_or(TraceFormat::Columns))
+    });
+    trace.close();
+    let traced = trace_file.is_some();
     let class_tables = root.tables("class");
     let group_tables = root.tables("agent_group");
     for (key, tables) in [("class", &class_tables), ("agent_group", &group_tables)] {
@@ -212,27 +334,63 @@ fn resolve(root: &Section<'_>) -> Scenario {
         }
     }
     let resolution = root.table("resolution");
-    let scenario = Scenario {
+    let tuning = |key| {
+        let entries = root.table(key).number_entries(0.0..=1e6);
+        entries.into_iter().map(|found| found.value).collect()
+    };
+    let mut scenario = Scenario {
         hours,
         warmup_hours,
-        classes: class_tables.iter().map(class).collect(),
+        classes: class_tables
+            .iter()
+            .map(|section| class(section, traced))
+            .collect(),
         groups: group_tables.iter().map(group).collect(),
         resolution: Resolution {
             base: resolution.number("base", 0.0..=1.0).unwrap_or(0.5),
             per_level: resolution.number("per_level", 0.0..=1.0).unwrap_or(0.09),
         },
+        queue: tuning("queue"),
+        weights: tuning("weights"),
+        trace_file,
+        trace: Vec::new(),
     };
     resolution.close();
     root.close();
+    levels_to_five(&mut scenario.groups);
     check_needs(&scenario, &class_tables);
     scenario
 }
 
-fn class(section: &Section<'_>) -> Class {
+/// Brings every branch's scale to levels 1 to 5: shares of 1 are stretched, higher scales shrunk;
+/// a level of 0 is no skill.
+fn levels_to_five(groups: &mut [AgentGroup]) {
+    let levels = || {
+        groups
+            .iter()
+            .flat_map(|group| group.skills.iter().map(|(_, level)| *level))
+    };
+    let highest = levels().fold(0.0, f64::max);
+    let shares = highest <= 1.0 && levels().any(|level| level.fract() > 0.0);
+    let scale = if shares || highest > 5.0 {
+        5.0 / highest
+    } else {
+        1.0
+    };
+    for group in groups {
+        group.skills.retain(|(_, level)| *level > 0.0);
+        for (_, level) in &mut group.skills {
+            *level = (*level * scale).round().clamp(1.0, 5.0);
+        }
+    }
+}
+
+fn class(section: &Section<'_>, traced: bool) -> Class {
     let name = section.required_text("name", "name the class; results quote it");
     let rates = section.numbers("arrivals_per_hour", 0.0..=1e7);
     let arrivals_per_hour = match rates.as_slice() {
         [rate] => [*rate; 24],
+        [] if traced => [0.0; 24],
         rates => <[f64; 24]>::try_from(rates).unwrap_or_else(|_| {
             let key = section.key("arrivals_per_hour");
             let message = format!("must be one number or 24, got {}", rates.len());
@@ -241,7 +399,7 @@ fn class(section: &Section<'_>) -> Class {
         }),
     };
     let positive = |key| section.number(key, 0.001..=1e6);
-    if positive("service_mean_s").is_none() {
+    if positive("service_mean_s").is_none() && !traced {
         let key = section.key("service_mean_s");
         section.reader.error(
             section.offset,
@@ -252,7 +410,8 @@ fn class(section: &Section<'_>) -> Class {
     let class = Class {
         name: name.map(|found| found.value).unwrap_or_default(),
         arrivals_per_hour,
-        service_mean_s: positive("service_mean_s").unwrap_or(1.0),
+        // A trace tells it where this is left out.
+        service_mean_s: positive("service_mean_s").unwrap_or(0.0),
         service_cv: section.number("service_cv", 0.0..=10.0).unwrap_or(1.0),
         // 0 and infinity both say that nobody hangs up.
         patience_mean_s: section
@@ -277,9 +436,9 @@ fn group(section: &Section<'_>) -> AgentGroup {
         agents: section.integer("agents", 1..=10_000).unwrap_or(1) as usize,
         skills: section
             .table("skills")
-            .integer_entries(1..=5)
+            .number_entries(0.0..=100.0)
             .into_iter()
-            .map(|found| (found.value.0, found.value.1 as u8))
+            .map(|found| found.value)
             .collect(),
         speed: section.number("speed", 0.01..=100.0).unwrap_or(1.0),
     };

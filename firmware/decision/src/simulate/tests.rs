@@ -117,7 +117,7 @@ fn every_policy_keeps_littles_law_and_loses_no_call() {
             None => Box::new(Product::new(&scenario, scenario.policy())),
         };
         let mut world = World::new(&scenario, 5);
-        world.run(dispatch.as_mut());
+        world.run(dispatch.as_mut(), &mut |_| {});
         assert!(
             world.little_error() < 1e-9,
             "{name}: {}",

@@ -7,6 +7,7 @@ use super::dispatch::{Dispatch, Micros, Order};
 use super::outcome::{Outcome, Tally};
 use super::random::Stream;
 use super::scenario::Scenario;
+use super::trace::Patience;
 
 const HOUR: f64 = 3.6e9;
 
@@ -18,6 +19,8 @@ enum Event {
     HangUp { call: usize },
     /// The next call of a class.
     Arrival { class: usize },
+    /// A call of the trace, by its place in it.
+    Traced { index: usize },
 }
 
 /// What chance gives a caller, before anyone decides anything.
@@ -107,8 +110,12 @@ impl<'a> World<'a> {
             waited_area: 0.0,
             waited_sum: 0.0,
         };
-        for class in 0..scenario.classes.len() {
-            world.next_arrival(class);
+        if scenario.trace.is_empty() {
+            for class in 0..scenario.classes.len() {
+                world.next_arrival(class);
+            }
+        } else {
+            world.next_of_trace(0);
         }
         world
     }
@@ -141,9 +148,24 @@ impl<'a> World<'a> {
         }
     }
 
+    fn next_of_trace(&mut self, index: usize) {
+        if let Some(call) = self.scenario.trace.get(index)
+            && call.at < self.end
+        {
+            self.push(call.at, Event::Traced { index });
+        }
+    }
+
     /// Plays until everyone who came before the end has been served or has left.
-    pub fn run(&mut self, dispatch: &mut dyn Dispatch) {
+    ///
+    /// `progress` hears now and then which share of the time has passed.
+    pub fn run(&mut self, dispatch: &mut dyn Dispatch, progress: &mut dyn FnMut(f64)) {
+        let mut happened = 0_u64;
         loop {
+            happened += 1;
+            if happened.is_multiple_of(1 << 14) {
+                progress((self.now as f64 / self.end as f64).min(1.0));
+            }
             let event = self.events.peek().map(|Reverse((at, _, _))| *at);
             let due = dispatch.deadline();
             match (event, due) {
@@ -178,6 +200,12 @@ impl<'a> World<'a> {
                 let call = self.arrive(class);
                 dispatch.arrives(self.now, call, class);
             }
+            Event::Traced { index } => {
+                self.next_of_trace(index + 1);
+                let traced = self.scenario.trace[index];
+                let call = self.arrive_as(traced.class, traced.service_s, traced.patience);
+                dispatch.arrives(self.now, call, traced.class);
+            }
             Event::HangUp { call } => {
                 if self.callers[call].waiting {
                     self.give_up(call);
@@ -189,20 +217,30 @@ impl<'a> World<'a> {
     }
 
     fn arrive(&mut self, class: usize) -> usize {
+        self.arrive_as(class, None, Patience::Beyond(0.0))
+    }
+
+    /// A caller comes; what is not known of them is drawn.
+    fn arrive_as(&mut self, class: usize, service_s: Option<f64>, patience: Patience) -> usize {
         let call = self.callers.len();
         let kind = &self.scenario.classes[class];
         let chance = &mut self.chances[class];
+        let drawn = chance.service.service(kind.service_mean_s, kind.service_cv);
         let caller = Caller {
             class,
             arrived: self.now,
-            service: chance.service.service(kind.service_mean_s, kind.service_cv),
+            service: service_s.unwrap_or(drawn),
             luck: chance.luck.unit(),
             counted: self.now >= self.warmup,
             waiting: true,
         };
-        let patience = kind
+        let drawn = kind
             .patience_mean_s
             .map(|mean| chance.patience.exponential(mean));
+        let patience = match patience {
+            Patience::Known(seconds) => Some(seconds),
+            Patience::Beyond(seconds) => drawn.map(|drawn| seconds + drawn),
+        };
         self.callers.push(caller);
         self.waiting += 1;
         if let Some(patience) = patience {
@@ -271,8 +309,10 @@ impl<'a> World<'a> {
             all: all.figures(),
             occupancy_mean: shares.iter().sum::<f64>() / shares.len() as f64,
             occupancy_spread: highest - lowest,
+            // An agent keeps a call once it has been answered, under every policy here.
             transfers: 0,
             by_class,
+            wait_percentiles_s: all.percentiles(),
         }
     }
 

@@ -1,0 +1,162 @@
+//! `trunkside policy`: a routing policy checked, tried on yesterday, and taken back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use trunkside_call::AgentId;
+use trunkside_decision::{Day, DryRun, Policy, dry_run};
+
+use crate::cli::{Failure, PolicyCommand};
+use crate::config::{self, Severity};
+use crate::policy::{Versions, load, replace_file};
+
+/// How many moved calls the table names.
+const NAMED: usize = 20;
+
+/// Runs the subcommand.
+pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
+    match command {
+        PolicyCommand::Check { file } => {
+            let policy = usable(file)?;
+            say(&format!(
+                "{}: the policy is right: {} agents, {} rules, sha256 {}",
+                file.display(),
+                policy.agents.len(),
+                policy.rules.len(),
+                policy.sha256
+            ));
+            Ok(())
+        }
+        PolicyCommand::DryRun { policy, log, json } => {
+            let policy = Arc::new(usable(policy)?);
+            let text = std::fs::read(log)
+                .with_context(|| format!("cannot read the decision log `{}`", log.display()))
+                .map_err(Failure::Input)?;
+            let found =
+                dry_run(&String::from_utf8_lossy(&text), &policy).map_err(Failure::input)?;
+            if *json {
+                say(&serde_json::to_string(&found).expect("a dry run is plain data"));
+            } else {
+                table(&found);
+            }
+            Ok(())
+        }
+        PolicyCommand::Versions { config } => {
+            let config = settings(config)?;
+            for version in Versions::of(&config.data_dir).list().map_err(failed)? {
+                say(&format!("{:>4}  {}", version.number, version.sha256));
+            }
+            Ok(())
+        }
+        PolicyCommand::Rollback { config, to } => rollback(&settings(config)?, *to),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a command's output")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Operation(error.into())
+}
+
+/// Reads a policy and prints its problems; bad input when it cannot be used.
+#[expect(clippy::print_stderr, reason = "a command's output")]
+fn usable(file: &Path) -> Result<Policy, Failure> {
+    let (policy, problems) = load(file);
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    policy.ok_or(Failure::Said(2))
+}
+
+#[expect(clippy::print_stderr, reason = "a command's output")]
+fn settings(file: &Path) -> Result<config::Config, Failure> {
+    let loaded = config::load(file);
+    let errors = loaded
+        .problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    for problem in errors {
+        eprintln!("{problem}");
+    }
+    if loaded.is_usable() {
+        Ok(loaded.config)
+    } else {
+        Err(Failure::Said(2))
+    }
+}
+
+fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
+    let versions = Versions::of(&config.data_dir).list().map_err(failed)?;
+    let wanted = match to {
+        Some(number) => versions.iter().find(|version| version.number == number),
+        None => versions.iter().rev().nth(1),
+    };
+    let Some(version) = wanted else {
+        let known: Vec<String> = versions.iter().map(|v| v.number.to_string()).collect();
+        return Err(Failure::input(anyhow::anyhow!(
+            "there is no such version of the policy; known: {}",
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
+        )));
+    };
+    let text = version.text().map_err(failed)?;
+    replace_file(&config.policy, &text)
+        .with_context(|| format!("cannot write `{}`", config.policy.display()))?;
+    say(&format!(
+        "{}: version {} ({}) is back",
+        config.policy.display(),
+        version.number,
+        version.sha256
+    ));
+    Ok(())
+}
+
+fn table(found: &DryRun) {
+    say(&format!(
+        "{} of {} calls would have gone elsewhere",
+        found.moved.len(),
+        found.calls
+    ));
+    say(&format!(
+        "{:<22} {:>9} {:>9} {:>9}",
+        "", "answered", "wait", "p90"
+    ));
+    let row = |name: &str, day: Day| {
+        say(&format!(
+            "{name:<22} {:>9} {:>7.1} s {:>7.1} s",
+            day.answered, day.wait_mean_s, day.wait_p90_s
+        ));
+    };
+    row("as it was logged", found.logged);
+    row("played as it was", found.before);
+    row("with the new policy", found.after);
+    if found.unlike_log > 0 {
+        say(&format!(
+            "playing the day as it was gives {} calls another agent than the log: trust the rest \
+             accordingly",
+            found.unlike_log
+        ));
+    }
+    for moved in found.moved.iter().take(NAMED) {
+        let name =
+            |agent: &Option<AgentId>| agent.as_ref().map_or("nobody", AgentId::as_str).to_owned();
+        say(&format!(
+            "  {}  {} -> {}, wait {:.1} s -> {:.1} s",
+            moved.call,
+            name(&moved.before),
+            name(&moved.after),
+            moved.wait_before_s,
+            moved.wait_after_s
+        ));
+    }
+    if found.moved.len() > NAMED {
+        say(&format!("  and {} more", found.moved.len() - NAMED));
+    }
+}

@@ -1,0 +1,253 @@
+//! What would have been decided had one thing been different, without playing it through.
+//!
+//! Between events no free agent may take a waiting call, so a changed caller is placed by looking
+//! at their own row of costs alone, and a changed agent by their column. Agents who are kept free for
+//! promised calls are counted as they stand.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkside_call::{CallId, CallbackCause};
+
+use super::Engine;
+use super::agent::{Activity, Micros, Slot};
+use super::call::Stage;
+use super::kind::Kind;
+use crate::input::{Input, micros};
+use crate::need::Need;
+use crate::policy::WhenClosed;
+use crate::{CallProfile, Policy};
+
+/// What becomes of a call, without its place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Offer(usize),
+    Wait { ahead: u32 },
+    Callback(CallbackCause),
+}
+
+/// Something that is otherwise than it was.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Nothing,
+    Caller(CallProfile),
+    /// The agent is taken.
+    Busy(usize),
+    /// The agent is ready.
+    Ready(usize),
+}
+
+/// An engine about to be told something about a call.
+pub(crate) struct WhatIf<'a> {
+    engine: Cow<'a, Engine>,
+    now: Micros,
+    call: CallId,
+    slot: Option<Slot>,
+    pub profile: CallProfile,
+}
+
+impl<'a> WhatIf<'a> {
+    /// None when the input is not about a caller.
+    pub fn new(engine: &'a Engine, now: Duration, input: &Input) -> Option<Self> {
+        let now = engine.now.max(micros(now));
+        let due = engine.timetable.first().is_some_and(|(at, _)| *at <= now);
+        let engine = if due {
+            // What is due happens first, as it will.
+            let mut settled = engine.silent();
+            settled.handle(Duration::from_micros(now.unsigned_abs()), &Input::Tick);
+            Cow::Owned(settled)
+        } else {
+            Cow::Borrowed(engine)
+        };
+        let (call, profile) = match input {
+            Input::CallReady { call, profile } => (*call, profile.clone()),
+            Input::MoodChanged {
+                call,
+                emotion,
+                emotion_permille,
+            } => {
+                let slot = engine.slots.get(call)?;
+                let profile = CallProfile {
+                    emotion: *emotion,
+                    emotion_permille: *emotion_permille,
+                    ..engine.call(*slot).profile.clone()
+                };
+                (*call, profile)
+            }
+            _ => return None,
+        };
+        let slot = engine.slots.get(&call).copied();
+        Some(Self {
+            engine,
+            now,
+            call,
+            slot,
+            profile,
+        })
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.engine.policy
+    }
+
+    /// Agents, by index, with whether they are free.
+    pub fn agents(&self) -> impl Iterator<Item = (usize, bool)> {
+        let agents = self.engine.agents.iter().enumerate();
+        agents.map(|(index, agent)| (index, agent.is_free()))
+    }
+
+    /// What would be decided about the call; none when nothing would.
+    pub fn fate(&self, change: &Change) -> Option<Fate> {
+        let engine = &*self.engine;
+        let mut free = None;
+        let mut there = None;
+        let mut taken = None;
+        match change {
+            Change::Nothing | Change::Caller(_) => {}
+            Change::Busy(agent) => taken = Some(*agent),
+            Change::Ready(agent) => {
+                let held = matches!(
+                    engine.agents[*agent].activity,
+                    Activity::Offered(_) | Activity::Talking(_)
+                );
+                there = Some(*agent);
+                if !held {
+                    match self.takes(*agent) {
+                        Some(slot) if Some(slot) == self.slot => return Some(Fate::Offer(*agent)),
+                        Some(_) => {}
+                        None => free = Some(*agent),
+                    }
+                }
+            }
+        }
+        let profile = match change {
+            Change::Caller(profile) => profile,
+            _ => &self.profile,
+        };
+        self.place(profile, free, there, taken)
+    }
+
+    /// The waiting call that would go to the agent if they were ready now.
+    fn takes(&self, agent: usize) -> Option<Slot> {
+        let engine = &*self.engine;
+        let was_away = !engine.agents[agent].signed_in;
+        engine
+            .queue
+            .values()
+            .filter_map(|slot| {
+                let call = engine.call(*slot);
+                if call.tried(agent, self.now).is_some() {
+                    return None;
+                }
+                let insist = if was_away {
+                    let there = |index: usize| {
+                        (index == agent || engine.agents[index].signed_in)
+                            && call.tried(index, self.now).is_none()
+                    };
+                    Engine::insisted(&call.kind, call.entered, self.now, &there).insist
+                } else {
+                    call.insist
+                };
+                self.opens(&call.kind, insist, call.entered, agent)?;
+                let cost = engine.cost_of(
+                    &call.kind,
+                    insist,
+                    agent,
+                    call.last_agent == Some(agent),
+                    self.now,
+                )?;
+                Some((*slot, cost.total - engine.urgency(*slot, self.now)))
+            })
+            .min_by_key(|(_, cost)| *cost)
+            .map(|(slot, _)| slot)
+    }
+
+    fn opens(
+        &self,
+        kind: &Kind,
+        insist: crate::need::Insist,
+        entered: Micros,
+        agent: usize,
+    ) -> Option<()> {
+        let engine = &*self.engine;
+        (!engine.may_hold() || engine.opens(kind, insist, entered, agent) <= self.now).then_some(())
+    }
+
+    fn place(
+        &self,
+        profile: &CallProfile,
+        free: Option<usize>,
+        there: Option<usize>,
+        taken: Option<usize>,
+    ) -> Option<Fate> {
+        let engine = &*self.engine;
+        let known = self.slot.map(|slot| engine.call(slot));
+        if known.is_some_and(|call| call.stage != Stage::Waiting) {
+            return None;
+        }
+        let open = known.map_or_else(|| engine.open_at(self.now), |call| call.open);
+        let rules = Need::matching(&engine.policy, profile, open);
+        let kind: Arc<Kind> = engine
+            .kinds
+            .peek(&engine.policy, &(rules, profile.language));
+        if known.is_some_and(|call| call.kind.need == kind.need) {
+            return None;
+        }
+        let closed = open == Some(false) && engine.policy.when_closed == WhenClosed::Callback;
+        if known.is_none() && closed && !kind.need.even_when_closed {
+            return Some(Fate::Callback(CallbackCause::Closed));
+        }
+        let entered = known.map_or(self.now, |call| call.entered);
+        let tried = |index| known.is_some_and(|call| call.tried(index, self.now).is_some());
+        let signed_in = |index: usize| {
+            (engine.agents[index].signed_in || there == Some(index) || taken == Some(index))
+                && !tried(index)
+        };
+        let insisted = Engine::insisted(&kind, entered, self.now, &signed_in);
+        if !insisted.reachable {
+            return Some(Fate::Callback(CallbackCause::NobodyAnswered));
+        }
+        let last_agent = engine.agent_of(profile);
+        let best = (0..engine.agents.len())
+            .filter(|index| {
+                (engine.agents[*index].is_free() || free == Some(*index))
+                    && taken != Some(*index)
+                    && !tried(*index)
+            })
+            .filter_map(|index| {
+                self.opens(&kind, insisted.insist, entered, index)?;
+                let cost = engine.cost_of(
+                    &kind,
+                    insisted.insist,
+                    index,
+                    last_agent == Some(index),
+                    self.now,
+                )?;
+                Some((cost.total, index))
+            })
+            .min();
+        Some(match best {
+            Some((_, index)) => Fate::Offer(index),
+            None => Fate::Wait {
+                ahead: self.ahead(&kind, entered),
+            },
+        })
+    }
+
+    /// How many would stand before it in the queue.
+    fn ahead(&self, kind: &Kind, entered: Micros) -> u32 {
+        let engine = &*self.engine;
+        let head_start =
+            micros(engine.policy.queue.priority_step) * Micros::from(kind.need.priority);
+        let sequence = self
+            .slot
+            .map_or(engine.arrivals + 1, |slot| engine.call(slot).sequence);
+        let rank = (entered.saturating_sub(head_start), sequence);
+        let before = engine
+            .queue
+            .range(..rank)
+            .filter(|(_, slot)| engine.call(**slot).id != self.call);
+        u32::try_from(before.count()).unwrap_or(u32::MAX)
+    }
+}
