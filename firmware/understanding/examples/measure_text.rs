@@ -1,8 +1,11 @@
 //! Measures the trainer on public sets, each trained on its own training part only:
 //! `TRUNKSIDE_DATA=../shared/data cargo run -p trunkside-understanding --example measure_text -- SET…`
-//! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `speed`, `sentiment`. One JSON object a
-//! line.
+//! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `zh_seed`, `smp`, `shipped`, `speed`,
+//! `sentiment`. One JSON object a line. `shipped` measures the intents that ship on sentences that
+//! were written apart from the grammars, and on the test parts of two public sets by their labels
+//! in `data/intents/public.tsv`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +14,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use trunkside_call::{Language, SentimentLabel};
 use trunkside_understanding::Understander;
-use trunkside_understanding::intents::{Example, IntentModel};
+use trunkside_understanding::intents::{Example, IntentModel, OUT_OF_SCOPE, read_examples};
 use trunkside_understanding::sentiment::mood_of;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -25,6 +28,9 @@ fn main() -> Outcome<()> {
             "banking77" => vec![banking(&text)?],
             "multidogo" => vec![multidogo(&text, "finance")?, multidogo(&text, "insurance")?],
             "zh_bank" => vec![zh_bank(&text)?],
+            "zh_seed" => vec![zh_seed(&text)?],
+            "smp" => vec![smp(&text)?],
+            "shipped" => shipped(&text)?,
             "sentiment" => vec![hotels(&text)?, cantonese(&text)?],
             "speed" => vec![speed()],
             other => return Err(format!("unknown set `{other}`").into()),
@@ -52,34 +58,43 @@ fn example(text: &str, label: &str) -> Example {
 
 /// In-scope accuracy with rejections counted as wrong, and recall of what is out of scope.
 fn clinc(text: &Path) -> Outcome<Value> {
-    let all: Value =
-        serde_json::from_str(&fs::read_to_string(text.join("clinc150/data_full.json"))?)?;
-    let part = |name: &str| -> Vec<Example> {
-        let lines = all[name].as_array().map(Vec::as_slice).unwrap_or_default();
-        lines
-            .iter()
-            .filter_map(|line| Some(example(line[0].as_str()?, line[1].as_str()?)))
-            .collect()
-    };
-    let model = train(&[part("train"), part("oos_train")].concat())?;
+    let part = |name: &str| clinc_part(text, name);
+    let model = train(&[part("train")?, part("oos_train")?].concat())?;
     Ok(json!({
         "set": "clinc150",
-        "in_scope": model.evaluate(&part("test")),
-        "out_of_scope_recall": model.evaluate(&part("oos_test")),
+        "in_scope": model.evaluate(&part("test")?),
+        "out_of_scope_recall": model.evaluate(&part("oos_test")?),
+        "in_scope_calibration_error": calibration_error(&model, &part("test")?),
     }))
 }
 
+fn clinc_part(text: &Path, name: &str) -> Outcome<Vec<Example>> {
+    let all: Value =
+        serde_json::from_str(&fs::read_to_string(text.join("clinc150/data_full.json"))?)?;
+    let lines = all[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(lines
+        .iter()
+        .filter_map(|line| Some(example(line[0].as_str()?, line[1].as_str()?)))
+        .collect())
+}
+
 fn banking(text: &Path) -> Outcome<Value> {
-    let part = |name: &str| -> Outcome<Vec<Example>> {
-        let lines = fs::read_to_string(text.join("banking77").join(name))?;
-        Ok(csv(&lines)
-            .iter()
-            .skip(1)
-            .map(|row| example(&row[0], &row[1]))
-            .collect())
-    };
-    let model = train(&part("train.csv")?)?;
-    Ok(json!({ "set": "banking77", "test": model.evaluate(&part("test.csv")?) }))
+    let model = train(&banking_part(text, "train.csv")?)?;
+    let test = banking_part(text, "test.csv")?;
+    Ok(json!({
+        "set": "banking77",
+        "test": model.evaluate(&test),
+        "calibration_error": calibration_error(&model, &test),
+    }))
+}
+
+fn banking_part(text: &Path, name: &str) -> Outcome<Vec<Example>> {
+    let lines = fs::read_to_string(text.join("banking77").join(name))?;
+    Ok(csv(&lines)
+        .iter()
+        .skip(1)
+        .map(|row| example(&row[0], &row[1]))
+        .collect())
 }
 
 fn multidogo(text: &Path, domain: &str) -> Outcome<Value> {
@@ -132,6 +147,129 @@ fn zh_bank(text: &Path) -> Outcome<Value> {
         "test": model.evaluate(&held),
         "homophones_20_percent": model.evaluate(&misheard),
     }))
+}
+
+/// One seed question each, tried on all other questions of the set.
+fn zh_seed(text: &Path) -> Outcome<Value> {
+    let lines = |name: &str| -> Outcome<Vec<Example>> {
+        let lines = fs::read_to_string(text.join("zh_bank_intent").join(name))?;
+        let pairs = lines
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once('\t'));
+        Ok(pairs
+            .map(|(text, label)| example(text.trim(), label.trim()))
+            .collect())
+    };
+    let mut seeds = lines("origin_quest_label.txt")?;
+    let mut known = BTreeSet::new();
+    seeds.retain(|seed| known.insert(seed.label.clone()));
+    let texts: BTreeSet<&str> = seeds.iter().map(|seed| seed.text.as_str()).collect();
+    let mut others = lines("train.txt")?;
+    others.retain(|other| known.contains(&other.label) && !texts.contains(other.text.as_str()));
+    let model = train(&seeds)?;
+    Ok(
+        json!({ "set": "zh_seed", "intents": model.labels().len(), "test": model.evaluate(&others) }),
+    )
+}
+
+/// Domains of spoken commands; about every fifth is held out.
+fn smp(text: &Path) -> Outcome<Value> {
+    let path = text.join("smp_cais/SMP/source/2019train.json");
+    let all: Vec<Value> = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let is_held = |index: usize| (index.wrapping_mul(2_654_435_761) >> 7).is_multiple_of(5);
+    let (mut kept, mut held) = (Vec::new(), Vec::new());
+    for (index, line) in all.iter().enumerate() {
+        let text = line["text"].as_str().unwrap_or("");
+        let example = example(text, line["domain"].as_str().unwrap_or(""));
+        if is_held(index) {
+            held.push(example);
+        } else {
+            kept.push(example);
+        }
+    }
+    let model = train(&kept)?;
+    Ok(json!({ "set": "smp", "intents": model.labels().len(), "test": model.evaluate(&held) }))
+}
+
+/// The intents that ship, on what shaped neither grammars nor weights.
+fn shipped(text: &Path) -> Outcome<Vec<Value>> {
+    let model = IntentModel::shipped();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/intents");
+    let mut results = Vec::new();
+    let mut all = Vec::new();
+    for language in ["zh", "yue", "en"] {
+        let test = read_examples(&own.join("test").join(format!("{language}.tsv")))?;
+        results.push(json!({
+            "set": format!("shipped {language}"),
+            "test": model.evaluate(&test),
+        }));
+        all.extend(test);
+    }
+    let misheard: Vec<Example> = all
+        .iter()
+        .enumerate()
+        .map(|(index, said)| Example {
+            text: mishear(&said.text, index),
+            ..said.clone()
+        })
+        .collect();
+    results.push(json!({
+        "set": "shipped",
+        "test": model.evaluate(&all),
+        "homophones_20_percent": model.evaluate(&misheard),
+        "calibration_error": calibration_error(&model, &all),
+    }));
+    for (name, test) in public_tests(text, &own)? {
+        results.push(json!({
+            "set": format!("shipped on {name}"),
+            "test": model.evaluate(&test),
+            "calibration_error": calibration_error(&model, &test),
+        }));
+    }
+    Ok(results)
+}
+
+/// The test parts of BANKING77 and CLINC150 with the labels that are one of the intents that ship.
+fn public_tests(text: &Path, own: &Path) -> Outcome<Vec<(String, Vec<Example>)>> {
+    let table = fs::read_to_string(own.join("public.tsv"))?;
+    let intents: BTreeMap<(&str, &str), &str> = table
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split('\t');
+            Some(((fields.next()?, fields.next()?), fields.next()?))
+        })
+        .collect();
+    let mut tests = Vec::new();
+    for (name, examples) in [
+        ("banking77", banking_part(text, "test.csv")?),
+        ("clinc150", clinc_part(text, "test")?),
+    ] {
+        let labelled = examples.iter().filter_map(|found| {
+            let intent = intents.get(&(name, found.label.as_str()))?;
+            Some(example(&found.text, intent))
+        });
+        let (none, some): (Vec<_>, Vec<_>) =
+            labelled.partition(|example| example.label == OUT_OF_SCOPE);
+        tests.push((name.to_owned(), some));
+        if !none.is_empty() {
+            tests.push((format!("{name}, out of scope"), none));
+        }
+    }
+    Ok(tests)
+}
+
+/// Expected calibration error over ten bins of the likeliest intent's probability.
+fn calibration_error(model: &IntentModel, examples: &[Example]) -> f64 {
+    let mut bins = [(0.0_f64, 0.0_f64); 10];
+    for example in examples {
+        let first = model.classify(&example.text).swap_remove(0);
+        let bin = &mut bins[((first.score * 10.0) as usize).min(9)];
+        bin.0 += f64::from(first.score);
+        bin.1 += f64::from(u8::from(first.name == example.label));
+    }
+    let error: f64 = bins.iter().map(|(said, right)| (said - right).abs()).sum();
+    error / examples.len() as f64
 }
 
 /// Replaces one Chinese character in five by the next one in Unicode with the same sound.

@@ -1,13 +1,16 @@
 //! What the linear heads see of a text: hashed n-grams of characters, words and sounds.
 //!
-//! Chinese characters and Latin words are the tokens. Their n-grams carry the meaning; n-grams of
-//! toneless pinyin carry it through homophone errors of the recogniser; n-grams of letters carry
-//! English through inflection and misspelling. Numbers become one token, hesitations none.
+//! Chinese characters and Latin words are the tokens. Their n-grams carry the meaning; unordered
+//! pairs carry it through other word orders; n-grams of toneless pinyin carry it through homophone
+//! errors of the recogniser; n-grams of letters and stems carry English through inflection and
+//! misspelling. Numbers become one token, hesitations none, traditional characters simplified.
+
+use std::sync::LazyLock;
 
 use pinyin::ToPinyin;
 
 /// Buckets of the hash: a power of two.
-pub(crate) const BUCKETS: usize = 1 << 18;
+pub(crate) const BUCKETS: usize = 1 << 20;
 
 /// Characters beyond this are not looked at: no spoken turn is longer.
 const LONGEST: usize = 2_000;
@@ -32,6 +35,19 @@ pub(crate) enum View {
     Sound,
     /// Letters of Latin words.
     Letter,
+    /// Two tokens near each other, in any order.
+    Pair,
+}
+
+impl View {
+    /// Every view with the length its part of a vector has: how much it counts against the others.
+    /// The lengths are the best of a few tried on held-out parts of public training sets.
+    pub(crate) const ALL: [(Self, f32); 4] = [
+        (Self::Token, 1.0),
+        (Self::Sound, 1.0),
+        (Self::Letter, 1.4),
+        (Self::Pair, 0.7),
+    ];
 }
 
 /// A character or word with its place in the text.
@@ -46,6 +62,28 @@ pub(crate) struct Token {
     /// One past the last.
     pub end: usize,
 }
+
+/// How many tokens may lie between the two of a pair, and how many tokens begin one.
+const PAIR_REACH: usize = 12;
+const PAIRED: usize = 48;
+
+/// The first and last character that the table of simplified characters covers.
+const HAN: (char, char) = ('\u{4e00}', '\u{9fff}');
+
+/// For each character of [`HAN`], the simplified or usual character for it (Open Chinese Convert,
+/// Apache-2.0).
+static SIMPLIFIED: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let mut table: Vec<char> = (HAN.0..=HAN.1).collect();
+    let mut chars = include_str!("../data/traditional.txt")
+        .chars()
+        .filter(|c| !c.is_whitespace());
+    while let (Some(from), Some(to)) = (chars.next(), chars.next()) {
+        if let Some(entry) = table.get_mut((from as usize).wrapping_sub(HAN.0 as usize)) {
+            *entry = to;
+        }
+    }
+    table
+});
 
 /// Sounds that callers and recognisers hardly tell apart.
 const MERGED_SOUNDS: [(&str, &str); 3] = [("zh", "z"), ("ch", "c"), ("sh", "s")];
@@ -104,8 +142,10 @@ pub(crate) fn tokens_of(text: &str) -> Vec<Token> {
 pub(crate) fn features_of(tokens: &[Token]) -> Vec<Feature> {
     let mut features = Vec::with_capacity(tokens.len() * 12);
     token_grams(tokens, &mut features);
+    stem_grams(tokens, &mut features);
     sound_grams(tokens, &mut features);
     letter_grams(tokens, &mut features);
+    pairs(tokens, &mut features);
     features
 }
 
@@ -113,6 +153,7 @@ fn fold(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
         '’' => '\'',
+        c if (HAN.0..=HAN.1).contains(&c) => SIMPLIFIED[c as usize - HAN.0 as usize],
         c => c,
     }
     .to_ascii_lowercase()
@@ -212,6 +253,54 @@ fn letter_grams(tokens: &[Token], features: &mut Vec<Feature>) {
     }
 }
 
+/// English words without their inflection, alone and two by two.
+fn stem_grams(tokens: &[Token], features: &mut Vec<Feature>) {
+    let stem = |at: usize| tokens.get(at).map(|token| stem_of(&token.text));
+    for (at, token) in tokens.iter().enumerate() {
+        if !token.text.starts_with(is_word_char) {
+            continue;
+        }
+        let one = Hash::new(b't').add(stem_of(&token.text));
+        let mut push = |hash: &Hash, to: usize| {
+            features.push(Feature {
+                bucket: hash.bucket(),
+                view: View::Token,
+                tokens: span(at, to),
+            });
+        };
+        push(&one, at + 1);
+        if let Some(next) = stem(at + 1) {
+            push(&one.add(next), at + 2);
+        }
+    }
+}
+
+fn stem_of(word: &str) -> &str {
+    const ENDINGS: [&str; 8] = ["ings", "ing", "edly", "ed", "ies", "es", "s", "ly"];
+    ENDINGS
+        .iter()
+        .find_map(|ending| word.strip_suffix(ending).filter(|rest| rest.len() >= 3))
+        .unwrap_or(word)
+}
+
+fn pairs(tokens: &[Token], features: &mut Vec<Feature>) {
+    for (at, first) in tokens.iter().enumerate().take(PAIRED) {
+        let others = tokens.iter().enumerate().skip(at + 1).take(PAIR_REACH);
+        for (other, second) in others {
+            let (low, high) = if first.text <= second.text {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            features.push(Feature {
+                bucket: Hash::new(b'u').add(&low.text).add(&high.text).bucket(),
+                view: View::Pair,
+                tokens: span(at, other + 1),
+            });
+        }
+    }
+}
+
 const fn span(from: usize, to: usize) -> (u16, u16) {
     (from as u16, to as u16)
 }
@@ -263,6 +352,15 @@ mod tests {
             ["id", "like", "#", "of", "them"]
         );
         assert!(texts("🙂\u{0}\n").is_empty());
+    }
+
+    #[test]
+    fn traditional_characters_count_as_simplified_ones() {
+        let buckets = |text| {
+            let features = features_of(&tokens_of(text));
+            features.iter().map(|f| f.bucket).collect::<Vec<_>>()
+        };
+        assert_eq!(buckets("我想查戶口結餘"), buckets("我想查户口结余"));
     }
 
     #[test]

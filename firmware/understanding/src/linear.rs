@@ -10,7 +10,7 @@ mod head;
 mod train;
 mod vector;
 
-pub(crate) use calibrate::{softmax, temperature_of};
+pub(crate) use calibrate::{log_loss, softmax, temperature_of};
 pub(crate) use head::Head;
 pub(crate) use train::{Random, Settings, train};
 pub(crate) use vector::{Lexicon, Sparse};

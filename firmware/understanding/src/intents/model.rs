@@ -18,7 +18,7 @@ const MENTIONED_FROM: f32 = 0.05;
 const CLAUSE_FROM: f32 = 0.6;
 
 /// The version of features and files; a model of another one is refused.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// What `intents.toml` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +28,11 @@ pub(super) struct Card {
     pub version: u32,
     /// Lines trained on.
     pub examples: usize,
+    /// Weight of the loss against the penalty, chosen on held-out lines.
+    pub cost: f32,
     /// Inverse temperature of the softmax over the margins.
     pub sharpness: f32,
-    /// Below this probability nothing but the rejecting label is given.
+    /// The likeliest label must be so far ahead of the rejecting one, or the rejecting one is given.
     pub reject_below: f32,
     /// Digest of the corpus, for models that ship.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -184,26 +186,33 @@ impl IntentModel {
             })
             .collect();
         intents.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let best = intents[0].score;
-        if best < self.card.reject_below && !is_rejection(&intents[0].name) {
-            let known = intents.iter().position(|intent| is_rejection(&intent.name));
-            let name = known.map_or_else(
-                || OUT_OF_SCOPE.to_owned(),
-                |position| intents.remove(position).name,
-            );
-            intents.insert(
-                0,
-                Intent {
-                    name,
-                    score: 1.0 - best,
-                },
-            );
-        }
+        self.reject(&mut intents);
         let first = intents.remove(0);
         intents.retain(|intent| intent.score >= MENTIONED_FROM);
         intents.truncate(4);
         intents.insert(0, first);
         intents
+    }
+}
+
+impl IntentModel {
+    /// Puts the rejecting label first where no other is far enough ahead of it.
+    fn reject(&self, intents: &mut Vec<Intent>) {
+        if is_rejection(&intents[0].name) {
+            return;
+        }
+        let best = intents[0].score;
+        let rejecting = intents.iter().position(|intent| is_rejection(&intent.name));
+        let rejected = rejecting.map_or(0.0, |at| intents[at].score);
+        if best - rejected >= self.card.reject_below {
+            return;
+        }
+        let name = rejecting.map_or_else(
+            || OUT_OF_SCOPE.to_owned(),
+            |position| intents.remove(position).name,
+        );
+        let score = 1.0 - best;
+        intents.insert(0, Intent { name, score });
     }
 }
 

@@ -2,36 +2,66 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Card, is_rejection};
+use super::model::{Card, VERSION, is_rejection};
 use super::{Example, IntentModel};
 use crate::features::{Feature, features_of, tokens_of};
-use crate::linear::{Head, Lexicon, Random, Settings, Sparse, softmax, temperature_of, train};
+use crate::linear::{
+    Head, Lexicon, Random, Settings, Sparse, log_loss, softmax, temperature_of, train,
+};
 
-/// One example in so many is held out for calibration.
+/// One example in so many is held out at a time to choose the cost and to calibrate.
 const HELD_OUT: usize = 10;
 
-/// Fewer examples an intent than this leave none to hold out.
-const FEWEST_AN_INTENT: usize = 5;
+/// With fewer examples than this, several parts are held out one after the other.
+const MANY: usize = 4_000;
 
-/// Sharpness where nothing could be held out.
-const USUAL_SHARPNESS: f32 = 4.0;
+/// Fewer examples an intent than this leave none to hold out.
+const FEWEST_AN_INTENT: usize = 3;
+
+/// With fewer examples an intent than this, small costs are tried.
+const FEW_AN_INTENT: usize = 10;
+
+/// Sharpness and cost where nothing could be held out.
+const USUAL_SHARPNESS: f32 = 40.0;
+const USUAL_COST: f32 = 0.05;
 
 /// Rejection may cost this share of the right answers on the held-out examples.
-const REJECTION_COST: f64 = 0.005;
+const REJECTION_COST: f64 = 0.0025;
+
+/// How a model is to be trained.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// Features that occur in fewer examples are not looked at.
+    fewest: u32,
+    /// Weights below this share of their class's largest are left out.
+    left_out: f32,
+}
+
+/// Keeps every feature: for models whose size does not matter.
+const WHOLE: Plan = Plan {
+    fewest: 1,
+    left_out: 1.0 / 254.0,
+};
+
+/// Keeps what is worth its memory: for the model inside the program.
+const SLIM: Plan = Plan {
+    fewest: 3,
+    left_out: 1.0 / 32.0,
+};
 
 impl IntentModel {
     /// Trains on examples; none when they name fewer than two intents. The same examples give
     /// the same model.
     pub fn train(examples: &[Example]) -> Option<Self> {
-        Self::train_with(examples, Settings::default(), String::new())
+        Self::train_with(examples, WHOLE, String::new())
     }
 
     /// Trains the model that ships, with a digest of the corpus it came from.
     pub fn train_shipped(examples: &[Example], corpus: &str) -> Option<Self> {
-        Self::train_with(examples, Settings::default(), corpus.to_owned())
+        Self::train_with(examples, SLIM, corpus.to_owned())
     }
 
-    fn train_with(examples: &[Example], settings: Settings, corpus: String) -> Option<Self> {
+    fn train_with(examples: &[Example], plan: Plan, corpus: String) -> Option<Self> {
         let labels: Vec<String> = examples
             .iter()
             .map(|example| example.label.clone())
@@ -46,89 +76,143 @@ impl IntentModel {
             .enumerate()
             .map(|(number, label)| (label.as_str(), number))
             .collect();
-        let classes: Vec<usize> = examples
-            .iter()
-            .map(|example| numbers[example.label.as_str()])
-            .collect();
         let texts: Vec<Vec<Feature>> = examples
             .iter()
             .map(|example| features_of(&tokens_of(&example.text)))
             .collect();
-        let lexicon = Lexicon::learn(&texts);
-        let vectors: Vec<Sparse> = texts.iter().map(|text| lexicon.vector(text)).collect();
-        let rejecting = labels.iter().position(|label| is_rejection(label));
-        let (sharpness, reject_below) = if examples.len() >= labels.len() * FEWEST_AN_INTENT {
-            calibrate(
-                &lexicon,
-                &vectors,
-                &classes,
-                labels.len(),
-                rejecting,
-                settings,
-            )
-        } else {
-            (USUAL_SHARPNESS, 0.0)
+        let lexicon = Lexicon::learn(&texts, plan.fewest);
+        let problem = Problem {
+            vectors: texts.iter().map(|text| lexicon.vector(text)).collect(),
+            classes: examples
+                .iter()
+                .map(|example| numbers[example.label.as_str()])
+                .collect(),
+            count: labels.len(),
+            rows: lexicon.rows(),
+            rejecting: labels.iter().position(|label| is_rejection(label)),
         };
-        let weights = train(&vectors, &classes, labels.len(), lexicon.rows(), settings);
-        let head = Head::new(lexicon, &weights);
-        let examples = examples.len();
+        let choice = problem.choose();
+        let all: Vec<usize> = (0..examples.len()).collect();
+        let weights = problem.train_on(&all, choice.cost);
         let card = Card {
-            version: 1,
-            examples,
-            sharpness,
-            reject_below,
+            version: VERSION,
+            examples: examples.len(),
+            cost: choice.cost,
+            sharpness: choice.sharpness,
+            reject_below: choice.reject_below,
             corpus,
             labels,
         };
+        let head = Head::new(lexicon, &weights, plan.left_out);
         Some(Self { card, head })
     }
 }
 
-/// Sharpness and rejection threshold, from a model trained without the examples they are
-/// measured on.
-fn calibrate(
-    lexicon: &Lexicon,
-    vectors: &[Sparse],
-    classes: &[usize],
-    count: usize,
-    rejecting: Option<usize>,
-    settings: Settings,
-) -> (f32, f32) {
-    let mut order: Vec<usize> = (0..vectors.len()).collect();
-    Random(42).shuffle(&mut order);
-    let (held, others) = order.split_at(vectors.len() / HELD_OUT);
-    let kept_vectors: Vec<Sparse> = others.iter().map(|&index| vectors[index].clone()).collect();
-    let kept_classes: Vec<usize> = others.iter().map(|&index| classes[index]).collect();
-    let weights = train(
-        &kept_vectors,
-        &kept_classes,
-        count,
-        lexicon.rows(),
-        settings,
-    );
-    let trained = Head::new(lexicon.clone(), &weights);
-    let margins: Vec<(Vec<f32>, usize)> = held
-        .iter()
-        .map(|&index| (trained.margins(&vectors[index]), classes[index]))
-        .collect();
-    let sharpness = temperature_of(&margins);
-    let threshold = rejecting.map_or(0.0, |reject| threshold_of(&margins, sharpness, reject));
-    (sharpness, threshold)
+/// What was chosen on held-out examples.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    cost: f32,
+    sharpness: f32,
+    reject_below: f32,
 }
 
-/// The highest threshold that costs no more than [`REJECTION_COST`] of the right answers.
+/// Vectors with their classes.
+struct Problem {
+    vectors: Vec<Sparse>,
+    classes: Vec<usize>,
+    count: usize,
+    rows: usize,
+    /// The class that stands for none of the others.
+    rejecting: Option<usize>,
+}
+
+impl Problem {
+    fn train_on(&self, indices: &[usize], cost: f32) -> Vec<Vec<f32>> {
+        let vectors: Vec<&Sparse> = indices.iter().map(|&index| &self.vectors[index]).collect();
+        let classes: Vec<usize> = indices.iter().map(|&index| self.classes[index]).collect();
+        let settings = Settings {
+            cost,
+            ..Settings::default()
+        };
+        train(&vectors, &classes, self.count, self.rows, settings)
+    }
+
+    /// The cost with the least loss on examples that training did not see, and the sharpness and
+    /// rejection threshold that suit it.
+    fn choose(&self) -> Choice {
+        let an_intent = self.vectors.len() / self.count;
+        let costs: &[f32] = match an_intent {
+            0..FEWEST_AN_INTENT => {
+                return Choice {
+                    cost: USUAL_COST,
+                    sharpness: USUAL_SHARPNESS,
+                    reject_below: 0.0,
+                };
+            }
+            FEWEST_AN_INTENT..FEW_AN_INTENT => &[0.05, 0.2, 0.5],
+            _ => &[0.2, 0.5, 1.0],
+        };
+        let tried = costs.iter().map(|&cost| {
+            let margins = self.held_out_margins(cost);
+            let sharpness = temperature_of(&margins);
+            let reject_below = self
+                .rejecting
+                .map_or(0.0, |reject| threshold_of(&margins, sharpness, reject));
+            let choice = Choice {
+                cost,
+                sharpness,
+                reject_below,
+            };
+            (log_loss(&margins, sharpness), choice)
+        });
+        tried
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, choice)| choice)
+            .expect("some costs are tried")
+    }
+
+    /// Margins and class of held-out examples.
+    fn held_out_margins(&self, cost: f32) -> Vec<(Vec<f32>, usize)> {
+        let mut order: Vec<usize> = (0..self.vectors.len()).collect();
+        Random(42).shuffle(&mut order);
+        let parts = if order.len() < MANY { HELD_OUT / 2 } else { 1 };
+        let size = (order.len() / HELD_OUT).max(1);
+        let mut margins = Vec::new();
+        for held in order.chunks(size).take(parts) {
+            let held: BTreeSet<usize> = held.iter().copied().collect();
+            let others: Vec<usize> = (0..order.len())
+                .filter(|index| !held.contains(index))
+                .collect();
+            let weights = self.train_on(&others, cost);
+            margins.extend(held.iter().map(|&index| {
+                let of_class = weights.iter().map(|weights| {
+                    let vector = self.vectors[index].iter();
+                    vector
+                        .map(|(row, value)| weights[*row as usize] * value)
+                        .sum()
+                });
+                (of_class.collect(), self.classes[index])
+            }));
+        }
+        margins
+    }
+}
+
+/// The highest threshold that costs no more than [`REJECTION_COST`] of the right answers: how far
+/// ahead of rejection the likeliest class must be.
 fn threshold_of(held_out: &[(Vec<f32>, usize)], sharpness: f32, rejecting: usize) -> f32 {
-    let mut right: Vec<f32> = held_out
+    let mut leads: Vec<f32> = held_out
         .iter()
         .filter(|(_, label)| *label != rejecting)
         .filter_map(|(margins, label)| {
             let probabilities = softmax(margins, sharpness);
             let best = (0..probabilities.len())
+                .filter(|class| *class != rejecting)
                 .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))?;
-            (best == *label).then(|| probabilities[best])
+            (best == *label).then(|| probabilities[best] - probabilities[rejecting])
         })
         .collect();
-    right.sort_by(f32::total_cmp);
-    let given_up = (right.len() as f64 * REJECTION_COST) as usize;
-    right.get(given_up).copied().unwrap_or(0.0).min(0.9)
+    leads.sort_by(f32::total_cmp);
+    let given_up = (leads.len() as f64 * REJECTION_COST).ceil() as usize;
+    leads.get(given_up).copied().unwrap_or(0.0).clamp(0.0, 0.9)
 }

@@ -3,10 +3,7 @@
 use super::{Lexicon, Sparse};
 
 /// Marks a weights file and its version.
-const MAGIC: &[u8; 8] = b"TSHEAD01";
-
-/// Weights smaller than this share of a class's largest are left out.
-const LEFT_OUT: f32 = 1.0 / 254.0;
+const MAGIC: &[u8; 8] = b"TSHEAD02";
 
 /// A trained linear classifier.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +18,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Rounds trained weights to bytes and leaves out those that round to nothing.
-    pub(crate) fn new(lexicon: Lexicon, weights: &[Vec<f32>]) -> Self {
+    /// Rounds trained weights to bytes and leaves out those below a share of their class's largest.
+    pub(crate) fn new(lexicon: Lexicon, weights: &[Vec<f32>], left_out: f32) -> Self {
         let steps: Vec<f32> = weights
             .iter()
             .map(|class| {
@@ -37,7 +34,7 @@ impl Head {
         for row in 0..lexicon.rows() {
             for (class, weights) in weights.iter().enumerate() {
                 let rounded = (weights[row] / steps[class]).round();
-                if (weights[row] / (steps[class] * 127.0)).abs() > LEFT_OUT && rounded != 0.0 {
+                if (weights[row] / (steps[class] * 127.0)).abs() > left_out && rounded != 0.0 {
                     entries.push((class as u16, rounded as i8));
                 }
             }
@@ -94,10 +91,6 @@ impl Head {
             .buckets()
             .iter()
             .for_each(|bucket| number(*bucket));
-        self.lexicon
-            .rarities()
-            .iter()
-            .for_each(|rarity| number(rarity.to_bits()));
         self.steps.iter().for_each(|step| number(step.to_bits()));
         self.offsets.iter().for_each(|offset| number(*offset));
         for (class, weight) in &self.entries {
@@ -114,7 +107,6 @@ impl Head {
         let classes = reader.number()? as usize;
         let count = reader.number()? as usize;
         let buckets = reader.numbers(rows)?;
-        let rarities: Vec<f32> = reader.floats(rows)?;
         let steps = reader.floats(classes)?;
         let offsets = reader.numbers(rows + 2)?;
         let whole = reader.0.len() == count.checked_mul(3)?;
@@ -130,8 +122,8 @@ impl Head {
         let known = entries
             .iter()
             .all(|(class, _)| usize::from(*class) < classes);
-        let finite = steps.iter().chain(&rarities).all(|value| value.is_finite());
-        let lexicon = Lexicon::new(buckets, rarities)?;
+        let finite = steps.iter().all(|value| value.is_finite());
+        let lexicon = Lexicon::new(buckets)?;
         (known && finite && classes > 0).then_some(Self {
             lexicon,
             steps,

@@ -20,7 +20,7 @@ impl Default for Settings {
         Self {
             cost: 1.0,
             passes: 40,
-            tolerance: 0.1,
+            tolerance: 0.5,
         }
     }
 }
@@ -31,7 +31,7 @@ pub(crate) type Weights = Vec<Vec<f32>>;
 /// Trains every class against the rest. `labels` are class numbers below `classes`; `rows` is the
 /// length of a weight vector. The result does not depend on the number of threads.
 pub(crate) fn train(
-    vectors: &[Sparse],
+    vectors: &[&Sparse],
     labels: &[usize],
     classes: usize,
     rows: usize,
@@ -73,7 +73,7 @@ pub(crate) fn train(
 }
 
 struct Problem<'a> {
-    vectors: &'a [Sparse],
+    vectors: &'a [&'a Sparse],
     labels: &'a [usize],
     lengths: &'a [f32],
     rows: usize,
@@ -101,7 +101,7 @@ impl Problem<'_> {
                 } else {
                     -1.0
                 };
-                let vector = &self.vectors[index];
+                let vector = self.vectors[index];
                 let gradient = sign * dot(&weights, vector) - 1.0 + diagonal * alphas[index];
                 if alphas[index] == 0.0 && gradient > bound {
                     active -= 1;
@@ -188,7 +188,8 @@ mod tests {
             .map(|index| vec![(0, 1.0), (1 + index % 3, 1.0), (4 + index % 7, 0.3)])
             .collect();
         let labels: Vec<usize> = (0..30).map(|index| index % 3).collect();
-        let weights = train(&vectors, &labels, 3, 11, Settings::default());
+        let borrowed: Vec<&Sparse> = vectors.iter().collect();
+        let weights = train(&borrowed, &labels, 3, 11, Settings::default());
         for (vector, label) in vectors.iter().zip(labels) {
             let margins: Vec<f32> = weights.iter().map(|w| dot(w, vector)).collect();
             let best = (0..3)

@@ -1,4 +1,4 @@
-//! Features weighted by rarity and scaled to length one.
+//! Features as sparse vectors, each view scaled to its length.
 
 use crate::features::{BUCKETS, Feature, View};
 
@@ -11,19 +11,17 @@ const NONE: u32 = u32::MAX;
 /// The row of the constant feature, which every vector has.
 const BIAS: u32 = 0;
 
-/// Which buckets were seen in training, their row, and how rare they are.
+/// Which buckets were seen in training, and their row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Lexicon {
     row_of_bucket: Vec<u32>,
     /// The bucket of every row but the first, which is the constant.
     buckets: Vec<u32>,
-    /// Inverse document frequency of every row but the first.
-    rarities: Vec<f32>,
 }
 
 impl Lexicon {
-    /// Counts in how many texts each bucket occurs.
-    pub(crate) fn learn(texts: &[Vec<Feature>]) -> Self {
+    /// Keeps the buckets that occur in `fewest` texts or more.
+    pub(crate) fn learn(texts: &[Vec<Feature>], fewest: u32) -> Self {
         let mut counts = vec![0_u32; BUCKETS];
         let mut last_seen = vec![NONE; BUCKETS];
         for (index, features) in texts.iter().enumerate() {
@@ -35,19 +33,19 @@ impl Lexicon {
                 }
             }
         }
-        let total = texts.len() as f32 + 1.0;
-        let seen = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        let (buckets, rarities) = seen
-            .map(|(bucket, count)| (bucket as u32, (total / (*count as f32 + 1.0)).ln() + 1.0))
-            .unzip();
-        Self::new(buckets, rarities).expect("counted buckets are in range and in order")
+        let often = counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count >= fewest.max(1));
+        let buckets = often.map(|(bucket, _)| bucket as u32).collect();
+        Self::new(buckets).expect("counted buckets are in range and in order")
     }
 
     /// From stored rows; none when a bucket is out of range or out of order.
-    pub(crate) fn new(buckets: Vec<u32>, rarities: Vec<f32>) -> Option<Self> {
+    pub(crate) fn new(buckets: Vec<u32>) -> Option<Self> {
         let ordered = buckets.windows(2).all(|pair| pair[0] < pair[1]);
         let in_range = buckets.last().is_none_or(|last| (*last as usize) < BUCKETS);
-        if !ordered || !in_range || buckets.len() != rarities.len() {
+        if !ordered || !in_range {
             return None;
         }
         let mut row_of_bucket = vec![NONE; BUCKETS];
@@ -57,7 +55,6 @@ impl Lexicon {
         Some(Self {
             row_of_bucket,
             buckets,
-            rarities,
         })
     }
 
@@ -70,20 +67,16 @@ impl Lexicon {
         &self.buckets
     }
 
-    pub(crate) fn rarities(&self) -> &[f32] {
-        &self.rarities
-    }
-
     /// The row of a feature, if training saw it.
     pub(crate) fn row(&self, feature: &Feature) -> Option<u32> {
         Some(self.row_of_bucket[feature.bucket as usize]).filter(|row| *row != NONE)
     }
 
-    /// A text's vector: each view scaled to length one, then the constant.
+    /// A text's vector: the constant, and each view scaled to its length.
     pub(crate) fn vector(&self, features: &[Feature]) -> Sparse {
         let mut vector = vec![(BIAS, 1.0)];
-        for view in [View::Token, View::Sound, View::Letter] {
-            self.add_view(features, view, &mut vector);
+        for (view, length) in View::ALL {
+            self.add_view(features, view, length, &mut vector);
         }
         vector.sort_unstable_by_key(|(row, _)| *row);
         vector.dedup_by(|next, kept| {
@@ -96,7 +89,7 @@ impl Lexicon {
         vector
     }
 
-    fn add_view(&self, features: &[Feature], view: View, vector: &mut Sparse) {
+    fn add_view(&self, features: &[Feature], view: View, scale: f32, vector: &mut Sparse) {
         let mut rows: Vec<u32> = features
             .iter()
             .filter(|feature| feature.view == view)
@@ -105,9 +98,7 @@ impl Lexicon {
         rows.sort_unstable();
         let start = vector.len();
         for same in rows.chunk_by(|a, b| a == b) {
-            let frequency = 1.0 + (same.len() as f32).ln();
-            let rarity = self.rarities[same[0] as usize - 1];
-            vector.push((same[0], frequency * rarity));
+            vector.push((same[0], 1.0 + (same.len() as f32).ln()));
         }
         let length = vector[start..]
             .iter()
@@ -116,7 +107,7 @@ impl Lexicon {
             .sqrt();
         if length > 0.0 {
             for (_, value) in &mut vector[start..] {
-                *value /= length;
+                *value *= scale / length;
             }
         }
     }
