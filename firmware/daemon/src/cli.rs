@@ -145,6 +145,51 @@ pub enum IntentsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say which words decided.
+    Explain {
+        /// What was said.
+        #[arg(value_name = "TEXT")]
+        text: String,
+        /// A folder that `intents train` wrote; without it, what ships.
+        #[arg(long, value_name = "DIR")]
+        model: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Learn corrections at once; five an intent are enough to matter.
+    Correct {
+        /// The folder of lessons (`intents` in the data folder of the running box).
+        #[arg(long, value_name = "DIR")]
+        lessons: PathBuf,
+        /// Corrections as lines of `text<TAB>label`, without a header.
+        #[arg(long, value_name = "FILE.tsv", required_unless_present = "text")]
+        data: Option<PathBuf>,
+        /// One sentence as it was heard, in place of a file.
+        #[arg(long, requires = "intent", conflicts_with = "data")]
+        text: Option<String>,
+        /// What it should have been taken for.
+        #[arg(long, requires = "text")]
+        intent: Option<String>,
+    },
+    /// List the versions of the lessons.
+    Versions {
+        /// The folder of lessons.
+        #[arg(long, value_name = "DIR")]
+        lessons: PathBuf,
+        /// Print one JSON object a version.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put an earlier version of the lessons in force.
+    Rollback {
+        /// The folder of lessons.
+        #[arg(long, value_name = "DIR")]
+        lessons: PathBuf,
+        /// Which version; 0 is what ships. Without it, the one before.
+        #[arg(long, value_name = "NUMBER")]
+        to: Option<u32>,
+    },
 }
 
 /// `trunkside replay`

@@ -13,7 +13,9 @@ use tokio::task::LocalSet;
 use trunkside_call::{CallId, Frame, Intent, Language, Mood, Side, Understanding, Utterance};
 use trunkside_media::FrameStream;
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
-use trunkside_understanding::{CallUnderstanding, Understander};
+use trunkside_understanding::CallUnderstanding;
+
+use crate::lessons::Teacher;
 
 /// How many utterances may wait for the pipeline before partial ones are dropped.
 const HEARD_QUEUE: usize = 256;
@@ -56,7 +58,7 @@ struct NewCall {
 /// What every listening task shares.
 struct Shared {
     recogniser: Arc<Recogniser>,
-    understander: Arc<Understander>,
+    teacher: Teacher,
     language: Option<Language>,
     heard: mpsc::Sender<Heard>,
 }
@@ -66,13 +68,13 @@ impl Hearing {
     pub fn start(
         workers: usize,
         recogniser: Arc<Recogniser>,
-        understander: Arc<Understander>,
+        teacher: Teacher,
         language: Option<Language>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Heard>)> {
         let (heard, receiver) = mpsc::channel(HEARD_QUEUE);
         let shared = Arc::new(Shared {
             recogniser,
-            understander,
+            teacher,
             language,
             heard,
         });
@@ -164,7 +166,7 @@ impl CallHearing {
             call,
             caller: Some(shared.recogniser.stream(Side::Caller, options.clone())?),
             agent: Some(shared.recogniser.stream(Side::Agent, options)?),
-            understanding: CallUnderstanding::new(Arc::clone(&shared.understander)),
+            understanding: CallUnderstanding::new(shared.teacher.understander()),
         })
     }
 

@@ -20,6 +20,7 @@ pub mod config;
 mod conversation;
 mod demo;
 mod hearing;
+mod lessons;
 mod logging;
 pub mod notice;
 mod panel;

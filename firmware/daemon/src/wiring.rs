@@ -15,11 +15,11 @@ use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_models::Catalogue;
 use trunkside_recognition::Recogniser;
 use trunkside_record::Origin;
-use trunkside_understanding::Understander;
 use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfig};
 
 use crate::config::Config;
 use crate::hearing::Hearing;
+use crate::lessons::Teacher;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
@@ -81,7 +81,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
         Arc::new(recogniser),
-        Arc::new(Understander::shipped()),
+        Teacher::new(config.data_dir.join("intents")),
         config.recognition.language,
     )?;
 

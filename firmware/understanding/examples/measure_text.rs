@@ -14,7 +14,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use trunkside_call::{Language, SentimentLabel};
 use trunkside_understanding::Understander;
-use trunkside_understanding::intents::{Example, IntentModel, OUT_OF_SCOPE, read_examples};
+use trunkside_understanding::intents::{Example, IntentModel, OUT_OF_SCOPE, corpus, read_examples};
 use trunkside_understanding::sentiment::mood_of;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -78,9 +78,9 @@ fn clinc_part(text: &Path, name: &str) -> Outcome<Vec<Example>> {
         .collect())
 }
 
-fn banking(text: &Path) -> Outcome<Value> {
-    let model = train(&banking_part(text, "train.csv")?)?;
-    let test = banking_part(text, "test.csv")?;
+fn banking(data: &Path) -> Outcome<Value> {
+    let model = train(&banking_part(data, "train.csv")?)?;
+    let test = banking_part(data, "test.csv")?;
     Ok(json!({
         "set": "banking77",
         "test": model.evaluate(&test),
@@ -193,7 +193,7 @@ fn smp(text: &Path) -> Outcome<Value> {
 }
 
 /// The intents that ship, on what shaped neither grammars nor weights.
-fn shipped(text: &Path) -> Outcome<Vec<Value>> {
+fn shipped(data: &Path) -> Outcome<Vec<Value>> {
     let model = IntentModel::shipped();
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/intents");
     let mut results = Vec::new();
@@ -220,7 +220,7 @@ fn shipped(text: &Path) -> Outcome<Vec<Value>> {
         "homophones_20_percent": model.evaluate(&misheard),
         "calibration_error": calibration_error(&model, &all),
     }));
-    for (name, test) in public_tests(text, &own)? {
+    for (name, test) in public_tests(data)? {
         results.push(json!({
             "set": format!("shipped on {name}"),
             "test": model.evaluate(&test),
@@ -231,9 +231,8 @@ fn shipped(text: &Path) -> Outcome<Vec<Value>> {
 }
 
 /// The test parts of BANKING77 and CLINC150 with the labels that are one of the intents that ship.
-fn public_tests(text: &Path, own: &Path) -> Outcome<Vec<(String, Vec<Example>)>> {
-    let table = fs::read_to_string(own.join("public.tsv"))?;
-    let intents: BTreeMap<(&str, &str), &str> = table
+fn public_tests(text: &Path) -> Outcome<Vec<(String, Vec<Example>)>> {
+    let intents: BTreeMap<(&str, &str), &str> = corpus::PUBLIC
         .lines()
         .filter_map(|line| {
             let mut fields = line.split('\t');

@@ -12,5 +12,5 @@ mod vector;
 
 pub(crate) use calibrate::{log_loss, softmax, temperature_of};
 pub(crate) use head::Head;
-pub(crate) use train::{Random, Settings, train};
+pub(crate) use train::{Random, Settings, Start, train};
 pub(crate) use vector::{Lexicon, Sparse};

@@ -29,6 +29,11 @@ impl Understander {
         })
     }
 
+    /// With intents at hand, for instance learnt ones.
+    pub const fn with_intents(intents: IntentModel) -> Self {
+        Self { intents }
+    }
+
     /// The intent classifier in use.
     pub const fn intents(&self) -> &IntentModel {
         &self.intents

@@ -1,11 +1,14 @@
-//! `trunkside intents`: train and measure intent models.
+//! `trunkside intents`: train, measure and explain intent models, and teach the one that ships.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use trunkside_understanding::intents;
+use serde::Serialize;
+use trunkside_understanding::intents::{self, Example, Explanation, IntentModel, Lessons};
 
 use crate::cli::{Failure, IntentsCommand};
 
-/// Trains, or measures.
+/// Runs one of the commands.
 #[expect(clippy::print_stdout, reason = "a command's output")]
 pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
     match command {
@@ -21,8 +24,7 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
         IntentsCommand::Evaluate { model, data, json } => {
             let evaluation = intents::evaluate(&model, &data).map_err(Failure::input)?;
             if json {
-                let line = serde_json::to_string(&evaluation).context("cannot print the result")?;
-                println!("{line}");
+                println!("{}", line(&evaluation)?);
             } else {
                 println!(
                     "accuracy {:.2} % of {} lines",
@@ -31,6 +33,92 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
                 );
             }
         }
+        IntentsCommand::Explain { text, model, json } => {
+            let explanation = model_of(model.as_deref())?.explain(&text);
+            if json {
+                println!("{}", line(&explanation)?);
+            } else {
+                print!("{}", readable(&explanation));
+            }
+        }
+        IntentsCommand::Correct {
+            lessons,
+            data,
+            text,
+            intent,
+        } => correct(lessons, data.as_deref(), text.zip(intent))?,
+        IntentsCommand::Versions { lessons, json } => {
+            for version in Lessons::new(lessons).versions().map_err(Failure::input)? {
+                if json {
+                    println!("{}", line(&version)?);
+                } else {
+                    let mark = if version.current { "*" } else { " " };
+                    println!(
+                        "{mark} {:>4}  {} corrections",
+                        version.number, version.corrections
+                    );
+                }
+            }
+        }
+        IntentsCommand::Rollback { lessons, to } => {
+            let version = Lessons::new(lessons).rollback(to).map_err(Failure::input)?;
+            println!(
+                "version {} with {} corrections is in force",
+                version.number, version.corrections
+            );
+        }
     }
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a command's output")]
+fn correct(
+    lessons: PathBuf,
+    data: Option<&Path>,
+    one: Option<(String, String)>,
+) -> Result<(), Failure> {
+    let corrections = match (data, one) {
+        (Some(data), _) => intents::read_examples(data).map_err(Failure::input)?,
+        (None, Some((text, label))) => vec![Example { text, label }],
+        (None, None) => Vec::new(),
+    };
+    let (version, learnt) = Lessons::new(lessons)
+        .correct(&corrections)
+        .map_err(Failure::input)?;
+    println!(
+        "version {} with {} corrections is in force: {:.1} % of them heard right now, \
+         {:.1} % of the kept set",
+        version.number,
+        version.corrections,
+        learnt.corrected.accuracy * 100.0,
+        learnt.kept.accuracy * 100.0
+    );
+    Ok(())
+}
+
+fn model_of(folder: Option<&Path>) -> Result<IntentModel, Failure> {
+    folder.map_or_else(
+        || Ok(IntentModel::shipped()),
+        |folder| IntentModel::load(folder).map_err(Failure::input),
+    )
+}
+
+fn line(value: &impl Serialize) -> anyhow::Result<String> {
+    serde_json::to_string(value).context("cannot print the result")
+}
+
+/// The intent, its rival and the words, strongest first.
+fn readable(explanation: &Explanation) -> String {
+    let intent = &explanation.intent;
+    let mut text = format!("{} ({:.2})", intent.name, intent.score);
+    if let Some(next) = &explanation.runner_up {
+        text += &format!(", rather than {} ({:.2})", next.name, next.score);
+    }
+    text.push('\n');
+    let mut words: Vec<_> = explanation.words.iter().collect();
+    words.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    for word in words {
+        text += &format!("  {:+.2}  {}\n", word.weight, word.text);
+    }
+    text
 }

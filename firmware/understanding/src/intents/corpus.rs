@@ -29,7 +29,7 @@ const SOURCES: [Source; 3] = [
         language: "zh",
         spaced: false,
         files: grammar_files!("zh": "shared" "general" "banking" "accounts" "security" "money" "loans"
-            "retail" "logistics" "telecom" "insurance" "government" "out_of_scope"),
+            "retail" "logistics" "telecom" "insurance" "government" "out_of_scope" "more"),
     },
     Source {
         language: "yue",
@@ -77,6 +77,9 @@ pub struct Corpus {
     pub digest: String,
 }
 
+/// Which labels of public English sets are intents of the taxonomy: lines of set, label, intent.
+pub const PUBLIC: &str = include_str!("../../data/intents/public.tsv");
+
 /// Expands the shipped grammars; the same every time.
 ///
 /// # Panics
@@ -89,6 +92,12 @@ pub fn shipped() -> Corpus {
         examples: examples.collect(),
         digest: digest(),
     }
+}
+
+/// A small part of the corpus with every intent in every language; the same every time.
+pub(super) fn sample() -> Vec<Example> {
+    let examples = SOURCES.iter().flat_map(|source| said(source, 36, 120));
+    examples.step_by(6).collect()
 }
 
 /// How many different utterances each language has of each intent: language, intent, count.
@@ -121,10 +130,11 @@ fn grammar(source: &Source) -> Grammar {
         .unwrap_or_else(|error| panic!("the `{}` grammar is whole: {error}", source.language))
 }
 
-/// FNV-1a over the grammars' text.
+/// FNV-1a over the grammars' text and the table of public labels.
 pub(super) fn digest() -> String {
     let files = SOURCES.iter().flat_map(|source| source.files);
     let hash = files
+        .chain([&PUBLIC])
         .flat_map(|text| text.bytes())
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -9,6 +9,8 @@ pub mod corpus;
 mod examples;
 mod explain;
 mod grammar;
+mod learning;
+mod lessons;
 mod model;
 mod training;
 
@@ -20,6 +22,8 @@ use crate::UnderstandingError;
 pub use examples::{Example, parse_examples, read_examples};
 pub use explain::{Explanation, WordWeight};
 pub use grammar::{Grammar, GrammarError};
+pub use learning::{Learnt, kept_set, learn};
+pub use lessons::{Lessons, Version};
 pub use model::IntentModel;
 
 /// The name given when no intent of the taxonomy fits.

@@ -150,3 +150,92 @@ fn the_shipped_model_comes_from_the_shipped_corpus() {
         assert!(accuracy >= least, "{accuracy}");
     }
 }
+
+fn corrected(lines: &str) -> Vec<Example> {
+    parse_examples(lines).unwrap()
+}
+
+#[test]
+fn five_corrections_teach_what_the_branch_calls_things() {
+    // A product name that the corpus cannot know.
+    let lesson = corrected(
+        "我想问问那个金橘宝\twealth_products\n金橘宝到期了没有\twealth_products\n\
+         帮我看下金橘宝\twealth_products\n我买的金橘宝怎么样了\twealth_products\n\
+         金橘宝还能买吗\twealth_products\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let lessons = Lessons::new(folder.path().join("lessons"));
+    let (version, learnt) = lessons.correct(&lesson).unwrap();
+    assert_eq!((version.number, version.corrections), (1, 5));
+    assert!((learnt.corrected.accuracy - 1.0).abs() < 1e-9);
+    let asked = "麻烦查一下金橘宝吧";
+    assert_ne!(
+        IntentModel::shipped().classify(asked)[0].name,
+        "wealth_products"
+    );
+    assert_eq!(learnt.model.classify(asked)[0].name, "wealth_products");
+    assert!(learnt.kept.accuracy >= IntentModel::shipped().evaluate(&kept_set()).accuracy);
+    // What is on the disk gives the same model.
+    assert_eq!(lessons.model().unwrap(), learnt.model);
+    // A branch may have a wish of its own.
+    let own = "蓝卡年审\tblue_card_review\n办蓝卡年审\tblue_card_review\n\
+               我来做蓝卡年审\tblue_card_review\n";
+    let (version, learnt) = lessons.correct(&corrected(own)).unwrap();
+    assert_eq!((version.number, version.corrections), (2, 8));
+    assert_eq!(
+        learnt.model.classify("问下蓝卡年审")[0].name,
+        "blue_card_review"
+    );
+    assert_eq!(lessons.rollback(None).unwrap().number, 1);
+    assert!(
+        !lessons
+            .model()
+            .unwrap()
+            .labels()
+            .contains(&"blue_card_review".to_owned())
+    );
+    assert_eq!(lessons.rollback(Some(0)).unwrap().corrections, 0);
+    assert_eq!(lessons.model().unwrap(), IntentModel::shipped());
+    assert_eq!(lessons.versions().unwrap().len(), 3);
+    assert!(
+        lessons
+            .rollback(Some(9))
+            .unwrap_err()
+            .to_string()
+            .contains("no version 9")
+    );
+}
+
+#[test]
+fn lessons_that_would_spoil_the_model_are_learnt_weakly_or_refused() {
+    let baseline = IntentModel::shipped().evaluate(&kept_set()).accuracy;
+    let spoilt: Vec<Example> = kept_set()
+        .into_iter()
+        .step_by(2)
+        .map(|example| Example {
+            text: example.text,
+            label: "roaming".to_owned(),
+        })
+        .collect();
+    let learnt = learn(&spoilt);
+    assert!(learnt.is_none_or(|learnt| learnt.kept.accuracy >= baseline));
+}
+
+#[test]
+fn a_broken_folder_of_lessons_says_what_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let lessons = Lessons::new(folder.path());
+    std::fs::write(folder.path().join("current"), "seven").unwrap();
+    let error = lessons.model().unwrap_err().to_string();
+    assert!(error.contains("rollback --to 0"), "{error}");
+    std::fs::write(folder.path().join("current"), "7").unwrap();
+    assert!(
+        lessons
+            .model()
+            .unwrap_err()
+            .to_string()
+            .contains("cannot read")
+    );
+    lessons.rollback(Some(0)).unwrap();
+    assert_eq!(lessons.model().unwrap(), IntentModel::shipped());
+}

@@ -25,9 +25,6 @@ const FEW_AN_INTENT: usize = 10;
 const USUAL_SHARPNESS: f32 = 40.0;
 const USUAL_COST: f32 = 0.05;
 
-/// Rejection may cost this share of the right answers on the held-out examples.
-const REJECTION_COST: f64 = 0.0025;
-
 /// How a model is to be trained.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -35,18 +32,23 @@ struct Plan {
     fewest: u32,
     /// Weights below this share of their class's largest are left out.
     left_out: f32,
+    /// Rejection may cost this share of the right answers on the held-out examples.
+    rejection_cost: f64,
 }
 
 /// Keeps every feature: for models whose size does not matter.
 const WHOLE: Plan = Plan {
     fewest: 1,
     left_out: 1.0 / 254.0,
+    rejection_cost: 0.005,
 };
 
 /// Keeps what is worth its memory: for the model inside the program.
 const SLIM: Plan = Plan {
     fewest: 3,
     left_out: 1.0 / 32.0,
+    // Callers speak less like the corpus than its own held-out part does.
+    rejection_cost: 0.01,
 };
 
 impl IntentModel {
@@ -90,6 +92,7 @@ impl IntentModel {
             count: labels.len(),
             rows: lexicon.rows(),
             rejecting: labels.iter().position(|label| is_rejection(label)),
+            rejection_cost: plan.rejection_cost,
         };
         let choice = problem.choose();
         let all: Vec<usize> = (0..examples.len()).collect();
@@ -124,6 +127,7 @@ struct Problem {
     rows: usize,
     /// The class that stands for none of the others.
     rejecting: Option<usize>,
+    rejection_cost: f64,
 }
 
 impl Problem {
@@ -134,7 +138,7 @@ impl Problem {
             cost,
             ..Settings::default()
         };
-        train(&vectors, &classes, self.count, self.rows, settings)
+        train(&vectors, &classes, self.count, self.rows, settings, None)
     }
 
     /// The cost with the least loss on examples that training did not see, and the sharpness and
@@ -155,9 +159,9 @@ impl Problem {
         let tried = costs.iter().map(|&cost| {
             let margins = self.held_out_margins(cost);
             let sharpness = temperature_of(&margins);
-            let reject_below = self
-                .rejecting
-                .map_or(0.0, |reject| threshold_of(&margins, sharpness, reject));
+            let reject_below = self.rejecting.map_or(0.0, |rejecting| {
+                threshold_of(&margins, sharpness, rejecting, self.rejection_cost)
+            });
             let choice = Choice {
                 cost,
                 sharpness,
@@ -198,9 +202,14 @@ impl Problem {
     }
 }
 
-/// The highest threshold that costs no more than [`REJECTION_COST`] of the right answers: how far
-/// ahead of rejection the likeliest class must be.
-fn threshold_of(held_out: &[(Vec<f32>, usize)], sharpness: f32, rejecting: usize) -> f32 {
+/// The highest threshold that costs no more than a share of the right answers: how far ahead of
+/// rejection the likeliest class must be.
+fn threshold_of(
+    held_out: &[(Vec<f32>, usize)],
+    sharpness: f32,
+    rejecting: usize,
+    share: f64,
+) -> f32 {
     let mut leads: Vec<f32> = held_out
         .iter()
         .filter(|(_, label)| *label != rejecting)
@@ -213,6 +222,6 @@ fn threshold_of(held_out: &[(Vec<f32>, usize)], sharpness: f32, rejecting: usize
         })
         .collect();
     leads.sort_by(f32::total_cmp);
-    let given_up = (leads.len() as f64 * REJECTION_COST).ceil() as usize;
+    let given_up = (leads.len() as f64 * share).ceil() as usize;
     leads.get(given_up).copied().unwrap_or(0.0).clamp(0.0, 0.9)
 }

@@ -75,6 +75,19 @@ impl Head {
             .map_or(0.0, |(_, weight)| f32::from(*weight) * self.steps[class])
     }
 
+    /// Every class's weights in the rows of another lexicon: `moved` has the row there of each row
+    /// here, and `rows` is how many there are.
+    pub(crate) fn weights_in(&self, moved: &[u32], rows: usize) -> Vec<Vec<f32>> {
+        let mut weights = vec![vec![0.0; rows]; self.classes()];
+        for (row, to) in moved.iter().enumerate() {
+            for (class, weight) in self.row(row as u32) {
+                let class = usize::from(*class);
+                weights[class][*to as usize] = f32::from(*weight) * self.steps[class];
+            }
+        }
+        weights
+    }
+
     fn row(&self, row: u32) -> &[(u16, i8)] {
         let row = row as usize;
         &self.entries[self.offsets[row] as usize..self.offsets[row + 1] as usize]

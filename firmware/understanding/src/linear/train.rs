@@ -28,14 +28,25 @@ impl Default for Settings {
 /// One weight a row, for each class in order.
 pub(crate) type Weights = Vec<Vec<f32>>;
 
+/// Where training goes on from.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// For every example, the margin of every class before training.
+    pub margins: Vec<Vec<f32>>,
+    /// For every example, the weight of its loss, in place of [`Settings::cost`].
+    pub costs: Vec<f32>,
+}
+
 /// Trains every class against the rest. `labels` are class numbers below `classes`; `rows` is the
-/// length of a weight vector. The result does not depend on the number of threads.
+/// length of a weight vector. With a start, the weights are what is to be added to the ones that
+/// gave its margins. The result does not depend on the number of threads.
 pub(crate) fn train(
     vectors: &[&Sparse],
     labels: &[usize],
     classes: usize,
     rows: usize,
     settings: Settings,
+    start: Option<&Start>,
 ) -> Weights {
     let lengths: Vec<f32> = vectors
         .iter()
@@ -47,6 +58,7 @@ pub(crate) fn train(
         lengths: &lengths,
         rows,
         settings,
+        start,
     };
     let threads = thread::available_parallelism()
         .map_or(1, std::num::NonZero::get)
@@ -78,9 +90,17 @@ struct Problem<'a> {
     lengths: &'a [f32],
     rows: usize,
     settings: Settings,
+    start: Option<&'a Start>,
 }
 
 impl Problem<'_> {
+    /// An example's margin before training and what its loss adds to the diagonal.
+    fn offset(&self, index: usize, class: usize) -> (f32, f32) {
+        self.start.map_or((0.0, 0.5 / self.settings.cost), |start| {
+            (start.margins[index][class], 0.5 / start.costs[index])
+        })
+    }
+
     /// Algorithm 1 of Hsieh et al. with the shrinking of section 3.2, L2 loss.
     fn solve(&self, class: usize) -> Vec<f32> {
         let mut weights = vec![0.0_f32; self.rows];
@@ -88,7 +108,6 @@ impl Problem<'_> {
         let mut order: Vec<u32> = (0..self.vectors.len() as u32).collect();
         let mut active = order.len();
         let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ class as u64);
-        let diagonal = 0.5 / self.settings.cost;
         let mut bound = f32::INFINITY;
         for _ in 0..self.settings.passes {
             random.shuffle(&mut order[..active]);
@@ -102,7 +121,9 @@ impl Problem<'_> {
                     -1.0
                 };
                 let vector = self.vectors[index];
-                let gradient = sign * dot(&weights, vector) - 1.0 + diagonal * alphas[index];
+                let (before, diagonal) = self.offset(index, class);
+                let margin = before + dot(&weights, vector);
+                let gradient = sign * margin - 1.0 + diagonal * alphas[index];
                 if alphas[index] == 0.0 && gradient > bound {
                     active -= 1;
                     order.swap(at, active);
@@ -189,7 +210,7 @@ mod tests {
             .collect();
         let labels: Vec<usize> = (0..30).map(|index| index % 3).collect();
         let borrowed: Vec<&Sparse> = vectors.iter().collect();
-        let weights = train(&borrowed, &labels, 3, 11, Settings::default());
+        let weights = train(&borrowed, &labels, 3, 11, Settings::default(), None);
         for (vector, label) in vectors.iter().zip(labels) {
             let margins: Vec<f32> = weights.iter().map(|w| dot(w, vector)).collect();
             let best = (0..3)

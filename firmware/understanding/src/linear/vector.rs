@@ -58,6 +58,20 @@ impl Lexicon {
         })
     }
 
+    /// The same with the buckets of more texts; and for each row before, its row now.
+    pub(crate) fn extended(&self, texts: &[Vec<Feature>]) -> (Self, Vec<u32>) {
+        let mut buckets = self.buckets.clone();
+        buckets.extend(texts.iter().flatten().map(|feature| feature.bucket));
+        buckets.sort_unstable();
+        buckets.dedup();
+        let wider = Self::new(buckets).expect("buckets of features are in range and now in order");
+        let rows = self.buckets.iter();
+        let moved = std::iter::once(BIAS)
+            .chain(rows.map(|bucket| wider.row_of_bucket[*bucket as usize]))
+            .collect();
+        (wider, moved)
+    }
+
     /// How many rows there are, the constant one included.
     pub(crate) fn rows(&self) -> usize {
         self.buckets.len() + 1
