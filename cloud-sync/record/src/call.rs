@@ -338,12 +338,24 @@ pub struct LegQuality {
 }
 
 /// One quality rule, kept or not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QualityHit {
     /// The rule's name.
     pub rule: String,
     /// Whether the call kept it.
     pub kept: bool,
+    /// Where its phrases were said, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hits: Vec<QualityMark>,
+}
+
+/// A phrase of a quality rule, said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QualityMark {
+    /// Seconds since the call was answered.
+    pub at_s: f64,
+    /// The phrase as the rule has it.
+    pub text: RedactedText,
 }
 
 /// Says that a record was redacted. It can hold no other value: `false` is refused when read.

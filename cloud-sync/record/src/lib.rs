@@ -34,8 +34,8 @@ mod topic;
 pub use batch::{Ack, Batch, Body, Entry, Gap, GapReason, Lane, Received, VERSION};
 pub use call::{
     ActionRecord, AlternativeRecord, CallSummary, DecisionRecord, EndedBy, IntentScore, LegQuality,
-    MoodPoint, MoodRecord, Outcome, QualityHit, ReasonRecord, Redacted, Times, Transcript, Turn,
-    VoiceQuality, seconds,
+    MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord, Redacted, Times,
+    Transcript, Turn, VoiceQuality, seconds,
 };
 pub use device::{Alarm, DeviceHealth, Severity};
 pub use jiff::Timestamp;

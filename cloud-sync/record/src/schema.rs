@@ -95,7 +95,10 @@ pub(crate) fn counts(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "propertyNames": {
-            "enum": ["phone", "identity", "card", "reference", "money", "date", "time", "number"]
+            "enum": [
+                "phone", "identity", "card", "order", "account", "policy", "reference", "name",
+                "address", "email", "plate", "product", "fault", "money", "date", "time", "number"
+            ]
         },
         "additionalProperties": { "type": "integer", "minimum": 0 }
     })

@@ -113,6 +113,7 @@ fn summary() -> CallSummary {
         quality: vec![QualityHit {
             rule: "greeting".into(),
             kept: true,
+            hits: Vec::new(),
         }],
         redacted: Redacted,
     }

@@ -23,8 +23,26 @@ pub enum EntityKind {
     Identity,
     /// A payment card's number.
     Card,
-    /// An order, policy, account or other reference number.
+    /// The number of an order or a parcel.
+    Order,
+    /// The number of an account.
+    Account,
+    /// The number of an insurance policy or contract.
+    Policy,
+    /// Another reference number: a ticket, a case, a customer number.
     Reference,
+    /// A person's name.
+    Name,
+    /// A postal address.
+    Address,
+    /// A mail address, written or spelt out.
+    Email,
+    /// A vehicle's licence plate.
+    Plate,
+    /// A product or service that the branch offers.
+    Product,
+    /// What is wrong with something.
+    Fault,
     /// An amount of money.
     Money,
     /// A date.
@@ -36,13 +54,40 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
+    /// Whether it tells who somebody is, so that it never leaves the box as it was said.
+    pub const fn is_personal(self) -> bool {
+        matches!(
+            self,
+            Self::Phone
+                | Self::Identity
+                | Self::Card
+                | Self::Order
+                | Self::Account
+                | Self::Policy
+                | Self::Reference
+                | Self::Name
+                | Self::Address
+                | Self::Email
+                | Self::Plate
+        )
+    }
+
     /// The name used in contracts.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::Identity => "identity",
             Self::Card => "card",
+            Self::Order => "order",
+            Self::Account => "account",
+            Self::Policy => "policy",
             Self::Reference => "reference",
+            Self::Name => "name",
+            Self::Address => "address",
+            Self::Email => "email",
+            Self::Plate => "plate",
+            Self::Product => "product",
+            Self::Fault => "fault",
             Self::Money => "money",
             Self::Date => "date",
             Self::Time => "time",

@@ -98,6 +98,9 @@ impl Conversation {
             &heard.intents,
             &heard.mood,
         );
+        if heard.utterance.is_final {
+            story.inspected(&heard.quality);
+        }
         if heard.utterance.side != Side::Caller || heard.utterance.text.is_empty() {
             return None;
         }
@@ -244,6 +247,7 @@ mod tests {
             intents: vec![intent],
             mood,
             is_sure: false,
+            quality: Vec::new(),
         }
     }
 

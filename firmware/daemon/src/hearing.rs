@@ -14,8 +14,10 @@ use trunkside_call::{CallId, Frame, Intent, Language, Mood, Side, Understanding,
 use trunkside_media::FrameStream;
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 use trunkside_understanding::CallUnderstanding;
+use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
 use crate::lessons::Teacher;
+use crate::privacy::Privacy;
 
 /// How many utterances may wait for the pipeline before partial ones are dropped.
 const HEARD_QUEUE: usize = 256;
@@ -35,6 +37,18 @@ pub struct Heard {
     pub mood: Mood,
     /// Whether the intent is sure enough to act on.
     pub is_sure: bool,
+    /// Which quality rules the call kept so far; empty in a partial utterance.
+    pub quality: Vec<QualityOutcome>,
+}
+
+/// How calls are understood.
+pub struct Manner {
+    /// Understands utterances, with what the branch has taught it.
+    pub teacher: Teacher,
+    /// Says what may leave the box.
+    pub privacy: Privacy,
+    /// Rules that calls are inspected by.
+    pub quality: Option<Arc<QualityRules>>,
 }
 
 /// The workers.
@@ -58,7 +72,7 @@ struct NewCall {
 /// What every listening task shares.
 struct Shared {
     recogniser: Arc<Recogniser>,
-    teacher: Teacher,
+    manner: Manner,
     language: Option<Language>,
     heard: mpsc::Sender<Heard>,
 }
@@ -68,13 +82,13 @@ impl Hearing {
     pub fn start(
         workers: usize,
         recogniser: Arc<Recogniser>,
-        teacher: Teacher,
+        manner: Manner,
         language: Option<Language>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Heard>)> {
         let (heard, receiver) = mpsc::channel(HEARD_QUEUE);
         let shared = Arc::new(Shared {
             recogniser,
-            teacher,
+            manner,
             language,
             heard,
         });
@@ -166,7 +180,9 @@ impl CallHearing {
             call,
             caller: Some(shared.recogniser.stream(Side::Caller, options.clone())?),
             agent: Some(shared.recogniser.stream(Side::Agent, options)?),
-            understanding: CallUnderstanding::new(shared.teacher.understander()),
+            understanding: CallUnderstanding::new(shared.manner.teacher.understander())
+                .with_redaction(shared.manner.privacy.policy())
+                .with_quality(shared.manner.quality.clone()),
         })
     }
 
@@ -214,6 +230,11 @@ impl CallHearing {
                 intents: self.understanding.intents().to_vec(),
                 mood: self.understanding.mood(),
                 is_sure: self.understanding.is_sure(),
+                quality: if is_final {
+                    self.understanding.quality()
+                } else {
+                    Vec::new()
+                },
             };
             if is_final {
                 // The pipeline is gone only when the box stops.

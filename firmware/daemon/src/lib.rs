@@ -26,6 +26,8 @@ pub mod notice;
 mod panel;
 pub mod pipeline;
 mod policy;
+mod privacy;
+mod quality;
 mod recorder;
 mod store;
 mod story;

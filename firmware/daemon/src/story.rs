@@ -12,9 +12,11 @@ use trunkside_call::{
 };
 use trunkside_record::{
     CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord, Outcome,
-    PseudonymKey, Redacted, RedactedText, Times, Timestamp, Transcript, Turn as RedactedTurn,
-    VoiceQuality, seconds,
+    PseudonymKey, QualityHit, QualityMark, Redacted, RedactedText, Times, Timestamp, Transcript,
+    Turn as RedactedTurn, VoiceQuality, seconds,
 };
+
+use trunkside_understanding::quality::QualityOutcome;
 
 use crate::store::{Callback, Turn};
 
@@ -34,6 +36,7 @@ pub struct Story {
     agent: Option<AgentId>,
     callback: Option<CallbackCause>,
     turns: Vec<(Turn, String)>,
+    quality: Vec<QualityHit>,
     language: Option<trunkside_call::Language>,
 }
 
@@ -67,6 +70,7 @@ impl Story {
             agent: None,
             callback: None,
             turns: Vec::new(),
+            quality: Vec::new(),
             language: None,
         }
     }
@@ -116,6 +120,25 @@ impl Story {
             text: Pii::new(utterance.text.clone()),
         };
         self.turns.push((turn, understood.redacted.clone()));
+    }
+
+    /// Which quality rules the call kept so far.
+    pub fn inspected(&mut self, outcomes: &[QualityOutcome]) {
+        self.quality = outcomes
+            .iter()
+            .map(|outcome| QualityHit {
+                rule: outcome.rule.clone(),
+                kept: outcome.kept,
+                hits: outcome
+                    .hits
+                    .iter()
+                    .map(|hit| QualityMark {
+                        at_s: seconds(hit.at),
+                        text: RedactedText::or_withheld(&hit.text),
+                    })
+                    .collect(),
+            })
+            .collect();
     }
 
     /// The router has decided.
@@ -177,7 +200,7 @@ impl Story {
             times: self.times,
             entities: std::mem::take(&mut self.entities),
             voice,
-            quality: Vec::new(),
+            quality: std::mem::take(&mut self.quality),
             redacted: Redacted,
         };
         let callback = self.callback.map(|cause| Callback {

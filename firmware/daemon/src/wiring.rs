@@ -18,12 +18,13 @@ use trunkside_record::Origin;
 use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfig};
 
 use crate::config::Config;
-use crate::hearing::Hearing;
+use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
 use crate::policy::{self, Versions};
+use crate::privacy::Privacy;
 use crate::recorder::{self, Recorder};
 use crate::translate;
 
@@ -81,7 +82,11 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
         Arc::new(recogniser),
-        Teacher::new(config.data_dir.join("intents")),
+        Manner {
+            teacher: Teacher::new(config.data_dir.join("intents")),
+            privacy: Privacy::open(config.privacy, folder)?,
+            quality: crate::quality::load(&config.quality).0,
+        },
         config.recognition.language,
     )?;
 

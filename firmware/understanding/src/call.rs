@@ -8,7 +8,8 @@ use trunkside_call::{
 };
 
 use crate::intents::OUT_OF_SCOPE;
-use crate::{Redactor, Understander};
+use crate::quality::{QualityCheck, QualityOutcome, QualityRules};
+use crate::{RedactionPolicy, Redactor, Understander};
 
 /// What an intent keeps of its score with each turn that follows.
 const INTENT_KEEPS: f32 = 0.95;
@@ -35,6 +36,7 @@ const MATTER_FROM: f32 = 0.5;
 pub struct CallUnderstanding {
     understander: Arc<Understander>,
     redactor: Redactor,
+    quality: Option<QualityCheck>,
     /// From the caller's ended turns.
     settled: Vec<Intent>,
     /// With the turn that is going on.
@@ -53,6 +55,7 @@ impl CallUnderstanding {
         Self {
             understander,
             redactor: Redactor::default(),
+            quality: None,
             settled: Vec::new(),
             intents: Vec::new(),
             course: Vec::new(),
@@ -60,6 +63,28 @@ impl CallUnderstanding {
             last_first: None,
             sure: false,
         }
+    }
+
+    /// What stands in place of what is personal; `[phone]` and the like where nothing is said.
+    #[must_use]
+    pub fn with_redaction(mut self, policy: RedactionPolicy) -> Self {
+        self.redactor = Redactor::new(policy);
+        self
+    }
+
+    /// Checks the call against quality rules.
+    #[must_use]
+    pub fn with_quality(mut self, rules: Option<Arc<QualityRules>>) -> Self {
+        self.quality = rules.map(QualityCheck::new);
+        self
+    }
+
+    /// Which quality rules the call kept so far; empty without rules.
+    pub fn quality(&self) -> Vec<QualityOutcome> {
+        self.quality
+            .as_ref()
+            .map(QualityCheck::outcomes)
+            .unwrap_or_default()
     }
 
     /// Hears an utterance, partial or ended, of either side; its own understanding comes back,
@@ -70,6 +95,9 @@ impl CallUnderstanding {
         understood.redacted =
             self.redactor
                 .redact(utterance.side, &utterance.text, utterance.is_final);
+        if let Some(quality) = self.quality.as_mut().filter(|_| utterance.is_final) {
+            quality.hear(utterance.side, &utterance.text, utterance.start);
+        }
         if utterance.side == Side::Caller {
             self.weigh_intents(&understood.intents, utterance.is_final);
             self.weigh_mood(&understood.mood, utterance);

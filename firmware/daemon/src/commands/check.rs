@@ -18,6 +18,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     {
         problems.extend(crate::policy::load(&loaded.config.policy).1);
     }
+    problems.extend(crate::quality::load(&loaded.config.quality).1);
     for problem in &problems {
         eprintln!("{problem}");
     }

@@ -19,6 +19,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let (found, policy_problems) = policy::load(&loaded.config.policy);
         problems.extend(policy_problems);
         policy = found;
+        let quality_problems = crate::quality::load(&loaded.config.quality).1;
+        if !quality_problems.is_empty() {
+            policy = None;
+        }
+        problems.extend(quality_problems);
     }
     for problem in &problems {
         eprintln!("{problem}");

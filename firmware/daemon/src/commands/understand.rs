@@ -1,19 +1,23 @@
 //! `trunkside understand`: what utterances mean, one a line.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 
 use anyhow::Context;
 use trunkside_understanding::{Report, Understander};
 
 use crate::cli::{Failure, UnderstandArgs};
 
+/// The longest line that is understood whole, in bytes; of a longer one, its beginning.
+const LONGEST_LINE: usize = 1 << 20;
+
 /// Reads standard input to its end. Bytes that are no UTF-8 are replaced, never refused: a line
 /// from a damaged log should still be understood as far as it goes.
 pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
     let understander = Understander::shipped();
     let mut output = std::io::stdout().lock();
-    for line in std::io::stdin().lock().split(b'\n') {
-        let line = line.context("cannot read standard input")?;
+    let mut input = std::io::stdin().lock();
+    let mut line = Vec::new();
+    while next_line(&mut input, &mut line).context("cannot read standard input")? {
         let text = String::from_utf8_lossy(&line);
         let understood = understander.understand_text(text.trim_end_matches('\r'), None);
         let report = Report::from(&understood);
@@ -33,6 +37,42 @@ pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Reads the next line without its end; what is beyond the limit is read past. False at the end.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
+    line.clear();
+    let read = input
+        .by_ref()
+        .take(LONGEST_LINE as u64)
+        .read_until(b'\n', line)?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if read == LONGEST_LINE {
+        skip_line(input)?;
+        while line.last().is_some_and(|byte| *byte & 0xc0 == 0x80) {
+            line.pop();
+        }
+        if line.last().is_some_and(|byte| *byte >= 0xc0) {
+            line.pop();
+        }
+    }
+    Ok(read > 0)
+}
+
+fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        let held = input.fill_buf()?;
+        let end = held.iter().position(|byte| *byte == b'\n');
+        let (taken, done) = match end {
+            Some(end) => (end + 1, true),
+            None => (held.len(), held.is_empty()),
+        };
+        input.consume(taken);
+        if done {
+            return Ok(());
+        }
+    }
 }
 
 fn write_readable(output: &mut impl Write, report: &Report) -> std::io::Result<()> {
@@ -65,4 +105,40 @@ fn write_readable(output: &mut impl Write, report: &Report) -> std::io::Result<(
         )?;
     }
     writeln!(output, "  redacted   {}", report.redacted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn lines(input: &[u8]) -> Vec<usize> {
+        let mut input = Cursor::new(input);
+        let mut line = Vec::new();
+        let mut lengths = Vec::new();
+        while next_line(&mut input, &mut line).unwrap() {
+            lengths.push(line.len());
+        }
+        lengths
+    }
+
+    #[test]
+    fn every_line_counts_and_long_ones_are_cut_between_characters() {
+        assert_eq!(lines(b""), [0; 0]);
+        assert_eq!(lines(b"\n\nab\n"), [0, 0, 2]);
+        assert_eq!(lines(b"ab\ncd"), [2, 2]);
+        let long = "一".repeat(LONGEST_LINE);
+        let cut = LONGEST_LINE / 3 * 3;
+        assert_eq!(lines(format!("{long}\nend\n").as_bytes()), [cut, 3]);
+        assert_eq!(lines(long.as_bytes()), [cut]);
+    }
+
+    #[test]
+    fn a_line_of_just_the_limit_ends_with_its_own_end() {
+        let text = format!("{}\nb", "a".repeat(LONGEST_LINE - 1));
+        assert_eq!(lines(text.as_bytes()), [LONGEST_LINE - 1, 1]);
+        let text = format!("{}\nb", "a".repeat(LONGEST_LINE));
+        assert_eq!(lines(text.as_bytes()), [LONGEST_LINE, 1]);
+    }
 }

@@ -33,6 +33,55 @@ pub struct Config {
     pub cloud: CloudConfig,
     /// The front of the box.
     pub board: BoardConfig,
+    /// What of the callers' words may leave the box.
+    pub privacy: PrivacyConfig,
+    /// The rules that calls are inspected by.
+    pub quality: QualityRulesFrom,
+}
+
+/// What stands in transcripts in place of what is personal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedactionLevel {
+    /// Its kind.
+    Mask,
+    /// Its kind and a pseudonym, whose key is replaced from time to time.
+    Pseudonym,
+    /// Neither; amounts, dates and short numbers go too.
+    Drop,
+}
+
+/// What of the callers' words may leave the box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrivacyConfig {
+    /// What stands in place of what is personal.
+    pub redaction: RedactionLevel,
+    /// How long a key of pseudonyms lives.
+    pub rotate_every: Duration,
+}
+
+impl Default for PrivacyConfig {
+    fn default() -> Self {
+        Self {
+            redaction: RedactionLevel::Mask,
+            rotate_every: Duration::from_secs(30 * DAY_S),
+        }
+    }
+}
+
+const DAY_S: u64 = 86_400;
+
+/// Where quality rules come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum QualityRulesFrom {
+    /// Calls are not inspected.
+    #[default]
+    Nowhere,
+    /// The rules for banks that ship.
+    Bank,
+    /// The rules for shops that ship.
+    Shop,
+    /// A file of the customer's.
+    File(PathBuf),
 }
 
 /// The names under which the cloud knows the box.
@@ -225,6 +274,28 @@ fn resolve(layers: &mut Layers) -> Config {
                 .zip(layers.readable_file("cloud.password_file")),
         },
         board: resolve_board(layers),
+        privacy: resolve_privacy(layers),
+        quality: match layers.optional_text("quality.rules").as_deref() {
+            None | Some("none") => QualityRulesFrom::Nowhere,
+            Some("bank") => QualityRulesFrom::Bank,
+            Some("shop") => QualityRulesFrom::Shop,
+            Some(_) => layers
+                .path("quality.rules")
+                .map_or(QualityRulesFrom::Nowhere, QualityRulesFrom::File),
+        },
+    }
+}
+
+fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {
+    let levels = [
+        ("mask", RedactionLevel::Mask),
+        ("pseudonym", RedactionLevel::Pseudonym),
+        ("drop", RedactionLevel::Drop),
+    ];
+    let days = layers.integer("privacy.rotate_days", 30, 1..=366);
+    PrivacyConfig {
+        redaction: layers.choice("privacy.redaction", RedactionLevel::Mask, &levels),
+        rotate_every: Duration::from_secs(days * DAY_S),
     }
 }
 

@@ -20,7 +20,8 @@ use trunkside_decision::Policy;
 
 use crate::cli::DemoArgs;
 use crate::config::{
-    BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, RecognitionConfig,
+    BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, PrivacyConfig,
+    QualityRulesFrom, RecognitionConfig,
 };
 use crate::notice::{Event, Notice};
 use crate::wiring;
@@ -178,6 +179,8 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             login: None,
         },
         board: BoardConfig::default(),
+        privacy: PrivacyConfig::default(),
+        quality: QualityRulesFrom::Bank,
     }
 }
 

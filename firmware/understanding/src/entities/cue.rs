@@ -1,4 +1,4 @@
-//! Words that say what kind of number follows.
+//! Words that say what kind of number, name or address follows.
 
 use trunkside_call::EntityKind;
 
@@ -10,7 +10,11 @@ pub(crate) enum Cue {
     Phone,
     Identity,
     Card,
+    Account,
+    Order,
+    Policy,
     Reference,
+    Plate,
     /// A code or password: hidden whatever its length.
     Secret,
 }
@@ -22,7 +26,11 @@ impl Cue {
             Self::Phone => EntityKind::Phone,
             Self::Identity => EntityKind::Identity,
             Self::Card => EntityKind::Card,
+            Self::Account => EntityKind::Account,
+            Self::Order => EntityKind::Order,
+            Self::Policy => EntityKind::Policy,
             Self::Reference => EntityKind::Reference,
+            Self::Plate => EntityKind::Plate,
             Self::Secret => EntityKind::Number,
         }
     }
@@ -31,90 +39,222 @@ impl Cue {
 /// How far before a number its cue may stand, in characters.
 const REACH: usize = 30;
 
-/// Cue words, longer ones before those they contain.
-const CUES: [(&str, Cue); 70] = [
-    ("身份证", Cue::Identity),
-    ("身分证", Cue::Identity),
-    ("证件", Cue::Identity),
-    ("护照", Cue::Identity),
-    ("通行证", Cue::Identity),
-    ("社保号", Cue::Identity),
-    ("identity", Cue::Identity),
-    ("id number", Cue::Identity),
-    ("id card", Cue::Identity),
-    ("passport", Cue::Identity),
-    ("social security", Cue::Identity),
-    ("national insurance", Cue::Identity),
-    ("ssn", Cue::Identity),
-    ("licence", Cue::Identity),
-    ("license", Cue::Identity),
-    ("验证码", Cue::Secret),
-    ("校验码", Cue::Secret),
-    ("密码", Cue::Secret),
-    ("安全码", Cue::Secret),
-    ("password", Cue::Secret),
-    ("passcode", Cue::Secret),
-    ("security code", Cue::Secret),
-    ("verification code", Cue::Secret),
-    ("pin", Cue::Secret),
-    ("cvv", Cue::Secret),
-    ("the code", Cue::Secret),
-    ("银行卡", Cue::Card),
-    ("信用卡", Cue::Card),
-    ("储蓄卡", Cue::Card),
-    ("借记卡", Cue::Card),
-    ("卡号", Cue::Card),
-    ("尾号", Cue::Card),
-    ("咭号", Cue::Card),
-    ("card", Cue::Card),
-    ("ends in", Cue::Card),
-    ("ending in", Cue::Card),
-    ("last four", Cue::Card),
-    ("订单", Cue::Reference),
-    ("运单", Cue::Reference),
-    ("快递单", Cue::Reference),
-    ("单号", Cue::Reference),
-    ("工单", Cue::Reference),
-    ("保单", Cue::Reference),
-    ("账号", Cue::Reference),
-    ("帐号", Cue::Reference),
-    ("账户", Cue::Reference),
-    ("户口", Cue::Reference),
-    ("编号", Cue::Reference),
-    ("流水号", Cue::Reference),
-    ("工号", Cue::Reference),
-    ("客户号", Cue::Reference),
-    ("户号", Cue::Reference),
-    ("order", Cue::Reference),
-    ("tracking", Cue::Reference),
-    ("policy", Cue::Reference),
-    ("account", Cue::Reference),
-    ("reference", Cue::Reference),
-    ("claim", Cue::Reference),
-    ("case number", Cue::Reference),
-    ("ticket", Cue::Reference),
-    ("invoice", Cue::Reference),
-    ("手机", Cue::Phone),
-    ("电话", Cue::Phone),
-    ("热线", Cue::Phone),
-    ("座机", Cue::Phone),
-    ("联系方式", Cue::Phone),
-    ("phone", Cue::Phone),
-    ("mobile", Cue::Phone),
-    ("call me", Cue::Phone),
-    ("reach me", Cue::Phone),
+/// Cue words by kind, longer ones before those they contain; Chinese in simplified characters,
+/// because texts are folded first.
+const CUES: [(Cue, &[&str]); 9] = [
+    (
+        Cue::Identity,
+        &[
+            "身份证",
+            "身分证",
+            "证件",
+            "护照",
+            "通行证",
+            "回乡证",
+            "驾照",
+            "驾驶证",
+            "行驶证",
+            "社保号",
+            "社保卡",
+            "社会保险号",
+            "居住证",
+            "军官证",
+            "identity",
+            "id number",
+            "id card",
+            "my id",
+            "passport",
+            "social security",
+            "national insurance",
+            "ssn",
+            "driving licence",
+            "driver's license",
+            "drivers license",
+            "driver license",
+            "licence number",
+            "license number",
+        ],
+    ),
+    (
+        Cue::Secret,
+        &[
+            "验证码",
+            "校验码",
+            "动态码",
+            "密码",
+            "安全码",
+            "password",
+            "passcode",
+            "security code",
+            "verification code",
+            "pin",
+            "cvv",
+            "cvc",
+            "the code",
+            "one time code",
+        ],
+    ),
+    (
+        Cue::Card,
+        &[
+            "银行卡",
+            "信用卡",
+            "储蓄卡",
+            "借记卡",
+            "提款卡",
+            "卡号",
+            "卡尾",
+            "尾号",
+            "咭号",
+            "信用咭",
+            "提款咭",
+            "卡片",
+            "card",
+            "ends in",
+            "ending in",
+            "last four",
+            "visa",
+            "mastercard",
+        ],
+    ),
+    (
+        Cue::Plate,
+        &[
+            "车牌",
+            "牌照",
+            "车号",
+            "number plate",
+            "licence plate",
+            "license plate",
+            "plate",
+            "registration number",
+            "vehicle registration",
+        ],
+    ),
+    (
+        Cue::Order,
+        &[
+            "订单",
+            "运单",
+            "快递单",
+            "快递号",
+            "单号",
+            "物流",
+            "取件码",
+            "包裹号",
+            "order",
+            "tracking",
+            "parcel number",
+            "shipment",
+        ],
+    ),
+    (
+        Cue::Policy,
+        &[
+            "保单",
+            "保险单",
+            "保险合同",
+            "合同号",
+            "合约号",
+            "policy",
+            "contract number",
+        ],
+    ),
+    (
+        Cue::Account,
+        &[
+            "账号",
+            "帐号",
+            "账户",
+            "帐户",
+            "户口",
+            "户号",
+            "公积金号",
+            "account",
+            "iban",
+            "sort code",
+            "a c number",
+        ],
+    ),
+    (
+        Cue::Phone,
+        &[
+            "手机",
+            "电话",
+            "热线",
+            "座机",
+            "固话",
+            "联系方式",
+            "联系号码",
+            "打给我",
+            "打我",
+            "拨打",
+            "致电",
+            "phone",
+            "mobile",
+            "telephone",
+            "cell",
+            "call me",
+            "call us",
+            "reach me",
+            "text me",
+            "ring me",
+            "whatsapp",
+            "fax",
+        ],
+    ),
+    (
+        Cue::Reference,
+        &[
+            "工单",
+            "编号",
+            "流水号",
+            "工号",
+            "员工号",
+            "客户号",
+            "会员号",
+            "学号",
+            "受理号",
+            "案件号",
+            "投诉单",
+            "reference",
+            "claim",
+            "case number",
+            "ticket",
+            "invoice",
+            "member number",
+            "customer number",
+            "employee number",
+        ],
+    ),
 ];
 
 /// Words that make a date someone's birthday.
-const BIRTH: [&str; 8] = [
+const BIRTH: [&str; 12] = [
     "生日",
     "出生",
     "生辰",
+    "几号生",
+    "系生",
+    "生于",
     "birthday",
     "birth",
     "born",
     "dob",
-    "date of birth",
+    "d.o.b",
+    "d o b",
+];
+
+/// Behind a date, the words that make it one.
+const BIRTH_AFTER: [&str; 8] = [
+    "出生",
+    "生人",
+    "生的",
+    "出世",
+    "生日",
+    "is my birthday",
+    "is my date of birth",
+    "is when i was born",
 ];
 
 /// The nearest cue before a position: of two, the one that ends later.
@@ -127,15 +267,24 @@ pub(crate) fn cue_before(text: &Folded, position: usize) -> Option<Cue> {
 /// Whether a text ends with a cue and nothing but a few words such as `号码是` behind it.
 pub(crate) fn cue_at_end(text: &Folded) -> Option<Cue> {
     let end = text.chars().len();
-    (end.saturating_sub(16)..end)
+    (end.saturating_sub(20)..end)
         .rev()
         .find_map(|start| cue_starting_at(text, start, end))
 }
 
-/// Whether a date that begins here is someone's birthday.
-pub(crate) fn is_birth_cue_before(text: &Folded, position: usize) -> bool {
-    (position.saturating_sub(REACH)..position)
-        .any(|start| BIRTH.iter().any(|word| text.starts_with(start, word)))
+/// Whether a date that stands here is someone's birthday.
+pub(crate) fn is_birthday(text: &Folded, start: usize, end: usize) -> bool {
+    let before = (start.saturating_sub(REACH)..start)
+        .any(|at| BIRTH.iter().any(|word| text.starts_with(at, word)));
+    let after =
+        || (end..end + 4).any(|at| BIRTH_AFTER.iter().any(|word| text.starts_with(at, word)));
+    before || after()
+}
+
+/// Whether a text ends by speaking of a birthday.
+pub(crate) fn is_birth_at_end(text: &Folded) -> bool {
+    let end = text.chars().len();
+    is_birthday(text, end, end)
 }
 
 fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<Cue> {
@@ -143,16 +292,18 @@ fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<Cue> {
     if first.is_ascii_alphabetic() && !text.is_word_start(start) {
         return None;
     }
+    let stands = |word: &str| {
+        let mut chars = word.chars();
+        chars.next() == Some(first) && text.starts_with(start, word) && {
+            let end = start + word.chars().count();
+            let whole = !first.is_ascii_alphabetic()
+                || !text
+                    .at(end)
+                    .is_some_and(|c| c.is_ascii_alphabetic() && c != 's');
+            end <= limit && whole
+        }
+    };
     CUES.iter()
-        .find(|(word, _)| {
-            text.starts_with(start, word) && {
-                let end = start + word.chars().count();
-                let whole = !first.is_ascii_alphabetic()
-                    || !text
-                        .at(end)
-                        .is_some_and(|c| c.is_ascii_alphabetic() && c != 's');
-                end <= limit && whole
-            }
-        })
-        .map(|(_, cue)| *cue)
+        .find(|(_, words)| words.iter().any(|word| stands(word)))
+        .map(|(cue, _)| *cue)
 }

@@ -1,16 +1,19 @@
-//! What was named: telephone, identity, card and reference numbers, money, dates, times, numbers.
+//! What was named: telephone, identity, card, order, account, policy and reference numbers, money,
+//! dates, times, names, addresses, products, faults, numbers.
 
 mod cue;
 mod group;
 mod identify;
 mod moment;
 mod money;
+mod terms;
 
 use trunkside_call::{Entity, EntityKind, Pii};
 
 use crate::numbers::{Folded, Run, runs_of};
+use crate::personal::{self, Opening};
 
-pub(crate) use cue::{Cue, cue_at_end, is_birth_cue_before};
+pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday};
 
 /// One thing found, before it is wrapped for the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +47,13 @@ impl Found {
 pub fn entities_of(text: &str) -> Vec<Entity> {
     let folded = Folded::new(text);
     let runs = runs_of(&folded);
-    find(&folded, &runs)
+    let mut claims = Claims::new(folded.chars().len());
+    claims.add_all(people_and_places(text, &folded));
+    claims.add_all(find(&folded, &runs));
+    claims.add_all(terms::find(&folded));
+    claims.found.sort_by_key(|found| found.start);
+    claims
+        .found
         .into_iter()
         .map(|found| Entity {
             kind: found.kind,
@@ -53,6 +62,26 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
             end: found.end,
         })
         .collect()
+}
+
+/// Names, addresses, mail addresses, plates and codes, as they were said.
+fn people_and_places(text: &str, folded: &Folded) -> Vec<Found> {
+    let original: Vec<char> = text.chars().collect();
+    let mut hidden = personal::find(folded, &original, Opening::None);
+    hidden.sort_by_key(|piece| (piece.start, std::cmp::Reverse(piece.end)));
+    let found = hidden.into_iter().filter_map(|piece| {
+        let kind = match piece.label {
+            "name" => EntityKind::Name,
+            "address" => EntityKind::Address,
+            "email" => EntityKind::Email,
+            "plate" => EntityKind::Plate,
+            "account" => EntityKind::Account,
+            _ => return None,
+        };
+        let value = original[piece.start..piece.end].iter().collect();
+        Some(Found::new(kind, value, piece.start, piece.end))
+    });
+    found.collect()
 }
 
 /// Everything named in a folded text whose runs are known: the certain ones first, then moments

@@ -81,13 +81,12 @@ const WEEKDAYS: [&str; 7] = [
 
 /// All dates and times of a text.
 pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
-    let mut found = Vec::new();
+    let mut found = english_dates(text, groups);
     let mut index = 0;
     while index < groups.len() {
         let rest = &groups[index..];
         let hit = written_date(text, rest)
             .or_else(|| chinese_date(text, rest))
-            .or_else(|| english_date(text, rest))
             .or_else(|| chinese_time(text, rest))
             .or_else(|| english_time(text, rest));
         match hit {
@@ -184,30 +183,157 @@ fn next_part(groups: &[Group], index: usize, end: usize, first: bool) -> Option<
         .filter(|group| first || group.start == end)
 }
 
-/// `march 5`, `march 5th 2026`, `5th of march`, `march twenty one`.
-fn english_date(text: &Folded, groups: &[Group]) -> Hit {
-    let group = &groups[0];
-    let day = in_range(group, 1, 31)?;
-    let mut end = ordinal_end(text, group.end);
-    if let Some((month_start, month)) = month_before(text, group.start) {
-        let year = groups.get(1).filter(|year| {
-            year.digits.len() == 4 && matches!(text.slice(end, year.start).trim(), "" | ",")
-        });
-        let value = date(year.and_then(|y| in_range(y, 1880, 2199)), month, Some(day));
-        let taken = 1 + usize::from(year.is_some());
-        end = year.map_or(end, |year| year.end);
-        return Some((taken, Found::new(EntityKind::Date, value, month_start, end)));
+/// `march 5`, `march 5th 2026`, `5th of march`, `the twenty first of march nineteen eighty`: a month
+/// with a day or a year beside it.
+fn english_dates(text: &Folded, groups: &[Group]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.chars().len() {
+        let end = text.word_end(at);
+        if let Some((month_end, month)) = month_at(text, at).filter(|_| text.is_word_start(at)) {
+            found.extend(date_around(text, groups, (at, month_end), month));
+        }
+        at = end.max(at + 1);
     }
-    let mut at = skip_blanks(text, end);
-    if text.starts_with(at, "of ") {
-        at = skip_blanks(text, at + 2);
+    found
+}
+
+fn date_around(
+    text: &Folded,
+    groups: &[Group],
+    (month_start, month_end): (usize, usize),
+    month: u64,
+) -> Option<Found> {
+    let (mut start, mut end) = (month_start, month_end);
+    let mut day = day_before(text, groups, month_start);
+    if let Some((_, day_start)) = day {
+        start = day_start;
+        if start >= 4 && text.starts_with(start - 4, "the ") {
+            start -= 4;
+        }
+    } else {
+        day = day_after(text, groups, month_end);
+        if let Some((_, day_end)) = day {
+            end = day_end;
+        }
     }
-    let (month_end, month) = month_at(text, at)?;
-    let value = date(None, month, Some(day));
-    Some((
-        1,
-        Found::new(EntityKind::Date, value, group.start, month_end),
-    ))
+    let year = year_after(text, groups, end);
+    if let Some((_, year_end)) = year {
+        end = year_end;
+    }
+    if day.is_none() && year.is_none() {
+        return None;
+    }
+    let value = date(year.map(|year| year.0), month, day.map(|day| day.0));
+    Some(Found::new(EntityKind::Date, value, start, end))
+}
+
+/// Ordinal words, the tens with what follows them.
+const ORDINALS: [(&str, u64); 21] = [
+    ("first", 1),
+    ("second", 2),
+    ("third", 3),
+    ("fourth", 4),
+    ("fifth", 5),
+    ("sixth", 6),
+    ("seventh", 7),
+    ("eighth", 8),
+    ("ninth", 9),
+    ("tenth", 10),
+    ("eleventh", 11),
+    ("twelfth", 12),
+    ("thirteenth", 13),
+    ("fourteenth", 14),
+    ("fifteenth", 15),
+    ("sixteenth", 16),
+    ("seventeenth", 17),
+    ("eighteenth", 18),
+    ("nineteenth", 19),
+    ("twentieth", 20),
+    ("thirtieth", 30),
+];
+
+/// The day of the month as an ordinal in words: value, begin and end. The tens before it are a
+/// group of their own.
+fn ordinal_at(text: &Folded, groups: &[Group], start: usize) -> Option<(u64, usize, usize)> {
+    let end = text.word_end(start);
+    let word = text.slice(start, end.min(start + 12));
+    let value = ORDINALS.iter().find(|(name, _)| *name == word)?.1;
+    let tens = groups
+        .iter()
+        .find(|group| group.end + 1 == start && matches!(group.value(), Some(20 | 30)))
+        .filter(|_| value < 10);
+    match tens {
+        Some(tens) => Some((value + tens.value()?, tens.start, end)),
+        None => Some((value, start, end)),
+    }
+}
+
+/// The day that ends right before a month, `of` and a blank between: value and begin.
+fn day_before(text: &Folded, groups: &[Group], month_start: usize) -> Option<(u64, usize)> {
+    let mut end = back_over_blanks(text, month_start);
+    if end >= 2 && text.starts_with(end - 2, "of") {
+        end = back_over_blanks(text, end - 2);
+    }
+    if let Some(group) = groups
+        .iter()
+        .find(|group| ordinal_end(text, group.end) == end)
+    {
+        return Some((in_range(group, 1, 31)?, group.start));
+    }
+    let mut start = end;
+    while start > 0 && text.chars()[start - 1].is_ascii_alphabetic() && end - start < 12 {
+        start -= 1;
+    }
+    ordinal_at(text, groups, start).map(|(day, start, _)| (day, start))
+}
+
+/// The day that follows a month, `the` between: value and end.
+fn day_after(text: &Folded, groups: &[Group], month_end: usize) -> Option<(u64, usize)> {
+    let mut at = skip_blanks(text, month_end);
+    if text.starts_with(at, "the ") {
+        at = skip_blanks(text, at + 4);
+    }
+    let tens_end = groups
+        .iter()
+        .find(|group| group.start == at && matches!(group.value(), Some(20 | 30)))
+        .map(|group| skip_blanks(text, group.end));
+    let ordinal = tens_end
+        .and_then(|at| ordinal_at(text, groups, at))
+        .or_else(|| ordinal_at(text, groups, at));
+    if let Some((day, _, end)) = ordinal {
+        return Some((day, end));
+    }
+    let group = groups.iter().find(|group| group.start == at)?;
+    Some((in_range(group, 1, 31)?, ordinal_end(text, group.end)))
+}
+
+/// The year that follows, `nineteen eighty four` in two groups: value and end.
+fn year_after(text: &Folded, groups: &[Group], end: usize) -> Option<(u64, usize)> {
+    let next = |end: usize| {
+        let at = skip_blanks(text, end + usize::from(text.at(end) == Some(',')));
+        let at = if text.starts_with(at, "in ") {
+            at + 3
+        } else {
+            at
+        };
+        groups.iter().find(|group| group.start == at)
+    };
+    let first = next(end)?;
+    if let Some(year) = in_range(first, 1880, 2199) {
+        return Some((year, first.end));
+    }
+    let century = in_range(first, 18, 21)?;
+    let second = next(first.end).filter(|second| second.start > first.end)?;
+    let rest = in_range(second, 0, 99)?;
+    Some((century * 100 + rest, second.end))
+}
+
+fn back_over_blanks(text: &Folded, mut at: usize) -> usize {
+    while at > 0 && text.at(at - 1) == Some(' ') {
+        at -= 1;
+    }
+    at
 }
 
 fn ordinal_end(text: &Folded, end: usize) -> usize {
@@ -233,27 +359,6 @@ fn month_at(text: &Folded, at: usize) -> Option<(usize, u64)> {
     let word = text.slice(at, end);
     let index = MONTHS.iter().position(|month| *month == word)?;
     Some((end, index as u64 + 1))
-}
-
-fn month_before(text: &Folded, start: usize) -> Option<(usize, u64)> {
-    let mut end = start;
-    while end > 0 && text.at(end - 1) == Some(' ') && start - end < 4 {
-        end -= 1;
-    }
-    if text.slice(end.saturating_sub(4), end) == " the" {
-        end -= 4;
-    }
-    let mut word_start = end;
-    while word_start > 0
-        && end - word_start < 10
-        && text
-            .at(word_start - 1)
-            .is_some_and(|c| c.is_ascii_alphabetic())
-    {
-        word_start -= 1;
-    }
-    let (month_end, month) = month_at(text, word_start)?;
-    (month_end == end && end > word_start).then_some((word_start, month))
 }
 
 /// Parts of the day, and whether hours up to 11 then count from noon.

@@ -8,10 +8,12 @@ mod chinese;
 mod english;
 mod figures;
 mod run;
+mod traditional;
 
-pub(crate) use run::{Run, runs_of, skip_pauses};
+pub(crate) use run::{Run, runs_of, skip_misheard, skip_pauses};
 
-/// A text folded for scanning, one character for one: full-width forms to ASCII, lower case.
+/// A text folded for scanning, one character for one: full-width forms to ASCII, lower case,
+/// traditional characters of cues and names to simplified ones.
 pub(crate) struct Folded {
     chars: Vec<char>,
 }
@@ -131,6 +133,7 @@ fn fold(c: char) -> char {
         '\u{3000}' => ' ',
         '’' | '‘' | 'ʼ' => '\'',
         c if c.is_ascii() => c.to_ascii_lowercase(),
+        '\u{4e00}'..='\u{9fff}' => traditional::simplified(c),
         c => figures::decimal(c)
             .and_then(|digit| char::from_digit(digit, 10))
             .unwrap_or(c),

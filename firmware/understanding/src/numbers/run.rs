@@ -37,7 +37,27 @@ impl Run {
 }
 
 /// Words that part digits without ending the number: hesitations, spoken punctuation, links.
-const CHINESE_PAUSES: [&str; 66] = [
+const CHINESE_PAUSES: [&str; 86] = [
+    "说错了",
+    "讲错了",
+    "讲错咗",
+    "讲错",
+    "弄错了",
+    "更正",
+    "接下来是",
+    "后面还有",
+    "再后面",
+    "接下来",
+    "跟住系",
+    "跟住",
+    "即系",
+    "稍等",
+    "让我看看",
+    "我看看",
+    "我看一下",
+    "等我睇睇",
+    "你记一下",
+    "重新说",
     "然后呢",
     "应该是",
     "等一下",
@@ -107,7 +127,18 @@ const CHINESE_PAUSES: [&str; 66] = [
 ];
 
 /// Their English counterparts.
-const ENGLISH_PAUSES: [&str; 61] = [
+const ENGLISH_PAUSES: [&str; 72] = [
+    "let",
+    "me",
+    "see",
+    "hang",
+    "on",
+    "hold",
+    "next",
+    "after",
+    "got",
+    "oops",
+    "rather",
     "um",
     "umm",
     "uh",
@@ -172,7 +203,13 @@ const ENGLISH_PAUSES: [&str; 61] = [
 ];
 
 /// Of the pauses, those after which digits replace the ones before.
-const CORRECTIONS: [&str; 12] = [
+const CORRECTIONS: [&str; 18] = [
+    "说错了",
+    "讲错了",
+    "讲错咗",
+    "讲错",
+    "弄错了",
+    "更正",
     "不对",
     "错了",
     "说错",
@@ -191,13 +228,29 @@ const CORRECTIONS: [&str; 12] = [
 const DENIALS: [&str; 2] = ["不是", "not"];
 
 /// English words that sound like digits.
-const SOUNDS_LIKE: [(&str, u8); 6] = [
+const SOUNDS_LIKE: [(&str, u8); 22] = [
     ("to", 2),
     ("too", 2),
+    ("do", 2),
     ("for", 4),
+    ("fore", 4),
     ("won", 1),
+    ("wan", 1),
     ("ate", 8),
+    ("hate", 8),
     ("tree", 3),
+    ("free", 3),
+    ("hive", 5),
+    ("five's", 5),
+    ("sex", 6),
+    ("sicks", 6),
+    ("fix", 6),
+    ("heaven", 7),
+    ("line", 9),
+    ("mine", 9),
+    ("nigh", 9),
+    ("hero", 0),
+    ("owe", 0),
 ];
 
 /// What stands between two atoms.
@@ -259,6 +312,23 @@ pub(crate) fn skip_pauses(text: &Folded, start: usize) -> usize {
     at
 }
 
+/// Where pauses end that begin at a position, and among them up to so many words that sound like
+/// digits.
+pub(crate) fn skip_misheard(text: &Folded, start: usize) -> usize {
+    let mut at = skip_pauses(text, start);
+    for _ in 0..MOST_MISHEARD {
+        let end = match text.at(at) {
+            Some(c) if c.is_ascii_alphabetic() => text.word_end(at),
+            _ => at + 1,
+        };
+        if homophone(text, at, end).is_none() {
+            break;
+        }
+        at = skip_pauses(text, end);
+    }
+    at
+}
+
 fn pause_at(text: &Folded, at: usize, end: usize) -> Option<(usize, Gap)> {
     let c = text.at(at)?;
     if !c.is_alphanumeric() {
@@ -288,20 +358,21 @@ fn pause_at(text: &Folded, at: usize, end: usize) -> Option<(usize, Gap)> {
 }
 
 /// Adds what a recogniser wrote instead of a digit: a character that sounds like one, or `to`,
-/// `for` and the like, directly between two single spoken digits.
+/// `for` and the like, one or two of them directly between single spoken digits, and one at either
+/// end of several.
 fn with_homophones(text: &Folded, atoms: Vec<Atom>) -> Vec<Atom> {
     let mut complete: Vec<Atom> = Vec::with_capacity(atoms.len());
     for atom in atoms {
         if let Some(before) = complete.last()
             && spoken(before)
             && spoken(&atom)
-            && let Some(between) = homophone(text, before.end, atom.start)
+            && let Some(between) = homophones(text, before.end, atom.start)
         {
-            complete.push(between);
+            complete.extend(between);
         }
         complete.push(atom);
     }
-    complete
+    add_at_ends(text, &complete)
 }
 
 fn spoken(atom: &Atom) -> bool {
@@ -311,10 +382,64 @@ fn spoken(atom: &Atom) -> bool {
     )
 }
 
-fn homophone(text: &Folded, start: usize, end: usize) -> Option<Atom> {
-    if end <= start || end - start > 6 {
-        return None;
+/// So many spoken digits in a row make a character beside them that sounds like one a digit too.
+const SURE_FROM: usize = 3;
+
+/// How many misheard digits are looked for at either end.
+const MOST_AT_END: usize = 2;
+
+fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
+    let mut complete: Vec<Atom> = Vec::with_capacity(atoms.len());
+    let adjoins = |before: &Atom, after: &Atom| spoken(before) && before.end == after.start;
+    for row in atoms.chunk_by(adjoins) {
+        let sure = row.len() >= SURE_FROM && row.iter().all(spoken);
+        let (start, end) = (row[0].start, row[row.len() - 1].end);
+        let free = complete.last().is_none_or(|last| last.end < start);
+        // The digits of a date, a time or an amount are all there.
+        let sure = sure
+            && !text
+                .at(end)
+                .is_some_and(|c| "年月日号点块元岁分".contains(c));
+        if sure && free {
+            let lead = (1..=MOST_AT_END)
+                .map_while(|back| homophone(text, start.checked_sub(back)?, start - back + 1));
+            let mut lead: Vec<Atom> = lead.collect();
+            lead.reverse();
+            complete.extend(lead);
+        }
+        complete.extend_from_slice(row);
+        if sure {
+            complete.extend((end..end + MOST_AT_END).map_while(|at| homophone(text, at, at + 1)));
+        }
     }
+    complete
+}
+
+/// How many misheard digits may follow each other.
+const MOST_MISHEARD: usize = 3;
+
+/// The homophones that fill a gap, pauses between them; none where something else is in it, or
+/// pauses alone.
+fn homophones(text: &Folded, start: usize, end: usize) -> Option<Vec<Atom>> {
+    let mut heard = Vec::new();
+    let mut at = start;
+    while at < end {
+        let word = if text.at(at)?.is_ascii_alphabetic() {
+            text.word_end(at)
+        } else {
+            at + 1
+        };
+        if let Some((next, _)) = pause_at(text, at, end) {
+            at = next;
+        } else {
+            heard.push(homophone(text, at, word.min(end))?);
+            at = word;
+        }
+    }
+    (!heard.is_empty() && heard.len() <= MOST_MISHEARD).then_some(heard)
+}
+
+fn homophone(text: &Folded, start: usize, end: usize) -> Option<Atom> {
     let between = text.slice(start, end);
     let word = between.trim();
     let digit = SOUNDS_LIKE
@@ -346,7 +471,7 @@ fn sounds_like_digit(word: &str) -> Option<u8> {
         "yi" | "yao" => 1,
         "er" | "liang" => 2,
         "san" | "shan" => 3,
-        "si" => 4,
+        "si" | "shi" => 4,
         "wu" => 5,
         "liu" => 6,
         "qi" | "guai" => 7,

@@ -42,7 +42,13 @@ fn anger_odds(words: &Words, voice: Option<&Voice>) -> f32 {
     };
     let said = if heat >= 0.5 { 1.5 } else { 0.0 };
     let strong = if words.has_strong_anger { 0.4 } else { 0.0 };
-    -3.6 + said + strong + 0.8 * heat.max(0.0) + 1.3 * voice.raised
+    // A loud voice that says nothing bad is a loud voice.
+    let heard = if heat >= 0.5 {
+        1.3 * voice.raised
+    } else {
+        0.5 * voice.raised.min(3.0)
+    };
+    -3.6 + said + strong + 0.8 * heat.max(0.0) + heard
 }
 
 fn sentiment(words: &Words, anger: f32) -> Sentiment {

@@ -18,6 +18,16 @@ pub(super) enum Sense {
     Strong,
     /// Makes what follows weaker.
     Weak,
+    /// What follows counts more than what came before: `但是`.
+    Contrast,
+    /// What follows in this clause counts less: `虽然`.
+    Concession,
+    /// What follows in this clause is not so: `本来以为`, `要是`.
+    Unreal,
+    /// A clause that asks for what is missing: `希望`, `建议`.
+    Wish,
+    /// A question that accuses: `难道`, `凭什么`.
+    Rhetorical,
 }
 
 /// One entry.
@@ -90,6 +100,11 @@ impl Lexicon {
             "negation" => Sense::Negation,
             "strong" => Sense::Strong,
             "weak" => Sense::Weak,
+            "contrast" => Sense::Contrast,
+            "concession" => Sense::Concession,
+            "unreal" => Sense::Unreal,
+            "wish" => Sense::Wish,
+            "rhetorical" => Sense::Rhetorical,
             "trigger" => {
                 self.triggers.extend(terms);
                 return Some(());

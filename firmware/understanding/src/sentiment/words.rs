@@ -32,7 +32,7 @@ impl Words {
     }
 }
 
-/// Reads the words of a text by a language's lists.
+/// Reads the words of a text by a language's lists, clause by clause.
 pub(super) fn read(text: &str, language: Language) -> Words {
     let lexicon = Lexicon::of(language);
     let text: String = text
@@ -44,14 +44,80 @@ pub(super) fn read(text: &str, language: Language) -> Words {
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
         ..Words::default()
     };
+    let mut clauses = vec![Clause::default()];
     let mut sway = Sway::default();
     for (position, unit) in units(&text, lexicon) {
+        let clause = clauses.last_mut().expect("there is a first clause");
         match unit {
-            Unit::Term(term, entry) => words.add(&term, entry, position, &mut sway),
-            Unit::Break => sway = Sway::default(),
+            Unit::Term(_, entry) if entry.sense == Sense::Contrast => {
+                clauses.push(Clause {
+                    turns: true,
+                    ..Clause::default()
+                });
+                sway = Sway::default();
+            }
+            Unit::Term(term, entry) => clause.add(&term, entry, position, &mut sway, &mut words),
+            Unit::Break => {
+                clauses.push(Clause::default());
+                sway = Sway::default();
+            }
         }
     }
+    words.sum(&clauses);
     words
+}
+
+/// What one clause shows.
+#[derive(Default)]
+struct Clause {
+    angry: f32,
+    dissatisfied: f32,
+    anxious: f32,
+    satisfied: f32,
+    /// It begins with a contrast: what came before counts less.
+    turns: bool,
+    /// It concedes: it counts less itself.
+    concedes: bool,
+    /// What is good in it was expected or wished for, not found.
+    unreal: bool,
+}
+
+/// What stands before a contrast keeps this much of its weight, and what follows gains as much.
+const BEFORE_CONTRAST: f32 = 0.6;
+
+/// What a clause that concedes keeps of its weight.
+const CONCEDED: f32 = 0.6;
+
+/// The last word has more weight than those before.
+const LAST: f32 = 1.25;
+
+impl Words {
+    fn sum(&mut self, clauses: &[Clause]) {
+        let mut weights: Vec<f32> = vec![1.0; clauses.len()];
+        let last_turn = clauses.iter().rposition(|clause| clause.turns);
+        let last = clauses.iter().rposition(Clause::shows_something);
+        for (index, clause) in clauses.iter().enumerate() {
+            if let Some(turn) = last_turn {
+                weights[index] *= if index < turn {
+                    BEFORE_CONTRAST
+                } else {
+                    2.0 - BEFORE_CONTRAST
+                };
+            }
+            if clause.concedes {
+                weights[index] *= CONCEDED;
+            }
+            if Some(index) == last && index > 0 {
+                weights[index] *= LAST;
+            }
+        }
+        for (clause, weight) in clauses.iter().zip(weights) {
+            self.angry += weight * clause.angry;
+            self.dissatisfied += weight * clause.dissatisfied;
+            self.anxious += weight * clause.anxious;
+            self.satisfied += weight * clause.satisfied;
+        }
+    }
 }
 
 /// The trigger words that a text holds, each once.
@@ -79,9 +145,21 @@ struct Sway {
     degree: Option<(usize, f32)>,
 }
 
-impl Words {
-    fn add(&mut self, term: &str, entry: Entry, position: usize, sway: &mut Sway) {
-        let sum = match entry.sense {
+impl Clause {
+    fn shows_something(&self) -> bool {
+        self.angry + self.dissatisfied + self.anxious + self.satisfied > 0.0
+    }
+
+    fn add(
+        &mut self,
+        term: &str,
+        entry: Entry,
+        position: usize,
+        sway: &mut Sway,
+        words: &mut Words,
+    ) {
+        let near = |at: usize| position - at <= REACH;
+        match entry.sense {
             Sense::Negation => {
                 // Two negations are none.
                 sway.negated_at = match sway.negated_at {
@@ -98,12 +176,27 @@ impl Words {
                 sway.degree = Some((position, 0.7));
                 return;
             }
-            Sense::Angry => &mut self.angry,
-            Sense::Dissatisfied => &mut self.dissatisfied,
-            Sense::Anxious => &mut self.anxious,
-            Sense::Satisfied => &mut self.satisfied,
-        };
-        let near = |at: usize| position - at <= REACH;
+            Sense::Concession => {
+                self.concedes = true;
+                return;
+            }
+            Sense::Unreal => {
+                self.unreal = true;
+                return;
+            }
+            Sense::Wish => {
+                self.unreal = true;
+                self.dissatisfied += 0.5 * entry.strength;
+                return;
+            }
+            Sense::Rhetorical => {
+                self.dissatisfied += entry.strength;
+                words.note(term);
+                return;
+            }
+            Sense::Contrast => return,
+            Sense::Angry | Sense::Dissatisfied | Sense::Anxious | Sense::Satisfied => {}
+        }
         let degree = sway
             .degree
             .filter(|(at, _)| near(*at))
@@ -114,19 +207,31 @@ impl Words {
             Sense::Satisfied => near(at),
             _ => position - at <= 2,
         });
-        if denied {
+        match (entry.sense, denied) {
             // Not good is bad; not bad is only a little good.
-            match entry.sense {
-                Sense::Satisfied => self.dissatisfied += strength * 0.9,
-                Sense::Dissatisfied | Sense::Angry => self.satisfied += strength * 0.3,
-                _ => {}
+            (Sense::Satisfied, true) => self.dissatisfied += strength * 0.9,
+            (Sense::Satisfied, false) if self.unreal => self.dissatisfied += strength * 0.3,
+            (Sense::Satisfied, false) => self.satisfied += strength,
+            (Sense::Angry | Sense::Dissatisfied, true) => self.satisfied += strength * 0.3,
+            (Sense::Angry, false) => {
+                self.angry += strength;
+                words.has_strong_anger |= entry.strength >= 2.5;
             }
-        } else {
-            *sum += strength;
-            self.has_strong_anger |= entry.sense == Sense::Angry && entry.strength >= 2.5;
+            (Sense::Dissatisfied, false) => self.dissatisfied += strength,
+            (Sense::Anxious, false) => self.anxious += strength,
+            _ => {}
         }
         *sway = Sway::default();
-        if entry.strength >= 1.0 && !self.found.iter().any(|found| found == term) {
+        if entry.strength >= 1.0 {
+            words.note(term);
+        }
+    }
+}
+
+impl Words {
+    /// Keeps a word that counted, each once.
+    fn note(&mut self, term: &str) {
+        if !self.found.iter().any(|found| found == term) {
             self.found.push(term.to_owned());
         }
     }
@@ -159,7 +264,7 @@ fn units(text: &str, lexicon: &Lexicon) -> Vec<(usize, Unit)> {
         } else {
             if matches!(
                 c,
-                '，' | '。' | ',' | '.' | '！' | '!' | '？' | '?' | '；' | ';'
+                '，' | '。' | ',' | '.' | '！' | '!' | '？' | '?' | '；' | ';' | '…' | '\n'
             ) {
                 units.push((position, Unit::Break));
             }

@@ -1,0 +1,328 @@
+//! Chinese addresses: chains of places, roads, estates and numbered doors.
+
+use super::hidden;
+use crate::numbers::Folded;
+use crate::personal::skip_hesitations;
+use crate::redact::Hidden;
+
+/// Words behind which an address stands, longer ones first.
+const INTRODUCTIONS: [&str; 44] = [
+    "收货地址是",
+    "收货地址",
+    "家庭住址是",
+    "家庭住址",
+    "家庭地址是",
+    "家庭地址",
+    "邮寄地址是",
+    "邮寄地址",
+    "通讯地址是",
+    "通讯地址",
+    "单位地址是",
+    "单位地址",
+    "公司地址是",
+    "公司地址",
+    "注册地址是",
+    "注册地址",
+    "地址就是",
+    "地址改成",
+    "地址改到",
+    "地址是",
+    "地址系",
+    "地址在",
+    "地址",
+    "住址是",
+    "住址系",
+    "住址",
+    "我住在",
+    "我家住",
+    "我住喺",
+    "我住",
+    "住在",
+    "住喺",
+    "家在",
+    "屋企喺",
+    "屋企系",
+    "送到",
+    "寄到",
+    "寄去",
+    "寄往",
+    "送去",
+    "邮寄到",
+    "发到",
+    "搬到",
+    "户籍在",
+];
+
+/// Marks that end the name of a place.
+const PLACES: [&str; 14] = [
+    "自治区",
+    "特别行政区",
+    "省",
+    "市",
+    "区",
+    "县",
+    "镇",
+    "乡",
+    "村",
+    "州",
+    "盟",
+    "旗",
+    "新区",
+    "开发区",
+];
+
+/// Places whose quarters go without a mark.
+const REGIONS: [&str; 6] = ["香港岛", "九龙", "新界", "香港", "港岛", "澳门"];
+
+/// Marks that end the name of a road.
+const ROADS: [&str; 11] = [
+    "大道", "大街", "胡同", "路", "街", "道", "巷", "弄", "里", "径", "坊",
+];
+
+/// Marks that end the name of an estate or a building.
+const ESTATES: [&str; 27] = [
+    "小区", "花园", "家园", "公寓", "大厦", "广场", "新村", "社区", "山庄", "公馆", "别墅", "中心",
+    "花苑", "名苑", "雅苑", "嘉苑", "苑", "邨", "屋苑", "大楼", "商厦", "阁", "台", "居", "轩",
+    "城", "园",
+];
+
+/// Marks behind the number of a door, floor or building, longer ones first.
+const DOORS: [&str; 24] = [
+    "号楼", "号院", "单元", "号门", "号铺", "号房", "号", "栋", "幢", "座", "楼", "层", "室", "房",
+    "弄", "巷", "村", "组", "期", "门", "铺", "户", "队", "街",
+];
+
+/// Characters that a place's name does not hold: the talk around it does.
+const STOPS: &str = "我你您他她它们的了吗吧呢啊呀啦是在到住去寄于送给喺系就请麻谢帮想要把跟从说叫对不没有这那嗯呃能可什怎哪";
+
+/// The longest name of a place or road.
+const LONGEST_NAME: usize = 8;
+
+/// The longest address.
+const LONGEST: usize = 60;
+
+/// What may stand between the parts of an address, when a part follows.
+const MOST_PAUSE: usize = 6;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Place,
+    Road,
+    Estate,
+    Door,
+}
+
+/// Parts that follow each other.
+struct Chain {
+    end: usize,
+    places: usize,
+    roads: usize,
+    doors: usize,
+}
+
+impl Chain {
+    /// Whether the form alone shows an address: a road or estate with a door, or doors in a row
+    /// within a place.
+    const fn is_sure(&self) -> bool {
+        (self.roads > 0 && (self.doors > 0 || self.places > 0))
+            || (self.doors > 1)
+            || (self.places > 1)
+            || (self.places > 0 && self.doors > 0)
+    }
+}
+
+/// The address that begins, or is introduced, at a position.
+pub(super) fn address_at(text: &Folded, at: usize) -> Option<Hidden> {
+    introduced(text, at).or_else(|| by_form(text, at))
+}
+
+fn introduced(text: &Folded, at: usize) -> Option<Hidden> {
+    let words = INTRODUCTIONS
+        .iter()
+        .find(|words| text.starts_with(at, words))?;
+    let start = skip_hesitations(text, at + words.chars().count());
+    told(text, start)
+}
+
+/// What stands where an address is expected: its parts, and what follows them up to where the
+/// talk goes on.
+fn told(text: &Folded, start: usize) -> Option<Hidden> {
+    const NOT: &str =
+        "错不没有在哪怎要变能多信更修我你您吗呢了的吧对是什写填可乜咩边点无给他她就都也已还";
+    let chain = chain_from(text, start);
+    let from = chain.as_ref().map_or(start, |chain| chain.end);
+    let end = rest_of_phrase(text, from);
+    if chain.is_some() {
+        return Some(hidden(start, end));
+    }
+    let first = text.at(start)?;
+    let numbered = text.chars()[start..end].iter().any(|c| is_number(*c));
+    let long = end >= start + 4;
+    // Homophones may stand for every mark: what is long enough and no other talk is hidden.
+    (!NOT.contains(first)
+        && first.is_alphabetic()
+        && !first.is_ascii()
+        && (long && numbered || end >= start + 6))
+        .then(|| hidden(start, end))
+}
+
+/// Where the phrase that an address ends in ends itself.
+fn rest_of_phrase(text: &Folded, from: usize) -> usize {
+    let mut end = from;
+    while end < from + 16
+        && text.at(end).is_some_and(|c| {
+            (c.is_alphanumeric() && (is_number(c) || !STOPS.contains(c))) || c == '-'
+        })
+        && ![
+            "谢谢", "电话", "手机", "麻烦", "收件", "联系", "邮编", "名字", "快点", "尽快", "什么",
+            "今天", "明天",
+        ]
+        .iter()
+        .any(|word| text.starts_with(end, word))
+    {
+        end += 1;
+    }
+    end
+}
+
+/// A chain that is an address by its form; it begins where its first name begins.
+fn by_form(text: &Folded, at: usize) -> Option<Hidden> {
+    let begins = at == 0
+        || text.at(at - 1).is_some_and(|c| {
+            !c.is_alphanumeric() || STOPS.contains(c) || "来派为成和个".contains(c)
+        });
+    if !begins || !text.at(at).is_some_and(char::is_alphanumeric) {
+        return None;
+    }
+    let chain = chain_from(text, at)?;
+    chain.is_sure().then(|| hidden(at, chain.end))
+}
+
+fn chain_from(text: &Folded, start: usize) -> Option<Chain> {
+    let mut chain = Chain {
+        end: start,
+        places: 0,
+        roads: 0,
+        doors: 0,
+    };
+    let mut at = start;
+    while at < start + LONGEST {
+        let Some((end, part)) = part_at(text, at) else {
+            let next = skip_hesitations(text, at);
+            if next == at || next > at + MOST_PAUSE || part_at(text, next).is_none() {
+                break;
+            }
+            at = next;
+            continue;
+        };
+        match part {
+            Part::Place => chain.places += 1,
+            Part::Road | Part::Estate => chain.roads += 1,
+            Part::Door => chain.doors += 1,
+        }
+        at = end;
+        chain.end = end;
+    }
+    (chain.end > start).then_some(chain)
+}
+
+fn part_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    door_at(text, at)
+        .or_else(|| region_at(text, at))
+        .or_else(|| name_at(text, at))
+}
+
+/// `九龙旺角`: a region, and up to four characters of its quarter where no road follows at once.
+fn region_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    let region = REGIONS.iter().find(|region| text.starts_with(at, region))?;
+    let mut end = at + region.chars().count();
+    let of_name = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c) && !STOPS.contains(c);
+    if name_at(text, end).is_none() {
+        let limit = end + 4;
+        while end < limit && text.at(end).is_some_and(of_name) {
+            end += 1;
+        }
+    }
+    Some((end, Part::Place))
+}
+
+/// `88号`, `三栋`, `A座`, `一二零三室`, `B2`.
+fn door_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    let mut end = at;
+    let of_number =
+        |c: char| is_number(c) || c.is_ascii_alphabetic() || "-之甲乙丙丁东西南北".contains(c);
+    while end < at + 12 && text.at(end).is_some_and(of_number) {
+        end += 1;
+    }
+    let said = &text.chars()[at..end];
+    if !said
+        .iter()
+        .any(|c| is_number(*c) || c.is_ascii_alphabetic())
+    {
+        return None;
+    }
+    if let Some(mark) = DOORS.iter().find(|mark| text.starts_with(end, mark)) {
+        let mark_end = end + mark.chars().count();
+        // 三号 is a day too, 一层 a layer, 三期 an instalment: alone they are no address, see is_sure.
+        return Some((mark_end, Part::Door));
+    }
+    None
+}
+
+/// A name of up to eight characters and its mark: the first mark that fits.
+fn name_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    for length in 1..=LONGEST_NAME {
+        let end = at + length;
+        let last = text.at(end - 1)?;
+        if !('\u{4e00}'..='\u{9fff}').contains(&last) || STOPS.contains(last) {
+            return None;
+        }
+        let mark = |marks: &[&str]| {
+            marks
+                .iter()
+                .find(|mark| text.starts_with(end, mark))
+                .map(|mark| end + mark.chars().count())
+        };
+        let with = |part| move |end| (end, part);
+        let found = mark(&ROADS)
+            .map(with(Part::Road))
+            .or_else(|| mark(&PLACES).map(with(Part::Place)))
+            .or_else(|| {
+                (length > 1)
+                    .then(|| mark(&ESTATES).map(with(Part::Estate)))
+                    .flatten()
+            });
+        // 上海市, not 上海市区: the longer name wins where a mark follows a mark.
+        if let Some((mark_end, part)) = found {
+            let doubled = ["路", "街", "道", "区", "县"]
+                .iter()
+                .find(|mark| length == 1 && text.starts_with(mark_end, mark));
+            return Some((mark_end + usize::from(doubled.is_some()), part));
+        }
+    }
+    None
+}
+
+fn is_number(c: char) -> bool {
+    c.is_ascii_digit() || "零〇一二三四五六七八九十百千幺两洞拐".contains(c)
+}
+
+/// The answer to a question for the address.
+pub(super) fn answer(text: &Folded) -> Option<Hidden> {
+    let start = skip_hesitations(text, 0);
+    chain_from(text, start).map(|chain| hidden(start, rest_of_phrase(text, chain.end)))
+}
+
+/// Whether a text ends with an introduction or asks for an address.
+pub(super) fn is_announced_at_end(text: &Folded) -> bool {
+    let end = text.chars().len();
+    (end.saturating_sub(14)..end).any(|at| {
+        INTRODUCTIONS
+            .iter()
+            .take(28)
+            .any(|words| text.starts_with(at, words))
+            || ["住在哪", "住哪", "住边", "寄到哪", "送到哪"]
+                .iter()
+                .any(|words| text.starts_with(at, words))
+    })
+}

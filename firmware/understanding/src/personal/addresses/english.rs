@@ -1,0 +1,264 @@
+//! English addresses: a house number with a street, flats and floors, postal codes.
+
+use super::hidden;
+use crate::numbers::{Folded, runs_of};
+use crate::redact::Hidden;
+
+const INTRODUCTIONS: [&str; 26] = [
+    "i live at",
+    "i live on",
+    "i live in",
+    "i'm living at",
+    "living at",
+    "my address is",
+    "my address's",
+    "my new address is",
+    "home address is",
+    "delivery address is",
+    "shipping address is",
+    "billing address is",
+    "mailing address is",
+    "the address is",
+    "address is",
+    "deliver it to",
+    "deliver to",
+    "ship it to",
+    "ship to",
+    "send it to",
+    "mail it to",
+    "moved to",
+    "located at",
+    "i'm at",
+    "come to",
+    "we are at",
+];
+
+/// Kinds of streets, written out and short.
+const STREETS: &str = "street road avenue lane drive boulevard court close square way terrace \
+    crescent place parade walk grove gardens garden hill row mews path circle highway parkway alley \
+    plaza st rd ave ln dr blvd ct sq pl cres hwy pkwy estate mansion mansions tower towers building \
+    house centre center quay wharf view heights park strasse straat weg gasse rue via calle";
+
+/// Words that a numbered part of a building follows.
+const UNITS: [&str; 12] = [
+    "flat",
+    "apartment",
+    "apt",
+    "unit",
+    "suite",
+    "room",
+    "floor",
+    "block",
+    "po box",
+    "p.o. box",
+    "level",
+    "number",
+];
+
+/// Where an address in running talk ends.
+const ENDS: &str = "thanks thank please and but can could my i is so because if that which right ok \
+    okay yes now then when before by tomorrow today it for with not you";
+
+/// The most words of an address.
+const MOST_WORDS: usize = 16;
+
+fn is_street(word: &str) -> bool {
+    STREETS.split_whitespace().any(|street| street == word)
+}
+
+/// One word or figure: its ends, and what it is.
+#[derive(Clone)]
+struct Word {
+    start: usize,
+    end: usize,
+    text: String,
+    number: bool,
+    capital: bool,
+}
+
+/// Words from a position on, hesitations left out; punctuation other than commas ends them.
+fn words_from(text: &Folded, original: &[char], from: usize, most: usize) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut at = from;
+    while words.len() < most {
+        while text
+            .at(at)
+            .is_some_and(|c| matches!(c, ' ' | ',' | '\n' | '#' | '-' | '/' | '\''))
+            || (text.at(at) == Some('.')
+                && text.at(at + 1) == Some(' ')
+                && at > from
+                && at < from + 60)
+        {
+            at += 1;
+        }
+        let mut end = at;
+        while text
+            .at(end)
+            .is_some_and(|c| c.is_alphanumeric() && !('\u{2e80}'..='\u{d7ff}').contains(&c))
+        {
+            end += 1;
+        }
+        if end == at || end > at + 24 {
+            break;
+        }
+        let word = text.slice(at, end);
+        if !["uh", "um", "er", "erm", "ah"].contains(&word.as_str()) {
+            let spoken = || !runs_of(&Folded::new(&word)).is_empty() && word != "o" && word != "oh";
+            words.push(Word {
+                start: at,
+                end,
+                number: word.starts_with(|c: char| c.is_ascii_digit()) || spoken(),
+                capital: original.get(at).is_some_and(|c| c.is_uppercase()),
+                text: word,
+            });
+        }
+        at = end;
+    }
+    words
+}
+
+/// The address that begins, or is introduced, at a word's begin.
+pub(super) fn address_at(text: &Folded, original: &[char], at: usize) -> Option<Hidden> {
+    let first = text.at(at)?;
+    if !first.is_ascii_alphanumeric() || (at > 0 && text.chars()[at - 1].is_alphanumeric()) {
+        return None;
+    }
+    let words = INTRODUCTIONS.iter().find(|words| {
+        text.starts_with(at, words)
+            && !text
+                .at(at + words.len())
+                .is_some_and(|c| c.is_ascii_alphabetic())
+    });
+    if let Some(words) = words {
+        return told(&words_from(text, original, at + words.len(), MOST_WORDS));
+    }
+    let begins = words_from(text, original, at, 1)
+        .first()
+        .is_some_and(|word| word.number || UNITS.contains(&word.text.as_str()));
+    if !begins {
+        return postcode(text, at);
+    }
+    by_form(&words_from(text, original, at, 8))
+        .map(|end| hidden(at, tail(text, original, end)))
+        .or_else(|| postcode(text, at))
+}
+
+/// What stands where an address is expected: up to where the talk goes on, if a number or a street
+/// is in it.
+fn told(words: &[Word]) -> Option<Hidden> {
+    let ends = |word: &Word| ENDS.split_whitespace().any(|end| end == word.text);
+    let length = words.iter().position(ends).unwrap_or(words.len());
+    let said = &words[..length];
+    let telling = said
+        .iter()
+        .take(6)
+        .any(|word| word.number || is_street(&word.text));
+    (telling && said.len() > 1).then(|| hidden(said[0].start, said[length - 1].end))
+}
+
+/// A number, up to four words, a kind of street; or a unit with its number, then such a street.
+fn by_form(words: &[Word]) -> Option<usize> {
+    let first = words.first()?;
+    if UNITS.contains(&first.text.as_str()) && first.text != "number" {
+        let number = words.get(1)?;
+        let one_letter = number.text.len() == 1;
+        if !(number.number || one_letter) {
+            return None;
+        }
+        let rest = words.iter().skip(2).position(|word| word.number);
+        let street = rest.and_then(|skip| by_form(&words[2 + skip.min(words.len() - 2)..]));
+        let unit_only = matches!(
+            first.text.as_str(),
+            "flat" | "apartment" | "apt" | "unit" | "suite"
+        );
+        return street.or_else(|| (unit_only && number.number).then_some(number.end));
+    }
+    if !first.number {
+        return None;
+    }
+    let numbers = words.iter().take_while(|word| word.number).count();
+    if numbers > 5 {
+        return None;
+    }
+    let street = words[numbers..]
+        .iter()
+        .take(4)
+        .position(|word| is_street(&word.text))?;
+    let named = &words[numbers..numbers + street];
+    let ordinary = |word: &Word| {
+        ENDS.split_whitespace().any(|end| end == word.text)
+            || [
+                "of", "the", "a", "way", "per", "a", "in", "on", "at", "to", "times", "days",
+                "more",
+            ]
+            .contains(&word.text.as_str())
+    };
+    (!named.is_empty() && !named.iter().any(ordinary)).then(|| words[numbers + street].end)
+}
+
+/// Behind a street: flats, towns with capitals, postal codes.
+fn tail(text: &Folded, original: &[char], street_end: usize) -> usize {
+    let words = words_from(text, original, street_end, 12);
+    let mut end = street_end;
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        let unit = UNITS.contains(&word.text.as_str());
+        let number = words
+            .get(index + 1)
+            .is_some_and(|next| next.number || next.text.len() == 1);
+        if unit && number {
+            end = words[index + 1].end;
+            index += 2;
+        } else if word.capital || (word.number && word.text.len() > 3) || is_street(&word.text) {
+            end = word.end;
+            index += 1;
+        } else {
+            break;
+        }
+    }
+    end
+}
+
+/// `SW1A 1AA`: the outward and inward halves of a British postal code.
+fn postcode(text: &Folded, at: usize) -> Option<Hidden> {
+    let kind = |at: usize| match text.at(at) {
+        Some(c) if c.is_ascii_digit() => '9',
+        Some(c) if c.is_ascii_alphabetic() => 'a',
+        Some(' ') => ' ',
+        _ => '.',
+    };
+    let form: String = (at..at + 9).map(kind).collect();
+    let forms = [
+        "a9 9aa", "a99 9aa", "aa9 9aa", "aa99 9aa", "a9a 9aa", "aa9a 9aa",
+    ];
+    let found = forms.iter().find(|known| {
+        form.starts_with(**known) && !matches!(form.as_bytes().get(known.len()), Some(b'a' | b'9'))
+    })?;
+    Some(hidden(at, at + found.len()))
+}
+
+/// The answer to a question for the address.
+pub(super) fn answer(text: &Folded) -> Option<Hidden> {
+    told(&words_from(text, text.chars(), 0, MOST_WORDS))
+}
+
+/// Whether a text ends by asking for, or announcing, an address.
+pub(super) fn is_announced_at_end(text: &Folded) -> bool {
+    const ASKED: [&str; 6] = [
+        "your address",
+        "your home address",
+        "your delivery address",
+        "the delivery address",
+        "your postal address",
+        "where do you live",
+    ];
+    let end = text.chars().len();
+    (end.saturating_sub(30)..end).any(|at| {
+        INTRODUCTIONS.iter().any(|words| {
+            text.starts_with(at, words)
+                && text.chars()[at + words.len()..]
+                    .iter()
+                    .all(|c| !c.is_alphanumeric())
+        }) || ASKED.iter().any(|words| text.starts_with(at, words))
+    })
+}

@@ -1,0 +1,82 @@
+//! Words of letters, digits and the marks of addresses: mail and web addresses, account numbers
+//! with letters, codes.
+
+use crate::numbers::Folded;
+use crate::redact::Hidden;
+
+/// All such words.
+pub(super) fn find(text: &Folded) -> Vec<Hidden> {
+    let mut hidden = Vec::new();
+    let mut at = 0;
+    while at < text.chars().len() {
+        let found = iban_at(text, at).or_else(|| token_at(text, at));
+        at = match found {
+            Some((end, label)) => {
+                hidden.extend(label.map(|label| Hidden {
+                    start: at,
+                    end,
+                    label,
+                }));
+                end
+            }
+            None => at + 1,
+        };
+    }
+    hidden
+}
+
+/// `GB29 NWBK 6016 1331 9268 19`: country, check digits, groups of up to four (ISO 13616).
+fn iban_at(text: &Folded, start: usize) -> Option<(usize, Option<&'static str>)> {
+    let letter = |at: usize| text.at(at).is_some_and(|c| c.is_ascii_alphabetic());
+    let digit = |at: usize| text.at(at).is_some_and(|c| c.is_ascii_digit());
+    let begins = text.is_word_start(start) && letter(start) && letter(start + 1);
+    if !begins || !digit(start + 2) || !digit(start + 3) {
+        return None;
+    }
+    let (mut at, mut count) = (start + 4, 4);
+    while count < 34 {
+        let next = at + usize::from(text.at(at) == Some(' '));
+        let run = (next..next + 4)
+            .take_while(|at| text.at(*at).is_some_and(|c| c.is_ascii_alphanumeric()))
+            .count();
+        let group_ends = run == 4 || !letter(next);
+        if run == 0 || !group_ends || (at == next && run < 4 && count > 4 && !digit(next)) {
+            break;
+        }
+        at = next + run;
+        count += run;
+        if run < 4 {
+            break;
+        }
+    }
+    (count >= 15).then_some((at, Some("account")))
+}
+
+/// A word judged as a whole.
+fn token_at(text: &Folded, start: usize) -> Option<(usize, Option<&'static str>)> {
+    if !is_token_char(text.at(start)?) {
+        return None;
+    }
+    let mut end = start;
+    let (mut digits, mut letters, mut ats) = (0, 0, 0);
+    while let Some(c) = text.at(end).filter(|c| is_token_char(*c)) {
+        digits += usize::from(c.is_ascii_digit());
+        letters += usize::from(c.is_ascii_alphabetic());
+        ats += usize::from(c == '@');
+        end += 1;
+    }
+    let label = if ats > 0 && letters > 0 {
+        Some("email")
+    } else if letters > 0 && digits >= 4 {
+        Some("reference")
+    } else if letters > 6 && (text.starts_with(start, "http") || text.starts_with(start, "www.")) {
+        Some("link")
+    } else {
+        None
+    };
+    Some((end, label))
+}
+
+const fn is_token_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '_' | '-' | '+' | '%' | '/' | ':' | '=')
+}

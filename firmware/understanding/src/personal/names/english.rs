@@ -1,0 +1,436 @@
+//! Names in English talk and in text written with capitals.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::hidden;
+use crate::numbers::Folded;
+use crate::redact::Hidden;
+
+/// Words behind which a name stands, longer ones first.
+const CERTAIN: [&str; 24] = [
+    "account holder's name is",
+    "account holder is",
+    "cardholder is",
+    "card holder is",
+    "name on the card is",
+    "name on the account is",
+    "my full name is",
+    "my first name is",
+    "first name is",
+    "my last name is",
+    "last name is",
+    "my surname is",
+    "surname is",
+    "family name is",
+    "maiden name is",
+    "my name is",
+    "my name's",
+    "the name is",
+    "the name's",
+    "name is",
+    "i am called",
+    "in the name of",
+    "under the name of",
+    "under the name",
+];
+
+/// Words behind which a name may stand: its first word must be known as one, or be written with a
+/// capital.
+const POSSIBLE: [&str; 22] = [
+    "this is",
+    "i'm",
+    "i am",
+    "im",
+    "it's",
+    "its",
+    "it is",
+    "speaking to",
+    "speaking with",
+    "speak to",
+    "speak with",
+    "talk to",
+    "talked to",
+    "spoke to",
+    "spoke with",
+    "call me",
+    "called",
+    "ask for",
+    "for",
+    "from",
+    "by",
+    "with",
+];
+
+const TITLES: [&str; 12] = [
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mister",
+    "missus",
+    "dr",
+    "doctor",
+    "madam",
+    "prof",
+    "professor",
+    "sir",
+];
+
+/// Words that do not belong to a name behind an introduction.
+const NOT_NAMES: &str = "and i but the a an on not is are was were my your his her their our calling \
+    from so please with it its in here there for to can could you of as or thanks thank that this \
+    what who how when where which why speaking phoning ringing just really very also about because if \
+    at by be been being have has had do does did will would should may might must am im ive id ill \
+    he she we they me him them us no yes yeah ok okay well now then wrong right spelled spelt listed \
+    misspelled different correct incorrect changed missing same already still only too and/or urgent \
+    sorry happy ready sure afraid looking trying having going getting waiting hoping want need like \
+    going new old account card number phone email address date birth born living live lives";
+
+/// The words of a title that begin other words' phrases.
+fn stop_words() -> &'static HashSet<&'static str> {
+    static STOP: LazyLock<HashSet<&str>> = LazyLock::new(|| NOT_NAMES.split_whitespace().collect());
+    &STOP
+}
+
+fn is_first_name(word: &str) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        include_str!("../../../data/personal/first_names.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .flat_map(str::split_whitespace)
+            .collect()
+    });
+    NAMES.contains(word)
+}
+
+/// First names that are ordinary words too.
+const ALSO_WORDS: [&str; 18] = [
+    "mark", "will", "may", "grace", "amber", "ruby", "poppy", "holly", "daisy", "ivy", "jack",
+    "frank", "bill", "rose", "carol", "dawn", "virginia", "georgia",
+];
+
+/// Whether a text is written with capitals, so that they tell something: some, not most.
+pub(super) fn is_written(original: &[char]) -> bool {
+    let upper = original.iter().filter(|c| c.is_uppercase()).count();
+    let lower = original.iter().filter(|c| c.is_lowercase()).count();
+    upper > 0 && lower > 2 * upper
+}
+
+/// The name that begins, or is introduced, at a word's begin.
+pub(super) fn name_at(
+    text: &Folded,
+    original: &[char],
+    at: usize,
+    is_written: bool,
+) -> Option<Hidden> {
+    if let Some(after) = introduced(text, at, &CERTAIN) {
+        return names_from(text, after, 3);
+    }
+    let word = text.slice(at, text.word_end(at).min(at + 10));
+    if TITLES.contains(&word.as_str()) {
+        let after = at + word.len();
+        return names_from(text, after + usize::from(text.at(after) == Some('.')), 2);
+    }
+    if let Some(after) = introduced(text, at, &POSSIBLE) {
+        let start = skip_leads(text, after);
+        let first = text.slice(start, word_end(text, start).min(start + 20));
+        let capital = is_written && original.get(start).is_some_and(|c| c.is_uppercase());
+        let known = is_first_name(&first) && !ALSO_WORDS.contains(&first.as_str());
+        if known {
+            return names_from(text, start, 2);
+        }
+        if capital && !is_place_or_word(&first) {
+            return capitalised(text, original, start, 3);
+        }
+        if let Some(name) = by_what_follows(text, at, start) {
+            return Some(name);
+        }
+    }
+    spelled(text, at).or_else(|| full_name(text, original, at, is_written))
+}
+
+/// Behind `i am`, `this is` and `speak to`: one or two words that no language uses there, before an
+/// end or a word that goes on.
+fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
+    const TELLING: [&str; 14] = [
+        "this is",
+        "i'm",
+        "i am",
+        "im",
+        "it's",
+        "its",
+        "it is",
+        "speaking to",
+        "speaking with",
+        "speak to",
+        "speak with",
+        "talk to",
+        "ask for",
+        "call me",
+    ];
+    const CALLS: [&str; 7] = [
+        "calling", "speaking", "here", "from", "phoning", "ringing", "again",
+    ];
+    introduced(text, at, &TELLING)?;
+    let says_who = text.starts_with(at, "i") && !text.starts_with(at, "it");
+    let name = names_from(text, start, 2)?;
+    let words = text.slice(name.start, name.end);
+    if words.split(' ').any(is_common) {
+        return None;
+    }
+    let next = skip_blanks(text, name.end);
+    let after = text.slice(next, word_end(text, next).min(next + 10));
+    let calls = CALLS.contains(&after.as_str());
+    let ends = !text.at(next).is_some_and(char::is_alphanumeric);
+    let goes_on = after == "and" || after == "i" || after == "please";
+    let asks = text.starts_with(at, "speak")
+        || text.starts_with(at, "talk")
+        || text.starts_with(at, "ask")
+        || text.starts_with(at, "call");
+    (calls || ((says_who || asks) && (ends || goes_on))).then_some(name)
+}
+
+/// Words that follow `i am` or `this is` in ordinary talk, by themselves or by their ending.
+fn is_common(word: &str) -> bool {
+    const WORDS: &str = "happy sad angry upset worried tired sick ill old young new late early back home out \
+        in up down off on over under away alone free busy full empty able unable sure certain afraid \
+        good bad fine great well better best worse worst right wrong true false real fake big small \
+        long short high low hard easy fast slow hot cold dead alive stuck lost broke done over broken \
+        a an the one two customer member student owner tenant teacher nurse doctor driver manager \
+        person human agent operator someone somebody anyone anybody everyone nobody support sales \
+        billing accounts service representative supervisor boss management staff department reception \
+        head him her them you me us both another other whoever mum mom dad wife husband mother father \
+        son daughter friend british english chinese polite absurd nonsense rubbish crap hell enough \
+        important different difficult impossible possible terrible horrible awful number amount bill \
+        order card account payment app website phone time day week month year today tomorrow monday \
+        tuesday wednesday thursday friday saturday sunday available aware glad grateful keen mad \
+        furious livid serious nervous anxious curious disappointed honest pregnant retired single \
+        divorced blind deaf disabled overseas abroad downstairs upstairs outside inside online offline";
+    const ENDINGS: [&str; 16] = [
+        "ing", "ed", "ful", "able", "ible", "ous", "ive", "less", "tion", "ment", "ness", "ally",
+        "ly", "ish", "est", "ated",
+    ];
+    stop_words().contains(word)
+        || WORDS.split_whitespace().any(|other| other == word)
+        || (word.len() > 5 && ENDINGS.iter().any(|ending| word.ends_with(ending)))
+}
+
+/// Where the words of an introduction end, if one begins here.
+fn introduced(text: &Folded, at: usize, introductions: &[&str]) -> Option<usize> {
+    introductions
+        .iter()
+        .map(|words| (words, at + words.len()))
+        .find(|(words, end)| {
+            text.starts_with(at, words) && !text.at(*end).is_some_and(|c| c.is_ascii_alphabetic())
+        })
+        .map(|(_, end)| end)
+}
+
+/// A known first name with a surname behind it; written text must give both a capital.
+fn full_name(text: &Folded, original: &[char], at: usize, is_written: bool) -> Option<Hidden> {
+    let end = word_end(text, at);
+    let first = text.slice(at, end.min(at + 20));
+    if !is_first_name(&first) {
+        return None;
+    }
+    let capital = |at: usize| original.get(at).is_some_and(|c| c.is_uppercase());
+    if is_written {
+        return capital(at)
+            .then(|| capitalised(text, original, at, 3))
+            .flatten();
+    }
+    if ALSO_WORDS.contains(&first.as_str()) {
+        return None;
+    }
+    let next = skip_blanks(text, end);
+    let next_end = word_end(text, next);
+    let surname = text.slice(next, next_end.min(next + 20));
+    let follows = next_end > next + 2 && next > end && !stop_words().contains(surname.as_str());
+    Some(hidden(at, if follows { next_end } else { end }))
+}
+
+/// Words with capitals, up to so many, as one name.
+fn capitalised(text: &Folded, original: &[char], start: usize, most: usize) -> Option<Hidden> {
+    let (mut at, mut end) = (start, start);
+    for _ in 0..most {
+        let is_name = original.get(at).is_some_and(|c| c.is_uppercase());
+        let word = word_end(text, at);
+        if !is_name || word == at || stop_words().contains(text.slice(at, word).as_str()) {
+            break;
+        }
+        end = word;
+        at = skip_blanks(text, word + usize::from(text.at(word) == Some('.')));
+        if at == word {
+            break;
+        }
+    }
+    (end > start).then(|| hidden(start, end))
+}
+
+/// Capitalised words that are no names of people.
+fn is_place_or_word(word: &str) -> bool {
+    const OTHERS: &str = "monday tuesday wednesday thursday friday saturday sunday january february \
+        march april may june july august september october november december english chinese \
+        cantonese mandarin hong kong china london beijing shanghai visa mastercard paypal amazon \
+        apple google microsoft android iphone euro dollar i";
+    stop_words().contains(word) || OTHERS.split_whitespace().any(|other| other == word)
+}
+
+/// Skips words with which a speaker gains time.
+fn skip_leads(text: &Folded, from: usize) -> usize {
+    const LEADS: [&str; 10] = [
+        "uh", "um", "er", "erm", "ah", "hmm", "uhh", "so", "well", "like",
+    ];
+    let mut at = from;
+    loop {
+        let start = skip_blanks(text, at);
+        let end = word_end(text, start);
+        if end == start || !LEADS.contains(&text.slice(start, end.min(start + 6)).as_str()) {
+            return start;
+        }
+        at = end + usize::from(text.at(end) == Some(','));
+    }
+}
+
+fn skip_blanks(text: &Folded, mut at: usize) -> usize {
+    while text.at(at) == Some(' ') {
+        at += 1;
+    }
+    at
+}
+
+/// The end of a word of any alphabet, with an apostrophe or hyphen inside.
+fn word_end(text: &Folded, start: usize) -> usize {
+    let letter = |at: usize| {
+        text.at(at)
+            .is_some_and(|c| c.is_alphabetic() && !('\u{2e80}'..='\u{d7ff}').contains(&c))
+    };
+    let mut end = start;
+    while letter(end)
+        || (end > start && matches!(text.at(end), Some('\'' | '-')) && letter(end + 1))
+    {
+        end += 1;
+    }
+    end
+}
+
+/// Up to so many words that may be names, hesitations skipped.
+fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
+    const FILLERS: [&str; 8] = ["uh", "um", "er", "erm", "ah", "hmm", "uhh", "umm"];
+    let mut at = skip_leads(text, from);
+    let mut span: Option<(usize, usize)> = None;
+    let mut taken = 0;
+    while taken < most {
+        while text
+            .at(at)
+            .is_some_and(|c| matches!(c, ' ' | ',' | ':' | '"'))
+        {
+            at += 1;
+        }
+        let end = word_end(text, at);
+        let word = text.slice(at, end.min(at + 24));
+        if FILLERS.contains(&word.as_str()) {
+            at = end;
+            continue;
+        }
+        let short = word.strip_suffix("'s").unwrap_or(&word);
+        if end == at || stop_words().contains(short) {
+            break;
+        }
+        span = Some((span.map_or(at, |(start, _)| start), end));
+        at = end;
+        taken += 1;
+        if text.at(at).is_some_and(|c| c == ',') {
+            break;
+        }
+    }
+    let (start, end) = span?;
+    Some(with_spelling(text, start, end))
+}
+
+/// Takes in letters that spell the name out behind it.
+fn with_spelling(text: &Folded, start: usize, end: usize) -> Hidden {
+    let mut at = end;
+    for _ in 0..3 {
+        let next = at
+            + text.chars()[at.min(text.chars().len())..]
+                .iter()
+                .take_while(|c| matches!(c, ' ' | ','))
+                .count();
+        let word = word_end(text, next);
+        if let Some(letters) = spelled(text, next) {
+            return hidden(start, letters.end);
+        }
+        let says = ["that's", "thats", "spelled", "spelt", "that", "is", "it's"];
+        if !says.contains(&text.slice(next, word.min(next + 10)).as_str()) {
+            break;
+        }
+        at = word;
+    }
+    hidden(start, end)
+}
+
+/// Three or more single letters in a row, `w a n g` or `w-a-n-g`, also with `double`.
+fn spelled(text: &Folded, at: usize) -> Option<Hidden> {
+    let single = |at: usize| {
+        text.at(at).is_some_and(|c| c.is_ascii_alphabetic()) && text.word_end(at) == at + 1
+    };
+    let (mut end, mut count) = (at, 0);
+    while single(end) {
+        count += 1;
+        end += 1;
+        let gap = usize::from(matches!(text.at(end), Some(' ' | '-' | '.')));
+        let double = end + gap + 7;
+        if single(end + gap) && gap > 0 {
+            end += gap;
+        } else if text.starts_with(end + gap, "double ") && single(double) {
+            end = double;
+        } else {
+            break;
+        }
+    }
+    (count >= 3).then(|| hidden(at, end))
+}
+
+/// The answer to a question for the name: one to three words and nothing else.
+pub(super) fn answer(text: &Folded) -> Option<Hidden> {
+    const LEADS: [&str; 14] = [
+        "yes", "yeah", "sure", "ok", "okay", "it's", "its", "it", "is", "that's", "um", "uh", "so",
+        "well",
+    ];
+    let mut start = 0;
+    loop {
+        while text.at(start).is_some_and(|c| matches!(c, ' ' | ',')) {
+            start += 1;
+        }
+        let end = word_end(text, start);
+        if end == start || !LEADS.contains(&text.slice(start, end.min(start + 8)).as_str()) {
+            break;
+        }
+        start = end;
+    }
+    names_from(text, start, 3)
+}
+
+/// Whether a text ends with an introduction or asks for a name.
+pub(super) fn is_announced_at_end(text: &Folded) -> bool {
+    const ASKED: [&str; 8] = [
+        "your name",
+        "your full name",
+        "your last name",
+        "your surname",
+        "your first name",
+        "the name on the account",
+        "who am i speaking",
+        "may i have your name",
+    ];
+    let end = text.chars().len();
+    (end.saturating_sub(40)..end).any(|at| {
+        text.chars()[at].is_ascii_alphabetic() && text.is_word_start(at) && {
+            introduced(text, at, &CERTAIN)
+                .is_some_and(|after| text.chars()[after..].iter().all(|c| !c.is_alphanumeric()))
+                || ASKED.iter().any(|words| text.starts_with(at, words))
+        }
+    })
+}

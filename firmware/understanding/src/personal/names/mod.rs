@@ -1,0 +1,46 @@
+//! Names of people: behind the words that introduce them, before titles, and standing alone where
+//! their form is sure enough.
+
+mod chinese;
+mod english;
+
+use super::Opening;
+use crate::numbers::Folded;
+use crate::redact::Hidden;
+
+/// The label of a hidden name.
+const LABEL: &str = "name";
+
+const fn hidden(start: usize, end: usize) -> Hidden {
+    Hidden {
+        start,
+        end,
+        label: LABEL,
+    }
+}
+
+/// All names of a text.
+pub(super) fn find(text: &Folded, original: &[char], opening: Opening) -> Vec<Hidden> {
+    let mut found = Vec::new();
+    if opening == Opening::Name {
+        found.extend(chinese::answer(text));
+        found.extend(english::answer(text));
+    }
+    let is_written = english::is_written(original);
+    for at in 0..text.chars().len() {
+        if text.chars()[at].is_ascii_alphabetic() {
+            if text.is_word_start(at) {
+                found.extend(english::name_at(text, original, at, is_written));
+            }
+        } else {
+            found.extend(chinese::name_at(text, at));
+        }
+    }
+    found.extend(chinese::explained(text, &found));
+    found
+}
+
+/// Whether a text ends with an introduction whose name is still to come.
+pub(super) fn is_announced_at_end(text: &Folded) -> bool {
+    chinese::is_announced_at_end(text) || english::is_announced_at_end(text)
+}

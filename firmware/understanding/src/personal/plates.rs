@@ -1,0 +1,103 @@
+//! Licence plates, written and spoken.
+
+use crate::entities::{Cue, cue_before};
+use crate::numbers::{Folded, Reading, atoms_of};
+use crate::redact::Hidden;
+
+/// The first characters of mainland licence plates.
+const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
+
+/// Fewest and most characters behind the two that name province and city.
+const SHORTEST: usize = 4;
+const LONGEST: usize = 7;
+
+/// All plates: by their form, and whatever a cue announces.
+pub(super) fn find(text: &Folded) -> Vec<Hidden> {
+    let atoms = atoms_of(text);
+    // How many digits begin at each position, and where their atom ends.
+    let mut digits = vec![(0, 0); text.chars().len()];
+    for atom in atoms
+        .iter()
+        .filter(|atom| !matches!(atom.reading, Reading::Repeater(_)))
+    {
+        digits[atom.start] = (atom.digits.len(), atom.end);
+    }
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.chars().len() {
+        match plate_at(text, &digits, at) {
+            Some(end) => {
+                found.push(Hidden {
+                    start: at,
+                    end,
+                    label: "plate",
+                });
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+    found
+}
+
+fn plate_at(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<usize> {
+    let first = text.at(start)?;
+    let mainland = PROVINCES.contains(first);
+    let body = if mainland {
+        let city = skip_marks(text, start + 1);
+        let letter = text.at(city)?.is_ascii_alphabetic() && text.word_end(city) <= city + 2;
+        letter.then_some(city + 1)?
+    } else {
+        let at_word = first.is_ascii_alphanumeric() || digits[start].0 > 0;
+        let begins = start == 0 || !text.chars()[start - 1].is_ascii_alphanumeric();
+        let cued = || cue_before(text, start) == Some(Cue::Plate);
+        (at_word && begins && cued()).then_some(start)?
+    };
+    let (count, numbers, end) = characters(text, digits, body);
+    let enough = if mainland { SHORTEST } else { 3 };
+    (count >= enough && numbers > 0).then_some(end)
+}
+
+/// Letters and digits in a row, blanks and marks between them: how many, how many of them digits,
+/// and where they end.
+fn characters(text: &Folded, digits: &[(usize, usize)], from: usize) -> (usize, usize, usize) {
+    let (mut count, mut numbers, mut end) = (0, 0, from);
+    let mut at = from;
+    while count < LONGEST {
+        at = skip_marks(text, at);
+        let Some(c) = text.at(at) else { break };
+        let (value, atom_end) = digits[at];
+        if value > 0 {
+            count += value;
+            numbers += value;
+            at = atom_end;
+        } else if c.is_ascii_alphabetic() && text.word_end(at) <= at + 3 && !is_word(text, at) {
+            let letters = text.word_end(at) - at;
+            count += letters;
+            at += letters;
+        } else {
+            break;
+        }
+        end = at;
+    }
+    (count, numbers, end)
+}
+
+/// Short words that are no letters of a plate.
+fn is_word(text: &Folded, at: usize) -> bool {
+    let word = text.slice(at, text.word_end(at));
+    [
+        "is", "it", "my", "the", "and", "to", "for", "car", "um", "uh", "no", "er", "not", "i'm",
+    ]
+    .contains(&word.as_str())
+}
+
+fn skip_marks(text: &Folded, mut at: usize) -> usize {
+    while text
+        .at(at)
+        .is_some_and(|c| matches!(c, ' ' | '·' | '.' | '-' | '，' | ','))
+    {
+        at += 1;
+    }
+    at
+}

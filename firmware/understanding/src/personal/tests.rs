@@ -1,0 +1,106 @@
+use crate::redact;
+
+#[test]
+fn names_are_hidden_behind_introductions_and_before_titles() {
+    for (text, redacted) in [
+        ("我叫王伟", "我叫[name]"),
+        ("你好我叫欧阳小雪，我要挂失", "你好我叫[name]，我要挂失"),
+        ("我叫李国强我要投诉", "我叫[name]我要投诉"),
+        ("我叫嗯李国强", "我叫嗯[name]"),
+        ("我是陈志强", "我是[name]"),
+        ("我係陳志強，想查結餘", "我係[name]，想查結餘"),
+        ("我姓王", "我姓[name]"),
+        ("免贵姓张弓长张", "免贵姓[name][name]"),
+        ("我叫李伟伟大的伟", "我叫[name]"),
+        ("是张先生吗", "是[name]先生吗"),
+        ("收件人刘洋", "收件人[name]"),
+        (
+            "my name is John O'Neil and i lost my card",
+            "my name is [name] and i lost my card",
+        ),
+        ("this is mister taylor", "this is mister [name]"),
+        ("this is sarah connor calling", "this is [name] calling"),
+        ("it is spelled w a n g", "it is spelled [name]"),
+        (
+            "Could you ask for Ludmila Horák?",
+            "Could you ask for [name]?",
+        ),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn ordinary_words_are_no_names() {
+    for text in [
+        "我是要查余额",
+        "我是黄金会员",
+        "我叫你们经理来",
+        "我是江苏的",
+        "马上帮我办",
+        "高级会员有什么好处",
+        "我姓什么你不知道吗",
+        "i am a member",
+        "this is urgent",
+        "it's for my mother",
+        "may i ask for a refund",
+        "it will be fine",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn postal_addresses_are_hidden() {
+    for (text, redacted) in [
+        ("我住在广州市天河区体育西路", "我住在[address]"),
+        ("送到人民路88号三栋谢谢", "送到[address]谢谢"),
+        ("就在中山路一百二十号那边", "就在[address]那边"),
+        ("地址是幸福小区，嗯，三号楼二单元五零二", "地址是[address]"),
+        ("深圳市南山区科技园南路十八号", "[address]"),
+        ("i live at 221 baker street", "i live at [address]"),
+        ("it is 12 high street thanks", "it is [address] thanks"),
+        (
+            "my address is flat four twenty one mill lane",
+            "my address is [address]",
+        ),
+        ("it's sw1a 1aa", "it's [address]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn ordinary_words_are_no_addresses() {
+    for text in [
+        "地址在哪里",
+        "地址写错了",
+        "快递送到了没有",
+        "在路上了",
+        "三号来",
+        "我要去市区",
+        "my address is wrong",
+        "i live in a flat",
+        "one way or another",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn mail_plates_and_codes_are_hidden() {
+    for (text, redacted) in [
+        ("发到wang.wei88@example.com谢谢", "发到[email]谢谢"),
+        ("邮箱是张三艾特幺六三点com", "邮箱是[email]"),
+        ("it's li dot wei at example dot com", "it's [email]"),
+        ("车牌粤B12345", "车牌[plate]"),
+        ("我的车牌是鄂a七l六二u", "我的车牌是[plate]"),
+        ("my plate is l k five two w x y", "my plate is [plate]"),
+        ("代码SF1234567890", "代码[reference]"),
+        ("iban GB29 NWBK 6016 1331 9268 19 ok", "iban [account] ok"),
+        ("see https://example.com/a?b", "see [link]?b"),
+        ("e.g. all-in", "e.g. all-in"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}

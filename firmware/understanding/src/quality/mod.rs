@@ -1,0 +1,27 @@
+//! Quality inspection: what agents must say, must not say, and in which order.
+//!
+//! Rules are phrases in TOML, in any of the three languages. They are matched by characters and by
+//! sound, so that a recogniser's homophones do not hide a phrase, and hesitations are skipped.
+//! [`QualityCheck`] hears the turns of one call and says at any time which rules it kept.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use trunkside_call::Side;
+//! use trunkside_understanding::quality::{QualityCheck, QualityRules};
+//!
+//! let mut check = QualityCheck::new(Arc::new(QualityRules::bank()));
+//! check.hear(Side::Agent, "这个产品呃保本的", Duration::from_secs(30));
+//! let broken = check.outcomes().into_iter().find(|outcome| outcome.rule == "guaranteed_return");
+//! assert_eq!(broken.unwrap().hits[0].at, Duration::from_secs(30));
+//! ```
+
+mod check;
+mod phrase;
+mod rules;
+
+pub use check::{QualityCheck, QualityMark, QualityOutcome};
+pub use rules::{QualityKind, QualityRules};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkside_call::Side;
+
+use super::*;
+
+fn rules(text: &str) -> QualityRules {
+    QualityRules::parse(Path::new("rules.toml"), text).unwrap()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    QualityRules::parse(Path::new("rules.toml"), text)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// The outcome of one rule after some turns.
+fn outcome(rules: QualityRules, turns: &[(Side, &str)], name: &str) -> Option<QualityOutcome> {
+    let mut check = QualityCheck::new(Arc::new(rules));
+    for (second, (side, text)) in turns.iter().enumerate() {
+        check.hear(*side, text, Duration::from_secs(10 * second as u64));
+    }
+    check
+        .outcomes()
+        .into_iter()
+        .find(|outcome| outcome.rule == name)
+}
+
+use Side::{Agent, Caller};
+
+#[test]
+fn both_rule_sets_that_ship_are_whole() {
+    for (shipped, enough) in [(QualityRules::bank(), 12), (QualityRules::shop(), 12)] {
+        assert!(shipped.names().count() >= enough);
+    }
+}
+
+#[test]
+fn banned_phrases_are_found_with_their_time_through_homophones_and_fillers() {
+    for text in [
+        "这个产品保本的",
+        "這個產品保本",
+        "这个呃保嗯本",
+        "这个宝本的",
+        "it is guaranteed",
+        "你放心稳赚不赔",
+        "呢个实赚嘅",
+    ] {
+        let turns = [(Agent, "您好"), (Agent, text)];
+        let found = outcome(QualityRules::bank(), &turns, "guaranteed_return").unwrap();
+        assert!(!found.kept, "{text}");
+        assert_eq!(found.hits[0].at, Duration::from_secs(10), "{text}");
+    }
+    for text in [
+        "这个产品不保本",
+        "it is not guaranteed",
+        "本来就这样",
+        "保证金",
+    ] {
+        let found = outcome(QualityRules::bank(), &[(Agent, text)], "guaranteed_return").unwrap();
+        assert!(found.kept, "{text}: {found:?}");
+    }
+    let by_caller = outcome(
+        QualityRules::bank(),
+        &[(Caller, "保本吗"), (Agent, "您好")],
+        "guaranteed_return",
+    );
+    assert!(by_caller.unwrap().kept);
+}
+
+#[test]
+fn required_scripts_must_come_in_time() {
+    let greeting = |turns: &[(Side, &str)]| outcome(QualityRules::bank(), turns, "greeting");
+    assert!(greeting(&[(Agent, "喂您好请讲")]).unwrap().kept);
+    assert!(!greeting(&[(Agent, "讲")]).unwrap().kept);
+    assert!(
+        !greeting(&[
+            (Agent, "讲"),
+            (Caller, "余额"),
+            (Agent, "等一下"),
+            (Agent, "您好")
+        ])
+        .unwrap()
+        .kept
+    );
+    // Nobody is judged who has not spoken.
+    assert_eq!(greeting(&[(Caller, "你好")]), None);
+}
+
+#[test]
+fn a_step_is_due_when_its_matter_comes_up_and_before_it_is_settled() {
+    let check = |turns: &[(Side, &str)]| outcome(QualityRules::bank(), turns, "identity_check");
+    let asked = (Caller, "帮我查一下余额");
+    assert_eq!(check(&[(Agent, "您好"), (Caller, "几点开门")]), None);
+    assert!(!check(&[(Agent, "您好"), asked]).unwrap().kept);
+    assert!(
+        check(&[(Agent, "您好"), asked, (Agent, "先核对一下您的身份")])
+            .unwrap()
+            .kept
+    );
+    let late = [
+        (Agent, "您好"),
+        asked,
+        (Agent, "您的余额是五百"),
+        (Agent, "核对一下您的身份"),
+    ];
+    assert!(!check(&late).unwrap().kept);
+    let english = [
+        (Agent, "hello"),
+        (Caller, "I want my balance"),
+        (Agent, "can you confirm your name"),
+    ];
+    assert!(check(&english).unwrap().kept);
+}
+
+#[test]
+fn perfunctory_answers_are_counted() {
+    let answers = |count: usize| {
+        let turns = vec![(Agent, "我不知道"); count];
+        outcome(QualityRules::shop(), &turns, "perfunctory")
+            .unwrap()
+            .kept
+    };
+    assert!(answers(2));
+    assert!(!answers(3));
+}
+
+#[test]
+fn homophones_can_be_turned_off() {
+    let text =
+        "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"保本\"]\nby_sound = false\n";
+    assert!(outcome(rules(text), &[(Agent, "宝本")], "a").unwrap().kept);
+    assert!(!outcome(rules(text), &[(Agent, "保本")], "a").unwrap().kept);
+}
+
+#[test]
+fn problems_name_key_line_and_remedy() {
+    for (text, expected) in [
+        ("", "line 1: there must be 1 to 500 `[[rule]]`, not 0"),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"odd\"\nphrases = [\"x\"]",
+            "line 3: `kind` must be one of banned",
+        ),
+        (
+            "[[rule]]\nname = \"A b\"\nkind = \"banned\"\nphrases = [\"x\"]",
+            "line 2: `name` must be 1 to 64",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = []",
+            "line 4: `phrases` must hold 1 to 200",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\n\"x\",\n\"…\"]",
+            "line 6: `phrases` holds `…`",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"step\"\nphrases = [\"x\"]",
+            "line 1: `a` is a step without `when`",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"x\"]\nwithin_s = 0",
+            "line 5: `within_s` must be from 1",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"x\"]\nside = \"both\"",
+            "line 5: `side` must be agent or caller",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrase = [\"x\"]",
+            "line 4: unknown field `phrase`",
+        ),
+        ("[[rule]\n", "line 1: "),
+    ] {
+        let told = problems(text);
+        assert!(
+            told[0].contains("`rules.toml`, ") && told[0].contains(expected),
+            "{text}: {told:?}"
+        );
+    }
+    let two = "[[rule]]\nname = \"a\"\nkind = \"x\"\nphrases = []\n";
+    assert_eq!(problems(two).len(), 2);
+    let same = "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"x\"]\n".repeat(2);
+    assert!(problems(&same)[0].contains("line 6: `name` `a` is taken"));
+}
