@@ -20,8 +20,14 @@ const INSTALLED: &str = "/usr/share/trunkside/models";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The acoustic network.
+    /// The acoustic network, where one file holds it.
     Acoustic,
+    /// A transducer's encoder.
+    Encoder,
+    /// A transducer's decoder.
+    Decoder,
+    /// A transducer's joiner.
+    Joiner,
     /// Symbol and id of every unit, `tokens.txt`.
     Tokens,
     /// Words and their units.
@@ -34,6 +40,9 @@ impl Role {
     const fn name(self) -> &'static str {
         match self {
             Self::Acoustic => "acoustic",
+            Self::Encoder => "encoder",
+            Self::Decoder => "decoder",
+            Self::Joiner => "joiner",
             Self::Tokens => "tokens",
             Self::Lexicon => "lexicon",
             Self::Lm => "lm",

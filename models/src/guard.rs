@@ -1,35 +1,31 @@
 //! What a model file must satisfy before tract may see it.
 //!
-//! tract trusts the graph that it optimises: an output that no node makes, a tensor whose size
-//! contradicts its bytes or a constant expression that expands to gigabytes would end in a panic or
-//! in runaway memory. So those are looked for first, on the decoded file alone.
+//! tract trusts the graph that it optimises: an output that no node makes or a tensor whose size
+//! contradicts its bytes would end in a panic or in runaway memory. So those are looked for first,
+//! on the decoded file alone; [`fold`](crate::fold) then measures what the graph computes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use tract_onnx::Onnx;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// The largest model file that is read.
-pub const MAX_MODEL_BYTES: u64 = 256 << 20;
+pub const MAX_MODEL_BYTES: u64 = 512 << 20;
 /// The most values that one tensor of a model may have.
 pub const MAX_TENSOR_ELEMENTS: usize = 64 << 20;
 /// The most nodes that a graph may have.
 pub const MAX_NODES: usize = 20_000;
 
-/// Operators whose output size is a value, not a shape, of their input.
-const SIZED_BY_VALUE: [&str; 12] = [
-    "ConstantOfShape",
-    "Expand",
-    "EyeLike",
+/// Operators that no streaming network needs and whose cost has no bound, or whose output is not
+/// the same each time.
+const REFUSED: [&str; 7] = [
     "Loop",
-    "OneHot",
-    "Pad",
+    "Scan",
+    "Multinomial",
     "RandomNormal",
+    "RandomNormalLike",
     "RandomUniform",
-    "Range",
-    "Resize",
-    "Tile",
-    "Upsample",
+    "RandomUniformLike",
 ];
 
 /// Checks a decoded file; the message names what is wrong and the remedy.
@@ -51,18 +47,17 @@ pub(crate) fn check(model: &ModelProto, onnx: &Onnx) -> Result<(), String> {
             .map_or("", |values| values.name.as_str());
         return Err(format!("tensor `{name}` is sparse; export it dense"));
     }
-    let mut constants = HashMap::new();
     for tensor in &graph.initializer {
-        constants.insert(tensor.name.as_str(), check_tensor(tensor)?);
+        check_tensor(tensor)?;
     }
     for node in &graph.node {
-        check_node(node, onnx, &mut constants)?;
+        check_node(node, onnx)?;
     }
     check_edges(graph)
 }
 
-/// Checks one stored tensor and returns how many values it has.
-fn check_tensor(tensor: &TensorProto) -> Result<usize, String> {
+/// Checks one stored tensor.
+fn check_tensor(tensor: &TensorProto) -> Result<(), String> {
     let name = &tensor.name;
     if tensor.data_location == Some(1) || !tensor.external_data.is_empty() {
         return Err(format!(
@@ -109,7 +104,7 @@ fn check_tensor(tensor: &TensorProto) -> Result<usize, String> {
             tensor.dims
         ));
     }
-    Ok(elements)
+    Ok(())
 }
 
 /// Bytes of one value of an ONNX data type, for the types that networks use.
@@ -123,24 +118,20 @@ const fn element_bytes(data_type: i32) -> Option<usize> {
     }
 }
 
-/// Checks one node: known, without a subgraph, and no bomb of constants.
-fn check_node<'a>(
-    node: &'a NodeProto,
-    onnx: &Onnx,
-    constants: &mut HashMap<&'a str, usize>,
-) -> Result<(), String> {
+/// Checks one node: known, without a subgraph, its tensors whole.
+fn check_node(node: &NodeProto, onnx: &Onnx) -> Result<(), String> {
     let operator = node.op_type.as_str();
     let label = if node.name.is_empty() {
         node.output.first().map_or("", String::as_str)
     } else {
         node.name.as_str()
     };
-    if !onnx.op_register.0.contains_key(operator) {
+    let is_known = onnx.op_register.0.contains_key(operator);
+    if !is_known || REFUSED.contains(&operator) {
         return Err(format!(
             "node `{label}` is the unsupported operator `{operator}`; export the model without it"
         ));
     }
-    let mut held = 1usize;
     for attribute in &node.attribute {
         if attribute.g.is_some() || !attribute.graphs.is_empty() {
             return Err(format!(
@@ -148,45 +139,8 @@ fn check_node<'a>(
                  flow"
             ));
         }
-        if let Some(tensor) = &attribute.t {
-            held = check_tensor(tensor)?;
-        }
-    }
-    let inputs = node.input.iter().filter(|name| !name.is_empty());
-    let sizes: Option<Vec<usize>> = inputs
-        .map(|name| constants.get(name.as_str()).copied())
-        .collect();
-    let Some(sizes) = sizes else {
-        return sized_by_shape(operator, label);
-    };
-    // A constant expression is evaluated while loading. Elementwise, broadcast and matrix
-    // operators cannot make more values than their inputs' sizes multiplied.
-    let product = sizes
-        .iter()
-        .try_fold(held, |product, &size| product.checked_mul(size.max(1)));
-    match product {
-        Some(product) if product <= MAX_TENSOR_ELEMENTS => {
-            if operator != "Constant" {
-                sized_by_shape(operator, label)?;
-            }
-            for output in &node.output {
-                constants.insert(output.as_str(), product);
-            }
-            Ok(())
-        }
-        _ => Err(format!(
-            "node `{label}` (`{operator}`) computes a constant of too many values; fold constants \
-             when exporting"
-        )),
-    }
-}
-
-fn sized_by_shape(operator: &str, label: &str) -> Result<(), String> {
-    if SIZED_BY_VALUE.contains(&operator) {
-        return Err(format!(
-            "node `{label}` (`{operator}`) has an output whose size is computed; export with fixed \
-             shapes and fold constants"
-        ));
+        let mut held = attribute.t.iter().chain(&attribute.tensors);
+        held.try_for_each(check_tensor)?;
     }
     Ok(())
 }

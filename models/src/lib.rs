@@ -25,8 +25,14 @@ pub mod acoustic;
 mod catalogue;
 mod convolutional;
 mod error;
+mod fold;
+mod graph;
 mod guard;
 mod nemo_ctc;
+mod stateful;
+mod t_one;
+mod transducer;
+mod zipformer;
 
 pub use catalogue::{Catalogue, ModelEntry, ModelFile, Role, WhereFrom};
 pub use error::Error;

@@ -5,10 +5,6 @@
 //! `[1, outputs, units + 1]`, their count, and the three caches anew. All caches start at zero. The
 //! sizes stand in the file's metadata. A convolutional network keeps its past in `cache_last_time`.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,13 +12,16 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use crate::Error;
-use crate::acoustic::{Geometry, Network, Session};
+use crate::acoustic::{Geometry, Input, Network, Session};
 use crate::convolutional::{Plan, Shared, Sizes};
-use crate::guard::{self, MAX_MODEL_BYTES, MAX_TENSOR_ELEMENTS};
+use crate::graph::{Fixed, Graph, brief, guarded, output_shape};
+use crate::guard::MAX_TENSOR_ELEMENTS;
+use crate::stateful::check_declared;
 
+const CONTRACT: &str = "streaming NeMo CTC";
 const INPUTS: usize = 5;
 const DEFAULT_BANDS: usize = 80;
-const DEFAULT_SAMPLE_RATE_HZ: u32 = 16_000;
+const DEFAULT_SAMPLE_RATE_HZ: usize = 16_000;
 /// The most feature frames that one run may take; real files have 20 to 200.
 const MAX_WINDOW: usize = 4_096;
 
@@ -49,36 +48,21 @@ const CHUNKS: [usize; 3] = [1, 2, 4];
 impl NemoCtc {
     /// Reads, checks and optimises a file; the work of about a second.
     pub(crate) fn load(file: &Path) -> Result<Self, Error> {
-        let bytes = read(file)?;
-        // tract asserts what it believes of a graph; whatever passes our checks and still trips
-        // over an assertion is a bad file to the caller, not a bug in the call.
-        let built = catch_unwind(AssertUnwindSafe(|| Self::build(&bytes)));
-        let problem = match built {
-            Ok(Ok(network)) => return Ok(network),
-            Ok(Err(problem)) => problem,
-            Err(_) => "its graph contradicts itself; export it again".to_owned(),
-        };
-        Err(Error::Unusable {
-            file: file.to_owned(),
-            problem,
-        })
+        let graph = Graph::read(file)?;
+        guarded(file, || Self::build(&graph))
     }
 
-    fn build(bytes: &[u8]) -> Result<Self, String> {
-        let onnx = tract_onnx::onnx().with_ignore_value_info(true);
-        let proto = onnx
-            .proto_model_for_read(&mut &*bytes)
-            .map_err(|_| "it is no ONNX file, or a truncated one; install it again".to_owned())?;
-        guard::check(&proto, &onnx)?;
-        let metadata = Metadata::read(&proto)?;
-        metadata.check_inputs(&proto)?;
-        if let Some(plans) = convolutional(&proto, &metadata) {
+    /// The same from a file that was read already.
+    pub(crate) fn build(graph: &Graph) -> Result<Self, String> {
+        let metadata = Metadata::read(graph)?;
+        metadata.check_inputs(graph)?;
+        if let Some(plans) = convolutional(graph.proto(), &metadata) {
             return Ok(Self {
                 geometry: metadata.geometry(metadata.shift / metadata.subsampling),
                 engine: Engine::Convolutional(plans.into()),
             });
         }
-        let plan = optimise(&onnx, &proto, &metadata)?;
+        let plan = graph.plan(&metadata.input_shapes())?;
         let outputs = check_outputs(&plan, &metadata)?;
         let [channel, time, length] = metadata.cache_shapes();
         let zero_caches = [
@@ -279,20 +263,9 @@ struct Metadata {
 }
 
 impl Metadata {
-    fn read(proto: &ModelProto) -> Result<Self, String> {
-        let entries: HashMap<&str, &str> = proto
-            .metadata_props
-            .iter()
-            .map(|entry| (entry.key.as_str(), entry.value.as_str()))
-            .collect();
-        let size = |key: &str| size(&entries, key);
-        let optional = |key: &str, default: usize| {
-            if entries.contains_key(key) {
-                size(key)
-            } else {
-                Ok(default)
-            }
-        };
+    fn read(graph: &Graph) -> Result<Self, String> {
+        let metadata = &graph.metadata;
+        let size = |key: &str| metadata.size(key, CONTRACT);
         let dims = |name: &str| -> Result<[usize; 3], String> {
             Ok([
                 size(&format!("{name}_dim1"))?,
@@ -300,9 +273,9 @@ impl Metadata {
                 size(&format!("{name}_dim3"))?,
             ])
         };
-        let metadata = Self {
-            sample_rate_hz: optional("sample_rate", DEFAULT_SAMPLE_RATE_HZ as usize)? as u32,
-            bands: optional("feature_dim", DEFAULT_BANDS)?,
+        let sizes = Self {
+            sample_rate_hz: metadata.size_or("sample_rate", DEFAULT_SAMPLE_RATE_HZ)? as u32,
+            bands: metadata.size_or("feature_dim", DEFAULT_BANDS)?,
             window: size("window_size")?,
             shift: size("chunk_shift")?,
             subsampling: size("subsampling_factor")?,
@@ -310,8 +283,8 @@ impl Metadata {
             channel: dims("cache_last_channel")?,
             time: dims("cache_last_time")?,
         };
-        metadata.check()?;
-        Ok(metadata)
+        sizes.check()?;
+        Ok(sizes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -344,12 +317,13 @@ impl Metadata {
     fn geometry(&self, outputs: usize) -> Geometry {
         Geometry {
             sample_rate_hz: self.sample_rate_hz,
+            input: Input::Fbank,
             bands: self.bands,
             window: self.window,
             shift: self.shift,
-            subsampling: self.subsampling,
             outputs,
-            units: self.units,
+            output_ms: self.subsampling as u64 * 10,
+            width: self.units + 1,
         }
     }
 
@@ -358,7 +332,7 @@ impl Metadata {
         [with_batch(self.channel), with_batch(self.time), vec![1]]
     }
 
-    fn input_shapes(&self) -> [(DatumType, Vec<usize>); INPUTS] {
+    fn input_shapes(&self) -> [Fixed; INPUTS] {
         let [channel, time, length] = self.cache_shapes();
         [
             (f32::datum_type(), vec![1, self.bands, self.window]),
@@ -370,132 +344,25 @@ impl Metadata {
     }
 
     /// What the graph declares must not contradict the metadata.
-    fn check_inputs(&self, proto: &ModelProto) -> Result<(), String> {
-        let graph = proto.graph.as_ref().ok_or("it holds no graph")?;
-        let stored: Vec<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-        let inputs: Vec<_> = graph
-            .input
-            .iter()
-            .filter(|input| !stored.contains(&input.name.as_str()))
-            .collect();
-        if inputs.len() != INPUTS || graph.output.len() != INPUTS {
+    fn check_inputs(&self, graph: &Graph) -> Result<(), String> {
+        let (inputs, outputs) = (graph.inputs(), graph.outputs().len());
+        if inputs.len() != INPUTS || outputs != INPUTS {
             return Err(format!(
                 "the contract `nemo-streaming-ctc` has {INPUTS} inputs and {INPUTS} outputs, the \
-                 file has {} and {}; choose the contract it was exported for",
-                inputs.len(),
-                graph.output.len()
+                 file has {} and {outputs}; choose the contract it was exported for",
+                inputs.len()
             ));
         }
-        for (input, (_, expected)) in inputs.iter().zip(self.input_shapes()) {
-            let Some(declared) = declared_shape(input) else {
-                continue;
-            };
-            let agrees = declared.len() == expected.len()
-                && declared
-                    .iter()
-                    .zip(&expected)
-                    .all(|(&d, &e)| d.is_none_or(|d| d == e as i64));
-            if !agrees {
-                let declared: Vec<String> = declared
-                    .iter()
-                    .map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()))
-                    .collect();
-                return Err(format!(
-                    "input `{}` has shape [{}], its metadata says {expected:?}; export it again",
-                    input.name,
-                    declared.join(", ")
-                ));
-            }
+        for (input, expected) in inputs.iter().zip(self.input_shapes()) {
+            check_declared(input, &expected)?;
         }
         Ok(())
     }
 }
 
-fn size(entries: &HashMap<&str, &str>, key: &str) -> Result<usize, String> {
-    let value = entries.get(key).ok_or_else(|| {
-        format!(
-            "its metadata lacks `{key}`; export it for sherpa-onnx's streaming NeMo CTC contract"
-        )
-    })?;
-    match value.trim().parse::<usize>() {
-        Ok(size) if (1..=MAX_TENSOR_ELEMENTS).contains(&size) => Ok(size),
-        _ => Err(format!(
-            "its metadata `{key}` must be a whole number above 0, got `{value}`"
-        )),
-    }
-}
-
-/// The dimensions that the file declares for an input; none where one is symbolic.
-fn declared_shape(input: &tract_onnx::pb::ValueInfoProto) -> Option<Vec<Option<i64>>> {
-    use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
-    use tract_onnx::pb::type_proto::Value;
-
-    let Value::TensorType(tensor) = input.r#type.as_ref()?.value.as_ref()?;
-    let dims = tensor.shape.as_ref()?.dim.iter();
-    Some(
-        dims.map(|dim| match dim.value {
-            Some(Dim::DimValue(value)) => Some(value),
-            _ => None,
-        })
-        .collect(),
-    )
-}
-
-/// Fixes every shape, checks the sizes that follow, then lets tract optimise.
-fn optimise(
-    onnx: &tract_onnx::Onnx,
-    proto: &ModelProto,
-    metadata: &Metadata,
-) -> Result<Arc<TypedSimplePlan>, String> {
-    let parsed = onnx.parse(proto, None).map_err(|error| brief(&error))?;
-    let mut model = parsed.model;
-    for (index, (kind, shape)) in metadata.input_shapes().into_iter().enumerate() {
-        let fact = InferenceFact::dt_shape(kind, shape);
-        model
-            .set_input_fact(index, fact)
-            .map_err(|error| brief(&error))?;
-    }
-    model.analyse(false).map_err(|error| brief(&error))?;
-    check_sizes(&model)?;
-    let model = model.into_optimized().map_err(|error| brief(&error))?;
-    model.into_runnable().map_err(|error| brief(&error))
-}
-
-/// Refuses a graph whose tensors would not fit in memory.
-fn check_sizes(model: &InferenceModel) -> Result<(), String> {
-    for node in model.nodes() {
-        for output in &node.outputs {
-            let shape = output
-                .fact
-                .shape
-                .as_concrete_finite()
-                .map_err(|error| brief(&error))?;
-            let Some(shape) = shape else { continue };
-            let elements = shape
-                .iter()
-                .try_fold(1usize, |product, &dim| product.checked_mul(dim));
-            if elements.is_none_or(|n| n > MAX_TENSOR_ELEMENTS) {
-                return Err(format!(
-                    "node `{}` makes a tensor of shape {shape:?}; the limit is \
-                     {MAX_TENSOR_ELEMENTS} values",
-                    node.name
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Checks the outputs' shapes against the metadata and returns how many outputs a run gives.
 fn check_outputs(plan: &TypedSimplePlan, metadata: &Metadata) -> Result<usize, String> {
-    let shape = |index: usize| -> Result<Vec<usize>, String> {
-        let fact = plan
-            .model()
-            .output_fact(index)
-            .map_err(|error| brief(&error))?;
-        let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
-        shape.ok_or_else(|| format!("output {index} has no fixed shape; export with fixed shapes"))
-    };
+    let shape = |index: usize| output_shape(plan, index).map(|(_, shape)| shape);
     let log_probabilities = shape(0)?;
     let classes = metadata.units + 1;
     let outputs = match log_probabilities[..] {
@@ -528,37 +395,6 @@ fn check_outputs(plan: &TypedSimplePlan, metadata: &Metadata) -> Result<usize, S
 
 fn zeros<T: Datum + Copy + tract_num_traits::Zero>(shape: &[usize]) -> Result<Tensor, String> {
     Tensor::zero::<T>(shape).map_err(|error| brief(&error))
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read {
-        file: file.to_owned(),
-        source,
-    };
-    let opened = File::open(file).map_err(failed)?;
-    let size = fs::metadata(file).map_err(failed)?.len();
-    if size > MAX_MODEL_BYTES {
-        return Err(Error::Unusable {
-            file: file.to_owned(),
-            problem: format!("it has {size} bytes, the limit is {MAX_MODEL_BYTES}"),
-        });
-    }
-    let mut bytes = Vec::new();
-    opened
-        .take(MAX_MODEL_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(bytes)
-}
-
-/// tract's chain of causes on one line, without the dump of a whole node that may end it.
-fn brief(error: &TractError) -> String {
-    let mut text = format!("{error:#}").replace('\n', " ");
-    if let Some((end, _)) = text.char_indices().nth(240) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -174,11 +174,11 @@ fn check(model: &ModelEntry, network: &dyn Network, tokens: &Tokens) -> Result<(
             geometry.sample_rate_hz
         ));
     }
-    if geometry.classes() != tokens.classes() {
+    if geometry.width != tokens.classes() {
         return failed(format!(
             "its network has {} classes, its `tokens.txt` lists {}; install the files of one \
              version",
-            geometry.classes(),
+            geometry.width,
             tokens.classes()
         ));
     }

@@ -199,7 +199,7 @@ impl Stream {
         );
         let mut advanced = false;
         while self.features.len() >= window {
-            self.advance(window, geometry.classes(), geometry.subsampling)?;
+            self.advance(window, geometry.width)?;
             self.features.drain(..shift);
             advanced = true;
         }
@@ -217,11 +217,11 @@ impl Stream {
     }
 
     /// One run of the network and the search through its outputs.
-    fn advance(&mut self, window: usize, classes: usize, frames: usize) -> Result<(), Error> {
+    fn advance(&mut self, window: usize, classes: usize) -> Result<(), Error> {
         self.runs += 1;
         let outputs = self.session.advance(&self.features[..window])?;
         let search = self.recogniser.search(&self.options);
-        let step = frames as u64 * 10;
+        let step = self.recogniser.network.geometry().output_ms;
         let time = |output: u64| output_ms(output, step, self.lead);
         for output in outputs.chunks_exact(classes) {
             let is_unit = self.decoder.advance(&search, output);
@@ -328,7 +328,7 @@ impl Stream {
 
     fn word(&self, spoken: &Spoken) -> Option<Word> {
         let entry = &self.recogniser.lexicon.words[spoken.word? as usize];
-        let step = self.recogniser.network.geometry().subsampling as u64 * 10;
+        let step = self.recogniser.network.geometry().output_ms;
         let base = self.base.unwrap_or_default();
         let time = |output: u32| {
             base + millis(output_ms(

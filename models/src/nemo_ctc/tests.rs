@@ -1,6 +1,8 @@
+use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use tract_onnx::pb::ModelProto;
 
 use super::*;
 
@@ -102,12 +104,13 @@ fn streams_do_not_share_state_and_reset_forgets() {
 fn geometry_comes_from_the_metadata() {
     let expected = Geometry {
         sample_rate_hz: 8_000,
+        input: Input::Fbank,
         bands: 64,
         window: 21,
         shift: 16,
-        subsampling: 4,
         outputs: 4,
-        units: 8,
+        output_ms: 40,
+        width: 9,
     };
     assert_eq!(*tones().geometry(), expected);
 }
@@ -227,7 +230,35 @@ fn a_computed_size_is_refused_before_it_is_computed() {
         graph.node[9].op_type = "ConstantOfShape".to_owned();
         graph.node[9].input.truncate(1);
     });
-    assert!(refusal(&bytes).contains("`ConstantOfShape`"));
+    let message = refusal(&bytes);
+    assert!(message.contains("has no fixed shape"), "{message}");
+}
+
+#[test]
+fn constants_are_measured_before_they_are_made() {
+    // Alone too large, or many that are too large together.
+    for (side, copies) in [(1 << 20, 1), (1 << 12, 6)] {
+        let bytes = changed(|model| {
+            let graph = model.graph.as_mut().unwrap();
+            let mut shape = graph.initializer[2].clone();
+            shape.name = "bomb".to_owned();
+            shape.dims = vec![2];
+            shape.int64_data.clear();
+            shape.raw_data = [i64::from(side).to_le_bytes(); 2].concat();
+            shape.data_type = 7;
+            shape.float_data.clear();
+            graph.initializer.push(shape);
+            for copy in 0..copies {
+                let mut node = graph.node[9].clone();
+                node.op_type = "ConstantOfShape".to_owned();
+                node.input = vec!["bomb".to_owned()];
+                node.output = vec![format!("boom{copy}")];
+                graph.node.push(node);
+            }
+        });
+        let message = refusal(&bytes);
+        assert!(message.contains("constant"), "{message}");
+    }
 }
 
 #[test]

@@ -1,0 +1,293 @@
+"""Makes one small random-weight model of every contract, and what the reference engines give.
+
+    pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py
+
+Writes `data/contracts/NAME/`: the ONNX files, `tokens.txt`, `golden.f32` (onnxruntime's outputs
+over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `../golden/case.wav`).
+`cargo test` reads only those.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import sherpa_onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from streaming_nets import (BANDS, CHUNK, WINDOW, Decoder, Headed, Joiner, TOne, Zipformer1,
+                            Zipformer2)
+
+HERE = Path(__file__).parent / "data/contracts"
+WAV = Path(__file__).parent.parent / "golden/case.wav"
+CHUNKS, WIDTH, CONTEXT = 20, 16, 2
+TOKENS = ["<blk>", "<sos/eos>", "<unk>", "▁the", "▁b", "a", "n", "k", "您", "好", "查", "余", "额",
+          "▁card", "s", "ing"]
+LETTERS = [" ", "а", "б", "в", "д", "е", "и", "к", "о", "т", "<blk>"]
+SIZES = {"encoder_dims": [16, 24], "num_heads": [2, 2], "query_head_dims": [4, 4],
+         "value_head_dims": [4, 4], "cnn_module_kernels": [7, 5], "left_context_len": [32, 16],
+         "num_encoder_layers": [1, 1]}
+SIZES1 = {"encoder_dims": [16], "attention_dims": [16], "cnn_module_kernels": [5],
+          "left_context_len": [16], "num_encoder_layers": [1]}
+
+
+def noise(count, seed):
+    """The pseudo-random features that the Rust tests make too: from -12 to 0."""
+    values, state = np.empty(count, np.float32), seed
+    for i in range(count):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        values[i] = (state >> 8) / 2 ** 24 * 12.0 - 12.0
+    return values
+
+
+def export(model, arguments, file, inputs, outputs, axes, metadata):
+    torch.onnx.export(model, arguments, str(file), input_names=inputs, output_names=outputs,
+                      dynamic_axes=axes, opset_version=13, dynamo=False)
+    proto = onnx.load(file)
+    shorten(proto.graph)
+    onnx.helper.set_model_props(proto, {key: str(value) for key, value in metadata.items()})
+    onnx.save(proto, file)
+
+
+def shorten(graph):
+    """Names as short as they can be, and every constant once: they are most of a small file."""
+    kept = {each.name for each in [*graph.input, *graph.output]}
+    names = {}
+    def short(name):
+        if not name or name in kept:
+            return name
+        return names.setdefault(name, f"v{len(names)}")
+    made, kept_nodes = {}, []
+    for node in graph.node:
+        if node.op_type == "Constant":
+            value = node.attribute[0].SerializeToString()
+            if value in made:
+                names[node.output[0]] = made[value]
+                continue
+            made[value] = short(node.output[0])
+        kept_nodes.append(node)
+    for node in kept_nodes:
+        node.doc_string = ""
+        node.name = f"{node.op_type}{len(names)}"
+        node.input[:] = [short(name) for name in node.input]
+        node.output[:] = [short(name) for name in node.output]
+    for tensor in graph.initializer:
+        tensor.name = short(tensor.name)
+    del graph.value_info[:]
+    kept_nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept_nodes]
+    del graph.node[:]
+    graph.node.extend(kept_nodes)
+
+
+def listed(sizes):
+    return {key: ",".join(map(str, value)) for key, value in sizes.items()}
+
+
+def state_names(sizes, generation):
+    """(name, axis of the batch) of every state."""
+    if generation == 1:
+        names = ["len", "avg", "key", "val", "val2", "conv1", "conv2"]
+        return [(f"cached_{name}_{i}", 2 if name in ("key", "val", "val2") else 1)
+                for name in names for i in range(len(sizes["encoder_dims"]))]
+    names = ["key", "nonlin_attn", "val1", "val2", "conv1", "conv2"]
+    states = [(f"cached_{name}_{i}", 0 if "conv" in name else 1)
+              for i in range(sum(sizes["num_encoder_layers"])) for name in names]
+    return [*states, ("embed_states", 0), ("processed_lens", 0)]
+
+
+def export_zipformer(encoder, width, file, generation, is_ctc):
+    model = Headed(encoder, width, is_ctc).eval()
+    window = WINDOW if generation == 2 else 2 * CHUNK + 7
+    level(model, [torch.from_numpy(noise(window * BANDS, seed)).reshape(1, window, BANDS)
+                  for seed in range(2, 10)], encoder.states(), 0.7 if is_ctc else 0.3)
+    with torch.no_grad():
+        model.head.bias[0] += 0.5 * is_ctc
+    names = state_names(encoder.sizes, generation)
+    out = "log_probs" if is_ctc else "encoder_out"
+    axes = {"x": {0: "N"}, out: {0: "N"}}
+    for name, axis in names:
+        axes[name] = axes[f"new_{name}"] = {axis: "N"}
+    metadata = {"model_type": "zipformer2" if generation == 2 else "zipformer", "version": 1,
+                "T": window, "decode_chunk_len": 2 * CHUNK, **listed(encoder.sizes)}
+    export(model, (torch.rand(1, window, BANDS), encoder.states()), file,
+           ["x", *(name for name, _ in names)], [out, *(f"new_{name}" for name, _ in names)], axes,
+           metadata)
+
+
+def level(model, windows, states, deviation):
+    """Sets the head so that every class has its turn: mean 0, the same deviation for each."""
+    inner = []
+    hook = model.head.register_forward_hook(lambda _module, _inputs, output: inner.append(output))
+    with torch.no_grad():
+        for window in windows:
+            _, states = model(window, states)
+        hook.remove()
+        found = torch.cat(inner, dim=1)[0]
+        scale = deviation / found.std(dim=0).clamp(min=1e-3)
+        model.head.bias.copy_((model.head.bias - found.mean(dim=0)) * scale)
+        model.head.weight.mul_(scale[:, None])
+
+
+def export_joint(folder):
+    decoder, joiner = Decoder(len(TOKENS), WIDTH, CONTEXT).eval(), Joiner(WIDTH, len(TOKENS)).eval()
+    with torch.no_grad():
+        joiner.out.weight.mul_(5.0)
+        joiner.out.bias[0] += 0.7  # blanks, as a real one has
+    export(decoder, (torch.zeros(1, CONTEXT, dtype=torch.int64),), folder / "decoder.onnx", ["y"],
+           ["decoder_out"], {"y": {0: "N"}, "decoder_out": {0: "N"}},
+           {"context_size": CONTEXT, "vocab_size": len(TOKENS)})
+    names = ["encoder_out", "decoder_out"]
+    export(joiner, (torch.zeros(1, WIDTH), torch.zeros(1, WIDTH)), folder / "joiner.onnx", names,
+           ["logit"], {name: {0: "N"} for name in [*names, "logit"]}, {"joiner_dim": WIDTH})
+
+
+def export_t_one(file):
+    model = TOne(len(LETTERS)).eval()
+    with torch.no_grad():
+        model.head.weight.mul_(8.0)
+    state = torch.zeros(1, 320 + TOne.DIM, dtype=torch.float16)
+    spoken = [torch.from_numpy(samples()[None, at:at + 2400, None] * 32767).to(torch.int32)
+              for at in range(0, 12000, 2400)]
+    level(model, spoken, state, 0.7)
+    with torch.no_grad():
+        model.head.bias[-1] += 0.7
+    export(model, (torch.zeros(1, 2400, 1, dtype=torch.int32), state), file, ["signal", "state"],
+           ["logprobs", "state_next"],
+           {name: {0: "N"} for name in ["signal", "state", "logprobs", "state_next"]},
+           {"model_type": "t-one", "sample_rate": 8000, "frame_length_ms": 300,
+            "state_dim": 320 + TOne.DIM})
+
+
+def session(file):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def stream(file, windows):
+    """The first output of every window, state going round."""
+    network = session(file)
+    names = [each.name for each in network.get_inputs()]
+    kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(float16)": np.float16}
+    states = [np.zeros([each if isinstance(each, int) else 1 for each in state.shape],
+                       kinds[state.type]) for state in network.get_inputs()[1:]]
+    found = []
+    for window in windows:
+        out, *states = network.run(None, dict(zip(names, [window, *states])))
+        found.append(out)
+    return np.concatenate(found, axis=1)[0].astype(np.float32)
+
+
+def golden(folder, acoustic):
+    """Outputs over 20 chunks; of a transducer also the logits along fixed contexts."""
+    shape = session(acoustic).get_inputs()[0]
+    if shape.type == "tensor(int32)":
+        values = noise(CHUNKS * 2400, 1) / 12.0 * 2.0 + 1.0
+        whole = (values * np.float32(32767.0)).astype(np.int32)
+        windows = whole.reshape(CHUNKS, 1, 2400, 1)
+    else:
+        frames = shape.shape[1]
+        all_frames = noise(((CHUNKS - 1) * 2 * CHUNK + frames) * BANDS, 1).reshape(-1, BANDS)
+        windows = [all_frames[None, i * 2 * CHUNK:i * 2 * CHUNK + frames] for i in range(CHUNKS)]
+    found = stream(acoustic, windows)
+    parts = [found.ravel()]
+    if (folder / "joiner.onnx").exists():
+        decoder, joiner = session(folder / "decoder.onnx"), session(folder / "joiner.onnx")
+        for t, frame in enumerate(found):
+            context = np.array([[t % len(TOKENS) - (t == 0), 3 * t % len(TOKENS)]], np.int64)
+            said = decoder.run(None, {"y": context})[0]
+            parts.append(joiner.run(None, {"encoder_out": frame[None], "decoder_out": said})[0][0])
+    np.concatenate(parts).astype("<f4").tofile(folder / "golden.f32")
+
+
+def samples():
+    """The A-law recording as floats (ITU-T G.711)."""
+    data = WAV.read_bytes()
+    data = data[data.index(b"data") + 8:]
+    code = np.frombuffer(data, np.uint8).astype(np.int32) ^ 0x55
+    exponent, mantissa = (code >> 4) & 7, code & 15
+    size = np.where(exponent == 0, 2 * mantissa + 1, (2 * mantissa + 33) << (exponent - 1).clip(0))
+    return np.where(code & 0x80, 8 * size, -8 * size).astype(np.float32) / 32768.0
+
+
+def heard(recogniser, lead=0.0):
+    audio = samples()
+    stream = recogniser.create_stream()
+    if lead:
+        stream.accept_waveform(8000, np.zeros(int(lead * 8000), np.float32))
+    stream.accept_waveform(8000, audio)
+    stream.accept_waveform(8000, np.zeros(int(0.66 * 8000), np.float32))
+    stream.input_finished()
+    while recogniser.is_ready(stream):
+        recogniser.decode_stream(stream)
+    return recogniser.get_result(stream).strip()
+
+
+def case(folder, contract, files):
+    tokens = str(folder / "tokens.txt")
+    if contract.endswith("transducer"):
+        parts = {part: str(folder / f"{part}.onnx") for part in ("encoder", "decoder", "joiner")}
+        def make(method):
+            return sherpa_onnx.OnlineRecognizer.from_transducer(
+                tokens=tokens, **parts, decoding_method=method, max_active_paths=4)
+        texts = {"greedy": heard(make("greedy_search")),
+                 "beam": heard(make("modified_beam_search"))}
+    elif contract == "t-one-ctc":
+        texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_t_one_ctc(
+            tokens=tokens, model=str(folder / "model.onnx")), lead=0.3)}
+    else:
+        texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_zipformer2_ctc(
+            tokens=tokens, model=str(folder / files[0])))}
+    found = {"contract": contract, "files": files, "text": texts}
+    (folder / "case.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n",
+                                      "utf-8")
+    print(folder.name, found)
+
+
+def write_tokens(folder, tokens):
+    lines = [f"{token} {i}" for i, token in enumerate(tokens)]
+    (folder / "tokens.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def folder_of(name):
+    folder = HERE / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def main():
+    torch.manual_seed(7)
+    rng = torch.Generator().manual_seed(7)
+
+    folder = folder_of("zipformer2-ctc")
+    write_tokens(folder, TOKENS)
+    export_zipformer(Zipformer2(SIZES, rng), len(TOKENS), folder / "model.onnx", 2, True)
+    golden(folder, folder / "model.onnx")
+    case(folder, "zipformer2-ctc", ["model.onnx"])
+
+    whole, folder = folder / "model.onnx", folder_of("zipformer2-ctc-int8")
+    write_tokens(folder, TOKENS)
+    quantize_dynamic(str(whole), str(folder / "model.int8.onnx"), op_types_to_quantize=["MatMul"],
+                     weight_type=QuantType.QInt8)
+    golden(folder, folder / "model.int8.onnx")
+    case(folder, "zipformer2-ctc", ["model.int8.onnx"])
+
+    for name, make, generation in [("zipformer2-transducer", lambda: Zipformer2(SIZES, rng), 2),
+                                   ("zipformer-transducer", lambda: Zipformer1(SIZES1), 1)]:
+        folder = folder_of(name)
+        write_tokens(folder, TOKENS)
+        export_zipformer(make(), WIDTH, folder / "encoder.onnx", generation, False)
+        export_joint(folder)
+        golden(folder, folder / "encoder.onnx")
+        case(folder, name, ["encoder.onnx", "decoder.onnx", "joiner.onnx"])
+
+    folder = folder_of("t-one-ctc")
+    write_tokens(folder, LETTERS)
+    export_t_one(folder / "model.onnx")
+    golden(folder, folder / "model.onnx")
+    case(folder, "t-one-ctc", ["model.onnx"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+"""Small streaming networks with random weights, in the forms that operators' exports have.
+
+What they compute means nothing. What matters is that inputs, outputs, metadata and operators are
+those of the contracts: shapes read at run time, a relative shift through a `Range` that counts
+down, masks that are expanded, state that goes in and out. Sizes that sherpa-onnx fixes
+(`embed_states` of 128 channels and 19 bands) are kept; all others are as small as they may be.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+CHUNK = 16
+WINDOW = 2 * CHUNK + 13
+BANDS = 80
+
+
+def swoosh(x):
+    return torch.log(1.0 + torch.exp(x - 1.0)) - 0.08 * x - 0.31
+
+
+class Embed(nn.Module):
+    """Three strided convolutions and a causal one over time whose past is `embed_states`."""
+
+    def __init__(self, dim, rng):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, 3, padding=(0, 1))
+        self.conv2 = nn.Conv2d(8, 32, 3, stride=2, groups=8)
+        self.conv3 = nn.Conv2d(32, 128, 3, stride=(1, 2), groups=32)
+        self.depth = nn.Conv2d(128, 128, (7, 1), groups=128)
+        self.point = nn.Conv2d(128, 128, 1, groups=32)
+        self.out = nn.Linear(128, dim)
+        self.scale = nn.Parameter(torch.rand(19, generator=rng) / 8)
+
+    def forward(self, x, past):
+        x = (x - x.mean(dim=1, keepdim=True)) / 1.5
+        x = swoosh(self.conv1(x.unsqueeze(1)))
+        x = swoosh(self.conv2(x))
+        x = swoosh(self.conv3(x))
+        frames = x.size(2) - 3
+        bypass = x[:, :, :frames, :]
+        x = torch.cat([past, x], dim=2)
+        new_past = x[:, :, frames:frames + past.size(2), :]
+        x = self.point(F.gelu(self.depth(x))) + bypass
+        return self.out((x * self.scale).sum(dim=3).permute(0, 2, 1)), new_past
+
+
+class RelPosition(nn.Module):
+    """Sinusoids of distances, cut out of a table by lengths known when it runs."""
+
+    def __init__(self, dim):
+        super().__init__()
+        at = torch.arange(-64, 65)[:, None] / 8.0
+        self.register_buffer("table", torch.cos(at * torch.arange(1, dim + 1)[None, :]))
+
+    def forward(self, x, left):
+        reach = x.size(0) + left
+        middle = self.table.size(0) // 2
+        return self.table[middle - reach + 1:middle + x.size(0), :].unsqueeze(0)
+
+
+class Layer(nn.Module):
+    """One zipformer2 layer: its six states in the contract's order."""
+
+    def __init__(self, dim, heads, query, value, kernel):
+        super().__init__()
+        self.heads, self.query, self.value, self.kernel = heads, query, value, kernel
+        self.pos = 4
+        self.project = nn.Linear(dim, heads * (2 * query + self.pos))
+        self.position = nn.Linear(8, heads * self.pos, bias=False)
+        self.gate = nn.Linear(dim, 3 * (3 * dim // 4))
+        self.gate_out = nn.Linear(3 * dim // 4, dim)
+        self.values = nn.ModuleList(nn.Linear(dim, heads * value) for _ in range(2))
+        self.mixes = nn.ModuleList(nn.Linear(heads * value, dim) for _ in range(2))
+        self.doors = nn.ModuleList(nn.Linear(dim, 2 * dim) for _ in range(2))
+        self.causal = nn.ModuleList(
+            nn.Conv1d(dim, dim, kernel // 2 + 1, groups=dim) for _ in range(2))
+        self.chunkwise = nn.ModuleList(
+            nn.Conv1d(dim, dim, kernel, groups=dim, padding=kernel // 2) for _ in range(2))
+        self.outs = nn.ModuleList(nn.Linear(dim, dim) for _ in range(2))
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def weights(self, x, position, mask, past_key):
+        frames, batch, _ = x.shape
+        q, k, p = self.project(x).split(
+            [self.heads * self.query, self.heads * self.query, self.heads * self.pos], dim=-1)
+        k = torch.cat([past_key, k], dim=0)
+        left = past_key.size(0)
+        new_key = k[k.size(0) - left:]
+        reach = left + frames
+        q = q.reshape(frames, batch, self.heads, self.query).permute(2, 1, 0, 3)
+        p = p.reshape(frames, batch, self.heads, self.pos).permute(2, 1, 0, 3)
+        k = k.reshape(reach, batch, self.heads, self.query).permute(2, 1, 3, 0)
+        scores = torch.matmul(q, k)
+        by_distance = self.position(position)
+        distances = by_distance.size(1)
+        by_distance = by_distance.reshape(1, distances, self.heads, self.pos).permute(2, 0, 3, 1)
+        by_distance = torch.matmul(p, by_distance)
+        rows = torch.arange(start=frames - 1, end=-1, step=-1)
+        columns = torch.arange(reach)
+        indexes = rows.repeat(batch * self.heads).unsqueeze(-1) + columns
+        by_distance = torch.gather(by_distance.reshape(-1, distances), 1, indexes)
+        scores = scores + by_distance.reshape(self.heads, batch, frames, reach)
+        scores = scores.masked_fill(mask.unsqueeze(1) == 1, -1000.0)
+        return scores.softmax(dim=-1), new_key
+
+    def attend(self, which, x, weights, past):
+        frames, batch, _ = x.shape
+        v = torch.cat([past, self.values[which](x)], dim=0)
+        new = v[v.size(0) - past.size(0):]
+        v = v.reshape(v.size(0), batch, self.heads, self.value).permute(2, 1, 0, 3)
+        mixed = torch.matmul(weights, v).permute(2, 1, 0, 3).contiguous()
+        return self.mixes[which](mixed.view(frames, batch, self.heads * self.value)), new
+
+    def gated(self, x, weights, past):
+        frames, batch, _ = x.shape
+        s, v, y = self.gate(x).chunk(3, dim=2)
+        v = (v * torch.tanh(s)).permute(1, 0, 2).unsqueeze(0)
+        v = torch.cat([past, v], dim=2)
+        new = v[:, :, v.size(2) - past.size(2):, :]
+        v = torch.matmul(weights, v)[0].permute(1, 0, 2)
+        return self.gate_out(v * y), new
+
+    def convolve(self, which, x, past):
+        x, door = self.doors[which](x).chunk(2, dim=2)
+        x = (x * torch.sigmoid(door)).permute(1, 2, 0)
+        frames = x.size(2)
+        joined = torch.cat([past, x], dim=2)
+        new = joined[..., joined.size(2) - past.size(2):]
+        edge = torch.zeros(frames).index_fill(0, torch.arange(min(2, frames)), 0.25)
+        x = self.chunkwise[which](x) * (1.0 + edge) + self.causal[which](joined)
+        return self.outs[which](swoosh(x.permute(2, 0, 1))), new
+
+    def forward(self, x, position, mask, key, gate, value1, value2, conv1, conv2):
+        weights, key = self.weights(x, position, mask, key)
+        out, gate = self.gated(x, weights[0:1], gate)
+        x = x + out
+        out, value1 = self.attend(0, x, weights, value1)
+        x = x + out
+        out, conv1 = self.convolve(0, x, conv1)
+        x = x + out
+        out, value2 = self.attend(1, x, weights, value2)
+        x = x + out
+        out, conv2 = self.convolve(1, x, conv2)
+        x = x + out
+        x = x * (torch.mean(x ** 2, dim=-1, keepdim=True) + 0.1) ** -0.5 * self.log_scale.exp()
+        return x, [key, gate, value1, value2, conv1, conv2]
+
+
+class Zipformer2(nn.Module):
+    """Two stacks of one layer, the second at half the rate."""
+
+    def __init__(self, sizes, rng):
+        super().__init__()
+        self.sizes = sizes
+        self.embed = Embed(sizes["encoder_dims"][0], rng)
+        self.position = RelPosition(8)
+        per_stack = zip(*(sizes[key] for key in ("encoder_dims", "num_heads", "query_head_dims",
+                                                 "value_head_dims", "cnn_module_kernels")))
+        self.layers = nn.ModuleList(Layer(*each) for each in per_stack)
+        self.bias = nn.Parameter(torch.tensor([0.2, -0.2]))
+
+    def states(self):
+        states = []
+        for dim, heads, query, value, kernel, left in zip(*(self.sizes[key] for key in (
+                "encoder_dims", "num_heads", "query_head_dims", "value_head_dims",
+                "cnn_module_kernels", "left_context_len"))):
+            states += [torch.zeros(left, 1, heads * query), torch.zeros(1, 1, left, 3 * dim // 4),
+                       torch.zeros(left, 1, heads * value), torch.zeros(left, 1, heads * value),
+                       torch.zeros(1, dim, kernel // 2), torch.zeros(1, dim, kernel // 2)]
+        return [*states, torch.zeros(1, 128, 3, 19), torch.zeros(1, dtype=torch.int64)]
+
+    def forward(self, x, states):
+        batch, left = x.size(0), self.sizes["left_context_len"][0]
+        processed = states[-1]
+        x, embed = self.embed(x, states[-2])
+        frames = x.size(1)
+        past = torch.arange(left).expand(batch, left)
+        past = (processed.unsqueeze(1) <= past).to(torch.int32).flip(1)
+        mask = torch.cat([past, torch.zeros(batch, frames, dtype=torch.int32)], dim=1)
+        x = x.permute(1, 0, 2)
+        new = []
+        for stack, layer in enumerate(self.layers):
+            step = 2 ** stack
+            x = F.pad(x, (0, self.sizes["encoder_dims"][stack] - x.size(2)))
+            y = x if step == 1 else self.halve(x)
+            here = states[6 * stack:6 * stack + 6]
+            position = self.position(y, here[0].size(0))
+            y, made = layer(y, position, mask[:, ::step].unsqueeze(1), *here)
+            new += made
+            if step > 1:
+                y = y.unsqueeze(1).expand(y.size(0), step, batch, y.size(2))
+                y = y.reshape(x.size(0), batch, y.size(3))
+            x = x + y
+        x = self.halve(x)
+        return x.permute(1, 0, 2), [*new, embed, processed + frames]
+
+    def halve(self, x):
+        frames, batch, dim = x.shape
+        x = x.reshape(frames // 2, 2, batch, dim)
+        return (x * self.bias.softmax(dim=0)[None, :, None, None]).sum(dim=1)
+
+
+class Zipformer1(nn.Module):
+    """One stack of one layer with the seven states of the first zipformer."""
+
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes = sizes
+        dim, attention = sizes["encoder_dims"][0], sizes["attention_dims"][0]
+        self.subsample = nn.Conv1d(BANDS, dim, 8, stride=2)
+        self.query, self.key = nn.Linear(dim, attention), nn.Linear(dim, attention)
+        self.values = nn.ModuleList(nn.Linear(dim, attention // 2) for _ in range(2))
+        self.mixes = nn.ModuleList(nn.Linear(attention // 2, dim) for _ in range(2))
+        kernel = sizes["cnn_module_kernels"][0]
+        self.convs = nn.ModuleList(nn.Conv1d(dim, dim, kernel, groups=dim) for _ in range(2))
+
+    def states(self):
+        dim, attention = self.sizes["encoder_dims"][0], self.sizes["attention_dims"][0]
+        left, kernel = self.sizes["left_context_len"][0], self.sizes["cnn_module_kernels"][0]
+        return [torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, 1, dim),
+                torch.zeros(1, left, 1, attention), torch.zeros(1, left, 1, attention // 2),
+                torch.zeros(1, left, 1, attention // 2), torch.zeros(1, 1, dim, kernel - 1),
+                torch.zeros(1, 1, dim, kernel - 1)]
+
+    def forward(self, x, states):
+        length, average, key, value1, value2, conv1, conv2 = states
+        x = (x - x.mean(dim=1, keepdim=True)) / 1.5
+        x = swoosh(self.subsample(x.permute(0, 2, 1))).permute(2, 0, 1)
+        frames = x.size(0)
+        steps = torch.arange(1, frames + 1).unsqueeze(1).unsqueeze(2) + length[0].unsqueeze(-1)
+        running = (average[0] * length[0].unsqueeze(-1) + x.cumsum(dim=0)) / steps
+        x = x + 0.1 * running
+        new_length = length + frames
+        k = torch.cat([key[0], self.key(x)], dim=0)
+        left = key.size(1)
+        scores = torch.matmul(self.query(x).permute(1, 0, 2), k.permute(1, 2, 0))
+        seen = torch.arange(k.size(0) - 1, -1, -1) < frames + new_length
+        scores = scores.masked_fill(~seen.reshape(1, 1, -1), -1000.0)
+        weights = scores.softmax(dim=-1)
+        made = []
+        for which, (past, conv) in enumerate([(value1, conv1), (value2, conv2)]):
+            v = torch.cat([past[0], self.values[which](x)], dim=0)
+            x = x + self.mixes[which](torch.matmul(weights, v.permute(1, 0, 2)).permute(1, 0, 2))
+            y = torch.cat([conv[0], x.permute(1, 2, 0)], dim=2)
+            x = x + torch.tanh(self.convs[which](y)).permute(2, 0, 1)
+            made.append((v[v.size(0) - left:].unsqueeze(0),
+                         y[..., y.size(2) - conv.size(3):].unsqueeze(0)))
+        out = x.reshape(frames // 2, 2, x.size(1), x.size(2)).mean(dim=1).permute(1, 0, 2)
+        return out, [new_length, running[-1:], k[k.size(0) - left:].unsqueeze(0), made[0][0],
+                     made[1][0], made[0][1], made[1][1]]
+
+
+class Headed(nn.Module):
+    """An encoder and a linear layer, with log probabilities above where it is CTC."""
+
+    def __init__(self, encoder, width, is_ctc):
+        super().__init__()
+        self.encoder, self.is_ctc = encoder, is_ctc
+        self.head = nn.Linear(encoder.sizes["encoder_dims"][-1], width)
+
+    def forward(self, x, states):
+        x, states = self.encoder(x, states)
+        x = self.head(x)
+        return (x.log_softmax(dim=-1) if self.is_ctc else x), states
+
+
+class Decoder(nn.Module):
+    def __init__(self, vocabulary, dim, context):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, dim)
+        self.conv = nn.Conv1d(dim, dim, context, groups=dim // 4, bias=False)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, y):
+        x = self.embedding(y.clamp(min=0)) * (y >= 0).unsqueeze(-1)
+        x = F.relu(self.conv(x.permute(0, 2, 1)).permute(0, 2, 1))
+        return self.out(x.squeeze(1))
+
+
+class Joiner(nn.Module):
+    def __init__(self, dim, vocabulary):
+        super().__init__()
+        self.out = nn.Linear(dim, vocabulary)
+
+    def forward(self, encoder_out, decoder_out):
+        return self.out(torch.tanh(encoder_out + decoder_out))
+
+
+class TOne(nn.Module):
+    """Whole-number samples to log probabilities; the past in one vector of half precision."""
+
+    DIM, TAIL = 12, 160
+
+    def __init__(self, vocabulary):
+        super().__init__()
+        self.front = nn.Conv1d(1, self.DIM, 400, stride=80)
+        self.recur = nn.GRU(self.DIM, self.DIM, batch_first=True)
+        self.pool = nn.Conv1d(self.DIM, self.DIM, 3, stride=3)
+        self.head = nn.Linear(self.DIM, vocabulary)
+
+    def forward(self, samples, state):
+        tail = state[:, :320].to(torch.float32)
+        past = state[:, 320:].to(torch.float32)
+        x = samples.to(torch.float32).squeeze(-1) / 32768.0
+        x = torch.cat([tail, x], dim=1)
+        new_tail = x[:, x.size(1) - 320:]
+        x = torch.tanh(8.0 * self.front(x.unsqueeze(1)))
+        x, last = self.recur(x.permute(0, 2, 1), past.unsqueeze(0))
+        x = self.pool(x.permute(0, 2, 1)).permute(0, 2, 1)
+        state = torch.cat([new_tail, last.squeeze(0)], dim=1).to(torch.float16)
+        return self.head(x).log_softmax(dim=-1), state
