@@ -189,9 +189,7 @@ fn mean(from: &[f32], width: usize, to: &mut [f32]) {
         let (eights, rest) = run.as_chunks::<8>();
         let mut sums = [0.0f32; 8];
         for eight in eights {
-            for (sum, value) in sums.iter_mut().zip(eight) {
-                *sum += value;
-            }
+            add::<false, 8>(&mut sums, 1.0, eight);
         }
         let sum = sums.iter().sum::<f32>() + rest.iter().sum::<f32>();
         *to = sum / width as f32;
@@ -304,15 +302,15 @@ impl Linear {
     ) {
         let row = |number: usize| &rows[number * self.inputs..][..self.inputs];
         let columns = row(0).iter().zip(row(1)).zip(row(2)).zip(row(3));
-        let mut sums = [[0.0f32; PANEL]; ROWS];
-        for ((((a, b), c), d), weights) in columns.zip(panel) {
-            for (sums, x) in sums.iter_mut().zip([a, b, c, d]) {
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = multiply_add::<FUSED>(*x, *weight, *sum);
-                }
-            }
+        // Four names, not an array of four: so they stay in registers.
+        let (mut a, mut b, mut c, mut d) = ([0.0; PANEL], [0.0; PANEL], [0.0; PANEL], [0.0; PANEL]);
+        for (weights, (((&of_a, &of_b), &of_c), &of_d)) in panel.iter().zip(columns) {
+            add::<FUSED, PANEL>(&mut a, of_a, weights);
+            add::<FUSED, PANEL>(&mut b, of_b, weights);
+            add::<FUSED, PANEL>(&mut c, of_c, weights);
+            add::<FUSED, PANEL>(&mut d, of_d, weights);
         }
-        for (sums, to) in sums.iter().zip(to.chunks_exact_mut(self.outputs)) {
+        for (sums, to) in [a, b, c, d].iter().zip(to.chunks_exact_mut(self.outputs)) {
             to[first..first + width].copy_from_slice(&sums[..width]);
         }
     }
@@ -328,14 +326,25 @@ impl Linear {
     ) {
         let rows = rows.chunks_exact(self.inputs);
         for (row, to) in rows.zip(to.chunks_exact_mut(self.outputs)) {
-            let mut sums = [0.0f32; PANEL];
-            for (x, weights) in row.iter().zip(panel) {
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = multiply_add::<FUSED>(*x, *weight, *sum);
-                }
+            let mut sums = [0.0; PANEL];
+            for (&x, weights) in row.iter().zip(panel) {
+                add::<FUSED, PANEL>(&mut sums, x, weights);
             }
             to[first..first + width].copy_from_slice(&sums[..width]);
         }
+    }
+}
+
+/// Adds so many weights times x, side by side; counting lanes is the form that becomes vector
+/// instructions.
+#[inline(always)]
+fn add<const FUSED: bool, const LANES: usize>(
+    sums: &mut [f32; LANES],
+    x: f32,
+    weights: &[f32; LANES],
+) {
+    for lane in 0..LANES {
+        sums[lane] = multiply_add::<FUSED>(x, weights[lane], sums[lane]);
     }
 }
 
@@ -375,9 +384,9 @@ impl Depthwise {
             let done = fours.len() * 4;
             for (number, four) in fours.iter_mut().enumerate() {
                 let mut sums = [bias; 4];
-                for (heard, &weight) in from[number * 4..].windows(4).zip(weights) {
-                    for (sum, &x) in sums.iter_mut().zip(heard) {
-                        *sum = multiply_add::<FUSED>(x, weight, *sum);
+                for (at, &weight) in (number * 4..).zip(weights) {
+                    if let Some(heard) = from[at..].first_chunk::<4>() {
+                        add::<FUSED, 4>(&mut sums, weight, heard);
                     }
                 }
                 *four = sums;
