@@ -448,6 +448,9 @@ impl<U: SipUa> Pipeline<U> {
                 );
                 self.notify(now, id, Event::Bridged(agent));
             }
+            // Whoever the agent has handed the caller on to; the router frees the agent with the
+            // end of the call.
+            CallEvent::Transferred { to } => self.notify(now, id, Event::Bridged(to)),
             CallEvent::AgentFailed { agent, cause } => {
                 // The router withdrew the offer itself: it knows.
                 if let Some(cause) = translate::failure(cause) {

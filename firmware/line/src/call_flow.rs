@@ -6,6 +6,8 @@
 
 mod input;
 mod output;
+mod reoffer;
+mod transfer;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ pub use output::{AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, 
 
 use crate::sdp::{self, Direction, Local, Offer};
 use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand};
+use reoffer::Recoding;
+use transfer::Transfer;
 
 /// How long a cancelled leg is watched for an answer that crossed the CANCEL: longer than any
 /// INVITE lives (64 T1 of RFC 3261).
@@ -31,6 +35,9 @@ const RINGBACK: Repeat = Repeat::Loop {
 const UNAVAILABLE: u16 = 480;
 const NOT_ACCEPTABLE: u16 = 488;
 const REQUEST_PENDING: u16 = 491;
+/// A leg that has handed its call on has nothing to say about it.
+const GONE: u16 = 481;
+const FORBIDDEN: u16 = 403;
 
 /// One call.
 #[derive(Debug)]
@@ -38,6 +45,12 @@ pub struct CallFlow {
     config: FlowConfig,
     caller: Caller,
     agent: Option<Agent>,
+    /// A transfer under way.
+    transfer: Option<Transfer>,
+    /// Legs that have handed the call on, and when to hang up those that do not by themselves.
+    leaving: Vec<(LegId, Instant)>,
+    /// A change of the call's law under way.
+    recoding: Option<Recoding>,
     /// Cancelled legs whose answer may still come, and how long to watch them.
     crossing: Vec<(LegId, Instant)>,
     addresses: MediaAddresses,
@@ -107,6 +120,9 @@ impl CallFlow {
                 },
             },
             agent: None,
+            transfer: None,
+            leaving: Vec::new(),
+            recoding: None,
             crossing: Vec::new(),
             addresses,
             legs_dialled: 0,
@@ -123,6 +139,9 @@ impl CallFlow {
             Input::Leg(leg, event) if leg == self.caller.leg => self.on_caller(now, event),
             Input::Leg(leg, event) if self.agent.as_ref().is_some_and(|a| a.leg == leg) => {
                 self.on_agent(now, event);
+            }
+            Input::Leg(leg, event) if self.transfer.as_ref().is_some_and(|t| t.is_to(leg)) => {
+                self.on_transfer_target(now, event);
             }
             Input::Leg(leg, event) => self.on_given_up(leg, &event),
             Input::Order(order) if !self.ended => self.on_order(now, order),
@@ -148,8 +167,10 @@ impl CallFlow {
             AgentState::Ringing { answer_by } => Some(answer_by),
             AgentState::Up => None,
         });
+        let transfer = self.transfer.as_ref().and_then(Transfer::deadline);
         let crossing = self.crossing.iter().map(|&(_, until)| until).min();
-        [agent, self.apology_by, crossing]
+        let leaving = self.leaving.iter().map(|&(_, until)| until).min();
+        [agent, transfer, self.apology_by, crossing, leaving]
             .into_iter()
             .flatten()
             .min()
@@ -158,6 +179,13 @@ impl CallFlow {
     /// Whether the call has ended and no leg of it needs watching any more.
     pub fn is_over(&self) -> bool {
         self.ended && self.crossing.is_empty()
+    }
+
+    fn other_leg(&self, side: Side) -> Option<LegId> {
+        match side {
+            Side::Caller => self.agent.as_ref().map(|agent| agent.leg),
+            Side::Agent => Some(self.caller.leg),
+        }
     }
 
     fn on_caller(&mut self, now: Instant, event: LegEvent) {
@@ -174,6 +202,17 @@ impl CallFlow {
             }
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, &sdp),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Caller, &sdp),
+            LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Caller, &sdp),
+            LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
+            LegEvent::Digit { digit } => self.pass_digit(Side::Caller, digit),
+            LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Caller, by, &sdp),
+            // Only who answers for the branch may send its callers elsewhere.
+            LegEvent::TransferAsked { .. } => {
+                self.sip(
+                    self.caller.leg,
+                    LegCommand::RejectTransfer { status: FORBIDDEN },
+                );
+            }
             LegEvent::Ringing { .. } | LegEvent::Answered { .. } | LegEvent::Failed { .. } => {}
         }
     }
@@ -290,40 +329,37 @@ impl CallFlow {
 
     fn dial(&mut self, now: Instant, id: AgentId, contact: AgentContact) {
         self.open(now);
-        self.legs_dialled += 1;
-        let leg = self.caller.leg.branch(self.legs_dialled);
-        let session = u64::from(self.legs_dialled);
-        let local = Local {
-            address: self.addresses.agent,
-            session,
-            version: 0,
-        };
-        let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
-        let from = self.caller.number.clone();
-        self.sip(
-            leg,
-            LegCommand::Dial {
-                to: contact,
-                from,
-                sdp,
-            },
-        );
-        let state = AgentState::Dialling {
-            reach_by: now + self.config.reach_timeout,
-            answer_by: now + self.config.ring_timeout,
-        };
-        self.agent = Some(Agent {
-            leg,
-            id,
-            local,
-            state,
-        });
+        self.agent = Some(self.invite(now, id, contact));
         // Who is passed on to a second agent already hears it ring.
         if !matches!(
             self.playing,
             Some(PromptKey::Transfer | PromptKey::Ringback)
         ) {
             self.play(PromptKey::Transfer, Repeat::Once);
+        }
+    }
+
+    /// Begins a leg to an agent.
+    fn invite(&mut self, now: Instant, id: AgentId, to: AgentContact) -> Agent {
+        self.legs_dialled += 1;
+        let leg = self.caller.leg.branch(self.legs_dialled);
+        let local = Local {
+            address: self.addresses.agent,
+            session: u64::from(self.legs_dialled),
+            version: 0,
+        };
+        let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
+        let from = self.caller.number.clone();
+        self.sip(leg, LegCommand::Dial { to, from, sdp });
+        let state = AgentState::Dialling {
+            reach_by: now + self.config.reach_timeout,
+            answer_by: now + self.config.ring_timeout,
+        };
+        Agent {
+            leg,
+            id,
+            local,
+            state,
         }
     }
 
@@ -334,10 +370,20 @@ impl CallFlow {
             LegEvent::Failed { status } => self.on_agent_failed(status),
             LegEvent::Ended { cause } => {
                 self.agent = None;
+                if self.transfer.is_some() {
+                    // Who hands a call on may leave before it is taken.
+                    self.ring_back();
+                    return;
+                }
                 let (by, cause) = ended(EndedBy::Agent, cause);
                 self.end(now, by, cause);
             }
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
+            LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
+            LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
+            LegEvent::Digit { digit } => self.pass_digit(Side::Agent, digit),
+            LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Agent, by, &sdp),
+            LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Incoming { .. } | LegEvent::Cancelled | LegEvent::Acknowledged { .. } => {}
         }
     }
@@ -411,6 +457,18 @@ impl CallFlow {
     /// A leg that was given up: what matters is that it does not come up after all.
     fn on_given_up(&mut self, leg: LegId, event: &LegEvent) {
         match event {
+            LegEvent::Ended { .. } if self.leaving.iter().any(|&(left, _)| left == leg) => {
+                self.leaving.retain(|&(left, _)| left != leg);
+            }
+            LegEvent::Reoffered { .. } => {
+                self.sip(leg, LegCommand::RejectReoffer { status: GONE });
+            }
+            LegEvent::TransferAsked { .. } => {
+                self.sip(leg, LegCommand::RejectTransfer { status: GONE });
+            }
+            LegEvent::Replaced { by, .. } => {
+                self.sip(*by, LegCommand::Reject { status: GONE });
+            }
             LegEvent::Answered { .. } => {
                 self.sip(leg, LegCommand::HangUp);
                 self.crossing.retain(|&(given_up, _)| given_up != leg);
@@ -420,45 +478,6 @@ impl CallFlow {
             }
             _ => {}
         }
-    }
-
-    /// Hold, resume, or a new address: answered here, the other leg does not notice.
-    fn on_reoffer(&mut self, side: Side, sdp: &[u8]) {
-        let (leg, up) = match (side, &self.agent) {
-            (Side::Caller, _) => (self.caller.leg, self.caller.state == CallerState::Answered),
-            (Side::Agent, Some(agent)) => (agent.leg, agent.state == AgentState::Up),
-            (Side::Agent, None) => return,
-        };
-        if self.ended || !up {
-            self.sip(
-                leg,
-                LegCommand::RejectReoffer {
-                    status: REQUEST_PENDING,
-                },
-            );
-            return;
-        }
-        let codec = self.caller.codec;
-        let sdp = if sdp.is_empty() {
-            sdp::offer(self.next_local(side), &[codec], Direction::SendRecv)
-        } else if let Some(offer) = self.usable(sdp) {
-            self.set_remote(side, &offer);
-            sdp::answer(
-                self.next_local(side),
-                &offer,
-                codec,
-                offer.direction.mirrored(),
-            )
-        } else {
-            self.sip(
-                leg,
-                LegCommand::RejectReoffer {
-                    status: NOT_ACCEPTABLE,
-                },
-            );
-            return;
-        };
-        self.sip(leg, LegCommand::AnswerReoffer { sdp });
     }
 
     fn next_local(&mut self, side: Side) -> Local {
@@ -481,6 +500,7 @@ impl CallFlow {
     }
 
     fn on_tick(&mut self, now: Instant) {
+        self.tick_transfer(now);
         self.crossing.retain(|&(_, until)| now < until);
         if self.apology_by.is_some_and(|by| now >= by) {
             self.end(now, EndedBy::Box, Cause::Apologised);
@@ -508,6 +528,7 @@ impl CallFlow {
             return;
         }
         self.close_caller();
+        self.close_transfer(now);
         if self.is_bridged() {
             if let Some(agent) = self.agent.take() {
                 self.sip(agent.leg, LegCommand::HangUp);

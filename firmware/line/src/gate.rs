@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// The methods that the box answers with something other than 501.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK, REFER, REGISTER";
 
 /// Methods that the stack can read; those not in [`ALLOW`] get 405 behind the gate.
 const KNOWN: [&str; 14] = [
@@ -26,6 +26,9 @@ const KNOWN: [&str; 14] = [
     "SUBSCRIBE",
     "UPDATE",
 ];
+
+/// Extensions that a request may require.
+const SUPPORTED: [&str; 3] = ["100rel", "replaces", "timer"];
 
 /// Headers that may stand once only, by their full names.
 const SINGLE: [&str; 7] = [
@@ -224,9 +227,32 @@ impl<'a> Message<'a> {
         if !self.header("from").is_some_and(tagged) {
             return bad("From Without Tag");
         }
-        let via = without_blanks(self.header("via").unwrap_or_default());
-        if !via.to_ascii_uppercase().starts_with("SIP/2.0/") {
+        if !is_via(self.header("via").unwrap_or_default()) {
             return bad("Bad Via");
+        }
+        if method == "REGISTER" {
+            return self.judge_registration();
+        }
+        Ok(())
+    }
+
+    /// What only a registrar minds (RFC 3261, sections 10.3 and 20.10).
+    fn judge_registration(&self) -> Result<(), Refusal> {
+        // Somebody of another kind of address will never be one of ours.
+        let ours = |value: &str| {
+            let uri = value.split_once('<').map_or(value, |(_, rest)| rest);
+            let scheme = uri.split(':').next().unwrap_or_default().trim();
+            ["sip", "sips", "tel"]
+                .iter()
+                .any(|have| scheme.eq_ignore_ascii_case(have))
+        };
+        if !self.header("to").is_some_and(ours) {
+            return bad("Bad Address Of Record");
+        }
+        // An address with headers must stand in brackets.
+        let open = |value: &str| value.contains('?') && !value.contains('<');
+        if self.header("contact").is_some_and(open) {
+            return bad("Bad Contact");
         }
         Ok(())
     }
@@ -264,8 +290,19 @@ impl<'a> Message<'a> {
         if matches!(method, "ACK" | "CANCEL") {
             return Ok(());
         }
-        if let Some(options) = self.header("require") {
-            let header = Some(format!("Unsupported: {options}"));
+        let unsupported: Vec<&str> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "require")
+            .flat_map(|(_, value)| value.split(',').map(str::trim))
+            .filter(|option| {
+                !SUPPORTED
+                    .iter()
+                    .any(|have| have.eq_ignore_ascii_case(option))
+            })
+            .collect();
+        if !unsupported.is_empty() {
+            let header = Some(format!("Unsupported: {}", unsupported.join(", ")));
             return Err(Refusal {
                 status: 420,
                 reason: "Bad Extension",
@@ -287,7 +324,28 @@ impl<'a> Message<'a> {
                 header,
             });
         }
+        if method == "INVITE" && !self.accepts_sdp() {
+            return Err(refusal(406, "Not Acceptable"));
+        }
         Ok(())
+    }
+
+    /// Whether the sender can read what we answer with; without the header it can.
+    fn accepts_sdp(&self) -> bool {
+        let mut kinds = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "accept")
+            .peekable();
+        kinds.peek().is_none()
+            || kinds
+                .flat_map(|(_, value)| value.split(','))
+                .map(|kind| kind.split(';').next().unwrap_or_default().trim())
+                .any(|kind| {
+                    ["application/sdp", "application/*", "*/*"]
+                        .iter()
+                        .any(|have| kind.eq_ignore_ascii_case(have))
+                })
     }
 
     /// The stack takes a missing length for no body; over UDP it means all that is left.
@@ -379,6 +437,9 @@ fn full_name(name: &str) -> String {
         "e" => "content-encoding",
         "k" => "supported",
         "s" => "subject",
+        "x" => "session-expires",
+        "r" => "refer-to",
+        "b" => "referred-by",
         _ => return name,
     };
     full.to_owned()
@@ -400,6 +461,16 @@ fn is_token(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
 }
 
+/// A list of hops, each with a protocol and no empty parameter.
+fn is_via(value: &str) -> bool {
+    let is_hop = |hop: &str| {
+        let mut parts = hop.split(';');
+        let protocol = parts.next().unwrap_or_default().to_ascii_uppercase();
+        protocol.starts_with("SIP/2.0/") && parts.all(|parameter| !parameter.is_empty())
+    };
+    without_blanks(value).split(',').all(is_hop)
+}
+
 /// A name-addr or addr-spec whose brackets and quotes match.
 fn is_address(value: &str) -> bool {
     let (mut quoted, mut escaped, mut open, mut closed) = (false, false, 0, 0);
@@ -413,7 +484,12 @@ fn is_address(value: &str) -> bool {
             _ => {}
         }
     }
-    !quoted && open == closed && open <= 1 && value.contains(':')
+    // No blanks inside the brackets (RFC 3261, section 25.1).
+    let inside = value
+        .rsplit_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    let tight = inside.is_none_or(|(uri, _)| !uri.contains(char::is_whitespace));
+    !quoted && open == closed && open <= 1 && tight && value.contains(':')
 }
 
 #[cfg(test)]

@@ -26,13 +26,18 @@
 //! assert!(outputs.iter().any(|output| matches!(output, Output::Call(CallEvent::Offered { .. }))));
 //! ```
 
+mod auth;
 mod call_flow;
 mod error;
 mod gate;
+mod identity;
 mod registrar;
 mod rsip;
 mod sdp;
+mod session_timer;
 mod sip_ua;
+mod sources;
+mod trunk;
 
 pub use call_flow::{
     AgentFailure, CallEvent, CallFlow, Cause, EndedBy, FlowConfig, Greeting, Input, MediaAddresses,
@@ -40,9 +45,12 @@ pub use call_flow::{
 };
 pub use error::LineError;
 pub use gate::{Gate, Verdict};
+pub use identity::ShownNumber;
 pub use registrar::Registrar;
-pub use rsip::{LineStats, RsipConfig, RsipUa};
+pub use rsip::{LineStats, RsipConfig, RsipUa, TrunkConfig};
 pub use sdp::{Direction, Local, Offer, SdpError, answer, offer};
 pub use sip_ua::{
     AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa,
 };
+pub use sources::{Network, NotANetwork};
+pub use trunk::TrunkTimes;

@@ -19,6 +19,14 @@ pub struct Binding {
     until: Instant,
 }
 
+impl Binding {
+    /// For how many seconds it holds, a part of one counted as a whole.
+    pub fn seconds_left(&self, now: Instant) -> u64 {
+        let left = self.until.saturating_duration_since(now);
+        left.as_secs() + u64::from(left.subsec_nanos() > 0)
+    }
+}
+
 /// The phones that have registered.
 #[derive(Clone, Debug, Default)]
 pub struct Registrar {

@@ -1,10 +1,17 @@
 //! The user agent over the `rsipstack` crate: UDP, and stricter than the crate where it is lax.
 
+mod dial;
+mod early;
+mod headers;
+mod phones;
+mod refresh;
 mod requests;
 mod socket;
 mod states;
+mod transfer;
+mod trunks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,23 +20,34 @@ use std::time::{Duration, Instant};
 use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog::{DialogStateReceiver, DialogStateSender, TransactionHandle};
 use rsipstack::dialog::dialog_layer::DialogLayer;
-use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{Auth, Header, HostWithPort, Scheme, StatusCode, StatusCodeKind, Uri};
+use rsipstack::sip::{Auth, Header, HostWithPort, Response, Scheme, StatusCode, Uri};
+use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, EndpointBuilder, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
-use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use rsipstack::transport::{SipConnection, TransportLayer};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::debug;
+use trunkside_call::Pii;
 
+use crate::auth::{Authenticator, Limit};
 use crate::error::LineError;
+use crate::identity::{Identity, ShownNumber};
 use crate::registrar::Registrar;
-use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
+use crate::session_timer::{Asked, SessionTimer, Settled};
+use crate::sip_ua::{LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
+use dial::Dialled;
+use early::Reliable;
 use socket::{Counters, GatedSocket};
+use trunks::{Answered, Carrier};
 
 pub use socket::LineStats;
+pub use trunks::TrunkConfig;
+
+/// The realm that phones are asked for their secrets in.
+const REALM: &str = "trunkside";
 
 /// How long requests on their way (BYE, CANCEL) may take once the user agent is gone.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -43,8 +61,14 @@ pub struct RsipConfig {
     pub advertise: IpAddr,
     /// The `User-Agent` and `Server` name.
     pub user_agent: String,
-    /// The user parts whose phones may register.
+    /// The user parts whose phones may register. One without a secret may from this machine only.
     pub registered_users: Vec<String>,
+    /// Their secrets.
+    pub secrets: Vec<(String, Pii<String>)>,
+    /// Carriers and PBXs. Without any, calls are taken from everywhere.
+    pub trunks: Vec<TrunkConfig>,
+    /// What agents are shown of a caller's number.
+    pub shown: ShownNumber,
 }
 
 impl RsipConfig {
@@ -56,6 +80,9 @@ impl RsipConfig {
             advertise,
             user_agent,
             registered_users: Vec::new(),
+            secrets: Vec::new(),
+            trunks: Vec::new(),
+            shown: ShownNumber::default(),
         }
     }
 }
@@ -73,13 +100,24 @@ pub struct RsipUa {
     incoming: TransactionReceiver,
     state_sender: DialogStateSender,
     states: DialogStateReceiver,
-    outcome_sender: mpsc::UnboundedSender<(LegId, u16)>,
-    outcomes: mpsc::UnboundedReceiver<(LegId, u16)>,
+    outcome_sender: mpsc::UnboundedSender<(LegId, Option<Response>)>,
+    outcomes: mpsc::UnboundedReceiver<(LegId, Option<Response>)>,
     jobs: mpsc::UnboundedSender<Job>,
     legs: BTreeMap<LegId, Leg>,
     keys: BTreeMap<DialogKey, LegId>,
     calls: u64,
+    replacements: u32,
     registrar: Registrar,
+    authenticator: Authenticator,
+    shown: ShownNumber,
+    /// Users without a secret.
+    unproven: BTreeSet<String>,
+    endpoint: EndpointInnerRef,
+    carriers: Vec<Carrier>,
+    trunk_answer_sender: mpsc::UnboundedSender<Answered>,
+    trunk_answers: mpsc::UnboundedReceiver<Answered>,
+    refresh_sender: mpsc::UnboundedSender<(LegId, bool, Option<Response>)>,
+    refreshes: mpsc::UnboundedReceiver<(LegId, bool, Option<Response>)>,
     ready: VecDeque<SipEvent>,
     counters: Arc<Counters>,
 }
@@ -91,6 +129,57 @@ struct Leg {
     reoffer: Option<TransactionHandle>,
     /// Whether the answer to our offer comes in the next ACK.
     answer_in_ack: bool,
+    timer: SessionTimer,
+    /// What the far end's request says of session timers, until it is answered.
+    asked: Asked,
+    /// What the answer to its last offer says of them.
+    settled: Option<Settled>,
+    /// Whether it takes UPDATE.
+    takes_update: bool,
+    /// Whether a re-INVITE or UPDATE of ours is under way.
+    refreshing: bool,
+    /// The last description that we sent.
+    description: Vec<u8>,
+    /// Incoming: what is said of the caller.
+    identity: Identity,
+    /// Incoming: provisional responses that must be acknowledged.
+    reliable: Reliable,
+    /// The far end's request for a transfer, until it is accepted or refused.
+    transfer: Option<TransactionHandle>,
+    /// Where the progress of an accepted transfer is told.
+    transfer_progress: Option<mpsc::UnboundedSender<u16>>,
+    /// Outgoing: what was dialled.
+    dialled: Option<Dialled>,
+    /// Outgoing: the stack has given it up, with this status.
+    gave_up: Option<u16>,
+}
+
+impl Leg {
+    fn new(dialog: InviteDialog, state: LegState) -> Self {
+        Self {
+            dialog,
+            state,
+            reoffer: None,
+            answer_in_ack: false,
+            timer: SessionTimer::default(),
+            asked: Asked::default(),
+            settled: None,
+            takes_update: false,
+            refreshing: false,
+            description: Vec::new(),
+            identity: Identity::default(),
+            reliable: Reliable::default(),
+            transfer: None,
+            transfer_progress: None,
+            dialled: None,
+            gave_up: None,
+        }
+    }
+
+    /// Whether an offer or refresh of ours can be sent: none of theirs waits for its answer or ACK.
+    fn takes_offers(&self) -> bool {
+        self.state == LegState::Up && self.reoffer.is_none() && self.dialog.state().is_confirmed()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +230,26 @@ impl RsipUa {
         let (state_sender, states) = dialogs.new_dialog_state_channel();
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();
         let (jobs, job_queue) = mpsc::unbounded_channel();
-        let ua = Self {
+        let (trunk_answer_sender, trunk_answers) = mpsc::unbounded_channel();
+        let (refresh_sender, refreshes) = mpsc::unbounded_channel();
+        let (key, seed) = random()?;
+        let proven: BTreeSet<&String> = config.secrets.iter().map(|(user, _)| user).collect();
+        let unproven = config
+            .registered_users
+            .iter()
+            .filter(|user| !proven.contains(user))
+            .cloned()
+            .collect();
+        let secrets = config
+            .secrets
+            .into_iter()
+            .map(|(user, secret)| (user, secret.reveal().clone()));
+        let authenticator = Authenticator::new(now(), REALM, secrets, key, Limit::default());
+        let carriers = (0..)
+            .zip(config.trunks)
+            .map(|(n, trunk)| Carrier::new(trunk, seed.wrapping_add(n)))
+            .collect();
+        let mut ua = Self {
             local,
             contact: advertised.into(),
             dialogs,
@@ -154,71 +262,27 @@ impl RsipUa {
             legs: BTreeMap::new(),
             keys: BTreeMap::new(),
             calls: 0,
+            replacements: 0,
             registrar: Registrar::new(config.registered_users),
+            authenticator,
+            shown: config.shown,
+            unproven,
+            endpoint: Arc::clone(&endpoint.inner),
+            carriers,
+            trunk_answer_sender,
+            trunk_answers,
+            refresh_sender,
+            refreshes,
             ready: VecDeque::new(),
             counters,
         };
+        ua.drive_trunks();
         Ok((ua, serve(endpoint, job_queue, stop)))
     }
 
     /// What the socket has seen.
     pub fn stats(&self) -> LineStats {
         self.counters.snapshot()
-    }
-
-    fn dial(&mut self, leg: LegId, to: &AgentContact, from: &str, sdp: Vec<u8>) {
-        let Some((callee, destination)) = self.target(to) else {
-            debug!(%leg, "the agent's contact is not registered or is no sip uri");
-            self.ready.push_back(SipEvent {
-                leg,
-                what: LegEvent::Failed { status: 404 },
-            });
-            return;
-        };
-        let invite = InviteOption {
-            caller: self.own_uri(user_part(from)),
-            callee,
-            destination,
-            contact: self.own_uri("trunkside"),
-            offer: Some(sdp),
-            ..InviteOption::default()
-        };
-        let outcomes = self.outcome_sender.clone();
-        match self
-            .dialogs
-            .do_invite_async(invite, self.state_sender.clone())
-        {
-            Ok((dialog, response)) => {
-                self.insert(leg, dialog, LegState::Dialling);
-                self.job(async move {
-                    let status = match response.await {
-                        Ok(Ok((_, Some(response)))) => response.status_code.code(),
-                        Ok(Ok((_, None))) => 408,
-                        Ok(Err(_)) | Err(_) => 503,
-                    };
-                    // The user agent may be gone by now.
-                    let _ = outcomes.send((leg, status));
-                });
-            }
-            Err(error) => {
-                warn!(%leg, %error, "an invite could not be sent");
-                self.ready.push_back(SipEvent {
-                    leg,
-                    what: LegEvent::Failed { status: 503 },
-                });
-            }
-        }
-    }
-
-    fn target(&self, to: &AgentContact) -> Option<(Uri, Option<SipAddr>)> {
-        match to {
-            AgentContact::Uri(uri) => Some((sip_uri(uri)?, None)),
-            AgentContact::Registered(user) => {
-                let binding = self.registrar.find(now(), user)?;
-                let uri = sip_uri(&binding.contact)?;
-                Some((uri, Some(SipAddr::from(binding.source))))
-            }
-        }
     }
 
     fn own_uri(&self, user: &str) -> Uri {
@@ -233,17 +297,9 @@ impl RsipUa {
         }
     }
 
-    fn insert(&mut self, leg: LegId, dialog: InviteDialog, state: LegState) {
-        self.keys.insert(key_of(&dialog.id()), leg);
-        self.legs.insert(
-            leg,
-            Leg {
-                dialog,
-                state,
-                reoffer: None,
-                answer_in_ack: false,
-            },
-        );
+    fn insert(&mut self, leg: LegId, entry: Leg) {
+        self.keys.insert(key_of(&entry.dialog.id()), leg);
+        self.legs.insert(leg, entry);
     }
 
     fn remove(&mut self, leg: LegId) -> Option<Leg> {
@@ -284,35 +340,6 @@ impl RsipUa {
         });
     }
 
-    fn progress(&self, leg: LegId, sdp: Option<Vec<u8>>) {
-        let Some(Leg {
-            dialog,
-            state: LegState::Offered,
-            ..
-        }) = self.legs.get(&leg)
-        else {
-            return;
-        };
-        let headers = sdp.is_some().then(sdp_header);
-        if let Err(error) = dialog.ringing(headers, sdp) {
-            debug!(%leg, %error, "progress could not be told");
-        }
-    }
-
-    fn answer(&mut self, leg: LegId, sdp: Vec<u8>) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        if entry.state != LegState::Offered || entry.dialog.state().is_terminated() {
-            return;
-        }
-        entry.answer_in_ack = entry.dialog.initial_request().body.is_empty();
-        entry.state = LegState::Answered;
-        if let Err(error) = entry.dialog.accept(Some(sdp_header()), Some(sdp)) {
-            debug!(%leg, %error, "an answer could not be sent");
-        }
-    }
-
     fn reject(&mut self, leg: LegId, status: u16) {
         if self
             .legs
@@ -331,15 +358,19 @@ impl RsipUa {
     }
 
     fn answer_reoffer(&mut self, leg: LegId, status: StatusCode, sdp: Option<Vec<u8>>) {
-        let Some(handle) = self
-            .legs
-            .get_mut(&leg)
-            .and_then(|entry| entry.reoffer.take())
-        else {
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        let headers = sdp.is_some().then(sdp_header);
-        self.respond(handle, status, headers, sdp);
+        let Some(handle) = entry.reoffer.take() else {
+            return;
+        };
+        let mut headers = Vec::new();
+        if let Some(sdp) = &sdp {
+            entry.description.clone_from(sdp);
+            headers = headers::timer_settled(entry.settled.take());
+            headers.extend(sdp_header());
+        }
+        self.respond(handle, status, Some(headers), sdp);
     }
 
     fn respond(
@@ -355,6 +386,13 @@ impl RsipUa {
         });
     }
 
+    fn next_deadline(&self) -> Option<Instant> {
+        let trunks = self.carriers.iter().filter_map(Carrier::deadline);
+        let deadlines = |leg: &Leg| [leg.timer.deadline(), leg.reliable.deadline()];
+        let legs = self.legs.values().flat_map(deadlines).flatten();
+        trunks.chain(legs).min()
+    }
+
     fn job(&self, job: impl Future<Output = ()> + Send + 'static) {
         // Fails only when the program stops.
         let _ = self.jobs.send(Box::pin(job));
@@ -362,18 +400,6 @@ impl RsipUa {
 
     fn tell(&mut self, leg: LegId, what: LegEvent) {
         self.ready.push_back(SipEvent { leg, what });
-    }
-
-    /// The final response to a leg that we dialled; answers are told with the dialog's state.
-    fn on_outcome(&mut self, leg: LegId, status: u16) {
-        let dialling = self
-            .legs
-            .get(&leg)
-            .is_some_and(|leg| leg.state == LegState::Dialling);
-        if dialling && StatusCode::from(status).kind() != StatusCodeKind::Successful {
-            self.remove(leg);
-            self.tell(leg, LegEvent::Failed { status });
-        }
     }
 }
 
@@ -383,7 +409,7 @@ impl SipUa for RsipUa {
             LegCommand::Progress { sdp } => self.progress(leg, sdp),
             LegCommand::Answer { sdp } => self.answer(leg, sdp),
             LegCommand::Reject { status } => self.reject(leg, status),
-            LegCommand::Dial { to, from, sdp } => self.dial(leg, &to, from.reveal(), sdp),
+            LegCommand::Dial { to, from, sdp } => self.dial(leg, Dialled::new(to, from, sdp)),
             LegCommand::Cancel => self.cancel(leg),
             LegCommand::HangUp => self.hang_up(leg),
             LegCommand::AnswerReoffer { sdp } => {
@@ -392,6 +418,11 @@ impl SipUa for RsipUa {
             LegCommand::RejectReoffer { status } => {
                 self.answer_reoffer(leg, StatusCode::from(status), None);
             }
+            LegCommand::Reoffer { sdp } => self.reoffer(leg, sdp),
+            LegCommand::Digit { digit } => self.send_digit(leg, digit),
+            LegCommand::AcceptTransfer => self.accept_transfer(leg),
+            LegCommand::RejectTransfer { status } => self.reject_transfer(leg, status),
+            LegCommand::TellTransfer { status } => self.tell_transfer(leg, status),
         }
     }
 
@@ -400,13 +431,23 @@ impl SipUa for RsipUa {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
+            let deadline = self.next_deadline();
             tokio::select! {
                 // States first: an answer is told before its outcome, which says nothing more.
                 biased;
                 state = self.states.recv() => self.on_state(state?),
                 outcome = self.outcomes.recv() => {
-                    let (leg, status) = outcome?;
-                    self.on_outcome(leg, status);
+                    let (leg, response) = outcome?;
+                    self.on_outcome(leg, response.as_ref());
+                }
+                Some(answered) = self.trunk_answers.recv() => self.on_trunk_answered(answered),
+                Some((leg, offered, response)) = self.refreshes.recv() => {
+                    self.on_refreshed(leg, offered, response.as_ref());
+                }
+                () = sleep_until(deadline) => {
+                    self.tick_trunks();
+                    self.tick_timers();
+                    self.tick_early();
                 }
                 transaction = self.incoming.recv() => self.on_transaction(transaction?),
             }
@@ -415,6 +456,30 @@ impl SipUa for RsipUa {
 
     fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+}
+
+impl Drop for RsipUa {
+    /// What was registered is taken back; the future that moves the stack waits for it a little.
+    fn drop(&mut self) {
+        self.stop_trunks();
+    }
+}
+
+/// A key for nonces, and a seed for waits.
+fn random() -> Result<([u8; 32], u64), LineError> {
+    let mut bytes = [0; 40];
+    getrandom::fill(&mut bytes).map_err(|error| LineError::Stack(error.to_string()))?;
+    let (mut key, mut seed) = ([0; 32], [0; 8]);
+    key.copy_from_slice(&bytes[..32]);
+    seed.copy_from_slice(&bytes[32..]);
+    Ok((key, u64::from_le_bytes(seed)))
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -460,16 +525,6 @@ fn sip_uri(text: &str) -> Option<Uri> {
 
 fn sdp_header() -> Vec<Header> {
     vec![Header::ContentType("application/sdp".into())]
-}
-
-/// A number as the user part of our own URI; whatever cannot stand there is left out.
-fn user_part(number: &str) -> &str {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.!~*'()".contains(&byte);
-    if !number.is_empty() && number.bytes().all(fits) {
-        number
-    } else {
-        "anonymous"
-    }
 }
 
 #[expect(

@@ -65,6 +65,13 @@ pub enum AgentContact {
     Uri(String),
     /// Where the phone that registered with this user part is.
     Registered(String),
+    /// There, in place of a call that it already has (`Replaces`, RFC 3891).
+    InPlaceOf {
+        /// Where.
+        contact: Box<AgentContact>,
+        /// The header's value, which names that call.
+        replaces: String,
+    },
 }
 
 /// What to do with a leg.
@@ -108,6 +115,29 @@ pub enum LegCommand {
     /// Refuse it; the session goes on as it was.
     RejectReoffer {
         /// The final status, 400 to 699.
+        status: u16,
+    },
+    /// Answered: ask the far end for another session description. [`LegEvent::Reanswered`] or
+    /// [`LegEvent::ReofferFailed`] follows.
+    Reoffer {
+        /// The offer.
+        sdp: Vec<u8>,
+    },
+    /// Answered: tell the far end of a key that was pressed (INFO).
+    Digit {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+    },
+    /// Take on the transfer that the far end asked for.
+    AcceptTransfer,
+    /// Refuse it; the call goes on as it was.
+    RejectTransfer {
+        /// The final status, 400 to 699.
+        status: u16,
+    },
+    /// Tell the far end how the transfer goes; a final status is the last word.
+    TellTransfer {
+        /// The status of the call to the transfer's target.
         status: u16,
     },
 }
@@ -167,6 +197,34 @@ pub enum LegEvent {
     /// Answered: the far end wants to change the session.
     Reoffered {
         /// Its new offer; empty when it wants one.
+        sdp: Vec<u8>,
+    },
+    /// Answered: the far end took what we offered.
+    Reanswered {
+        /// Its answer.
+        sdp: Vec<u8>,
+    },
+    /// Answered: the far end did not take what we offered; the session goes on as it was.
+    ReofferFailed {
+        /// Its final status.
+        status: u16,
+    },
+    /// Answered: a key was pressed at the far end (INFO).
+    Digit {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+    },
+    /// Answered: the far end wants its place in the call to be taken by somebody else (REFER).
+    TransferAsked {
+        /// By whom.
+        to: AgentContact,
+    },
+    /// Answered: the far end's place is taken by a leg that comes in (INVITE with `Replaces`),
+    /// which waits to be answered.
+    Replaced {
+        /// The new leg.
+        by: LegId,
+        /// Its offer; empty when it wants one.
         sdp: Vec<u8>,
     },
     /// Answered: over.

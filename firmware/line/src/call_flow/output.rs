@@ -153,6 +153,11 @@ pub enum CallEvent {
         /// Who took it.
         agent: AgentId,
     },
+    /// An agent has handed the caller on: caller and target hear each other.
+    Transferred {
+        /// Who took it, by the name in their address: an agent of the policy or anybody else.
+        to: AgentId,
+    },
     /// The agent did not take it; the caller is still there.
     AgentFailed {
         /// Who.

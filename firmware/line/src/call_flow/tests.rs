@@ -5,6 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::rsip::now;
 
+mod reoffers;
+mod transfers;
+
 const CALLER_SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
@@ -130,6 +133,11 @@ fn commands(outputs: &[Output]) -> Vec<(LegId, &'static str)> {
         LegCommand::HangUp => "hang up",
         LegCommand::AnswerReoffer { .. } => "answer reoffer",
         LegCommand::RejectReoffer { .. } => "reject reoffer",
+        LegCommand::Reoffer { .. } => "reoffer",
+        LegCommand::Digit { .. } => "digit",
+        LegCommand::AcceptTransfer => "accept transfer",
+        LegCommand::RejectTransfer { .. } => "reject transfer",
+        LegCommand::TellTransfer { .. } => "tell transfer",
     };
     let sip = outputs.iter().filter_map(|output| match output {
         Output::Sip(command) => Some((command.leg, name(&command.what))),
@@ -166,6 +174,7 @@ fn description(command: &LegCommand) -> Option<&[u8]> {
     match command {
         LegCommand::Answer { sdp }
         | LegCommand::AnswerReoffer { sdp }
+        | LegCommand::Reoffer { sdp }
         | LegCommand::Dial { sdp, .. }
         | LegCommand::Progress { sdp: Some(sdp) } => Some(sdp),
         _ => None,
@@ -478,7 +487,7 @@ fn hold_and_resume_are_answered_with_the_right_directions_on_either_leg() {
 fn a_reoffer_that_cannot_be_met_leaves_the_session_as_it_was() {
     let mut bench = Bench::bridged();
     let other_law = LegEvent::Reoffered {
-        sdp: sdp(4_000, "0", "sendrecv"),
+        sdp: sdp(4_000, "18", "sendrecv"),
     };
     let outputs = bench.caller(other_law.clone());
     assert_eq!(commands(&outputs), [(bench.caller, "reject reoffer")]);
@@ -603,7 +612,13 @@ impl FarEnds {
             }
             LegEvent::Ended { .. } if known == Some(true) => self.up.remove(&leg).is_some(),
             LegEvent::Ringing { .. } => known == Some(false),
-            LegEvent::Reoffered { .. } => known == Some(true),
+            LegEvent::Reoffered { .. }
+            | LegEvent::TransferAsked { .. }
+            | LegEvent::Reanswered { .. }
+            | LegEvent::Digit { .. } => known == Some(true),
+            LegEvent::Replaced { by, .. } => {
+                known == Some(true) && self.up.insert(*by, false).is_none()
+            }
             _ => false,
         }
     }
@@ -620,8 +635,19 @@ fn any_event() -> impl Strategy<Value = LegEvent> {
         prop_oneof![Just("8"), Just("0")].prop_map(|law| LegEvent::Answered {
             sdp: sdp(5_000, law, "sendrecv")
         }),
-        Just(LegEvent::Reoffered {
-            sdp: sdp(5_000, "8", "inactive")
+        prop_oneof![Just("8"), Just("0"), Just("18")].prop_map(|law| LegEvent::Reoffered {
+            sdp: sdp(5_000, law, "inactive")
+        }),
+        prop_oneof![Just("8"), Just("0")].prop_map(|law| LegEvent::Reanswered {
+            sdp: sdp(5_000, law, "inactive")
+        }),
+        Just(LegEvent::Digit { digit: '5' }),
+        Just(LegEvent::TransferAsked {
+            to: AgentContact::Uri("sip:other@192.0.2.9".into())
+        }),
+        (100..200_u32).prop_map(|branch| LegEvent::Replaced {
+            by: LegId::incoming(1).branch(branch),
+            sdp: sdp(5_500, "8", "sendrecv"),
         }),
     ]
 }

@@ -1,17 +1,34 @@
 //! Requests that come from outside: new calls, and what belongs to none.
 
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use rsipstack::dialog::dialog::Dialog;
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
-use tracing::debug;
+use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::states::allow;
-use super::{LegState, RsipUa, now};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now};
+use crate::auth::{CHALLENGE, FAILURE, Ignored};
+use crate::identity::Identity;
+use crate::session_timer::{SHORTEST, SessionTimer};
 use crate::sip_ua::{LegEvent, LegId};
+
+/// Legs that take the place of others have numbers that no dialled leg has.
+const REPLACEMENT: u32 = 1 << 31;
+
+/// Who sent a request that belongs to no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    /// A trunk.
+    Trunk,
+    /// Somebody else, who is answered.
+    Stranger,
+    /// Somebody who has asked too often.
+    Ignored,
+}
 
 impl RsipUa {
     pub(super) fn on_transaction(&mut self, transaction: Transaction) {
@@ -24,11 +41,26 @@ impl RsipUa {
             return;
         }
         match request.method {
-            Method::Invite => self.on_invite(transaction),
+            Method::Invite if headers::text(request, "Replaces").is_some() => {
+                self.on_replacing_invite(transaction);
+            }
+            Method::Invite => match self.admission(&transaction, FAILURE) {
+                Admission::Trunk => {
+                    self.calls += 1;
+                    self.on_invite(transaction, LegId::incoming(self.calls), None);
+                }
+                Admission::Stranger => {
+                    self.reply(transaction, StatusCode::Forbidden, Vec::new());
+                }
+                Admission::Ignored => {}
+            },
+            // The same for every user part: who asks learns nothing about ours.
             Method::Options => {
-                let mut headers = allow();
-                headers.push(Header::Accept("application/sdp".into()));
-                self.reply(transaction, StatusCode::OK, headers);
+                if self.admission(&transaction, CHALLENGE) != Admission::Ignored {
+                    let mut headers = allow();
+                    headers.push(Header::Accept("application/sdp".into()));
+                    self.reply(transaction, StatusCode::OK, headers);
+                }
             }
             Method::Register => self.on_register(transaction),
             Method::Bye | Method::Update | Method::Info | Method::PRack => {
@@ -42,15 +74,54 @@ impl RsipUa {
         }
     }
 
-    fn on_request_in_dialog(&self, mut transaction: Transaction) {
+    fn admission(&mut self, transaction: &Transaction, cost: f64) -> Admission {
+        let Some(source) = source_of(transaction).map(|source| source.ip()) else {
+            return Admission::Ignored;
+        };
+        if self.is_trunk(source) {
+            return Admission::Trunk;
+        }
+        let invite = transaction.original.method == Method::Invite;
+        match self.authenticator.intrude(now(), source, cost) {
+            Ok(()) => {
+                if invite {
+                    warn!(%source, "sip call from no trunk refused");
+                }
+                Admission::Stranger
+            }
+            Err(Ignored { first }) => {
+                if first {
+                    warn!(%source, "sip source is ignored for a while");
+                }
+                Admission::Ignored
+            }
+        }
+    }
+
+    fn on_request_in_dialog(&mut self, mut transaction: Transaction) {
         let Some(Dialog::Invite(mut dialog)) = self.dialogs.match_dialog(&transaction) else {
-            self.reply(
-                transaction,
-                StatusCode::CallTransactionDoesNotExist,
-                Vec::new(),
-            );
+            let status = StatusCode::CallTransactionDoesNotExist;
+            self.reply(transaction, status, Vec::new());
             return;
         };
+        let leg = self.keys.get(&key_of(&dialog.id())).copied();
+        let up = leg
+            .and_then(|leg| self.legs.get(&leg))
+            .is_none_or(|leg| leg.state == LegState::Up);
+        match (&transaction.original.method, leg) {
+            (Method::PRack, Some(leg)) => return self.on_prack(leg, transaction),
+            (Method::Update, Some(_)) if !up => return self.on_early_update(transaction),
+            _ => {}
+        }
+        // The stack would leave one that comes out of order unanswered (RFC 3261, section 12.2.2).
+        let cseq = transaction.original.cseq_header();
+        let number = cseq.and_then(rsipstack::sip::CSeq::seq);
+        if number.is_ok_and(|number| number < dialog.snapshot().remote_cseq)
+            && transaction.original.method != Method::Ack
+        {
+            self.reply(transaction, StatusCode::ServerInternalError, Vec::new());
+            return;
+        }
         self.job(async move {
             if let Err(error) = dialog.handle(&mut transaction).await {
                 debug!(%error, "a request within a dialog failed");
@@ -58,7 +129,35 @@ impl RsipUa {
         });
     }
 
-    fn on_invite(&mut self, mut transaction: Transaction) {
+    /// An INVITE that takes the place of a leg (RFC 3891). Who knows the tags of its dialog is
+    /// part of it, so nothing else is asked.
+    fn on_replacing_invite(&mut self, transaction: Transaction) {
+        let replaced = headers::text(&transaction.original, "Replaces")
+            .and_then(|value| replaced_key(&value))
+            .and_then(|(key, theirs)| {
+                let leg = self.keys.get(&key)?;
+                let entry = self.legs.get(leg)?;
+                let matches = entry.dialog.id().remote_tag == theirs;
+                (matches && entry.state == LegState::Up).then_some(*leg)
+            });
+        let Some(replaced) = replaced else {
+            let status = StatusCode::CallTransactionDoesNotExist;
+            self.reply(transaction, status, Vec::new());
+            return;
+        };
+        self.replacements += 1;
+        let by = replaced.branch(REPLACEMENT | self.replacements);
+        self.on_invite(transaction, by, Some(replaced));
+    }
+
+    fn on_invite(&mut self, mut transaction: Transaction, leg: LegId, replaced: Option<LegId>) {
+        let asked = headers::timer_asked(&transaction.original);
+        if SessionTimer::default().settle(now(), asked).is_err() {
+            let shortest = headers::other("Min-SE", &SHORTEST.as_secs().to_string());
+            let status = StatusCode::SessionIntervalTooSmall;
+            self.reply(transaction, status, vec![shortest]);
+            return;
+        }
         let contact = Some(self.own_uri("trunkside"));
         let sender = self.state_sender.clone();
         let dialog = self
@@ -72,16 +171,30 @@ impl RsipUa {
                 return;
             }
         };
-        self.calls += 1;
-        let leg = LegId::incoming(self.calls);
         let request = &transaction.original;
+        let identity = Identity::read(
+            headers::values(request, "P-Asserted-Identity"),
+            headers::text(request, "Privacy").as_deref(),
+            headers::values(request, "Diversion"),
+        );
+        let sdp = request.body.clone();
+        let from = identity.asserted.clone();
         let incoming = LegEvent::Incoming {
-            from: caller_of(request),
+            from: from.unwrap_or_else(|| caller_of(request)),
             to: Pii::new(request.uri.user().unwrap_or_default().to_owned()),
-            sdp: request.body.clone(),
+            sdp: sdp.clone(),
         };
-        self.insert(leg, dialog.clone(), LegState::Offered);
-        self.tell(leg, incoming);
+        let mut entry = Leg::new(dialog.clone(), LegState::Offered);
+        entry.asked = asked;
+        entry.takes_update = headers::lists(request, "Allow", "UPDATE");
+        entry.identity = identity;
+        entry.reliable.required = headers::lists(request, "Require", "100rel");
+        entry.reliable.supported = headers::lists(request, "Supported", "100rel");
+        self.insert(leg, entry);
+        match replaced {
+            None => self.tell(leg, incoming),
+            Some(replaced) => self.tell(replaced, LegEvent::Replaced { by: leg, sdp }),
+        }
         self.job(async move {
             if let Err(error) = dialog.handle(&mut transaction).await {
                 debug!(%leg, %error, "an incoming call failed");
@@ -89,58 +202,39 @@ impl RsipUa {
         });
     }
 
-    fn on_register(&mut self, transaction: Transaction) {
-        let (status, headers) = match self.register(&transaction) {
-            Ok(headers) => (StatusCode::OK, headers),
-            Err(status) => (status, Vec::new()),
-        };
-        self.reply(transaction, status, headers);
-    }
-
-    fn register(&mut self, transaction: &Transaction) -> Result<Vec<Header>, StatusCode> {
-        let request = &transaction.original;
-        let to = request.to_header().ok().and_then(|to| to.typed().ok());
-        let to = to.ok_or(StatusCode::BadRequest)?;
-        let user = to.uri.user().ok_or(StatusCode::Forbidden)?;
-        let source = transaction
-            .connection
-            .as_ref()
-            .and_then(|c| c.get_remote_addr().cloned());
-        let source = source.and_then(|source| source.get_socketaddr().ok());
-        let source = source.ok_or(StatusCode::ServerInternalError)?;
-        let contact = request
-            .contact_header()
-            .ok()
-            .map(|contact| contact.value().to_owned());
-        let Some(contact) = contact else {
-            return Ok(Vec::new());
-        };
-
-        let expires = request
-            .expires_header()
-            .and_then(|expires| expires.value().parse().ok());
-        let expiry = contact_expiry(&contact)
-            .or(expires)
-            .map(Duration::from_secs);
-        let uri = contact_uri(&contact);
-        let granted = self
-            .registrar
-            .register(now(), user, uri.to_owned(), source, expiry)
-            .ok_or(StatusCode::Forbidden)?;
-        if granted.is_zero() {
-            return Ok(Vec::new());
-        }
-        let contact = format!("<{uri}>;expires={}", granted.as_secs());
-        Ok(vec![Header::Contact(contact.into())])
-    }
-
-    fn reply(&self, mut transaction: Transaction, status: StatusCode, headers: Vec<Header>) {
+    pub(super) fn reply(
+        &self,
+        mut transaction: Transaction,
+        status: StatusCode,
+        headers: Vec<Header>,
+    ) {
         self.job(async move {
             if let Err(error) = transaction.reply_with(status, headers, None).await {
                 debug!(%error, "a reply could not be sent");
             }
         });
     }
+}
+
+/// The dialog that a `Replaces` header names, as we know it, and the far end's tag.
+fn replaced_key(value: &str) -> Option<(DialogKey, String)> {
+    let mut parts = value.split(';').map(str::trim);
+    let call_id = parts.next()?.to_owned();
+    let (mut ours, mut theirs) = (None, None);
+    for part in parts {
+        match part.split_once('=') {
+            Some(("to-tag", tag)) => ours = Some(tag.to_owned()),
+            Some(("from-tag", tag)) => theirs = Some(tag.to_owned()),
+            _ => {}
+        }
+    }
+    Some(((call_id, ours?), theirs?))
+}
+
+/// Where a request came from.
+pub(super) fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
+    let connection = transaction.connection.as_ref()?;
+    connection.get_remote_addr()?.get_socketaddr().ok()
 }
 
 fn caller_of(request: &Request) -> Pii<String> {
@@ -152,39 +246,4 @@ fn caller_of(request: &Request) -> Pii<String> {
         from.and_then(|from| from.uri.user().map(str::to_owned))
             .unwrap_or_default(),
     )
-}
-
-/// The address of a contact, without name and parameters of the contact itself.
-fn contact_uri(contact: &str) -> &str {
-    match contact.split_once('<') {
-        Some((_, rest)) => rest.split('>').next().unwrap_or_default(),
-        None => contact.split(';').next().unwrap_or_default().trim(),
-    }
-}
-
-fn contact_expiry(contact: &str) -> Option<u64> {
-    let parameters = contact
-        .rsplit_once('>')
-        .map_or(contact, |(_, parameters)| parameters);
-    parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("expires")
-            .then(|| value.trim().parse().ok())?
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn contacts_are_read_with_and_without_brackets() {
-        let long = "\"A\" <sip:a@192.0.2.7:5062;transport=udp>;expires=60;+sip.instance=\"x\"";
-        assert_eq!(contact_uri(long), "sip:a@192.0.2.7:5062;transport=udp");
-        assert_eq!(contact_expiry(long), Some(60));
-        assert_eq!(contact_uri("sip:a@192.0.2.7;expires=0"), "sip:a@192.0.2.7");
-        assert_eq!(contact_expiry("sip:a@192.0.2.7;expires=0"), Some(0));
-        assert_eq!(contact_expiry("<sip:a@192.0.2.7;expires=9>"), None);
-    }
 }

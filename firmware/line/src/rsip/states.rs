@@ -1,10 +1,11 @@
 //! What the stack says of its dialogs, as events of legs.
 
 use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
-use rsipstack::sip::{Header, Method, Request, StatusCode};
+use rsipstack::sip::{Header, Method, Request, Response, StatusCode};
 
-use super::{LegState, RsipUa, key_of};
+use super::{LegState, RsipUa, headers, key_of, now};
 use crate::gate::ALLOW;
+use crate::session_timer::SHORTEST;
 use crate::sip_ua::{EndCause, LegEvent, LegId};
 
 impl RsipUa {
@@ -19,21 +20,25 @@ impl RsipUa {
                     self.tell(leg, LegEvent::Ringing { sdp: response.body });
                 }
             }
-            DialogState::Confirmed(_, response) => self.on_confirmed(leg, response.body),
+            DialogState::Confirmed(_, response) => self.on_confirmed(leg, &response),
             DialogState::Updated(_, request, handle) => self.on_reoffer(leg, &request, handle),
             DialogState::Info(_, request, handle) => {
-                let status = if request.body.is_empty() {
+                let digit = super::transfer::digit_of(&request);
+                let status = if digit.is_some() || request.body.is_empty() {
                     StatusCode::OK
                 } else {
                     StatusCode::UnsupportedMediaType
                 };
                 self.respond(handle, status, None, None);
+                if let Some(digit) = digit {
+                    self.tell(leg, LegEvent::Digit { digit });
+                }
             }
             DialogState::Options(_, _, handle) => {
                 self.respond(handle, StatusCode::OK, Some(allow()), None);
             }
-            DialogState::Refer(_, _, handle)
-            | DialogState::Message(_, _, handle)
+            DialogState::Refer(_, request, handle) => self.on_refer(leg, &request, handle),
+            DialogState::Message(_, _, handle)
             | DialogState::Notify(_, _, handle)
             | DialogState::Publish(_, _, handle) => {
                 self.respond(handle, StatusCode::MethodNotAllowed, Some(allow()), None);
@@ -48,14 +53,18 @@ impl RsipUa {
     }
 
     /// Told again by the stack after every request within the dialog.
-    fn on_confirmed(&mut self, leg: LegId, body: Vec<u8>) {
+    fn on_confirmed(&mut self, leg: LegId, response: &Response) {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
         match entry.state {
             LegState::Dialling => {
                 entry.state = LegState::Up;
-                self.tell(leg, LegEvent::Answered { sdp: body });
+                entry.takes_update = headers::lists(response, "Allow", "UPDATE");
+                let expires = headers::session_expires(response);
+                entry.timer.settled(now(), expires);
+                let sdp = response.body.clone();
+                self.tell(leg, LegEvent::Answered { sdp });
             }
             LegState::Answered => {
                 entry.state = LegState::Up;
@@ -73,29 +82,43 @@ impl RsipUa {
     }
 
     fn on_reoffer(&mut self, leg: LegId, request: &Request, handle: TransactionHandle) {
-        if request.method == Method::Update && request.body.is_empty() {
-            // A session refresh: nothing changes.
-            self.respond(handle, StatusCode::OK, None, None);
-            return;
-        }
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        if entry.state != LegState::Up || entry.reoffer.is_some() {
+        let asked = headers::timer_asked(request);
+        let refresh = request.method == Method::Update && request.body.is_empty();
+        // An offer of ours is under way, or one of theirs still waits (RFC 3261, section 14.2).
+        let glare = entry.refreshing || entry.reoffer.is_some() || entry.state != LegState::Up;
+        if glare && !refresh {
             self.respond(handle, StatusCode::RequestPending, None, None);
             return;
         }
+        let Ok(settled) = entry.timer.settle(now(), asked) else {
+            let shortest = headers::other("Min-SE", &SHORTEST.as_secs().to_string());
+            let status = StatusCode::SessionIntervalTooSmall;
+            self.respond(handle, status, Some(vec![shortest]), None);
+            return;
+        };
+        if refresh {
+            let headers = headers::timer_settled(settled);
+            self.respond(handle, StatusCode::OK, Some(headers), None);
+            return;
+        }
+        entry.settled = settled;
         entry.reoffer = Some(handle);
         entry.answer_in_ack = request.body.is_empty();
-        self.tell(
-            leg,
-            LegEvent::Reoffered {
-                sdp: request.body.clone(),
-            },
-        );
+        let sdp = request.body.clone();
+        self.tell(leg, LegEvent::Reoffered { sdp });
     }
 
     fn on_terminated(&mut self, leg: LegId, reason: &TerminatedReason) {
+        if let Some(entry) = self.legs.get_mut(&leg)
+            && entry.state == LegState::Dialling
+        {
+            // The final response follows, and says more.
+            entry.gave_up = Some(status_of(reason));
+            return;
+        }
         let Some(entry) = self.remove(leg) else {
             return;
         };
@@ -107,9 +130,7 @@ impl RsipUa {
             LegState::Answered if matches!(reason, TerminatedReason::UacCancel) => {
                 LegEvent::Cancelled
             }
-            LegState::Dialling => LegEvent::Failed {
-                status: status_of(reason),
-            },
+            LegState::Dialling => return,
             LegState::Answered | LegState::Up if silent => LegEvent::Ended {
                 cause: EndCause::Silent,
             },

@@ -1,0 +1,223 @@
+//! Who may register: digest authentication (RFC 7616 and RFC 2617) that tells a stranger nothing.
+//!
+//! Pure: told the time, the source and the header. A user who does not exist and a password that
+//! is wrong get the same answer after the same work, and a source that keeps failing is not
+//! answered for a while. One log line a failure (see [`Outcome::Refused`]) is all that a watcher
+//! such as fail2ban needs.
+
+mod digest;
+mod limit;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+pub use digest::{Credentials, hashed_secret};
+pub use limit::{CHALLENGE, FAILURE, Limit, SourceLimit};
+
+/// How long a nonce may be used before its holder is asked to take a new one.
+const NONCE_LIFE: Duration = Duration::from_mins(5);
+
+/// Nonces in use whose counts are remembered; the oldest go first.
+const REMEMBERED: usize = 4_096;
+
+/// What becomes of a request that must prove who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It comes from this user.
+    Accepted {
+        /// The user's name.
+        user: String,
+    },
+    /// It is to be sent again with the answer to this `WWW-Authenticate`.
+    Challenged {
+        /// The header's value.
+        challenge: String,
+    },
+    /// Its credentials are wrong: the same challenge, and worth a line in the log.
+    Refused {
+        /// The header's value.
+        challenge: String,
+    },
+    /// Its source has failed too often: no answer.
+    Ignored(Ignored),
+}
+
+/// A source that is not answered any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// Whether this request is the first that is not answered.
+    pub first: bool,
+}
+
+/// The secrets of the users, and what they have been challenged with.
+#[derive(Debug)]
+pub struct Authenticator {
+    realm: String,
+    /// User names with the hash of name, realm and password.
+    secrets: BTreeMap<String, String>,
+    /// Signs nonces, so that those not yet answered take no memory.
+    key: [u8; 32],
+    began: Instant,
+    issued: u64,
+    /// The highest count that each nonce in use has been answered with.
+    counts: BTreeMap<String, u64>,
+    limit: SourceLimit,
+}
+
+impl Authenticator {
+    /// For these users and passwords; `key` is random and secret.
+    pub fn new(
+        now: Instant,
+        realm: impl Into<String>,
+        users: impl IntoIterator<Item = (String, String)>,
+        key: [u8; 32],
+        limit: Limit,
+    ) -> Self {
+        let realm = realm.into();
+        let hashed = |(user, password): (String, String)| {
+            let hash = hashed_secret(&user, &realm, &password);
+            (user, hash)
+        };
+        Self {
+            secrets: users.into_iter().map(hashed).collect(),
+            realm,
+            key,
+            began: now,
+            issued: 0,
+            counts: BTreeMap::new(),
+            limit: SourceLimit::new(limit),
+        }
+    }
+
+    /// Judges one request by its `Authorization` header.
+    pub fn check(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        method: &str,
+        authorization: Option<&str>,
+    ) -> Outcome {
+        if let Some(first) = self.limit.is_exhausted(now, source) {
+            return Outcome::Ignored(Ignored { first });
+        }
+        let Some(credentials) = authorization.and_then(Credentials::parse) else {
+            self.limit.charge(now, source, limit::CHALLENGE);
+            // A header that cannot be read is no attempt to guess.
+            let challenge = self.challenge(now, source, false);
+            return Outcome::Challenged { challenge };
+        };
+        let user = credentials.username.clone();
+        // The same work whether the user exists or not.
+        let unknown = "00000000000000000000000000000000";
+        let secret = self.secrets.get(&user).map_or(unknown, String::as_str);
+        let expected = credentials.expected(secret, method);
+        let matches: bool = expected
+            .as_bytes()
+            .ct_eq(credentials.response.as_bytes())
+            .into();
+        let right = matches && self.secrets.contains_key(&user) && credentials.realm == self.realm;
+        let fresh = self.is_fresh(now, source, &credentials.nonce);
+        if !right {
+            self.limit.charge(now, source, limit::FAILURE);
+            let challenge = self.challenge(now, source, false);
+            return Outcome::Refused { challenge };
+        }
+        if !fresh || !self.counts_up(&credentials) {
+            self.limit.charge(now, source, limit::CHALLENGE);
+            let challenge = self.challenge(now, source, true);
+            return Outcome::Challenged { challenge };
+        }
+        self.limit.forgive(now, source, limit::CHALLENGE);
+        Outcome::Accepted { user }
+    }
+
+    /// A source that may not do what it asks, at this cost: whether it is answered at all, and if
+    /// not, whether that is news.
+    ///
+    /// # Errors
+    /// When it has asked too often.
+    pub fn intrude(&mut self, now: Instant, source: IpAddr, cost: f64) -> Result<(), Ignored> {
+        if let Some(first) = self.limit.is_exhausted(now, source) {
+            return Err(Ignored { first });
+        }
+        self.limit.charge(now, source, cost);
+        Ok(())
+    }
+
+    fn challenge(&mut self, now: Instant, source: IpAddr, stale: bool) -> String {
+        self.issued += 1;
+        let stamp = format!(
+            "{:x}.{:x}",
+            now.saturating_duration_since(self.began).as_secs(),
+            self.issued
+        );
+        let nonce = format!("{stamp}.{}", self.sign(&stamp, source));
+        let stale = if stale { ", stale=true" } else { "" };
+        format!(
+            "Digest realm=\"{}\", nonce=\"{nonce}\", algorithm=MD5, qop=\"auth\"{stale}",
+            self.realm
+        )
+    }
+
+    fn sign(&self, stamp: &str, source: IpAddr) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.key);
+        hash.update(stamp);
+        hash.update(source.to_string());
+        digest::hex(&hash.finalize()[..16])
+    }
+
+    /// Whether a nonce is ours, was given to this source, and is young enough.
+    fn is_fresh(&self, now: Instant, source: IpAddr, nonce: &str) -> bool {
+        let Some((stamp, signature)) = nonce.rsplit_once('.') else {
+            return false;
+        };
+        let signed = self.sign(stamp, source);
+        let ours: bool = signed.as_bytes().ct_eq(signature.as_bytes()).into();
+        let seconds = stamp
+            .split_once('.')
+            .and_then(|(seconds, _)| u64::from_str_radix(seconds, 16).ok());
+        let age = seconds.and_then(|seconds| {
+            let elapsed = now.saturating_duration_since(self.began);
+            elapsed.checked_sub(Duration::from_secs(seconds))
+        });
+        ours && age.is_some_and(|age| age < NONCE_LIFE)
+    }
+
+    /// A count that does not grow is a recording played back (RFC 7616, section 3.4).
+    fn counts_up(&mut self, credentials: &Credentials) -> bool {
+        // Without qop there is no count: such a nonce is good for one request.
+        let count = credentials.count.unwrap_or(u64::MAX);
+        let last = self.counts.get(&credentials.nonce).copied().unwrap_or(0);
+        if count <= last {
+            return false;
+        }
+        if self.counts.len() >= REMEMBERED && !self.counts.contains_key(&credentials.nonce) {
+            let oldest = self
+                .counts
+                .keys()
+                .min_by_key(|nonce| issue_of(nonce))
+                .cloned();
+            if let Some(oldest) = oldest {
+                self.counts.remove(&oldest);
+            }
+        }
+        self.counts.insert(credentials.nonce.clone(), count);
+        true
+    }
+}
+
+/// The running number of a nonce, by which the oldest is found.
+fn issue_of(nonce: &str) -> u64 {
+    let number = nonce.split('.').nth(1);
+    number
+        .and_then(|number| u64::from_str_radix(number, 16).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+use super::*;
+
+fn wants(law: &str) -> LegEvent {
+    LegEvent::Reoffered {
+        sdp: sdp(4_000, law, "sendrecv"),
+    }
+}
+
+#[test]
+fn another_law_is_asked_of_the_other_side_first() {
+    let mut bench = Bench::bridged();
+    let agent = bench.caller.branch(1);
+    let outputs = bench.caller(wants("0"));
+    assert_eq!(commands(&outputs), [(agent, "reoffer")]);
+    assert!(body(&outputs).contains("RTP/AVP 0 101\r\n"));
+    assert_eq!(
+        commands(&bench.caller(wants("0"))),
+        [(bench.caller, "reject reoffer")],
+        "glare"
+    );
+    let answer = LegEvent::Reanswered {
+        sdp: sdp(5_000, "0", "sendrecv"),
+    };
+    let outputs = bench.agent(1, answer);
+    assert_eq!(commands(&outputs), [(bench.caller, "answer reoffer")]);
+    let laws: Vec<Codec> = media(&outputs)
+        .iter()
+        .filter_map(|command| match command {
+            MediaCommand::SetRemote { remote, .. } => Some(remote.codec),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(laws, [Codec::Pcmu, Codec::Pcmu]);
+}
+
+#[test]
+fn a_law_that_the_other_side_refuses_is_refused() {
+    let mut bench = Bench::bridged();
+    bench.agent(1, wants("0"));
+    let outputs = bench.caller(LegEvent::ReofferFailed { status: 488 });
+    let refused = LegCommand::RejectReoffer { status: 488 };
+    let leg = bench.caller.branch(1);
+    assert_eq!(outputs, [Output::Sip(SipCommand { leg, what: refused })]);
+    // The call's law is as it was.
+    let outputs = bench.caller(wants("8"));
+    assert_eq!(commands(&outputs), [(bench.caller, "answer reoffer")]);
+}
+
+#[test]
+fn a_caller_alone_with_the_box_changes_the_law_at_once() {
+    let mut bench = Bench::greeted();
+    let outputs = bench.caller(wants("0"));
+    assert_eq!(commands(&outputs), [(bench.caller, "answer reoffer")]);
+    let outputs = bench.offer("a1");
+    assert!(
+        body(&outputs).contains("RTP/AVP 0 101\r\n"),
+        "agents are offered it"
+    );
+}
+
+#[test]
+fn keys_are_told_to_the_other_side() {
+    let mut bench = Bench::bridged();
+    let told = |leg, outputs: &[Output]| {
+        let what = LegCommand::Digit { digit: '5' };
+        assert_eq!(outputs, [Output::Sip(SipCommand { leg, what })]);
+    };
+    let outputs = bench.caller(LegEvent::Digit { digit: '5' });
+    told(bench.caller.branch(1), &outputs);
+    let outputs = bench.agent(1, LegEvent::Digit { digit: '5' });
+    told(bench.caller, &outputs);
+    let mut alone = Bench::greeted();
+    assert!(alone.caller(LegEvent::Digit { digit: '5' }).is_empty());
+}

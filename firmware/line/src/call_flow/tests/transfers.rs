@@ -1,0 +1,178 @@
+use super::*;
+
+fn asked() -> LegEvent {
+    LegEvent::TransferAsked {
+        to: AgentContact::Uri("sip:wang@192.0.2.9;user=phone".into()),
+    }
+}
+
+fn taken() -> LegEvent {
+    LegEvent::Answered {
+        sdp: sdp(6_000, "8", "sendrecv"),
+    }
+}
+
+fn told(outputs: &[Output]) -> Vec<u16> {
+    let told = outputs.iter().filter_map(|output| match output {
+        Output::Sip(SipCommand {
+            what: LegCommand::TellTransfer { status },
+            ..
+        }) => Some(*status),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn an_agent_hands_the_caller_on_and_leaves_when_the_other_has_answered() {
+    let mut bench = Bench::bridged();
+    let caller = bench.caller;
+    let outputs = bench.agent(1, asked());
+    let (first, second) = (caller.branch(1), caller.branch(2));
+    assert_eq!(
+        commands(&outputs),
+        [(first, "accept transfer"), (second, "dial")]
+    );
+    assert!(media(&outputs).is_empty(), "the agent talks on meanwhile");
+    assert_eq!(
+        told(&bench.agent(2, LegEvent::Ringing { sdp: vec![] })),
+        [180]
+    );
+    let outputs = bench.agent(2, taken());
+    assert_eq!(told(&outputs), [200]);
+    let to = AgentId::new("wang");
+    assert_eq!(events(&outputs), [CallEvent::Transferred { to }]);
+    assert!(media(&outputs).contains(&MediaCommand::Bridge));
+    // Who does not leave is hung up.
+    assert_eq!(commands(&bench.wait(secs(2))), [(first, "hang up")]);
+    let over = bench.caller(LegEvent::Ended {
+        cause: EndCause::Bye,
+    });
+    assert_eq!(commands(&over), [(second, "hang up")]);
+}
+
+#[test]
+fn an_agent_who_leaves_by_himself_is_not_hung_up() {
+    let mut bench = Bench::bridged();
+    bench.agent(1, asked());
+    bench.agent(2, taken());
+    let left = bench.agent(
+        1,
+        LegEvent::Ended {
+            cause: EndCause::Bye,
+        },
+    );
+    assert!(left.is_empty(), "{left:?}");
+    assert!(bench.wait(secs(2)).is_empty());
+    let over = bench.agent(
+        2,
+        LegEvent::Ended {
+            cause: EndCause::Bye,
+        },
+    );
+    assert_eq!(commands(&over), [(bench.caller, "hang up")]);
+}
+
+#[test]
+fn an_agent_whose_target_refuses_keeps_the_caller() {
+    let mut bench = Bench::bridged();
+    bench.agent(1, asked());
+    let outputs = bench.agent(2, LegEvent::Failed { status: 486 });
+    assert_eq!(told(&outputs), [486]);
+    assert!(events(&outputs).is_empty() && media(&outputs).is_empty());
+    // Another attempt may follow.
+    let outputs = bench.agent(1, asked());
+    assert_eq!(commands(&outputs)[1], (bench.caller.branch(3), "dial"));
+    let late = bench.wait(secs(60));
+    assert_eq!(told(&late), [408]);
+    assert!(commands(&late).contains(&(bench.caller.branch(3), "cancel")));
+}
+
+#[test]
+fn a_caller_whose_agent_left_hears_ringback_and_then_the_apology() {
+    let mut bench = Bench::bridged();
+    bench.agent(1, asked());
+    let left = bench.agent(
+        1,
+        LegEvent::Ended {
+            cause: EndCause::Bye,
+        },
+    );
+    assert!(events(&left).is_empty(), "the call goes on");
+    let ringback = |command: &MediaCommand| {
+        matches!(
+            command,
+            MediaCommand::Play {
+                prompt: PromptKey::Ringback,
+                ..
+            }
+        )
+    };
+    assert!(media(&left).iter().any(ringback));
+    let failed = bench.agent(2, LegEvent::Failed { status: 480 });
+    let apology = |command: &MediaCommand| {
+        matches!(
+            command,
+            MediaCommand::Play {
+                prompt: PromptKey::Apology,
+                ..
+            }
+        )
+    };
+    assert!(media(&failed).iter().any(apology), "{failed:?}");
+}
+
+#[test]
+fn a_caller_who_hangs_up_in_a_transfer_releases_everybody() {
+    let mut bench = Bench::bridged();
+    bench.agent(1, asked());
+    let over = bench.caller(LegEvent::Ended {
+        cause: EndCause::Bye,
+    });
+    let (first, second) = (bench.caller.branch(1), bench.caller.branch(2));
+    assert_eq!(commands(&over), [(second, "cancel"), (first, "hang up")]);
+}
+
+#[test]
+fn only_an_agent_in_a_call_may_transfer_and_one_at_a_time() {
+    let mut bench = Bench::bridged();
+    let outputs = bench.caller(asked());
+    assert_eq!(commands(&outputs), [(bench.caller, "reject transfer")]);
+    bench.agent(1, asked());
+    let outputs = bench.agent(1, asked());
+    assert_eq!(
+        commands(&outputs),
+        [(bench.caller.branch(1), "reject transfer")]
+    );
+}
+
+#[test]
+fn a_leg_that_takes_the_place_of_another_is_heard_instead() {
+    let mut bench = Bench::bridged();
+    let by = bench.caller.branch(1_000);
+    let replaced = |sdp: Vec<u8>| LegEvent::Replaced { by, sdp };
+    let outputs = bench.agent(1, replaced(sdp(7_000, "18", "sendrecv")));
+    assert_eq!(commands(&outputs), [(by, "reject")], "another law");
+    let outputs = bench.agent(1, replaced(sdp(7_000, "8", "sendrecv")));
+    assert_eq!(
+        commands(&outputs),
+        [(by, "answer"), (bench.caller.branch(1), "hang up")]
+    );
+    let [
+        MediaCommand::SetRemote {
+            side: Side::Agent,
+            remote,
+        },
+    ] = media(&outputs)[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(remote.address.port(), 7_000);
+    let over = bench.agent(
+        1_000,
+        LegEvent::Ended {
+            cause: EndCause::Bye,
+        },
+    );
+    assert_eq!(commands(&over), [(bench.caller, "hang up")]);
+}

@@ -1,0 +1,169 @@
+//! Transfers (RFC 3515, RFC 5589): an agent hands the caller on, blind or after having asked.
+//!
+//! The one who takes over is dialled beside the agent; the agent leaves when they have answered,
+//! and keeps the caller when they do not.
+
+use std::time::{Duration, Instant};
+
+use trunkside_call::{AgentId, Side};
+
+use super::{
+    Agent, AgentState, CROSSING, CallEvent, CallFlow, MediaCommand, NOT_ACCEPTABLE, Order,
+    PromptKey, REQUEST_PENDING, RINGBACK,
+};
+use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
+
+/// How long who has handed a call on may take to hang up by themselves.
+const LEAVE: Duration = Duration::from_secs(2);
+
+const RINGING: u16 = 180;
+const OK: u16 = 200;
+const NO_ANSWER: u16 = 408;
+const UNAVAILABLE: u16 = 480;
+
+/// A transfer under way.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    /// The leg of the agent who asked for it.
+    by: LegId,
+    target: Agent,
+}
+
+impl Transfer {
+    pub(super) fn is_to(&self, leg: LegId) -> bool {
+        self.target.leg == leg
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.target.state {
+            AgentState::Dialling {
+                reach_by,
+                answer_by,
+            } => Some(reach_by.min(answer_by)),
+            AgentState::Ringing { answer_by } => Some(answer_by),
+            AgentState::Up => None,
+        }
+    }
+}
+
+impl CallFlow {
+    pub(super) fn on_transfer_asked(&mut self, now: Instant, to: AgentContact) {
+        let Some(agent) = &self.agent else { return };
+        let leg = agent.leg;
+        if self.transfer.is_some() || self.recoding.is_some() || !self.is_bridged() {
+            let status = REQUEST_PENDING;
+            self.sip(leg, LegCommand::RejectTransfer { status });
+            return;
+        }
+        self.sip(leg, LegCommand::AcceptTransfer);
+        let id = AgentId::new(name_of(&to));
+        let target = self.invite(now, id, to);
+        self.transfer = Some(Transfer { by: leg, target });
+    }
+
+    pub(super) fn on_transfer_target(&mut self, now: Instant, event: LegEvent) {
+        match event {
+            LegEvent::Ringing { .. } => self.on_target_ringing(),
+            LegEvent::Answered { sdp } => self.on_target_answered(now, &sdp),
+            LegEvent::Failed { status } => self.fail_transfer(now, status),
+            LegEvent::Ended { .. } => self.fail_transfer(now, UNAVAILABLE),
+            _ => {}
+        }
+    }
+
+    fn on_target_ringing(&mut self) {
+        let Some(transfer) = &mut self.transfer else {
+            return;
+        };
+        if let AgentState::Dialling { answer_by, .. } = transfer.target.state {
+            transfer.target.state = AgentState::Ringing { answer_by };
+            let by = transfer.by;
+            self.sip(by, LegCommand::TellTransfer { status: RINGING });
+        }
+    }
+
+    fn on_target_answered(&mut self, now: Instant, sdp: &[u8]) {
+        let Some(mut transfer) = self.transfer.take() else {
+            return;
+        };
+        let Some(answer) = self.usable(sdp) else {
+            self.sip(transfer.target.leg, LegCommand::HangUp);
+            self.transfer = Some(transfer);
+            self.fail_transfer(now, NOT_ACCEPTABLE);
+            return;
+        };
+        if self.agent.is_some() {
+            self.sip(transfer.by, LegCommand::TellTransfer { status: OK });
+            self.leaving.push((transfer.by, now + LEAVE));
+        }
+        transfer.target.state = AgentState::Up;
+        let id = transfer.target.id.clone();
+        self.agent = Some(transfer.target);
+        self.set_remote(Side::Agent, &answer);
+        self.playing = None;
+        self.media(MediaCommand::Stop { side: Side::Caller });
+        self.media(MediaCommand::Bridge);
+        self.call(CallEvent::Transferred { to: id });
+    }
+
+    /// The target did not take the call: the agent who wanted to hand it on still has it, or, if
+    /// they have left, the caller is told.
+    fn fail_transfer(&mut self, now: Instant, status: u16) {
+        let Some(transfer) = self.transfer.take() else {
+            return;
+        };
+        if self.agent.is_some() {
+            self.sip(transfer.by, LegCommand::TellTransfer { status });
+            return;
+        }
+        self.on_order(now, Order::Apologise);
+    }
+
+    pub(super) fn tick_transfer(&mut self, now: Instant) {
+        let deadline = self.transfer.as_ref().and_then(Transfer::deadline);
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            self.cancel_target(now);
+            self.fail_transfer(now, NO_ANSWER);
+        }
+        let late = self.leaving.extract_if(.., |&mut (_, until)| now >= until);
+        let late: Vec<LegId> = late.map(|(leg, _)| leg).collect();
+        for leg in late {
+            self.sip(leg, LegCommand::HangUp);
+        }
+    }
+
+    /// The caller is gone: nobody is left to be handed on.
+    pub(super) fn close_transfer(&mut self, now: Instant) {
+        self.cancel_target(now);
+        self.transfer = None;
+        for (leg, _) in std::mem::take(&mut self.leaving) {
+            self.sip(leg, LegCommand::HangUp);
+        }
+    }
+
+    fn cancel_target(&mut self, now: Instant) {
+        if let Some(transfer) = &self.transfer {
+            let leg = transfer.target.leg;
+            self.crossing.push((leg, now + CROSSING));
+            self.sip(leg, LegCommand::Cancel);
+        }
+    }
+
+    /// The caller hears that somebody is being rung.
+    pub(super) fn ring_back(&mut self) {
+        self.media(MediaCommand::Unbridge);
+        self.play(PromptKey::Ringback, RINGBACK);
+    }
+}
+
+/// What a target is called: the user part of its address, which the agent chose.
+fn name_of(contact: &AgentContact) -> String {
+    match contact {
+        AgentContact::Registered(user) => user.clone(),
+        AgentContact::InPlaceOf { contact, .. } => name_of(contact),
+        AgentContact::Uri(uri) => {
+            let user = uri.split_once(':').map_or(uri.as_str(), |(_, rest)| rest);
+            user.split(['@', ';']).next().unwrap_or_default().to_owned()
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Legs that begin here: what an agent's phone is told, and what becomes of its answer.
+
+use rsipstack::dialog::invitation::InviteOption;
+use rsipstack::sip::{Response, StatusCodeKind, Uri};
+use rsipstack::transport::SipAddr;
+use tracing::{debug, warn};
+use trunkside_call::Pii;
+
+use super::{Leg, LegState, RsipUa, headers, now, sip_uri};
+use crate::identity::is_user_part;
+use crate::session_timer::SessionTimer;
+use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
+
+/// How often a phone may send us elsewhere (302), or ask for a longer session (422).
+const DETOURS: u8 = 3;
+
+/// What was dialled, to be dialled again elsewhere or otherwise.
+#[derive(Clone, Debug)]
+pub(super) struct Dialled {
+    to: AgentContact,
+    from: Pii<String>,
+    sdp: Vec<u8>,
+    timer: SessionTimer,
+    detours: u8,
+}
+
+impl Dialled {
+    pub(super) fn new(to: AgentContact, from: Pii<String>, sdp: Vec<u8>) -> Self {
+        Self {
+            to,
+            from,
+            sdp,
+            timer: SessionTimer::default(),
+            detours: 0,
+        }
+    }
+}
+
+impl RsipUa {
+    pub(super) fn dial(&mut self, leg: LegId, dialled: Dialled) {
+        let Some((callee, destination, replaces)) = self.target(&dialled.to) else {
+            debug!(%leg, "the agent's contact is not registered or is no sip uri");
+            self.fail(leg, 404);
+            return;
+        };
+        let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
+        let identity = identity.cloned().unwrap_or_default();
+        let number = identity.shown(&self.shown, dialled.from.reveal());
+        let number = number.filter(|number| is_user_part(number));
+        let domain = self.contact.to_string();
+        let mut more = headers::timer_asking(dialled.timer.ask());
+        for (name, value) in identity.passed_on(&self.shown, &domain) {
+            more.push(headers::other(name, &value));
+        }
+        if let Some(replaces) = replaces {
+            more.push(headers::other("Replaces", &replaces));
+            more.push(headers::other("Require", "replaces"));
+        }
+        let invite = InviteOption {
+            caller: self.own_uri(number.as_deref().unwrap_or("anonymous")),
+            callee,
+            destination,
+            contact: self.own_uri("trunkside"),
+            offer: Some(dialled.sdp.clone()),
+            headers: Some(more),
+            support_prack: true,
+            ..InviteOption::default()
+        };
+        let outcomes = self.outcome_sender.clone();
+        match self
+            .dialogs
+            .do_invite_async(invite, self.state_sender.clone())
+        {
+            Ok((dialog, response)) => {
+                let mut entry = Leg::new(dialog, LegState::Dialling);
+                entry.description.clone_from(&dialled.sdp);
+                entry.timer = dialled.timer;
+                entry.dialled = Some(dialled);
+                self.insert(leg, entry);
+                self.job(async move {
+                    let response = match response.await {
+                        Ok(Ok((_, response))) => response,
+                        Ok(Err(error)) => {
+                            debug!(%leg, %error, "an invite was not answered");
+                            None
+                        }
+                        Err(_) => None,
+                    };
+                    // The user agent may be gone by now.
+                    let _ = outcomes.send((leg, response));
+                });
+            }
+            Err(error) => {
+                warn!(%leg, %error, "an invite could not be sent");
+                self.fail(leg, 503);
+            }
+        }
+    }
+
+    fn fail(&mut self, leg: LegId, status: u16) {
+        let what = LegEvent::Failed { status };
+        self.ready.push_back(SipEvent { leg, what });
+    }
+
+    /// Where a contact is, by which way, and in place of which call.
+    fn target(&self, to: &AgentContact) -> Option<(Uri, Option<SipAddr>, Option<String>)> {
+        match to {
+            AgentContact::Uri(uri) => Some((sip_uri(uri)?, None, None)),
+            AgentContact::Registered(user) => {
+                let binding = self.registrar.find(now(), user)?;
+                let uri = sip_uri(&binding.contact)?;
+                Some((uri, Some(SipAddr::from(binding.source)), None))
+            }
+            AgentContact::InPlaceOf { contact, replaces } => {
+                let (uri, way, _) = self.target(contact)?;
+                Some((uri, way, Some(replaces.clone())))
+            }
+        }
+    }
+
+    /// The final response to a leg that we dialled; answers are told with the dialog's state.
+    pub(super) fn on_outcome(&mut self, leg: LegId, response: Option<&Response>) {
+        let Some(entry) = self.legs.get(&leg) else {
+            return;
+        };
+        let kind = response.map(|response| response.status_code.kind());
+        let answered = kind == Some(StatusCodeKind::Successful) && entry.gave_up.is_none();
+        if entry.state != LegState::Dialling || answered {
+            return;
+        }
+        // An answer that crossed our CANCEL has been ended by the stack.
+        let refused = response.filter(|_| kind != Some(StatusCodeKind::Successful));
+        let status = refused.map(|response| response.status_code.code());
+        let status = status.or(entry.gave_up).unwrap_or(503);
+        let Some(entry) = self.remove(leg) else {
+            return;
+        };
+        self.dialogs.remove_dialog(&entry.dialog.id());
+        match refused.and_then(|response| detour(entry.dialled?, response)) {
+            Some(dialled) => self.dial(leg, dialled),
+            None => self.tell(leg, LegEvent::Failed { status }),
+        }
+    }
+}
+
+/// What a refusal asks us to dial in its place.
+fn detour(mut dialled: Dialled, response: &Response) -> Option<Dialled> {
+    dialled.detours += 1;
+    if dialled.detours > DETOURS {
+        return None;
+    }
+    match response.status_code.code() {
+        300..=399 => {
+            let contact = headers::text(response, "Contact")?;
+            let uri = super::phones::contact_uri(&contact)?.to_owned();
+            dialled.to = AgentContact::Uri(uri);
+        }
+        422 => dialled
+            .timer
+            .lengthen(super::refresh::wants_longer(response)?),
+        _ => return None,
+    }
+    Some(dialled)
+}

@@ -1,0 +1,228 @@
+//! Before the answer: progress, which must be acknowledged where the caller wants that (RFC 3262),
+//! and the answer, which waits for the acknowledgement.
+
+use std::time::{Duration, Instant};
+
+use rsipstack::sip::{Header, StatusCode};
+use rsipstack::transaction::transaction::Transaction;
+use tracing::debug;
+
+use super::{LegState, RsipUa, headers, now, sdp_header, states};
+use crate::sip_ua::{LegEvent, LegId};
+
+/// T1 and 64 T1 of RFC 3261: how soon a response is sent again, and when it is given up.
+const FIRST: Duration = Duration::from_millis(500);
+const LAST: Duration = Duration::from_secs(32);
+
+/// Provisional responses of one leg that must be acknowledged. Pure: told the time.
+#[derive(Debug, Default)]
+pub(super) struct Reliable {
+    /// Whether the caller takes them.
+    pub supported: bool,
+    /// Whether it takes no others.
+    pub required: bool,
+    number: u32,
+    pending: Option<Pending>,
+    /// An answer that waits for an acknowledgement.
+    answer: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    sdp: Option<Vec<u8>>,
+    at: Instant,
+    wait: Duration,
+    until: Instant,
+}
+
+/// What is due when the deadline has come.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    /// Send it again.
+    Again(u32, Option<Vec<u8>>),
+    /// It was never acknowledged.
+    Lost,
+}
+
+impl Reliable {
+    /// The number under which a response goes out; none where it needs no acknowledgement.
+    fn send(&mut self, now: Instant, sdp: Option<&Vec<u8>>) -> Option<u32> {
+        // What opens the ears must arrive; that a phone rings need not.
+        if !(self.required || self.supported && sdp.is_some()) {
+            return None;
+        }
+        self.number += 1;
+        self.pending = Some(Pending {
+            sdp: sdp.cloned(),
+            at: now + FIRST,
+            wait: FIRST,
+            until: now + LAST,
+        });
+        Some(self.number)
+    }
+
+    /// Whether an acknowledgement names what waits for one.
+    fn acknowledged(&mut self, number: u32) -> bool {
+        let fits = number == self.number && self.pending.is_some();
+        if fits {
+            self.pending = None;
+        }
+        fits
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let pending = self.pending.as_ref()?;
+        Some(pending.at.min(pending.until))
+    }
+
+    fn due(&mut self, now: Instant) -> Option<Due> {
+        let pending = self.pending.as_mut()?;
+        if now >= pending.until {
+            self.pending = None;
+            return Some(Due::Lost);
+        }
+        if now < pending.at {
+            return None;
+        }
+        pending.wait *= 2;
+        pending.at = now + pending.wait;
+        Some(Due::Again(self.number, pending.sdp.clone()))
+    }
+}
+
+impl RsipUa {
+    pub(super) fn progress(&mut self, leg: LegId, sdp: Option<Vec<u8>>) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        // One at a time: that it rings matters less than what is already on its way.
+        if entry.state != LegState::Offered || entry.reliable.pending.is_some() {
+            return;
+        }
+        let number = entry.reliable.send(now(), sdp.as_ref());
+        self.send_progress(leg, number, sdp);
+    }
+
+    fn send_progress(&self, leg: LegId, number: Option<u32>, sdp: Option<Vec<u8>>) {
+        let Some(entry) = self.legs.get(&leg) else {
+            return;
+        };
+        let mut headers: Vec<Header> = states::allow();
+        if let Some(number) = number {
+            headers.push(headers::other("Require", "100rel"));
+            headers.push(headers::other("RSeq", &number.to_string()));
+        }
+        if sdp.is_some() {
+            headers.extend(sdp_header());
+        }
+        if let Err(error) = entry.dialog.ringing(Some(headers), sdp) {
+            debug!(%leg, %error, "progress could not be told");
+        }
+    }
+
+    pub(super) fn answer(&mut self, leg: LegId, sdp: Vec<u8>) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        if entry.state != LegState::Offered || entry.dialog.state().is_terminated() {
+            return;
+        }
+        if entry.reliable.pending.is_some() {
+            // RFC 3262, section 3: not before what came first is acknowledged.
+            entry.reliable.answer = Some(sdp);
+            return;
+        }
+        entry.answer_in_ack = entry.dialog.initial_request().body.is_empty();
+        entry.state = LegState::Answered;
+        entry.description.clone_from(&sdp);
+        // An interval that is too short has been refused before the call was offered.
+        let settled = entry.timer.settle(now(), entry.asked).ok().flatten();
+        let mut headers = headers::timer_settled(settled);
+        headers.extend(states::allow());
+        headers.extend(sdp_header());
+        if let Err(error) = entry.dialog.accept(Some(headers), Some(sdp)) {
+            debug!(%leg, %error, "an answer could not be sent");
+        }
+    }
+
+    /// PRACK: acknowledges a provisional response, or nothing that we know.
+    pub(super) fn on_prack(&mut self, leg: LegId, transaction: Transaction) {
+        let number = headers::text(&transaction.original, "RAck")
+            .and_then(|rack| rack.split_whitespace().next()?.parse().ok());
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let known = number.is_some_and(|number| entry.reliable.acknowledged(number));
+        let status = match (known, transaction.original.body.is_empty()) {
+            (false, _) => StatusCode::CallTransactionDoesNotExist,
+            // Its offer would need an answer of its own.
+            (true, false) => StatusCode::NotAcceptableHere,
+            (true, true) => StatusCode::OK,
+        };
+        let answer = entry.reliable.answer.take_if(|_| known);
+        self.reply(transaction, status, Vec::new());
+        if let Some(sdp) = answer {
+            self.answer(leg, sdp);
+        }
+    }
+
+    /// UPDATE before the answer: a refresh is taken, an offer must wait (RFC 3311, section 5.2).
+    pub(super) fn on_early_update(&self, transaction: Transaction) {
+        if transaction.original.body.is_empty() {
+            self.reply(transaction, StatusCode::OK, states::allow());
+        } else {
+            let later = vec![headers::other("Retry-After", "2")];
+            self.reply(transaction, StatusCode::ServerInternalError, later);
+        }
+    }
+
+    pub(super) fn tick_early(&mut self) {
+        let now = now();
+        let due: Vec<(LegId, Due)> = self
+            .legs
+            .iter_mut()
+            .filter_map(|(&leg, entry)| Some((leg, entry.reliable.due(now)?)))
+            .collect();
+        for (leg, due) in due {
+            match due {
+                Due::Again(number, sdp) => self.send_progress(leg, Some(number), sdp),
+                Due::Lost => {
+                    debug!(%leg, "a provisional response was never acknowledged");
+                    self.reject(leg, StatusCode::ServerTimeOut.code());
+                    self.tell(leg, LegEvent::Cancelled);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_sent_again_until_it_is_acknowledged_or_lost() {
+        let mut now = crate::rsip::now();
+        let mut reliable = Reliable {
+            supported: true,
+            ..Reliable::default()
+        };
+        assert_eq!(
+            reliable.send(now, None),
+            None,
+            "that it rings need not arrive"
+        );
+        let sdp = b"v=0".to_vec();
+        assert_eq!(reliable.send(now, Some(&sdp)), Some(1));
+        assert_eq!(reliable.deadline(), Some(now + FIRST));
+        now += FIRST;
+        assert_eq!(reliable.due(now), Some(Due::Again(1, Some(sdp.clone()))));
+        assert_eq!(reliable.deadline(), Some(now + 2 * FIRST));
+        assert!(!reliable.acknowledged(2), "another one");
+        assert!(reliable.acknowledged(1));
+        assert!(!reliable.acknowledged(1), "once");
+        assert_eq!(reliable.deadline(), None);
+        assert_eq!(reliable.send(now, Some(&sdp)), Some(2));
+        assert_eq!(reliable.due(now + LAST), Some(Due::Lost));
+    }
+}

@@ -1,0 +1,119 @@
+//! Session timers on the wire: refreshes, and the end of calls whose far end is gone.
+
+use std::time::Duration;
+
+use rsipstack::sip::{Response, StatusCodeKind};
+use rsipstack::transaction::key::TransactionRole;
+use tracing::{debug, info};
+
+use super::{RsipUa, headers, now, sdp_header};
+use crate::session_timer::{Due, Refreshed, SHORTEST};
+use crate::sip_ua::{EndCause, LegEvent, LegId};
+
+impl RsipUa {
+    pub(super) fn tick_timers(&mut self) {
+        let now = now();
+        let due: Vec<(LegId, Due)> = self
+            .legs
+            .iter_mut()
+            .filter_map(|(&leg, entry)| Some((leg, entry.timer.due(now)?)))
+            .collect();
+        for (leg, due) in due {
+            match due {
+                Due::Refresh => self.refresh(leg),
+                Due::Expired => self.expire(leg),
+            }
+        }
+    }
+
+    /// By UPDATE where the far end takes it, else by a re-INVITE that changes nothing.
+    fn refresh(&mut self, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        if !entry.takes_offers() {
+            // An offer of theirs is under way, which refreshes as well.
+            entry.timer.refreshed(now(), Refreshed::Crossed, true);
+            return;
+        }
+        entry.refreshing = true;
+        let dialog = entry.dialog.clone();
+        let mut headers = headers::timer_asking(entry.timer.ask());
+        let description = (!entry.takes_update).then(|| entry.description.clone());
+        let refreshes = self.refresh_sender.clone();
+        self.job(async move {
+            let response = match description {
+                None => dialog.update(Some(headers), None).await,
+                Some(description) => {
+                    headers.extend(sdp_header());
+                    dialog.reinvite(Some(headers), Some(description)).await
+                }
+            };
+            let response = response.unwrap_or_else(|error| {
+                debug!(%leg, %error, "a session refresh could not be sent");
+                None
+            });
+            // The user agent may be gone by now.
+            let _ = refreshes.send((leg, false, response));
+        });
+    }
+
+    /// A request of ours in mid-call has its response; `offered` where it was more than a refresh.
+    pub(super) fn on_refreshed(&mut self, leg: LegId, offered: bool, response: Option<&Response>) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        entry.refreshing = false;
+        let own_call_id = entry.dialog.role() == TransactionRole::Client;
+        let outcome = outcome_of(response);
+        let gone = entry.timer.refreshed(now(), outcome, own_call_id);
+        let accepted = matches!(outcome, Refreshed::Accepted { .. });
+        match response.filter(|response| accepted && !response.body.is_empty()) {
+            Some(response) => {
+                let sdp = response.body.clone();
+                self.tell(leg, LegEvent::Reanswered { sdp });
+            }
+            None if offered => {
+                let status = response.map_or(408, |response| response.status_code.code());
+                self.tell(leg, LegEvent::ReofferFailed { status });
+            }
+            None => {}
+        }
+        if gone {
+            self.expire(leg);
+        }
+    }
+
+    /// Ends a leg whose far end does not keep its session up.
+    fn expire(&mut self, leg: LegId) {
+        info!(%leg, "a far end is silent: its session is over");
+        self.hang_up(leg);
+        let cause = EndCause::Silent;
+        self.tell(leg, LegEvent::Ended { cause });
+    }
+}
+
+fn outcome_of(response: Option<&Response>) -> Refreshed {
+    let Some(response) = response else {
+        return Refreshed::Gone;
+    };
+    if response.status_code.kind() == StatusCodeKind::Successful {
+        let expires = headers::session_expires(response);
+        return Refreshed::Accepted { expires };
+    }
+    match response.status_code.code() {
+        408 | 481 => Refreshed::Gone,
+        422 => Refreshed::TooShort {
+            shortest: headers::seconds(response, "Min-SE").unwrap_or(SHORTEST),
+        },
+        491 => Refreshed::Crossed,
+        _ => Refreshed::Refused,
+    }
+}
+
+/// A refusal that names a longer interval, for an INVITE of ours.
+pub(super) fn wants_longer(response: &Response) -> Option<Duration> {
+    (response.status_code.code() == 422)
+        .then(|| headers::seconds(response, "Min-SE"))
+        .flatten()
+}

@@ -1,0 +1,299 @@
+//! What happens within a call, seen from a peer that writes its own SIP.
+
+use super::peer::{Driven, Peer, SDP, header, offer};
+use super::*;
+
+/// A call that has been answered and acknowledged.
+async fn up(lines: &str) -> (Driven, LegId, Peer, String) {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    peer.send("INVITE", &format!("{SDP}{lines}"), &offer())
+        .await;
+    let leg = ua.incoming().await;
+    let sdp = description(5_000);
+    ua.command(leg, LegCommand::Answer { sdp });
+    let answer = peer.expect("SIP/2.0 200").await;
+    peer.send("ACK", "", "").await;
+    assert!(matches!(
+        ua.event().await.what,
+        LegEvent::Acknowledged { .. }
+    ));
+    (ua, leg, peer, answer)
+}
+
+#[tokio::test]
+async fn an_interval_that_is_too_short_is_refused_with_the_shortest() {
+    let ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    let lines = format!("{SDP}Supported: timer\r\nSession-Expires: 60\r\n");
+    peer.send("INVITE", &lines, &offer()).await;
+    let refused = peer.expect("SIP/2.0 422").await;
+    assert_eq!(header(&refused, "Min-SE"), Some("90"));
+}
+
+#[tokio::test]
+async fn the_answer_settles_the_timer_and_a_refresh_is_answered_with_it() {
+    let (_ua, _, mut peer, answer) =
+        up("Supported: timer\r\nSession-Expires: 300;refresher=uac\r\n").await;
+    assert_eq!(
+        header(&answer, "Session-Expires"),
+        Some("300;refresher=uac")
+    );
+    assert_eq!(header(&answer, "Require"), Some("timer"));
+    peer.send(
+        "UPDATE",
+        "Supported: timer\r\nSession-Expires: 200;refresher=uac\r\n",
+        "",
+    )
+    .await;
+    let refreshed = peer.expect("SIP/2.0 200").await;
+    assert_eq!(
+        header(&refreshed, "Session-Expires"),
+        Some("200;refresher=uac")
+    );
+    peer.send("UPDATE", "Supported: timer\r\nSession-Expires: 10\r\n", "")
+        .await;
+    peer.expect("SIP/2.0 422").await;
+    peer.send("BYE", "", "").await;
+    peer.expect("SIP/2.0 200").await;
+}
+
+#[tokio::test]
+async fn progress_that_must_be_acknowledged_is_and_the_answer_waits_for_it() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    peer.send("INVITE", &format!("{SDP}Require: 100rel\r\n"), &offer())
+        .await;
+    let leg = ua.incoming().await;
+    let sdp = Some(description(5_000));
+    ua.command(leg, LegCommand::Progress { sdp });
+    let progress = peer.expect("SIP/2.0 183").await;
+    assert_eq!(header(&progress, "Require"), Some("100rel"));
+    let number = header(&progress, "RSeq").expect("a number").to_owned();
+    let sdp = description(5_000);
+    ua.command(leg, LegCommand::Answer { sdp });
+    // It comes again, and the answer does not overtake it.
+    let again = peer.expect("SIP/2.0").await;
+    assert!(again.starts_with("SIP/2.0 183"), "{again}");
+    peer.send("PRACK", "RAck: 77 1 INVITE\r\n", "").await;
+    peer.expect("SIP/2.0 481").await;
+    peer.send("PRACK", &format!("RAck: {number} 1 INVITE\r\n"), "")
+        .await;
+    // The answer may overtake the response to the acknowledgement.
+    let mut answered = BTreeSet::new();
+    for _ in 0..2 {
+        let response = peer.expect("SIP/2.0 200").await;
+        answered.extend(header(&response, "CSeq").map(str::to_owned));
+    }
+    let expected = ["1 INVITE", "3 PRACK"].map(str::to_owned);
+    assert_eq!(answered, BTreeSet::from(expected));
+}
+
+#[tokio::test]
+async fn a_refer_is_accepted_and_its_progress_told() {
+    let (mut ua, leg, mut peer, _) = up("").await;
+    let to = "Refer-To: <sip:wang@192.0.2.9?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n";
+    peer.send("REFER", to, "").await;
+    let LegEvent::TransferAsked { to } = ua.event().await.what else {
+        panic!("no transfer")
+    };
+    let contact = Box::new(AgentContact::Uri("sip:wang@192.0.2.9".into()));
+    let replaces = "a@b;to-tag=1;from-tag=2".to_owned();
+    assert_eq!(to, AgentContact::InPlaceOf { contact, replaces });
+    ua.command(leg, LegCommand::AcceptTransfer);
+    ua.command(leg, LegCommand::TellTransfer { status: 180 });
+    ua.command(leg, LegCommand::TellTransfer { status: 200 });
+    for (status, state) in [("100", "active"), ("180", "active"), ("200", "terminated")] {
+        let notify = peer.expect("NOTIFY").await;
+        assert!(notify.contains(&format!("SIP/2.0 {status}")), "{notify}");
+        let told = header(&notify, "Subscription-State").expect("a state");
+        assert!(told.starts_with(state), "{notify}");
+        peer.respond(&notify, "200 OK", "", "").await;
+    }
+    peer.send("REFER", "Refer-To: <http://x>\r\n", "").await;
+    peer.expect("SIP/2.0 400").await;
+    peer.send("REFER", "Refer-To: <sip:a@192.0.2.9>\r\n", "")
+        .await;
+    assert!(matches!(
+        ua.event().await.what,
+        LegEvent::TransferAsked { .. }
+    ));
+    ua.command(leg, LegCommand::RejectTransfer { status: 403 });
+    peer.expect("SIP/2.0 403").await;
+}
+
+#[tokio::test]
+async fn keys_are_heard_and_told() {
+    let (mut ua, leg, mut peer, _) = up("").await;
+    peer.send(
+        "INFO",
+        "Content-Type: application/dtmf-relay\r\n",
+        "Signal=7\r\nDuration=100\r\n",
+    )
+    .await;
+    peer.expect("SIP/2.0 200").await;
+    assert_eq!(ua.event().await.what, LegEvent::Digit { digit: '7' });
+    peer.send("INFO", "Content-Type: text/plain\r\n", "hello")
+        .await;
+    peer.expect("SIP/2.0 415").await;
+    ua.command(leg, LegCommand::Digit { digit: '#' });
+    let info = peer.expect("INFO").await;
+    assert!(info.contains("Signal=#\r\n"), "{info}");
+    peer.respond(&info, "200 OK", "", "").await;
+}
+
+#[tokio::test]
+async fn offers_that_cross_are_refused_and_ours_has_its_answer() {
+    let (mut ua, leg, mut peer, _) = up("").await;
+    let sdp = description(5_002);
+    ua.command(leg, LegCommand::Reoffer { sdp });
+    let ours = peer.expect("INVITE").await;
+    peer.send("INVITE", SDP, &offer()).await;
+    peer.expect("SIP/2.0 491").await;
+    peer.acknowledge_refusal().await;
+    peer.respond(&ours, "200 OK", SDP, &offer()).await;
+    peer.expect("ACK").await;
+    // The stack takes offers of ours again once theirs is over.
+    let sdp = description(4_000);
+    assert_eq!(ua.event().await.what, LegEvent::Reanswered { sdp });
+    let sdp = description(5_004);
+    ua.command(leg, LegCommand::Reoffer { sdp });
+    let ours = peer.expect("INVITE").await;
+    peer.respond(&ours, "488 Not Acceptable Here", "", "").await;
+    assert_eq!(
+        ua.event().await.what,
+        LegEvent::ReofferFailed { status: 488 }
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_comes_out_of_order_is_refused_and_a_gap_is_not() {
+    let (_ua, _, mut peer, _) = up("").await;
+    peer.number += 10;
+    peer.send("UPDATE", "", "").await;
+    peer.expect("SIP/2.0 200").await;
+    peer.number = 2;
+    peer.send("INFO", "", "").await;
+    peer.expect("SIP/2.0 500").await;
+    peer.number = 20;
+    peer.send("BYE", "", "").await;
+    peer.expect("SIP/2.0 200").await;
+}
+
+#[tokio::test]
+async fn a_phone_that_sends_us_elsewhere_is_followed() {
+    let mut ua = Driven::new(|_| {}).await;
+    let (mut first, mut second) = (Peer::new(ua.address).await, Peer::new(ua.address).await);
+    let leg = LegId::dialled(1);
+    let dial = LegCommand::Dial {
+        to: AgentContact::Uri(format!("sip:a@{}", first.own)),
+        from: Pii::new("13800138000".into()),
+        sdp: description(5_000),
+    };
+    ua.command(leg, dial);
+    let invite = first.expect("INVITE").await;
+    let contact = format!("Contact: <sip:b@{}>\r\n", second.own);
+    first
+        .respond(&invite, "302 Moved Temporarily", &contact, "")
+        .await;
+    let invite = second.expect("INVITE sip:b@").await;
+    let lines = format!("{SDP}Contact: <sip:b@{}>\r\n", second.own);
+    second.respond(&invite, "200 OK", &lines, &offer()).await;
+    let sdp = description(4_000);
+    let what = LegEvent::Answered { sdp };
+    assert_eq!(ua.event().await, SipEvent { leg, what });
+}
+
+#[tokio::test]
+async fn a_phone_that_wants_longer_sessions_gets_them() {
+    let ua = Driven::new(|_| {}).await;
+    let mut phone = Peer::new(ua.address).await;
+    let dial = LegCommand::Dial {
+        to: AgentContact::Uri(format!("sip:a@{}", phone.own)),
+        from: Pii::default(),
+        sdp: description(5_000),
+    };
+    ua.command(LegId::dialled(1), dial);
+    let invite = phone.expect("INVITE").await;
+    assert_eq!(header(&invite, "Session-Expires"), Some("1800"));
+    assert_eq!(header(&invite, "Min-SE"), Some("90"));
+    phone
+        .respond(
+            &invite,
+            "422 Session Interval Too Small",
+            "Min-SE: 3600\r\n",
+            "",
+        )
+        .await;
+    phone.expect("ACK").await;
+    let invite = phone.expect("INVITE").await;
+    assert_eq!(header(&invite, "Session-Expires"), Some("3600"));
+    assert_eq!(header(&invite, "Min-SE"), Some("3600"));
+}
+
+#[tokio::test]
+async fn an_invite_takes_the_place_of_the_leg_that_it_names() {
+    let (mut ua, leg, peer, _) = up("").await;
+    let mut other = Peer::new(ua.address).await;
+    let replaces = |tag: &str| {
+        format!(
+            "{SDP}Replaces: call@{};to-tag={tag};from-tag=mine\r\nRequire: replaces\r\n",
+            peer.own
+        )
+    };
+    other.send("INVITE", &replaces("nobody"), &offer()).await;
+    other.expect("SIP/2.0 481").await;
+    other.send("ACK", "", "").await;
+    other.tag.clear();
+    other.send("INVITE", &replaces(&peer.tag), &offer()).await;
+    let event = ua.event().await;
+    let LegEvent::Replaced { by, .. } = event.what else {
+        panic!("{event:?}")
+    };
+    assert_eq!((event.leg, by.first()), (leg, leg));
+    let sdp = description(5_000);
+    ua.command(by, LegCommand::Answer { sdp });
+    other.expect("SIP/2.0 200").await;
+}
+
+#[tokio::test]
+async fn what_an_agent_is_shown_of_the_caller_is_what_the_configuration_allows() {
+    for (shown, privacy, user) in [
+        (ShownNumber::Full, "", "+8613911112222"),
+        (ShownNumber::Masked, "", "+86*******2222"),
+        (ShownNumber::Virtual(Pii::new("4008".into())), "", "4008"),
+        (ShownNumber::Full, "Privacy: id\r\n", "anonymous"),
+    ] {
+        let full = shown == ShownNumber::Full;
+        let mut ua = Driven::new(|config| config.shown = shown).await;
+        let mut carrier = Peer::new(ua.address).await;
+        let lines = format!(
+            "{SDP}{privacy}P-Asserted-Identity: <sip:+8613911112222@carrier>\r\n\
+             Diversion: <sip:2000@pbx>;reason=unconditional\r\n"
+        );
+        carrier.send("INVITE", &lines, &offer()).await;
+        let event = ua.event().await;
+        let LegEvent::Incoming { from, .. } = event.what else {
+            panic!("{event:?}")
+        };
+        assert_eq!(
+            from.reveal(),
+            "+8613911112222",
+            "the box knows whom to call back"
+        );
+        let mut phone = Peer::new(ua.address).await;
+        let dial = LegCommand::Dial {
+            to: AgentContact::Uri(format!("sip:a@{}", phone.own)),
+            from,
+            sdp: description(5_000),
+        };
+        ua.command(event.leg.branch(1), dial);
+        let invite = phone.expect("INVITE").await;
+        let told = header(&invite, "From").expect("a caller");
+        assert!(told.contains(&format!("sip:{user}@")), "{told}");
+        let whole = full && privacy.is_empty();
+        assert_eq!(invite.contains("13911112222"), whole, "{invite}");
+        assert_eq!(header(&invite, "Diversion").is_some(), whole);
+        assert_eq!(header(&invite, "P-Asserted-Identity").is_some(), whole);
+    }
+}

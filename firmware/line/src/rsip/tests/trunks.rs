@@ -1,0 +1,73 @@
+//! Trunks that register, against carriers that write their own SIP.
+
+use super::peer::{Driven, Peer, SDP, header, offer};
+use super::*;
+use crate::trunk::TrunkTimes;
+
+fn trunk(targets: &[&Peer]) -> TrunkConfig {
+    TrunkConfig {
+        name: "telecom".into(),
+        targets: targets
+            .iter()
+            .map(|target| target.own.to_string())
+            .collect(),
+        domain: "carrier.example".into(),
+        login: Some(("trunk-1".into(), Pii::new("geheim".into()))),
+        sources: Vec::new(),
+        times: TrunkTimes {
+            keep_alive: Duration::from_secs(1),
+            ..TrunkTimes::default()
+        },
+    }
+}
+
+/// A carrier that waits to be asked.
+async fn carrier() -> Peer {
+    Peer::new("127.0.0.1:9".parse().expect("valid")).await
+}
+
+const GRANTED: &str = "Contact: <sip:trunk-1@127.0.0.1>;expires=60\r\n";
+
+#[tokio::test]
+async fn a_trunk_registers_with_its_password_and_is_asked_whether_it_is_there() {
+    let mut carrier = carrier().await;
+    let config = trunk(&[&carrier]);
+    let mut ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let first = carrier.expect("REGISTER sip:carrier.example").await;
+    assert!(header(&first, "To").is_some_and(|to| to.contains("sip:trunk-1@carrier.example")));
+    let challenge = "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"\r\n";
+    carrier
+        .respond(&first, "401 Unauthorized", challenge, "")
+        .await;
+    let second = carrier.expect("REGISTER").await;
+    let proof = header(&second, "Authorization").expect("a proof");
+    let credentials = crate::auth::Credentials::parse(proof).expect("well formed");
+    let secret = crate::auth::hashed_secret("trunk-1", "carrier", "geheim");
+    assert_eq!(
+        credentials.expected(&secret, "REGISTER"),
+        credentials.response
+    );
+    carrier.respond(&second, "200 OK", GRANTED, "").await;
+    let options = carrier.expect("OPTIONS").await;
+    carrier.respond(&options, "200 OK", "", "").await;
+
+    // Its calls are taken.
+    carrier.to = ua.address;
+    carrier.tag.clear();
+    carrier.send("INVITE", SDP, &offer()).await;
+    ua.incoming().await;
+}
+
+#[tokio::test]
+async fn the_next_target_is_tried_when_one_refuses() {
+    let (mut first, mut second) = (carrier().await, carrier().await);
+    let config = trunk(&[&first, &second]);
+    let _ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let asked = first.expect("REGISTER").await;
+    first
+        .respond(&asked, "503 Service Unavailable", "", "")
+        .await;
+    let asked = second.expect("REGISTER").await;
+    second.respond(&asked, "200 OK", GRANTED, "").await;
+    second.expect("OPTIONS").await;
+}
