@@ -145,6 +145,35 @@ impl Worker {
     }
 }
 
+/// A fault of recognition that somebody wants to see: `TRUNKSIDE_FAULT` in the environment is
+/// `hearing-panics` or `hearing-hangs` (CONTRIBUTING.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Panics,
+    Hangs,
+}
+
+impl Fault {
+    fn wanted() -> Self {
+        match std::env::var("TRUNKSIDE_FAULT").as_deref() {
+            Ok("hearing-panics") => Self::Panics,
+            Ok("hearing-hangs") => Self::Hangs,
+            _ => Self::None,
+        }
+    }
+
+    fn strike(self) {
+        match self {
+            Self::None => {}
+            Self::Panics => panic!("recognition was asked to fail by TRUNKSIDE_FAULT"),
+            Self::Hangs => loop {
+                std::thread::park();
+            },
+        }
+    }
+}
+
 /// Hears both sides of one call until its media end.
 async fn listen(call: CallId, mut frames: FrameStream, shared: Arc<Shared>) {
     let mut call_hearing = match CallHearing::new(call, &shared) {
@@ -154,7 +183,9 @@ async fn listen(call: CallId, mut frames: FrameStream, shared: Arc<Shared>) {
             return;
         }
     };
+    let fault = Fault::wanted();
     while let Some(frame) = frames.recv().await {
+        fault.strike();
         call_hearing.hear(&frame, &shared).await;
         // Calls on this worker take turns frame by frame.
         tokio::task::yield_now().await;

@@ -31,5 +31,6 @@ mod quality;
 mod recorder;
 mod store;
 mod story;
+mod supervisor;
 mod translate;
 pub mod wiring;

@@ -17,6 +17,7 @@ use trunkside_board::{
 
 use crate::clock::Clock;
 use crate::config::{BoardConfig, BoardKind};
+use crate::supervisor;
 
 /// How often a button must be looked at, where there is one.
 #[cfg(any(test, feature = "rppal"))]
@@ -118,10 +119,11 @@ impl<L: OutputPin, B: InputPin, W: WatchdogTimer> Panel<L, B, W> {
             }
             self.verdict = verdict;
         }
-        match &mut self.timer {
-            Some(timer) if verdict != Verdict::Stuck(PIPELINE) => timer.feed(),
-            _ => Ok(()),
+        if verdict == Verdict::Stuck(PIPELINE) {
+            return Ok(());
         }
+        supervisor::alive();
+        self.timer.as_mut().map_or(Ok(()), W::feed)
     }
 
     fn stop(&mut self, now: Duration) -> Result<(), BoardError> {

@@ -1,11 +1,15 @@
 //! Words of one stage in the words of another. The stages do not know each other; this does.
 
-use trunkside_decision::OfferFailure;
-use trunkside_line::{AgentContact, AgentFailure, RemoteMedia};
+use anyhow::Context;
+use trunkside_call::Pii;
+use trunkside_decision::{OfferFailure, Policy};
+use trunkside_line::{
+    AgentContact, AgentFailure, RemoteMedia, ShownNumber, TrunkConfig, TrunkTimes,
+};
 use trunkside_media::{MediaStats, Remote};
 use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
 
-use crate::config::Greeting;
+use crate::config::{self, Greeting};
 
 /// The configured greeting as the line knows it.
 pub const fn greeting(greeting: Greeting) -> trunkside_line::Greeting {
@@ -38,6 +42,48 @@ pub fn contact(text: &str) -> AgentContact {
 /// The user part that a contact's phone registers with, if it does.
 pub fn registered_user(contact: &str) -> Option<String> {
     contact.strip_prefix("registered:").map(str::to_owned)
+}
+
+/// The user parts of all phones that register.
+pub fn registered_users(policy: &Policy) -> Vec<String> {
+    let contacts = policy.agents.iter();
+    contacts
+        .filter_map(|agent| registered_user(agent.contact.as_deref()?))
+        .collect()
+}
+
+/// A configured trunk as the line knows it, with its password read.
+pub fn trunk(trunk: &config::Trunk) -> anyhow::Result<TrunkConfig> {
+    let login = match &trunk.login {
+        None => None,
+        Some((user, file)) => {
+            let password = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the password in `{}`", file.display()))?;
+            Some((user.clone(), Pii::new(password.trim().to_owned())))
+        }
+    };
+    Ok(TrunkConfig {
+        name: trunk.name.clone(),
+        targets: trunk.targets.clone(),
+        domain: trunk.domain.clone(),
+        login,
+        sources: trunk.allow.clone(),
+        times: TrunkTimes {
+            register: trunk.register,
+            expiry: trunk.expires,
+            keep_alive: trunk.keep_alive,
+            ..TrunkTimes::default()
+        },
+    })
+}
+
+/// What agents see of the caller's number, as the line knows it.
+pub fn shown(shown: &config::ShownNumber) -> ShownNumber {
+    match shown {
+        config::ShownNumber::Full => ShownNumber::Full,
+        config::ShownNumber::Masked => ShownNumber::Masked,
+        config::ShownNumber::Virtual(number) => ShownNumber::Virtual(Pii::new(number.clone())),
+    }
 }
 
 /// Why an offer failed, as the router knows it; none when the router withdrew it.

@@ -17,7 +17,7 @@ use trunkside_recognition::Recogniser;
 use trunkside_record::Origin;
 use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfig};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
 use crate::notice::Notice;
@@ -96,11 +96,22 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         ..MediaConfig::default()
     });
     let mut sip_config = RsipConfig::new(config.line.listen, config.line.advertise);
-    let contacts = policy
-        .agents
-        .iter()
-        .filter_map(|agent| agent.contact.as_deref());
-    sip_config.registered_users = contacts.filter_map(translate::registered_user).collect();
+    sip_config.registered_users = translate::registered_users(&policy);
+    let (secrets, problems) = config::agent_secrets(
+        config.line.agent_secrets.as_deref(),
+        translate::registered_users(&policy),
+    );
+    for problem in problems {
+        tracing::warn!(%problem, "a phone cannot register from elsewhere");
+    }
+    sip_config.secrets = secrets;
+    for trunk in &config.line.trunks {
+        sip_config.trunks.push(translate::trunk(trunk)?);
+    }
+    if sip_config.trunks.is_empty() {
+        tracing::warn!("no trunk is configured: calls are taken from every address");
+    }
+    sip_config.shown = translate::shown(&config.line.shown);
     let (ua, ua_task) = RsipUa::bind(sip_config).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();

@@ -16,7 +16,13 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         .iter()
         .all(|problem| !problem.message.contains("`decision.policy`"))
     {
-        problems.extend(crate::policy::load(&loaded.config.policy).1);
+        let (policy, found) = crate::policy::load(&loaded.config.policy);
+        problems.extend(found);
+        if let Some(policy) = policy {
+            let users = crate::translate::registered_users(&policy);
+            let folder = loaded.config.line.agent_secrets.as_deref();
+            problems.extend(config::agent_secrets(folder, users).1);
+        }
     }
     problems.extend(crate::quality::load(&loaded.config.quality).1);
     for problem in &problems {

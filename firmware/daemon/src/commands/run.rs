@@ -4,7 +4,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Failure, RunArgs};
-use crate::{config, policy, wiring};
+use crate::{config, policy, supervisor, wiring};
 
 /// Runs until SIGTERM or Ctrl-C. Warnings are logged; errors end it before it starts.
 #[expect(
@@ -40,12 +40,14 @@ async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> an
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let running = wiring::start(config, policy).await?;
     tracing::info!(sip = %running.sip, "ready");
+    supervisor::ready();
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
         () = running.stop_asked.cancelled() => {}
     }
     tracing::info!("stopping");
+    supervisor::stopping();
     running.stop().await;
     Ok(())
 }

@@ -68,40 +68,46 @@ impl Layers {
                 continue;
             };
             for (key, value) in keys {
-                let line = line_of(text, key.span().start);
-                let Some(plain) = plain_value(value.get_ref()) else {
-                    self.problems.push(Problem::error(
-                        format!("{name}:{line}"),
-                        format!(
-                            "`{}.{}` has no value that fits",
-                            section.get_ref(),
-                            key.get_ref()
-                        ),
-                    ));
+                let key_name = format!("{}.{}", section.get_ref(), key.get_ref());
+                // `[trunk.NAME]`: one level more.
+                if let Some(inner) = value.get_ref().as_table() {
+                    for (key, value) in inner {
+                        let line = line_of(text, key.span().start);
+                        let key = format!("{key_name}.{}", key.get_ref());
+                        self.set(key, value.get_ref(), format!("{name}:{line}"), &folder);
+                    }
                     continue;
-                };
-                self.settings.insert(
-                    format!("{}.{}", section.get_ref(), key.get_ref()),
-                    Setting {
-                        value: plain,
-                        place: format!("{name}:{line}"),
-                        folder: folder.clone(),
-                    },
-                );
+                }
+                let line = line_of(text, key.span().start);
+                self.set(key_name, value.get_ref(), format!("{name}:{line}"), &folder);
             }
         }
+    }
+
+    fn set(&mut self, key: String, value: &DeValue<'_>, place: String, folder: &Path) {
+        let Some(value) = plain_value(value) else {
+            let message = format!("`{key}` has no value that fits");
+            self.problems.push(Problem::error(place, message));
+            return;
+        };
+        let setting = Setting {
+            value,
+            place,
+            folder: folder.to_owned(),
+        };
+        self.settings.insert(key, setting);
     }
 
     /// Adds variables such as `TRUNKSIDE_LINE__LISTEN` over what is there.
     pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         for (name, text) in variables {
-            let Some((section, key)) = name
+            let Some(path) = name
                 .strip_prefix(ENVIRONMENT_PREFIX)
-                .and_then(|rest| rest.split_once("__"))
+                .filter(|path| path.contains("__"))
             else {
                 continue;
             };
-            let key = format!("{}.{}", section.to_lowercase(), key.to_lowercase());
+            let key = path.to_lowercase().replace("__", ".");
             let value = format!("value = {text}")
                 .parse::<toml::Table>()
                 .ok()
@@ -236,6 +242,23 @@ impl Layers {
         self.read(key, None, rule, |value| {
             value.as_str()?.parse().ok().map(Some)
         })
+    }
+
+    /// A list of values that must all parse; empty when it is missing.
+    pub fn list<T: std::str::FromStr>(&mut self, key: &str, rule: &str) -> Vec<T> {
+        self.read(key, Vec::new(), rule, |value| {
+            let items = value.as_array()?.iter();
+            items.map(|item| item.as_str()?.parse().ok()).collect()
+        })
+    }
+
+    /// The names of sections such as `[trunk.NAME]`.
+    pub fn names(&self, section: &str) -> BTreeSet<String> {
+        let name = |key: &String| {
+            let rest = key.strip_prefix(section)?.strip_prefix('.')?;
+            Some(rest.split_once('.')?.0.to_owned())
+        };
+        self.settings.keys().filter_map(name).collect()
     }
 
     /// A `host:port` pair; the host may be a name.

@@ -5,6 +5,8 @@
 
 mod layers;
 mod problem;
+mod secrets;
+mod trunks;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -15,6 +17,8 @@ use trunkside_call::Language;
 
 use layers::Layers;
 pub use problem::{Problem, Severity};
+pub use secrets::agent_secrets;
+pub use trunks::Trunk;
 
 /// Everything the daemon needs to run; nothing optional that it could not do without.
 #[derive(Clone, Debug)]
@@ -104,6 +108,18 @@ pub enum Greeting {
     Early,
 }
 
+/// What agents see of the caller's number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ShownNumber {
+    /// All of it.
+    #[default]
+    Full,
+    /// Its ends only.
+    Masked,
+    /// This one in its place.
+    Virtual(String),
+}
+
 /// Trunk and agents.
 #[derive(Clone, Debug)]
 pub struct LineConfig {
@@ -121,6 +137,12 @@ pub struct LineConfig {
     pub ring_timeout: Duration,
     /// How long a caller who says nothing is listened to before the default route is taken.
     pub listen_timeout: Duration,
+    /// The folder with a file for each phone that registers, which holds its secret.
+    pub agent_secrets: Option<PathBuf>,
+    /// What agents see of the caller's number.
+    pub shown: ShownNumber,
+    /// Carriers and PBXs; without any, calls are taken from everywhere.
+    pub trunks: Vec<Trunk>,
 }
 
 /// Speech recognition.
@@ -356,6 +378,25 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         language: layers.choice("line.language", Language::Zh, &languages),
         ring_timeout: layers.seconds("line.ring_timeout_s", 20, 3..=180),
         listen_timeout: layers.seconds("line.listen_timeout_s", 8, 2..=60),
+        agent_secrets: layers.path("line.agent_secrets"),
+        shown: resolve_shown(layers),
+        trunks: trunks::resolve(layers),
+    }
+}
+
+fn resolve_shown(layers: &mut Layers) -> ShownNumber {
+    let number = layers.optional_text("line.virtual_number");
+    let choices = [("full", 0), ("masked", 1), ("virtual", 2)];
+    match (layers.choice("line.show_number", 0, &choices), number) {
+        (1, _) => ShownNumber::Masked,
+        (2, Some(number)) => ShownNumber::Virtual(number),
+        (2, None) => {
+            let message = "`line.show_number` is `virtual`, but there is no number to show; set \
+                           `line.virtual_number`";
+            layers.report("line.show_number", message);
+            ShownNumber::Masked
+        }
+        _ => ShownNumber::Full,
     }
 }
 

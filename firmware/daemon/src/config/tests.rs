@@ -104,3 +104,52 @@ fn an_address_nobody_can_reach_asks_for_one_that_can() {
             .any(|problem| problem.message.contains("line.advertise"))
     );
 }
+
+#[test]
+fn trunks_have_sections_of_their_own() {
+    let mut layers = Layers::default();
+    let text = concat!(
+        "[trunk.pbx]\nallow = [\"192.0.2.0/24\"]\n",
+        "[trunk.telecom]\ntargets = [\"sip.example\", \"192.0.2.9:5080\"]\nregister = false\n",
+    );
+    layers.add_file(Path::new("a.toml"), text);
+    let variable = ("TRUNKSIDE_TRUNK__TELECOM__KEEPALIVE_S", "60");
+    layers.add_environment([(variable.0.to_owned(), variable.1.to_owned())].into_iter());
+    let trunks = resolve_line(&mut layers).trunks;
+    let [pbx, telecom] = &trunks[..] else {
+        panic!("{trunks:?}")
+    };
+    assert_eq!((pbx.allow.len(), pbx.register), (1, false));
+    assert_eq!(telecom.targets, ["sip.example:5060", "192.0.2.9:5080"]);
+    assert_eq!(telecom.domain, "sip.example");
+    assert_eq!(telecom.keep_alive, Duration::from_secs(60));
+}
+
+#[test]
+fn every_mistake_in_a_trunk_is_told_with_its_key() {
+    let mut layers = Layers::default();
+    let text = concat!(
+        "[trunk.a]\nusername = \"box\"\nallow = [\"everywhere\"]\n",
+        "[trunk.b]\nregister = true\nspeed = 3\n",
+        "[line]\nshow_number = \"virtual\"\n",
+    );
+    layers.add_file(Path::new("a.toml"), text);
+    resolve_line(&mut layers);
+    let problems = layers.finish();
+    for (line, words) in [
+        (2, "username"),
+        (3, "trunk.a.allow"),
+        (6, "trunk.b.speed"),
+        (8, "virtual_number"),
+    ] {
+        let told = problems.iter().any(|problem| {
+            problem.place.ends_with(&format!(":{line}")) && problem.message.contains(words)
+        });
+        assert!(told, "{words}: {problems:?}");
+    }
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.message.contains("reached nowhere"))
+    );
+}

@@ -21,7 +21,7 @@ use trunkside_decision::Policy;
 use crate::cli::DemoArgs;
 use crate::config::{
     BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, PrivacyConfig,
-    QualityRulesFrom, RecognitionConfig,
+    QualityRulesFrom, RecognitionConfig, ShownNumber,
 };
 use crate::notice::{Event, Notice};
 use crate::wiring;
@@ -165,6 +165,9 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             language: Language::Zh,
             ring_timeout: Duration::from_secs(5),
             listen_timeout: Duration::from_secs(10),
+            agent_secrets: None,
+            shown: ShownNumber::default(),
+            trunks: Vec::new(),
         },
         recognition: RecognitionConfig {
             model: "zh-en-1".into(),
