@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -34,6 +35,10 @@ pub struct BoxSettings {
     pub greeting: &'static str,
     /// The box's name.
     pub device: String,
+    /// More sections of its configuration.
+    pub more: String,
+    /// More of the box's environment.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl BoxSettings {
@@ -46,6 +51,8 @@ impl BoxSettings {
             listen_timeout_s: 6,
             greeting: "connected",
             device: "box-1".to_owned(),
+            more: String::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -53,6 +60,8 @@ impl BoxSettings {
 /// A folder that holds a box's configuration and data, across restarts.
 pub struct Home {
     folder: TempDir,
+    rtp_ports: RangeInclusive<u16>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Home {
@@ -64,7 +73,8 @@ impl Home {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("policy.toml"), policy(&settings.agents))
             .expect("the policy is written");
-        let ports = free_port_range();
+        let rtp_ports = free_port_range();
+        let ports = format!("{}-{}", rtp_ports.start(), rtp_ports.end());
         let config = format!(
             "[box]\ntenant = \"acme\"\nbranch = \"north\"\ndevice = \"{}\"\ndata_dir = \"data\"\n\
              [line]\nlisten = \"127.0.0.1:0\"\nrtp_ports = \"{ports}\"\n\
@@ -78,7 +88,20 @@ impl Home {
             settings.broker
         );
         std::fs::write(folder.path().join("config.toml"), config).expect("the config is written");
-        Self { folder }
+        let home = Self {
+            folder,
+            rtp_ports,
+            environment: settings.environment.clone(),
+        };
+        if !settings.more.is_empty() {
+            home.add_settings(&settings.more);
+        }
+        home
+    }
+
+    /// The ports that voice uses.
+    pub fn rtp_ports(&self) -> RangeInclusive<u16> {
+        self.rtp_ports.clone()
     }
 
     /// The configuration's path.
@@ -107,7 +130,8 @@ impl Home {
                 .arg("run")
                 .arg("--config")
                 .arg(self.config())
-                .env("TRUNKSIDE_LOG", "info,trunkside_daemon=debug"),
+                .env("TRUNKSIDE_LOG", "info,trunkside_daemon=debug")
+                .envs(self.environment.iter().map(|(name, value)| (name, value))),
         )
     }
 
@@ -253,11 +277,11 @@ fn field<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 
 /// A span of ports for voice that no other test of this run uses: the kernel's choice of a free
 /// port names its beginning.
-fn free_port_range() -> String {
+fn free_port_range() -> RangeInclusive<u16> {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let port = socket.local_addr().expect("a bound socket").port();
     let first = (port & !1).clamp(10_000, 64_000);
-    format!("{first}-{}", first + 399)
+    first..=first + 399
 }
 
 fn policy(agents: &[Agent]) -> String {

@@ -15,8 +15,13 @@ pub struct Sipp {
 impl Sipp {
     /// A carrier that calls the box once.
     pub fn carrier(scenario: &str, sip: SocketAddr, rtp_port: u16) -> Self {
+        Self::carrier_to("95588", scenario, sip, rtp_port)
+    }
+
+    /// The same, to another number than the branch's.
+    pub fn carrier_to(number: &str, scenario: &str, sip: SocketAddr, rtp_port: u16) -> Self {
         let mut sipp = Self::new(scenario, rtp_port);
-        sipp.command.arg(sip.to_string()).args(["-s", "95588"]);
+        sipp.command.arg(sip.to_string()).args(["-s", number]);
         sipp.command.args(["-key", "caller", "13800138000"]);
         sipp.calls(1)
     }
@@ -63,6 +68,13 @@ impl Sipp {
     #[must_use]
     pub fn pause_ms(mut self, ms: u32) -> Self {
         self.command.args(["-d", &ms.to_string()]);
+        self
+    }
+
+    /// A word that the scenario uses as `[name]`.
+    #[must_use]
+    pub fn key(mut self, name: &str, value: &str) -> Self {
+        self.command.args(["-key", name, value]);
         self
     }
 
