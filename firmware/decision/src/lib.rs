@@ -49,5 +49,6 @@ pub use problem::{Problem, Severity};
 pub use router::Router;
 pub use simulate::{
     AgentGroup, Class, Figures, Interval, Measure, Outcome, Resolution, Scenario, Summary,
-    TraceFault, TraceFormat, UnknownPolicy, policy_names, report, simulate, simulate_one,
+    TraceFault, TraceFormat, UnknownPolicy, WaitAccuracy, policy_names, report, simulate,
+    simulate_one, wait_accuracy,
 };

@@ -268,6 +268,9 @@ impl Engine {
     fn tell_waiting(&mut self) {
         for slot in self.waiting_once(|engine| &mut engine.untold) {
             let ahead = self.ahead(slot);
+            if self.foretells && self.call(slot).entered == self.now {
+                self.call_mut(slot).forecast = self.forecast(slot);
+            }
             self.tell(slot, ahead);
         }
         for slot in self.waiting_once(|engine| &mut engine.overdue) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use trunkside_call::CallId;
 
 use super::agent::Micros;
+use super::estimate::Forecast;
 use super::kind::Kind;
 use crate::input::micros;
 use crate::need::{Insist, Need, Requirement};
@@ -67,6 +68,8 @@ pub(crate) struct Call {
     pub tell_at: Micros,
     /// When it may go to an agent who is free but not yet for it.
     pub opens_at: Option<Micros>,
+    /// What was foretold when it began to wait.
+    pub forecast: Option<Forecast>,
     pub talking_since: Micros,
     /// The moment under which it stands in the engine's timetable.
     pub due: Option<Micros>,

@@ -229,7 +229,8 @@ fn worth(policy: &Policy, need: &Need) -> i64 {
     let tilt = need.patience.map_or(0, |patience| {
         policy.weights.impatience_permille * ORDINARY_HANDLE / micros(patience).max(1)
     });
-    (short * (1000 + tilt) / 1000).clamp(250, 4000)
+    let worth = (short * (1000 + tilt) / 1000).clamp(250, 4000);
+    1000 + (worth - 1000) * policy.weights.short_permille / 1000
 }
 
 /// How rare each skill, and seniority, is among the agents: 1000 when only one has it.

@@ -45,6 +45,8 @@ pub(crate) struct Engine {
     kinds: Kinds,
     promises: Vec<hold::Promise>,
     explain: bool,
+    /// Whether each wait is foretold, and learnt from.
+    pub foretells: bool,
     now: Micros,
     /// The wall clock as last told, and when.
     clock: Option<(Micros, DateTime)>,
@@ -75,6 +77,7 @@ impl Engine {
             kinds: Kinds::new(&policy),
             promises: hold::promises(&policy),
             explain,
+            foretells: explain,
             now: 0,
             clock: None,
             agent_index: policy
@@ -241,6 +244,7 @@ impl Engine {
             told_ahead: None,
             tell_at: self.now.saturating_add(micros(self.policy.queue.announce)),
             opens_at: None,
+            forecast: None,
             talking_since: self.now,
             due: None,
         };
@@ -300,6 +304,7 @@ impl Engine {
                 self.history.hung_up(self.now - entered);
                 let kind = Arc::clone(&self.call(slot).kind);
                 self.waited(&kind.need, self.now - entered);
+                self.turned_out(slot, false);
                 self.dequeue(slot);
             }
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
@@ -314,6 +319,17 @@ impl Engine {
             }
         }
         self.forget(slot);
+    }
+
+    /// Compares a wait that is over with what was foretold.
+    fn turned_out(&mut self, slot: Slot, answered: bool) {
+        let Some(forecast) = self.call_mut(slot).forecast.take() else {
+            return;
+        };
+        let call = self.call(slot);
+        let (kind, waited) = (Arc::clone(&call.kind), self.now - call.entered);
+        self.history
+            .turned_out(&kind.need, &forecast, waited, answered);
     }
 
     fn forget(&mut self, slot: Slot) {
@@ -411,6 +427,7 @@ impl Engine {
         self.history.answered(waited);
         let kind = Arc::clone(&self.call(slot).kind);
         self.waited(&kind.need, waited);
+        self.turned_out(slot, true);
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);
         }

@@ -197,6 +197,9 @@ pub struct Weights {
     pub busy: Duration,
     /// For each second that the call takes longer than with the quickest, in thousandths.
     pub slower_permille: i64,
+    /// How far a waiting minute's worth follows handle times, in thousandths: 0 is first come,
+    /// first served, 1000 the c-mu rule.
+    pub short_permille: i64,
     /// How much more an impatient caller's waiting counts, in thousandths for patience as long as
     /// an ordinary call.
     pub impatience_permille: i64,

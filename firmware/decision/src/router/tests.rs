@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -566,6 +565,8 @@ enum Step {
     Answers(u8),
     Ends(u8),
     Pass(u16),
+    /// The clock jumps ahead without a tick in between, or shows an earlier time for a moment.
+    Jump(u16),
     /// With or without the second agent.
     Replace(bool),
 }
@@ -581,6 +582,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..12_u8).prop_map(Step::Answers),
         2 => (0..12_u8).prop_map(Step::Ends),
         2 => (0..400_u16).prop_map(Step::Pass),
+        1 => (0..400_u16).prop_map(Step::Jump),
         1 => any::<bool>().prop_map(Step::Replace),
     ]
 }
@@ -672,8 +674,16 @@ impl World {
     }
 }
 
+/// Calls may wait for a better agent, or be kept from one who is needed for promised calls.
+const HOLDING: &str = "\nreserve_share = 0.5\n[weights]\nhold_s = 5\n[[rule]]\nname = \"promised\"\n\
+    when = { intent = \"i3\" }\nthen = { answer_within_s = 1 }\n";
+
 fn play(steps: &[Step]) -> (Desk, World, Vec<Decision>) {
-    let mut desk = Desk::new(TEAM);
+    play_under(TEAM, steps)
+}
+
+fn play_under(policy: &str, steps: &[Step]) -> (Desk, World, Vec<Decision>) {
+    let mut desk = Desk::new(policy);
     let mut world = World::default();
     let mut all = Vec::new();
     for step in steps {
@@ -742,6 +752,20 @@ fn play(steps: &[Step]) -> (Desk, World, Vec<Decision>) {
                 world.open.remove(&id);
                 desk.ended(u128::from(*number))
             }
+            Step::Jump(seconds) => {
+                let kept = desk.now;
+                desk.now = Duration::ZERO;
+                let mut decisions = desk.tell(Input::Tick);
+                desk.now = kept + Duration::from_secs(u64::from(*seconds));
+                decisions.extend(desk.tell(Input::Tick));
+                if *seconds >= 200 {
+                    world.offers.clear();
+                }
+                for decision in &decisions {
+                    world.offers.remove(&decision.call);
+                }
+                decisions
+            }
             Step::Pass(seconds) => {
                 // Offers are let run out only here, so the world's view is kept simple.
                 let decisions = desk.pass(u64::from(*seconds));
@@ -760,21 +784,32 @@ fn play(steps: &[Step]) -> (Desk, World, Vec<Decision>) {
     (desk, world, all)
 }
 
+/// With nobody answering any more, every call that is not bridged ends in a call back within the
+/// longest wait and one unheard offer for each agent.
+fn all_end(mut desk: Desk, mut world: World) -> Result<(), TestCaseError> {
+    let decisions = desk.pass(200 + 5 * 200);
+    world.offers.clear();
+    for decision in &decisions {
+        world.offers.remove(&decision.call);
+        world.see(std::slice::from_ref(decision));
+        world.offers.clear();
+    }
+    prop_assert_eq!(desk.router.waiting(), 0);
+    prop_assert_eq!(&world.open, &world.talking);
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn no_call_is_lost_or_stuck(steps in prop::collection::vec(step(), 0..120)) {
-        let (mut desk, mut world, _) = play(&steps);
-        // With nobody answering any more, every call that is not bridged ends in a call back
-        // within the longest wait and one unheard offer for each agent.
-        let decisions = desk.pass(200 + 5 * 200);
-        world.offers.clear();
-        for decision in &decisions {
-            world.offers.remove(&decision.call);
-            world.see(std::slice::from_ref(decision));
-            world.offers.clear();
-        }
-        prop_assert_eq!(desk.router.waiting(), 0);
-        prop_assert_eq!(&world.open, &world.talking);
+        let (desk, world, _) = play(&steps);
+        all_end(desk, world)?;
+    }
+
+    #[test]
+    fn no_call_is_lost_when_it_may_be_held(steps in prop::collection::vec(step(), 0..120)) {
+        let (desk, world, _) = play_under(&format!("{TEAM}{HOLDING}"), &steps);
+        all_end(desk, world)?;
     }
 
     #[test]
@@ -887,7 +922,7 @@ fn promised_calls_find_an_agent_kept_free() {
          when = { tier = \"gold\" }\nthen = { answer_within_s = 5 }\n",
     );
     for number in 0..4 {
-        let _ = writeln!(text, "[[agent]]\nid = \"a{number}\"");
+        text += &format!("[[agent]]\nid = \"a{number}\"\n");
     }
     let mut desk = Desk::new(&text);
     for number in 0..4 {

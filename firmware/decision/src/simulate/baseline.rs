@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::dispatch::{Dispatch, Micros, Order};
-use super::scenario::Scenario;
+use super::scenario::{Scenario, TOP};
 
 /// A textbook policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Baseline {
     /// First come, first served; the longest idle agent.
     Fcfs,
-    /// The class of most value first.
+    /// The top tier first, then the classes of more value.
     Priority,
     /// The class of most value for each second of service first (Cox and Smith 1961).
     CMu,
@@ -82,16 +82,14 @@ impl BaselineDispatch {
                     .collect()
             })
             .collect();
-        let top = scenario
-            .classes
-            .iter()
-            .map(|class| class.value)
-            .fold(0.0, f64::max);
+        let priorities = scenario.priorities();
+        let any_top = priorities.contains(&TOP);
         let index = scenario
             .classes
             .iter()
-            .map(|class| match kind {
-                Baseline::Priority => class.value,
+            .zip(&priorities)
+            .map(|(class, priority)| match kind {
+                Baseline::Priority => f64::from(*priority),
                 Baseline::CMu => class.value / class.service_mean_s,
                 Baseline::CMuTheta => {
                     class.value / class.service_mean_s * class.patience_mean_s.unwrap_or(1e6)
@@ -99,11 +97,10 @@ impl BaselineDispatch {
                 _ => 0.0,
             })
             .collect();
-        let reserve = scenario
-            .classes
+        let reserve = priorities
             .iter()
-            .map(|class| {
-                let lower = kind == Baseline::Reservation && class.value < top;
+            .map(|priority| {
+                let lower = kind == Baseline::Reservation && any_top && *priority < TOP;
                 if lower { agents.len().div_ceil(10) } else { 0 }
             })
             .collect();

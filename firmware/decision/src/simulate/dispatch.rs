@@ -7,7 +7,7 @@ use trunkside_call::{AgentId, CallId};
 use uuid::Uuid;
 
 use super::scenario::{Scenario, agent_name};
-use crate::engine::{Act, Engine};
+use crate::engine::{Act, Engine, WaitEstimate};
 use crate::{CallProfile, Input, Policy};
 
 /// Microseconds of simulated time.
@@ -75,6 +75,17 @@ impl Product {
             profiles,
             agents,
         }
+    }
+
+    /// Makes the engine foretell waits, as it does for real callers.
+    pub fn foretelling(mut self) -> Self {
+        self.engine.foretells = true;
+        self
+    }
+
+    /// How long a waiting call may wait.
+    pub fn expected_wait(&self, call: usize) -> Option<WaitEstimate> {
+        self.engine.expected_wait(id(call))
     }
 
     fn tell(&mut self, now: Micros, input: &Input) {

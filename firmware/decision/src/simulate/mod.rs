@@ -25,6 +25,7 @@ mod report;
 mod scenario;
 mod summary;
 mod trace;
+mod waits;
 mod world;
 
 use baseline::{BASELINES, BaselineDispatch};
@@ -36,6 +37,7 @@ pub use report::report;
 pub use scenario::{AgentGroup, Class, Resolution, Scenario};
 pub use summary::{Interval, Measure, Summary};
 pub use trace::{TraceFault, TraceFormat};
+pub use waits::{WaitAccuracy, wait_accuracy};
 use world::World;
 
 /// The product's own policy, by its name on the command line.

@@ -28,7 +28,7 @@ const WEIGHTS: &[(&str, f64)] = &[
 ];
 
 /// The priority of the top tier.
-const TOP: u8 = 10;
+pub(super) const TOP: u8 = 10;
 
 /// A branch and a stretch of time.
 #[derive(Clone, Debug)]
@@ -219,7 +219,7 @@ impl Scenario {
     }
 
     /// Priorities: [`TOP`] for the top tier, up to 2 by value for the others.
-    fn priorities(&self) -> Vec<u8> {
+    pub(super) fn priorities(&self) -> Vec<u8> {
         let top = self.top_tier();
         let rest: Vec<f64> = self
             .classes
