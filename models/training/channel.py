@@ -1,7 +1,10 @@
 """The telephone channel, applied to clean speech while training; every draw from one generator."""
 
+import io
+
 import numpy as np
 import scipy.fft
+import soundfile
 
 RATE = 8000
 
@@ -31,6 +34,14 @@ ALAW, ULAW = _alaw_table(), _ulaw_table()
 def companded(samples, table):
     """Through G.711 and back."""
     return table[np.clip(samples * 32768, -32768, 32767).astype(np.int32) + 32768]
+
+
+def mobile(samples):
+    """Through GSM 06.10 full rate and back, as from a mobile telephone."""
+    coded = io.BytesIO()
+    soundfile.write(coded, np.clip(samples, -1, 1), RATE, format="WAV", subtype="GSM610")
+    coded.seek(0)
+    return soundfile.read(coded, dtype="float32")[0][:len(samples)]
 
 
 def linear_filtered(samples, rng, speed):
@@ -128,6 +139,8 @@ def telephone(samples, rng, speed=1.0, babble=None):
     """Clean speech (or silence) as the far end of a call hears it."""
     out = linear_filtered(samples, rng, speed)
     lead, tail = int(rng.uniform(0.02, 0.7) * RATE), int(rng.uniform(0.15, 0.9) * RATE)
+    if rng.random() < 0.08 and len(out) > 3200:  # a recording that begins within the first sound
+        out = out[int(rng.uniform(0.06, 0.12) * RATE):]
     out = np.concatenate([np.zeros(lead, np.float32), out, np.zeros(tail, np.float32)])
     power = np.sqrt(np.mean(out[lead:len(out) - tail] ** 2)) + 1e-9
     level = 10 ** (rng.uniform(-38, -12) / 20)
@@ -139,6 +152,8 @@ def telephone(samples, rng, speed=1.0, babble=None):
     if rng.random() < 0.1:
         limit = np.abs(out).max() * rng.uniform(0.2, 0.8)
         out = np.clip(out, -limit, limit)
+    if rng.random() < 0.1:
+        out = mobile(out)
     law = rng.random()
     if law < 0.9:
         out = companded(out, ALAW if law < 0.55 else ULAW)

@@ -23,15 +23,16 @@ from torch.nn import functional as F
 from channel import ALAW, companded, music, noise
 from export import session, stream
 from features import fbank
-from numbers_spoken import en_slot, zh_slot
+from numbers_spoken import en_slot, yue_slot, zh_slot
 from paths import ROOT, data_dir, model_dir, work_dir
 from pronounce import en_readings, text_units
 from speech import read_shards, spelling, trim
 from text import HERE, clean_english
 from train import edit_distance, greedy
-from units import BLANK, IDS, syllable_units
+from units import BLANK, IDS, jyutping_units, syllable_units
 from voices import Voice
 
+SYLLABLES = {"pinyin": syllable_units, "jyutping": jyutping_units}
 TAIL = np.zeros(6400, np.float32)  # what an endpointer waits after speech, in samples
 
 
@@ -60,8 +61,10 @@ class Set:
 @lru_cache(maxsize=None)
 def readings(language, text):
     """Up to eight unit strings of a text."""
-    if language == "zh":
-        return [text_units("zh", text)]
+    if language in ("pinyin", "jyutping"):
+        return [SYLLABLES[language](text)]
+    if language != "en":
+        return [text_units(language, text)]
     words = [en_readings(w) for w in text.split()]
     return [tuple(u for w in choice for u in w) for choice in islice(product(*words), 8)]
 
@@ -76,22 +79,45 @@ def grammar_choice(logprobs, grammar):
     return rows[int(losses.argmin())][0]
 
 
-def real_set(name, about, grammar=False):
-    """An evaluation folder."""
+def real_set(name, about, grammar=False, only=None):
+    """An evaluation folder, or its recordings in one language."""
     folder, out, texts = data_dir() / "speech" / name, [], {}
     with open(folder / "manifest.tsv", encoding="utf-8") as f:
         for row in csv.DictReader(f, delimiter="\t"):
             text = row["text"]
+            if only and row["language"] != only:
+                continue
             if name == "paragraphs-eval" and row["language"] == "en":
                 text = " ".join(w for w in clean_english(text).split() if en_readings(w))
-            units = syllable_units(text.lstrip("_")) if "syllables" in name else text_units(row["language"], text)
+            units = text_units(row["language"], text)
             if not units:
                 continue
             audio, rate = soundfile.read(folder / row["file"], dtype="float32")
             assert rate == 8000
             texts[row["language"], text] = None
             out.append(Utterance(audio, [IDS[u] for u in units], row["speaker"], text))
-    return Set(name, True, about, out, row["language"], list(texts) if grammar else [])
+    return Set(f"{name}, {only}" if only else name, True, about, out, row["language"], list(texts) if grammar else [])
+
+
+def syllable_set(name, spelling, syllabary, about):
+    """A folder of single syllables; the grammar is every syllable of the language, tones aside."""
+    folder, out = data_dir() / "speech" / name, []
+    to_units = SYLLABLES[spelling]
+
+    def rows(of):
+        with open(data_dir() / "speech" / of / "manifest.tsv", encoding="utf-8") as f:
+            for row in csv.DictReader(f, delimiter="\t"):
+                bare = row["text"].lstrip("_").rstrip("0123456789").replace("uu", "v")
+                if to_units(bare):
+                    yield row, bare
+
+    for row, bare in rows(name):
+        audio, _ = soundfile.read(folder / row["file"], dtype="float32")
+        out.append(Utterance(audio, [IDS[u] for u in to_units(bare)], row["speaker"], bare))
+    known = {to_units(bare): bare for of in (syllabary, name) for _, bare in rows(of)}
+    for u in out:
+        u.text = known[to_units(u.text)]
+    return Set(name, True, about, out, spelling, [(spelling, bare) for bare in known.values()])
 
 
 def spoken(language, text, rng):
@@ -142,7 +168,7 @@ def number_set(language, slot):
         text = slot("phone", None, rng)
         audio, voice = spoken(language, text, rng)
         out.append(Utterance(audio, [IDS[u] for u in text_units(language, text)], voice, text))
-    return Set(f"telephone-numbers-{language}", False, "7-11 digits, held-out voices", out, language)
+    return Set(f"telephone-numbers-{language}", False, "7-11 digits (8 in Hong Kong), held-out voices", out, language)
 
 
 def sentence_set(language):
@@ -241,17 +267,23 @@ def main():
     torch.set_num_threads(1)
     runtime = session(model_dir() / "model.onnx")
     phrases = phrase_set()
-    synthetic = [phrases, degraded(phrases), sentence_set("zh"), sentence_set("en"),
-                 number_set("zh", zh_slot), number_set("en", en_slot), shipped_set()]
+    synthetic = [phrases, degraded(phrases),
+                 *(sentence_set(language) for language in ("zh", "yue", "en")),
+                 number_set("zh", zh_slot), number_set("yue", yue_slot), number_set("en", en_slot),
+                 shipped_set()]
     results = [(s, measure(runtime, s)) for s in synthetic]
     print(table(results), flush=True)
     if args.development:
         return
     real = [
         real_set("commands-eval", "20 words, unseen speakers", grammar=True),
+        real_set("commands-eval", "its 8 English words, unseen speakers", grammar=True, only="en"),
         real_set("digits-en-eval", "English digits, an unseen speaker", grammar=True),
         real_set("mandarin-words-eval", "unseen words, a voice heard in training"),
-        real_set("mandarin-syllables-eval", "single syllables, an unseen speaker", grammar=False),
+        syllable_set("mandarin-syllables-eval", "pinyin", "pinyin-syllables-train",
+                     "single syllables, an unseen speaker"),
+        syllable_set("cantonese-syllables-eval", "jyutping", "cantonese-syllables-train",
+                     "other syllables, a voice heard in training"),
         real_set("paragraphs-eval", "long read text, unseen speakers"),
     ]
     measured = [(s, measure(runtime, s)) for s in real]
@@ -259,6 +291,10 @@ def main():
     template = (HERE / "results_template.md").read_text("utf-8")
     report = template.replace("{synthetic}", table(results)).replace("{real}", table(measured))
     report = report.replace("{nothing}", heard_in_nothing(runtime))
+    for part in ("engine", "peer"):
+        found = work_dir() / f"{part}.md"
+        missing = f"(not measured with these weights: run {part}.py, its output to {found.name} in the work folder)"
+        report = report.replace("{" + part + "}", found.read_text("utf-8").strip() if found.exists() else missing)
     (ROOT / "models/RESULTS.md").write_text(report, "utf-8")
 
 

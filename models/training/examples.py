@@ -13,14 +13,14 @@ from channel import telephone
 from features import HOP, MELS, fbank
 from model import output_count
 from paths import work_dir
-from pronounce import zh_pinyin
+from pronounce import yue_jyutping, zh_pinyin
 from speech import read_shards
 from units import IDS
 
 # How often each kind of example is drawn.
 KINDS = {
-    "tts": 0.36, "word": 0.10, "command": 0.13, "digit": 0.02, "digits": 0.08, "words": 0.08,
-    "sentence": 0.10, "syllables": 0.06, "commands": 0.05, "nothing": 0.02,
+    "tts": 0.30, "word": 0.10, "command": 0.11, "digit": 0.06, "digits": 0.08, "words": 0.07, "sentence": 0.09,
+    "syllables": 0.05, "commands": 0.04, "jyutping": 0.04, "jyutpings": 0.04, "nothing": 0.02,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
@@ -30,7 +30,7 @@ MARGIN = 560  # samples of silence that a join may cut on either side of a trimm
 class Corpus:
     """The training clips by kind, and branch sentences spelt with one voice's recordings."""
 
-    def __init__(self, sentences=20_000, seed=3):
+    def __init__(self, sentences=10_000, seed=3):
         self.tts, self.by_speaker, self.spoken_by = [], defaultdict(list), defaultdict(dict)
         for samples, clip in read_shards(work_dir() / "speech", "train"):
             entry = (samples, np.array([IDS[u] for u in clip.units.split()], np.int64))
@@ -46,14 +46,24 @@ class Corpus:
 
     def _spell(self, count, rng):
         with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
-            texts = sorted({line.rstrip("\n").split("\t")[3] for line in f if line.startswith("zh")})
+            texts = sorted({tuple(line.rstrip("\n").split("\t")[::3]) for line in f if line[:2] != "en"})
         spelt = []
-        for text in rng.sample(texts, min(count, len(texts))):
-            by_word = self._spell_words(text) if rng.random() < 0.6 else None
-            clips = by_word or self._spell_syllables(text)
+        for language, text in rng.sample(texts, min(count, len(texts))):
+            if language == "yue":
+                clips = self._spell_jyutping(text)
+            else:
+                by_word = self._spell_words(text) if rng.random() < 0.6 else None
+                clips = by_word or self._spell_syllables(text)
             if clips and len(clips) <= 24:
                 spelt.append(clips)
         return spelt
+
+    def _spell_jyutping(self, text):
+        known = self.spoken_by["cantonese-syllables-train"]
+        syllables = [s.rstrip(",") for s in (yue_jyutping(text) or "?").split()]
+        clips = [known.get(s) or next(filter(None, (known.get(s[:-1] + t) for t in "123456")), None)
+                 for s in syllables]
+        return clips if all(clips) else None
 
     def _spell_words(self, text):
         """Longest recorded words first; None where a character was never recorded alone."""
@@ -91,6 +101,8 @@ class Corpus:
             "command": ("commands-train", 1, 1), "commands": ("commands-train", 2, 4),
             "digit": ("digits-en-train", 1, 1), "digits": ("digits-en-train", 2, 11),
             "syllables": ("pinyin-syllables-train", 1, 6),
+            "jyutping": ("cantonese-syllables-train", 1, 1),
+            "jyutpings": ("cantonese-syllables-train", 2, 6),
         }[kind]
         return self._some(source, rng, low, high)
 

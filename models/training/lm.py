@@ -3,8 +3,9 @@
     python lm.py
 
 lexicon.tsv: jieba's frequent words, every common character, every word of the training text.
-lm.arpa: trigrams of the generated branch calls and the English customer sentences, absolute
-discounting, over a unigram that keeps every word of the lexicon possible.
+lm.arpa: trigrams of the generated branch calls, the English customer sentences and the Cantonese
+conversations, absolute discounting, over a unigram that keeps every word of the lexicon possible.
+Cantonese words carry the mark `@yue` in both, as the same characters are other words in Mandarin.
 """
 
 import argparse
@@ -15,12 +16,15 @@ import jieba
 
 from numbers_spoken import EN_ONES, EN_TENS
 from paths import data_dir, model_dir, work_dir
-from pronounce import en_readings, zh_char_readings, zh_units, zh_words
+from pronounce import (
+    en_readings, yue_readings, yue_words, zh_char_readings, zh_units, zh_words,
+)
 from speech import frequent_words
 from text import HERE
 from units import IDS
 
-FREQUENT_WORDS = 25_000
+FREQUENT_WORDS = {"zh": 45_000, "yue": 15_000}
+CANTONESE = "@yue"
 ORDER = 3
 DISCOUNT = {2: 0.5, 3: 0.7}
 LEAST_BACKOFF = 0.08
@@ -37,6 +41,8 @@ def common_characters():
 
 
 def words_of(language, text):
+    if language == "yue":
+        return [word + CANTONESE for word in yue_words(text)]
     return zh_words(text) if language == "zh" else text.split()
 
 
@@ -64,6 +70,8 @@ def readings(language, word):
     """Every pronunciation of a word."""
     if language == "en":
         return en_readings(word)
+    if language == "yue":
+        return yue_readings(word.removesuffix(CANTONESE))
     if word in "零〇":
         return [zh_units("零")]
     if len(word) == 1:
@@ -87,7 +95,8 @@ def check_lexicon(lexicon):
     """Every unit is the network's, and no word of a routing phrase or a number is missing."""
     unknown = {u for found in lexicon.values() for units in found for u in units} - IDS.keys()
     assert not unknown, f"units that the network lacks: {unknown}"
-    needed = {"zero", "oh", "double", *EN_ONES, *EN_TENS, *"零〇幺一二三四五六七八九十百千万两点块元"}
+    needed = {c + CANTONESE for c in "零一二三四五六七八九十百千万两点蚊"}
+    needed |= {"zero", "oh", "double", *EN_ONES, *EN_TENS, *"零〇幺一二三四五六七八九十百千万两点块元"}
     for line in (HERE / "phrases.tsv").read_text("utf-8").splitlines()[1:]:
         text, language, _ = line.split("\t")
         needed.update(words_of(language, text))
@@ -188,7 +197,8 @@ def main():
     parser.parse_args()
     sentences = list(training_sentences())
     used = dict.fromkeys((language, w) for language, words, _ in sentences for w in words)
-    wide = [("zh", w) for w in frequent_words(FREQUENT_WORDS) + common_characters()]
+    wide = [("zh", w) for w in frequent_words(FREQUENT_WORDS["zh"]) + common_characters()]
+    wide += [("yue", w + CANTONESE) for w in frequent_words(FREQUENT_WORDS["yue"]) + common_characters()]
     lexicon = build_lexicon([*used, *recorded_words(), *wide])
     check_lexicon(lexicon)
     with open(model_dir() / "lexicon.tsv", "w", encoding="utf-8") as f:
@@ -198,7 +208,8 @@ def main():
 
     spoken = [(words, weight) for _, words, weight in sentences if all(w in lexicon for w in words)]
     counts = count_ngrams(spoken)
-    tail = {w: math.sqrt(jieba.dt.FREQ.get(w, 0) + counts[0].get((w,), 0)) + 1 for w in lexicon}
+    tail = {w: math.sqrt(jieba.dt.FREQ.get(w.removesuffix(CANTONESE), 0) + counts[0].get((w,), 0)) + 1
+            for w in lexicon}
     tail[END] = counts[0][(END,)] / sum(counts[0].values()) * sum(tail.values())
     tables, weights = estimate(counts, tail)
     check_sums(tables, weights, tail)

@@ -50,13 +50,14 @@ class Block(nn.Module):
         cache = y[:, :, -self.reach:]
         y = self.middle(self.past(y).transpose(1, 2))
         y = self.project(y * torch.sigmoid(y))
-        return x + self.dropout(y), cache
+        y = self.dropout(y)
+        return x + (y if y.dtype == x.dtype else y.to(x.dtype)), cache
 
 
 class Acoustic(nn.Module):
     """[N, 64, frames] features to [N, outputs, units + 1] log probabilities."""
 
-    def __init__(self, channels=256, blocks=12, kernel=11, dropout=0.05):
+    def __init__(self, channels=256, blocks=12, kernel=11, dropout=0.0):
         super().__init__()
         self.shape = {"channels": channels, "blocks": blocks, "kernel": kernel}
         # A fixed affine in place of normalisation: speech on a line lies about -6 with spread 4.

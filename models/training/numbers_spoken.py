@@ -1,4 +1,4 @@
-"""Numbers, money, dates, times and telephone numbers as people say them, in Mandarin and English."""
+"""Numbers, money, dates, times and telephone numbers as people say them, in Mandarin, Cantonese and English."""
 
 ZH = "零一二三四五六七八九"
 EN_ONES = (
@@ -127,6 +127,29 @@ def zh_slot(kind, bounds, rng):
                          zh_cardinal(rng.randint(11, 59), rng) + "分",
                          "零" + ZH[rng.randint(1, 9)] + "分"])
     return text + minute
+
+
+def yue_slot(kind, bounds, rng):
+    """The spoken form of one Cantonese slot: 一 is never 幺, money is 蚊, 三点三 is a quarter past three."""
+    if kind in ("digits", "phone", "cardno"):
+        count = {"phone": (8, 8) if rng.random() < 0.6 else (11, 11), "cardno": (4, 16)}.get(kind, bounds)
+        return "".join(ZH[d] for d in _random_digits(rng, *count))
+    if kind == "amount":
+        n = _round_amount(rng)
+        text = "两" if n == 2 else zh_cardinal(n, rng)
+        if n < 100 and rng.random() < 0.15:
+            return text + "个" + ZH[rng.randint(1, 9)]
+        return text + rng.choice(["蚊", "蚊", "块", "元"])
+    if kind == "date":
+        day = zh_cardinal(rng.randint(1, 31), rng) + rng.choice(["号", "号", "日"])
+        return zh_cardinal(rng.randint(1, 12), rng) + "月" + day if rng.random() < 0.8 else day
+    if kind == "time":
+        hour = rng.randint(1, 12)
+        text = rng.choice(["", "", "上昼", "下昼", "朝早", "夜晚", "晏昼"])
+        text += ("两" if hour == 2 else zh_cardinal(hour, rng)) + "点"
+        return text + rng.choice(["", "", "半", "钟", ZH[rng.randint(1, 9)],
+                                  zh_cardinal(rng.randint(11, 59), rng) + "分"])
+    return zh_slot(kind, bounds, rng)
 
 
 def en_slot(kind, bounds, rng):

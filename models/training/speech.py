@@ -19,18 +19,20 @@ import numpy as np
 import soundfile
 
 from paths import data_dir, work_dir
-from pronounce import en_readings, text_units, zh_pinyin, zh_words
-from units import syllable_units
+from pronounce import en_readings, text_units, yue_jyutping, zh_pinyin, zh_words
+from units import jyutping_units, syllable_units
 from voices import Voice, to_8k
 
 # Speakers and words of the real training speech that are kept for development.
 DEVELOPMENT_SPEAKERS = {"spk07", "spk19", "spk28"}
-DEVELOPMENT_EVERY = {"mandarin-words-train": 50}
+DEVELOPMENT_EVERY = {"mandarin-words-train": 50, "cantonese-syllables-train": 50}
 
 # Sentences a kind that text-to-speech says, a split.
 TTS_COUNTS = {
-    "train": {"zh-branch": 9000, "zh-words": 5000, "en-branch": 5000, "en-corpus": 5000, "en-words": 2500},
-    "dev": {"zh-branch": 240, "zh-words": 60, "en-branch": 200, "en-corpus": 60},
+    "train": {"zh-branch": 6000, "zh-words": 3500, "yue-branch": 4000, "yue-corpus": 3000, "en-branch": 5000,
+              "en-corpus": 4500, "en-words": 3000},
+    "dev": {"zh-branch": 240, "zh-words": 60, "yue-branch": 160, "yue-corpus": 60, "en-branch": 200,
+            "en-corpus": 60},
 }
 SHARD = 4000
 
@@ -89,12 +91,15 @@ def trim(samples, margin_s=0.08):
 def real_units(source, language, text):
     if source == "pinyin-syllables-train":
         return syllable_units(text.replace("uu", "v"))
+    if source == "cantonese-syllables-train":
+        return jyutping_units(text)
     return text_units(language, text)
 
 
 def real_clips():
     """Every real recording that may train, trimmed."""
-    for source in ("commands-train", "digits-en-train", "mandarin-words-train", "pinyin-syllables-train"):
+    for source in ("commands-train", "digits-en-train", "mandarin-words-train", "pinyin-syllables-train",
+                   "cantonese-syllables-train"):
         folder = data_dir() / "speech" / source
         with open(folder / "manifest.tsv", encoding="utf-8") as f:
             for i, row in enumerate(csv.DictReader(f, delimiter="\t")):
@@ -122,11 +127,12 @@ def tts_texts(split, rng):
     with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
         sentences = [line.rstrip("\n").split("\t") for line in f]
     counts, texts = TTS_COUNTS[split], []
-    for language in ("zh", "en"):
+    for language in ("zh", "yue", "en"):
         branch = sorted({s[3] for s in sentences if s[0] == language and s[1] != "corpus"})
         texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
-    corpus = sorted({s[3] for s in sentences if s[1] == "corpus" and len(s[3]) < 90})
-    texts += [("en", "corpus", t) for t in rng.sample(corpus, counts["en-corpus"])]
+    for language in ("yue", "en"):
+        corpus = sorted({s[3] for s in sentences if s[:2] == [language, "corpus"] and len(s[3]) < 90})
+        texts += [(language, "corpus", t) for t in rng.sample(corpus, counts[f"{language}-corpus"])]
     words = frequent_words(25_000)
     for _ in range(counts["zh-words"]):
         texts.append(("zh", "words", "，".join(rng.choices(words, k=rng.randint(1, 5)))))
@@ -138,9 +144,11 @@ def tts_texts(split, rng):
 
 
 def spelling(language, text, rng):
-    """What the engine is given: pinyin for Mandarin, syllables of a word joined more often than not."""
+    """What the engine is given: jyutping, or pinyin for Mandarin, syllables of a word joined more often than not."""
     if language == "en":
         return text
+    if language == "yue":
+        return yue_jyutping(text)
     if rng.random() < 0.4:
         return zh_pinyin(text)
     groups = text.split("，")

@@ -1,19 +1,24 @@
 """Tests of the pipeline's parts that need no data: `python -m unittest` in this folder."""
 
 import random
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from channel import ALAW, ULAW, telephone
+from channel import ALAW, ULAW, mobile, telephone
+from export import export
 from features import check
+from initial import start_from
+from lm import words_of
 from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
 from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
-from pronounce import text_units, zh_words
+from pronounce import text_units, yue_jyutping, yue_readings, zh_words
 from text import INTENTS, Grammar, branch_sentences
-from train import edit_distance, greedy
-from units import BLANK, IDS, UNITS, syllable_units
+from train import edit_distance, greedy, learning_rate
+from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
 
 
 class Units(unittest.TestCase):
@@ -27,6 +32,18 @@ class Units(unittest.TestCase):
                               "weng1": "u eng", "bo1": "b o"}.items():
             self.assertEqual(syllable_units(pinyin), tuple(units.split()), pinyin)
         self.assertIsNone(syllable_units("xyz"))
+
+    def test_jyutping(self):
+        for jyutping, units in {"gwong2": "gw' ong'", "ng5": "m'", "m4": "m'", "hm6": "h m'", "jyut6": "j' yut'",
+                                "dung1": "d ong", "nei5": "n ei", "aa3": "a", "ngo5": "ng' o'", "sap6": "s ap'"}.items():
+            self.assertEqual(jyutping_units(jyutping), tuple(units.split()), jyutping)
+        self.assertIsNone(jyutping_units("zhuang1"))
+        for final in JYUTPING_FINALS:
+            self.assertLessEqual(set(jyutping_units("s" + final + "1")), IDS.keys())
+
+    def test_old_units_keep_their_places(self):
+        """Weights of older files are carried over by symbol, and golden cases by id."""
+        self.assertEqual((UNITS[0], UNITS[57], UNITS[96], UNITS[97]), ("b", "vn", "ZH", "ng'"))
 
 
 class Numbers(unittest.TestCase):
@@ -42,15 +59,20 @@ class Numbers(unittest.TestCase):
 
 class Language(unittest.TestCase):
     def test_every_rule_expands_and_can_be_pronounced(self):
-        for language in ("zh", "en"):
+        for language in ("zh", "yue", "en"):
             for _, _, text in branch_sentences(language, 3000, random.Random(1)):
                 self.assertNotRegex(text, r"[<>\[\]|0-9]")
                 units = text_units(language, text)
                 self.assertTrue(units and set(units) <= IDS.keys(), text)
 
     def test_every_intent_has_a_rule(self):
-        for language in ("zh", "en"):
+        for language in ("zh", "yue", "en"):
             self.assertLessEqual(set(INTENTS), Grammar(language, random.Random(0)).rules.keys())
+
+    def test_cantonese_is_read_in_jyutping_and_marked(self):
+        self.assertEqual(yue_jyutping("唔该，余额"), "m4 goi1, jyu4 ngaak2")
+        self.assertEqual(yue_readings("你"), [("n", "ei"), ("l", "ei")])
+        self.assertEqual(words_of("yue", "唔该查下"), ["唔该@yue", "查下@yue"])
 
     def test_digits_stand_alone(self):
         self.assertEqual(zh_words("电话是幺三八零零"), ["电话", "是", "幺", "三", "八", "零", "零"])
@@ -74,7 +96,43 @@ class Sound(unittest.TestCase):
             self.assertLessEqual(np.abs(once).max(), 1.5)
 
 
+    def test_mobile_codec_keeps_length_and_shape(self):
+        speech = 0.3 * np.sin(np.arange(8000) * 0.3).astype(np.float32)
+        coded = mobile(speech)
+        self.assertEqual(len(coded), len(speech))
+        self.assertGreater(np.corrcoef(coded[400:], speech[400:])[0, 1], 0.9)
+
+
 class Network(unittest.TestCase):
+    def test_an_exported_file_starts_training_where_it_ended(self):
+        """Old units keep their scores, also where the network has more of them."""
+        torch.manual_seed(1)
+        shape = {"channels": 16, "blocks": 2}
+        before, after = Acoustic(**shape).eval(), Acoustic(**shape).eval()
+        features = torch.randn(1, 64, WINDOW)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            export(before, path)
+            write_tokens(path.parent / "tokens.txt")
+            self.assertEqual(start_from(after, path), 0)
+            with torch.no_grad():
+                expected, found = (m(features, m.zero_state())[0] for m in (before, after))
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+            tokens = (path.parent / "tokens.txt").read_text("utf-8").splitlines()
+            (path.parent / "tokens.txt").write_text("\n".join(tokens[:97] + ["<blk> 97"]) + "\n", "utf-8")
+            fresh = Acoustic(**shape)
+            self.assertEqual(start_from(fresh, path), len(UNITS) - 97)
+            torch.testing.assert_close(fresh.out.weight[:97], before.out.weight[:97])
+            torch.testing.assert_close(fresh.out.weight[BLANK], before.out.weight[97])
+            with self.assertRaises(SystemExit):
+                start_from(Acoustic(channels=8, blocks=2), path)
+
+    def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing(self):
+        rates = [learning_rate(i / 100, 1.0) for i in range(101)]
+        self.assertEqual(rates.index(max(rates)), 3)
+        self.assertTrue(all(a >= b for a, b in zip(rates[3:], rates[4:])))
+        self.assertLess(rates[-1], 0.003)
+
     def test_chunks_equal_one_pass(self):
         torch.manual_seed(0)
         model = Acoustic(channels=16, blocks=2).eval()

@@ -1,4 +1,4 @@
-"""Branch-call language: sentences with their intents, drawn from grammar.{zh,en}.txt.
+"""Branch-call language: sentences with their intents, drawn from grammar.{zh,yue,en}.txt.
 
     python text.py --out WORK/text --seed 1
 
@@ -10,9 +10,12 @@ import csv
 import json
 import random
 import re
+import zipfile
 from pathlib import Path
 
-from numbers_spoken import en_slot, zh_slot
+from opencc import OpenCC
+
+from numbers_spoken import en_slot, yue_slot, zh_slot
 from paths import data_dir, work_dir
 
 HERE = Path(__file__).parent
@@ -47,7 +50,7 @@ class Grammar:
         if name in self.rules:
             return self.expand(name)
         bounds = (int(low), int(high)) if low else None
-        return (zh_slot if self.language == "zh" else en_slot)(name, bounds, self.rng)
+        return {"zh": zh_slot, "yue": yue_slot, "en": en_slot}[self.language](name, bounds, self.rng)
 
     def request(self, intent):
         """A request with the greeting, hesitation, anger and numbers people put around it."""
@@ -66,7 +69,7 @@ class Grammar:
         return self.join(parts)
 
     def join(self, parts):
-        separator = "，" if self.language == "zh" else " "
+        separator = " " if self.language == "en" else "，"
         return re.sub(" +", " ", separator.join(parts)).strip()
 
 
@@ -110,6 +113,23 @@ def english_corpora():
                 yield row["utterance"] or ""
 
 
+def cantonese_corpus():
+    """Spoken Cantonese of HKCanCor (CC BY), in simplified characters, short runs between pauses."""
+    simplify = OpenCC("t2s")
+    with zipfile.ZipFile(data_dir() / "text/hkcancor/hkcancor-utf8.zip") as corpus:
+        for name in sorted(n for n in corpus.namelist() if not n.endswith("/")):
+            content = corpus.read(name).decode("utf-8", "replace")
+            for sentence in re.findall(r"<sent_tag>(.*?)</sent_tag>", content, re.S):
+                words = [line.strip().split("/")[0] for line in sentence.split("\n") if "/" in line]
+                for run in " ".join(words).translate(_PAUSES).split("，"):
+                    text = simplify.convert(run.replace(" ", ""))
+                    if 2 <= len(text) <= 16 and re.fullmatch(r"[\u4e00-\u9fff]+", text):
+                        yield text
+
+
+_PAUSES = str.maketrans("。？！、；：", "，，，，，，")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=work_dir() / "text")
@@ -119,12 +139,14 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     rng = random.Random(args.seed)
     with open(args.out / "sentences.tsv", "w", encoding="utf-8") as f:
-        for language in ("zh", "en"):
+        for language in ("zh", "yue", "en"):
             for kind, intent, text in branch_sentences(language, args.count, rng):
                 print(language, kind, intent, text, sep="\t", file=f)
         for text in filter(None, map(clean_english, english_corpora())):
             if len(text.split()) <= 20:
                 print("en", "corpus", "-", text, sep="\t", file=f)
+        for text in cantonese_corpus():
+            print("yue", "corpus", "-", text, sep="\t", file=f)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Train the acoustic model; the learning rate falls over `--hours` of training time, however fast.
 
     nice -n 19 python train.py --hours 1.5
+    nice -n 19 python train.py --hours 1.5 --from ../zh-en-1/model.onnx
 
 Stop and start at will: WORK/checkpoint.pt resumes. Progress goes to WORK/train.log.
 """
@@ -9,6 +10,7 @@ import argparse
 import copy
 import math
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,23 +20,24 @@ from torch.utils.data import DataLoader, IterableDataset
 from channel import telephone
 from examples import Corpus, batches
 from features import fbank
+from initial import start_from
 from model import Acoustic, output_count
 from paths import work_dir
 from speech import read_shards
 from units import BLANK, IDS
 
-WARM_UP_STEPS = 300
+WARM_UP_SHARE = 0.03
 
 
 class Stream(IterableDataset):
     """Endless batches, a different stream each worker and each start."""
 
-    def __init__(self, corpus, seed):
-        self.corpus, self.seed = corpus, seed
+    def __init__(self, corpus, seed, frames):
+        self.corpus, self.seed, self.frames = corpus, seed, frames
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
-        return batches(self.corpus, [self.seed, worker.id if worker else 0])
+        return batches(self.corpus, [self.seed, worker.id if worker else 0], self.frames)
 
 
 def greedy(logprobs):
@@ -53,14 +56,14 @@ def edit_distance(a, b):
     return row[-1]
 
 
-def development_set(seed=4):
+def development_set(seed=4, most=40):
     """[(group, features, units)]: held-out voices and words, each through one fixed channel."""
     rng, out = np.random.default_rng(seed), []
     taken = {}
     for samples, clip in read_shards(work_dir() / "speech", "dev"):
         group = f"tts-{clip.language}" if clip.source.startswith("tts") else clip.source
         taken[group] = taken.get(group, 0) + 1
-        if taken[group] > 150:
+        if taken[group] > most:
             continue
         audio = telephone(np.asarray(samples, np.float32) / 32768, rng)
         out.append((group, fbank(audio), [IDS[u] for u in clip.units.split()]))
@@ -80,9 +83,12 @@ def unit_error(model, examples, device):
     return {g: errors[g] / totals[g] for g in errors}
 
 
-def learning_rate(step, share, peak):
-    """Warm up by steps, then a half cosine over the share of training time spent."""
-    return peak * min(1, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, share))))
+def learning_rate(share, peak):
+    """One cycle over the share of training time spent: a short rise, then a half cosine to nearly nothing."""
+    if share < WARM_UP_SHARE:
+        return peak * (0.02 + 0.98 * share / WARM_UP_SHARE)
+    fallen = min(1, (share - WARM_UP_SHARE) / (1 - WARM_UP_SHARE))
+    return peak * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * fallen)))
 
 
 def loss_of(model, batch, device):
@@ -99,18 +105,24 @@ def loss_of(model, batch, device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=1.5)
+    parser.add_argument("--from", dest="start", type=Path, metavar="MODEL.onnx",
+                        help="begin with an exported model's weights (where no checkpoint is)")
     parser.add_argument("--peak", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--save-minutes", type=float, default=5)
+    parser.add_argument("--batch", type=int, default=4800, help="feature frames a batch, padding included")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     path = work_dir() / "checkpoint.pt"
 
-    model = Acoustic().to(device)
+    model = Acoustic()
+    if args.start and not path.exists():
+        print(f"from {args.start}: {start_from(model, args.start)} units are new")
+    model.to(device)
     average = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01)
     step, elapsed, heard = 0, 0.0, 0.0
@@ -128,13 +140,13 @@ def main():
         print(text, file=log, flush=True)
 
     development = development_set()
-    stream = DataLoader(Stream(Corpus(), args.seed + step), batch_size=None, num_workers=args.workers,
+    stream = DataLoader(Stream(Corpus(), args.seed + step, args.batch), batch_size=None, num_workers=args.workers,
                         prefetch_factor=8 if args.workers else None, collate_fn=lambda b: b)
     last, saved_at, running = time.monotonic(), elapsed, None
     for batch in stream:
         model.train()
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, elapsed / 3600 / args.hours, args.peak)
+            group["lr"] = learning_rate(elapsed / 3600 / args.hours, args.peak)
         loss = loss_of(model, batch, device)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -150,7 +162,7 @@ def main():
         now = time.monotonic()
         elapsed, last = elapsed + now - last, now
         if step % 100 == 0:
-            say(f"step {step} hours {elapsed / 3600:.3f} heard {heard / 3600:.1f} h loss {running:.3f}")
+            say(f"step {step} cpu {time.process_time():.0f} hours {elapsed / 3600:.3f} heard {heard / 3600:.1f} h loss {running:.3f}")
         done = elapsed / 3600 >= args.hours
         if done or elapsed - saved_at >= args.save_minutes * 60:
             errors = unit_error(average, development, device)

@@ -1,7 +1,9 @@
-"""The modelling units: Mandarin initials and toneless finals, English ARPAbet without stress.
+"""The modelling units: Mandarin and Cantonese initials and toneless finals, English ARPAbet without stress.
 
 Mandarin units are lower case and English ones upper case, so no symbol clashes. The vowels of
-`zi` and `zhi` have their own units, `ii` and `iii`; `v` is ü. The blank is the last id.
+`zi` and `zhi` have their own units, `ii` and `iii`; `v` is ü. A Cantonese initial or final that
+sounds like a Mandarin one is that unit; the others are their jyutping and an apostrophe, `aap'`.
+New units go to the end, so that older weights can be carried over. The blank is the last id.
 """
 
 import re
@@ -16,7 +18,19 @@ ARPABET = (
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH "
     "UH UW V W Y Z ZH"
 ).split()
-UNITS = INITIALS + FINALS + ARPABET
+# Jyutping initials and finals to the Mandarin unit that they share.
+SHARED = {**{i: i for i in "b p m f d t n l g k h z c s".split()},
+          "aa": "a", "aai": "ai", "aau": "ao", "aan": "an", "aang": "ang", "ei": "ei", "ou": "ou",
+          "i": "i", "in": "in", "ing": "ing", "u": "u", "ung": "ong", "yu": "v"}
+JYUTPING_INITIALS = "b p m f d t n l g k ng gw kw h w z c s j".split()
+JYUTPING_FINALS = (
+    "aa aai aau aam aan aang aap aat aak a ai au am an ang ap at ak e ei eu em en eng ep et ek "
+    "i iu im in ing ip it ik o oi ou on ong ot ok oe oeng oet oek eoi eon eot u ui un ung ut uk "
+    "yu yun yut"
+).split()
+SYLLABIC_NASAL = "m'"
+CANTONESE = [f"{j}'" for j in JYUTPING_INITIALS + JYUTPING_FINALS if j not in SHARED] + [SYLLABIC_NASAL]
+UNITS = INITIALS + FINALS + ARPABET + CANTONESE
 IDS = {unit: i for i, unit in enumerate(UNITS)}
 BLANK = len(UNITS)
 
@@ -55,6 +69,28 @@ def syllable_units(pinyin):
     if final not in IDS:
         return ("i", "o") if final == "io" else None
     return initial, final
+
+
+def _jyutping_unit(part):
+    return SHARED.get(part, f"{part}'")
+
+
+@lru_cache(maxsize=None)
+def jyutping_units(jyutping):
+    """Units of one syllable in jyutping, its tone ignored: `gwong2` gives `gw' ong'`; None if it is none."""
+    s = jyutping.rstrip("0123456789")
+    if s in ("m", "ng"):  # the two syllabic nasals are one in today's speech
+        return (SYLLABIC_NASAL,)
+    if s in ("hm", "hng"):
+        return "h", SYLLABIC_NASAL
+    match = re.fullmatch(r"(ng|gw|kw|[bpmfdtnlgkhwzcsj])?([a-z]+)", s)
+    if not match:
+        return None
+    initial, final = match.groups()
+    final = {"eo": "oe"}.get(final, final)
+    if final not in JYUTPING_FINALS:
+        return None
+    return (*([_jyutping_unit(initial)] if initial else []), _jyutping_unit(final))
 
 
 def arpabet_units(phones):

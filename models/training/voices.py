@@ -23,6 +23,7 @@ TRAINING = (
 ENGLISH = "en-us en-gb en-gb-x-rp en-gb-scotland en-029 en-gb-x-gbclan en-gb-x-gbcwmd".split()
 FLITE_TRAINING = ("kal", "rms", "slt")
 FLITE_DEVELOPMENT = ("awb",)
+FESTIVAL_TRAINING = ("ked_diphone", "kal_diphone", "cmu_us_slt_arctic_hts")
 
 
 @dataclass
@@ -38,25 +39,31 @@ class Voice:
 
     @staticmethod
     def draw(language, split, rng):
-        """A voice of the split (`train`, `dev`); a tenth of English is flite's."""
+        """A voice of the split (`train`, `dev`); a fifth of English is flite's or festival's."""
+        if language == "en" and split == "train" and rng.random() < 0.12:
+            return Voice("festival", rng.choice(FESTIVAL_TRAINING), pace=rng.randint(85, 125))
         if language == "en" and rng.random() < 0.12:
             name = rng.choice(FLITE_TRAINING if split == "train" else FLITE_DEVELOPMENT)
             return Voice("flite", name, pitch=rng.randint(80, 220), pace=rng.randint(85, 125))
         variant = rng.choice(TRAINING if split == "train" else DEVELOPMENT)
-        base = "cmn-latn-pinyin" if language == "zh" else rng.choice(ENGLISH)
+        base = {"zh": "cmn-latn-pinyin", "yue": "yue-latn-jyutping"}.get(language) or rng.choice(ENGLISH)
         wide = (115, 230) if split == "train" else (130, 190)
         return Voice("espeak", f"{base}+{variant}", pitch=rng.randint(15, 85),
                      pace=rng.randint(*wide), gap=rng.choice([0, 0, 0, 0, 2, 5]))
 
     def say(self, text):
-        """Mono samples at 8 kHz in [-1, 1]; `text` is pinyin for Mandarin."""
+        """Mono samples at 8 kHz in [-1, 1]; `text` is pinyin for Mandarin, jyutping for Cantonese."""
         if self.engine == "flite":
             command = ["flite", "-voice", self.name, "--setf", f"duration_stretch={self.pace / 100}",
                        "--setf", f"int_f0_target_mean={self.pitch}", "-t", text, "-o", "/dev/stdout"]
+        elif self.engine == "festival":
+            command = ["text2wave", "-eval", f"(voice_{self.name})", "-eval",
+                       f"(Parameter.set 'Duration_Stretch {self.pace / 100})"]
         else:
             command = ["espeak-ng", "-v", self.name, "-p", str(self.pitch), "-s", str(self.pace),
                        "-g", str(self.gap), "--stdout", text]
-        wav = subprocess.run(command, capture_output=True, check=True).stdout
+        words = text.encode() if self.engine == "festival" else None
+        wav = subprocess.run(command, capture_output=True, check=True, input=words).stdout
         header = wav.find(b"data") + 8
         rate = int.from_bytes(wav[24:28], "little")
         samples = np.frombuffer(wav[header:header + (len(wav) - header) // 2 * 2], "<i2")
@@ -67,5 +74,5 @@ def to_8k(samples, rate):
     """Resampled to 8 kHz."""
     if rate == 8000:
         return samples
-    up, down = {22050: (160, 441), 16000: (1, 2), 48000: (1, 6), 24000: (1, 3)}[rate]
+    up, down = {22050: (160, 441), 16000: (1, 2), 32000: (1, 4), 48000: (1, 6), 24000: (1, 3)}[rate]
     return resample_poly(samples, up, down).astype(np.float32)

@@ -1,0 +1,102 @@
+"""Synthetic recordings for measuring the whole engine: `python recordings.py` (one minute).
+
+    measure --manifest WORK/recordings/sentences-zh/manifest.tsv
+
+Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
+with 3 % packets lost in babble at 10 dB; telephone numbers of eleven digits; 200 branch phrases with
+their grammar, and sentences that are not in it; and half an hour each of sounds that are no speech.
+"""
+
+import csv
+import random
+import shutil
+
+import numpy as np
+import soundfile
+
+from channel import ALAW, companded, music, noise
+from evaluate import Set, Utterance, degraded, spoken
+from numbers_spoken import EN_ONES, ZH
+from paths import work_dir
+from speech import read_shards
+from text import INTENTS, Grammar
+
+SENTENCES = 80
+NUMBERS = 40
+PHRASES = {"zh": 80, "yue": 50, "en": 70}
+OTHERS = 100
+SILENT_S, SILENT_CLIPS = 60, 30
+
+
+def write(name, rows):
+    """A folder of (audio, language, speaker, text)."""
+    folder = work_dir() / "recordings" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with open(folder / "manifest.tsv", "w", encoding="utf-8", newline="") as f:
+        writer = csv.writer(f, delimiter="\t", lineterminator="\n")
+        writer.writerow(["file", "language", "speaker", "text"])
+        for i, (audio, language, speaker, text) in enumerate(rows):
+            soundfile.write(folder / f"{i:03}.wav", np.clip(audio, -1, 1), 8000, subtype="ALAW")
+            writer.writerow([f"{i:03}.wav", language, speaker, text])
+    return folder
+
+
+def sentences(language):
+    """Branch sentences of the development split, with 0.3 s before them."""
+    clips = [(np.asarray(s), c) for s, c in read_shards(work_dir() / "speech", "dev")
+             if c.source == "tts-branch" and c.language == language][:SENTENCES]
+    quiet = np.zeros(2400, np.float32)
+    return [Utterance(np.concatenate([quiet, s.astype(np.float32) * (0.25 / 32768 / 0.7), quiet]), [],
+                      c.speaker, c.text) for s, c in clips]
+
+
+def numbers(language, rng):
+    """Eleven digits, said one by one."""
+    for _ in range(NUMBERS):
+        digits = [rng.randrange(10) for _ in range(11)]
+        text = " ".join(EN_ONES[d] for d in digits) if language == "en" else "".join(ZH[d] for d in digits)
+        yield spoken(language, text, rng), language, text
+
+
+def requests(rng):
+    """Distinct requests of all intents: those of the grammar, then others."""
+    seen = dict.fromkeys(PHRASES)
+    for language in PHRASES:
+        grammar, found = Grammar(language, rng), {}
+        while len(found) < PHRASES[language] + OTHERS // len(PHRASES):
+            found[grammar.expand(INTENTS[rng.randrange(len(INTENTS))])] = None
+        seen[language] = list(found)
+    inside = [(language, text) for language, n in PHRASES.items() for text in seen[language][:n]]
+    return inside, [(language, text) for language, n in PHRASES.items() for text in seen[language][n:]]
+
+
+def main():
+    rng = random.Random(31)
+    for language in ("zh", "yue", "en"):
+        clean = Set(language, False, "", sentences(language))
+        for name, data in ((f"sentences-{language}", clean), (f"sentences-{language}-degraded", degraded(clean))):
+            write(name, [(u.audio, language, u.speaker, u.text) for u in data.utterances])
+        write(f"numbers-{language}", [(audio, said, voice, text)
+                                      for (audio, voice), said, text in numbers(language, rng)])
+    inside, outside = requests(rng)
+    for name, texts in (("phrases", inside), ("phrases-outside", outside)):
+        rows = []
+        for language, text in texts:
+            audio, voice = spoken(language, text, rng)
+            rows.append((audio, language, voice, text))
+        write(name, rows)
+    grammar = work_dir() / "recordings/phrases/grammar.txt"
+    grammar.write_text("\n".join(text for _, text in inside) + "\n", "utf-8")
+    dice, count = np.random.default_rng(32), SILENT_S * 8000
+    sounds = {
+        "silence": lambda: np.zeros(count, np.float32),
+        "noise": lambda: companded(noise(count, dice, None) * 10 ** (dice.uniform(-60, -25) / 20), ALAW),
+        "music": lambda: companded(music(count, dice) * 0.05, ALAW),
+    }
+    for name, make in sounds.items():
+        write(f"nothing-{name}", [(make(), "zh", name, "") for _ in range(SILENT_CLIPS)])
+
+
+if __name__ == "__main__":
+    main()
