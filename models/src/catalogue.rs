@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -15,9 +15,13 @@ use crate::acoustic::Contract;
 const FILE_NAME: &str = "catalogue.toml";
 const VARIABLE: &str = "TRUNKSIDE_MODELS";
 const INSTALLED: &str = "/usr/share/trunkside/models";
+/// Where root adds models.
+const ADDED: &str = "/var/lib/trunkside/models";
+/// The entry of an added model, in its folder.
+pub(crate) const ADDED_FILE: &str = "model.toml";
 
 /// What a file is to its model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The acoustic network, where one file holds it.
@@ -37,7 +41,7 @@ pub enum Role {
 }
 
 impl Role {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Acoustic => "acoustic",
             Self::Encoder => "encoder",
@@ -51,7 +55,7 @@ impl Role {
 }
 
 /// One file of a model.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// What it is to the model.
@@ -65,7 +69,7 @@ pub struct ModelFile {
 }
 
 /// One model of the catalogue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelEntry {
     /// The name that commands and configuration use.
     pub name: String,
@@ -85,15 +89,23 @@ pub struct ModelEntry {
     /// Shapes of its inputs and outputs, for people.
     #[serde(default)]
     pub shapes: BTreeMap<String, toml::Value>,
+    /// Memory that its networks take once loaded, measured when it was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// CPU seconds a second of audio on one core of this box, measured when it was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_per_audio: Option<f64>,
     /// Its files.
     #[serde(rename = "file")]
     pub files: Vec<ModelFile>,
     /// The catalogue's folder, which paths are relative to.
     #[serde(skip)]
     folder: PathBuf,
+    #[serde(skip)]
+    is_added: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct CatalogueFile {
     #[serde(default, rename = "model")]
     models: Vec<ModelEntry>,
@@ -122,6 +134,10 @@ impl Catalogue {
     /// The catalogue of the first folder that has one: the explicit one, `TRUNKSIDE_MODELS`,
     /// `./models`, `models` beside the executable, `/usr/share/trunkside/models`, and the tree
     /// that this was built from. A folder that was named is the only one tried.
+    ///
+    /// Models that were added follow: those of a named folder, else those of the user and of the
+    /// box (see [`Catalogue::folder_to_add`]). A named folder may hold added models alone; the
+    /// usual places then have the others.
     pub fn find(explicit: Option<&Path>) -> Result<Self, Error> {
         if let Some(folder) = explicit {
             return Self::named(folder, WhereFrom::Explicit);
@@ -134,7 +150,13 @@ impl Catalogue {
             .iter()
             .find(|folder| folder.join(FILE_NAME).is_file())
         {
-            Some(folder) => Self::open(folder, WhereFrom::Search),
+            Some(folder) => {
+                let added: Vec<PathBuf> = user_folder()
+                    .into_iter()
+                    .chain([PathBuf::from(ADDED)])
+                    .collect();
+                Self::open(folder, WhereFrom::Search)?.with_added(&added)
+            }
             None => Err(Error::NoCatalogue {
                 looked_in: candidates,
             }),
@@ -143,7 +165,20 @@ impl Catalogue {
 
     fn named(folder: &Path, where_from: WhereFrom) -> Result<Self, Error> {
         if folder.join(FILE_NAME).is_file() {
-            return Self::open(folder, where_from);
+            return Self::open(folder, where_from)?.with_added(&[folder.to_owned()]);
+        }
+        if !added_in(folder).is_empty() {
+            let usual = usual_places();
+            let found = usual.iter().find(|place| place.join(FILE_NAME).is_file());
+            let base = match found {
+                Some(place) => Self::open(place, where_from)?,
+                None => Self {
+                    folder: folder.to_owned(),
+                    models: Vec::new(),
+                    where_from,
+                },
+            };
+            return base.with_added(&[folder.to_owned()]);
         }
         Err(Error::NoCatalogue {
             looked_in: vec![folder.to_owned()],
@@ -164,6 +199,61 @@ impl Catalogue {
             folder: folder.to_owned(),
             models,
             where_from,
+        })
+    }
+
+    /// Appends the models that were added in these folders.
+    fn with_added(mut self, folders: &[PathBuf]) -> Result<Self, Error> {
+        for file in folders.iter().flat_map(|folder| added_in(folder)) {
+            let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+            let text = fs::read_to_string(&file).map_err(|source| Error::Read {
+                file: file.clone(),
+                source,
+            })?;
+            let models = parse(&text).map_err(|problem| Error::Catalogue {
+                file: file.clone(),
+                problem,
+            })?;
+            for mut model in models {
+                model.folder.clone_from(&folder);
+                model.is_added = true;
+                if !self.models.iter().any(|known| known.name == model.name) {
+                    self.models.push(model);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Where models are added: the named folder, the one of `TRUNKSIDE_MODELS`,
+    /// `/var/lib/trunkside/models` where this user may write there, else
+    /// `$XDG_DATA_HOME/trunkside/models` (`~/.local/share/…`).
+    pub fn folder_to_add(explicit: Option<&Path>) -> PathBuf {
+        if let Some(folder) = explicit {
+            return folder.to_owned();
+        }
+        if let Some(folder) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+            return PathBuf::from(folder);
+        }
+        if fs::create_dir_all(ADDED).is_ok()
+            && fs::metadata(ADDED).is_ok_and(|folder| !folder.permissions().readonly())
+        {
+            return PathBuf::from(ADDED);
+        }
+        user_folder().unwrap_or_else(|| PathBuf::from(ADDED))
+    }
+
+    /// Removes a model that was added, with its files.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        let model = self.model(name)?;
+        if !model.is_added {
+            return Err(Error::NotAdded {
+                name: name.to_owned(),
+            });
+        }
+        fs::remove_dir_all(&model.folder).map_err(|source| Error::Write {
+            file: model.folder.clone(),
+            source,
         })
     }
 
@@ -203,6 +293,35 @@ impl Catalogue {
 }
 
 impl ModelEntry {
+    /// A model without files in a folder of its own.
+    pub(crate) fn new(name: &str, contract: Contract, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            languages: Vec::new(),
+            licence: String::new(),
+            contract,
+            sample_rate_hz: 0,
+            feature_dim: 0,
+            data: Vec::new(),
+            shapes: BTreeMap::new(),
+            memory_bytes: None,
+            cpu_per_audio: None,
+            files: Vec::new(),
+            folder: folder.to_owned(),
+            is_added: true,
+        }
+    }
+
+    /// Whether `models add` brought it.
+    pub fn is_added(&self) -> bool {
+        self.is_added
+    }
+
+    /// Whether it has a file of that role.
+    pub fn has(&self, role: Role) -> bool {
+        self.files.iter().any(|file| file.role == role)
+    }
+
     /// Where the file of a role lies.
     pub fn path(&self, role: Role) -> Result<PathBuf, Error> {
         let file = self.files.iter().find(|file| file.role == role);
@@ -265,6 +384,38 @@ impl ModelEntry {
     }
 }
 
+/// The entries of the models that were added in a folder, by name.
+fn added_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+        .map(|entry| entry.path().join(ADDED_FILE))
+        .filter(|file| file.is_file())
+        .collect();
+    files.sort();
+    files
+}
+
+fn user_folder() -> Option<PathBuf> {
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let data = data.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".local/share")));
+    data.map(|data| data.join("trunkside/models"))
+}
+
+/// The text of an added model's entry.
+pub(crate) fn write(model: &ModelEntry) -> Result<String, Error> {
+    let file = CatalogueFile {
+        models: vec![model.clone()],
+    };
+    toml::to_string(&file).map_err(|error| Error::Catalogue {
+        file: model.folder.join(ADDED_FILE),
+        problem: error.to_string(),
+    })
+}
+
 fn usual_places() -> Vec<PathBuf> {
     let beside = env::current_exe()
         .ok()
@@ -295,9 +446,10 @@ fn parse(text: &str) -> Result<Vec<ModelEntry>, String> {
     Ok(models)
 }
 
-fn check_entry(model: &ModelEntry) -> Result<(), String> {
-    let name = &model.name;
+/// The rule for names.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty()
+        || name.starts_with('.')
         || !name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -306,6 +458,12 @@ fn check_entry(model: &ModelEntry) -> Result<(), String> {
             "`model.name` must be letters, digits, `-`, `_` and `.`, got `{name}`; rename it"
         ));
     }
+    Ok(())
+}
+
+fn check_entry(model: &ModelEntry) -> Result<(), String> {
+    let name = &model.name;
+    check_name(name)?;
     for (index, file) in model.files.iter().enumerate() {
         let path = file.path.display();
         let stays_inside = file.path.components().all(|part| {
@@ -343,7 +501,7 @@ fn check_entry(model: &ModelEntry) -> Result<(), String> {
     Ok(())
 }
 
-fn sha256(file: &Path) -> std::io::Result<String> {
+pub(crate) fn sha256(file: &Path) -> std::io::Result<String> {
     let mut file = File::open(file)?;
     let mut hash = Sha256::new();
     let mut block = vec![0; 64 * 1024];

@@ -40,6 +40,28 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file cannot be written: check the folder, its permissions and the space left.
+    #[error("cannot write `{}`: {source}", file.display())]
+    Write {
+        /// The file or folder.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The files given are no model together, or the name is taken: give others.
+    #[error("cannot add model `{name}`: {problem}")]
+    Import {
+        /// The name that it would have.
+        name: String,
+        /// What is wrong and what would mend it.
+        problem: String,
+    },
+    /// The model came with the box: only added ones can be removed.
+    #[error("model `{name}` was not added with `models add`; it stays")]
+    NotAdded {
+        /// The name.
+        name: String,
+    },
     /// A file is not the one that the catalogue describes: install it again.
     #[error(
         "`{}` has {what} `{found}`, the catalogue expects `{expected}`; \

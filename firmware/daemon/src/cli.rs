@@ -44,9 +44,8 @@ pub enum Command {
     /// Check a routing policy, try it on yesterday, list those that were in force, go back to one.
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// List or check the models at hand.
-    #[command(subcommand)]
-    Models(ModelsCommand),
+    /// List, add, check or remove speech models.
+    Models(ModelsArgs),
 }
 
 /// `trunkside demo`
@@ -108,6 +107,12 @@ pub struct TranscribeArgs {
     /// Phrases to expect, `text<TAB>weight` a line.
     #[arg(long, value_name = "FILE")]
     pub phrases: Option<PathBuf>,
+    /// Where models lie; else `TRUNKSIDE_MODELS` or the usual places.
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// Paths that a transducer's search follows: 1 is greedy, 4 is sherpa-onnx's beam.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub beam: u8,
     /// Feed the audio at the speed of a call and show words as they are recognised.
     #[arg(long)]
     pub realtime: bool,
@@ -270,6 +275,17 @@ pub enum PolicyCommand {
 }
 
 /// `trunkside models`
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Where models lie; else `TRUNKSIDE_MODELS` or the usual places.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// What `trunkside models` does.
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// List the catalogue.
@@ -284,6 +300,39 @@ pub enum ModelsCommand {
         #[arg(value_name = "NAME")]
         name: Option<String>,
     },
+    /// Add a streaming model that was exported for sherpa-onnx: check it, try it, install it.
+    Add(AddModelArgs),
+    /// Remove a model that was added.
+    Remove {
+        /// The model.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// `trunkside models add`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Contracts: streaming NeMo CTC, zipformer2 CTC, zipformer and zipformer2\n\
+    transducer (encoder, decoder, joiner), T-one; fp32 or int8. The files' roles are found from\n\
+    what they hold, so their order and names do not matter."
+)]
+pub struct AddModelArgs {
+    /// The ONNX files and `tokens.txt`.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What commands will call it.
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// The licence of the weights, kept with the model.
+    #[arg(long, default_value = "not stated", value_name = "TEXT")]
+    pub licence: String,
+    /// The languages it knows.
+    #[arg(long, value_delimiter = ',', value_name = "zh,yue,en")]
+    pub languages: Vec<Language>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `trunkside bench`

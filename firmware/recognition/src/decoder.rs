@@ -200,6 +200,26 @@ pub(crate) struct Spoken {
     pub(crate) confidence: f32,
 }
 
+impl Spoken {
+    /// A word that stands alone.
+    pub(crate) const fn new(
+        word: WordId,
+        start: u32,
+        end: u32,
+        units: u32,
+        confidence: f32,
+    ) -> Self {
+        Self {
+            previous: NO_PATH,
+            word: Some(word),
+            start,
+            end,
+            units,
+            confidence,
+        }
+    }
+}
+
 /// The beam of one stream.
 pub(crate) struct Decoder {
     beam: Vec<Hypothesis>,

@@ -8,22 +8,17 @@ use std::sync::Arc;
 
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
-use trunkside_call::SAMPLE_RATE_HZ;
 
-/// Samples from one frame to the next.
-pub(crate) const HOP: usize = 80;
-const WINDOW: usize = 200;
-const FFT: usize = 256;
-/// Samples of the first frame that lie before the first sample.
-const MIRRORED: usize = WINDOW / 2 - HOP / 2;
 const LOW_HZ: f32 = 20.0;
-const HIGH_HZ: f32 = 3_600.0;
+/// The highest band ends this far below half the sample rate.
+const BELOW_NYQUIST_HZ: f32 = 400.0;
 const PRE_EMPHASIS: f32 = 0.97;
-const FULL_SCALE: f32 = 32_768.0;
 
 /// What is computed once and shared by all streams: window, filters and FFT plan.
 pub(crate) struct Filters {
-    window: [f32; WINDOW],
+    window: Vec<f32>,
+    /// Samples from one frame to the next.
+    hop: usize,
     bands: Vec<Band>,
     fft: Arc<dyn RealToComplex<f32>>,
 }
@@ -35,19 +30,26 @@ struct Band {
 }
 
 impl Filters {
-    /// Filters of that many bands between 20 Hz and 3600 Hz.
-    pub(crate) fn new(bands: usize) -> Self {
-        let mut window = [0.0; WINDOW];
-        for (n, weight) in window.iter_mut().enumerate() {
-            let turn = std::f64::consts::TAU * n as f64 / (WINDOW - 1) as f64;
-            *weight = (0.5 - 0.5 * turn.cos()).powf(0.85) as f32;
-        }
-        let fft = RealFftPlanner::new().plan_fft_forward(FFT);
+    /// Filters of that many bands between 20 Hz and 400 Hz below half the sample rate.
+    pub(crate) fn new(bands: usize, sample_rate_hz: u32) -> Self {
+        let length = sample_rate_hz as usize / 40;
+        let hann = |n: usize| {
+            let turn = std::f64::consts::TAU * n as f64 / (length - 1) as f64;
+            (0.5 - 0.5 * turn.cos()).powf(0.85) as f32
+        };
+        let size = length.next_power_of_two();
+        let scale = Scale::new(bands, sample_rate_hz as f32, size);
         Self {
-            window,
-            bands: (0..bands).map(|index| band(index, bands)).collect(),
-            fft,
+            window: (0..length).map(hann).collect(),
+            hop: sample_rate_hz as usize / 100,
+            bands: (0..bands).map(|index| scale.band(index)).collect(),
+            fft: RealFftPlanner::new().plan_fft_forward(size),
         }
+    }
+
+    /// Samples of the first frame that lie before the first sample.
+    fn mirrored(&self) -> usize {
+        self.window.len() / 2 - self.hop / 2
     }
 }
 
@@ -55,26 +57,47 @@ fn mel(hz: f32) -> f32 {
     1_127.0 * (1.0 + hz / 700.0).ln()
 }
 
-fn band(index: usize, bands: usize) -> Band {
-    let (low, high) = (mel(LOW_HZ), mel(HIGH_HZ));
-    let step = (high - low) / (bands + 1) as f32;
-    let left = low + index as f32 * step;
-    let (centre, right) = (left + step, left + 2.0 * step);
-    let weight = |bin: usize| {
-        let at = mel(bin as f32 * SAMPLE_RATE_HZ as f32 / FFT as f32);
-        let slope = if at <= centre {
-            (at - left) / step
-        } else {
-            (right - at) / step
+/// Where the bands lie.
+struct Scale {
+    low: f32,
+    step: f32,
+    bin_hz: f32,
+    bins: usize,
+}
+
+impl Scale {
+    fn new(bands: usize, sample_rate_hz: f32, size: usize) -> Self {
+        let low = mel(LOW_HZ);
+        let high = mel(sample_rate_hz / 2.0 - BELOW_NYQUIST_HZ);
+        Self {
+            low,
+            step: (high - low) / (bands + 1) as f32,
+            bin_hz: sample_rate_hz / size as f32,
+            bins: size / 2,
+        }
+    }
+
+    fn band(&self, index: usize) -> Band {
+        let step = self.step;
+        let left = self.low + index as f32 * step;
+        let (centre, right) = (left + step, left + 2.0 * step);
+        let weight = |bin: usize| {
+            let at = mel(bin as f32 * self.bin_hz);
+            let slope = if at <= centre {
+                (at - left) / step
+            } else {
+                (right - at) / step
+            };
+            slope.max(0.0)
         };
-        slope.max(0.0)
-    };
-    let first = (0..FFT / 2).find(|&bin| weight(bin) > 0.0).unwrap_or(0);
-    let weights = (first..FFT / 2)
-        .map(weight)
-        .take_while(|&weight| weight > 0.0)
-        .collect();
-    Band { first, weights }
+        let bins = 0..self.bins;
+        let first = bins.clone().find(|&bin| weight(bin) > 0.0).unwrap_or(0);
+        let weights = (first..self.bins)
+            .map(weight)
+            .take_while(|&weight| weight > 0.0)
+            .collect();
+        Band { first, weights }
+    }
 }
 
 /// One stream's samples that later frames still need.
@@ -93,31 +116,31 @@ impl Fbank {
         let spectrum = filters.fft.make_output_vec();
         let scratch = filters.fft.make_scratch_vec();
         Self {
-            filters,
-            pending: Vec::with_capacity(2 * WINDOW),
+            pending: Vec::with_capacity(2 * filters.window.len()),
             mirrored: false,
-            frame: vec![0.0; FFT],
+            frame: filters.fft.make_input_vec(),
+            filters,
             spectrum,
             scratch,
         }
     }
 
-    /// Takes samples and appends every frame that they complete to `features`.
-    pub(crate) fn push(&mut self, samples: &[i16], features: &mut Vec<f32>) {
-        self.pending
-            .extend(samples.iter().map(|&sample| f32::from(sample) / FULL_SCALE));
+    /// Takes samples from -1 to 1 and appends every frame that they complete to `features`.
+    pub(crate) fn push(&mut self, samples: &[f32], features: &mut Vec<f32>) {
+        self.pending.extend_from_slice(samples);
         if !self.mirrored {
-            if self.pending.len() < MIRRORED {
+            let mirrored = self.filters.mirrored();
+            if self.pending.len() < mirrored {
                 return;
             }
-            let mirror: Vec<f32> = self.pending[..MIRRORED].iter().rev().copied().collect();
+            let mirror: Vec<f32> = self.pending[..mirrored].iter().rev().copied().collect();
             self.pending.splice(..0, mirror);
             self.mirrored = true;
         }
         let mut start = 0;
-        while start + WINDOW <= self.pending.len() {
+        while start + self.filters.window.len() <= self.pending.len() {
             self.frame(start, features);
-            start += HOP;
+            start += self.filters.hop;
         }
         self.pending.drain(..start);
     }
@@ -129,8 +152,9 @@ impl Fbank {
     }
 
     fn frame(&mut self, start: usize, features: &mut Vec<f32>) {
-        let samples = &self.pending[start..start + WINDOW];
-        let mean = samples.iter().sum::<f32>() / WINDOW as f32;
+        let length = self.filters.window.len();
+        let samples = &self.pending[start..start + length];
+        let mean = samples.iter().sum::<f32>() / length as f32;
         let mut previous = samples[0] - mean;
         let windowed = self.frame.iter_mut().zip(samples).zip(&self.filters.window);
         for ((out, &sample), &weight) in windowed {
@@ -138,7 +162,7 @@ impl Fbank {
             *out = (centred - PRE_EMPHASIS * previous) * weight;
             previous = centred;
         }
-        self.frame[WINDOW..].fill(0.0);
+        self.frame[length..].fill(0.0);
         self.filters
             .fft
             .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch)
@@ -180,7 +204,8 @@ mod tests {
     }
 
     fn features(chunk: usize, samples: &[i16]) -> Vec<f32> {
-        let mut fbank = Fbank::new(Arc::new(Filters::new(BANDS)));
+        let samples: Vec<f32> = samples.iter().map(|&s| f32::from(s) / 32_768.0).collect();
+        let mut fbank = Fbank::new(Arc::new(Filters::new(BANDS, 8_000)));
         let mut features = Vec::new();
         for chunk in samples.chunks(chunk) {
             fbank.push(chunk, &mut features);

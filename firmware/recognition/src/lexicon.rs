@@ -238,7 +238,7 @@ pub(crate) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '〇' | '\u{20000}'..='\u{323af}')
 }
 
-fn is_digit(text: &str) -> bool {
+pub(crate) fn is_digit(text: &str) -> bool {
     const ENGLISH: [&str; 12] = [
         "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
         "double",

@@ -32,12 +32,16 @@ mod decoder;
 mod endpoint;
 mod error;
 mod fbank;
+mod front;
 mod grammar;
 mod lexicon;
 mod lm;
 mod prosody;
 mod recogniser;
+mod resample;
 mod stream;
+mod token_decoder;
+mod tokens;
 mod transcript;
 
 pub use decoder::Tuning;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trunkside_call::{Language, SAMPLE_RATE_HZ, Side};
-use trunkside_models::acoustic::{self, Network};
+use trunkside_call::{Language, Side};
+use trunkside_models::acoustic::Acoustic;
 use trunkside_models::{ModelEntry, Role};
 
 use crate::decoder::{Search, Tuning, WordModel};
@@ -14,6 +14,7 @@ use crate::fbank::Filters;
 use crate::grammar::{Grammar, Phrases};
 use crate::lexicon::{Lexicon, Tokens, Trie, language_bit};
 use crate::lm::Ngram;
+use crate::tokens::TokenTable;
 use crate::{Error, Stream, StreamOptions};
 
 /// A loaded model, shared by every stream; immutable.
@@ -23,35 +24,49 @@ use crate::{Error, Stream, StreamOptions};
 pub struct Recogniser {
     name: String,
     languages: Vec<Language>,
-    pub(crate) network: Arc<dyn Network>,
+    pub(crate) acoustic: Acoustic,
     pub(crate) filters: Arc<Filters>,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) tuning: Tuning,
+    pub(crate) rules: Rules,
+}
+
+/// What a network's classes are.
+pub(crate) enum Vocabulary {
+    /// Units of pronunciation, under a lexicon and a language model.
+    Words(Box<WordList>),
+    /// Text.
+    Tokens(Arc<TokenTable>),
+}
+
+/// The words that units spell.
+pub(crate) struct WordList {
     pub(crate) lexicon: Arc<Lexicon>,
     trie: Trie,
     lm: Ngram,
-    pub(crate) tuning: Tuning,
-    pub(crate) rules: Rules,
 }
 
 impl Recogniser {
     /// Loads the files of a model; takes about a second, once a process.
     pub fn load(model: &ModelEntry) -> Result<Self, Error> {
-        let network = acoustic::load(model.contract, &model.path(Role::Acoustic)?)?;
-        let tokens = model.path(Role::Tokens)?;
-        let tokens = Tokens::read(&tokens, &read(&tokens)?)?;
-        check(model, network.as_ref(), &tokens)?;
-        let file = model.path(Role::Lexicon)?;
-        let lexicon = Arc::new(Lexicon::read(&file, &read(&file)?, &tokens)?);
-        let file = model.path(Role::Lm)?;
-        let lm = Ngram::read(&file, &read(&file)?, &lexicon)?;
-        let bands = network.geometry().bands;
+        let acoustic = Acoustic::load(model)?;
+        let geometry = *acoustic.network.geometry();
+        check_rate(model, geometry.sample_rate_hz)?;
+        let vocabulary = if model.has(Role::Lexicon) {
+            Vocabulary::Words(Box::new(WordList::read(model, &acoustic)?))
+        } else {
+            let file = model.path(Role::Tokens)?;
+            let tokens = TokenTable::read(&file, &read(&file)?)?;
+            check_classes(model, acoustic.classes(), tokens.len())?;
+            Vocabulary::Tokens(Arc::new(tokens))
+        };
+        let bands = geometry.bands;
         Ok(Self {
             name: model.name.clone(),
             languages: languages(model)?,
-            network,
-            filters: Arc::new(Filters::new(bands)),
-            trie: lexicon.trie(&lm),
-            lexicon,
-            lm,
+            acoustic,
+            filters: Arc::new(Filters::new(bands, geometry.sample_rate_hz)),
+            vocabulary,
             tuning: Tuning::default(),
             rules: Rules::default(),
         })
@@ -68,6 +83,16 @@ impl Recogniser {
         &self.name
     }
 
+    /// Samples a second of the audio that its network was trained with.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.acoustic.network.geometry().sample_rate_hz
+    }
+
+    /// Values of one frame of its network's input.
+    pub fn feature_dim(&self) -> usize {
+        self.acoustic.network.geometry().bands
+    }
+
     /// The languages it hears.
     pub fn languages(&self) -> &[Language] {
         &self.languages
@@ -79,14 +104,27 @@ impl Recogniser {
     /// Chinese phrases are cut into the lexicon's words, down to single characters, so any phrase
     /// of characters that the model can read will do; English words must be in the lexicon.
     pub fn grammar(&self, file: &str, text: &str) -> Result<Grammar, Error> {
-        Grammar::compile(&self.lexicon, file, text)
+        Grammar::compile(&self.words("a grammar")?.lexicon, file, text)
     }
 
     /// Compiles phrase hints: `text<TAB>weight` a line, the weight in natural log units for each
     /// Chinese character or English word (1 is a nudge, 5 is strong, below 0 hinders). `file` is
     /// what messages call it.
     pub fn phrases(&self, file: &str, text: &str) -> Result<Phrases, Error> {
-        Phrases::compile(&self.lexicon, file, text)
+        Phrases::compile(&self.words("phrase hints")?.lexicon, file, text)
+    }
+
+    fn words(&self, what: &str) -> Result<&WordList, Error> {
+        match &self.vocabulary {
+            Vocabulary::Words(words) => Ok(words),
+            Vocabulary::Tokens(_) => Err(Error::Inconsistent {
+                model: self.name.clone(),
+                problem: format!(
+                    "it writes text by itself and has no lexicon, which {what} needs; choose a \
+                     model with one, such as `zh-en-1`"
+                ),
+            }),
+        }
     }
 
     /// Begins to listen to one side of a call.
@@ -110,7 +148,10 @@ impl Recogniser {
         if grammar
             .into_iter()
             .chain(phrases)
-            .any(|lexicon| !Arc::ptr_eq(lexicon, &self.lexicon))
+            .any(|lexicon| match &self.vocabulary {
+                Vocabulary::Words(words) => !Arc::ptr_eq(lexicon, &words.lexicon),
+                Vocabulary::Tokens(_) => true,
+            })
         {
             return Err(Error::Inconsistent {
                 model: self.name.clone(),
@@ -123,13 +164,17 @@ impl Recogniser {
     }
 
     /// What a stream of these options searches.
-    pub(crate) fn search<'a>(&'a self, options: &'a StreamOptions) -> Search<'a> {
+    pub(crate) fn search<'a>(
+        &'a self,
+        words: &'a WordList,
+        options: &'a StreamOptions,
+    ) -> Search<'a> {
         let (trie, model) = match &options.grammar {
             Some(grammar) => (grammar.trie.as_ref(), WordModel::Grammar(&grammar.graph)),
-            None => (&self.trie, WordModel::Ngram(&self.lm)),
+            None => (&words.trie, WordModel::Ngram(&words.lm)),
         };
         Search {
-            lexicon: &self.lexicon,
+            lexicon: &words.lexicon,
             trie,
             model,
             phrases: options.phrases.as_deref(),
@@ -159,30 +204,47 @@ fn languages(model: &ModelEntry) -> Result<Vec<Language>, Error> {
         })
 }
 
-fn check(model: &ModelEntry, network: &dyn Network, tokens: &Tokens) -> Result<(), Error> {
-    let geometry = network.geometry();
-    let failed = |problem: String| {
-        Err(Error::Inconsistent {
-            model: model.name.clone(),
-            problem,
+impl WordList {
+    fn read(model: &ModelEntry, acoustic: &Acoustic) -> Result<Self, Error> {
+        let file = model.path(Role::Tokens)?;
+        let tokens = Tokens::read(&file, &read(&file)?)?;
+        check_classes(model, acoustic.classes(), tokens.classes())?;
+        let file = model.path(Role::Lexicon)?;
+        let lexicon = Arc::new(Lexicon::read(&file, &read(&file)?, &tokens)?);
+        let file = model.path(Role::Lm)?;
+        let lm = Ngram::read(&file, &read(&file)?, &lexicon)?;
+        Ok(Self {
+            trie: lexicon.trie(&lm),
+            lexicon,
+            lm,
         })
-    };
-    if geometry.sample_rate_hz != SAMPLE_RATE_HZ {
-        return failed(format!(
-            "it was trained at {} samples a second, the telephone has {SAMPLE_RATE_HZ}; use a \
-             model for telephone speech",
-            geometry.sample_rate_hz
-        ));
     }
-    if geometry.width != tokens.classes() {
-        return failed(format!(
-            "its network has {} classes, its `tokens.txt` lists {}; install the files of one \
-             version",
-            geometry.width,
-            tokens.classes()
-        ));
+}
+
+/// Sample rates whose resampling and features are exact.
+fn check_rate(model: &ModelEntry, sample_rate_hz: u32) -> Result<(), Error> {
+    if [8_000, 16_000].contains(&sample_rate_hz) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::Inconsistent {
+        model: model.name.clone(),
+        problem: format!(
+            "it was trained at {sample_rate_hz} samples a second; use a model for 8000 or 16000"
+        ),
+    })
+}
+
+fn check_classes(model: &ModelEntry, classes: usize, tokens: usize) -> Result<(), Error> {
+    if classes == tokens {
+        return Ok(());
+    }
+    Err(Error::Inconsistent {
+        model: model.name.clone(),
+        problem: format!(
+            "its network has {classes} classes, its `tokens.txt` lists {tokens}; install the files \
+             of one version"
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkside_call::{FRAME_SAMPLES, Frame, Language, Side, Utterance, Word};
-use trunkside_models::acoustic::Session;
+use trunkside_models::acoustic::{Input, Session};
 
 use crate::decoder::{Decoder, Spoken};
 use crate::endpoint::{Endpointer, Heard, Ms};
-use crate::fbank::Fbank;
+use crate::front::Front;
 use crate::grammar::{Grammar, Phrases};
+use crate::lexicon::Word as Entry;
 use crate::prosody::{Meter, STEP_MS};
+use crate::recogniser::Vocabulary;
+use crate::token_decoder::TokenDecoder;
 use crate::transcript::join_words;
 use crate::{Error, Recogniser};
 
@@ -25,6 +28,11 @@ const LEAD_MS: Ms = 320;
 const LOUD_START_DB: f32 = -50.0;
 /// Silence that makes the network give its outputs for the last samples.
 const FLUSH_MS: Ms = 480;
+/// The same for networks that write text by themselves, as sherpa-onnx's examples have it.
+const TOKENS_FLUSH_MS: Ms = 660;
+/// The silence before and after that a network of samples was trained with.
+const SAMPLES_LEAD_MS: Ms = 300;
+const SAMPLES_FLUSH_MS: Ms = 360;
 /// Frames may jitter by this much against their count.
 const JITTER_MS: Ms = 10;
 /// An output stands for the features around its middle, this far behind its first one.
@@ -45,6 +53,8 @@ pub struct StreamOptions {
     pub grammar: Option<Arc<Grammar>>,
     /// Phrases to hear more readily.
     pub phrases: Option<Arc<Phrases>>,
+    /// Paths that a transducer's search follows; 0 and 1 are the greedy search.
+    pub token_beam: usize,
 }
 
 /// Hears one side of one call.
@@ -53,10 +63,10 @@ pub struct Stream {
     options: StreamOptions,
     side: Side,
     session: Box<dyn Session>,
-    fbank: Fbank,
+    front: Front,
     /// Feature frames that no window has passed yet.
     features: Vec<f32>,
-    decoder: Decoder,
+    decoder: Decoding,
     endpointer: Endpointer,
     meter: Meter,
     heard: Heard,
@@ -75,6 +85,38 @@ pub struct Stream {
     number: u32,
     shown: String,
     ready: VecDeque<Utterance>,
+    /// Of each final utterance of tokens: whether it goes on with the word before it.
+    goes_on: VecDeque<bool>,
+    joined: bool,
+}
+
+/// What searches the network's outputs.
+enum Decoding {
+    Words(Decoder),
+    Tokens(Box<TokenDecoder>),
+}
+
+impl Decoding {
+    fn outputs(&self) -> u32 {
+        match self {
+            Self::Words(decoder) => decoder.outputs(),
+            Self::Tokens(decoder) => decoder.outputs(),
+        }
+    }
+
+    fn free_units(&self) -> u32 {
+        match self {
+            Self::Words(decoder) => decoder.free_units(),
+            Self::Tokens(decoder) => decoder.tokens(),
+        }
+    }
+
+    fn best(&self) -> Vec<Spoken> {
+        match self {
+            Self::Words(decoder) => decoder.best(),
+            Self::Tokens(decoder) => decoder.best().to_vec(),
+        }
+    }
 }
 
 impl Stream {
@@ -83,16 +125,25 @@ impl Stream {
         side: Side,
         options: StreamOptions,
     ) -> Result<Self, Error> {
-        let session = recogniser.network.session()?;
-        let fbank = Fbank::new(Arc::clone(&recogniser.filters));
+        let acoustic = &recogniser.acoustic;
+        let session = acoustic.network.session()?;
+        let front = Front::new(acoustic.network.geometry(), &recogniser.filters);
+        let decoder = match &recogniser.vocabulary {
+            Vocabulary::Words(_) => Decoding::Words(Decoder::new()),
+            Vocabulary::Tokens(table) => Decoding::Tokens(Box::new(TokenDecoder::new(
+                Arc::clone(table),
+                acoustic.joint.as_deref(),
+                options.token_beam,
+            )?)),
+        };
         Ok(Self {
             recogniser,
             options,
             side,
             session,
-            fbank,
+            front,
             features: Vec::new(),
-            decoder: Decoder::new(),
+            decoder,
             endpointer: Endpointer::new(),
             meter: Meter::new(),
             heard: Heard::Nothing,
@@ -105,6 +156,8 @@ impl Stream {
             number: 0,
             shown: String::new(),
             ready: VecDeque::new(),
+            goes_on: VecDeque::new(),
+            joined: false,
         })
     }
 
@@ -141,7 +194,7 @@ impl Stream {
             return Ok(());
         }
         let end = self.now();
-        for _ in 0..FLUSH_MS / STEP_MS {
+        for _ in 0..self.flush_ms() / STEP_MS {
             self.hear(&[0; FRAME_SAMPLES])?;
         }
         if self.endpointer.began().is_some() {
@@ -156,7 +209,17 @@ impl Stream {
     /// A final utterance without words means that somebody spoke and nothing was recognised; one
     /// number may have no partials. Only the latest partial waits to be polled.
     pub fn poll(&mut self) -> Option<Utterance> {
-        self.ready.pop_front()
+        let utterance = self.ready.pop_front()?;
+        if utterance.is_final {
+            self.joined = self.goes_on.pop_front().unwrap_or(false);
+        }
+        Some(utterance)
+    }
+
+    /// Whether the final utterance that [`poll`](Self::poll) gave last goes on with the word that
+    /// the one before it ended with: a pause was taken for an end.
+    pub fn goes_on(&self) -> bool {
+        self.joined
     }
 
     /// Times that the network has run: what a stream costs, all but a little.
@@ -173,7 +236,10 @@ impl Stream {
         self.samples = 0;
         self.outputs = 0;
         self.session.reset();
-        self.fbank.reset();
+        if let Decoding::Tokens(decoder) = &mut self.decoder {
+            decoder.reset();
+        }
+        self.front.reset();
         self.features.clear();
         self.begin_search();
         self.endpointer = Endpointer::new();
@@ -184,15 +250,15 @@ impl Stream {
     fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Result<(), Error> {
         let level_db = self.meter.push(samples);
         self.endpointer.level(self.now(), STEP_MS, level_db);
-        if self.samples == 0 && level_db > LOUD_START_DB {
-            self.lead = LEAD_MS;
-            for _ in 0..LEAD_MS / STEP_MS {
-                self.fbank.push(&[0; FRAME_SAMPLES], &mut self.features);
+        if self.samples == 0 {
+            self.lead = self.lead_ms(level_db);
+            for _ in 0..self.lead / STEP_MS {
+                self.front.push(&[0; FRAME_SAMPLES], &mut self.features);
             }
         }
-        self.fbank.push(samples, &mut self.features);
+        self.front.push(samples, &mut self.features);
         self.samples += FRAME_SAMPLES as u64;
-        let geometry = *self.recogniser.network.geometry();
+        let geometry = *self.recogniser.acoustic.network.geometry();
         let (window, shift) = (
             geometry.window * geometry.bands,
             geometry.shift * geometry.bands,
@@ -216,15 +282,51 @@ impl Stream {
         Ok(())
     }
 
+    /// Silence that the network hears before the first frame.
+    fn lead_ms(&self, level_db: f32) -> Ms {
+        let input = self.recogniser.acoustic.network.geometry().input;
+        match &self.decoder {
+            Decoding::Words(_) if level_db > LOUD_START_DB => LEAD_MS,
+            Decoding::Tokens(_) if input == Input::Samples => SAMPLES_LEAD_MS,
+            _ => 0,
+        }
+    }
+
+    /// Silence that the network hears after the last frame.
+    fn flush_ms(&self) -> Ms {
+        let geometry = self.recogniser.acoustic.network.geometry();
+        match (&self.decoder, geometry.input) {
+            (Decoding::Words(_), _) => FLUSH_MS,
+            (Decoding::Tokens(_), Input::Samples) => SAMPLES_FLUSH_MS,
+            // A window longer than that must be filled all the same.
+            (Decoding::Tokens(_), Input::Fbank) => TOKENS_FLUSH_MS.max(geometry.window as Ms * 10),
+        }
+    }
+
+    /// What [`Spoken::word`] counts in.
+    fn entries(&self) -> &[Entry] {
+        match (&self.decoder, &self.recogniser.vocabulary) {
+            (Decoding::Tokens(decoder), _) => &decoder.words,
+            (Decoding::Words(_), Vocabulary::Words(words)) => &words.lexicon.words,
+            (Decoding::Words(_), Vocabulary::Tokens(_)) => &[],
+        }
+    }
+
     /// One run of the network and the search through its outputs.
     fn advance(&mut self, window: usize, classes: usize) -> Result<(), Error> {
         self.runs += 1;
         let outputs = self.session.advance(&self.features[..window])?;
-        let search = self.recogniser.search(&self.options);
-        let step = self.recogniser.network.geometry().output_ms;
+        let recogniser = &self.recogniser;
+        let step = self.recogniser.acoustic.network.geometry().output_ms;
         let time = |output: u64| output_ms(output, step, self.lead);
         for output in outputs.chunks_exact(classes) {
-            let is_unit = self.decoder.advance(&search, output);
+            let is_unit = match (&mut self.decoder, &recogniser.vocabulary) {
+                (Decoding::Words(decoder), Vocabulary::Words(words)) => {
+                    decoder.advance(&recogniser.search(words, &self.options), output)
+                }
+                (Decoding::Tokens(decoder), _) => decoder.advance(output)?,
+                (Decoding::Words(_), Vocabulary::Tokens(_)) => false,
+            };
             let (from, until) = (time(self.outputs), time(self.outputs + 1));
             self.endpointer.output(from, until, is_unit);
             self.outputs += 1;
@@ -234,7 +336,7 @@ impl Stream {
     }
 
     fn last_heard(&self) -> Heard {
-        let is_digit = |word: u32| self.recogniser.lexicon.words[word as usize].is_digit;
+        let is_digit = |word: u32| self.entries()[word as usize].is_digit;
         match self.decoder.best().last() {
             None => Heard::Nothing,
             // A menu's digit is an answer, not the beginning of a number.
@@ -254,7 +356,10 @@ impl Stream {
     }
 
     fn begin_search(&mut self) {
-        self.decoder.reset();
+        match &mut self.decoder {
+            Decoding::Words(decoder) => decoder.reset(),
+            Decoding::Tokens(decoder) => decoder.next_utterance(),
+        }
         self.heard = Heard::Nothing;
         self.search_began = self.outputs;
         self.shown.clear();
@@ -265,7 +370,7 @@ impl Stream {
         let settled = self.decoder.outputs().saturating_sub(SETTLED_OUTPUTS);
         let mut spoken = self.decoder.best();
         spoken.retain(|spoken| spoken.end <= settled);
-        let words = &self.recogniser.lexicon.words;
+        let words = self.entries();
         let texts = spoken
             .iter()
             .filter_map(|spoken| Some(&*words[spoken.word? as usize].text));
@@ -280,8 +385,12 @@ impl Stream {
     }
 
     fn end_utterance(&mut self, now: Ms) {
-        let search = self.recogniser.search(&self.options);
-        let spoken = self.decoder.last(&search);
+        let spoken = match (&self.decoder, &self.recogniser.vocabulary) {
+            (Decoding::Words(decoder), Vocabulary::Words(words)) => {
+                decoder.last(&self.recogniser.search(words, &self.options))
+            }
+            (decoder, _) => decoder.best(),
+        };
         let mut utterance = self.utterance(&spoken, now, true);
         let wanted = self.recogniser.tuning.grammar_confidence;
         if self.options.grammar.is_some() && utterance.confidence < wanted {
@@ -294,6 +403,9 @@ impl Stream {
         if !utterance.words.is_empty() || was_shown || is_speech {
             self.ready.retain(|waiting| waiting.is_final);
             self.ready.push_back(utterance);
+            if let Decoding::Tokens(decoder) = &self.decoder {
+                self.goes_on.push_back(decoder.goes_on());
+            }
             self.number += 1;
         }
         self.begin_search();
@@ -317,7 +429,7 @@ impl Stream {
             number: self.number,
             start: base + millis(start),
             end: base + millis(end),
-            text: join_words(words.iter().map(|word| word.text.as_str())),
+            text: self.text(&words, spoken),
             language: self.language(spoken),
             confidence: confidence(spoken),
             prosody: self.meter.summary(start, end),
@@ -326,9 +438,19 @@ impl Stream {
         }
     }
 
+    fn text(&self, words: &[Word], spoken: &[Spoken]) -> String {
+        match &self.decoder {
+            Decoding::Words(_) => join_words(words.iter().map(|word| word.text.as_str())),
+            Decoding::Tokens(decoder) => {
+                let until = spoken.last().map_or(0, |last| last.end);
+                decoder.text(until).trim().to_owned()
+            }
+        }
+    }
+
     fn word(&self, spoken: &Spoken) -> Option<Word> {
-        let entry = &self.recogniser.lexicon.words[spoken.word? as usize];
-        let step = self.recogniser.network.geometry().output_ms;
+        let entry = &self.entries()[spoken.word? as usize];
+        let step = self.recogniser.acoustic.network.geometry().output_ms;
         let base = self.base.unwrap_or_default();
         let time = |output: u32| {
             base + millis(output_ms(
@@ -357,9 +479,9 @@ impl Stream {
         only.unwrap_or_else(|| {
             let units_of = |language: Language| -> u64 {
                 let said = spoken.iter().filter(|spoken| {
-                    spoken.word.is_some_and(|word| {
-                        self.recogniser.lexicon.words[word as usize].language == language
-                    })
+                    spoken
+                        .word
+                        .is_some_and(|word| self.entries()[word as usize].language == language)
                 });
                 said.map(|spoken| u64::from(spoken.units)).sum()
             };

@@ -33,12 +33,15 @@ struct Segment {
     end_s: f64,
     text: String,
     confidence: f64,
+    /// Whether it goes on within the word that the segment before it ended with.
+    #[serde(skip)]
+    goes_on: bool,
 }
 
 /// Transcribes each file in turn; a file that cannot be read is reported and the others go on.
 #[expect(clippy::print_stderr, reason = "a command reports faults there")]
 pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
-    let catalogue = Catalogue::find(None).map_err(Failure::input)?;
+    let catalogue = Catalogue::find(args.models.as_deref()).map_err(Failure::input)?;
     let model = catalogue.model(&args.model).map_err(Failure::input)?;
     let recogniser = Arc::new(Recogniser::load(model).map_err(Failure::input)?);
     let options = options(args, &recogniser)?;
@@ -68,6 +71,7 @@ fn options(args: &TranscribeArgs, recogniser: &Recogniser) -> Result<StreamOptio
     };
     let mut options = StreamOptions {
         language: args.language.0,
+        token_beam: usize::from(args.beam),
         ..StreamOptions::default()
     };
     if let Some(path) = &args.grammar {
@@ -139,6 +143,7 @@ fn transcribe_file(
                     end_s: utterance.end.as_secs_f64(),
                     text: utterance.text,
                     confidence: f64::from(utterance.confidence),
+                    goes_on: stream.goes_on(),
                 });
             }
         }
@@ -214,7 +219,7 @@ fn joined(segments: &[Segment]) -> String {
     for segment in segments {
         let needs_blank = text.ends_with(|c: char| c.is_ascii())
             || segment.text.starts_with(|c: char| c.is_ascii());
-        if needs_blank && !text.is_empty() {
+        if needs_blank && !text.is_empty() && !segment.goes_on {
             text.push(' ');
         }
         text.push_str(&segment.text);

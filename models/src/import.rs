@@ -1,0 +1,296 @@
+//! Taking in a model that somebody else exported.
+//!
+//! The files are read and checked where they are, their roles found from what they hold, then
+//! copied beside the other models under a name that begins with a dot. Whoever asked tries the
+//! staged model and then either keeps it, which renames the folder, or drops it, which removes it.
+//! So a model that does not work never has a name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::acoustic::Contract;
+use crate::catalogue::{self, ModelEntry, ModelFile, Role};
+use crate::graph::Graph;
+
+/// The largest `tokens.txt`.
+const MAX_TOKENS_BYTES: u64 = 16 << 20;
+
+/// What to take in.
+#[derive(Clone, Debug)]
+pub struct Import<'a> {
+    /// The ONNX files and `tokens.txt`, in any order.
+    pub files: &'a [PathBuf],
+    /// The name that commands will use.
+    pub name: &'a str,
+    /// Licence of the weights, as the giver states it.
+    pub licence: &'a str,
+    /// Tags of the languages it knows.
+    pub languages: &'a [String],
+    /// The models folder.
+    pub folder: &'a Path,
+}
+
+/// A model that is copied and not yet kept.
+#[derive(Debug)]
+pub struct Staged {
+    /// What the catalogue will say of it.
+    pub entry: ModelEntry,
+    folder: PathBuf,
+    target: PathBuf,
+    is_kept: bool,
+}
+
+impl Import<'_> {
+    /// Checks every file and copies them.
+    pub fn stage(&self) -> Result<Staged, Error> {
+        catalogue::check_name(self.name).map_err(|problem| self.refused(problem))?;
+        let target = self.folder.join(self.name);
+        if target.exists() {
+            return Err(self.refused(format!(
+                "`{}` exists; remove that model or choose another name",
+                target.display()
+            )));
+        }
+        let (contract, roles) = self.roles()?;
+        let folder = self.folder.join(format!(".{}.new", self.name));
+        let made = fs::remove_dir_all(&folder)
+            .or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+            .and_then(|()| fs::create_dir_all(&folder));
+        made.map_err(|source| write_error(&folder, source))?;
+        let mut staged = Staged {
+            entry: ModelEntry::new(self.name, contract, &folder),
+            folder,
+            target,
+            is_kept: false,
+        };
+        self.licence.clone_into(&mut staged.entry.licence);
+        staged.entry.languages = self.languages.to_vec();
+        for (role, file) in roles {
+            staged.entry.files.push(copy(file, role, &staged.folder)?);
+        }
+        Ok(staged)
+    }
+
+    /// The contract, and the file of each role.
+    fn roles(&self) -> Result<(Contract, Vec<(Role, &Path)>), Error> {
+        let mut roles: Vec<(Role, &Path)> = Vec::new();
+        let mut contracts = Vec::new();
+        for file in self.files {
+            let role = if file.extension().is_some_and(|extension| extension == "txt") {
+                Role::Tokens
+            } else {
+                let graph = Graph::read(file)?;
+                let (role, contract) = role_of(&graph).ok_or_else(|| Error::Unusable {
+                    file: file.clone(),
+                    problem: "neither its metadata nor its inputs are of a known contract \
+                              (streaming NeMo CTC, zipformer2 CTC, zipformer or zipformer2 \
+                              transducer, T-one); export it for sherpa-onnx"
+                        .to_owned(),
+                })?;
+                contracts.extend(contract);
+                role
+            };
+            if roles.iter().any(|(taken, _)| *taken == role) {
+                return Err(self.refused(format!(
+                    "`{}` is a second file for the role `{}`; give one",
+                    file.display(),
+                    role.name()
+                )));
+            }
+            roles.push((role, file));
+        }
+        let [contract] = contracts[..] else {
+            return Err(self.refused(
+                "the files must hold one acoustic network or one encoder; give its ONNX file"
+                    .to_owned(),
+            ));
+        };
+        let needed: &[Role] = if contract.is_transducer() {
+            &[Role::Encoder, Role::Decoder, Role::Joiner, Role::Tokens]
+        } else {
+            &[Role::Acoustic, Role::Tokens]
+        };
+        for role in needed {
+            if !roles.iter().any(|(found, _)| found == role) {
+                return Err(self.refused(format!(
+                    "no file for the role `{}` of the contract `{}`; give it too",
+                    role.name(),
+                    contract.name()
+                )));
+            }
+        }
+        if let Some((role, file)) = roles.iter().find(|(role, _)| !needed.contains(role)) {
+            return Err(self.refused(format!(
+                "`{}` is a file for the role `{}`, which the contract `{}` does not have; leave \
+                 it out",
+                file.display(),
+                role.name(),
+                contract.name()
+            )));
+        }
+        Ok((contract, roles))
+    }
+
+    fn refused(&self, problem: String) -> Error {
+        Error::Import {
+            name: self.name.to_owned(),
+            problem,
+        }
+    }
+}
+
+impl Staged {
+    /// Gives the model its name.
+    pub fn keep(mut self) -> Result<PathBuf, Error> {
+        let file = self.folder.join(catalogue::ADDED_FILE);
+        let text = catalogue::write(&self.entry)?;
+        fs::write(&file, text).map_err(|source| write_error(&file, source))?;
+        fs::rename(&self.folder, &self.target)
+            .map_err(|source| write_error(&self.target, source))?;
+        self.is_kept = true;
+        Ok(self.target.clone())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What cannot be removed is removed before the next import of that name.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A file's role, and its contract where the file decides that.
+fn role_of(graph: &Graph) -> Option<(Role, Option<Contract>)> {
+    let metadata = &graph.metadata;
+    let (inputs, outputs) = (graph.inputs(), graph.outputs());
+    let gives = |name: &str| outputs.first().is_some_and(|output| output.name == name);
+    if metadata.text("context_size").is_some() && inputs.len() == 1 {
+        return Some((Role::Decoder, None));
+    }
+    if inputs.len() == 2 && outputs.len() == 1 {
+        return Some((Role::Joiner, None));
+    }
+    if metadata.text("frame_length_ms").is_some() {
+        return Some((Role::Acoustic, Some(Contract::TOneCtc)));
+    }
+    if metadata.text("window_size").is_some() {
+        return Some((Role::Acoustic, Some(Contract::NemoStreamingCtc)));
+    }
+    match metadata.text("model_type") {
+        Some("zipformer") => Some((Role::Encoder, Some(Contract::ZipformerTransducer))),
+        Some("zipformer2") if gives("encoder_out") => {
+            Some((Role::Encoder, Some(Contract::Zipformer2Transducer)))
+        }
+        Some("zipformer2") => Some((Role::Acoustic, Some(Contract::Zipformer2Ctc))),
+        _ => None,
+    }
+}
+
+fn copy(file: &Path, role: Role, folder: &Path) -> Result<ModelFile, Error> {
+    let read_error = |source| Error::Read {
+        file: file.to_owned(),
+        source,
+    };
+    let bytes = fs::metadata(file).map_err(read_error)?.len();
+    if role == Role::Tokens && bytes > MAX_TOKENS_BYTES {
+        return Err(Error::Unusable {
+            file: file.to_owned(),
+            problem: format!("it has {bytes} bytes, the limit is {MAX_TOKENS_BYTES}"),
+        });
+    }
+    let path = PathBuf::from(match role {
+        Role::Tokens => "tokens.txt".to_owned(),
+        other => format!("{}.onnx", other.name()),
+    });
+    let copied = folder.join(&path);
+    let bytes = fs::copy(file, &copied).map_err(|source| write_error(&copied, source))?;
+    let sha256 = catalogue::sha256(&copied).map_err(read_error)?;
+    Ok(ModelFile {
+        role,
+        path,
+        sha256,
+        bytes,
+    })
+}
+
+fn write_error(file: &Path, source: std::io::Error) -> Error {
+    Error::Write {
+        file: file.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Catalogue;
+
+    fn data(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data/contracts")
+            .join(name)
+    }
+
+    fn stage(folder: &Path, name: &str, files: &[PathBuf]) -> Result<Staged, String> {
+        let import = Import {
+            files,
+            name,
+            licence: "none stated",
+            languages: &["zh".to_owned()],
+            folder,
+        };
+        import.stage().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn files_in_any_order_become_a_model_that_the_catalogue_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["joiner.onnx", "tokens.txt", "encoder.onnx", "decoder.onnx"]
+            .map(|name| data("zipformer2-transducer").join(name));
+        let staged = stage(folder.path(), "branch", &files).unwrap();
+        assert_eq!(staged.entry.contract, Contract::Zipformer2Transducer);
+        staged.keep().unwrap();
+        let catalogue = Catalogue::find(Some(folder.path())).unwrap();
+        let model = catalogue.model("branch").unwrap();
+        assert!(model.is_added());
+        model.verify().unwrap();
+        let again = stage(folder.path(), "branch", &files).unwrap_err();
+        assert!(again.contains("choose another name"), "{again}");
+        catalogue.remove("branch").unwrap();
+        assert!(!folder.path().join("branch").exists());
+    }
+
+    #[test]
+    fn a_model_that_is_not_kept_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["model.onnx", "tokens.txt"].map(|name| data("t-one-ctc").join(name));
+        drop(stage(folder.path(), "one", &files).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn missing_and_foreign_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = |files: &[PathBuf]| stage(folder.path(), "m", files).unwrap_err();
+        let encoder = data("zipformer-transducer").join("encoder.onnx");
+        let tokens = data("zipformer-transducer").join("tokens.txt");
+        let missing = refusal(&[encoder.clone(), tokens.clone()]);
+        assert!(
+            missing.contains("no file for the role `decoder`"),
+            "{missing}"
+        );
+        assert!(refusal(&[tokens.clone()]).contains("one acoustic network"));
+        assert!(refusal(&[tokens.clone(), tokens]).contains("second file"));
+        let junk = folder.path().join("junk.onnx");
+        fs::write(&junk, b"\x08\x07junk").unwrap();
+        assert!(refusal(&[junk]).contains("not a usable model"));
+        let name = stage(folder.path(), "../up", &[encoder]).unwrap_err();
+        assert!(name.contains("must be letters"), "{name}");
+    }
+}

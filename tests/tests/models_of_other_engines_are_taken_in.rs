@@ -1,0 +1,148 @@
+//! A model that was exported for sherpa-onnx is added, heard with, verified and removed; and its
+//! text is the one that sherpa-onnx gives for the same file.
+//!
+//! `models/tests/contracts.py` made the random-weight models and wrote down sherpa-onnx's texts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use e2e::process::binary;
+use serde_json::Value;
+
+fn tree(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn case(name: &str) -> (PathBuf, Value) {
+    let folder = tree("models/tests/data/contracts").join(name);
+    let case = fs::read_to_string(folder.join("case.json")).unwrap();
+    (folder, serde_json::from_str(&case).unwrap())
+}
+
+fn trunkside(models: &Path, arguments: &[&str]) -> Output {
+    Command::new(binary("trunkside"))
+        .args(arguments)
+        .arg("--models")
+        .arg(models)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn add(models: &Path, name: &str) -> Output {
+    let (folder, case) = case(name);
+    let mut files: Vec<String> = case["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| folder.join(file.as_str().unwrap()).display().to_string())
+        .collect();
+    // Roles are found from what the files hold, so their order must not matter.
+    files.insert(0, folder.join("tokens.txt").display().to_string());
+    files.reverse();
+    let mut arguments = vec![
+        "models",
+        "add",
+        "--name",
+        name,
+        "--licence",
+        "Apache-2.0",
+        "--json",
+    ];
+    arguments.extend(files.iter().map(String::as_str));
+    trunkside(models, &arguments)
+}
+
+fn heard(models: &Path, name: &str, beam: &str) -> String {
+    let wav = tree("models/golden/case.wav").display().to_string();
+    let arguments = [
+        "transcribe",
+        "--json",
+        "--model",
+        name,
+        "--beam",
+        beam,
+        &wav,
+    ];
+    let output = trunkside(models, &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["text"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_contract_is_added_and_gives_the_text_of_sherpa_onnx() {
+    let models = tempfile::tempdir().unwrap();
+    for name in [
+        "zipformer2-ctc",
+        "zipformer2-transducer",
+        "zipformer-transducer",
+        "t-one-ctc",
+    ] {
+        let (_, case) = case(name);
+        let output = add(models.path(), name);
+        assert!(output.status.success(), "{}", said(&output));
+        let added: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(added["contract"], case["contract"]);
+        assert_eq!(added["licence"], "Apache-2.0");
+        assert!(added["cpu_per_audio"].as_f64().unwrap() > 0.0);
+        assert_eq!(
+            heard(models.path(), name, "1"),
+            case["text"]["greedy"],
+            "{name}"
+        );
+        if let Some(beam) = case["text"]["beam"].as_str() {
+            assert_eq!(heard(models.path(), name, "4"), beam, "{name}, four paths");
+        }
+    }
+    let verified = trunkside(models.path(), &["models", "verify", "t-one-ctc"]);
+    assert!(verified.status.success(), "{}", said(&verified));
+    let tokens = models.path().join("t-one-ctc/tokens.txt");
+    fs::write(&tokens, "<blk> 0\na 1\n").unwrap();
+    let damaged = trunkside(models.path(), &["models", "verify", "t-one-ctc"]);
+    assert_eq!(damaged.status.code(), Some(1), "{}", said(&damaged));
+    let removed = trunkside(models.path(), &["models", "remove", "t-one-ctc"]);
+    assert!(removed.status.success(), "{}", said(&removed));
+    let listed = trunkside(models.path(), &["models", "list"]);
+    assert!(
+        said(&listed).contains("zipformer2-ctc"),
+        "{}",
+        said(&listed)
+    );
+    assert!(!said(&listed).contains("t-one-ctc"), "{}", said(&listed));
+}
+
+#[test]
+fn a_quantised_model_is_added() {
+    let models = tempfile::tempdir().unwrap();
+    let output = add(models.path(), "zipformer2-ctc-int8");
+    assert!(output.status.success(), "{}", said(&output));
+    heard(models.path(), "zipformer2-ctc-int8", "1");
+}
+
+#[test]
+fn what_is_no_model_is_refused_and_leaves_nothing() {
+    let models = tempfile::tempdir().unwrap();
+    let (folder, _) = case("zipformer2-ctc");
+    let whole = fs::read(folder.join("model.onnx")).unwrap();
+    let cut = models.path().join("cut.onnx");
+    fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let tokens = folder.join("tokens.txt").display().to_string();
+    let cut = cut.display().to_string();
+    for files in [vec![cut.as_str(), &tokens], vec![tokens.as_str()]] {
+        let mut arguments = vec!["models", "add", "--name", "broken"];
+        arguments.extend(files);
+        let output = trunkside(models.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    }
+    let left: Vec<_> = fs::read_dir(models.path()).unwrap().flatten().collect();
+    assert_eq!(
+        left.len(),
+        1,
+        "only the file that this test wrote: {left:?}"
+    );
+}
