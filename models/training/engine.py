@@ -46,7 +46,8 @@ def percent(figure, bounds):
 
 def line(what, found):
     hours = found["audio_s"] / 3600
-    return (f"| {what} | {found['files']} | {percent(found['error_rate'], found['error_rate_95'])} "
+    rate = "" if "rejected" in what else percent(found["error_rate"], found["error_rate_95"])
+    return (f"| {what} | {found['files']} | {rate} "
             f"| {percent(found['exact'], found['exact_95'])} | {100 * found['empty']:.1f} "
             f"| {found['errors'] / hours:.0f} | {found['cpu_per_audio']:.3f} |")
 
