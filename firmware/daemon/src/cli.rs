@@ -162,6 +162,21 @@ pub enum IntentsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Look for the wish behind what was said, given what the customer did.
+    Hidden {
+        /// What was said.
+        #[arg(value_name = "TEXT")]
+        text: String,
+        /// What the customer did and how many days ago, for instance `wealth_product_view:6`.
+        #[arg(long = "did", value_name = "KIND:DAYS")]
+        history: Vec<String>,
+        /// Rules in TOML; without it, those that ship.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+        /// Print one JSON object: `{"said":…,"hidden":…}`.
+        #[arg(long)]
+        json: bool,
+    },
     /// Learn corrections at once; five an intent are enough to matter.
     Correct {
         /// The folder of lessons (`intents` in the data folder of the running box).

@@ -1,7 +1,7 @@
 //! Measures the trainer on public sets, each trained on its own training part only:
 //! `TRUNKSIDE_DATA=../shared/data cargo run -p trunkside-understanding --example measure_text -- SET…`
-//! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `zh_seed`, `smp`, `shipped`, `speed`,
-//! `sentiment`. One JSON object a line. `shipped` measures the intents that ship on sentences that
+//! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `zh_seed`, `smp`, `shipped`, `anytime`,
+//! `speed`, `sentiment`. One JSON object a line. `shipped` measures the intents that ship on sentences that
 //! were written apart from the grammars, and on the test parts of two public sets by their labels
 //! in `data/intents/public.tsv`.
 
@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trunkside_call::{Language, SentimentLabel};
-use trunkside_understanding::Understander;
+use trunkside_call::{Language, Prosody, SentimentLabel, Side, Utterance};
 use trunkside_understanding::intents::{Example, IntentModel, OUT_OF_SCOPE, corpus, read_examples};
 use trunkside_understanding::sentiment::mood_of;
+use trunkside_understanding::{CallUnderstanding, Understander};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -32,6 +33,7 @@ fn main() -> Outcome<()> {
             "smp" => vec![smp(&text)?],
             "shipped" => shipped(&text)?,
             "sentiment" => vec![hotels(&text)?, cantonese(&text)?],
+            "anytime" => anytime()?,
             "speed" => vec![speed()],
             other => return Err(format!("unknown set `{other}`").into()),
         };
@@ -256,6 +258,150 @@ fn public_tests(text: &Path) -> Outcome<Vec<(String, Vec<Example>)>> {
         }
     }
     Ok(tests)
+}
+
+/// What callers say before their wish, by language; every second caller says one of them.
+const OPENINGS: [(&str, [&str; 4]); 3] = [
+    (
+        "zh",
+        [
+            "喂你好",
+            "你好我想问一下",
+            "是这样的啊",
+            "不好意思打扰一下那个",
+        ],
+    ),
+    ("yue", ["喂你好", "唔该我想问下", "系咁嘅", "唔好意思呀"]),
+    (
+        "en",
+        [
+            "hello",
+            "hi good morning",
+            "yeah hi i was just wondering",
+            "um okay so",
+        ],
+    ),
+];
+
+/// Syllables a second of a Chinese caller and words a second of an English one.
+const SYLLABLES_A_SECOND: f64 = 4.5;
+const WORDS_A_SECOND: f64 = 2.6;
+
+/// Silence that ends a turn.
+const TURN_ENDS_S: f64 = 0.6;
+
+/// Calls simulated from the test sentences: the words arrive at the pace of speech, each gives a
+/// partial utterance, and the call is routed when it is sure, at the end of the turn otherwise.
+fn anytime() -> Outcome<Vec<Value>> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/intents/test");
+    let understander = Arc::new(Understander::shipped());
+    let (mut results, mut everywhere) = (Vec::new(), Vec::new());
+    for (language, openings) in OPENINGS {
+        let sentences = read_examples(&own.join(format!("{language}.tsv")))?;
+        let mut calls = Vec::new();
+        for (index, sentence) in sentences.iter().enumerate() {
+            let opening = openings.get(index % 8).copied().unwrap_or("");
+            calls.push(routed(&understander, opening, sentence, language));
+        }
+        results.push(summary(language, &calls));
+        everywhere.extend(calls);
+    }
+    results.push(summary("all", &everywhere));
+    Ok(results)
+}
+
+/// When one call was routed, how surely, and whether it was right.
+struct Routed {
+    seconds: f64,
+    score: f32,
+    right: bool,
+}
+
+fn routed(
+    understander: &Arc<Understander>,
+    opening: &str,
+    sentence: &Example,
+    language: &str,
+) -> Routed {
+    let english = language == "en";
+    let spoken = if english {
+        format!("{opening} {}", sentence.text)
+    } else {
+        format!("{opening}{}", sentence.text)
+    };
+    let words: Vec<String> = if english {
+        spoken
+            .split_whitespace()
+            .map(|word| format!("{word} "))
+            .collect()
+    } else {
+        spoken.chars().map(String::from).collect()
+    };
+    let pace = if english {
+        WORDS_A_SECOND
+    } else {
+        SYLLABLES_A_SECOND
+    };
+    let mut call = CallUnderstanding::new(Arc::clone(understander));
+    let mut seconds = 0.0;
+    for heard in 1..=words.len() + 1 {
+        let is_final = heard > words.len();
+        let text = words[..heard.min(words.len())].concat();
+        seconds = if is_final {
+            words.len() as f64 / pace + TURN_ENDS_S
+        } else {
+            heard as f64 / pace
+        };
+        call.hear(&partial(text.trim(), language, seconds, is_final));
+        if call.is_sure() {
+            break;
+        }
+    }
+    let intent = call.intent().expect("something was heard");
+    Routed {
+        seconds,
+        score: intent.score,
+        right: intent.name == sentence.label,
+    }
+}
+
+fn partial(text: &str, language: &str, seconds: f64, is_final: bool) -> Utterance {
+    Utterance {
+        side: Side::Caller,
+        number: 0,
+        start: Duration::ZERO,
+        end: Duration::from_secs_f64(seconds),
+        text: text.to_owned(),
+        language: match language {
+            "en" => Language::En,
+            "yue" => Language::Yue,
+            _ => Language::Zh,
+        },
+        confidence: 0.9,
+        words: Vec::new(),
+        prosody: Prosody::default(),
+        is_final,
+    }
+}
+
+fn summary(language: &str, calls: &[Routed]) -> Value {
+    let right = calls.iter().filter(|call| call.right).count();
+    let mut seconds: Vec<f64> = calls.iter().map(|call| call.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    let mut bins = [0.0_f64; 10];
+    for call in calls {
+        let bin = ((call.score * 10.0) as usize).min(9);
+        bins[bin] += f64::from(call.score) - f64::from(u8::from(call.right));
+    }
+    let error: f64 = bins.iter().map(|bin| bin.abs()).sum();
+    json!({
+        "set": format!("anytime {language}"),
+        "accuracy": right as f64 / calls.len() as f64,
+        "n": calls.len(),
+        "median_s": seconds[seconds.len() / 2],
+        "p90_s": seconds[seconds.len() * 9 / 10],
+        "calibration_error": error / calls.len() as f64,
+    })
 }
 
 /// Expected calibration error over ten bins of the likeliest intent's probability.

@@ -40,15 +40,14 @@ pub(crate) enum View {
 }
 
 impl View {
-    /// Every view with the length its part of a vector has: how much it counts against the others.
-    /// The lengths are the best of a few tried on held-out parts of public training sets.
-    pub(crate) const ALL: [(Self, f32); 4] = [
-        (Self::Token, 1.0),
-        (Self::Sound, 1.0),
-        (Self::Letter, 1.4),
-        (Self::Pair, 0.7),
-    ];
+    /// The views of fixed length, and how much each counts against the others. The lengths are the
+    /// best of a few tried on held-out parts of public training sets.
+    pub(crate) const WITH_LENGTH: [(Self, f32); 3] =
+        [(Self::Token, 1.0), (Self::Sound, 1.0), (Self::Letter, 1.4)];
 }
+
+/// The length of the view of pairs with many examples an intent; with few, it may be longer.
+pub(crate) const PAIR_LENGTH: f32 = 0.7;
 
 /// A character or word with its place in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde::Serialize;
-use trunkside_understanding::intents::{self, Example, Explanation, IntentModel, Lessons};
+use trunkside_understanding::intents::{
+    self, Event, Example, Explanation, HiddenIntents, IntentModel, Lessons,
+};
 
 use crate::cli::{Failure, IntentsCommand};
 
@@ -41,6 +43,12 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
                 print!("{}", readable(&explanation));
             }
         }
+        IntentsCommand::Hidden {
+            text,
+            history,
+            rules,
+            json,
+        } => hidden(&text, &history, rules.as_deref(), json)?,
         IntentsCommand::Correct {
             lessons,
             data,
@@ -94,6 +102,54 @@ fn correct(
         learnt.kept.accuracy * 100.0
     );
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a command's output")]
+fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Result<(), Failure> {
+    let rules = match rules {
+        None => HiddenIntents::shipped(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read `{}`", path.display()))
+                .map_err(Failure::input)?;
+            HiddenIntents::parse(&text)
+                .map_err(|problem| Failure::input(anyhow!("`{}`: {problem}", path.display())))?
+        }
+    };
+    let history = did
+        .iter()
+        .map(|event| event_of(event))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::input)?;
+    let said = IntentModel::shipped().classify(text);
+    let hidden = rules.find(&said, &history);
+    if json {
+        let result = serde_json::json!({ "said": said[0], "hidden": hidden });
+        println!("{result}");
+    } else if let Some(hidden) = hidden {
+        println!(
+            "{} behind {}: {} (rule `{}`)",
+            hidden.intent.name, hidden.said, hidden.because, hidden.rule
+        );
+    } else {
+        println!("{}, nothing behind it", said[0].name);
+    }
+    Ok(())
+}
+
+/// Reads `KIND:DAYS`.
+fn event_of(text: &str) -> anyhow::Result<Event> {
+    let (kind, days) = text
+        .rsplit_once(':')
+        .filter(|(kind, _)| !kind.is_empty())
+        .with_context(|| format!("`--did {text}`: write `KIND:DAYS`, such as `complaint:3`"))?;
+    let days_ago = days
+        .parse()
+        .with_context(|| format!("`--did {text}`: `{days}` is no number of days"))?;
+    Ok(Event {
+        kind: kind.to_owned(),
+        days_ago,
+    })
 }
 
 fn model_of(folder: Option<&Path>) -> Result<IntentModel, Failure> {

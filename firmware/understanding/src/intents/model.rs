@@ -8,7 +8,7 @@ use trunkside_call::Intent;
 
 use super::{Evaluation, Example, OUT_OF_SCOPE, read_text};
 use crate::UnderstandingError;
-use crate::features::{Token, features_of, tokens_of};
+use crate::features::{PAIR_LENGTH, Token, features_of, tokens_of};
 use crate::linear::{Head, Sparse, softmax};
 
 /// Intents below this probability are not worth mentioning.
@@ -30,6 +30,9 @@ pub(super) struct Card {
     pub examples: usize,
     /// Weight of the loss against the penalty, chosen on held-out lines.
     pub cost: f32,
+    /// How much pairs of words count.
+    #[serde(default = "usual_pair_length")]
+    pub pair_length: f32,
     /// Inverse temperature of the softmax over the margins.
     pub sharpness: f32,
     /// The likeliest label must be so far ahead of the rejecting one, or the rejecting one is given.
@@ -39,6 +42,10 @@ pub(super) struct Card {
     pub corpus: String,
     /// The intents, in the order of the weights.
     pub labels: Vec<String>,
+}
+
+const fn usual_pair_length() -> f32 {
+    PAIR_LENGTH
 }
 
 /// A trained intent classifier.
@@ -77,11 +84,12 @@ impl IntentModel {
                 card.version
             ));
         }
-        let head = Head::from_bytes(head)
+        let mut head = Head::from_bytes(head)
             .ok_or("`intents.head` is broken or cut short; train the model again")?;
         if head.classes() != card.labels.len() {
             return Err("labels and weights do not belong together; train it again".to_owned());
         }
+        head.lexicon.pair_length = card.pair_length;
         Ok(Self { card, head })
     }
 

@@ -25,6 +25,9 @@ const FEW_AN_INTENT: usize = 10;
 const USUAL_SHARPNESS: f32 = 40.0;
 const USUAL_COST: f32 = 0.05;
 
+/// How much pairs count with so few examples.
+const PAIR_LENGTH_OF_FEW: f32 = 1.5;
+
 /// How a model is to be trained.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -82,7 +85,10 @@ impl IntentModel {
             .iter()
             .map(|example| features_of(&tokens_of(&example.text)))
             .collect();
-        let lexicon = Lexicon::learn(&texts, plan.fewest);
+        let mut lexicon = Lexicon::learn(&texts, plan.fewest);
+        if examples.len() < labels.len() * FEWEST_AN_INTENT {
+            lexicon.pair_length = PAIR_LENGTH_OF_FEW;
+        }
         let problem = Problem {
             vectors: texts.iter().map(|text| lexicon.vector(text)).collect(),
             classes: examples
@@ -101,6 +107,7 @@ impl IntentModel {
             version: VERSION,
             examples: examples.len(),
             cost: choice.cost,
+            pair_length: lexicon.pair_length,
             sharpness: choice.sharpness,
             reject_below: choice.reject_below,
             corpus,

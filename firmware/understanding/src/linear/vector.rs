@@ -1,6 +1,6 @@
 //! Features as sparse vectors, each view scaled to its length.
 
-use crate::features::{BUCKETS, Feature, View};
+use crate::features::{BUCKETS, Feature, PAIR_LENGTH, View};
 
 /// A sparse vector: rows in ascending order with their values.
 pub(crate) type Sparse = Vec<(u32, f32)>;
@@ -17,6 +17,8 @@ pub(crate) struct Lexicon {
     row_of_bucket: Vec<u32>,
     /// The bucket of every row but the first, which is the constant.
     buckets: Vec<u32>,
+    /// The length of the view of pairs.
+    pub pair_length: f32,
 }
 
 impl Lexicon {
@@ -55,6 +57,7 @@ impl Lexicon {
         Some(Self {
             row_of_bucket,
             buckets,
+            pair_length: PAIR_LENGTH,
         })
     }
 
@@ -64,7 +67,9 @@ impl Lexicon {
         buckets.extend(texts.iter().flatten().map(|feature| feature.bucket));
         buckets.sort_unstable();
         buckets.dedup();
-        let wider = Self::new(buckets).expect("buckets of features are in range and now in order");
+        let mut wider =
+            Self::new(buckets).expect("buckets of features are in range and now in order");
+        wider.pair_length = self.pair_length;
         let rows = self.buckets.iter();
         let moved = std::iter::once(BIAS)
             .chain(rows.map(|bucket| wider.row_of_bucket[*bucket as usize]))
@@ -89,9 +94,10 @@ impl Lexicon {
     /// A text's vector: the constant, and each view scaled to its length.
     pub(crate) fn vector(&self, features: &[Feature]) -> Sparse {
         let mut vector = vec![(BIAS, 1.0)];
-        for (view, length) in View::ALL {
+        for (view, length) in View::WITH_LENGTH {
             self.add_view(features, view, length, &mut vector);
         }
+        self.add_view(features, View::Pair, self.pair_length, &mut vector);
         vector.sort_unstable_by_key(|(row, _)| *row);
         vector.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
