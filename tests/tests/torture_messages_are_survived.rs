@@ -42,10 +42,15 @@ fn every_message_gets_an_answer_that_the_rfc_allows() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let peer = Peer::new(running.sip);
         let got = peer.ask(&for_loopback(&bytes), &name);
+        // A miss that the table owns up to must be mended there when it is mended here.
+        let (ours, missed) = match ours.strip_suffix(" (missed)") {
+            Some(ours) => (ours.to_owned(), true),
+            None => (ours, false),
+        };
         if got != ours {
             faults.push(format!("{name}: answered {got}, documented {ours}"));
         }
-        if !allowed(&demanded, &got) {
+        if allowed(&demanded, &got) == missed {
             faults.push(format!(
                 "{name}: answered {got}, the RFC demands {demanded}"
             ));
