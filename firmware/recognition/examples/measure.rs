@@ -209,6 +209,7 @@ fn listening(
         language,
         grammar,
         phrases,
+        ..StreamOptions::default()
     })
 }
 
