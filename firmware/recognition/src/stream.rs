@@ -418,6 +418,8 @@ impl Stream {
             .filter_map(|spoken| self.word(spoken))
             .collect();
         let start = self.endpointer.began().unwrap_or(now);
+        // A network with long windows may be told of speech that its outputs have not reached yet.
+        let now = now.max(start);
         let end = if is_final {
             self.endpointer.ended().clamp(start, now)
         } else {
