@@ -9,7 +9,8 @@
 use tract_onnx::Onnx;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::nn::{Softmax, SoftmaxKind};
-#[expect(
+// Not expected: clippy lets tests import so, and this is compiled for them too.
+#[allow(
     clippy::wildcard_imports,
     reason = "the prelude of those who write operators"
 )]

@@ -41,6 +41,9 @@ pub struct Staged {
     is_kept: bool,
 }
 
+/// What each file is for.
+type Roles<'a> = Vec<(Role, &'a Path)>;
+
 impl Import<'_> {
     /// Checks every file and copies them.
     pub fn stage(&self) -> Result<Staged, Error> {
@@ -76,8 +79,8 @@ impl Import<'_> {
     }
 
     /// The contract, and the file of each role.
-    fn roles(&self) -> Result<(Contract, Vec<(Role, &Path)>), Error> {
-        let mut roles: Vec<(Role, &Path)> = Vec::new();
+    fn roles(&self) -> Result<(Contract, Roles<'_>), Error> {
+        let mut roles = Roles::new();
         let mut contracts = Vec::new();
         for file in self.files {
             let role = if file.extension().is_some_and(|extension| extension == "txt") {
@@ -285,7 +288,7 @@ mod tests {
             missing.contains("no file for the role `decoder`"),
             "{missing}"
         );
-        assert!(refusal(&[tokens.clone()]).contains("one acoustic network"));
+        assert!(refusal(std::slice::from_ref(&tokens)).contains("one acoustic network"));
         assert!(refusal(&[tokens.clone(), tokens]).contains("second file"));
         let junk = folder.path().join("junk.onnx");
         fs::write(&junk, b"\x08\x07junk").unwrap();

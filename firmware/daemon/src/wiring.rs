@@ -17,7 +17,7 @@ use trunkside_recognition::Recogniser;
 use trunkside_record::Origin;
 use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfig};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, LineConfig};
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
 use crate::notice::Notice;
@@ -95,24 +95,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         ports: config.line.rtp_ports.clone(),
         ..MediaConfig::default()
     });
-    let mut sip_config = RsipConfig::new(config.line.listen, config.line.advertise);
-    sip_config.registered_users = translate::registered_users(&policy);
-    let (secrets, problems) = config::agent_secrets(
-        config.line.agent_secrets.as_deref(),
-        translate::registered_users(&policy),
-    );
-    for problem in problems {
-        tracing::warn!(%problem, "a phone cannot register from elsewhere");
-    }
-    sip_config.secrets = secrets;
-    for trunk in &config.line.trunks {
-        sip_config.trunks.push(translate::trunk(trunk)?);
-    }
-    if sip_config.trunks.is_empty() {
-        tracing::warn!("no trunk is configured: calls are taken from every address");
-    }
-    sip_config.shown = translate::shown(&config.line.shown);
-    let (ua, ua_task) = RsipUa::bind(sip_config).await?;
+    let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, &policy)?).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
 
@@ -162,6 +145,28 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop_uplink,
         tasks,
     })
+}
+
+/// Who may call and register, and which trunks are registered with.
+fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> {
+    let mut sip_config = RsipConfig::new(line.listen, line.advertise);
+    sip_config.registered_users = translate::registered_users(policy);
+    let (secrets, problems) = config::agent_secrets(
+        line.agent_secrets.as_deref(),
+        translate::registered_users(policy),
+    );
+    for problem in problems {
+        tracing::warn!(%problem, "a phone cannot register from elsewhere");
+    }
+    sip_config.secrets = secrets;
+    for trunk in &line.trunks {
+        sip_config.trunks.push(translate::trunk(trunk)?);
+    }
+    if sip_config.trunks.is_empty() {
+        tracing::warn!("no trunk is configured: calls are taken from every address");
+    }
+    sip_config.shown = translate::shown(&line.shown);
+    Ok(sip_config)
 }
 
 fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {

@@ -1,5 +1,6 @@
 //! `trunkside intents`: train, measure and explain intent models, and teach the one that ships.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -168,13 +169,14 @@ fn readable(explanation: &Explanation) -> String {
     let intent = &explanation.intent;
     let mut text = format!("{} ({:.2})", intent.name, intent.score);
     if let Some(next) = &explanation.runner_up {
-        text += &format!(", rather than {} ({:.2})", next.name, next.score);
+        // Writing to a string cannot fail.
+        let _ = write!(text, ", rather than {} ({:.2})", next.name, next.score);
     }
     text.push('\n');
     let mut words: Vec<_> = explanation.words.iter().collect();
     words.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     for word in words {
-        text += &format!("  {:+.2}  {}\n", word.weight, word.text);
+        let _ = writeln!(text, "  {:+.2}  {}", word.weight, word.text);
     }
     text
 }

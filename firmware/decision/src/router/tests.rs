@@ -922,7 +922,7 @@ fn promised_calls_find_an_agent_kept_free() {
          when = { tier = \"gold\" }\nthen = { answer_within_s = 5 }\n",
     );
     for number in 0..4 {
-        text += &format!("[[agent]]\nid = \"a{number}\"\n");
+        text.extend(["[[agent]]\nid = \"a", &number.to_string(), "\"\n"]);
     }
     let mut desk = Desk::new(&text);
     for number in 0..4 {
