@@ -3,7 +3,7 @@
     pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py
 
 Writes `data/contracts/NAME/`: the ONNX files, `tokens.txt`, `golden.f32` (onnxruntime's outputs
-over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `../golden/case.wav`).
+over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `data/contracts/speech.wav`).
 `cargo test` reads only those.
 """
 
@@ -20,7 +20,7 @@ from streaming_nets import (BANDS, CHUNK, WINDOW, Decoder, Headed, Joiner, TOne,
                             Zipformer2)
 
 HERE = Path(__file__).parent / "data/contracts"
-WAV = Path(__file__).parent.parent / "golden/case.wav"
+WAV = HERE / "speech.wav"
 CHUNKS, WIDTH, CONTEXT = 20, 16, 2
 TOKENS = ["<blk>", "<sos/eos>", "<unk>", "▁the", "▁b", "a", "n", "k", "您", "好", "查", "余", "额",
           "▁card", "s", "ing"]
