@@ -58,7 +58,9 @@ fn add(models: &Path, name: &str) -> Output {
 }
 
 fn heard(models: &Path, name: &str, beam: &str) -> String {
-    let wav = tree("models/tests/data/contracts/speech.wav").display().to_string();
+    let wav = tree("models/tests/data/contracts/speech.wav")
+        .display()
+        .to_string();
     let arguments = [
         "transcribe",
         "--json",
