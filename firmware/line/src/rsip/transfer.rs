@@ -1,5 +1,7 @@
 //! In mid-call: transfers (REFER with its NOTIFYs), offers of ours, and keys (INFO).
 
+use std::time::Duration;
+
 use rsipstack::dialog::dialog::TransactionHandle;
 use rsipstack::sip::{Request, StatusCode};
 use tokio::sync::mpsc;
@@ -7,6 +9,9 @@ use tracing::debug;
 
 use super::{LegState, RsipUa, headers, sdp_header, sip_uri};
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
+
+/// How long the acceptance of a transfer has to get out before its progress is told.
+const AFTER_ACCEPTING: Duration = Duration::from_millis(200);
 
 const TRYING: u16 = 100;
 
@@ -63,6 +68,9 @@ impl RsipUa {
         self.job(async move {
             // Fails only when the transaction has timed out.
             let _ = handle.respond(StatusCode::Accepted, None, None).await;
+            // The stack sends the 202 from another task and does not say when; a NOTIFY of ours
+            // would overtake it (RFC 3515, section 2.4.4 wants it after).
+            tokio::time::sleep(AFTER_ACCEPTING).await;
             let mut status = Some(TRYING);
             while let Some(code) = status {
                 let state = if code < 200 {

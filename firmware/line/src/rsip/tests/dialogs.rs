@@ -103,6 +103,8 @@ async fn a_refer_is_accepted_and_its_progress_told() {
     ua.command(leg, LegCommand::AcceptTransfer);
     ua.command(leg, LegCommand::TellTransfer { status: 180 });
     ua.command(leg, LegCommand::TellTransfer { status: 200 });
+    let accepted = peer.expect("").await;
+    assert!(accepted.starts_with("SIP/2.0 202"), "{accepted}");
     for (status, state) in [("100", "active"), ("180", "active"), ("200", "terminated")] {
         let notify = peer.expect("NOTIFY").await;
         assert!(notify.contains(&format!("SIP/2.0 {status}")), "{notify}");
@@ -151,7 +153,8 @@ async fn offers_that_cross_are_refused_and_ours_has_its_answer() {
     peer.send("INVITE", SDP, &offer()).await;
     peer.expect("SIP/2.0 491").await;
     peer.acknowledge_refusal().await;
-    peer.respond(&ours, "200 OK", SDP, &offer()).await;
+    let lines = format!("{SDP}Contact: <sip:peer@{}>\r\n", peer.own);
+    peer.respond(&ours, "200 OK", &lines, &offer()).await;
     peer.expect("ACK").await;
     // The stack takes offers of ours again once theirs is over.
     let sdp = description(4_000);
