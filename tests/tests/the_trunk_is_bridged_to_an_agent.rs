@@ -19,7 +19,9 @@ fn the_caller_hears_the_agent_and_hanging_up_ends_both_legs() {
     }
     let agent_says = recording("lostcard_en.wav");
     let phone = Phone::new(Voice::saying(&agent_says, Duration::from_millis(300)));
-    let mut branch = Branch::start(vec![phone.agent("li_na", false)]);
+    let mut branch = Branch::start_with(vec![phone.agent("li_na", false)], |settings| {
+        settings.more = "[quality]\nrules = \"bank\"\n".to_owned();
+    });
     let caller = Voice::saying(&recording("balance_zh.wav"), BEFORE_SPEAKING);
 
     let answering = phone.run("agent_answers");
@@ -38,6 +40,16 @@ fn the_caller_hears_the_agent_and_hanging_up_ends_both_legs() {
     assert_eq!(record["outcome"], "bridged", "{record}");
     assert_eq!(record["ended_by"], "caller", "{record}");
     assert_eq!(record["intent"]["name"], "balance_inquiry", "{record}");
+    // The agent's recording begins with "hello" and says nothing of being recorded.
+    assert_eq!(kept(&record, "greeting"), Some(true), "{record}");
+    assert_eq!(kept(&record, "recording_notice"), Some(false), "{record}");
+}
+
+/// Whether the call kept a quality rule; none when the record has no such rule.
+fn kept(record: &serde_json::Value, rule: &str) -> Option<bool> {
+    let rules = record["quality"].as_array()?;
+    let found = rules.iter().find(|found| found["rule"] == rule)?;
+    found["kept"].as_bool()
 }
 
 #[test]
