@@ -19,10 +19,18 @@ const DATA: &str = "../shared/data";
 pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     let scenario = scenario(args)?;
     // `all` stands for every policy there is.
-    let policies: Vec<&str> = match args.policies.as_slice() {
-        [all] if all == "all" => policy_names(),
-        named => named.iter().map(String::as_str).collect(),
-    };
+    let mut policies: Vec<&str> = Vec::new();
+    for named in &args.policies {
+        let these = match named.as_str() {
+            "all" => policy_names(),
+            name => vec![name],
+        };
+        for policy in these {
+            if !policies.contains(&policy) {
+                policies.push(policy);
+            }
+        }
+    }
     let mut bar = Bar::new((policies.len() * args.replications as usize) as f64);
     let mut summaries = Vec::new();
     for policy in policies {

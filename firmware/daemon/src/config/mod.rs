@@ -297,14 +297,28 @@ fn resolve(layers: &mut Layers) -> Config {
         },
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),
-        quality: match layers.optional_text("quality.rules").as_deref() {
-            None | Some("none") => QualityRulesFrom::Nowhere,
-            Some("bank") => QualityRulesFrom::Bank,
-            Some("shop") => QualityRulesFrom::Shop,
-            Some(_) => layers
-                .path("quality.rules")
-                .map_or(QualityRulesFrom::Nowhere, QualityRulesFrom::File),
-        },
+        quality: resolve_quality(layers),
+    }
+}
+
+fn resolve_quality(layers: &mut Layers) -> QualityRulesFrom {
+    let key = "quality.rules";
+    match layers.optional_text(key).as_deref() {
+        None | Some("none") => QualityRulesFrom::Nowhere,
+        Some("bank") => QualityRulesFrom::Bank,
+        Some("shop") => QualityRulesFrom::Shop,
+        Some(named) => {
+            let path = layers.path(key).unwrap_or_default();
+            if let Err(error) = std::fs::File::open(&path) {
+                let message = format!(
+                    "`{key}` must be `none`, `bank`, `shop` or a file that can be read, got \
+                     `{named}`: {error}; change it or create the file"
+                );
+                layers.report(key, &message);
+                return QualityRulesFrom::Nowhere;
+            }
+            QualityRulesFrom::File(path)
+        }
     }
 }
 

@@ -53,6 +53,22 @@ fn all_five_mistakes_are_reported_with_their_lines() {
 }
 
 #[test]
+fn quality_rules_that_are_nowhere_are_told_with_their_line_and_the_names_there_are() {
+    let loaded = loaded("[quality]\nrules = \"bakn\"\n");
+    let told = loaded
+        .problems
+        .iter()
+        .find(|problem| problem.message.contains("`quality.rules`"))
+        .expect("a problem of the rules");
+    assert!(told.place.ends_with(":2"), "{told}");
+    assert!(
+        told.message.contains("`none`, `bank`, `shop`") && told.message.contains("got `bakn`"),
+        "{told}"
+    );
+    assert_eq!(loaded.config.quality, QualityRulesFrom::Nowhere);
+}
+
+#[test]
 fn a_missing_file_is_one_problem_that_names_it() {
     let loaded = load(Path::new("/nonexistent/trunkside.toml"));
     assert_eq!(loaded.problems.len(), 1);
