@@ -12,9 +12,11 @@ use crate::rtp::{self, Header, RtpError};
 
 mod incoming;
 mod outgoing;
+mod source;
 
 use incoming::Sequence;
 pub use outgoing::Outgoing;
+use source::Source;
 
 /// The far end of one leg, as its session description says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +78,7 @@ pub struct Relay {
 #[derive(Debug)]
 struct Leg {
     remote: Option<Remote>,
-    /// Where its packets really come from, once one has come (symmetric RTP, RFC 4961).
-    learnt: Option<SocketAddr>,
+    source: Source,
     sequence: Sequence,
     outgoing: Outgoing,
 }
@@ -88,7 +89,7 @@ impl Relay {
     pub(crate) fn new(to_caller: Outgoing, to_agent: Outgoing, counters: Arc<Counters>) -> Self {
         let leg = |outgoing| Leg {
             remote: None,
-            learnt: None,
+            source: Source::default(),
             sequence: Sequence::default(),
             outgoing,
         };
@@ -103,8 +104,8 @@ impl Relay {
     /// Says where a leg's far end is and what it speaks; an unchanged address stays learnt.
     pub fn set_remote(&mut self, side: Side, remote: Remote) {
         let leg = self.leg_mut(side);
-        if leg.remote.is_none_or(|old| old.address != remote.address) {
-            leg.learnt = None;
+        if let Some(old) = leg.remote.filter(|old| old.address != remote.address) {
+            leg.source.moved_from(old.address);
         }
         leg.remote = Some(remote);
     }
@@ -142,13 +143,17 @@ impl Relay {
             Err(RtpError::Rtcp) => return Received::default(),
         };
         let leg = self.leg_mut(side);
-        let Some(remote) = leg.remote.filter(|_| leg.accepts(source)) else {
+        let Some(remote) = leg.remote else {
             counters.foreign.add(1);
             return Received::default();
         };
         let event = remote.telephone_event == Some(header.payload_type);
         if !remote.receive || !(event || header.payload_type == remote.codec.payload_type()) {
             counters.unexpected.add(1);
+            return Received::default();
+        }
+        if !leg.source.accepts(remote.address, source, &header) {
+            counters.foreign.add(1);
             return Received::default();
         }
         let seen = leg.sequence.count(header.ssrc, header.sequence);
@@ -187,7 +192,7 @@ impl Relay {
         let header = leg
             .outgoing
             .next_own(now, remote.codec, first, FRAME_SAMPLES as u32);
-        Some((header, leg.destination(&remote)))
+        Some((header, leg.source.destination(remote.address)))
     }
 
     fn leg(&self, side: Side) -> &Leg {
@@ -206,21 +211,6 @@ impl Relay {
 }
 
 impl Leg {
-    /// Whether a packet from there is the far end's. The first source is learnt, because address
-    /// translation may stand between; the signalled address may claim the leg at any time, and
-    /// nobody else can take it over later.
-    fn accepts(&mut self, source: SocketAddr) -> bool {
-        let signalled = self.remote.is_some_and(|remote| remote.address == source);
-        if self.learnt.is_none() || signalled {
-            self.learnt = Some(source);
-        }
-        self.learnt == Some(source)
-    }
-
-    fn destination(&self, remote: &Remote) -> SocketAddr {
-        self.learnt.unwrap_or(remote.address)
-    }
-
     /// Gives a packet of the other leg this leg's header, if this leg can take it.
     fn readdress(
         &mut self,
@@ -239,7 +229,7 @@ impl Leg {
         };
         let header = self.outgoing.readdress(now, payload_type, header);
         rtp::rewrite(datagram, header).ok()?;
-        Some(self.destination(&remote))
+        Some(self.source.destination(remote.address))
     }
 }
 

@@ -149,23 +149,22 @@ fn voice_of_another_law_is_heard_but_never_transcoded() {
 }
 
 #[test]
-fn the_first_source_is_learnt_and_no_other_can_take_the_leg() {
+fn a_steady_source_is_learnt_and_no_other_can_take_the_leg() {
     let (mut relay, counters) = bridged();
     let now = now();
     let (translated, stranger) = (address("198.51.100.9:61000"), address("203.0.113.5:9"));
-    let mut one = packet(8, 1, 0, 9);
-    assert!(
-        relay
-            .receive(now, Side::Caller, translated, &mut one, false)
-            .forward
-            .is_some()
-    );
-    let mut two = packet(8, 2, 160, 9);
+    let forwarded = [1, 2, 3].map(|n| {
+        let mut one = packet(8, n, 160 * u32::from(n), 9);
+        let received = relay.receive(now, Side::Caller, translated, &mut one, false);
+        received.forward.is_some()
+    });
+    assert_eq!(forwarded, [false, false, true]);
+    let mut two = packet(8, 4, 640, 9);
     assert_eq!(
         relay.receive(now, Side::Caller, stranger, &mut two, false),
         Received::default()
     );
-    assert_eq!(counters.leg(Side::Caller).foreign.get(), 1);
+    assert_eq!(counters.leg(Side::Caller).foreign.get(), 3);
     let mut back = packet(8, 1, 0, 4);
     assert_eq!(
         relay
@@ -174,7 +173,7 @@ fn the_first_source_is_learnt_and_no_other_can_take_the_leg() {
         Some(translated),
         "answers go where the packets come from"
     );
-    let mut claimed = packet(8, 3, 320, 9);
+    let mut claimed = packet(8, 5, 800, 9);
     relay.receive(now, Side::Caller, address(CALLER), &mut claimed, false);
     let mut back = packet(8, 2, 160, 4);
     assert_eq!(
@@ -184,6 +183,25 @@ fn the_first_source_is_learnt_and_no_other_can_take_the_leg() {
         Some(address(CALLER)),
         "the signalled address may claim the leg"
     );
+}
+
+#[test]
+fn strangers_with_another_payload_type_are_not_learnt() {
+    let (mut relay, _) = bridged();
+    let now = now();
+    for n in 1..=5 {
+        let mut garbage = packet(18, n, 160 * u32::from(n), 9);
+        relay.receive(
+            now,
+            Side::Agent,
+            address("203.0.113.5:9"),
+            &mut garbage,
+            false,
+        );
+    }
+    let mut voice = packet(8, 1, 0, 4);
+    let received = relay.receive(now, Side::Caller, address(CALLER), &mut voice, false);
+    assert_eq!(received.forward, Some(address(AGENT)));
 }
 
 #[test]
