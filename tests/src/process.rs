@@ -41,15 +41,22 @@ impl Process {
         }
     }
 
-    /// Waits for the first line that `pick` makes something of. It may have been printed already,
-    /// while something else was waited for.
+    /// The first line that `pick` makes something of, printed already or waited for.
+    ///
+    /// # Panics
+    /// When the deadline passes or the process closes its output first.
+    pub fn find<T>(&mut self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
+        match self.seen.iter().find_map(|line| pick(line)) {
+            Some(picked) => picked,
+            None => self.wait_for(what, pick),
+        }
+    }
+
+    /// Waits for the first line, from now on, that `pick` makes something of.
     ///
     /// # Panics
     /// When the deadline passes or the process closes its output first.
     pub fn wait_for<T>(&mut self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
-        if let Some(picked) = self.seen.iter().find_map(|line| pick(line)) {
-            return picked;
-        }
         let deadline = Instant::now() + DEADLINE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

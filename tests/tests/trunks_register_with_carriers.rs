@@ -56,7 +56,7 @@ fn a_call_comes_in_through_the_second_carrier_when_the_first_is_away() {
         settings.listen_timeout_s = 2;
         settings.more = trunk(&[nobody, port], secret.path());
     });
-    branch.running.process.wait_for("the trunk", |line| {
+    branch.running.process.find("the trunk", |line| {
         line.contains("trunk is up").then_some(())
     });
     let answering = phone.run("agent_answers");
@@ -87,7 +87,7 @@ fn a_wrong_password_is_told_and_the_box_goes_on() {
     settings.more = trunk(&[port], secret.path());
     let home = Home::new(&settings);
     let mut running = home.start();
-    let line = running.process.wait_for("the refusal", |line| {
+    let line = running.process.find("the refusal", |line| {
         line.contains("trunk is down").then(|| line.to_owned())
     });
     assert!(line.contains("status=401"), "{line}");
