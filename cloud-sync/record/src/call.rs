@@ -290,6 +290,17 @@ pub enum EndedBy {
     Box,
 }
 
+impl EndedBy {
+    /// Its name in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+            Self::Box => "box",
+        }
+    }
+}
+
 /// When what happened, in seconds since the INVITE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

@@ -23,6 +23,7 @@
 
 mod batch;
 mod call;
+mod claim;
 mod device;
 mod digits;
 mod payload;
@@ -37,6 +38,7 @@ pub use call::{
     MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord, Redacted, Times,
     Transcript, Turn, VoiceQuality, seconds,
 };
+pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey};
 pub use device::{Alarm, DeviceHealth, Severity};
 pub use jiff::Timestamp;
 pub use payload::{
