@@ -6,7 +6,7 @@ use trunkside_decision::{OfferFailure, Policy};
 use trunkside_line::{
     AgentContact, AgentFailure, RemoteMedia, ShownNumber, TrunkConfig, TrunkTimes,
 };
-use trunkside_media::{MediaStats, Remote};
+use trunkside_media::{LegStats, MediaStats, Remote};
 use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
 
 use crate::config::{self, Greeting};
@@ -107,17 +107,21 @@ pub const fn ended_by(by: trunkside_line::EndedBy) -> EndedBy {
     }
 }
 
-/// Media's counters as the record knows them. They are both sides' together.
+/// Media's counters as the record knows them, each side apart; an agent who never sent anything
+/// has none.
 pub fn voice(stats: &MediaStats) -> VoiceQuality {
-    let caller = LegQuality {
+    VoiceQuality {
+        caller: leg(stats.caller),
+        agent: (stats.agent.received > 0).then(|| leg(stats.agent)),
+        unheard_frames: stats.tap_dropped,
+    }
+}
+
+fn leg(stats: LegStats) -> LegQuality {
+    LegQuality {
         packets: stats.received,
         lost: stats.lost,
         late: stats.late,
-        ..LegQuality::default()
-    };
-    VoiceQuality {
-        caller,
-        agent: None,
-        unheard_frames: stats.tap_dropped,
+        jitter_ms: stats.jitter.as_micros() as f32 / 1_000.0,
     }
 }

@@ -22,6 +22,11 @@ impl Counter {
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
+
+    /// Raises it to this value, if it is below.
+    pub fn reach(&self, value: u64) {
+        self.0.fetch_max(value, Relaxed);
+    }
 }
 
 /// The counters of one leg.
@@ -34,6 +39,19 @@ pub struct LegCounters {
     pub unexpected: Counter,
     pub lost: Counter,
     pub late: Counter,
+    /// At its worst, in microseconds.
+    pub jitter_us: Counter,
+}
+
+impl LegCounters {
+    fn stats(&self) -> LegStats {
+        LegStats {
+            received: self.received.get(),
+            lost: self.lost.get(),
+            late: self.late.get(),
+            jitter: Duration::from_micros(self.jitter_us.get()),
+        }
+    }
 }
 
 /// The counters of one call's media.
@@ -55,11 +73,13 @@ impl Counters {
         }
     }
 
-    /// All of them, summed over both sides.
+    /// All of them; sums are over both sides.
     pub fn snapshot(&self) -> MediaStats {
         let sum =
             |pick: fn(&LegCounters) -> &Counter| pick(&self.caller).get() + pick(&self.agent).get();
         MediaStats {
+            caller: self.caller.stats(),
+            agent: self.agent.stats(),
             received: sum(|leg| &leg.received),
             relayed: sum(|leg| &leg.relayed),
             malformed: sum(|leg| &leg.malformed),
@@ -76,9 +96,26 @@ impl Counters {
     }
 }
 
-/// What one call's media has seen so far, both sides together.
+/// What came from one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LegStats {
+    /// Packets that arrived.
+    pub received: u64,
+    /// Packets that the sequence numbers miss.
+    pub lost: u64,
+    /// Packets that came out of order.
+    pub late: u64,
+    /// Interarrival jitter (RFC 3550, section 6.4.1), at its worst.
+    pub jitter: Duration,
+}
+
+/// What one call's media has seen so far; what names no side is both sides together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MediaStats {
+    /// What came from the caller.
+    pub caller: LegStats,
+    /// What came from the agent.
+    pub agent: LegStats,
     /// Packets that arrived.
     pub received: u64,
     /// Packets passed on to the other leg.

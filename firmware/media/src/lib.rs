@@ -28,6 +28,7 @@ mod counters;
 mod error;
 mod frames;
 pub mod g711;
+mod jitter;
 mod player;
 mod ports;
 mod prompt;
@@ -37,7 +38,7 @@ mod session;
 mod tap;
 pub mod wav;
 
-pub use counters::MediaStats;
+pub use counters::{LegStats, MediaStats};
 pub use error::MediaError;
 pub use frames::{FrameStats, Framer};
 pub use ports::{MediaConfig, MediaPorts};

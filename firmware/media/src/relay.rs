@@ -8,6 +8,7 @@ use std::time::Instant;
 use trunkside_call::{Codec, FRAME_SAMPLES, Side};
 
 use crate::counters::Counters;
+use crate::jitter::Jitter;
 use crate::rtp::{self, Header, RtpError};
 
 mod incoming;
@@ -80,6 +81,7 @@ struct Leg {
     remote: Option<Remote>,
     source: Source,
     sequence: Sequence,
+    jitter: Jitter,
     outgoing: Outgoing,
 }
 
@@ -91,6 +93,7 @@ impl Relay {
             remote: None,
             source: Source::default(),
             sequence: Sequence::default(),
+            jitter: Jitter::default(),
             outgoing,
         };
         Self {
@@ -159,6 +162,10 @@ impl Relay {
         let seen = leg.sequence.count(header.ssrc, header.sequence);
         counters.lost.add(seen.lost);
         counters.late.add(seen.late);
+        if !event {
+            let jitter = leg.jitter.count(now, header.ssrc, header.timestamp);
+            counters.jitter_us.reach(jitter.as_micros() as u64);
+        }
         let forward = if self.bridged && !playing {
             self.leg_mut(side.other())
                 .readdress(now, remote.codec, event, header, datagram)
