@@ -26,8 +26,10 @@
 //! # Ok(()) }
 //! ```
 
+pub mod claim;
 pub mod link;
 mod outbox;
+mod tls;
 mod uplink;
 
 pub use link::{State, Tuning};
@@ -36,4 +38,5 @@ pub use outbox::{
     Appender, Budget, KeyFile, KeyProvider, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError,
     OutboxOptions, OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear,
 };
+pub use tls::TlsFiles;
 pub use uplink::{Broker, Login, Status, Uplink, UplinkConfig, UplinkError};

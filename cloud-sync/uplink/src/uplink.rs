@@ -15,7 +15,7 @@ use trunkside_record::{
 };
 
 use crate::link::{ALARM_FLIGHTS, Input, Link, Output, State, Tuning};
-use crate::{Outbox, OutboxStatus, Pending};
+use crate::{Outbox, OutboxStatus, Pending, TlsFiles};
 
 /// Events of a connection that wait for the link; the connection stands still when it is full.
 const EVENTS: usize = 64;
@@ -77,6 +77,8 @@ pub struct UplinkConfig {
     pub broker: Broker,
     /// Credentials, when the broker asks for them.
     pub login: Option<Login>,
+    /// Whom to trust and how to show who this is; plain TCP when none.
+    pub tls: Option<TlsFiles>,
     /// How the link paces itself.
     pub tuning: Tuning,
 }
@@ -88,6 +90,7 @@ impl UplinkConfig {
             origin,
             broker,
             login: None,
+            tls: None,
             tuning: Tuning::default(),
         }
     }
@@ -103,6 +106,14 @@ pub enum UplinkError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A certificate or key.
+    #[error("cannot use `{}` for TLS: {fault}", path.display())]
+    Tls {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        fault: String,
     },
 }
 
@@ -131,6 +142,7 @@ impl Uplink {
             origin,
             broker,
             login,
+            tls,
             tuning,
         } = config;
         let name = format!(
@@ -145,6 +157,9 @@ impl Uplink {
         if let Some(login) = login {
             let (username, password) = login.read()?;
             options.set_credentials(username, password);
+        }
+        if let Some(tls) = tls {
+            options.set_transport(tls.transport()?);
         }
         let status = watch::Sender::new(Status {
             state: State::Offline,

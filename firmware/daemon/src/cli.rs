@@ -27,6 +27,8 @@ pub enum Command {
     Run(RunArgs),
     /// Report every problem of a configuration.
     Check(CheckArgs),
+    /// Join a cloud with the code that its operator made for this box.
+    Claim(ClaimArgs),
     /// Turn recordings (8 kHz mono WAV) into text.
     Transcribe(TranscribeArgs),
     /// Say what utterances on standard input mean, one a line.
@@ -84,6 +86,24 @@ pub struct CheckArgs {
     /// Refuse warnings (such as unknown keys) as well.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `trunkside claim`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The settings that use the certificate are printed; keep them beside the others:\n\
+    trunkside claim --cloud http://cloud.example.net:8080 --code CODE > /etc/trunkside/conf.d/cloud.toml"
+)]
+pub struct ClaimArgs {
+    /// Where the cloud's web page is, such as `http://cloud.example.net:8080`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub cloud: String,
+    /// The code of `trunkside-cloud boxes claim`; good once.
+    #[arg(long)]
+    pub code: trunkside_record::ClaimCode,
+    /// Where key and certificates are written.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/trunkside/cloud")]
+    pub out: PathBuf,
 }
 
 /// `trunkside transcribe`

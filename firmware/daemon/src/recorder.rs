@@ -213,7 +213,8 @@ impl Desk {
     }
 }
 
-fn stamp() -> Stamp {
+/// The time, and whether it can be trusted.
+pub(crate) fn stamp() -> Stamp {
     Stamp {
         at: clock::timestamp(),
         clock_trusted: clock::is_synchronised(),

@@ -15,7 +15,7 @@ use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_models::Catalogue;
 use trunkside_recognition::Recogniser;
 use trunkside_record::Origin;
-use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, Uplink, UplinkConfig};
+use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, TlsFiles, Uplink, UplinkConfig};
 
 use crate::config::{self, Config, LineConfig};
 use crate::hearing::{Hearing, Manner};
@@ -30,6 +30,9 @@ use crate::translate;
 
 /// How long the uplink may go on sending once the box stops; what is left is on disk.
 const DRAIN: Duration = Duration::from_secs(3);
+
+/// How often the outbox gives up what is too old.
+const EXPIRE_EVERY: Duration = Duration::from_mins(10);
 
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
@@ -73,6 +76,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     } else {
         None
     };
+    tasks.spawn(expire(Arc::clone(&outbox), stop_uplink.clone()));
     let key = recorder::pseudonym_key(folder)?;
     let pulses = Pulses::default();
     let recorder = Recorder::start(folder, outbox, pulses.recorder.clone())?;
@@ -169,6 +173,23 @@ fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> 
     Ok(sip_config)
 }
 
+/// Gives up what waited longer than its lane allows, while the clock can be trusted to say so.
+async fn expire(outbox: Arc<Outbox>, stop: CancellationToken) {
+    let mut pace = tokio::time::interval(EXPIRE_EVERY);
+    loop {
+        tokio::select! {
+            _ = pace.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let stamp = recorder::stamp();
+        if stamp.clock_trusted {
+            let outbox = Arc::clone(&outbox);
+            let expired = tokio::task::spawn_blocking(move || outbox.expire(stamp.at)).await;
+            expired.expect("the outbox does not panic");
+        }
+    }
+}
+
 fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
     let identity = &config.identity;
     let origin = Origin::new(&*identity.tenant, &*identity.branch, &*identity.device)?;
@@ -182,6 +203,10 @@ fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
             username_file,
             password_file,
         });
+    uplink.tls = config.cloud.ca_file.clone().map(|ca_file| TlsFiles {
+        ca_file,
+        identity: config.cloud.certificate.clone(),
+    });
     Ok(uplink)
 }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod claim;
 mod intents;
 mod models;
 mod policy;
@@ -29,6 +30,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
             run::run(&args)
         }
         Command::Check(args) => check::check(&args),
+        Command::Claim(args) => claim::claim(&args),
         Command::Transcribe(args) => transcribe::transcribe(&args),
         Command::Understand(args) => understand::understand(&args),
         Command::Intents(command) => intents::intents(command),

@@ -167,6 +167,10 @@ pub struct CloudConfig {
     pub broker: (String, u16),
     /// The files that hold user name and password, when the broker asks for them.
     pub login: Option<(PathBuf, PathBuf)>,
+    /// The certificates that the broker's must descend from; plain TCP when none.
+    pub ca_file: Option<PathBuf>,
+    /// The box's own certificate and key, when the broker asks who it is.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// What the front of the box is made of.
@@ -288,13 +292,7 @@ fn resolve(layers: &mut Layers) -> Config {
         policy: layers
             .readable_file("decision.policy")
             .unwrap_or_else(|| "/etc/trunkside/policy.toml".into()),
-        cloud: CloudConfig {
-            enabled: layers.switch("cloud.enabled", true),
-            broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
-            login: layers
-                .readable_file("cloud.username_file")
-                .zip(layers.readable_file("cloud.password_file")),
-        },
+        cloud: resolve_cloud(layers),
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),
         quality: resolve_quality(layers),
@@ -332,6 +330,37 @@ fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {
     PrivacyConfig {
         redaction: layers.choice("privacy.redaction", RedactionLevel::Mask, &levels),
         rotate_every: Duration::from_secs(days * DAY_S),
+    }
+}
+
+fn resolve_cloud(layers: &mut Layers) -> CloudConfig {
+    let mut both = |one: &str, other: &str| {
+        let (file, another) = (layers.readable_file(one), layers.readable_file(other));
+        let (set, missing) = if file.is_some() {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        if file.is_some() != another.is_some() {
+            let message = format!("`{set}` needs `{missing}`; set both or neither");
+            layers.report(set, &message);
+        }
+        file.zip(another)
+    };
+    let login = both("cloud.username_file", "cloud.password_file");
+    let certificate = both("cloud.cert_file", "cloud.key_file");
+    let ca_file = layers.readable_file("cloud.ca_file");
+    if certificate.is_some() && ca_file.is_none() {
+        let message = "`cloud.cert_file` needs `cloud.ca_file`, the certificates that the \
+                       broker's must descend from; set it or remove the certificate";
+        layers.report("cloud.cert_file", message);
+    }
+    CloudConfig {
+        enabled: layers.switch("cloud.enabled", true),
+        broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
+        login,
+        ca_file,
+        certificate,
     }
 }
 

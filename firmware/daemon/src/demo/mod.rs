@@ -180,6 +180,8 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             enabled: true,
             broker: (broker.ip().to_string(), broker.port()),
             login: None,
+            ca_file: None,
+            certificate: None,
         },
         board: BoardConfig::default(),
         privacy: PrivacyConfig::default(),
