@@ -10,12 +10,11 @@
 //!
 //! ```no_run
 //! # async fn cloud() -> Result<(), trunkside_aggregator::AggregatorError> {
-//! use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice};
+//! use trunkside_aggregator::{Aggregator, AggregatorConfig};
 //!
 //! let config = AggregatorConfig {
 //!     listen: "127.0.0.1:0".parse().unwrap(),
-//!     broker: BrokerChoice::Embedded { listen: "127.0.0.1:0".parse().unwrap() },
-//!     data: "/var/lib/trunkside-cloud".into(),
+//!     ..AggregatorConfig::embedded("/var/lib/trunkside-cloud")
 //! };
 //! let running = Aggregator::start(config).await?;
 //! println!("http://{} and mqtt://{:?}", running.http_addr, running.mqtt_addr);
@@ -23,17 +22,22 @@
 //! # Ok(()) }
 //! ```
 
+pub mod access;
 mod broker;
 pub mod config;
 mod counters;
+mod door;
+pub mod export;
 mod http;
 mod ingest;
 mod running;
 pub mod store;
 
 pub use config::{AggregatorConfig, BrokerChoice};
+pub use door::AuthorityError;
 pub use http::openapi;
+pub use ingest::now;
 pub use running::{Aggregator, AggregatorError, Running};
 
 /// What a log filter adds so that the embedded broker and the MQTT client stay quiet.
-pub const QUIET: &str = "rumqttd=off,rumqttc=warn";
+pub const QUIET: &str = "rumqttd=off,rumqttc=warn,async_nats=warn";

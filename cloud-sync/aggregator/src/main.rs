@@ -3,12 +3,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use trunkside_aggregator::config::ConfigFile;
-use trunkside_aggregator::{Aggregator, AggregatorConfig, QUIET};
+use trunkside_aggregator::store::{self, CallFilter, Scope, Store};
+use trunkside_aggregator::{Aggregator, AggregatorConfig, QUIET, export};
+use trunkside_record::Timestamp;
+
+mod boxes;
+mod keys;
 
 /// Receives, stores and serves what Trunkside boxes record.
 #[derive(Parser)]
@@ -21,28 +27,104 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run until interrupted; without any option everything is embedded and on loopback.
-    Run(Run),
+    Run(Box<Run>),
+    /// Make, list and end the keys of the HTTP interface.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+        #[command(flatten)]
+        database: Place,
+    },
+    /// Admit boxes.
+    Boxes {
+        #[command(subcommand)]
+        command: boxes::Command,
+        #[command(flatten)]
+        database: Place,
+    },
+    /// Write calls or transcripts into a file or an object store.
+    Export(Box<Export>),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
 }
 
+/// Where records are kept.
+#[derive(clap::Args, Default)]
+struct Place {
+    /// A TOML file; docs/cloud.md shows every key.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The folder of the database [default: trunkside-cloud-data].
+    #[arg(long, value_name = "DIR", conflicts_with = "database", global = true)]
+    data: Option<PathBuf>,
+    /// PostgreSQL in place of a file, such as `postgres://user@host/database`.
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    database: Option<String>,
+}
+
+impl Place {
+    /// What the flags and the file say together.
+    fn read(self) -> anyhow::Result<ConfigFile> {
+        let file = match self.config {
+            Some(path) => ConfigFile::read(&path)?,
+            None => ConfigFile::default(),
+        };
+        let flags = ConfigFile {
+            data: self.data,
+            database: self.database,
+            ..ConfigFile::default()
+        };
+        Ok(flags.or(file))
+    }
+}
+
 #[derive(clap::Args)]
 struct Run {
-    /// A TOML file with `listen`, `mqtt_listen` or `broker`, and `data`.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    database: Place,
     /// Where HTTP is served [default: 127.0.0.1:8080]; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// Where the embedded broker listens [default: 127.0.0.1:1883]; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "broker")]
     mqtt_listen: Option<SocketAddr>,
-    /// A broker that runs elsewhere, such as Mosquitto, in place of the embedded one.
-    #[arg(long, value_name = "HOST:PORT")]
+    /// A broker that runs elsewhere: `host:port` of Mosquitto, or `nats://host:port,host:port`.
+    #[arg(long, value_name = "ADDRESS")]
     broker: Option<String>,
-    /// The folder of the database [default: trunkside-cloud-data].
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Export {
+    /// What: `calls`, one row each, or `transcripts`, one row a turn; the audit log names who reads them.
+    #[arg(value_parser = parse_table)]
+    table: export::Table,
+    /// Where: a file, or an address such as `file:///srv/calls.parquet`.
+    #[arg(long, value_name = "DESTINATION")]
+    to: String,
+    /// `csv` or `parquet`.
+    #[arg(long, default_value = "parquet", value_parser = str::parse::<export::Format>)]
+    format: export::Format,
+    /// Only of this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only of this branch.
+    #[arg(long)]
+    branch: Option<String>,
+    /// Only calls begun at this time (RFC 3339) or later.
+    #[arg(long)]
+    since: Option<Timestamp>,
+    /// Only calls begun before this time (RFC 3339).
+    #[arg(long)]
+    until: Option<Timestamp>,
+    #[command(flatten)]
+    database: Place,
+}
+
+fn parse_table(name: &str) -> Result<export::Table, String> {
+    [export::Table::Calls, export::Table::Transcripts]
+        .into_iter()
+        .find(|table| table.name() == name)
+        .ok_or_else(|| format!("`{name}` is no table; use calls or transcripts"))
 }
 
 /// Bad usage or bad input, as opposed to a failed operation.
@@ -50,14 +132,29 @@ const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(arguments) => match config(arguments) {
-            Ok(config) => report(run(config)),
-            Err(error) => {
-                complain(&error);
-                ExitCode::from(BAD_INPUT)
-            }
-        },
+        Command::Run(arguments) => with(config(*arguments), run),
+        Command::Keys { command, database } => with(checked(database), |file| {
+            keys::run(&command, &*open(&file)?)
+        }),
+        Command::Boxes { command, database } => with(checked(database), |file| {
+            boxes::run(&command, &*open(&file)?)
+        }),
+        Command::Export(mut arguments) => {
+            let database = std::mem::take(&mut arguments.database);
+            with(checked(database), |file| write_export(*arguments, &file))
+        }
         Command::Openapi => report(print_openapi()),
+    }
+}
+
+/// Does the work with good input, or reports what is wrong with it.
+fn with<T>(input: anyhow::Result<T>, work: impl FnOnce(T) -> anyhow::Result<()>) -> ExitCode {
+    match input {
+        Ok(input) => report(work(input)),
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(BAD_INPUT)
+        }
     }
 }
 
@@ -81,29 +178,57 @@ fn complain(error: &anyhow::Error) {
 
 fn config(arguments: Run) -> anyhow::Result<AggregatorConfig> {
     let Run {
-        config,
+        database,
         listen,
         mqtt_listen,
         broker,
-        data,
     } = arguments;
-    let file = config
-        .map(|path| ConfigFile::read(&path))
-        .transpose()?
-        .unwrap_or_default();
-    Ok(ConfigFile {
+    let flags = ConfigFile {
         listen,
         mqtt_listen,
         broker,
-        data,
-    }
-    .or(file)
-    .resolve()?)
+        ..ConfigFile::default()
+    };
+    Ok(flags.or(database.read()?).resolve()?)
+}
+
+/// The configuration of a command that needs only the database.
+fn checked(database: Place) -> anyhow::Result<ConfigFile> {
+    let file = database.read()?;
+    file.clone().resolve()?;
+    Ok(file)
+}
+
+fn open(file: &ConfigFile) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(store::open(&file.store()?)?)
 }
 
 #[expect(clippy::print_stdout, reason = "the document is the command's result")]
 fn print_openapi() -> anyhow::Result<()> {
     println!("{}", trunkside_aggregator::openapi().to_pretty_json()?);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the count is the command's result")]
+fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
+    let store = open(file)?;
+    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+    let export = export::Export {
+        table: arguments.table,
+        format: arguments.format,
+        scope: Scope::ALL,
+        filter: CallFilter {
+            tenant: arguments.tenant,
+            branch: arguments.branch,
+            since: arguments.since,
+            until: arguments.until,
+            ..CallFilter::default()
+        },
+        subject: format!("command line ({user})"),
+    };
+    let writing = export::store_object(export, store, &arguments.to);
+    let calls = tokio::runtime::Runtime::new()?.block_on(writing)?;
+    println!("{calls} calls");
     Ok(())
 }
 
@@ -135,5 +260,8 @@ fn announce(running: &trunkside_aggregator::Running) {
     println!("http://{}/", running.http_addr);
     if let Some(address) = running.mqtt_addr {
         println!("mqtt://{address}");
+    }
+    if let Some(address) = running.mqtts_addr {
+        println!("mqtts://{address}");
     }
 }

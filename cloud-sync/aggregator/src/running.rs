@@ -1,23 +1,28 @@
 //! Starting and stopping: everything that runs is named here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::broker::Broker;
-use crate::config::{AggregatorConfig, BrokerChoice};
-use crate::counters::Counters;
-use crate::http;
-use crate::ingest::{self, Address};
-use crate::store::{Store, StoreError};
+use jiff::tz::TimeZone;
 
-/// Messages between receiving and committing.
-const QUEUE: usize = 256;
+use crate::access::Guard;
+use crate::broker::Broker;
+use crate::config::{AggregatorConfig, BoxesConfig, BrokerChoice, ConfigError, ExternalBroker};
+use crate::counters::Counters;
+use crate::door::{Authority, AuthorityError, Gate};
+use crate::http::{self, Admission};
+use crate::ingest::{self, QUEUE, nats};
+use crate::store::{self, Store, StoreError};
+
+/// How often room is made for the next month, and what is too old goes.
+const MAINTAIN_EVERY: Duration = Duration::from_hours(1);
 
 /// How long the tasks may take to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -35,6 +40,21 @@ pub enum AggregatorError {
         /// Why.
         source: std::io::Error,
     },
+    /// An address that other machines reach, while nobody could be let in.
+    #[error(
+        "other machines reach `{address}`, and there is no key yet; make one with \
+         `trunkside-cloud keys add`, set `oidc`, or listen on 127.0.0.1"
+    )]
+    NoKeys {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// A file that the configuration names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The certificates for boxes.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -50,50 +70,93 @@ impl Aggregator {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn start(config: AggregatorConfig) -> Result<Running, AggregatorError> {
-        let store = blocking({
-            let data = config.data.clone();
-            move || Store::open(&data)
-        });
-        let store = Arc::new(store.await?);
-        let listening = TcpListener::bind(config.listen).await.and_then(|listener| {
+        let AggregatorConfig {
+            listen,
+            broker,
+            store,
+            retention_months,
+            oidc,
+            boxes,
+        } = config;
+        let (store, guard, admission) = blocking(move || {
+            let store = store::open(&store)?;
+            maintain(&*store, retention_months)?;
+            let guard = Guard::new(Arc::clone(&store), oidc, listen);
+            if guard.shuts_everybody_out()? {
+                return Err(AggregatorError::NoKeys { address: listen });
+            }
+            Ok((store, Arc::new(guard), boxes.map(admission).transpose()?))
+        })
+        .await?;
+        let listening = TcpListener::bind(listen).await.and_then(|listener| {
             let address = listener.local_addr()?;
             Ok((listener, address))
         });
         let (listener, http_addr) = listening.map_err(|source| AggregatorError::Listen {
-            address: config.listen,
+            address: listen,
             flag: "--listen",
             source,
         })?;
-        let (broker, address) = broker(config.broker).await?;
+        let (broker, source) = source(broker).await?;
         let mqtt_addr = broker.as_ref().map(|broker| broker.address);
+        let (admission, gate) = match (admission, mqtt_addr) {
+            (Some((admission, Some((listen, tls)))), Some(broker)) => {
+                let bound = Gate::bind(listen, tls, near(broker)).await;
+                let gate = bound.map_err(|source| AggregatorError::Listen {
+                    address: listen,
+                    flag: "boxes.listen",
+                    source,
+                })?;
+                (Some(admission), Some(gate))
+            }
+            (admission, _) => (admission.map(|(admission, _)| admission), None),
+        };
+        let door_addr = gate.as_ref().and_then(|gate| gate.address().ok());
 
         let counters = Arc::new(Counters::default());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (clients_in, clients) = watch::channel(None);
-        let (messages_in, messages) = mpsc::channel(QUEUE);
-        tasks.spawn(ingest::receive(
-            address,
-            Arc::clone(&counters),
-            clients_in,
-            messages_in,
-            stop.clone(),
-        ));
+        let (publishers_in, publishers) = watch::channel(None);
+        let (incoming_in, incoming) = mpsc::channel(QUEUE);
+        let (counting, stopping) = (Arc::clone(&counters), stop.clone());
+        match source {
+            Source::Mqtt(options) => tasks.spawn(ingest::mqtt::receive(
+                *options,
+                counting,
+                publishers_in,
+                incoming_in,
+                stopping,
+            )),
+            Source::Nats(servers) => tasks.spawn(nats::receive(
+                servers,
+                counting,
+                publishers_in,
+                incoming_in,
+                stopping,
+            )),
+        };
         tasks.spawn(ingest::commit(
             Arc::clone(&store),
             Arc::clone(&counters),
-            clients,
-            messages,
+            publishers,
+            incoming,
         ));
-        tasks.spawn(http::serve(
-            listener,
-            http::App { store, counters },
-            stop.clone(),
-        ));
+        tasks.spawn(keep_up(Arc::clone(&store), retention_months, stop.clone()));
+        if let Some(gate) = gate {
+            tasks.spawn(gate.serve(stop.clone()));
+        }
+        let app = http::App {
+            store,
+            counters,
+            guard,
+            admission,
+        };
+        tasks.spawn(http::serve(listener, app, stop.clone()));
         tasks.close();
         tracing::info!(http = %http_addr, mqtt = ?mqtt_addr, "aggregator started");
         Ok(Running {
             http_addr,
             mqtt_addr,
+            mqtts_addr: door_addr,
             stop,
             tasks,
             broker,
@@ -101,10 +164,59 @@ impl Aggregator {
     }
 }
 
-/// Starts the embedded broker, if that is the choice, and tells where the broker is.
-async fn broker(choice: BrokerChoice) -> Result<(Option<Broker>, Address), AggregatorError> {
+/// How boxes join, and what the listener for them needs.
+type Door = (Arc<Admission>, Option<(SocketAddr, Arc<ServerConfig>)>);
+
+fn admission(boxes: BoxesConfig) -> Result<Door, AggregatorError> {
+    let BoxesConfig {
+        connect_to,
+        listen,
+        pki,
+    } = boxes;
+    let now = ingest::now();
+    let authority = Authority::open(&pki, now)?;
+    let listener = match listen {
+        None => None,
+        Some(listen) => {
+            let host = connect_to.rsplit_once(':').map_or("", |(host, _)| host);
+            let name = host.trim_matches(['[', ']']).to_owned();
+            Some((listen, authority.server(&[name], now)?))
+        }
+    };
+    let admission = Arc::new(Admission {
+        authority,
+        connect_to,
+    });
+    Ok((admission, listener))
+}
+
+/// An address that this machine can connect to.
+fn near(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Where messages come from.
+enum Source {
+    Mqtt(Box<rumqttc::MqttOptions>),
+    Nats(nats::Servers),
+}
+
+/// Starts the embedded broker, if that is the choice, and tells where messages come from.
+async fn source(choice: BrokerChoice) -> Result<(Option<Broker>, Source), AggregatorError> {
+    let mqtt = |broker: &ExternalBroker| {
+        Ok::<_, AggregatorError>(Source::Mqtt(Box::new(ingest::mqtt::options(broker)?)))
+    };
     match choice {
-        BrokerChoice::External { host, port } => Ok((None, Address { host, port })),
+        BrokerChoice::External(broker) => Ok((None, mqtt(&broker)?)),
+        BrokerChoice::Nats { servers, login } => {
+            let addresses = servers;
+            Ok((None, Source::Nats(nats::Servers { addresses, login })))
+        }
         BrokerChoice::Embedded { listen } => {
             let started = blocking(move || Broker::start(listen)).await;
             let broker = started.map_err(|source| AggregatorError::Listen {
@@ -112,17 +224,42 @@ async fn broker(choice: BrokerChoice) -> Result<(Option<Broker>, Address), Aggre
                 flag: "--mqtt-listen",
                 source,
             })?;
-            let mut at = broker.address;
-            if at.ip().is_unspecified() {
-                at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-            }
-            let address = Address {
+            let at = near(broker.address);
+            let near = ExternalBroker {
                 host: at.ip().to_string(),
                 port: at.port(),
+                ca_file: None,
+                login: None,
             };
-            Ok((Some(broker), address))
+            Ok((Some(broker), mqtt(&near)?))
         }
     }
+}
+
+/// Makes room for what comes and deletes what is too old, every hour until `stop`.
+async fn keep_up(store: Arc<dyn Store>, retention_months: Option<u32>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(MAINTAIN_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        let store = Arc::clone(&store);
+        if let Err(error) = blocking(move || maintain(&*store, retention_months)).await {
+            tracing::error!(%error, "the store was not maintained; trying again in an hour");
+        }
+    }
+}
+
+fn maintain(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
+    let now = ingest::now().to_zoned(TimeZone::UTC);
+    let keep_from = retention_months
+        .and_then(|months| now.checked_sub(jiff::Span::new().months(months)).ok())
+        .map(|from| from.timestamp());
+    let gone = store.maintain(now.date(), keep_from)?;
+    if gone > 0 {
+        tracing::info!(gone, "what was too old is deleted");
+    }
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -137,6 +274,8 @@ pub struct Running {
     pub http_addr: SocketAddr,
     /// Where the embedded broker listens; none with an external one.
     pub mqtt_addr: Option<SocketAddr>,
+    /// Where boxes with certificates connect to it; none without `boxes.listen`.
+    pub mqtts_addr: Option<SocketAddr>,
     stop: CancellationToken,
     tasks: TaskTracker,
     broker: Option<Broker>,

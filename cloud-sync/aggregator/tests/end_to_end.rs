@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use trunkside_aggregator::BrokerChoice;
 use trunkside_uplink::State;
 
 mod support;
@@ -48,11 +47,7 @@ async fn mosquitto_serves_as_well_and_may_restart() {
         return;
     };
     let address = broker.address;
-    let choice = BrokerChoice::External {
-        host: "127.0.0.1".into(),
-        port: address.port(),
-    };
-    let cloud = start(&folder.path().join("cloud"), choice).await;
+    let cloud = start(&folder.path().join("cloud"), external(address)).await;
     let mut branch = Branch::start(&folder.path().join("box"), origin("box1"), address);
     for number in 0..20 {
         branch.store(number).await;

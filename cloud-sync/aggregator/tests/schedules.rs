@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use trunkside_aggregator::store::{CallFilter, Committed, Message, Store};
+use trunkside_aggregator::store::{
+    CallFilter, Committed, Message, Postgres, PostgresOptions, Scope, Sqlite, Store,
+};
 use trunkside_record::{
     Ack, Batch, Lane, Origin, Timestamp, VERSION, decode, decode_ack, encode, encode_ack,
 };
@@ -42,7 +44,7 @@ struct World<'a> {
     /// Events of an earlier connection mean nothing, except messages that the broker has.
     connection: u64,
     events: Vec<(Instant, u64, Event)>,
-    store: &'a Store,
+    store: &'a dyn Store,
     origin: Origin,
     /// How likely anything goes wrong: once in so many times; never when none.
     faults: Option<u64>,
@@ -64,7 +66,7 @@ fn tuning() -> Tuning {
 }
 
 impl<'a> World<'a> {
-    fn new(seed: u64, start: Instant, store: &'a Store) -> Self {
+    fn new(seed: u64, start: Instant, store: &'a dyn Store) -> Self {
         let mut world = Self {
             now: start,
             random: Random::new(seed),
@@ -74,7 +76,7 @@ impl<'a> World<'a> {
             connection: 0,
             events: Vec::new(),
             store,
-            origin: support::origin(&format!("box{seed}")),
+            origin: Origin::new("acme", format!("branch{seed}"), "box1").unwrap(),
             faults: None,
             promised: HashSet::new(),
             attempted: seed * 1_000,
@@ -338,14 +340,17 @@ impl<'a> World<'a> {
         }
     }
 
-    fn check(&self, seed: u64, reader: &rusqlite::Connection) {
+    fn check(&self, seed: u64, rows: u64) {
         let filter = CallFilter {
-            device: Some(self.origin.device.to_string()),
-            tenant: Some("acme".into()),
-            branch: Some("harbour".into()),
+            tenant: Some(self.origin.tenant.to_string()),
+            branch: Some(self.origin.branch.to_string()),
             ..CallFilter::default()
         };
-        let calls = self.store.calls(&filter, 500, None).unwrap().calls;
+        let calls = self
+            .store
+            .calls(&Scope::ALL, &filter, 500, None)
+            .unwrap()
+            .calls;
         let found: HashSet<String> = calls
             .iter()
             .map(|call| call.summary.call.to_string())
@@ -353,25 +358,19 @@ impl<'a> World<'a> {
         let missing: Vec<_> = self.promised.difference(&found).collect();
         assert!(missing.is_empty(), "schedule {seed}: {missing:?} are lost");
         assert_eq!(self.lost, 0, "schedule {seed}: the cloud counts losses");
-        let distinct: i64 = reader
-            .query_row(
-                "SELECT (SELECT count(*) FROM call WHERE device = ?1)
-                      + (SELECT count(*) FROM transcript WHERE device = ?1)",
-                [self.origin.device.as_str()],
-                |row| row.get(0),
-            )
-            .unwrap();
         assert_eq!(
-            self.stored, distinct as u64,
+            self.stored, rows,
             "schedule {seed}: something was stored twice"
         );
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "any instant serves as the beginning"
-)]
+/// What lies in the tables, words whose call was never stored included.
+const ROWS: &str = "SELECT (SELECT count(*) FROM {schema}call
+     WHERE (tenant, branch) = ('acme', {branch}))
+  + (SELECT count(*) FROM {schema}transcript
+     WHERE (tenant, branch) = ('acme', {branch}))";
+
 fn run(seeds: Range<u64>) {
     let shared_memory = std::path::Path::new("/dev/shm");
     let folder = if shared_memory.is_dir() {
@@ -379,15 +378,48 @@ fn run(seeds: Range<u64>) {
     } else {
         tempfile::tempdir().unwrap()
     };
-    let store = Store::open(folder.path()).unwrap();
+    let store = Sqlite::open(folder.path()).unwrap();
     let reader = rusqlite::Connection::open(folder.path().join("trunkside-cloud.sqlite")).unwrap();
+    let sql = ROWS.replace("{schema}", "").replace("{branch}", "?1");
+    run_on(&store, seeds, |branch| {
+        let rows = reader.query_row(&sql, [branch], |row| row.get::<_, i64>(0));
+        rows.unwrap().cast_unsigned()
+    });
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "any instant serves as the beginning"
+)]
+fn run_on(store: &dyn Store, seeds: Range<u64>, mut rows: impl FnMut(&str) -> u64) {
     let start = Instant::now();
     for seed in seeds {
-        let mut world = World::new(seed, start, &store);
+        let mut world = World::new(seed, start, store);
         world.live();
         world.recover();
-        world.check(seed, &reader);
+        world.check(seed, rows(world.origin.branch.as_str()));
     }
+}
+
+#[test]
+fn some_schedules_on_postgres() {
+    let Some(cluster) = support::cluster::Cluster::start() else {
+        return;
+    };
+    let store = Postgres::open(&PostgresOptions {
+        address: cluster.database(),
+        ..PostgresOptions::default()
+    });
+    // As the superuser, whom row-level security does not bind.
+    let address = cluster.address("postgres", "t0");
+    let mut reader = postgres::Client::connect(&address, postgres::NoTls).unwrap();
+    let sql = ROWS
+        .replace("{schema}", "trunkside.")
+        .replace("{branch}", "$1");
+    run_on(&store.unwrap(), 0..40, |branch| {
+        let row = reader.query_one(&sql, &[&branch]).unwrap();
+        row.get::<_, i64>(0).cast_unsigned()
+    });
 }
 
 // In four parts, so that they run beside each other.

@@ -5,7 +5,7 @@
 //! secret; the box authenticates its request with it, the cloud its answer (HMAC-SHA256, RFC 2104).
 //! So neither side need trust the way between them, and the code itself never travels.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use hmac::{Hmac, Mac};
@@ -215,7 +215,10 @@ impl ClaimAnswer {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -83,6 +83,12 @@ pub fn claim(address: &str, code: &ClaimCode, folder: &Path) -> Result<ClaimAnsw
     Ok(answer)
 }
 
+/// What the cloud says when it refuses (RFC 9457).
+#[derive(serde::Deserialize)]
+struct Problem {
+    detail: String,
+}
+
 fn ask(address: &str, request: &ClaimRequest) -> Result<ClaimAnswer, ClaimError> {
     let unreachable = |source| ClaimError::Unreachable {
         address: address.to_owned(),
@@ -100,10 +106,6 @@ fn ask(address: &str, request: &ClaimRequest) -> Result<ClaimAnswer, ClaimError>
     let text = body.read_to_string().map_err(unreachable)?;
     if status.is_success() {
         return serde_json::from_str(&text).map_err(|_| ClaimError::Forged);
-    }
-    #[derive(serde::Deserialize)]
-    struct Problem {
-        detail: String,
     }
     let problem: Result<Problem, _> = serde_json::from_str(&text);
     Err(ClaimError::Refused(problem.map_or_else(

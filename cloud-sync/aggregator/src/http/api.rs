@@ -1,36 +1,50 @@
-//! The interface for programs.
+//! The interface for programs: calls, transcripts, boxes, the audit log.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::query::{CallsQuery, HourlyQuery};
+use super::query::{AuditQuery, CallsQuery, DevicesQuery};
+use super::reader::Reader;
 use super::{App, Problem};
-use crate::store::{CallDetail, Hour, Page};
+use crate::store::{
+    Audit, CallDetail, CallFilter, DevicePage, Page, Role, TranscriptItem, TranscriptPage,
+};
 
 /// Which calls; every parameter is optional.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents what `query.rs` reads")]
-struct CallsParameters {
+pub(super) struct CallFilterParameters {
     /// Of this tenant.
     tenant: Option<String>,
     /// Of this branch.
     branch: Option<String>,
     /// Of this device.
     device: Option<String>,
+    /// In this language: `zh`, `yue` or `en`.
+    language: Option<String>,
     /// With this intent.
     intent: Option<String>,
+    /// With a caller who felt so at the end.
+    emotion: Option<String>,
+    /// With this outcome: `bridged`, `callback`, `abandoned` or `failed`.
+    outcome: Option<String>,
     /// Begun at this time (RFC 3339) or later.
     #[param(format = DateTime)]
     since: Option<String>,
     /// Begun before this time (RFC 3339).
     #[param(format = DateTime)]
     until: Option<String>,
-    /// Calls on a page.
+}
+
+/// Which page; every parameter is optional.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what `query.rs` reads")]
+pub(super) struct PageParameters {
+    /// Items on a page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
     /// The `next` of an earlier answer.
@@ -41,13 +55,16 @@ struct CallsParameters {
 #[utoipa::path(
     get,
     path = "/api/v1/calls",
-    params(CallsParameters),
+    params(CallFilterParameters, PageParameters),
     responses(
         (status = 200, description = "Calls", body = Page),
-        (status = 400, description = "A parameter is wrong", body = Problem)
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant", body = Problem)
     )
 )]
 pub(super) async fn calls(
+    reader: Reader,
     State(app): State<App>,
     query: CallsQuery,
 ) -> Result<Json<Page>, Problem> {
@@ -56,131 +73,187 @@ pub(super) async fn calls(
         limit,
         cursor,
     } = query;
-    app.read(move |store| store.calls(&filter, limit, cursor))
+    reader.check(&filter)?;
+    let scope = reader.scope();
+    app.read(move |store| store.calls(&scope, &filter, limit, cursor))
         .await
         .map(Json)
 }
 
-/// One call with what was said, redacted.
+/// One call with what was said, redacted; the audit log tells who read it.
 #[utoipa::path(
     get,
     path = "/api/v1/calls/{id}",
     params(("id" = String, Path, description = "The call's name")),
     responses(
         (status = 200, description = "The call", body = CallDetail),
+        (status = 401, description = "A key is needed", body = Problem),
         (status = 404, description = "No such call", body = Problem)
     )
 )]
 pub(super) async fn call(
+    reader: Reader,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<CallDetail>, Problem> {
-    let found = app.read(move |store| store.call(&id)).await?;
-    found
-        .map(Json)
-        .ok_or_else(|| Problem::not_found("there is no call of this name"))
+    detail(&app, &reader, id).await.map(Json)
 }
 
-/// Which hours; every parameter is optional.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents what `query.rs` reads")]
-struct HourlyParameters {
-    /// Of this tenant.
-    tenant: Option<String>,
-    /// Of this branch.
-    branch: Option<String>,
-    /// Of this device.
-    device: Option<String>,
-    /// With this intent.
-    intent: Option<String>,
-    /// Calls begun at this time (RFC 3339) or later.
-    #[param(format = DateTime)]
-    since: Option<String>,
-    /// Calls begun before this time (RFC 3339).
-    #[param(format = DateTime)]
-    until: Option<String>,
-    /// Hours with calls at most, the newest.
-    #[param(minimum = 1, maximum = 8784, default = 168)]
-    limit: Option<u32>,
+/// A call, after its reading was noted; without the note there is no answer.
+pub(super) async fn detail(app: &App, reader: &Reader, id: String) -> Result<CallDetail, Problem> {
+    let scope = reader.scope();
+    let found = app.read(move |store| store.call(&scope, &id)).await?;
+    let detail = found.ok_or_else(|| Problem::not_found("there is no call of this name"))?;
+    if detail.transcript.is_some() {
+        let item = &detail.call;
+        let name = item.summary.call.to_string();
+        let note = reader.audit("transcript", &item.tenant, &item.branch, &name);
+        app.read(move |store| store.audit(&[note])).await?;
+    }
+    Ok(detail)
 }
 
-/// What hours came to.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Hours {
-    /// Hours with calls, newest first; in UTC.
-    hours: Vec<Hour>,
-}
-
-/// What hours came to.
+/// What was said in calls, redacted, newest first; the audit log tells who read it.
 #[utoipa::path(
     get,
-    path = "/api/v1/metrics/hourly",
-    params(HourlyParameters),
+    path = "/api/v1/transcripts",
+    params(CallFilterParameters, PageParameters),
     responses(
-        (status = 200, description = "Hours", body = Hours),
-        (status = 400, description = "A parameter is wrong", body = Problem)
+        (status = 200, description = "Transcripts", body = TranscriptPage),
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant", body = Problem)
     )
 )]
-pub(super) async fn hourly(
+pub(super) async fn transcripts(
+    reader: Reader,
     State(app): State<App>,
-    HourlyQuery(filter): HourlyQuery,
-) -> Result<Json<Hours>, Problem> {
-    let hours = app.read(move |store| store.hourly(&filter)).await?;
-    Ok(Json(Hours { hours }))
+    query: CallsQuery,
+) -> Result<Json<TranscriptPage>, Problem> {
+    let CallsQuery {
+        filter,
+        limit,
+        cursor,
+    } = query;
+    reader.check(&filter)?;
+    app.read(move |store| {
+        let page = store.transcripts(&reader.scope(), &filter, limit, cursor)?;
+        let note = |item: &TranscriptItem| {
+            reader.audit("transcript", &item.tenant, &item.branch, &item.call)
+        };
+        let notes: Vec<Audit> = page.transcripts.iter().map(note).collect();
+        store.audit(&notes)?;
+        Ok(page)
+    })
+    .await
+    .map(Json)
 }
 
-/// Whether the parts work.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Health {
-    /// `ok` or `degraded`.
-    status: &'static str,
-    /// Whether the broker is connected.
-    broker: bool,
-    /// Whether the store answers.
-    store: bool,
-}
-
-/// Whether the aggregator can take and answer.
+/// What was said in one call, redacted; the audit log tells who read it.
 #[utoipa::path(
     get,
-    path = "/healthz",
+    path = "/api/v1/transcripts/{id}",
+    params(("id" = String, Path, description = "The call's name")),
     responses(
-        (status = 200, description = "All is well", body = Health),
-        (status = 503, description = "Something is not", body = Health)
+        (status = 200, description = "The transcript", body = TranscriptItem),
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 404, description = "No such call, or its words have not come", body = Problem)
     )
 )]
-pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
-    let broker = app.counters.is_connected();
-    let store = app.read(|store| Ok(store.is_well())).await.unwrap_or(false);
-    let (code, status) = if broker && store {
-        (StatusCode::OK, "ok")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "degraded")
-    };
-    (
-        code,
-        Json(Health {
-            status,
-            broker,
-            store,
-        }),
-    )
+pub(super) async fn transcript(
+    reader: Reader,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<TranscriptItem>, Problem> {
+    let CallDetail { call, transcript } = detail(&app, &reader, id).await?;
+    let turns = transcript.ok_or_else(|| Problem::not_found("this call's words have not come"))?;
+    Ok(Json(TranscriptItem {
+        tenant: call.tenant,
+        branch: call.branch,
+        device: call.device,
+        call: call.summary.call.to_string(),
+        started_at: call.summary.started_at,
+        turns,
+    }))
 }
 
-/// Counts for Prometheus.
+/// Boxes by name, and how they do.
 #[utoipa::path(
     get,
-    path = "/metrics",
-    responses((status = 200, description = "Prometheus text", content_type = "text/plain"))
+    path = "/api/v1/devices",
+    params(
+        ("tenant" = Option<String>, Query, description = "Of this tenant"),
+        ("branch" = Option<String>, Query, description = "Of this branch"),
+        PageParameters
+    ),
+    responses(
+        (status = 200, description = "Boxes", body = DevicePage),
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant", body = Problem)
+    )
 )]
-pub(super) async fn metrics(State(app): State<App>) -> Response {
-    let totals = app.read(crate::store::Store::totals).await.ok();
-    let text = app.counters.render(totals);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+pub(super) async fn devices(
+    reader: Reader,
+    State(app): State<App>,
+    query: DevicesQuery,
+) -> Result<Json<DevicePage>, Problem> {
+    let DevicesQuery {
+        tenant,
+        branch,
+        limit,
+        cursor,
+    } = query;
+    let filter = CallFilter {
+        tenant,
+        branch,
+        ..CallFilter::default()
+    };
+    reader.check(&filter)?;
+    let mut scope = reader.scope();
+    scope.tenant = scope.tenant.or(filter.tenant);
+    scope.branch = scope.branch.or(filter.branch);
+    app.read(move |store| store.devices(&scope, limit, cursor.as_ref()))
+        .await
+        .map(Json)
 }
 
-/// The OpenAPI document.
-pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(super::openapi())
+/// Notes of the audit log, and where to go on.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditPage {
+    /// The notes, newest first.
+    entries: Vec<Audit>,
+    /// The `cursor` of the next page; null at the end.
+    next: Option<i64>,
+}
+
+/// Who read which transcript, newest first; needs the role `admin`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    params(PageParameters),
+    responses(
+        (status = 200, description = "Notes", body = AuditPage),
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is not an admin's", body = Problem)
+    )
+)]
+pub(super) async fn audit(
+    reader: Reader,
+    State(app): State<App>,
+    query: AuditQuery,
+) -> Result<Json<AuditPage>, Problem> {
+    reader.needs(Role::Admin)?;
+    let AuditQuery { limit, cursor } = query;
+    let scope = reader.scope();
+    let mut rows = app
+        .read(move |store| store.audits(&scope, limit + 1, cursor))
+        .await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    Ok(Json(AuditPage {
+        next: rows.last().filter(|_| more).map(|(id, _)| *id),
+        entries: rows.into_iter().map(|(_, note)| note).collect(),
+    }))
 }

@@ -3,36 +3,57 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
+use crate::access::Guard;
 use crate::counters::Counters;
+use crate::door::Authority;
 use crate::store::{Store, StoreError};
 
 mod api;
+mod claims;
+mod document;
+mod export;
+mod figures;
 mod page;
 mod problem;
 mod query;
+mod reader;
 
 use problem::Problem;
 
 /// What requests are answered from.
 #[derive(Clone)]
 pub(crate) struct App {
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) guard: Arc<Guard>,
+    /// How boxes join; none when they cannot.
+    pub(crate) admission: Option<Arc<Admission>>,
 }
+
+/// How boxes join.
+pub(crate) struct Admission {
+    pub(crate) authority: Authority,
+    /// Where they connect to then.
+    pub(crate) connect_to: String,
+}
+
+/// The most that a request may bring.
+const MOST_BYTES: usize = 16 * 1024;
 
 impl App {
     /// Reads the store on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         let store = Arc::clone(&self.store);
-        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        let done = tokio::task::spawn_blocking(move || work(&*store)).await;
         done.expect("reading the store does not panic")
             .map_err(|error| {
                 tracing::error!(%error, "a request could not be answered");
@@ -41,20 +62,9 @@ impl App {
     }
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Trunkside cloud",
-        description = "What branches' calls come to: anonymised records of many boxes.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    paths(api::calls, api::call, api::hourly, api::health, api::metrics)
-)]
-struct Document;
-
 /// The interface's OpenAPI document, also served at `/api/openapi.json`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    document::Document::openapi()
 }
 
 fn router(app: App) -> Router {
@@ -63,12 +73,22 @@ fn router(app: App) -> Router {
         .route("/calls/{id}", get(page::call))
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
-        .route("/api/v1/metrics/hourly", get(api::hourly))
-        .route("/api/openapi.json", get(api::document))
-        .route("/healthz", get(api::health))
-        .route("/metrics", get(api::metrics))
+        .route("/api/v1/transcripts", get(api::transcripts))
+        .route("/api/v1/transcripts/{id}", get(api::transcript))
+        .route("/api/v1/devices", get(api::devices))
+        .route("/api/v1/audit", get(api::audit))
+        .route("/api/v1/claims", post(claims::claim))
+        .route("/api/v1/metrics/hourly", get(figures::hourly))
+        .route("/api/v1/metrics/intents", get(figures::intents))
+        .route("/api/v1/metrics/moods", get(figures::moods))
+        .route("/api/v1/export/calls", get(export::calls))
+        .route("/api/v1/export/transcripts", get(export::transcripts))
+        .route("/api/openapi.json", get(document::document))
+        .route("/healthz", get(figures::health))
+        .route("/metrics", get(figures::metrics))
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Problem::method() })
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
         .with_state(app)
 }
 

@@ -6,8 +6,9 @@ use axum::extract::{Path, State};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_record::{CallSummary, EndedBy, MoodPoint, Outcome, Timestamp, Turn};
 
+use super::reader::Reader;
 use super::{App, Problem};
-use crate::store::{CallDetail, CallFilter, CallItem, Hour, HourFilter, Totals};
+use crate::store::{self, CallDetail, CallFilter, CallItem, Hour, Span, Totals};
 
 /// Calls on the front page.
 const CALLS: u32 = 40;
@@ -30,15 +31,18 @@ const CHART_HOURS: usize = 24;
 /// Every how many hours the chart tells the time.
 const CHART_LABEL: usize = 6;
 
-pub(super) async fn index(State(app): State<App>) -> Result<Markup, Problem> {
-    let hours = HourFilter {
-        limit: HOURS,
-        ..HourFilter::default()
-    };
+pub(super) async fn index(reader: Reader, State(app): State<App>) -> Result<Markup, Problem> {
+    let scope = reader.scope();
     let (page, hours, totals) = app
         .read(move |store| {
-            let page = store.calls(&CallFilter::default(), CALLS, None)?;
-            Ok((page, store.hourly(&hours)?, store.totals()?))
+            let filter = CallFilter::default();
+            let page = store.calls(&scope, &filter, CALLS, None)?;
+            let cells = store.cells(&scope, &filter, Span::Quarters(HOURS * 4))?;
+            Ok((
+                page,
+                store::hours(&cells, None, HOURS),
+                store.totals(&scope)?,
+            ))
         })
         .await?;
     let connected = app.counters.is_connected();
@@ -61,11 +65,11 @@ pub(super) async fn index(State(app): State<App>) -> Result<Markup, Problem> {
 }
 
 pub(super) async fn call(
+    reader: Reader,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Markup, Problem> {
-    let found = app.read(move |store| store.call(&id)).await?;
-    let detail = found.ok_or_else(|| Problem::not_found("there is no call of this name"))?;
+    let detail = super::api::detail(&app, &reader, id).await?;
     Ok(document("Call · Trunkside", false, &call_page(&detail)))
 }
 

@@ -6,8 +6,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
+use jiff::tz::TimeZone;
+
 use super::Problem;
-use crate::store::{CallFilter, Cursor, HourFilter};
+use crate::export::Format;
+use crate::store::{CallFilter, Cursor, DeviceCursor};
 
 /// Calls on a page when nothing is asked.
 const CALLS: u32 = 50;
@@ -44,19 +47,110 @@ impl<S: Send + Sync> FromRequestParts<S> for CallsQuery {
     }
 }
 
-/// The query of `/api/v1/metrics/hourly`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct HourlyQuery(pub(super) HourFilter);
+/// The query of figures by the hour.
+#[derive(Debug, PartialEq)]
+pub(super) struct HourlyQuery {
+    pub(super) filter: CallFilter,
+    pub(super) limit: u32,
+    pub(super) zone: Option<TimeZone>,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for HourlyQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut pairs = Pairs::read(parts, state).await?;
-        let calls = pairs.filter()?;
-        let limit = pairs.number("limit", MOST_HOURS)?.unwrap_or(HOURS);
+        let query = Self {
+            filter: pairs.filter()?,
+            limit: pairs.number("limit", MOST_HOURS)?.unwrap_or(HOURS),
+            zone: pairs.zone()?,
+        };
         pairs.finish()?;
-        Ok(Self(HourFilter { calls, limit }))
+        Ok(query)
+    }
+}
+
+/// A query with nothing but a filter.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FilterQuery(pub(super) CallFilter);
+
+impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let filter = pairs.filter()?;
+        pairs.finish()?;
+        Ok(Self(filter))
+    }
+}
+
+/// The query of `/api/v1/devices`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct DevicesQuery {
+    pub(super) tenant: Option<String>,
+    pub(super) branch: Option<String>,
+    pub(super) limit: u32,
+    pub(super) cursor: Option<DeviceCursor>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DevicesQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let query = Self {
+            tenant: pairs.text("tenant")?,
+            branch: pairs.text("branch")?,
+            limit: pairs.number("limit", MOST_CALLS)?.unwrap_or(CALLS),
+            cursor: pairs.take("cursor", "use the `next` of an earlier answer")?,
+        };
+        pairs.finish()?;
+        Ok(query)
+    }
+}
+
+/// The query of `/api/v1/audit`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AuditQuery {
+    pub(super) limit: u32,
+    pub(super) cursor: Option<i64>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AuditQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let query = Self {
+            limit: pairs.number("limit", MOST_CALLS)?.unwrap_or(CALLS),
+            cursor: pairs.take("cursor", "use the `next` of an earlier answer")?,
+        };
+        pairs.finish()?;
+        Ok(query)
+    }
+}
+
+/// The query of an export.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ExportQuery {
+    pub(super) filter: CallFilter,
+    pub(super) format: Format,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ExportQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let query = Self {
+            filter: pairs.filter()?,
+            format: pairs
+                .take("format", "use csv or parquet")?
+                .unwrap_or(Format::Csv),
+        };
+        pairs.finish()?;
+        Ok(query)
     }
 }
 
@@ -76,10 +170,27 @@ impl Pairs {
             tenant: self.text("tenant")?,
             branch: self.text("branch")?,
             device: self.text("device")?,
+            language: self.text("language")?,
             intent: self.text("intent")?,
+            emotion: self.text("emotion")?,
+            outcome: self.text("outcome")?,
             since: self.take("since", time)?,
             until: self.take("until", time)?,
         })
+    }
+
+    fn zone(&mut self) -> Result<Option<TimeZone>, Problem> {
+        let Some(name) = self.text("tz")? else {
+            return Ok(None);
+        };
+        let unknown = |_| {
+            let detail = format!(
+                "`tz` cannot be `{}`; use a name such as `Asia/Shanghai`",
+                shortened(&name)
+            );
+            Problem::parameter("tz", detail)
+        };
+        TimeZone::get(&name).map(Some).map_err(unknown)
     }
 
     /// A parameter's text; given twice it has no meaning.

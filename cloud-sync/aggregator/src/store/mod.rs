@@ -1,104 +1,210 @@
-//! What the aggregator keeps, in SQLite.
+//! What the aggregator keeps: in SQLite beside it, or in PostgreSQL.
 //!
-//! One connection writes, another reads. A commit is one transaction and is on the disk when it
-//! returns (`synchronous = FULL`), because the watermark that follows lets the box delete.
+//! What is new is worked out in [`plan`], once for both. A commit is one transaction and is on the
+//! disk when it returns, because the watermark that follows lets the box delete.
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rusqlite::Connection;
+use jiff::civil::Date;
+use trunkside_record::Timestamp;
 
-mod commit;
+mod access;
+mod analytics;
+mod intake;
+mod plan;
+mod postgres;
 mod query;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{Committed, Message};
-pub use query::{
-    CallDetail, CallFilter, CallItem, Cursor, Hour, HourFilter, IntentCount, Page, Totals,
+pub use access::{Audit, Claim, KeyRecord, Role, Scope};
+pub use analytics::{
+    Hour, IntentCount, IntentFigures, MoodFigures, MoodHour, hours, intents, moods,
 };
-
-/// The database's version, kept in SQLite's `user_version`.
-const VERSION: i64 = 1;
-
-/// The file in the data folder.
-const FILE: &str = "trunkside-cloud.sqlite";
+pub use plan::{Committed, Message};
+pub use postgres::{Postgres, PostgresOptions};
+pub use query::{
+    CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
+    Span, Totals, TranscriptItem, TranscriptPage,
+};
+pub use sqlite::Sqlite;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// SQLite, or the disk under it; worth trying again.
     #[error("the database failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL; worth trying again.
+    #[error("the database failed: {}", postgres::explain(.0))]
+    Postgres(#[from] ::postgres::Error),
+    /// No connection to PostgreSQL; worth trying again.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(#[from] r2d2::Error),
+    /// Where PostgreSQL is.
+    #[error("`database` {0}")]
+    Address(String),
+    /// A file that the connection needs.
+    #[error("cannot use `{}`, which `{key}` names: {fault}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The key that names it.
+        key: &'static str,
+        /// Why.
+        fault: String,
+    },
     /// The data folder.
-    #[error("cannot create the data folder `{path}`: {source}")]
+    #[error("cannot create the data folder `{}`: {source}", path.display())]
     Folder {
         /// Which.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
     /// A newer aggregator made it.
-    #[error("the database has version `{found}`, this program knows `{VERSION}`; use a newer one")]
+    #[error("the database has version `{found}`, this program knows `{known}`; use a newer one")]
     Newer {
         /// Its version.
         found: i64,
+        /// The newest that is known here.
+        known: i64,
     },
     /// A stored record that this program cannot read.
     #[error("a stored record cannot be read: {0}")]
     Record(#[from] serde_json::Error),
 }
 
-/// The store.
-pub struct Store {
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
-}
-
-impl Store {
-    /// Opens or creates the database in `folder`.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
-            path: folder.to_owned(),
-            source,
-        })?;
-        let path = folder.join(FILE);
-        let mut writer = Connection::open(&path)?;
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
-        prepare(&mut writer)?;
-        let reader = Connection::open(&path)?;
-        reader.pragma_update(None, "query_only", true)?;
-        for connection in [&writer, &reader] {
-            connection.busy_timeout(std::time::Duration::from_secs(10))?;
-            connection.set_prepared_statement_cache_capacity(64);
+impl StoreError {
+    /// Whether the content is at fault, so that trying again would fail again.
+    pub fn is_content(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code().is_some_and(|code| {
+                use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+                matches!(code, ConstraintViolation | TooBig | TypeMismatch)
+            }),
+            // Data exception, integrity violation, program limit exceeded.
+            Self::Postgres(error) => error.code().is_some_and(|state| {
+                ["22", "23", "54"]
+                    .iter()
+                    .any(|class| state.code().starts_with(class))
+            }),
+            Self::Record(_) => true,
+            _ => false,
         }
-        Ok(Self {
-            writer: Mutex::new(writer),
-            reader: Mutex::new(reader),
-        })
-    }
-
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Brings the database to this program's version.
-fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match found {
-        0 => {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            Ok(transaction.commit()?)
-        }
-        VERSION => Ok(()),
-        found => Err(StoreError::Newer { found }),
-    }
+/// A database with everything that boxes sent. Every call blocks.
+pub trait Store: Send + Sync {
+    /// Stores messages in one transaction; when it returns they are on the disk.
+    fn commit(&self, messages: &[Message], now: Timestamp) -> Result<Committed, StoreError>;
+
+    /// At most `limit` calls, newest first, behind `after`.
+    fn calls(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<Page, StoreError>;
+
+    /// One call by its name.
+    fn call(&self, scope: &Scope, call: &str) -> Result<Option<CallDetail>, StoreError>;
+
+    /// At most `limit` calls whose words have come, newest first, behind `after`.
+    fn transcripts(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<TranscriptPage, StoreError>;
+
+    /// Counts of calls by what they have in common.
+    fn cells(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        span: Span,
+    ) -> Result<Vec<Cell>, StoreError>;
+
+    /// At most `limit` boxes by name, behind `after`.
+    fn devices(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        after: Option<&DeviceCursor>,
+    ) -> Result<DevicePage, StoreError>;
+
+    /// What is stored in all.
+    fn totals(&self, scope: &Scope) -> Result<Totals, StoreError>;
+
+    /// Whether the database answers.
+    fn is_well(&self) -> bool;
+
+    /// Makes room for what comes, and deletes what began before `keep_from`. Returns how many
+    /// calls, or months of them, went.
+    fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError>;
+
+    /// Keeps a key.
+    fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError>;
+
+    /// Every key, oldest first.
+    fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// One key that is not revoked.
+    fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// Whether any key is in force.
+    fn has_keys(&self) -> Result<bool, StoreError>;
+
+    /// Ends a key; false when there is none in force.
+    fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes who reads what; it is on the disk when this returns.
+    fn audit(&self, entries: &[Audit]) -> Result<(), StoreError>;
+
+    /// At most `limit` notes of the audit log, newest first, before `before`.
+    fn audits(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        before: Option<i64>,
+    ) -> Result<Vec<(i64, Audit)>, StoreError>;
+
+    /// Keeps a claim; one for the same box is replaced.
+    fn add_claim(&self, claim: &Claim) -> Result<(), StoreError>;
+
+    /// A claim that is neither used nor over.
+    fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError>;
+
+    /// Uses a claim up; false when somebody else did before.
+    fn use_claim(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// A file in this folder.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(PostgresOptions),
+}
+
+/// Opens or creates the store; blocks.
+pub fn open(choice: &StoreChoice) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match choice {
+        StoreChoice::Sqlite(folder) => Arc::new(Sqlite::open(folder)?),
+        StoreChoice::Postgres(options) => Arc::new(Postgres::open(options)?),
+    })
+}
+
+fn create_folder(folder: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+        path: folder.to_owned(),
+        source,
+    })
 }

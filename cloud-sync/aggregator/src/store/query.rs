@@ -1,18 +1,13 @@
-//! Reading: calls, one call, hours, totals.
+//! What can be asked of a store, and what it answers.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{OptionalExtension, Row, named_params};
 use serde::Serialize;
-use trunkside_record::{CallSummary, Timestamp, Turn};
+use trunkside_record::{CallSummary, Origin, Timestamp, Turn};
 use utoipa::ToSchema;
 
-use super::{Store, StoreError};
-
-/// Milliseconds of an hour.
-const HOUR_MS: i64 = 3_600_000;
+use super::Scope;
 
 /// Which calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,19 +18,41 @@ pub struct CallFilter {
     pub branch: Option<String>,
     /// Of this device.
     pub device: Option<String>,
+    /// In this language.
+    pub language: Option<String>,
     /// With this intent.
     pub intent: Option<String>,
+    /// With a caller who felt so at the end.
+    pub emotion: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<String>,
     /// Begun at this time or later.
     pub since: Option<Timestamp>,
     /// Begun before this time.
     pub until: Option<Timestamp>,
 }
 
+impl CallFilter {
+    /// The part of the filter that lies within a scope; none when nothing does.
+    #[must_use]
+    pub fn within(&self, scope: &Scope) -> Option<Self> {
+        let narrow = |asked: &Option<String>, limit: &Option<String>| match (asked, limit) {
+            (Some(asked), Some(limit)) if asked != limit => None,
+            (asked, limit) => Some(limit.clone().or_else(|| asked.clone())),
+        };
+        Some(Self {
+            tenant: narrow(&self.tenant, &scope.tenant)?,
+            branch: narrow(&self.branch, &scope.branch)?,
+            ..self.clone()
+        })
+    }
+}
+
 /// Where a page of calls ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    started_ms: i64,
-    id: i64,
+    pub(super) started_ms: i64,
+    pub(super) id: i64,
 }
 
 impl fmt::Display for Cursor {
@@ -49,10 +66,12 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (started_ms, id) = text.split_once('.').ok_or(())?;
-        let number = |text: &str| text.parse().map_err(|_| ());
+        let started_ms: i64 = started_ms.parse().map_err(drop)?;
+        // A time beyond the calendar would be refused by a database.
+        Timestamp::from_millisecond(started_ms).map_err(drop)?;
         Ok(Self {
-            started_ms: number(started_ms)?,
-            id: number(id)?,
+            started_ms,
+            id: id.parse().map_err(drop)?,
         })
     }
 }
@@ -84,7 +103,7 @@ pub struct CallDetail {
 }
 
 /// Some calls, and where to go on.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Page {
     /// The calls, newest first.
     pub calls: Vec<CallItem>,
@@ -92,50 +111,130 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// Which hours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HourFilter {
-    /// Which calls count.
-    pub calls: CallFilter,
-    /// How many hours at most, newest first.
-    pub limit: u32,
-}
-
-/// What one hour came to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct Hour {
+/// What was said in one call.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct TranscriptItem {
+    /// Who owns the branch.
+    pub tenant: String,
+    /// The branch.
+    pub branch: String,
+    /// The box in the branch.
+    pub device: String,
+    /// The call.
+    pub call: String,
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
-    pub hour: Timestamp,
-    /// Calls that began in it.
-    pub calls: u64,
-    /// Of these: caller and agent spoke.
-    pub bridged: u64,
-    /// A call back was promised.
-    pub callbacks: u64,
-    /// The caller hung up before either.
-    pub abandoned: u64,
-    /// Something broke.
-    pub failed: u64,
-    /// Mean seconds from the INVITE to the decision; null when none was made.
-    pub mean_decision_s: Option<f64>,
-    /// Share of the calls with an angry caller, from 0 to 1.
-    pub angry_share: f64,
-    /// Calls by intent, the commonest first.
-    pub intents: Vec<IntentCount>,
-    #[serde(skip)]
-    decided: u64,
-    #[serde(skip)]
-    angry: u64,
+    pub started_at: Timestamp,
+    /// What was said, redacted, in order of time.
+    #[schema(value_type = Vec<Object>)]
+    pub turns: Vec<Turn>,
 }
 
-/// How often one intent was heard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct IntentCount {
-    /// Its name in the taxonomy; null when nothing was heard.
+/// What was said in some calls, and where to go on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct TranscriptPage {
+    /// The transcripts, those of the newest calls first.
+    pub transcripts: Vec<TranscriptItem>,
+    /// The `cursor` of the next page; null at the end.
+    pub next: Option<String>,
+}
+
+/// How calls are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// All of them.
+    Whole,
+    /// Apart by the quarter of an hour in which they began (no time zone cuts finer), of the
+    /// newest so many quarters that have calls.
+    Quarters(u32),
+}
+
+/// Calls that have everything here in common, counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// Quarters of an hour since 1970; 0 for [`Span::Whole`].
+    pub quarter: i64,
+    /// The intent; none when nothing was heard.
     pub intent: Option<String>,
+    /// The caller's emotion at the end; none when nothing was heard.
+    pub emotion: Option<String>,
+    /// The outcome.
+    pub outcome: String,
     /// How many calls.
     pub calls: u64,
+    /// In how many of them a decision was made.
+    pub decided: u64,
+    /// Seconds to it, in sum.
+    pub decided_s: f64,
+    /// In how many of them there is a sentiment.
+    pub felt: u64,
+    /// The sentiments' sum.
+    pub sentiment: f64,
+}
+
+/// A box, and how it does.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DeviceItem {
+    /// Who owns the branch.
+    pub tenant: String,
+    /// The branch.
+    pub branch: String,
+    /// The box in the branch.
+    pub device: String,
+    /// When it first sent something.
+    #[schema(value_type = String, format = DateTime)]
+    pub first_seen_at: Timestamp,
+    /// When it last sent something.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_seen_at: Timestamp,
+    /// How many of its records are known to be lost.
+    pub lost: u64,
+    /// What it last said of itself; null when it has not.
+    #[schema(value_type = Option<Object>)]
+    pub health: Option<serde_json::Value>,
+}
+
+/// Some boxes, and where to go on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct DevicePage {
+    /// The boxes by name.
+    pub devices: Vec<DeviceItem>,
+    /// The `cursor` of the next page; null at the end.
+    pub next: Option<String>,
+}
+
+impl DevicePage {
+    /// A page of what was asked for with one box more than its limit.
+    pub(super) fn cut(mut devices: Vec<DeviceItem>, limit: u32) -> Self {
+        let more = cut(&mut devices, limit);
+        let next = devices
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}/{}/{}", last.tenant, last.branch, last.device));
+        Self { devices, next }
+    }
+}
+
+/// Where a page of boxes ends: `tenant/branch/device`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceCursor(pub(super) Origin);
+
+impl FromStr for DeviceCursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut names = text.splitn(3, '/');
+        let mut next = || names.next().ok_or(());
+        let (tenant, branch, device) = (next()?, next()?, next()?);
+        Origin::new(tenant, branch, device).map(Self).map_err(drop)
+    }
+}
+
+/// Cuts a page that was asked for with one item more than its limit.
+pub(super) fn cut<T>(items: &mut Vec<T>, limit: u32) -> bool {
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    more
 }
 
 /// What is stored in all.
@@ -147,204 +246,4 @@ pub struct Totals {
     pub devices: u64,
     /// Records that are known to be lost.
     pub lost: u64,
-}
-
-/// The conditions of a [`CallFilter`], with every value as a parameter.
-const WHERE: &str = "(:tenant IS NULL OR tenant = :tenant)
-    AND (:branch IS NULL OR branch = :branch)
-    AND (:device IS NULL OR device = :device)
-    AND (:intent IS NULL OR intent = :intent)
-    AND (:since IS NULL OR started_ms >= :since)
-    AND (:until IS NULL OR started_ms < :until)";
-
-impl Store {
-    /// At most `limit` calls, newest first, behind `after`.
-    pub fn calls(
-        &self,
-        filter: &CallFilter,
-        limit: u32,
-        after: Option<Cursor>,
-    ) -> Result<Page, StoreError> {
-        let connection = self.reader();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT tenant, branch, device, summary, started_ms, id FROM call
-             WHERE {WHERE} AND (:id IS NULL OR (started_ms, id) < (:started_ms, :id))
-             ORDER BY started_ms DESC, id DESC LIMIT :limit"
-        ))?;
-        let (since, until) = bounds(filter);
-        let rows = statement.query_map(
-            named_params! {
-                ":tenant": filter.tenant, ":branch": filter.branch, ":device": filter.device,
-                ":intent": filter.intent, ":since": since, ":until": until,
-                ":started_ms": after.map(|cursor| cursor.started_ms),
-                ":id": after.map(|cursor| cursor.id), ":limit": i64::from(limit) + 1,
-            },
-            |row| {
-                Ok((
-                    call_parts(row)?,
-                    Cursor {
-                        started_ms: row.get(4)?,
-                        id: row.get(5)?,
-                    },
-                ))
-            },
-        )?;
-        let mut calls = Vec::new();
-        let mut last = None;
-        let mut next = None;
-        for row in rows {
-            let (parts, cursor) = row?;
-            if calls.len() == limit as usize {
-                next = last;
-                break;
-            }
-            calls.push(parts.read()?);
-            last = Some(cursor);
-        }
-        Ok(Page {
-            calls,
-            next: next.map(|cursor: Cursor| cursor.to_string()),
-        })
-    }
-
-    /// One call by its name.
-    pub fn call(&self, call: &str) -> Result<Option<CallDetail>, StoreError> {
-        let connection = self.reader();
-        let mut statement = connection.prepare_cached(
-            "SELECT tenant, branch, device, summary,
-                    (SELECT turns FROM transcript
-                     WHERE (transcript.tenant, transcript.branch, transcript.device,
-                            transcript.call)
-                         = (call.tenant, call.branch, call.device, call.call))
-             FROM call WHERE call = ?1 ORDER BY id LIMIT 1",
-        )?;
-        let found = statement
-            .query_row([call], |row| {
-                Ok((call_parts(row)?, row.get::<_, Option<String>>(4)?))
-            })
-            .optional()?;
-        let Some((parts, turns)) = found else {
-            return Ok(None);
-        };
-        let transcript = turns
-            .map(|turns| serde_json::from_str(&turns))
-            .transpose()?;
-        Ok(Some(CallDetail {
-            call: parts.read()?,
-            transcript,
-        }))
-    }
-
-    /// What hours came to, newest first.
-    pub fn hourly(&self, filter: &HourFilter) -> Result<Vec<Hour>, StoreError> {
-        let connection = self.reader();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT started_ms / {HOUR_MS} AS hour, intent, outcome, count(*),
-                    count(decided_s), total(decided_s), total(emotion IS 'angry')
-             FROM call
-             WHERE {WHERE} AND started_ms / {HOUR_MS} >= coalesce((
-                 SELECT DISTINCT started_ms / {HOUR_MS} FROM call WHERE {WHERE}
-                 ORDER BY 1 DESC LIMIT 1 OFFSET :limit - 1), -9223372036854775808)
-             GROUP BY 1, 2, 3 ORDER BY 1 DESC"
-        ))?;
-        let (since, until) = bounds(&filter.calls);
-        let mut rows = statement.query(named_params! {
-            ":tenant": filter.calls.tenant, ":branch": filter.calls.branch,
-            ":device": filter.calls.device, ":intent": filter.calls.intent,
-            ":since": since, ":until": until, ":limit": filter.limit,
-        })?;
-        let mut hours = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            add_to_hour(&mut hours, row)?;
-        }
-        Ok(hours.into_values().rev().map(finish_hour).collect())
-    }
-
-    /// What is stored in all.
-    pub fn totals(&self) -> Result<Totals, StoreError> {
-        let connection = self.reader();
-        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        Ok(Totals {
-            calls: count("SELECT count(*) FROM call")?.cast_unsigned(),
-            devices: count(
-                "SELECT count(*) FROM (SELECT DISTINCT tenant, branch, device FROM stream)",
-            )?
-            .cast_unsigned(),
-            lost: count("SELECT coalesce(sum(lost), 0) FROM gap")?.cast_unsigned(),
-        })
-    }
-
-    /// Whether the database answers.
-    pub fn is_well(&self) -> bool {
-        self.reader().query_row("SELECT 1", [], |_| Ok(())).is_ok()
-    }
-}
-
-fn bounds(filter: &CallFilter) -> (Option<i64>, Option<i64>) {
-    let ms = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
-    (ms(filter.since), ms(filter.until))
-}
-
-/// A call's columns, before its summary is read.
-struct CallParts {
-    tenant: String,
-    branch: String,
-    device: String,
-    summary: String,
-}
-
-impl CallParts {
-    fn read(self) -> Result<CallItem, StoreError> {
-        Ok(CallItem {
-            tenant: self.tenant,
-            branch: self.branch,
-            device: self.device,
-            summary: serde_json::from_str(&self.summary)?,
-        })
-    }
-}
-
-fn call_parts(row: &Row<'_>) -> rusqlite::Result<CallParts> {
-    Ok(CallParts {
-        tenant: row.get(0)?,
-        branch: row.get(1)?,
-        device: row.get(2)?,
-        summary: row.get(3)?,
-    })
-}
-
-fn add_to_hour(hours: &mut BTreeMap<i64, Hour>, row: &Row<'_>) -> rusqlite::Result<()> {
-    let number: i64 = row.get(0)?;
-    let intent: Option<String> = row.get(1)?;
-    let outcome: String = row.get(2)?;
-    let calls = row.get::<_, i64>(3)?.cast_unsigned();
-    let hour = hours.entry(number).or_insert_with(|| Hour {
-        hour: Timestamp::from_millisecond(number * HOUR_MS).unwrap_or(Timestamp::UNIX_EPOCH),
-        ..Hour::default()
-    });
-    hour.calls += calls;
-    match outcome.as_str() {
-        "bridged" => hour.bridged += calls,
-        "callback" => hour.callbacks += calls,
-        "abandoned" => hour.abandoned += calls,
-        _ => hour.failed += calls,
-    }
-    hour.decided += row.get::<_, i64>(4)?.cast_unsigned();
-    *hour.mean_decision_s.get_or_insert(0.0) += row.get::<_, f64>(5)?;
-    hour.angry += row.get::<_, f64>(6)? as u64;
-    match hour.intents.iter_mut().find(|count| count.intent == intent) {
-        Some(count) => count.calls += calls,
-        None => hour.intents.push(IntentCount { intent, calls }),
-    }
-    Ok(())
-}
-
-/// Turns sums into means and shares.
-fn finish_hour(mut hour: Hour) -> Hour {
-    let sum = hour.mean_decision_s.take().filter(|_| hour.decided > 0);
-    hour.mean_decision_s = sum.map(|sum| sum / hour.decided as f64);
-    hour.angry_share = hour.angry as f64 / hour.calls as f64;
-    hour.intents
-        .sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.intent.cmp(&b.intent)));
-    hour
 }

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trunkside_aggregator::config::ExternalBroker;
 use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice, Running};
 use trunkside_call::{CallId, Language, Side};
 use trunkside_record::{
@@ -22,6 +23,8 @@ use trunkside_record::{
 use trunkside_uplink::{
     Broker, Outbox, OutboxOptions, Stamp, Status, Tuning, Uplink, UplinkConfig,
 };
+
+pub mod cluster;
 
 /// The longest that anything here may take.
 pub const WITHIN: Duration = Duration::from_mins(1);
@@ -109,12 +112,16 @@ pub struct Branch {
 
 impl Branch {
     pub fn start(folder: &Path, origin: Origin, broker: SocketAddr) -> Self {
+        let broker = Broker::new(broker.ip().to_string(), broker.port());
+        Self::start_with(folder, UplinkConfig::new(origin, broker))
+    }
+
+    pub fn start_with(folder: &Path, config: UplinkConfig) -> Self {
         let (outbox, _) = Outbox::open(folder, OutboxOptions::default()).unwrap();
         let outbox = Arc::new(outbox);
-        let broker = Broker::new(broker.ip().to_string(), broker.port());
         let config = UplinkConfig {
             tuning: tuning(),
-            ..UplinkConfig::new(origin, broker)
+            ..config
         };
         let uplink = Uplink::new(config, Arc::clone(&outbox)).unwrap();
         let (status, stop) = (uplink.status(), CancellationToken::new());
@@ -135,9 +142,11 @@ impl Branch {
             .unwrap();
     }
 
-    /// Waits until the cloud has everything.
+    /// Waits until the cloud has everything. The uplink's status may be older than what was just
+    /// stored, so the outbox itself is asked.
     pub async fn drained(&mut self) {
-        self.reaches(|status| status.queue.records() == 0).await;
+        let waiting = || async { self.outbox.status().records() };
+        until(waiting, |records| *records == 0).await;
     }
 
     pub async fn reaches(&mut self, condition: impl Fn(&Status) -> bool) {
@@ -172,12 +181,30 @@ pub async fn embedded(folder: &Path) -> Running {
 }
 
 pub async fn start(folder: &Path, broker: BrokerChoice) -> Running {
+    start_with(AggregatorConfig {
+        broker,
+        ..AggregatorConfig::embedded(folder)
+    })
+    .await
+}
+
+/// With everything on free ports of loopback.
+pub async fn start_with(config: AggregatorConfig) -> Running {
     let config = AggregatorConfig {
         listen: loopback(),
-        broker,
-        data: folder.to_owned(),
+        ..config
     };
     Aggregator::start(config).await.unwrap()
+}
+
+/// A broker that runs elsewhere, without TLS.
+pub fn external(address: SocketAddr) -> BrokerChoice {
+    BrokerChoice::External(ExternalBroker {
+        host: address.ip().to_string(),
+        port: address.port(),
+        ca_file: None,
+        login: None,
+    })
 }
 
 pub fn loopback() -> SocketAddr {
@@ -194,16 +221,31 @@ pub fn free_address() -> SocketAddr {
 
 /// Status and body of a GET.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    get_as(address, path, None).await
+}
+
+/// The same with an `Authorization`.
+pub async fn get_as(address: SocketAddr, path: &str, shown: Option<&str>) -> (u16, String) {
+    let (status, body) = get_bytes(address, path, shown).await;
+    (status, String::from_utf8(body).unwrap())
+}
+
+pub async fn get_bytes(address: SocketAddr, path: &str, shown: Option<&str>) -> (u16, Vec<u8>) {
     let url = format!("http://{address}{path}");
+    let shown = shown.map(str::to_owned);
     tokio::task::spawn_blocking(move || {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build()
             .new_agent();
-        let mut response = agent.get(url).call().unwrap();
+        let mut request = agent.get(url);
+        if let Some(shown) = shown {
+            request = request.header("Authorization", shown);
+        }
+        let mut response = request.call().unwrap();
         (
             response.status().as_u16(),
-            response.body_mut().read_to_string().unwrap(),
+            response.body_mut().read_to_vec().unwrap(),
         )
     })
     .await

@@ -46,7 +46,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let cloud = Aggregator::start(AggregatorConfig {
         listen: args.http,
         broker: BrokerChoice::Embedded { listen: loopback() },
-        data: folder.path().join("cloud"),
+        ..AggregatorConfig::embedded(folder.path().join("cloud"))
     })
     .await?;
     let broker = cloud

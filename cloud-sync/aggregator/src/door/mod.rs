@@ -1,0 +1,10 @@
+//! The door for boxes: their certificates, and a TLS listener before the embedded broker that
+//! lets each box speak on its own topics only.
+
+mod authority;
+mod gate;
+mod packets;
+
+pub(crate) use authority::Authority;
+pub use authority::AuthorityError;
+pub(crate) use gate::Gate;

@@ -1,0 +1,169 @@
+//! What the tables hold, declared once for every format.
+
+use trunkside_record::Timestamp;
+
+use crate::store::{CallItem, TranscriptItem};
+
+/// One column of rows of `T`.
+pub(super) struct Column<T: 'static> {
+    pub(super) name: &'static str,
+    pub(super) value: Value<T>,
+}
+
+/// How its value is found.
+pub(super) enum Value<T: 'static> {
+    Text(fn(&T) -> Option<String>),
+    Real(fn(&T) -> Option<f64>),
+    Whole(fn(&T) -> Option<i64>),
+    Time(fn(&T) -> Timestamp),
+}
+
+impl<T> Column<T> {
+    const fn text(name: &'static str, value: fn(&T) -> Option<String>) -> Self {
+        let value = Value::Text(value);
+        Self { name, value }
+    }
+
+    const fn real(name: &'static str, value: fn(&T) -> Option<f64>) -> Self {
+        let value = Value::Real(value);
+        Self { name, value }
+    }
+
+    const fn whole(name: &'static str, value: fn(&T) -> Option<i64>) -> Self {
+        let value = Value::Whole(value);
+        Self { name, value }
+    }
+
+    const fn time(name: &'static str, value: fn(&T) -> Timestamp) -> Self {
+        let value = Value::Time(value);
+        Self { name, value }
+    }
+
+    /// The value as CSV has it; nothing is empty.
+    pub(super) fn text_of(&self, row: &T) -> String {
+        match self.value {
+            Value::Text(of) => of(row).unwrap_or_default(),
+            Value::Real(of) => of(row).map(|value| value.to_string()).unwrap_or_default(),
+            Value::Whole(of) => of(row).map(|value| value.to_string()).unwrap_or_default(),
+            Value::Time(of) => of(row).to_string(),
+        }
+    }
+}
+
+/// A number that was read as a single, without the digits that a double would add.
+fn single(value: f32) -> f64 {
+    value
+        .to_string()
+        .parse()
+        .unwrap_or_else(|_| f64::from(value))
+}
+
+/// A turn with the call that it belongs to.
+pub(super) struct TurnRow {
+    call: std::sync::Arc<TranscriptItem>,
+    turn: usize,
+}
+
+impl TurnRow {
+    pub(super) fn of(call: TranscriptItem) -> impl Iterator<Item = Self> {
+        let turns = call.turns.len();
+        let call = std::sync::Arc::new(call);
+        (0..turns).map(move |turn| Self {
+            call: std::sync::Arc::clone(&call),
+            turn,
+        })
+    }
+}
+
+pub(super) const CALLS: &[Column<CallItem>] = &[
+    Column::text("tenant", |row| Some(row.tenant.clone())),
+    Column::text("branch", |row| Some(row.branch.clone())),
+    Column::text("device", |row| Some(row.device.clone())),
+    Column::text("call", |row| Some(row.summary.call.to_string())),
+    Column::time("started_at", |row| row.summary.started_at),
+    Column::text("language", |row| {
+        row.summary
+            .language
+            .map(|language| language.tag().to_owned())
+    }),
+    Column::text("intent", |row| {
+        row.summary
+            .intent
+            .as_ref()
+            .map(|intent| intent.name.clone())
+    }),
+    Column::real("intent_score", |row| {
+        row.summary
+            .intent
+            .as_ref()
+            .map(|intent| single(intent.score))
+    }),
+    Column::text("emotion", |row| {
+        row.summary
+            .mood
+            .as_ref()
+            .map(|mood| mood.emotion.name().to_owned())
+    }),
+    Column::real("emotion_score", |row| {
+        row.summary
+            .mood
+            .as_ref()
+            .map(|mood| single(mood.emotion_score))
+    }),
+    Column::real("sentiment", |row| {
+        row.summary.mood.as_ref().map(|mood| single(mood.sentiment))
+    }),
+    Column::text("outcome", |row| Some(row.summary.outcome.name().to_owned())),
+    Column::text("ended_by", |row| {
+        Some(row.summary.ended_by.name().to_owned())
+    }),
+    Column::text("agent", |row| {
+        row.summary.agent.as_ref().map(ToString::to_string)
+    }),
+    Column::real("answered_s", |row| row.summary.times.answered_s),
+    Column::real("first_words_s", |row| row.summary.times.first_words_s),
+    Column::real("decided_s", |row| row.summary.times.decided_s),
+    Column::real("bridged_s", |row| row.summary.times.bridged_s),
+    Column::real("ended_s", |row| Some(row.summary.times.ended_s)),
+    Column::whole("caller_packets", |row| {
+        count(row.summary.voice.caller.packets)
+    }),
+    Column::whole("caller_lost", |row| count(row.summary.voice.caller.lost)),
+    Column::real("caller_jitter_ms", |row| {
+        Some(single(row.summary.voice.caller.jitter_ms))
+    }),
+    Column::whole("agent_packets", |row| {
+        row.summary
+            .voice
+            .agent
+            .and_then(|agent| count(agent.packets))
+    }),
+    Column::whole("agent_lost", |row| {
+        row.summary.voice.agent.and_then(|agent| count(agent.lost))
+    }),
+    Column::real("agent_jitter_ms", |row| {
+        row.summary.voice.agent.map(|agent| single(agent.jitter_ms))
+    }),
+];
+
+pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[
+    Column::text("tenant", |row| Some(row.call.tenant.clone())),
+    Column::text("branch", |row| Some(row.call.branch.clone())),
+    Column::text("device", |row| Some(row.call.device.clone())),
+    Column::text("call", |row| Some(row.call.call.clone())),
+    Column::time("started_at", |row| row.call.started_at),
+    Column::whole("turn", |row| count(row.turn as u64 + 1)),
+    Column::text("side", |row| {
+        let side = serde_json::to_value(row.call.turns[row.turn].side).ok()?;
+        side.as_str().map(str::to_owned)
+    }),
+    Column::real("start_s", |row| Some(row.call.turns[row.turn].start_s)),
+    Column::real("end_s", |row| Some(row.call.turns[row.turn].end_s)),
+    Column::text("text", |row| {
+        Some(row.call.turns[row.turn].text.as_str().to_owned())
+    }),
+];
+
+fn count(value: u64) -> Option<i64> {
+    i64::try_from(value).ok()
+}

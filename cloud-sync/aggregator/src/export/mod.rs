@@ -1,0 +1,258 @@
+//! Calls and transcripts as files for pandas, Spark and spreadsheets.
+//!
+//! An export is written piece by piece on a blocking thread and never lies in memory as a whole.
+
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::store::{Audit, CallFilter, Cursor, Scope, Store, StoreError};
+
+mod columns;
+mod parquet;
+mod sink;
+
+pub use sink::{SinkError, store_object};
+
+use columns::{CALLS, Column, TRANSCRIPTS, TurnRow};
+
+/// Calls that are read, and written, at once.
+const PAGE: u32 = 2_000;
+
+/// Bytes that are passed on at once.
+const PIECE: usize = 64 * 1024;
+
+/// How the file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 4180 with a header, UTF-8.
+    Csv,
+    /// Apache Parquet, compressed with zstd.
+    Parquet,
+}
+
+impl Format {
+    /// Its name, and the file name's last part.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// Its media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Csv, Self::Parquet]
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| format!("`{name}` is no format; use csv or parquet"))
+    }
+}
+
+/// What is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// One row a call.
+    Calls,
+    /// One row a turn of speech, redacted.
+    Transcripts,
+}
+
+impl Table {
+    /// Its name, and the file name's first part.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Transcripts => "transcripts",
+        }
+    }
+}
+
+/// An export that is asked for.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// What.
+    pub table: Table,
+    /// How.
+    pub format: Format,
+    /// Whose data may be seen.
+    pub scope: Scope,
+    /// Which calls.
+    pub filter: CallFilter,
+    /// Whom the audit log names.
+    pub subject: String,
+}
+
+/// Why an export ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Whoever takes the file is gone.
+    #[error("the export was cut off: {0}")]
+    Write(#[from] io::Error),
+    /// CSV.
+    #[error("the table cannot be written: {0}")]
+    Csv(#[from] csv::Error),
+    /// Parquet.
+    #[error("the table cannot be written: {0}")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
+}
+
+impl Export {
+    /// Writes the file; blocks. Returns how many calls it holds.
+    pub fn write(
+        &self,
+        store: &dyn Store,
+        now: impl Fn() -> jiff::Timestamp,
+        out: impl Write + Send,
+    ) -> Result<u64, ExportError> {
+        match self.table {
+            Table::Calls => {
+                let mut rows = Rows::new(self.format, CALLS, out)?;
+                let calls = pages(|cursor| {
+                    let page = store.calls(&self.scope, &self.filter, PAGE, cursor)?;
+                    rows.write(&page.calls)?;
+                    Ok((page.calls.len(), page.next))
+                })?;
+                rows.finish()?;
+                Ok(calls)
+            }
+            Table::Transcripts => {
+                let mut rows = Rows::new(self.format, TRANSCRIPTS, out)?;
+                let calls = pages(|cursor| {
+                    let page = store.transcripts(&self.scope, &self.filter, PAGE, cursor)?;
+                    let audits = page.transcripts.iter().map(|transcript| Audit {
+                        at: now(),
+                        subject: self.subject.clone(),
+                        action: "export".to_owned(),
+                        tenant: transcript.tenant.clone(),
+                        branch: transcript.branch.clone(),
+                        call: transcript.call.clone(),
+                    });
+                    // Before a word goes out.
+                    store.audit(&audits.collect::<Vec<_>>())?;
+                    let calls = page.transcripts.len();
+                    let turns: Vec<TurnRow> =
+                        page.transcripts.into_iter().flat_map(TurnRow::of).collect();
+                    rows.write(&turns)?;
+                    Ok((calls, page.next))
+                })?;
+                rows.finish()?;
+                Ok(calls)
+            }
+        }
+    }
+}
+
+/// Goes over all pages.
+fn pages(
+    mut page: impl FnMut(Option<Cursor>) -> Result<(usize, Option<String>), ExportError>,
+) -> Result<u64, ExportError> {
+    let (mut cursor, mut count) = (None, 0);
+    loop {
+        let (calls, next) = page(cursor)?;
+        count += calls as u64;
+        match next.and_then(|next| next.parse().ok()) {
+            Some(next) => cursor = Some(next),
+            None => return Ok(count),
+        }
+    }
+}
+
+/// A table in one of the formats.
+enum Rows<T: 'static, W: Write + Send> {
+    Csv(&'static [Column<T>], Box<csv::Writer<W>>),
+    Parquet(parquet::Table<T, W>),
+}
+
+impl<T, W: Write + Send> Rows<T, W> {
+    fn new(format: Format, columns: &'static [Column<T>], out: W) -> Result<Self, ExportError> {
+        match format {
+            Format::Csv => {
+                let mut csv = csv::Writer::from_writer(out);
+                csv.write_record(columns.iter().map(|column| column.name))?;
+                Ok(Self::Csv(columns, Box::new(csv)))
+            }
+            Format::Parquet => Ok(Self::Parquet(parquet::Table::new(columns, out)?)),
+        }
+    }
+
+    fn write(&mut self, rows: &[T]) -> Result<(), ExportError> {
+        match self {
+            Self::Csv(columns, csv) => {
+                for row in rows {
+                    csv.write_record(columns.iter().map(|column| column.text_of(row)))?;
+                }
+                Ok(())
+            }
+            Self::Parquet(table) => Ok(table.write(rows)?),
+        }
+    }
+
+    fn finish(self) -> Result<(), ExportError> {
+        match self {
+            Self::Csv(_, mut csv) => Ok(csv.flush()?),
+            Self::Parquet(table) => Ok(table.finish()?),
+        }
+    }
+}
+
+/// Passes on what is written, in pieces; writing waits while nobody takes them.
+pub(crate) struct Pieces {
+    out: mpsc::Sender<io::Result<Bytes>>,
+    piece: Vec<u8>,
+}
+
+impl Pieces {
+    pub(crate) const fn new(out: mpsc::Sender<io::Result<Bytes>>) -> Self {
+        Self {
+            out,
+            piece: Vec::new(),
+        }
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::take(&mut self.piece));
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        self.out.blocking_send(Ok(piece)).map_err(gone)
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.pass_on()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        // Whoever reads has the channel's end as a sign; a cut one has had an error before.
+        let _ = self.pass_on();
+    }
+}

@@ -1,0 +1,188 @@
+//! From the broker into the store, and the watermarks back.
+//!
+//! Two tasks: one drives the connection and sorts out what cannot be stored; the other commits
+//! whatever has come meanwhile in one transaction, then publishes the watermarks. Between them
+//! lies a short queue; when it is full the connection stands still, and the broker or the boxes
+//! keep what comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use trunkside_record::{Ack, Origin, Received, Timestamp, Topic, decode, encode_ack};
+
+use crate::counters::{Counters, Rejection};
+use crate::store::{Committed, Message, Store, StoreError};
+
+pub(crate) mod mqtt;
+pub(crate) mod nats;
+
+/// Messages between the tasks, and at most in one transaction.
+pub(crate) const QUEUE: usize = 256;
+
+/// How long to wait before connecting again, and before a failed transaction is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A message, and whom to tell that it is stored.
+pub(crate) struct Incoming {
+    message: Message,
+    /// NATS keeps what is not acknowledged, for this aggregator or another.
+    receipt: Option<async_nats::jetstream::message::Acker>,
+}
+
+/// The way back to the boxes.
+#[derive(Clone)]
+pub(crate) enum Publisher {
+    Mqtt(rumqttc::AsyncClient),
+    Nats(async_nats::Client),
+}
+
+impl Publisher {
+    /// A watermark that cannot be sent is sent again when the box sends its records again.
+    async fn publish(&self, origin: Origin, ack: Ack) {
+        let (topic, payload) = (Topic::Ack(origin).to_string(), encode_ack(ack));
+        let sent = match self {
+            Self::Mqtt(client) => client
+                .try_publish(topic, rumqttc::QoS::AtLeastOnce, false, payload)
+                .is_ok(),
+            Self::Nats(client) => client
+                .publish(nats::subject(&topic), payload.into())
+                .await
+                .is_ok(),
+        };
+        if !sent {
+            tracing::debug!("a watermark waits for the box to ask again");
+        }
+    }
+}
+
+/// Checks topic and content. What is logged names the fault, never the content.
+fn read(topic: &str, payload: &[u8]) -> Result<Message, Rejection> {
+    let Ok(Topic::Up(origin, lane)) = topic.parse() else {
+        tracing::warn!("a message came on a topic outside the contract");
+        return Err(Rejection::Topic);
+    };
+    let batch = decode(payload).map_err(|error| {
+        tracing::warn!(%origin, %lane, %error, "a message was rejected");
+        Rejection::Payload
+    })?;
+    if (&batch.tenant, &batch.branch, &batch.device)
+        != (&origin.tenant, &origin.branch, &origin.device)
+    {
+        tracing::warn!(%origin, %lane, "a message claims to come from another box than its topic");
+        return Err(Rejection::Origin);
+    }
+    Ok(Message {
+        origin,
+        lane,
+        batch,
+    })
+}
+
+/// Commits what comes until the other side ends, and publishes watermarks.
+pub(crate) async fn commit(
+    store: Arc<dyn Store>,
+    counters: Arc<Counters>,
+    publishers: watch::Receiver<Option<Publisher>>,
+    mut incoming: mpsc::Receiver<Incoming>,
+) {
+    let mut batch = Vec::with_capacity(QUEUE);
+    while incoming.recv_many(&mut batch, QUEUE).await > 0 {
+        let (messages, receipts): (Vec<_>, Vec<_>) = batch
+            .drain(..)
+            .map(|incoming| (incoming.message, incoming.receipt))
+            .unzip();
+        let committed = commit_until_done(&store, messages).await;
+        counters.commit(&committed);
+        if committed.refused + committed.lost > 0 {
+            let Committed { refused, lost, .. } = committed;
+            tracing::warn!(refused, lost, "some records are lost");
+        }
+        let publisher = publishers.borrow().clone();
+        for (origin, ack) in committed.acks {
+            if let Some(publisher) = &publisher {
+                publisher.publish(origin, ack).await;
+            }
+        }
+        for receipt in receipts.into_iter().flatten() {
+            if let Err(error) = receipt.ack().await {
+                tracing::debug!(%error, "a message will come again");
+            }
+        }
+    }
+}
+
+/// Tries until the transaction succeeds: nothing is thrown away, and boxes keep what is not
+/// acknowledged.
+async fn commit_until_done(store: &Arc<dyn Store>, messages: Vec<Message>) -> Committed {
+    let messages = Arc::new(messages);
+    loop {
+        let work = (Arc::clone(store), Arc::clone(&messages));
+        let done = tokio::task::spawn_blocking(move || commit_parts(&*work.0, &work.1)).await;
+        match done.expect("committing does not panic") {
+            Ok(committed) => return committed,
+            Err(error) => {
+                tracing::error!(%error, "cannot store what came; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Commits messages together. When the content of one is what fails, the halves are tried apart,
+/// down to the record, which is then refused: it must not hold up everybody else's.
+fn commit_parts(store: &dyn Store, messages: &[Message]) -> Result<Committed, StoreError> {
+    let error = match store.commit(messages, now()) {
+        Err(error) if error.is_content() => error,
+        other => return other,
+    };
+    let parts = match messages {
+        [] => return Err(error),
+        [message] => split_records(message),
+        _ => {
+            let (one, other) = messages.split_at(messages.len() / 2);
+            vec![one.to_vec(), other.to_vec()]
+        }
+    };
+    if let [only] = &parts[..]
+        && only.as_slice() == messages
+    {
+        return Err(error);
+    }
+    let mut committed = Committed::default();
+    for part in parts {
+        committed.add(commit_parts(store, &part)?);
+    }
+    Ok(committed)
+}
+
+/// A message in two; a single record as one that could not be read.
+fn split_records(message: &Message) -> Vec<Vec<Message>> {
+    let with = |records: Vec<Received>| {
+        let mut part = message.clone();
+        part.batch.records = records;
+        vec![part]
+    };
+    match &message.batch.records[..] {
+        [Received::Entry(entry)] => vec![with(vec![Received::Refused {
+            sequence: entry.sequence,
+            why: "the database refuses it".to_owned(),
+        }])],
+        records @ [_, _, ..] => {
+            let (one, other) = records.split_at(records.len() / 2);
+            vec![with(one.to_vec()), with(other.to_vec())]
+        }
+        _ => vec![vec![message.clone()]],
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the aggregator's shell reads the clock"
+)]
+/// The time, for whoever wires stores and exports.
+pub fn now() -> Timestamp {
+    std::time::SystemTime::now()
+        .try_into()
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,125 @@
+//! The connection to an MQTT broker, embedded or not.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, TlsConfiguration, Transport,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use trunkside_record::{Lane, MAX_PAYLOAD_BYTES, up_filter};
+
+use super::{AGAIN, Incoming, Publisher, read};
+use crate::config::{ConfigError, ExternalBroker};
+use crate::counters::Counters;
+
+/// Watermarks and other requests that wait for the connection.
+const REQUESTS: usize = 4_096;
+
+/// The session at the broker: messages that come while the aggregator restarts wait there.
+const CLIENT: &str = "trunkside-aggregator";
+
+/// What every connection is made of.
+pub(crate) fn options(broker: &ExternalBroker) -> Result<MqttOptions, ConfigError> {
+    let mut options = MqttOptions::new(CLIENT, broker.host.clone(), broker.port);
+    options.set_clean_session(false);
+    options.set_keep_alive(Duration::from_secs(15));
+    // A message beyond the contract is counted and dropped; failing on it would bring it back
+    // with every new connection.
+    options.set_max_packet_size(256 * MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES);
+    if let Some(login) = &broker.login {
+        let (username, password) = login.read()?;
+        options.set_credentials(username, password);
+    }
+    if let Some(path) = &broker.ca_file {
+        options.set_transport(Transport::Tls(tls(path)?));
+    }
+    Ok(options)
+}
+
+fn tls(path: &Path) -> Result<TlsConfiguration, ConfigError> {
+    let ca = std::fs::read(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(TlsConfiguration::Simple {
+        ca,
+        alpn: None,
+        client_auth: None,
+    })
+}
+
+/// Keeps a connection to the broker and passes on what comes, until `stop`.
+pub(crate) async fn receive(
+    options: MqttOptions,
+    counters: Arc<Counters>,
+    publishers: watch::Sender<Option<Publisher>>,
+    incoming: mpsc::Sender<Incoming>,
+    stop: CancellationToken,
+) {
+    loop {
+        // A new client every time: rumqttc's own reconnecting can collide on packet identifiers.
+        let (client, connection) = AsyncClient::new(options.clone(), REQUESTS);
+        let ended = converse(client, connection, &counters, &publishers, &incoming);
+        tokio::select! {
+            () = ended => {}
+            () = stop.cancelled() => return,
+        }
+        publishers.send_replace(None);
+        counters.set_connected(false);
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Drives one connection to its end.
+async fn converse(
+    client: AsyncClient,
+    mut connection: EventLoop,
+    counters: &Counters,
+    publishers: &watch::Sender<Option<Publisher>>,
+    incoming: &mpsc::Sender<Incoming>,
+) {
+    loop {
+        match connection.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                let filters = Lane::ALL
+                    .map(|lane| rumqttc::SubscribeFilter::new(up_filter(lane), QoS::AtLeastOnce));
+                if let Err(error) = client.try_subscribe_many(filters) {
+                    tracing::error!(%error, "cannot subscribe");
+                    return;
+                }
+            }
+            Ok(Event::Incoming(Packet::SubAck(_))) => {
+                counters.set_connected(true);
+                publishers.send_replace(Some(Publisher::Mqtt(client.clone())));
+                tracing::info!("receiving from the broker");
+            }
+            Ok(Event::Incoming(Packet::Publish(publish))) => {
+                counters.message();
+                match read(&publish.topic, &publish.payload) {
+                    Ok(message) => {
+                        let receipt = None;
+                        if incoming.send(Incoming { message, receipt }).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(rejection) => counters.reject(rejection),
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                if counters.is_connected() {
+                    tracing::warn!(%error, "the broker is gone; connecting again");
+                } else {
+                    tracing::debug!(%error, "the broker cannot be reached");
+                }
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! NATS with `JetStream`: boxes publish at its MQTT listener, the stream keeps what they send, and
+//! any number of aggregators pull from it. What one has not acknowledged after its commit, because
+//! it died, comes to another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use async_nats::jetstream::stream::{RetentionPolicy, StorageType};
+use async_nats::jetstream::{self, AckKind, stream};
+use async_nats::{Client, ConnectOptions};
+use futures_util::StreamExt;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use trunkside_record::{Lane, up_filter};
+
+use super::{AGAIN, Incoming, Publisher, QUEUE, read};
+use crate::config::LoginFiles;
+use crate::counters::Counters;
+
+/// The stream that keeps what boxes send until it is in the database.
+const STREAM: &str = "TRUNKSIDE";
+
+/// What the aggregators share.
+const CONSUMER: &str = "aggregator";
+
+/// After this a message that was not acknowledged comes to another aggregator.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+
+/// Messages under way to all aggregators at most.
+const UNDER_WAY: i64 = 20_000;
+
+/// The longest that the stream keeps anything; boxes keep it until the database has it.
+const MAX_AGE: Duration = Duration::from_hours(24);
+
+/// Copies of a message in a cluster at most.
+const REPLICAS: usize = 3;
+
+/// A topic as NATS names it: levels are parted by dots, and a dot within a name is written `//`.
+pub(crate) fn subject(topic: &str) -> String {
+    topic
+        .split('/')
+        .map(|level| level.replace('.', "//"))
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+/// The reverse of [`subject`].
+fn topic(subject: &str) -> String {
+    subject
+        .split('.')
+        .map(|level| level.replace("//", "."))
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// Where the servers are.
+pub(crate) struct Servers {
+    pub(crate) addresses: Vec<String>,
+    pub(crate) login: Option<LoginFiles>,
+}
+
+/// Keeps pulling from the stream and passes on what comes, until `stop`.
+pub(crate) async fn receive(
+    servers: Servers,
+    counters: Arc<Counters>,
+    publishers: watch::Sender<Option<Publisher>>,
+    incoming: mpsc::Sender<Incoming>,
+    stop: CancellationToken,
+) {
+    loop {
+        let ended = converse(&servers, &counters, &publishers, &incoming);
+        tokio::select! {
+            result = ended => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "not receiving from NATS; trying again");
+                }
+            }
+            () = stop.cancelled() => return,
+        }
+        publishers.send_replace(None);
+        counters.set_connected(false);
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Pulls until something fails.
+async fn converse(
+    servers: &Servers,
+    counters: &Counters,
+    publishers: &watch::Sender<Option<Publisher>>,
+    incoming: &mpsc::Sender<Incoming>,
+) -> Result<(), Failure> {
+    let client = connect(servers).await?;
+    let consumer = consumer(&client, servers.addresses.len()).await?;
+    let mut messages = consumer
+        .stream()
+        .max_messages_per_batch(QUEUE)
+        .heartbeat(Duration::from_secs(5))
+        .expires(Duration::from_secs(15))
+        .messages()
+        .await?;
+    counters.set_connected(true);
+    publishers.send_replace(Some(Publisher::Nats(client.clone())));
+    tracing::info!("receiving from NATS");
+    while let Some(message) = messages.next().await {
+        let (message, acker) = message?.split();
+        counters.message();
+        match read(&topic(&message.subject), &message.payload) {
+            Ok(message) => {
+                let receipt = Some(acker);
+                if incoming.send(Incoming { message, receipt }).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(rejection) => {
+                counters.reject(rejection);
+                // It would be as wrong the next time.
+                acker.ack_with(AckKind::Term).await?;
+            }
+        }
+        counters.set_connected(client.connection_state() == State::Connected);
+    }
+    Err("the stream of messages ended".into())
+}
+
+async fn connect(servers: &Servers) -> Result<Client, Failure> {
+    let mut options = ConnectOptions::new()
+        .name("trunkside-aggregator")
+        .connection_timeout(Duration::from_secs(5))
+        .ping_interval(Duration::from_secs(5));
+    if let Some(login) = &servers.login {
+        let (username, password) = login.read()?;
+        options = options.user_and_password(username, password);
+    }
+    Ok(options.connect(&servers.addresses[..]).await?)
+}
+
+/// The consumer, made by whoever comes first. The stream has as many copies as servers are named.
+async fn consumer(client: &Client, servers: usize) -> Result<PullConsumer, Failure> {
+    let context = jetstream::new(client.clone());
+    let config = stream::Config {
+        name: STREAM.to_owned(),
+        subjects: Lane::ALL
+            .map(|lane| up_filter(lane).replace('+', "*").replace('/', "."))
+            .to_vec(),
+        retention: RetentionPolicy::WorkQueue,
+        storage: StorageType::File,
+        num_replicas: servers.min(REPLICAS),
+        max_age: MAX_AGE,
+        ..stream::Config::default()
+    };
+    let stream = context.get_or_create_stream(config).await?;
+    let config = pull::Config {
+        durable_name: Some(CONSUMER.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_ack_pending: UNDER_WAY,
+        ..pull::Config::default()
+    };
+    Ok(stream.get_or_create_consumer(CONSUMER, config).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_comes_back_from_its_subject() {
+        let text = "trunkside/v1/acme.cn/harbour/box-1/metric";
+        assert_eq!(subject(text), "trunkside.v1.acme//cn.harbour.box-1.metric");
+        assert_eq!(topic(&subject(text)), text);
+    }
+}

@@ -1,0 +1,397 @@
+//! From messages to rows: what a transaction has to write. Pure, and the same for every store.
+
+use std::collections::BTreeMap;
+
+use trunkside_call::CallId;
+use trunkside_record::{
+    Ack, Batch, Body, CallSummary, Entry, Gap, GapReason, Lane, Origin, Received, Timestamp,
+    Transcript,
+};
+
+use super::intake::{Intake, Verdict};
+
+/// A decision that took longer than a day is a clock's mistake.
+const LONGEST_S: f64 = 86_400.0;
+
+/// A batch and where it came from; topic and content agree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Whose records they are.
+    pub origin: Origin,
+    /// Their lane.
+    pub lane: Lane,
+    /// The records.
+    pub batch: Batch<Received>,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The watermark of every stream that was touched, to be told to its box.
+    pub acks: Vec<(Origin, Ack)>,
+    /// Records that are new.
+    pub stored: u64,
+    /// Records that were there already.
+    pub duplicates: u64,
+    /// Records that could not be read and are marked as lost.
+    pub refused: u64,
+    /// Records that will never come, refused ones included.
+    pub lost: u64,
+}
+
+impl Committed {
+    /// Adds what a later commit did.
+    pub fn add(&mut self, later: Self) {
+        let Self {
+            acks,
+            stored,
+            duplicates,
+            refused,
+            lost,
+        } = later;
+        for (origin, ack) in acks {
+            let is_same = |(of, old): &&mut (Origin, Ack)| *of == origin && old.epoch == ack.epoch;
+            match self.acks.iter_mut().find(is_same) {
+                Some((_, old)) => old.sequence = old.sequence.max(ack.sequence),
+                None => self.acks.push((origin, ack)),
+            }
+        }
+        self.stored += stored;
+        self.duplicates += duplicates;
+        self.refused += refused;
+        self.lost += lost;
+    }
+}
+
+/// What names a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StreamKey<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) epoch: u64,
+}
+
+/// A stream as the store has it.
+#[derive(Debug)]
+pub(super) struct Stream<'a> {
+    pub(super) key: StreamKey<'a>,
+    /// Its row.
+    pub(super) id: i64,
+    pub(super) intake: Intake,
+}
+
+/// The streams of messages with their lanes, in an order that is the same for everybody, so that
+/// two writers lock them in the same order.
+pub(super) fn keys(messages: &[Message]) -> BTreeMap<StreamKey<'_>, Lane> {
+    messages
+        .iter()
+        .map(|message| (key(message), message.lane))
+        .collect()
+}
+
+fn key(message: &Message) -> StreamKey<'_> {
+    StreamKey {
+        origin: &message.origin,
+        epoch: message.batch.epoch,
+    }
+}
+
+/// Where a row comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) stream: i64,
+    pub(super) sequence: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct CallRow<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) call: CallId,
+    pub(super) started_at: Timestamp,
+    pub(super) language: Option<&'static str>,
+    pub(super) intent: Option<&'a str>,
+    pub(super) emotion: Option<&'static str>,
+    pub(super) sentiment: Option<f64>,
+    pub(super) outcome: &'static str,
+    pub(super) decided_s: Option<f64>,
+    pub(super) summary: String,
+}
+
+#[derive(Debug)]
+pub(super) struct TranscriptRow<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) call: CallId,
+    /// When the call's name says that it began.
+    pub(super) named_at: Timestamp,
+    pub(super) turns: String,
+}
+
+#[derive(Debug)]
+pub(super) struct ReportRow<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) kind: &'static str,
+    pub(super) at: Timestamp,
+    pub(super) clock_trusted: bool,
+    pub(super) body: String,
+}
+
+#[derive(Debug)]
+pub(super) struct GapRow<'a> {
+    /// The sequence is the first that is missing.
+    pub(super) place: Place<'a>,
+    pub(super) through: u64,
+    pub(super) lost: u64,
+    pub(super) reason: &'static str,
+}
+
+/// What a transaction has to write.
+#[derive(Debug, Default)]
+pub(super) struct Plan<'a> {
+    /// The last of each call.
+    pub(super) calls: Vec<CallRow<'a>>,
+    /// The last of each call.
+    pub(super) transcripts: Vec<TranscriptRow<'a>>,
+    pub(super) reports: Vec<ReportRow<'a>>,
+    pub(super) gaps: Vec<GapRow<'a>>,
+    pub(super) committed: Committed,
+}
+
+/// Works out what is new, and moves the streams' watermarks. `streams` holds the stream of every
+/// message.
+pub(super) fn plan<'a>(messages: &'a [Message], streams: &mut [Stream<'a>]) -> Plan<'a> {
+    let mut plan = Plan::default();
+    let places: BTreeMap<StreamKey<'_>, usize> = streams
+        .iter()
+        .enumerate()
+        .map(|(place, stream)| (stream.key, place))
+        .collect();
+    for message in messages {
+        let Some(place) = places.get(&key(message)) else {
+            continue;
+        };
+        let stream = &mut streams[*place];
+        for received in &message.batch.records {
+            plan.take(stream, message.lane, received);
+        }
+    }
+    keep_last(&mut plan.calls, |row| (row.place.origin, row.call));
+    keep_last(&mut plan.transcripts, |row| (row.place.origin, row.call));
+    plan.committed.acks = streams
+        .iter()
+        .map(|stream| {
+            let ack = Ack {
+                epoch: stream.key.epoch,
+                sequence: stream.intake.watermark(),
+            };
+            (stream.key.origin.clone(), ack)
+        })
+        .collect();
+    plan
+}
+
+/// One statement may touch a row once: of rows with the same key the last stays.
+fn keep_last<R, K: Ord>(rows: &mut Vec<R>, key: impl Fn(&R) -> K) {
+    let mut last = BTreeMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        last.insert(key(row), place);
+    }
+    if last.len() == rows.len() {
+        return;
+    }
+    let keep: std::collections::BTreeSet<usize> = last.into_values().collect();
+    let mut place = 0;
+    rows.retain(|_| {
+        place += 1;
+        keep.contains(&(place - 1))
+    });
+}
+
+impl<'a> Plan<'a> {
+    fn take(&mut self, stream: &mut Stream<'a>, lane: Lane, received: &'a Received) {
+        match received {
+            Received::Entry(entry) => match &entry.body {
+                Body::Gap(gap) => self.give_up(stream, entry.sequence, *gap),
+                body if entry.lane != lane || body.lane().is_some_and(|of| of != lane) => {
+                    self.refuse(stream, entry.sequence);
+                }
+                _ => self.take_entry(stream, entry),
+            },
+            Received::Refused { sequence, .. } => self.refuse(stream, *sequence),
+        }
+    }
+
+    /// An entry that cannot be kept must not hold up the watermark for ever.
+    fn refuse(&mut self, stream: &mut Stream<'a>, sequence: u64) {
+        let lost = self.committed.lost;
+        let gap = Gap {
+            through: sequence,
+            reason: GapReason::Refused,
+        };
+        self.give_up(stream, sequence, gap);
+        self.committed.refused += self.committed.lost - lost;
+    }
+
+    fn give_up(&mut self, stream: &mut Stream<'a>, first: u64, gap: Gap) {
+        let Some(missing) = stream.intake.give_up(first, gap.through) else {
+            self.committed.duplicates += 1;
+            return;
+        };
+        self.committed.lost += missing.lost;
+        self.gaps.push(GapRow {
+            place: place(stream, missing.first),
+            through: missing.through,
+            lost: missing.lost,
+            reason: reason(gap.reason),
+        });
+    }
+
+    fn take_entry(&mut self, stream: &mut Stream<'a>, entry: &'a Entry) {
+        let Some(row) = Row::new(entry) else {
+            return self.refuse(stream, entry.sequence);
+        };
+        match stream.intake.claim(entry.sequence) {
+            Verdict::New => {}
+            Verdict::Known => {
+                self.committed.duplicates += 1;
+                return;
+            }
+            Verdict::Later => return,
+        }
+        self.committed.stored += 1;
+        let place = place(stream, entry.sequence);
+        match row {
+            Row::Call(call, summary) => self.calls.push(call_row(place, call, summary)),
+            Row::Transcript(transcript, turns) => self.transcripts.push(TranscriptRow {
+                place,
+                call: transcript.call,
+                named_at: named_at(transcript.call),
+                turns,
+            }),
+            Row::Report(kind, body) => self.reports.push(ReportRow {
+                place,
+                kind,
+                at: storable(entry.at),
+                clock_trusted: entry.clock_trusted,
+                body,
+            }),
+            Row::None => {}
+        }
+    }
+}
+
+/// An entry with its JSON form.
+enum Row<'a> {
+    Call(&'a CallSummary, String),
+    Transcript(&'a Transcript, String),
+    Report(&'static str, String),
+    None,
+}
+
+impl<'a> Row<'a> {
+    /// None when a database could not keep it.
+    fn new(entry: &'a Entry) -> Option<Self> {
+        Some(match &entry.body {
+            Body::Call(call) => Self::Call(call, json(call)?),
+            Body::Transcript(transcript) => Self::Transcript(transcript, json(&transcript.turns)?),
+            Body::Alarm(alarm) => Self::Report("alarm", json(alarm)?),
+            Body::Health(health) => Self::Report("health", json(health)?),
+            Body::Gap(_) | Body::Unknown => Self::None,
+        })
+    }
+}
+
+/// PostgreSQL has no place for the character U+0000, in text as in `jsonb`.
+fn json(value: &impl serde::Serialize) -> Option<String> {
+    let text = serde_json::to_string(value).ok()?;
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find("\\u0000") {
+        let backslashes = rest[..at]
+            .bytes()
+            .rev()
+            .take_while(|byte| *byte == b'\\')
+            .count();
+        if backslashes % 2 == 0 {
+            return None;
+        }
+        rest = &rest[at + 1..];
+    }
+    Some(text)
+}
+
+fn place<'a>(stream: &Stream<'a>, sequence: u64) -> Place<'a> {
+    Place {
+        origin: stream.key.origin,
+        stream: stream.id,
+        sequence,
+    }
+}
+
+fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: String) -> CallRow<'a> {
+    let seconds = |value: f64| (0.0..=LONGEST_S).contains(&value);
+    CallRow {
+        place,
+        call: call.call,
+        started_at: storable(call.started_at),
+        language: call.language.map(trunkside_call::Language::tag),
+        intent: call.intent.as_ref().map(|intent| intent.name.as_str()),
+        emotion: call.mood.as_ref().map(|mood| mood.emotion.name()),
+        sentiment: call
+            .mood
+            .as_ref()
+            .map(|mood| f64::from(mood.sentiment))
+            .filter(|sentiment| (-1.0..=1.0).contains(sentiment)),
+        outcome: call.outcome.name(),
+        decided_s: call.times.decided_s.filter(|value| seconds(*value)),
+        summary,
+    }
+}
+
+/// A time that every database can keep: from the year 1 on, to the millisecond.
+pub(super) fn storable(at: Timestamp) -> Timestamp {
+    const YEAR_ONE_MS: i64 = -62_135_596_800_000;
+    // Parts of the very last second are beyond what a count of milliseconds may be.
+    let last_ms = Timestamp::MAX.as_second() * 1_000;
+    let ms = at.as_millisecond().clamp(YEAR_ONE_MS, last_ms);
+    Timestamp::from_millisecond(ms).expect("the limits lie in the calendar")
+}
+
+/// When the call began, as its version 7 UUID says (RFC 9562, section 5.7); 1970 for others.
+fn named_at(call: CallId) -> Timestamp {
+    call.uuid()
+        .get_timestamp()
+        .and_then(|at| Timestamp::from_second(at.to_unix().0.cast_signed()).ok())
+        .map_or(Timestamp::UNIX_EPOCH, storable)
+}
+
+const fn reason(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Budget => "budget",
+        GapReason::Age => "age",
+        GapReason::Corrupt => "corrupt",
+        GapReason::Missing => "missing",
+        GapReason::Sealed => "sealed",
+        GapReason::Refused => "refused",
+        GapReason::Other => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_real_nul_is_refused() {
+        assert!(json(&"a\0b").is_none());
+        assert!(json(&"a\\u0000b").is_some());
+        assert!(json(&"a\\\0b").is_none());
+        assert!(json(&"plain").is_some());
+    }
+
+    #[test]
+    fn a_call_tells_when_it_began() {
+        let call: CallId = "01990000-0000-7000-8000-000000000001".parse().unwrap();
+        assert_eq!(named_at(call).to_string()[..7], *"2025-08");
+        let other: CallId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+        assert_eq!(named_at(other), Timestamp::UNIX_EPOCH);
+    }
+}

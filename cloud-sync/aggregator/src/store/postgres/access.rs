@@ -1,0 +1,173 @@
+//! Keys, audit log and claims.
+
+use ::postgres::{Client, Row, Transaction};
+use jiff::Timestamp;
+
+use super::super::{Audit, Claim, KeyRecord, Role, Scope, StoreError};
+
+const KEY: &str = "SELECT id, name, hash, role, tenant, branch, created, revoked FROM api_key";
+
+pub(super) fn add_key(client: &mut Client, key: &KeyRecord) -> Result<(), StoreError> {
+    client.execute(
+        "INSERT INTO api_key (id, name, hash, role, tenant, branch, created)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            &key.id,
+            &key.name,
+            &key.hash,
+            &key.role.name(),
+            &key.scope.tenant,
+            &key.scope.branch,
+            &key.created_at,
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn keys(client: &mut Client) -> Result<Vec<KeyRecord>, StoreError> {
+    let rows = client.query(&format!("{KEY} ORDER BY created, id"), &[])?;
+    Ok(rows.iter().map(read_key).collect())
+}
+
+pub(super) fn key(client: &mut Client, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+    let found = client.query_opt(&format!("{KEY} WHERE id = $1 AND revoked IS NULL"), &[&id])?;
+    Ok(found.as_ref().map(read_key))
+}
+
+pub(super) fn has_keys(client: &mut Client) -> Result<bool, StoreError> {
+    let row = client.query_one(
+        "SELECT EXISTS (SELECT FROM api_key WHERE revoked IS NULL)",
+        &[],
+    )?;
+    Ok(row.get(0))
+}
+
+pub(super) fn revoke_key(
+    client: &mut Client,
+    id: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = client.execute(
+        "UPDATE api_key SET revoked = $2 WHERE id = $1 AND revoked IS NULL",
+        &[&id, &now],
+    )?;
+    Ok(changed > 0)
+}
+
+fn read_key(row: &Row) -> KeyRecord {
+    KeyRecord {
+        id: row.get(0),
+        name: row.get(1),
+        hash: row.get(2),
+        // A role that is not known here may do the least.
+        role: row.get::<_, &str>(3).parse().unwrap_or(Role::Analyst),
+        scope: Scope {
+            tenant: row.get(4),
+            branch: row.get(5),
+        },
+        created_at: row.get(6),
+        revoked_at: row.get(7),
+    }
+}
+
+pub(super) fn audit(
+    transaction: &mut Transaction<'_>,
+    entries: &[Audit],
+) -> Result<(), StoreError> {
+    let column = |of: fn(&Audit) -> &str| entries.iter().map(of).collect::<Vec<&str>>();
+    let times: Vec<Timestamp> = entries.iter().map(|entry| entry.at).collect();
+    transaction.execute(
+        "INSERT INTO audit (at, subject, action, tenant, branch, call)
+         SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[],
+                              $6::text[])",
+        &[
+            &times,
+            &column(|entry| &entry.subject),
+            &column(|entry| &entry.action),
+            &column(|entry| &entry.tenant),
+            &column(|entry| &entry.branch),
+            &column(|entry| &entry.call),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn audits(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    limit: u32,
+    before: Option<i64>,
+) -> Result<Vec<(i64, Audit)>, StoreError> {
+    let rows = transaction.query(
+        "SELECT id, at, subject, action, tenant, branch, call FROM audit
+         WHERE id < $1 AND tenant = coalesce($3, tenant) AND branch = coalesce($4, branch)
+         ORDER BY id DESC LIMIT $2",
+        &[
+            &before.unwrap_or(i64::MAX),
+            &i64::from(limit),
+            &scope.tenant,
+            &scope.branch,
+        ],
+    )?;
+    let entry = |row: &Row| {
+        let entry = Audit {
+            at: row.get(1),
+            subject: row.get(2),
+            action: row.get(3),
+            tenant: row.get(4),
+            branch: row.get(5),
+            call: row.get(6),
+        };
+        (row.get(0), entry)
+    };
+    Ok(rows.iter().map(entry).collect())
+}
+
+pub(super) fn add_claim(client: &mut Client, claim: &Claim) -> Result<(), StoreError> {
+    let mut transaction = client.transaction()?;
+    transaction.execute(
+        "DELETE FROM claim WHERE id = $1 OR (tenant, branch, device) = ($2, $3, $4)",
+        &[&claim.id, &claim.tenant, &claim.branch, &claim.device],
+    )?;
+    transaction.execute(
+        "INSERT INTO claim (id, proof_key, tenant, branch, device, expires)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            &claim.id,
+            &claim.proof_key,
+            &claim.tenant,
+            &claim.branch,
+            &claim.device,
+            &claim.expires_at,
+        ],
+    )?;
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn claim(
+    client: &mut Client,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Claim>, StoreError> {
+    let found = client.query_opt(
+        "SELECT id, proof_key, tenant, branch, device, expires FROM claim
+         WHERE id = $1 AND used IS NULL AND expires > $2",
+        &[&id, &now],
+    )?;
+    Ok(found.map(|row| Claim {
+        id: row.get(0),
+        proof_key: row.get(1),
+        tenant: row.get(2),
+        branch: row.get(3),
+        device: row.get(4),
+        expires_at: row.get(5),
+    }))
+}
+
+pub(super) fn use_claim(client: &mut Client, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let changed = client.execute(
+        "UPDATE claim SET used = $2 WHERE id = $1 AND used IS NULL AND expires > $2",
+        &[&id, &now],
+    )?;
+    Ok(changed > 0)
+}

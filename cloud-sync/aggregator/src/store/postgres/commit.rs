@@ -1,0 +1,322 @@
+//! Committing: the plan's rows, one statement a table, and the streams' watermarks, in one
+//! transaction.
+
+use std::collections::BTreeMap;
+
+use ::postgres::{Client, Transaction};
+use jiff::Timestamp;
+use trunkside_record::{Lane, Origin};
+
+use super::super::intake::Intake;
+use super::super::plan::{
+    self, CallRow, GapRow, Place, ReportRow, Stream, StreamKey, TranscriptRow,
+};
+use super::super::{Committed, Message, StoreError};
+
+pub(super) fn commit(
+    client: &mut Client,
+    messages: &[Message],
+    now: Timestamp,
+) -> Result<Committed, StoreError> {
+    let mut transaction = client.transaction()?;
+    transaction.batch_execute(
+        "SELECT set_config('trunkside.tenant', '*', true), set_config('trunkside.branch', '*', true)",
+    )?;
+    let mut streams = open(&mut transaction, &plan::keys(messages), now)?;
+    let plan = plan::plan(messages, &mut streams);
+    store_calls(&mut transaction, &plan.calls)?;
+    store_transcripts(&mut transaction, &plan.transcripts)?;
+    store_reports(&mut transaction, &plan.reports)?;
+    store_gaps(&mut transaction, &plan.gaps, now)?;
+    close(&mut transaction, &streams, now)?;
+    transaction.commit()?;
+    Ok(plan.committed)
+}
+
+/// One column for each part of a row's origin and place.
+struct Places<'a> {
+    tenants: Vec<&'a str>,
+    branches: Vec<&'a str>,
+    devices: Vec<&'a str>,
+    streams: Vec<i64>,
+    sequences: Vec<i64>,
+}
+
+impl<'a> Places<'a> {
+    fn new(places: impl Iterator<Item = Place<'a>>) -> Self {
+        let mut columns = Self {
+            tenants: Vec::new(),
+            branches: Vec::new(),
+            devices: Vec::new(),
+            streams: Vec::new(),
+            sequences: Vec::new(),
+        };
+        for place in places {
+            let Origin {
+                tenant,
+                branch,
+                device,
+            } = place.origin;
+            columns.tenants.push(tenant.as_str());
+            columns.branches.push(branch.as_str());
+            columns.devices.push(device.as_str());
+            columns.streams.push(place.stream);
+            columns.sequences.push(place.sequence.cast_signed());
+        }
+        columns
+    }
+}
+
+fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+/// Locks the streams, in the order of their keys so that two writers cannot wait for each other,
+/// and makes the ones that are new.
+fn open<'a>(
+    transaction: &mut Transaction<'_>,
+    keys: &BTreeMap<StreamKey<'a>, Lane>,
+    now: Timestamp,
+) -> Result<Vec<Stream<'a>>, StoreError> {
+    let mut found = lock(transaction, keys)?;
+    if found.len() < keys.len() {
+        create(transaction, keys, now)?;
+        found = lock(transaction, keys)?;
+    }
+    let ids: Vec<i64> = found.values().map(|(id, _)| *id).collect();
+    let mut runs: BTreeMap<i64, Vec<(u64, u64)>> = BTreeMap::new();
+    let rows = transaction.query(
+        "SELECT stream, sequence, through FROM ahead WHERE stream = ANY($1)",
+        &[&ids],
+    )?;
+    for row in rows {
+        let sequence = |column: usize| row.get::<_, i64>(column).cast_unsigned();
+        runs.entry(row.get(0))
+            .or_default()
+            .push((sequence(1), sequence(2)));
+    }
+    let streams = keys.keys().zip(0_i64..).filter_map(|(key, place)| {
+        let (id, watermark) = found.get(&place)?;
+        let runs = runs.remove(id).unwrap_or_default();
+        Some(Stream {
+            key: *key,
+            id: *id,
+            intake: Intake::new(*watermark, runs),
+        })
+    });
+    Ok(streams.collect())
+}
+
+/// Row and watermark of each stream that exists, by the key's place.
+fn lock(
+    transaction: &mut Transaction<'_>,
+    keys: &BTreeMap<StreamKey<'_>, Lane>,
+) -> Result<BTreeMap<i64, (i64, u64)>, StoreError> {
+    let (tenants, branches, devices, epochs) = columns(keys);
+    let rows = transaction.query(
+        "SELECT place, id, watermark FROM stream
+         JOIN unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+             WITH ORDINALITY AS asked (tenant, branch, device, epoch, place)
+             USING (tenant, branch, device, epoch)
+         ORDER BY place FOR UPDATE OF stream",
+        &[&tenants, &branches, &devices, &epochs],
+    )?;
+    let entry = |row: &::postgres::Row| {
+        let (place, id, watermark): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        (place - 1, (id, watermark.cast_unsigned()))
+    };
+    Ok(rows.iter().map(entry).collect())
+}
+
+fn create(
+    transaction: &mut Transaction<'_>,
+    keys: &BTreeMap<StreamKey<'_>, Lane>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (tenants, branches, devices, epochs) = columns(keys);
+    let lanes: Vec<&str> = keys.values().map(|lane| lane.name()).collect();
+    transaction.execute(
+        "INSERT INTO stream (tenant, branch, device, epoch, lane, first_seen, last_seen)
+         SELECT *, $6, $6
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+         ON CONFLICT (tenant, branch, device, epoch) DO NOTHING",
+        &[&tenants, &branches, &devices, &epochs, &lanes, &now],
+    )?;
+    Ok(())
+}
+
+type Columns<'a> = (Vec<&'a str>, Vec<&'a str>, Vec<&'a str>, Vec<i64>);
+
+fn columns<'a>(keys: &BTreeMap<StreamKey<'a>, Lane>) -> Columns<'a> {
+    let name = |of: fn(&Origin) -> &trunkside_record::Name| {
+        keys.keys().map(|key| of(key.origin).as_str()).collect()
+    };
+    (
+        name(|origin| &origin.tenant),
+        name(|origin| &origin.branch),
+        name(|origin| &origin.device),
+        keys.keys().map(|key| key.epoch.cast_signed()).collect(),
+    )
+}
+
+fn close(
+    transaction: &mut Transaction<'_>,
+    streams: &[Stream<'_>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ids = column(streams, |stream| stream.id);
+    let watermarks = column(streams, |stream| stream.intake.watermark().cast_signed());
+    transaction.execute(
+        "UPDATE stream SET watermark = new.watermark, last_seen = greatest(last_seen, $3)
+         FROM unnest($1::bigint[], $2::bigint[]) AS new (id, watermark) WHERE stream.id = new.id",
+        &[&ids, &watermarks, &now],
+    )?;
+    let changed: Vec<&Stream<'_>> = streams.iter().filter(|at| at.intake.is_changed()).collect();
+    let ids: Vec<i64> = changed.iter().map(|stream| stream.id).collect();
+    transaction.execute("DELETE FROM ahead WHERE stream = ANY($1)", &[&ids])?;
+    let mut runs: (Vec<i64>, Vec<i64>, Vec<i64>) = Default::default();
+    for stream in changed {
+        for (first, through) in stream.intake.runs() {
+            runs.0.push(stream.id);
+            runs.1.push(first.cast_signed());
+            runs.2.push(through.cast_signed());
+        }
+    }
+    if !runs.0.is_empty() {
+        transaction.execute(
+            "INSERT INTO ahead (stream, sequence, through)
+             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])",
+            &[&runs.0, &runs.1, &runs.2],
+        )?;
+    }
+    Ok(())
+}
+
+fn store_calls(transaction: &mut Transaction<'_>, rows: &[CallRow<'_>]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let places = Places::new(rows.iter().map(|row| row.place));
+    transaction.execute(
+        "INSERT INTO call (tenant, branch, device, stream, sequence, call, started_at, language,
+                           intent, emotion, sentiment, outcome, decided_s, summary)
+         SELECT tenant, branch, device, stream, sequence, call::uuid, started_at, language,
+                intent, emotion, sentiment, outcome, decided_s, summary::jsonb
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
+                     $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::float8[],
+                     $12::text[], $13::float8[], $14::text[])
+             AS new (tenant, branch, device, stream, sequence, call, started_at, language,
+                     intent, emotion, sentiment, outcome, decided_s, summary)
+         ON CONFLICT (tenant, branch, device, call, started_at) DO UPDATE SET
+             language = excluded.language, intent = excluded.intent, emotion = excluded.emotion,
+             sentiment = excluded.sentiment, outcome = excluded.outcome,
+             decided_s = excluded.decided_s, summary = excluded.summary,
+             stream = excluded.stream, sequence = excluded.sequence",
+        &[
+            &places.tenants,
+            &places.branches,
+            &places.devices,
+            &places.streams,
+            &places.sequences,
+            &column(rows, |row| row.call.to_string()),
+            &column(rows, |row| row.started_at),
+            &column(rows, |row| row.language),
+            &column(rows, |row| row.intent),
+            &column(rows, |row| row.emotion),
+            &column(rows, |row| row.sentiment),
+            &column(rows, |row| row.outcome),
+            &column(rows, |row| row.decided_s),
+            &column(rows, |row| row.summary.as_str()),
+        ],
+    )?;
+    Ok(())
+}
+
+fn store_transcripts(
+    transaction: &mut Transaction<'_>,
+    rows: &[TranscriptRow<'_>],
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let places = Places::new(rows.iter().map(|row| row.place));
+    transaction.execute(
+        "INSERT INTO transcript (tenant, branch, device, stream, sequence, call, named_at, turns)
+         SELECT tenant, branch, device, stream, sequence, call::uuid, named_at, turns::jsonb
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
+                     $7::timestamptz[], $8::text[])
+             AS new (tenant, branch, device, stream, sequence, call, named_at, turns)
+         ON CONFLICT (tenant, branch, device, call, named_at) DO UPDATE SET
+             turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence",
+        &[
+            &places.tenants,
+            &places.branches,
+            &places.devices,
+            &places.streams,
+            &places.sequences,
+            &column(rows, |row| row.call.to_string()),
+            &column(rows, |row| row.named_at),
+            &column(rows, |row| row.turns.as_str()),
+        ],
+    )?;
+    Ok(())
+}
+
+fn store_reports(
+    transaction: &mut Transaction<'_>,
+    rows: &[ReportRow<'_>],
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let places = Places::new(rows.iter().map(|row| row.place));
+    transaction.execute(
+        "INSERT INTO report (tenant, branch, device, stream, sequence, kind, at, clock_trusted,
+                             body)
+         SELECT tenant, branch, device, stream, sequence, kind, at, clock_trusted, body::jsonb
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
+                     $7::timestamptz[], $8::boolean[], $9::text[])
+             AS new (tenant, branch, device, stream, sequence, kind, at, clock_trusted, body)",
+        &[
+            &places.tenants,
+            &places.branches,
+            &places.devices,
+            &places.streams,
+            &places.sequences,
+            &column(rows, |row| row.kind),
+            &column(rows, |row| row.at),
+            &column(rows, |row| row.clock_trusted),
+            &column(rows, |row| row.body.as_str()),
+        ],
+    )?;
+    Ok(())
+}
+
+fn store_gaps(
+    transaction: &mut Transaction<'_>,
+    rows: &[GapRow<'_>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let places = Places::new(rows.iter().map(|row| row.place));
+    transaction.execute(
+        "INSERT INTO gap (tenant, branch, device, stream, first, through, lost, reason, noticed)
+         SELECT *, $9
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+                     $7::bigint[], $8::text[])",
+        &[
+            &places.tenants,
+            &places.branches,
+            &places.devices,
+            &places.streams,
+            &places.sequences,
+            &column(rows, |row| row.through.cast_signed()),
+            &column(rows, |row| row.lost.cast_signed()),
+            &column(rows, |row| row.reason),
+            &now,
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The address, the password, and TLS.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ::postgres::Config;
+use ::postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::super::StoreError;
+use super::PostgresOptions;
+
+pub(super) fn settings(
+    options: &PostgresOptions,
+) -> Result<(Config, MakeRustlsConnect), StoreError> {
+    let mut config: Config = options.address.parse().map_err(|_| {
+        // The parser's own message could quote a password.
+        StoreError::Address(
+            "cannot be read; use `postgres://user@host:port/database`, such as \
+             `postgres://trunkside@db.example.net/trunkside?sslmode=require`"
+                .to_owned(),
+        )
+    })?;
+    if let Some(path) = &options.password_file {
+        let password = read(path, "database_password_file")?;
+        let password = String::from_utf8_lossy(&password);
+        config.password(password.trim_end_matches(['\r', '\n']));
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("trunkside-cloud");
+    }
+    let needs_tls = config.get_ssl_mode() == SslMode::Require;
+    let says_plain = config.get_ssl_mode() == SslMode::Disable;
+    if !needs_tls && !says_plain && !config.get_hosts().iter().all(is_near) {
+        return Err(StoreError::Address(
+            "names another machine without saying how to reach it safely; add \
+             `?sslmode=require` (with `database_ca_file` for your own authority), or \
+             `?sslmode=disable` on a network that nobody else uses"
+                .to_owned(),
+        ));
+    }
+    if !needs_tls {
+        config.ssl_mode(SslMode::Disable);
+    }
+    let roots = if needs_tls {
+        roots(options.ca_file.as_deref())?
+    } else {
+        RootCertStore::empty()
+    };
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok((config, MakeRustlsConnect::new(tls)))
+}
+
+/// Whether nobody else can listen in.
+fn is_near(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        }
+    }
+}
+
+fn roots(path: Option<&Path>) -> Result<RootCertStore, StoreError> {
+    let path = path.unwrap_or(Path::new("/etc/ssl/certs/ca-certificates.crt"));
+    let key = "database_ca_file";
+    let fault = |fault: String| StoreError::File {
+        path: path.to_owned(),
+        key,
+        fault,
+    };
+    let pem = read(path, key)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| fault(error.to_string()))?;
+        // Old roots of the system may be beyond what rustls reads; one good one is enough.
+        let _ = roots.add(certificate);
+    }
+    if roots.is_empty() {
+        return Err(fault("it holds no certificate in PEM form".to_owned()));
+    }
+    Ok(roots)
+}
+
+fn read(path: &Path, key: &'static str) -> Result<Vec<u8>, StoreError> {
+    std::fs::read(path).map_err(|error| StoreError::File {
+        path: path.to_owned(),
+        key,
+        fault: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(address: &str) -> String {
+        let options = PostgresOptions {
+            address: address.to_owned(),
+            ..PostgresOptions::default()
+        };
+        settings(&options).map(drop).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unsafe_or_unreadable_address_is_refused_without_quoting_it() {
+        assert!(fault("postgres://u:secret@db.example.net/x").contains("sslmode=require"));
+        let unreadable = fault("postgres://u:secret@[/x");
+        assert!(unreadable.contains("`database`") && !unreadable.contains("secret"));
+        let near = PostgresOptions {
+            address: "host=/run/postgresql user=u".to_owned(),
+            ..PostgresOptions::default()
+        };
+        assert!(settings(&near).is_ok());
+    }
+
+    #[test]
+    fn a_missing_file_is_named_with_its_key() {
+        let options = PostgresOptions {
+            address: "postgres://u@localhost/x".to_owned(),
+            password_file: Some("/nowhere".into()),
+            ca_file: None,
+        };
+        let error = settings(&options).map(drop).unwrap_err().to_string();
+        assert!(
+            error.contains("/nowhere") && error.contains("database_password_file"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,40 @@
+//! Bringing the tables to this program's version, once, however many aggregators start.
+
+use ::postgres::Client;
+
+use super::super::StoreError;
+
+/// What brings the tables from each version to the next.
+const MIGRATIONS: [&str; 1] = [include_str!("0001.sql")];
+
+/// Names the lock that one of several starting aggregators gets; any constant.
+const LOCK: i64 = 0x7472_756e_6b73;
+
+pub(super) fn migrate(client: &mut Client) -> Result<(), StoreError> {
+    let mut transaction = client.transaction()?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
+    let exists =
+        transaction.query_one("SELECT to_regclass('trunkside.version') IS NOT NULL", &[])?;
+    if !exists.get::<_, bool>(0) {
+        transaction.batch_execute(
+            "CREATE SCHEMA IF NOT EXISTS trunkside;
+             CREATE TABLE trunkside.version (version bigint NOT NULL);
+             INSERT INTO trunkside.version VALUES (0)",
+        )?;
+    }
+    let found: i64 = transaction
+        .query_one("SELECT version FROM trunkside.version", &[])?
+        .get(0);
+    let known = MIGRATIONS.len() as i64;
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    let Some(missing) = MIGRATIONS.get(done..) else {
+        return Err(StoreError::Newer { found, known });
+    };
+    for migration in missing {
+        transaction.batch_execute(migration)?;
+    }
+    if !missing.is_empty() {
+        transaction.execute("UPDATE trunkside.version SET version = $1", &[&known])?;
+    }
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,271 @@
+//! The store in PostgreSQL (15 or newer): many aggregators may share one.
+//!
+//! What follows a commit relies on `synchronous_commit`; a server that has it off is overruled.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use ::postgres::{Client, Config, Transaction};
+use jiff::civil::Date;
+use r2d2::{CustomizeConnection, Pool, PooledConnection};
+use r2d2_postgres::PostgresConnectionManager;
+use tokio_postgres_rustls::MakeRustlsConnect;
+use trunkside_record::Timestamp;
+
+use super::{
+    Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
+    KeyRecord, Message, Page, Scope, Span, Store, StoreError, Totals, TranscriptPage,
+};
+
+mod access;
+mod commit;
+mod connect;
+mod migrate;
+mod months;
+mod query;
+
+/// How long a request waits for a connection.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Connections of one aggregator: one writes, the others read.
+const CONNECTIONS: u32 = 6;
+
+/// Where PostgreSQL is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// `postgres://user@host:port/database`, or `key=value` words as libpq reads them.
+    pub address: String,
+    /// Holds the password.
+    pub password_file: Option<PathBuf>,
+    /// PEM certificates that the server's must descend from; the system's when none.
+    pub ca_file: Option<PathBuf>,
+}
+
+type Manager = PostgresConnectionManager<MakeRustlsConnect>;
+type Connection = PooledConnection<Manager>;
+
+/// The store on a server.
+pub struct Postgres {
+    /// There until the end.
+    pool: Option<Pool<Manager>>,
+}
+
+impl Postgres {
+    /// Connects, and creates or updates the tables.
+    pub fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let (config, tls) = connect::settings(options)?;
+        // A direct attempt first: the pool would only say that it timed out.
+        drop(once(&config, tls.clone())?);
+        let pool = Pool::builder()
+            .max_size(CONNECTIONS)
+            .min_idle(Some(1))
+            .connection_timeout(CONNECTED_WITHIN)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .connection_customizer(Box::new(Durable))
+            .build(PostgresConnectionManager::new(config, tls))?;
+        let store = Self { pool: Some(pool) };
+        let mut connection = store.connection()?;
+        migrate::migrate(&mut connection)?;
+        warn_of_unbound_role(&mut connection)?;
+        drop(connection);
+        Ok(store)
+    }
+
+    fn connection(&self) -> Result<Connection, StoreError> {
+        let pool = self.pool.as_ref().expect("the pool is there until the end");
+        Ok(pool.get()?)
+    }
+
+    /// Work in a transaction that sees what the scope allows.
+    fn within<T>(
+        &self,
+        scope: &Scope,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection()?;
+        let mut transaction = connection.transaction()?;
+        let name = |limit: &Option<String>| limit.clone().unwrap_or_else(|| "*".to_owned());
+        transaction.query_one(
+            "SELECT set_config('trunkside.tenant', $1, true), set_config('trunkside.branch', $2, true)",
+            &[&name(&scope.tenant), &name(&scope.branch)],
+        )?;
+        let done = work(&mut transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+fn once(config: &Config, tls: MakeRustlsConnect) -> Result<Client, StoreError> {
+    let mut config = config.clone();
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECTED_WITHIN);
+    }
+    Ok(config.connect(tls)?)
+}
+
+/// Row-level security is the second wall between tenants; superusers walk through it.
+fn warn_of_unbound_role(client: &mut Client) -> Result<(), StoreError> {
+    let row = client.query_one(
+        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user",
+        &[],
+    )?;
+    if row.get(0) {
+        tracing::warn!("the database role is not bound by row-level security; use an ordinary one");
+    }
+    Ok(())
+}
+
+/// What every connection begins with.
+#[derive(Debug)]
+struct Durable;
+
+impl CustomizeConnection<Client, ::postgres::Error> for Durable {
+    fn on_acquire(&self, client: &mut Client) -> Result<(), ::postgres::Error> {
+        client.batch_execute(
+            "SET search_path = trunkside; SET timezone = 'UTC';
+             SELECT set_config('synchronous_commit', 'on', false)
+             WHERE current_setting('synchronous_commit') = 'off'",
+        )
+    }
+}
+
+impl Drop for Postgres {
+    /// The clients block when they close, which tokio forbids its own threads.
+    fn drop(&mut self) {
+        let pool = self.pool.take();
+        let closed = thread::Builder::new().spawn(move || drop(pool));
+        if closed.is_ok_and(|thread| thread.join().is_err()) {
+            tracing::error!("closing the database's connections panicked");
+        }
+    }
+}
+
+/// The server's own words, without the values that it quotes in details.
+pub(super) fn explain(error: &::postgres::Error) -> String {
+    match error.as_db_error() {
+        // A data exception's message quotes the value.
+        Some(db) if db.code().code().starts_with("22") => {
+            format!("a value was refused ({})", db.code().code())
+        }
+        Some(db) => format!("{} ({})", db.message(), db.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+impl Store for Postgres {
+    fn commit(&self, messages: &[Message], now: Timestamp) -> Result<Committed, StoreError> {
+        let mut connection = self.connection()?;
+        commit::commit(&mut connection, messages, now)
+    }
+
+    fn calls(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<Page, StoreError> {
+        self.within(scope, |at| query::calls(at, scope, filter, limit, after))
+    }
+
+    fn call(&self, scope: &Scope, call: &str) -> Result<Option<CallDetail>, StoreError> {
+        self.within(scope, |at| query::call(at, scope, call))
+    }
+
+    fn transcripts(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<TranscriptPage, StoreError> {
+        self.within(scope, |at| {
+            query::transcripts(at, scope, filter, limit, after)
+        })
+    }
+
+    fn cells(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        span: Span,
+    ) -> Result<Vec<Cell>, StoreError> {
+        self.within(scope, |at| query::cells(at, scope, filter, span))
+    }
+
+    fn devices(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        after: Option<&DeviceCursor>,
+    ) -> Result<DevicePage, StoreError> {
+        self.within(scope, |at| query::devices(at, scope, limit, after))
+    }
+
+    fn totals(&self, scope: &Scope) -> Result<Totals, StoreError> {
+        self.within(scope, |at| query::totals(at, scope))
+    }
+
+    fn is_well(&self) -> bool {
+        let asked = self
+            .connection()
+            .and_then(|mut at| Ok(at.simple_query("SELECT 1")?));
+        asked.is_ok()
+    }
+
+    fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
+        self.within(&Scope::ALL, |at| {
+            months::make_room(at, today)?;
+            keep_from.map_or(Ok(0), |from| months::delete_before(at, from))
+        })
+    }
+
+    fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
+        access::add_key(&mut *self.connection()?, key)
+    }
+
+    fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        access::keys(&mut *self.connection()?)
+    }
+
+    fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+        access::key(&mut *self.connection()?, id)
+    }
+
+    fn has_keys(&self) -> Result<bool, StoreError> {
+        access::has_keys(&mut *self.connection()?)
+    }
+
+    fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        access::revoke_key(&mut *self.connection()?, id, now)
+    }
+
+    fn audit(&self, entries: &[Audit]) -> Result<(), StoreError> {
+        self.within(&Scope::ALL, |at| access::audit(at, entries))
+    }
+
+    fn audits(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        before: Option<i64>,
+    ) -> Result<Vec<(i64, Audit)>, StoreError> {
+        self.within(scope, |at| access::audits(at, scope, limit, before))
+    }
+
+    fn add_claim(&self, claim: &Claim) -> Result<(), StoreError> {
+        access::add_claim(&mut *self.connection()?, claim)
+    }
+
+    fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
+        access::claim(&mut *self.connection()?, id, now)
+    }
+
+    fn use_claim(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        access::use_claim(&mut *self.connection()?, id, now)
+    }
+}

@@ -1,0 +1,326 @@
+//! Reading.
+
+use std::fmt::Write as _;
+
+use ::postgres::types::ToSql;
+use ::postgres::{Row, Transaction};
+
+use super::super::plan::storable;
+use super::super::query::cut;
+use super::super::{
+    CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
+    Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage,
+};
+
+/// The quarter of an hour in which a call began.
+const QUARTER: &str = "floor(extract(epoch FROM started_at) / 900)::bigint";
+
+/// `started_at` to the millisecond, as cursors carry it.
+const STARTED_MS: &str = "floor(extract(epoch FROM started_at) * 1000)::bigint";
+
+/// Conditions with their values; only what is asked for, so that the planner can use it.
+struct Conditions {
+    sql: String,
+    values: Vec<Box<dyn ToSql + Sync>>,
+}
+
+impl Conditions {
+    /// None when nothing of the filter lies within the scope.
+    fn new(scope: &Scope, filter: &CallFilter) -> Option<Self> {
+        let filter = filter.within(scope)?;
+        let mut conditions = Self {
+            sql: "true".to_owned(),
+            values: Vec::new(),
+        };
+        for (column, value) in [
+            ("tenant", filter.tenant),
+            ("branch", filter.branch),
+            ("device", filter.device),
+            ("language", filter.language),
+            ("intent", filter.intent),
+            ("emotion", filter.emotion),
+            ("outcome", filter.outcome),
+        ] {
+            if let Some(value) = value {
+                conditions.add(&format!("call.{column} = "), value);
+            }
+        }
+        if let Some(since) = filter.since {
+            conditions.add("started_at >= ", storable(since));
+        }
+        if let Some(until) = filter.until {
+            conditions.add("started_at < ", storable(until));
+        }
+        Some(conditions)
+    }
+
+    fn add(&mut self, condition: &str, value: impl ToSql + Sync + 'static) {
+        let place = self.value(value);
+        let _ = write!(self.sql, " AND {condition}{place}");
+    }
+
+    /// A value's placeholder.
+    fn value(&mut self, value: impl ToSql + Sync + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("${}", self.values.len())
+    }
+
+    /// What comes behind a cursor, the newest first.
+    fn page(&mut self, limit: u32, after: Option<Cursor>) {
+        if let Some(Cursor { started_ms, id }) = after {
+            let started_ms = self.value(started_ms);
+            let id = self.value(id);
+            // The first comparison is what an index and the partitions can use.
+            let _ = write!(
+                self.sql,
+                " AND started_at < timestamptz 'epoch' + ({started_ms}::bigint + 1) * interval '1 ms'
+                  AND ({STARTED_MS}, call.id) < ({started_ms}::bigint, {id}::bigint)"
+            );
+        }
+        let asked = self.value(i64::from(limit) + 1);
+        let _ = write!(
+            self.sql,
+            " ORDER BY started_at DESC, call.id DESC LIMIT {asked}"
+        );
+    }
+
+    fn query(&self, transaction: &mut Transaction<'_>, sql: &str) -> Result<Vec<Row>, StoreError> {
+        let values: Vec<&(dyn ToSql + Sync)> = self.values.iter().map(AsRef::as_ref).collect();
+        Ok(transaction.query(sql, &values)?)
+    }
+}
+
+/// Rows whose first two columns are the cursor's.
+fn rows<T>(
+    transaction: &mut Transaction<'_>,
+    conditions: &Conditions,
+    limit: u32,
+    select: &str,
+    read: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, Option<String>), StoreError> {
+    let sql = format!("{select} WHERE {}", conditions.sql);
+    let mut rows = conditions.query(transaction, &sql)?;
+    let more = cut(&mut rows, limit);
+    let cursor = |row: &Row| Cursor {
+        started_ms: row.get(0),
+        id: row.get(1),
+    };
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| cursor(row).to_string());
+    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, next))
+}
+
+pub(super) fn calls(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+    after: Option<Cursor>,
+) -> Result<Page, StoreError> {
+    let Some(mut conditions) = Conditions::new(scope, filter) else {
+        return Ok(Page::default());
+    };
+    conditions.page(limit, after);
+    let select =
+        format!("SELECT {STARTED_MS}, id, tenant, branch, device, summary::text FROM call");
+    let (calls, next) = rows(transaction, &conditions, limit, &select, |row| {
+        call_item(row, 2)
+    })?;
+    Ok(Page { calls, next })
+}
+
+fn call_item(row: &Row, first: usize) -> Result<CallItem, StoreError> {
+    Ok(CallItem {
+        tenant: row.get(first),
+        branch: row.get(first + 1),
+        device: row.get(first + 2),
+        summary: serde_json::from_str(row.get(first + 3))?,
+    })
+}
+
+pub(super) fn call(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    call: &str,
+) -> Result<Option<CallDetail>, StoreError> {
+    // What is no UUID names no call.
+    let Ok(call) = call.parse::<trunkside_call::CallId>() else {
+        return Ok(None);
+    };
+    let found = transaction.query_opt(
+        "SELECT tenant, branch, device, summary::text,
+                (SELECT turns::text FROM transcript
+                 WHERE (transcript.tenant, transcript.branch, transcript.device, transcript.call)
+                     = (call.tenant, call.branch, call.device, call.call) LIMIT 1)
+         FROM call
+         WHERE call = $1::text::uuid AND tenant = coalesce($2, tenant)
+             AND branch = coalesce($3, branch)
+         ORDER BY id LIMIT 1",
+        &[&call.to_string(), &scope.tenant, &scope.branch],
+    )?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    let transcript = row
+        .get::<_, Option<&str>>(4)
+        .map(serde_json::from_str)
+        .transpose()?;
+    Ok(Some(CallDetail {
+        call: call_item(&row, 0)?,
+        transcript,
+    }))
+}
+
+pub(super) fn transcripts(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+    after: Option<Cursor>,
+) -> Result<TranscriptPage, StoreError> {
+    let Some(mut conditions) = Conditions::new(scope, filter) else {
+        return Ok(TranscriptPage::default());
+    };
+    conditions.page(limit, after);
+    let select = format!(
+        "SELECT {STARTED_MS}, call.id, call.tenant, call.branch, call.device, call.call::text,
+                started_at, turns::text
+         FROM call JOIN transcript
+             ON (transcript.tenant, transcript.branch, transcript.device, transcript.call)
+              = (call.tenant, call.branch, call.device, call.call)"
+    );
+    let (transcripts, next) = rows(transaction, &conditions, limit, &select, |row| {
+        Ok(TranscriptItem {
+            tenant: row.get(2),
+            branch: row.get(3),
+            device: row.get(4),
+            call: row.get(5),
+            started_at: row.get(6),
+            turns: serde_json::from_str(row.get(7))?,
+        })
+    })?;
+    Ok(TranscriptPage { transcripts, next })
+}
+
+pub(super) fn cells(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    filter: &CallFilter,
+    span: Span,
+) -> Result<Vec<Cell>, StoreError> {
+    let Some(mut conditions) = Conditions::new(scope, filter) else {
+        return Ok(Vec::new());
+    };
+    let mut condition = conditions.sql.clone();
+    let quarter = match span {
+        Span::Whole => "0::bigint",
+        Span::Quarters(limit) => {
+            let skipped = conditions.value(i64::from(limit) - 1);
+            let _ = write!(
+                condition,
+                " AND {QUARTER} >= coalesce((SELECT DISTINCT {QUARTER} FROM call WHERE {}
+                     ORDER BY 1 DESC LIMIT 1 OFFSET {skipped}), -9223372036854775808)",
+                conditions.sql
+            );
+            QUARTER
+        }
+    };
+    let sql = format!(
+        "SELECT {quarter}, intent, emotion, outcome, count(*), count(decided_s),
+                coalesce(sum(decided_s), 0), count(sentiment), coalesce(sum(sentiment), 0)
+         FROM call WHERE {condition} GROUP BY 1, 2, 3, 4"
+    );
+    let cell = |row: &Row| {
+        let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
+        Cell {
+            quarter: row.get(0),
+            intent: row.get(1),
+            emotion: row.get(2),
+            outcome: row.get(3),
+            calls: count(4),
+            decided: count(5),
+            decided_s: row.get(6),
+            felt: count(7),
+            sentiment: row.get(8),
+        }
+    };
+    Ok(conditions
+        .query(transaction, &sql)?
+        .iter()
+        .map(cell)
+        .collect())
+}
+
+pub(super) fn devices(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    limit: u32,
+    after: Option<&DeviceCursor>,
+) -> Result<DevicePage, StoreError> {
+    let name = |of: fn(&trunkside_record::Origin) -> &trunkside_record::Name| {
+        after.map(|cursor| of(&cursor.0).as_str())
+    };
+    let rows = transaction.query(
+        "SELECT s.tenant, s.branch, s.device, s.first_seen, s.last_seen,
+                (SELECT coalesce(sum(lost), 0)::bigint FROM gap
+                 WHERE (gap.tenant, gap.branch, gap.device) = (s.tenant, s.branch, s.device)),
+                (SELECT body::text FROM report
+                 WHERE (report.tenant, report.branch, report.device)
+                     = (s.tenant, s.branch, s.device) AND kind = 'health'
+                 ORDER BY at DESC, sequence DESC LIMIT 1)
+         FROM (SELECT tenant, branch, device, min(first_seen) AS first_seen,
+                      max(last_seen) AS last_seen
+               FROM stream
+               WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)
+                   AND ($3::text IS NULL OR (tenant, branch, device) > ($3, $4, $5))
+               GROUP BY tenant, branch, device ORDER BY tenant, branch, device LIMIT $6) AS s
+         ORDER BY s.tenant, s.branch, s.device",
+        &[
+            &scope.tenant,
+            &scope.branch,
+            &name(|origin| &origin.tenant),
+            &name(|origin| &origin.branch),
+            &name(|origin| &origin.device),
+            &(i64::from(limit) + 1),
+        ],
+    )?;
+    let device = |row: &Row| {
+        let health: Option<&str> = row.get(6);
+        Ok(DeviceItem {
+            tenant: row.get(0),
+            branch: row.get(1),
+            device: row.get(2),
+            first_seen_at: row.get(3),
+            last_seen_at: row.get(4),
+            lost: row.get::<_, i64>(5).cast_unsigned(),
+            health: health.map(serde_json::from_str).transpose()?,
+        })
+    };
+    let devices = rows.iter().map(device).collect::<Result<_, StoreError>>()?;
+    Ok(DevicePage::cut(devices, limit))
+}
+
+pub(super) fn totals(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+) -> Result<Totals, StoreError> {
+    // The scope is named here too: row-level security does not bind superusers.
+    let row = transaction.query_one(
+        "SELECT (SELECT count(*) FROM call
+                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)),
+                (SELECT count(*) FROM (
+                     SELECT DISTINCT tenant, branch, device FROM stream
+                     WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)) AS s),
+                (SELECT coalesce(sum(lost), 0)::bigint FROM gap
+                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch))",
+        &[&scope.tenant, &scope.branch],
+    )?;
+    let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
+    Ok(Totals {
+        calls: count(0),
+        devices: count(1),
+        lost: count(2),
+    })
+}

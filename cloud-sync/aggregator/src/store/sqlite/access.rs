@@ -1,0 +1,180 @@
+//! Keys, audit log and claims.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use trunkside_record::Timestamp;
+
+use super::super::{Audit, Claim, KeyRecord, Role, Scope, StoreError};
+
+const KEY: &str =
+    "SELECT id, name, hash, role, tenant, branch, created_ms, revoked_ms FROM api_key";
+
+pub(super) fn add_key(connection: &Connection, key: &KeyRecord) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO api_key (id, name, hash, role, tenant, branch, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            key.id,
+            key.name,
+            key.hash,
+            key.role.name(),
+            key.scope.tenant,
+            key.scope.branch,
+            key.created_at.as_millisecond()
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn keys(connection: &Connection) -> Result<Vec<KeyRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("{KEY} ORDER BY created_ms, id"))?;
+    let rows = statement.query_map([], read_key)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn key(connection: &Connection, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+    let sql = format!("{KEY} WHERE id = ?1 AND revoked_ms IS NULL");
+    Ok(connection
+        .prepare_cached(&sql)?
+        .query_row([id], read_key)
+        .optional()?)
+}
+
+pub(super) fn has_keys(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM api_key WHERE revoked_ms IS NULL LIMIT 1")?
+        .exists([])?)
+}
+
+pub(super) fn revoke_key(
+    connection: &Connection,
+    id: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = connection.execute(
+        "UPDATE api_key SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL",
+        params![id, now.as_millisecond()],
+    )?;
+    Ok(changed > 0)
+}
+
+fn read_key(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+    Ok(KeyRecord {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        hash: row.get(2)?,
+        // A role that is not known here may do the least.
+        role: row.get::<_, String>(3)?.parse().unwrap_or(Role::Analyst),
+        scope: Scope {
+            tenant: row.get(4)?,
+            branch: row.get(5)?,
+        },
+        created_at: time(row.get(6)?),
+        revoked_at: row.get::<_, Option<i64>>(7)?.map(time),
+    })
+}
+
+pub(super) fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+pub(super) fn audit(connection: &mut Connection, entries: &[Audit]) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    for entry in entries {
+        transaction
+            .prepare_cached(
+                "INSERT INTO audit (at_ms, subject, action, tenant, branch, call)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                entry.at.as_millisecond(),
+                entry.subject,
+                entry.action,
+                entry.tenant,
+                entry.branch,
+                entry.call
+            ])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn audits(
+    connection: &Connection,
+    scope: &Scope,
+    limit: u32,
+    before: Option<i64>,
+) -> Result<Vec<(i64, Audit)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, at_ms, subject, action, tenant, branch, call FROM audit
+         WHERE (:before IS NULL OR id < :before) AND (:tenant IS NULL OR tenant = :tenant)
+             AND (:branch IS NULL OR branch = :branch)
+         ORDER BY id DESC LIMIT :limit",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":before": before, ":tenant": scope.tenant, ":branch": scope.branch, ":limit": limit,
+        },
+        |row| {
+            let entry = Audit {
+                at: time(row.get(1)?),
+                subject: row.get(2)?,
+                action: row.get(3)?,
+                tenant: row.get(4)?,
+                branch: row.get(5)?,
+                call: row.get(6)?,
+            };
+            Ok((row.get(0)?, entry))
+        },
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn add_claim(connection: &Connection, claim: &Claim) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT OR REPLACE INTO claim (id, proof_key, tenant, branch, device, expires_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            claim.id,
+            claim.proof_key,
+            claim.tenant,
+            claim.branch,
+            claim.device,
+            claim.expires_at.as_millisecond()
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn claim(
+    connection: &Connection,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Claim>, StoreError> {
+    let found = connection.query_row(
+        "SELECT id, proof_key, tenant, branch, device, expires_ms FROM claim
+         WHERE id = ?1 AND used_ms IS NULL AND expires_ms > ?2",
+        params![id, now.as_millisecond()],
+        |row| {
+            Ok(Claim {
+                id: row.get(0)?,
+                proof_key: row.get(1)?,
+                tenant: row.get(2)?,
+                branch: row.get(3)?,
+                device: row.get(4)?,
+                expires_at: time(row.get(5)?),
+            })
+        },
+    );
+    Ok(found.optional()?)
+}
+
+pub(super) fn use_claim(
+    connection: &Connection,
+    id: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = connection.execute(
+        "UPDATE claim SET used_ms = ?2 WHERE id = ?1 AND used_ms IS NULL AND expires_ms > ?2",
+        params![id, now.as_millisecond()],
+    )?;
+    Ok(changed > 0)
+}

@@ -1,0 +1,220 @@
+//! Committing: the plan's rows and the streams' watermarks in one transaction.
+
+use rusqlite::{Connection, Transaction, params};
+use trunkside_record::{Lane, Timestamp};
+
+use super::super::intake::Intake;
+use super::super::plan::{
+    self, CallRow, GapRow, Place, ReportRow, Stream, StreamKey, TranscriptRow,
+};
+use super::super::{Committed, Message, StoreError};
+
+pub(super) fn commit(
+    connection: &mut Connection,
+    messages: &[Message],
+    now: Timestamp,
+) -> Result<Committed, StoreError> {
+    let transaction = connection.transaction()?;
+    let mut streams = Vec::new();
+    for (key, lane) in plan::keys(messages) {
+        streams.push(open(&transaction, key, lane, now)?);
+    }
+    let plan = plan::plan(messages, &mut streams);
+    for row in &plan.calls {
+        store_call(&transaction, row)?;
+    }
+    for row in &plan.transcripts {
+        store_transcript(&transaction, row)?;
+    }
+    for row in &plan.reports {
+        store_report(&transaction, row)?;
+    }
+    for row in &plan.gaps {
+        store_gap(&transaction, row, now)?;
+    }
+    for stream in streams.iter().filter(|stream| stream.intake.is_changed()) {
+        close(&transaction, stream)?;
+    }
+    transaction.commit()?;
+    Ok(plan.committed)
+}
+
+fn open<'a>(
+    transaction: &Transaction<'_>,
+    key: StreamKey<'a>,
+    lane: Lane,
+    now: Timestamp,
+) -> Result<Stream<'a>, StoreError> {
+    let (id, watermark) = transaction
+        .prepare_cached(
+            "INSERT INTO stream (tenant, branch, device, epoch, lane, first_seen_ms, last_seen_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+             ON CONFLICT (tenant, branch, device, epoch) DO UPDATE SET last_seen_ms = ?6
+             RETURNING id, watermark",
+        )?
+        .query_row(
+            params![
+                key.origin.tenant.as_str(),
+                key.origin.branch.as_str(),
+                key.origin.device.as_str(),
+                key.epoch.cast_signed(),
+                lane.name(),
+                now.as_millisecond()
+            ],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())),
+        )?;
+    let mut statement =
+        transaction.prepare_cached("SELECT sequence, through FROM ahead WHERE stream = ?1")?;
+    let runs = statement.query_map([id], |row| {
+        let sequence = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok((sequence(0)?, sequence(1)?))
+    })?;
+    let runs: Vec<(u64, u64)> = runs.collect::<Result<_, _>>()?;
+    Ok(Stream {
+        key,
+        id,
+        intake: Intake::new(watermark, runs),
+    })
+}
+
+fn close(transaction: &Transaction<'_>, stream: &Stream<'_>) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("UPDATE stream SET watermark = ?2 WHERE id = ?1")?
+        .execute(params![stream.id, stream.intake.watermark().cast_signed()])?;
+    transaction
+        .prepare_cached("DELETE FROM ahead WHERE stream = ?1")?
+        .execute([stream.id])?;
+    for (first, through) in stream.intake.runs() {
+        transaction
+            .prepare_cached("INSERT INTO ahead (stream, sequence, through) VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                stream.id,
+                first.cast_signed(),
+                through.cast_signed()
+            ])?;
+    }
+    Ok(())
+}
+
+fn store_call(transaction: &Transaction<'_>, row: &CallRow<'_>) -> Result<(), StoreError> {
+    let Place {
+        origin,
+        stream,
+        sequence,
+    } = row.place;
+    transaction
+        .prepare_cached(
+            "INSERT INTO call (tenant, branch, device, call, started_ms, intent, emotion, outcome,
+                               decided_s, summary, stream, sequence, language, sentiment)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT (tenant, branch, device, call) DO UPDATE SET
+                 started_ms = excluded.started_ms, intent = excluded.intent,
+                 emotion = excluded.emotion, outcome = excluded.outcome,
+                 decided_s = excluded.decided_s, summary = excluded.summary,
+                 stream = excluded.stream, sequence = excluded.sequence,
+                 language = excluded.language, sentiment = excluded.sentiment",
+        )?
+        .execute(params![
+            origin.tenant.as_str(),
+            origin.branch.as_str(),
+            origin.device.as_str(),
+            row.call.to_string(),
+            row.started_at.as_millisecond(),
+            row.intent,
+            row.emotion,
+            row.outcome,
+            row.decided_s,
+            row.summary,
+            stream,
+            sequence.cast_signed(),
+            row.language,
+            row.sentiment
+        ])?;
+    Ok(())
+}
+
+fn store_transcript(
+    transaction: &Transaction<'_>,
+    row: &TranscriptRow<'_>,
+) -> Result<(), StoreError> {
+    let Place {
+        origin,
+        stream,
+        sequence,
+    } = row.place;
+    transaction
+        .prepare_cached(
+            "INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (tenant, branch, device, call) DO UPDATE SET
+                 turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence",
+        )?
+        .execute(params![
+            origin.tenant.as_str(),
+            origin.branch.as_str(),
+            origin.device.as_str(),
+            row.call.to_string(),
+            row.turns,
+            stream,
+            sequence.cast_signed()
+        ])?;
+    Ok(())
+}
+
+fn store_report(transaction: &Transaction<'_>, row: &ReportRow<'_>) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO report (stream, sequence, kind, at_ms, clock_trusted, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            row.place.stream,
+            row.place.sequence.cast_signed(),
+            row.kind,
+            row.at.as_millisecond(),
+            row.clock_trusted,
+            row.body
+        ])?;
+    Ok(())
+}
+
+fn store_gap(
+    transaction: &Transaction<'_>,
+    row: &GapRow<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO gap (stream, first, through, lost, reason, noticed_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            row.place.stream,
+            row.place.sequence.cast_signed(),
+            row.through.cast_signed(),
+            row.lost.cast_signed(),
+            row.reason,
+            now.as_millisecond()
+        ])?;
+    Ok(())
+}
+
+/// Deletes the calls that began before `from`, with their words, and older reports.
+pub(super) fn delete_before(
+    connection: &mut Connection,
+    from: Timestamp,
+) -> Result<u64, StoreError> {
+    let from_ms = from.as_millisecond();
+    let transaction = connection.transaction()?;
+    transaction.execute(
+        "DELETE FROM transcript WHERE EXISTS (
+             SELECT 1 FROM call WHERE started_ms < ?1
+                 AND (call.tenant, call.branch, call.device, call.call)
+                   = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
+        [from_ms],
+    )?;
+    let calls = transaction.execute("DELETE FROM call WHERE started_ms < ?1", [from_ms])?;
+    transaction.execute("DELETE FROM report WHERE at_ms < ?1", [from_ms])?;
+    transaction.commit()?;
+    Ok(calls as u64)
+}

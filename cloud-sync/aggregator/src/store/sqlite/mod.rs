@@ -1,0 +1,191 @@
+//! The store in SQLite: one connection writes, another reads.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::civil::Date;
+use rusqlite::Connection;
+use trunkside_record::Timestamp;
+
+use super::{
+    Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
+    KeyRecord, Message, Page, Scope, Span, Store, StoreError, Totals, TranscriptPage,
+    create_folder,
+};
+
+mod access;
+mod commit;
+mod query;
+
+/// What brings the database from each version to the next; SQLite's `user_version` counts them.
+const MIGRATIONS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
+
+/// The file in the data folder.
+const FILE: &str = "trunkside-cloud.sqlite";
+
+/// How long one process waits for another, such as a command line, to end its transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The store in a file.
+pub struct Sqlite {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Sqlite {
+    /// Opens or creates the database in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        create_folder(folder)?;
+        let path = folder.join(FILE);
+        let mut writer = Connection::open(&path)?;
+        writer.busy_timeout(BUSY)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        // On the disk when a commit returns: the watermark that follows lets the box delete.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut writer)?;
+        let reader = Connection::open(&path)?;
+        reader.busy_timeout(BUSY)?;
+        reader.pragma_update(None, "query_only", true)?;
+        for connection in [&writer, &reader] {
+            connection.set_prepared_statement_cache_capacity(64);
+        }
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+        })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Brings the database to this program's version.
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = MIGRATIONS.len() as i64;
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    let Some(missing) = MIGRATIONS.get(done..) else {
+        return Err(StoreError::Newer { found, known });
+    };
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    Ok(transaction.commit()?)
+}
+
+impl Store for Sqlite {
+    fn commit(&self, messages: &[Message], now: Timestamp) -> Result<Committed, StoreError> {
+        commit::commit(&mut self.writer(), messages, now)
+    }
+
+    fn calls(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<Page, StoreError> {
+        query::calls(&self.reader(), scope, filter, limit, after)
+    }
+
+    fn call(&self, scope: &Scope, call: &str) -> Result<Option<CallDetail>, StoreError> {
+        query::call(&self.reader(), scope, call)
+    }
+
+    fn transcripts(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<TranscriptPage, StoreError> {
+        query::transcripts(&self.reader(), scope, filter, limit, after)
+    }
+
+    fn cells(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        span: Span,
+    ) -> Result<Vec<Cell>, StoreError> {
+        query::cells(&self.reader(), scope, filter, span)
+    }
+
+    fn devices(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        after: Option<&DeviceCursor>,
+    ) -> Result<DevicePage, StoreError> {
+        query::devices(&self.reader(), scope, limit, after)
+    }
+
+    fn totals(&self, scope: &Scope) -> Result<Totals, StoreError> {
+        query::totals(&self.reader(), scope)
+    }
+
+    fn is_well(&self) -> bool {
+        self.reader().query_row("SELECT 1", [], |_| Ok(())).is_ok()
+    }
+
+    fn maintain(&self, _today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
+        match keep_from {
+            Some(from) => commit::delete_before(&mut self.writer(), from),
+            None => Ok(0),
+        }
+    }
+
+    fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
+        access::add_key(&self.writer(), key)
+    }
+
+    fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        access::keys(&self.reader())
+    }
+
+    fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+        access::key(&self.reader(), id)
+    }
+
+    fn has_keys(&self) -> Result<bool, StoreError> {
+        access::has_keys(&self.reader())
+    }
+
+    fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        access::revoke_key(&self.writer(), id, now)
+    }
+
+    fn audit(&self, entries: &[Audit]) -> Result<(), StoreError> {
+        access::audit(&mut self.writer(), entries)
+    }
+
+    fn audits(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        before: Option<i64>,
+    ) -> Result<Vec<(i64, Audit)>, StoreError> {
+        access::audits(&self.reader(), scope, limit, before)
+    }
+
+    fn add_claim(&self, claim: &Claim) -> Result<(), StoreError> {
+        access::add_claim(&self.writer(), claim)
+    }
+
+    fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
+        access::claim(&self.reader(), id, now)
+    }
+
+    fn use_claim(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        access::use_claim(&self.writer(), id, now)
+    }
+}

@@ -1,0 +1,302 @@
+//! Reading.
+
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
+use trunkside_record::Timestamp;
+
+use super::super::plan::storable;
+use super::super::query::cut;
+use super::super::{
+    CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
+    Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage,
+};
+use super::access::time;
+
+/// Milliseconds of a quarter of an hour.
+const QUARTER_MS: i64 = 900_000;
+
+/// Where the next page begins.
+const BEHIND: &str = "(:id IS NULL OR (started_ms, call.id) < (:started_ms, :id))
+    ORDER BY started_ms DESC, call.id DESC LIMIT :limit";
+
+const TRANSCRIPT_OF_CALL: &str = "(transcript.tenant, transcript.branch, transcript.device,
+    transcript.call) = (call.tenant, call.branch, call.device, call.call)";
+
+/// A filter's parameters.
+struct Parameters {
+    filter: CallFilter,
+    since: Option<i64>,
+    until: Option<i64>,
+}
+
+impl Parameters {
+    /// None when nothing of the filter lies within the scope.
+    fn new(scope: &Scope, filter: &CallFilter) -> Option<Self> {
+        let ms = |time: Option<Timestamp>| time.map(|at| storable(at).as_millisecond());
+        Some(Self {
+            filter: filter.within(scope)?,
+            since: ms(filter.since),
+            until: ms(filter.until),
+        })
+    }
+
+    /// Conditions, their parameters' names and values; only what is asked for, so that the planner
+    /// can choose an index.
+    fn list(&self) -> (String, Vec<(&'static str, &dyn ToSql)>) {
+        let filter = &self.filter;
+        let mut sql = "true".to_owned();
+        let mut values: Vec<(&'static str, &dyn ToSql)> = Vec::new();
+        for (condition, name, value) in [
+            ("call.tenant =", ":tenant", &filter.tenant),
+            ("call.branch =", ":branch", &filter.branch),
+            ("call.device =", ":device", &filter.device),
+            ("language =", ":language", &filter.language),
+            ("intent =", ":intent", &filter.intent),
+            ("emotion =", ":emotion", &filter.emotion),
+            ("outcome =", ":outcome", &filter.outcome),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(sql, " AND {condition} {name}");
+                values.push((name, value));
+            }
+        }
+        for (condition, name, value) in [
+            ("started_ms >=", ":since", &self.since),
+            ("started_ms <", ":until", &self.until),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(sql, " AND {condition} {name}");
+                values.push((name, value));
+            }
+        }
+        (sql, values)
+    }
+}
+
+/// Rows of calls with their cursors; `columns` come after the cursor's two.
+fn rows<T>(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+    after: Option<Cursor>,
+    select: &str,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, Option<String>), StoreError> {
+    let Some(parameters) = Parameters::new(scope, filter) else {
+        return Ok((Vec::new(), None));
+    };
+    let (conditions, mut list) = parameters.list();
+    let mut statement =
+        connection.prepare_cached(&format!("{select} WHERE {conditions} AND {BEHIND}"))?;
+    let (started_ms, id) = (after.map(|at| at.started_ms), after.map(|at| at.id));
+    let asked = i64::from(limit) + 1;
+    list.push((":started_ms", &started_ms));
+    list.push((":id", &id));
+    list.push((":limit", &asked));
+    let mut rows = statement.query(list.as_slice())?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        let cursor = Cursor {
+            started_ms: row.get(0)?,
+            id: row.get(1)?,
+        };
+        items.push((read(row)?, cursor));
+    }
+    let more = cut(&mut items, limit);
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|(_, cursor)| cursor.to_string());
+    Ok((items.into_iter().map(|(item, _)| item).collect(), next))
+}
+
+pub(super) fn calls(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+    after: Option<Cursor>,
+) -> Result<Page, StoreError> {
+    let select = "SELECT started_ms, call.id, tenant, branch, device, summary FROM call";
+    let (calls, next) = rows(connection, scope, filter, limit, after, select, |row| {
+        call_item(row, 2)
+    })?;
+    Ok(Page { calls, next })
+}
+
+fn call_item(row: &Row<'_>, first: usize) -> Result<CallItem, StoreError> {
+    let summary: String = row.get(first + 3)?;
+    Ok(CallItem {
+        tenant: row.get(first)?,
+        branch: row.get(first + 1)?,
+        device: row.get(first + 2)?,
+        summary: serde_json::from_str(&summary)?,
+    })
+}
+
+pub(super) fn call(
+    connection: &Connection,
+    scope: &Scope,
+    call: &str,
+) -> Result<Option<CallDetail>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT tenant, branch, device, summary,
+                (SELECT turns FROM transcript WHERE {TRANSCRIPT_OF_CALL})
+         FROM call WHERE call = ?1 AND (?2 IS NULL OR tenant = ?2) AND (?3 IS NULL OR branch = ?3)
+         ORDER BY id LIMIT 1"
+    ))?;
+    let mut rows = statement.query(params![call, scope.tenant, scope.branch])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let turns: Option<String> = row.get(4)?;
+    let transcript = turns
+        .map(|turns| serde_json::from_str(&turns))
+        .transpose()?;
+    Ok(Some(CallDetail {
+        call: call_item(row, 0)?,
+        transcript,
+    }))
+}
+
+pub(super) fn transcripts(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+    after: Option<Cursor>,
+) -> Result<TranscriptPage, StoreError> {
+    let select = format!(
+        "SELECT started_ms, call.id, call.tenant, call.branch, call.device, call.call, turns
+         FROM call JOIN transcript ON {TRANSCRIPT_OF_CALL}"
+    );
+    let (transcripts, next) = rows(connection, scope, filter, limit, after, &select, |row| {
+        let turns: String = row.get(6)?;
+        Ok(TranscriptItem {
+            started_at: time(row.get(0)?),
+            tenant: row.get(2)?,
+            branch: row.get(3)?,
+            device: row.get(4)?,
+            call: row.get(5)?,
+            turns: serde_json::from_str(&turns)?,
+        })
+    })?;
+    Ok(TranscriptPage { transcripts, next })
+}
+
+pub(super) fn cells(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &CallFilter,
+    span: Span,
+) -> Result<Vec<Cell>, StoreError> {
+    let Some(parameters) = Parameters::new(scope, filter) else {
+        return Ok(Vec::new());
+    };
+    let (quarter, limit) = match span {
+        Span::Whole => ("0".to_owned(), i64::MAX),
+        // Rounded down also before 1970.
+        Span::Quarters(limit) => (
+            format!(
+                "((started_ms - (started_ms % {QUARTER_MS} + {QUARTER_MS}) % {QUARTER_MS}) / {QUARTER_MS})"
+            ),
+            i64::from(limit),
+        ),
+    };
+    let (conditions, mut list) = parameters.list();
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {quarter}, intent, emotion, outcome, count(*),
+                count(decided_s), total(decided_s), count(sentiment), total(sentiment)
+         FROM call
+         WHERE {conditions} AND {quarter} >= coalesce((
+             SELECT DISTINCT {quarter} FROM call WHERE {conditions}
+             ORDER BY 1 DESC LIMIT 1 OFFSET :limit - 1), -9223372036854775808)
+         GROUP BY 1, 2, 3, 4"
+    ))?;
+    list.push((":limit", &limit));
+    let rows = statement.query_map(list.as_slice(), |row| {
+        let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok(Cell {
+            quarter: row.get(0)?,
+            intent: row.get(1)?,
+            emotion: row.get(2)?,
+            outcome: row.get(3)?,
+            calls: count(4)?,
+            decided: count(5)?,
+            decided_s: row.get(6)?,
+            felt: count(7)?,
+            sentiment: row.get(8)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn devices(
+    connection: &Connection,
+    scope: &Scope,
+    limit: u32,
+    after: Option<&DeviceCursor>,
+) -> Result<DevicePage, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tenant, branch, device, min(first_seen_ms), max(last_seen_ms),
+                (SELECT coalesce(sum(lost), 0) FROM gap JOIN stream AS s ON s.id = gap.stream
+                 WHERE (s.tenant, s.branch, s.device)
+                     = (stream.tenant, stream.branch, stream.device)),
+                (SELECT body FROM report JOIN stream AS s ON s.id = report.stream
+                 WHERE (s.tenant, s.branch, s.device)
+                     = (stream.tenant, stream.branch, stream.device) AND kind = 'health'
+                 ORDER BY report.stream DESC, report.sequence DESC LIMIT 1)
+         FROM stream
+         WHERE (:tenant IS NULL OR tenant = :tenant) AND (:branch IS NULL OR branch = :branch)
+             AND (:after_tenant IS NULL
+                  OR (tenant, branch, device) > (:after_tenant, :after_branch, :after_device))
+         GROUP BY tenant, branch, device ORDER BY tenant, branch, device LIMIT :limit",
+    )?;
+    let after = after.map(|cursor| &cursor.0);
+    let mut rows = statement.query(named_params! {
+        ":tenant": scope.tenant, ":branch": scope.branch,
+        ":after_tenant": after.map(|origin| origin.tenant.as_str()),
+        ":after_branch": after.map(|origin| origin.branch.as_str()),
+        ":after_device": after.map(|origin| origin.device.as_str()),
+        ":limit": i64::from(limit) + 1,
+    })?;
+    let mut devices = Vec::new();
+    while let Some(row) = rows.next()? {
+        let health: Option<String> = row.get(6)?;
+        devices.push(DeviceItem {
+            tenant: row.get(0)?,
+            branch: row.get(1)?,
+            device: row.get(2)?,
+            first_seen_at: time(row.get(3)?),
+            last_seen_at: time(row.get(4)?),
+            lost: row.get::<_, i64>(5)?.cast_unsigned(),
+            health: health.map(|body| serde_json::from_str(&body)).transpose()?,
+        });
+    }
+    Ok(DevicePage::cut(devices, limit))
+}
+
+pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Totals, StoreError> {
+    let count = |sql: &str| {
+        let sql =
+            format!("{sql} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR branch = ?2)");
+        let row = connection
+            .prepare_cached(&sql)?
+            .query_row(params![scope.tenant, scope.branch], |row| {
+                row.get::<_, i64>(0)
+            })
+            .optional()?;
+        Ok::<_, StoreError>(row.unwrap_or(0).cast_unsigned())
+    };
+    Ok(Totals {
+        calls: count("SELECT count(*) FROM call")?,
+        devices: count(
+            "SELECT count(DISTINCT tenant || '/' || branch || '/' || device) FROM stream",
+        )?,
+        lost: count(
+            "SELECT coalesce(sum(lost), 0) FROM gap JOIN stream ON stream.id = gap.stream",
+        )?,
+    })
+}

@@ -1,0 +1,151 @@
+//! Boxes join with an operator's code and connect with the certificate that they get.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use trunkside_aggregator::config::BoxesConfig;
+use trunkside_aggregator::{AggregatorConfig, BrokerChoice, Running};
+use trunkside_record::ClaimCode;
+use trunkside_uplink::claim::{CA_FILE, CERTIFICATE_FILE, ClaimError, KEY_FILE, claim};
+use trunkside_uplink::{Broker, State, TlsFiles, UplinkConfig};
+
+mod support;
+use support::*;
+
+async fn cloud(folder: &Path, mqtts: SocketAddr) -> Running {
+    start_with(AggregatorConfig {
+        broker: BrokerChoice::Embedded { listen: loopback() },
+        boxes: Some(BoxesConfig {
+            connect_to: format!("localhost:{}", mqtts.port()),
+            listen: Some(mqtts),
+            pki: folder.join("pki"),
+        }),
+        ..AggregatorConfig::embedded(folder.join("cloud"))
+    })
+    .await
+}
+
+fn code(folder: &Path, device: &str) -> ClaimCode {
+    let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
+        .args([
+            "boxes", "claim", "--tenant", "acme", "--branch", "harbour", "--device", device,
+        ])
+        .arg("--data")
+        .arg(folder.join("cloud"))
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+async fn join(http: SocketAddr, code: ClaimCode, folder: &Path) -> Result<String, ClaimError> {
+    let folder = folder.to_owned();
+    let joined = move || claim(&format!("http://{http}/"), &code, &folder);
+    let answer = tokio::task::spawn_blocking(joined).await.unwrap()?;
+    assert_eq!(answer.origin.branch.as_str(), "harbour");
+    Ok(answer.broker)
+}
+
+fn files(folder: &Path) -> TlsFiles {
+    TlsFiles {
+        ca_file: folder.join(CA_FILE),
+        identity: Some((folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE))),
+    }
+}
+
+fn uplink(device: &str, mqtts: SocketAddr, tls: TlsFiles) -> UplinkConfig {
+    UplinkConfig {
+        tls: Some(tls),
+        ..UplinkConfig::new(origin(device), Broker::new("localhost", mqtts.port()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claimed_box_sends_its_records_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let mqtts = free_address();
+    let cloud = cloud(folder.path(), mqtts).await;
+    let own = folder.path().join("box1");
+    let broker = join(cloud.http_addr, code(folder.path(), "box1"), &own)
+        .await
+        .unwrap();
+    assert_eq!(broker, format!("localhost:{}", mqtts.port()));
+    let mode = std::fs::metadata(own.join(KEY_FILE))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let mut branch = Branch::start_with(&own.join("outbox"), uplink("box1", mqtts, files(&own)));
+    for number in 0..20 {
+        branch.store(number).await;
+    }
+    branch.drained().await;
+    assert_eq!(all_calls(cloud.http_addr).await.len(), 20);
+
+    // Under somebody else's name, or with no name, nothing gets in.
+    let mut other = Branch::start_with(&own.join("other"), uplink("box2", mqtts, files(&own)));
+    let nameless = TlsFiles {
+        identity: None,
+        ..files(&own)
+    };
+    let mut stranger = Branch::start_with(&own.join("stranger"), uplink("box3", mqtts, nameless));
+    other.store(100).await;
+    stranger.store(101).await;
+    branch.store(102).await;
+    branch.drained().await;
+    for refused in [&mut other, &mut stranger] {
+        refused
+            .reaches(|status| status.state == State::Offline)
+            .await;
+        assert_eq!(refused.outbox.status().records(), 2);
+    }
+    assert_eq!(all_calls(cloud.http_addr).await.len(), 21);
+
+    // The authority stays: after a restart the same certificate serves.
+    cloud.shutdown().await;
+    let cloud = self::cloud(folder.path(), mqtts).await;
+    branch.store(103).await;
+    branch.drained().await;
+    assert_eq!(all_calls(cloud.http_addr).await.len(), 22);
+    for branch in [branch, other, stranger] {
+        branch.kill().await;
+    }
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_good_once_and_only_for_who_has_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = cloud(folder.path(), free_address()).await;
+    let http = cloud.http_addr;
+    let own = folder.path().join("box1");
+    let code = code(folder.path(), "box1");
+    let half = format!("{}-0000-0000-0000-0000", code.id())
+        .parse()
+        .unwrap();
+    let refused = join(http, half, &own).await.unwrap_err();
+    assert!(
+        matches!(&refused, ClaimError::Refused(why) if why.contains("ask the operator")),
+        "{refused}"
+    );
+    assert!(!own.exists(), "a refusal leaves nothing");
+    join(http, code.clone(), &own).await.unwrap();
+    assert!(matches!(
+        join(http, code, &own).await,
+        Err(ClaimError::Refused(_))
+    ));
+    let (status, body) = get(http, "/api/v1/claims").await;
+    assert_eq!(status, 405, "{body}");
+    cloud.shutdown().await;
+    let gone = join(http, ClaimCode::new(&[1; ClaimCode::BYTES]), &own)
+        .await
+        .unwrap_err();
+    assert!(matches!(gone, ClaimError::Unreachable { .. }), "{gone}");
+}

@@ -1,0 +1,98 @@
+//! Files for spreadsheets, pandas and Spark, over HTTP and from the command line.
+
+use std::process::Command;
+
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+
+mod support;
+use support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_and_words_come_as_csv_and_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("cloud");
+    let cloud = embedded(&data).await;
+    let mut branch = Branch::start(
+        &folder.path().join("box"),
+        origin("box1"),
+        cloud.mqtt_addr.unwrap(),
+    );
+    for number in 0..30 {
+        branch.store(number).await;
+    }
+    branch.drained().await;
+    branch.stop().await;
+    let http = cloud.http_addr;
+
+    let (status, csv) = get(http, "/api/v1/export/calls?intent=loan").await;
+    assert_eq!(status, 200);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names = reader.headers().unwrap().clone();
+    let place = |name: &str| names.iter().position(|found| found == name).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), 15);
+    assert_eq!(&rows[0][place("intent")], "loan");
+    assert_eq!(&rows[0][place("intent_score")], "0.9");
+    assert_eq!(&rows[0][place("started_at")], "2026-11-21T08:04:50Z");
+    assert_eq!(&rows[0][place("emotion")], "");
+
+    let (_, csv) = get(http, "/api/v1/export/transcripts?limit=1").await;
+    assert!(csv.contains("`limit`"), "an export has no pages: {csv}");
+    let (_, csv) = get(http, "/api/v1/export/transcripts").await;
+    assert_eq!(
+        csv.lines()
+            .filter(|line| line.contains("我的卡丢了，号码是[card]"))
+            .count(),
+        30
+    );
+
+    let (status, bytes) = get_bytes(http, "/api/v1/export/calls?format=parquet", None).await;
+    assert_eq!(status, 200);
+    let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    assert_eq!(file.metadata().file_metadata().num_rows(), 30);
+    let row = file.get_row_iter(None).unwrap().next().unwrap().unwrap();
+    let field = |name: &str| {
+        let mut columns = row.get_column_iter();
+        columns.find(|(found, _)| *found == name).unwrap().1.clone()
+    };
+    assert_eq!(field("outcome"), Field::Str("bridged".into()));
+    assert_eq!(field("decided_s"), Field::Double(2.0));
+    assert_eq!(field("emotion"), Field::Null);
+    assert_eq!(get(http, "/api/v1/export/calls?format=xls").await.0, 400);
+
+    // An empty table is a table.
+    let (_, bytes) = get_bytes(
+        http,
+        "/api/v1/export/calls?format=parquet&tenant=nobody",
+        None,
+    )
+    .await;
+    let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    assert_eq!(file.metadata().file_metadata().num_rows(), 0);
+
+    let target = folder.path().join("calls.parquet");
+    let export = |to: &str, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
+            .args(["export", "calls", "--to", to])
+            .args(more)
+            .arg("--data")
+            .arg(&data)
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), output.stdout, output.stderr)
+    };
+    let (status, said, error) = export(
+        target.to_str().unwrap(),
+        &["--since", "2026-11-21T08:01:00Z"],
+    );
+    assert_eq!(status, 0, "{}", String::from_utf8_lossy(&error));
+    assert_eq!(said, b"24 calls\n");
+    let file = SerializedFileReader::new(std::fs::File::open(&target).unwrap()).unwrap();
+    assert_eq!(file.metadata().file_metadata().num_rows(), 24);
+    let (status, _, error) = export("gopher://x/y", &[]);
+    assert_eq!(status, 1);
+    assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));
+    assert_eq!(export("x", &["--since", "yesterday"]).0, 2);
+    cloud.shutdown().await;
+}
