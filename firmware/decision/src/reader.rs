@@ -37,6 +37,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a whole file. A broken line is reported once, however much stumbles over it, and the
+    /// rest is read all the same.
+    pub fn document<'t>(&self, text: &'t str) -> Spanned<DeTable<'t>> {
+        let (document, faults) = DeTable::parse_recoverable(text);
+        let mut told = BTreeSet::new();
+        for fault in &faults {
+            let offset = fault.span().map_or(0, |span| span.start);
+            if told.insert(self.line(offset)) {
+                let message = format!("is not valid TOML: {}", fault.message());
+                self.error(offset, "toml", message);
+            }
+        }
+        document
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|start| *start <= offset).max(1)
+    }
+
     pub fn report(&self, severity: Severity, offset: usize, key: &str, message: String) {
         if severity == Severity::Error {
             self.errors.set(self.errors.get() + 1);
@@ -44,7 +63,7 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(Problem {
             severity,
             file: self.file.to_owned(),
-            line: self.lines.partition_point(|start| *start <= offset).max(1),
+            line: self.line(offset),
             key: key.to_owned(),
             message,
         });
@@ -120,6 +139,11 @@ impl<'a> Section<'a> {
     /// Whether the table stands in the file.
     pub const fn is_present(&self) -> bool {
         self.table.is_some()
+    }
+
+    /// Whether the key stands in the table, well or ill.
+    pub fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
     }
 
     fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -222,7 +246,11 @@ impl<'a> Section<'a> {
 
     /// A number within a range; whole numbers are taken too.
     pub fn number(&self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
-        let rule = format!("a number from {} to {}", range.start(), range.end());
+        let rule = if range.end().is_infinite() {
+            format!("a number of at least {}", range.start())
+        } else {
+            format!("a number from {} to {}", range.start(), range.end())
+        };
         self.read(key, &rule, |value| {
             number(value).filter(|number| range.contains(number))
         })
@@ -260,6 +288,11 @@ impl<'a> Section<'a> {
             },
             None => &[],
         }
+    }
+
+    /// How many elements a list has, bad ones too.
+    pub fn count(&self, key: &'static str) -> usize {
+        self.elements(key).len()
     }
 
     /// One text or a list of texts; each bad element is reported.

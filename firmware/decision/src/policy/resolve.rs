@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::civil::{Date, Weekday};
-use toml::de::DeTable;
 use trunkside_call::{AgentId, Emotion, Language};
 
 use super::hours::{Hours, Span, index, zone};
@@ -33,15 +32,7 @@ const EMOTIONS: [(&str, Emotion); 5] = [
 
 pub(super) fn parse(file: &str, text: &str) -> Parsed {
     let reader = Reader::new(file, text);
-    let (document, faults) = DeTable::parse_recoverable(text);
-    for fault in &faults {
-        let offset = fault.span().map_or(0, |span| span.start);
-        reader.error(
-            offset,
-            "toml",
-            format!("is not valid TOML: {}", fault.message()),
-        );
-    }
+    let document = reader.document(text);
     let policy = resolve(&Section::root(&reader, document.get_ref()), text);
     let policy = (!reader.has_errors()).then_some(policy);
     Parsed {

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use toml::de::DeTable;
-
 use super::trace::{self, TraceCall, TraceFault, TraceFormat};
 use crate::reader::{Reader, Section};
 use crate::{Policy, Problem};
@@ -101,15 +99,7 @@ impl Scenario {
     /// Reads a scenario; `file` only names it in problems. None when any problem is an error.
     pub fn parse(file: &str, text: &str) -> (Option<Self>, Vec<Problem>) {
         let reader = Reader::new(file, text);
-        let (document, faults) = DeTable::parse_recoverable(text);
-        for fault in &faults {
-            let offset = fault.span().map_or(0, |span| span.start);
-            reader.error(
-                offset,
-                "toml",
-                format!("is not valid TOML: {}", fault.message()),
-            );
-        }
+        let document = reader.document(text);
         let scenario = resolve(&Section::root(&reader, document.get_ref()));
         let scenario = (!reader.has_errors()).then_some(scenario);
         (scenario, reader.finish())
@@ -391,6 +381,8 @@ fn class(section: &Section<'_>, traced: bool) -> Class {
     let arrivals_per_hour = match rates.as_slice() {
         [rate] => [*rate; 24],
         [] if traced => [0.0; 24],
+        // Those out of range are reported already.
+        _ if rates.len() < section.count("arrivals_per_hour") => [0.0; 24],
         rates => <[f64; 24]>::try_from(rates).unwrap_or_else(|_| {
             let key = section.key("arrivals_per_hour");
             let message = format!("must be one number or 24, got {}", rates.len());
@@ -399,7 +391,7 @@ fn class(section: &Section<'_>, traced: bool) -> Class {
         }),
     };
     let positive = |key| section.number(key, 0.001..=1e6);
-    if positive("service_mean_s").is_none() && !traced {
+    if !section.has("service_mean_s") && !traced {
         let key = section.key("service_mean_s");
         section.reader.error(
             section.offset,

@@ -180,6 +180,43 @@ fn an_outcome_has_the_promised_fields() {
     }
 }
 
+/// What is said of a scenario with this class, line by line.
+fn said_of_class(keys: &str) -> Vec<String> {
+    let text =
+        format!("[[class]]\nname = \"a\"\n{keys}\n[[agent_group]]\nname = \"g\"\nagents = 1\n");
+    let (_, problems) = Scenario::parse("s.toml", &text);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn one_mistake_of_a_scenario_is_reported_once() {
+    for (keys, expected) in [
+        ("arrivals_per_hour = -3\nservice_mean_s = 60", "s.toml:3: "),
+        (
+            "arrivals_per_hour = 3\nservice_mean_s = \"x\"",
+            "s.toml:4: ",
+        ),
+        ("arrivals_per_hour = 3", "s.toml:1: "),
+    ] {
+        let said = said_of_class(keys);
+        assert_eq!(said.len(), 1, "{keys}: {said:#?}");
+        assert!(said[0].starts_with(expected), "{keys}: {said:#?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_toml_is_reported_once() {
+    let said = said_of_class("arrivals_per_hour = 3\nservice_mean_s = 60\nneeds = [\nvalue = 3");
+    let mut lines: Vec<&str> = said
+        .iter()
+        .filter_map(|line| line.split_once(" `toml` is not valid TOML"))
+        .map(|(place, _)| place)
+        .collect();
+    let reported = lines.len();
+    lines.dedup();
+    assert!(reported > 0 && lines.len() == reported, "{said:#?}");
+}
+
 #[test]
 fn mistakes_of_a_scenario_are_all_reported() {
     let text = r#"
