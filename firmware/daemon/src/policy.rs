@@ -17,7 +17,9 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            let message = format!("cannot be read: {error}; mend `decision.policy`");
+            let message = format!(
+                "cannot be read: {error}; create it, or name another (`decision.policy` in the configuration)"
+            );
             return (None, vec![Problem::error(name, message)]);
         }
     };

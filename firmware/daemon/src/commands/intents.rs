@@ -122,6 +122,20 @@ fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Resul
         .map(|event| event_of(event))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::input)?;
+    let kinds = rules.kinds();
+    if let Some(event) = history
+        .iter()
+        .find(|event| !kinds.contains(event.kind.as_str()))
+    {
+        let known: Vec<&str> = kinds.into_iter().collect();
+        return Err(Failure::input(anyhow!(
+            "`--did {}:{}`: no rule asks for `{}`; known: {}",
+            event.kind,
+            event.days_ago,
+            event.kind,
+            known.join(", ")
+        )));
+    }
     let said = IntentModel::shipped().classify(text);
     let hidden = rules.find(&said, &history);
     if json {

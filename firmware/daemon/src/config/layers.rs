@@ -32,6 +32,8 @@ struct Setting {
 pub struct Layers {
     settings: BTreeMap<String, Setting>,
     asked: BTreeSet<String>,
+    /// Keys whose value could not be used: what follows from them needs no second problem.
+    faulty: BTreeSet<String>,
     first_file: String,
     problems: Vec<Problem>,
 }
@@ -128,6 +130,11 @@ impl Layers {
         self.problems.push(Problem::error(place, message));
     }
 
+    /// Whether a key has a value that was read and could not be used.
+    pub fn is_faulty(&self, key: &str) -> bool {
+        self.faulty.contains(key)
+    }
+
     /// Where a key was set, or the first file when it is missing.
     pub fn place(&self, key: &str) -> String {
         self.settings
@@ -178,6 +185,7 @@ impl Layers {
             ),
         );
         self.problems.push(problem);
+        self.faulty.insert(key.to_owned());
         default
     }
 

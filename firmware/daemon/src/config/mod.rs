@@ -393,7 +393,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
             "must be an IP address that peers can reach",
         )
         .unwrap_or(listen.ip());
-    if advertise.is_unspecified() {
+    if advertise.is_unspecified() && !layers.is_faulty("line.listen") {
         let message = format!(
             "`line.listen` is `{listen}`, which no peer can send to; set `line.advertise` to the \
              address of the box that the trunk reaches"

@@ -53,6 +53,26 @@ fn all_five_mistakes_are_reported_with_their_lines() {
 }
 
 #[test]
+fn a_value_that_cannot_be_used_is_reported_once() {
+    let loaded = loaded(concat!(
+        "[box]\n",
+        "tenant = \"shop\"\n",
+        "branch = \"b1\"\n",
+        "device = \"d1\"\n",
+        "[line]\n",
+        "listen = \"nowhere\"\n",
+        "[trunk.a]\n",
+        "targets = [\"sip.example\", \"192.0.2.1:99999\"]\n",
+    ));
+    let places: Vec<&str> = loaded
+        .problems
+        .iter()
+        .filter_map(|problem| Some(problem.place.rsplit_once(':')?.1))
+        .collect();
+    assert_eq!(places, ["6", "8"], "{:?}", loaded.problems);
+}
+
+#[test]
 fn quality_rules_that_are_nowhere_are_told_with_their_line_and_the_names_there_are() {
     let loaded = loaded("[quality]\nrules = \"bakn\"\n");
     let told = loaded

@@ -54,7 +54,8 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
         layers.report(&key("username"), &message);
     }
     let register = layers.switch(&key("register"), user.is_some());
-    if targets.is_empty() && (register || allow.is_empty()) {
+    let unreached = targets.is_empty() && (register || allow.is_empty());
+    if unreached && !layers.is_faulty(&key("targets")) && !layers.is_faulty(&key("allow")) {
         let message = format!(
             "`trunk.{name}` is reached nowhere; set `targets`, or `allow` for a trunk that only calls in"
         );

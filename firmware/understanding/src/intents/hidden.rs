@@ -5,6 +5,8 @@
 //! ships with the program: "close my account" of somebody who looked at wealth products last week
 //! is a customer to keep.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use trunkside_call::Intent;
 
@@ -104,6 +106,12 @@ impl HiddenIntents {
             return Err(format!("rule `{}`: {problem}", rule.name));
         }
         Ok(rules)
+    }
+
+    /// What the rules ask of a customer's history, each kind once, in order.
+    pub fn kinds(&self) -> BTreeSet<&str> {
+        let kinds = self.rules.iter().flat_map(|rule| &rule.when.history);
+        kinds.map(String::as_str).collect()
     }
 
     /// The hidden wish of the first rule that matches.

@@ -96,6 +96,10 @@ impl Lessons {
     /// Puts an earlier version in force: the one before the current, or the one named.
     pub fn rollback(&self, to: Option<u32>) -> Result<Version, UnderstandingError> {
         let numbers = self.numbers()?;
+        if !self.folder.is_dir() {
+            let problem = "is no folder of lessons; `intents correct` makes one";
+            return Err(UnderstandingError::unusable(&self.folder, problem));
+        }
         let number = if let Some(number) = to {
             number
         } else {

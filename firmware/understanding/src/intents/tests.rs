@@ -238,4 +238,8 @@ fn a_broken_folder_of_lessons_says_what_mends_it() {
     );
     lessons.rollback(Some(0)).unwrap();
     assert_eq!(lessons.model().unwrap(), IntentModel::shipped());
+
+    let nowhere = Lessons::new(folder.path().join("nowhere"));
+    let error = nowhere.rollback(None).unwrap_err().to_string();
+    assert!(error.contains("no folder of lessons"), "{error}");
 }

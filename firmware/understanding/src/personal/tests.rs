@@ -14,6 +14,7 @@ fn names_are_hidden_behind_introductions_and_before_titles() {
         ("我叫李伟伟大的伟", "我叫[name]"),
         ("是张先生吗", "是[name]先生吗"),
         ("收件人刘洋", "收件人[name]"),
+        ("转账到张三的账户", "转账到[name]的账户"),
         (
             "my name is John O'Neil and i lost my card",
             "my name is [name] and i lost my card",
@@ -39,6 +40,8 @@ fn ordinary_words_are_no_names() {
         "我是江苏的",
         "马上帮我办",
         "高级会员有什么好处",
+        "帮我转到高级客服",
+        "钱转到余额宝",
         "我姓什么你不知道吗",
         "i am a member",
         "this is urgent",

@@ -68,7 +68,7 @@ const CERTAIN: [&str; 55] = [
 ];
 
 /// Words behind which a name may stand: it must look like one.
-const POSSIBLE: [&str; 39] = [
+const POSSIBLE: [&str; 43] = [
     "就写",
     "写",
     "登记的是",
@@ -90,6 +90,10 @@ const POSSIBLE: [&str; 39] = [
     "找一下",
     "找",
     "转给",
+    "转账到",
+    "转到",
+    "汇到",
+    "打到",
     "交给",
     "打给",
     "写给",
@@ -131,6 +135,18 @@ const GOES_ON: [&str; 36] = [
     "本人", "就是", "手机", "身份", "证件", "现在", "今天", "昨天", "刚刚", "刚才", "转人", "地址",
     "生日", "出生", "来电", "来问", "有个", "有点", "有一", "有张", "对吧", "对吗", "对不", "好的",
     "好吧", "可以", "能不", "能帮", "先生", "女士", "小姐", "太太", "和我", "跟你", "同你", "卡号",
+];
+
+/// What only a person has: before it a single character is a given name, `张三的账户`.
+const OWNED: [&str; 8] = [
+    "的账",
+    "的帐",
+    "的卡",
+    "的户",
+    "的银行",
+    "的名",
+    "的电话",
+    "的手机",
 ];
 
 /// Ordinary words that begin with a family name.
@@ -284,6 +300,7 @@ fn looks_like_name(text: &Folded, start: usize) -> Option<Hidden> {
             given(*only)
                 || ends_phrase(text, end)
                 || text.at(end).is_some_and(|c| "想要我".contains(c))
+                || OWNED.iter().any(|owned| text.starts_with(end, owned))
         }
         [first, second] => given(*first) || given(*second),
         _ => true,
