@@ -17,6 +17,11 @@ DEVELOPMENT = [
     *((f"sentences {language}, 3 % loss, babble 10 dB", f"sentences-{language}-degraded", [])
       for language in ("zh", "yue", "en")),
     *((f"numbers of 11 digits {language}", f"numbers-{language}", []) for language in ("zh", "yue", "en")),
+    *((f"{name}: as a grammar", name, ["--grammar", f"{name}/grammar.txt"])
+      for name in ("commands-dev", "commands-dev-abrupt", "digits-en-dev", "digits-en-dev-abrupt")),
+    ("mandarin-words-dev: words, free", "mandarin-words-dev", ["--language", "zh"]),
+    ("mandarin-words-dev: to be rejected by a grammar of 20", "mandarin-words-dev",
+     ["--grammar", "commands-dev/grammar.txt", "--reject"]),
     ("200 branch phrases, as a grammar", "phrases", ["--grammar", "phrases/grammar.txt"]),
     ("99 other phrases, to be rejected", "phrases-outside", ["--grammar", "phrases/grammar.txt", "--reject"]),
     ("digital silence, to be rejected", "nothing-silence", ["--reject"]),

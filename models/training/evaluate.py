@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice, product
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -32,7 +33,7 @@ from train import edit_distance, greedy
 from units import BLANK, IDS, jyutping_units, syllable_units
 from voices import Voice
 
-SYLLABLES = {"pinyin": syllable_units, "jyutping": jyutping_units}
+SYLLABLES = {"pinyin": syllable_units, "jyutping": jyutping_units, "units": lambda text: tuple(text.split())}
 TAIL = np.zeros(6400, np.float32)  # what an endpointer waits after speech, in samples
 
 
@@ -61,7 +62,7 @@ class Set:
 @lru_cache(maxsize=None)
 def readings(language, text):
     """Up to eight unit strings of a text."""
-    if language in ("pinyin", "jyutping"):
+    if language in SYLLABLES:
         return [SYLLABLES[language](text)]
     if language != "en":
         return [text_units(language, text)]
@@ -123,7 +124,7 @@ def syllable_set(name, spelling, syllabary, about):
 def spoken(language, text, rng):
     """A text by a development voice, through A-law at a usual level."""
     voice = Voice.draw(language, "dev", rng)
-    samples = trim(voice.say(spelling(language, text, rng)))
+    samples = trim(voice.say(spelling(language.removesuffix("-natural"), text, rng)))
     samples = np.concatenate([np.zeros(2400, np.float32), samples * (0.25 / np.abs(samples).max())])
     return companded(samples, ALAW), voice.name
 
@@ -263,9 +264,14 @@ def table(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--development", action="store_true")
+    parser.add_argument("--model", type=Path, default=model_dir() / "model.onnx")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    runtime = session(model_dir() / "model.onnx")
+    runtime = session(args.model)
+    import development  # it needs this module's sets
+
+    kept = [(s, measure(runtime, s)) for s in development.sets()]
+    print(table(kept), flush=True)
     phrases = phrase_set()
     synthetic = [phrases, degraded(phrases),
                  *(sentence_set(language) for language in ("zh", "yue", "en")),
@@ -290,6 +296,7 @@ def main():
     print(table(measured))
     template = (HERE / "results_template.md").read_text("utf-8")
     report = template.replace("{synthetic}", table(results)).replace("{real}", table(measured))
+    report = report.replace("{kept}", table(kept))
     report = report.replace("{nothing}", heard_in_nothing(runtime))
     for part in ("engine", "peer"):
         found = work_dir() / f"{part}.md"

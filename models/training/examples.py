@@ -15,47 +15,64 @@ from model import output_count
 from paths import work_dir
 from pronounce import yue_jyutping, zh_pinyin
 from speech import read_shards
-from units import IDS
+from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "tts": 0.30, "word": 0.10, "command": 0.11, "digit": 0.06, "digits": 0.08, "words": 0.07, "sentence": 0.09,
-    "syllables": 0.05, "commands": 0.04, "jyutping": 0.04, "jyutpings": 0.04, "nothing": 0.02,
+    "tts-zh": 0.05, "tts-yue": 0.06, "tts-en": 0.07, "natural": 0.05, "natural-digits": 0.03,
+    "word": 0.07, "words": 0.11, "command": 0.06, "commands": 0.07, "digit": 0.04, "digits": 0.04,
+    "sentence-zh": 0.07, "sentence-yue": 0.05, "syllable": 0.05, "syllables": 0.05, "jyutping": 0.04, "jyutpings": 0.07,
+    "nothing": 0.02,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
-MARGIN = 560  # samples of silence that a join may cut on either side of a trimmed clip
+TTS_KINDS = ("tts-zh", "tts-yue", "tts-en", "natural", "natural-digits")
+TTS_GROUPS = {"tts-natural": "natural", "tts-digits": "natural-digits"}
+SYLLABLE_VOICES = ("pinyin-syllables-train", "gcin-syllables")
+# Syllables recorded one by one last a second each; they are hurried up to this many times, but not beyond one unit
+# in BRISK_S.
+BRISK_S = 0.13
+HURRIED = {"words": 1.3, "sentence-zh": 1.5, "sentence-yue": 2.4, "syllable": 2, "syllables": 1.6, "jyutping": 1.7,
+           "jyutpings": 2.2}
 
 
 class Corpus:
     """The training clips by kind, and branch sentences spelt with one voice's recordings."""
 
-    def __init__(self, sentences=10_000, seed=3):
-        self.tts, self.by_speaker, self.spoken_by = [], defaultdict(list), defaultdict(dict)
+    def __init__(self, sentences=12_000, seed=3):
+        self.syllables = defaultdict(dict)
+        self.tts, self.by_speaker, self.spoken_by = defaultdict(list), defaultdict(list), defaultdict(dict)
         for samples, clip in read_shards(work_dir() / "speech", "train"):
             entry = (samples, np.array([IDS[u] for u in clip.units.split()], np.int64))
             if clip.source.startswith("tts"):
-                self.tts.append(entry)
+                self.tts[TTS_GROUPS.get(clip.source, f"tts-{clip.language}")].append(entry)
             else:
                 self.by_speaker[clip.source, clip.speaker].append(entry)
                 self.spoken_by[clip.source].setdefault(clip.text, entry)
+                if clip.source in SYLLABLE_VOICES:
+                    self.syllables[clip.source].setdefault(entry[1].tobytes(), entry)
+        self.babblers = [entry for group in self.tts.values() for entry in group]
         self.speakers = defaultdict(list)
         for source, speaker in self.by_speaker:
             self.speakers[source].append((source, speaker))
         self.sentences = self._spell(sentences, random.Random(seed))
+        absent = set(TTS_KINDS) - set(self.tts)  # while speech.py is still at work
+        self.kinds = [kind for kind in KINDS if kind not in absent]
+        shares = np.array([KINDS[kind] for kind in self.kinds])
+        self.shares = shares / shares.sum()
 
     def _spell(self, count, rng):
         with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
             texts = sorted({tuple(line.rstrip("\n").split("\t")[::3]) for line in f if line[:2] != "en"})
-        spelt = []
+        spelt = {"zh": [], "yue": []}
         for language, text in rng.sample(texts, min(count, len(texts))):
             if language == "yue":
                 clips = self._spell_jyutping(text)
             else:
-                by_word = self._spell_words(text) if rng.random() < 0.6 else None
-                clips = by_word or self._spell_syllables(text)
+                by_word = self._spell_words(text) if rng.random() < 0.5 else None
+                clips = by_word or self._spell_syllables(text, rng.choice(SYLLABLE_VOICES))
             if clips and len(clips) <= 24:
-                spelt.append(clips)
+                spelt[language].append(clips)
         return spelt
 
     def _spell_jyutping(self, text):
@@ -78,10 +95,13 @@ class Corpus:
                 at += len(word)
         return clips
 
-    def _spell_syllables(self, text):
-        known = self.spoken_by["pinyin-syllables-train"]
-        syllables = [s.replace("5", "").rstrip(",") for s in zh_pinyin(text).split()]
-        clips = [known.get(s) or known.get(s + "1") for s in syllables]
+    def _spell_syllables(self, text, source):
+        """Syllables of one voice, whatever their tone where theirs was not recorded."""
+        known, bare = self.spoken_by[source], self.syllables[source]
+        clips = []
+        for syllable in (s.replace("5", "").rstrip(",") for s in zh_pinyin(text).split()):
+            units = np.array([IDS[u] for u in syllable_units(syllable) or ()], np.int64)
+            clips.append(known.get(syllable) or bare.get(units.tobytes()))
         return clips if all(clips) else None
 
     def _some(self, source, rng, low, high):
@@ -92,15 +112,17 @@ class Corpus:
         """The clips of one example, in order, all of one voice."""
         if kind == "nothing":
             return []
-        if kind == "tts":
-            return [self.tts[rng.integers(len(self.tts))]]
-        if kind == "sentence":
-            return self.sentences[rng.integers(len(self.sentences))]
+        if kind in TTS_KINDS:
+            return [self.tts[kind][rng.integers(len(self.tts[kind]))]]
+        if kind.startswith("sentence-"):
+            spelt = self.sentences[kind.removeprefix("sentence-")]
+            return spelt[rng.integers(len(spelt))]
         source, low, high = {
             "word": ("mandarin-words-train", 1, 1), "words": ("mandarin-words-train", 2, 4),
             "command": ("commands-train", 1, 1), "commands": ("commands-train", 2, 4),
             "digit": ("digits-en-train", 1, 1), "digits": ("digits-en-train", 2, 11),
-            "syllables": ("pinyin-syllables-train", 1, 6),
+            "syllable": (SYLLABLE_VOICES[rng.integers(len(SYLLABLE_VOICES))], 1, 1),
+            "syllables": (SYLLABLE_VOICES[rng.integers(len(SYLLABLE_VOICES))], 2, 5),
             "jyutping": ("cantonese-syllables-train", 1, 1),
             "jyutpings": ("cantonese-syllables-train", 2, 6),
         }[kind]
@@ -108,19 +130,28 @@ class Corpus:
 
     def babble(self, count, rng):
         """Another speaker's talk, as long as asked."""
-        samples = self.tts[rng.integers(len(self.tts))][0]
+        samples = self.babblers[rng.integers(len(self.babblers))][0]
         start = int(rng.integers(len(samples)))
         return np.resize(np.roll(samples, -start), count).astype(np.float32) / 32768
 
 
+def core(samples):
+    """First and last sample of what is within 20 dB of the loudest 10 ms."""
+    frames = samples[:len(samples) // 80 * 80].reshape(-1, 80).astype(np.float32)
+    level = np.convolve((frames * frames).mean(1), np.ones(3) / 3, "same")
+    loud = np.flatnonzero(level > level.max() / 100)
+    return int(loud[0]) * 80, int(loud[-1] + 1) * 80
+
+
 def joined(clips, rng):
-    """Samples and units of clips end to end, their silent margins cut by a random amount."""
+    """Samples and units of clips end to end, their quiet margins cut by a random amount."""
     pieces, units = [], []
     tight = rng.random() < 0.7
     for samples, ids in clips:
-        cut = rng.integers(300, MARGIN + 1, 2) if tight else rng.integers(0, MARGIN, 2)
-        if len(clips) > 1 and len(samples) > 2 * MARGIN + 400:
-            samples = samples[cut[0]:len(samples) - cut[1]]
+        if len(clips) > 1 and len(samples) > 1600:
+            first, last = core(samples)
+            before, after = rng.integers(80, 400 if tight else 1200, 2)
+            samples = samples[max(0, first - before):last + after]
         pieces.append(samples)
         units.append(ids)
         if rng.random() < 0.1:
@@ -134,18 +165,20 @@ def _between(rng, bounds):
 
 def example(corpus, rng):
     """(features [frames, 64], unit ids), or None when the units do not fit the outputs."""
-    kind = rng.choice(list(KINDS), p=list(KINDS.values()))
+    kind = rng.choice(corpus.kinds, p=corpus.shares)
     clips = corpus.draw(kind, rng)
     if clips:
         samples, units = joined(clips, rng)
     else:
         samples, units = np.zeros(rng.integers(2000, 32000), np.float32), np.zeros(0, np.int64)
-    real = kind != "tts"
+    real = kind not in TTS_KINDS
     speed, warp, hop = 1.0, 1.0, HOP
     if rng.random() < 0.85:
         speed = _between(rng, REAL_SPEED if real else TTS_SPEED)
         warp = round(_between(rng, REAL_WARP if real else TTS_WARP), 2)
-        hop = int(np.clip(HOP / speed ** rng.uniform(0, 1) * _between(rng, (0.85, 1.22)), 60, 104))
+        leisure = len(samples) / 8000 / (BRISK_S * max(1, len(units)))
+        hurry = _between(rng, (1, max(1, min(leisure, HURRIED.get(kind, 1)))))
+        hop = int(np.clip(HOP / speed ** rng.uniform(0, 1) * _between(rng, (0.85, 1.22)), 60, 104) * hurry)
     features = fbank(telephone(samples, rng, speed, corpus.babble), hop, warp)
     repeats = int((units[1:] == units[:-1]).sum()) if len(units) else 0
     if output_count(len(features)) < len(units) + repeats + 1:

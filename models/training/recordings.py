@@ -4,7 +4,7 @@
 
 Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
 with 3 % packets lost in babble at 10 dB; telephone numbers of eleven digits; 200 branch phrases with
-their grammar, and sentences that are not in it; and half an hour each of sounds that are no speech.
+their grammar, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
 """
 
 import csv
@@ -14,6 +14,7 @@ import shutil
 import numpy as np
 import soundfile
 
+import development
 from channel import ALAW, companded, music, noise
 from evaluate import Set, Utterance, degraded, spoken
 from numbers_spoken import EN_ONES, ZH
@@ -25,6 +26,7 @@ SENTENCES = 80
 NUMBERS = 40
 PHRASES = {"zh": 80, "yue": 50, "en": 70}
 OTHERS = 100
+SPOKEN_WORDS = ("commands-dev", "commands-dev-abrupt", "mandarin-words-dev")
 SILENT_S, SILENT_CLIPS = 60, 30
 
 
@@ -88,6 +90,9 @@ def main():
         write(name, rows)
     grammar = work_dir() / "recordings/phrases/grammar.txt"
     grammar.write_text("\n".join(text for _, text in inside) + "\n", "utf-8")
+    for data in [*(development.real(n) for n in SPOKEN_WORDS), *map(development.digits, (False, True))]:
+        folder = write(data.name, [(u.audio, data.language, u.speaker, u.text) for u in data.utterances])
+        (folder / "grammar.txt").write_text("\n".join(text for _, text in data.grammar) + "\n", "utf-8")
     dice, count = np.random.default_rng(32), SILENT_S * 8000
     sounds = {
         "silence": lambda: np.zeros(count, np.float32),

@@ -17,6 +17,8 @@ from pathlib import Path
 import jieba
 import numpy as np
 import soundfile
+from pypinyin import Style, lazy_pinyin
+from scipy.signal import resample_poly
 
 from paths import data_dir, work_dir
 from pronounce import en_readings, text_units, yue_jyutping, zh_pinyin, zh_words
@@ -30,11 +32,15 @@ DEVELOPMENT_EVERY = {"mandarin-words-train": 50, "cantonese-syllables-train": 50
 # Sentences a kind that text-to-speech says, a split.
 TTS_COUNTS = {
     "train": {"zh-branch": 6000, "zh-words": 3500, "yue-branch": 4000, "yue-corpus": 3000, "en-branch": 5000,
-              "en-corpus": 4500, "en-words": 3000},
+              "en-corpus": 4500, "en-words": 3000, "en-natural": 4000, "en-digits": 2500},
     "dev": {"zh-branch": 240, "zh-words": 60, "yue-branch": 160, "yue-corpus": 60, "en-branch": 200,
             "en-corpus": 60},
 }
 SHARD = 4000
+EN_DIGITS = "zero one two three four five six seven eight nine oh double".split()
+# Mandarin syllables in bopomofo, of the Debian package gcin-voice: the voice 5.ogg (CC BY 3.0) trains, 3.ogg (GPL)
+# only measures.
+GCIN = Path("/usr/share/gcin-voice/ogg")
 
 
 @dataclass
@@ -114,6 +120,27 @@ def real_clips():
                     row["text"], " ".join(units))
 
 
+def gcin_clips():
+    """The syllables of gcin-voice, trimmed: a Mandarin voice to train on and another for development."""
+    pinyin = {}
+    for char in range(0x4E00, 0x9FA6):
+        bopomofo, toneless = (lazy_pinyin(chr(char), style=s)[0] for s in (Style.BOPOMOFO, Style.NORMAL))
+        pinyin.setdefault(bopomofo.strip("ˊˇˋ˙"), toneless)
+    for folder in sorted(GCIN.iterdir()):
+        syllable = pinyin.get(folder.name.rstrip("12345"), "?")
+        units = syllable_units(syllable)
+        for name, split in ("5.ogg", "train"), ("3.ogg", "dev"):
+            if not units or not (folder / name).exists():
+                continue
+            samples, rate = soundfile.read(folder / name, dtype="float32")
+            samples = samples if samples.ndim == 1 else samples.mean(1)
+            if rate != 8000:
+                samples = resample_poly(samples, 8000, rate)
+            yield trim(samples.astype(np.float32)), Clip(
+                0, 0, "zh", f"gcin {name[0]}", "gcin-syllables", split,
+                syllable + (folder.name[-1] if folder.name[-1] in "2345" else "1"), " ".join(units))
+
+
 def frequent_words(count):
     """jieba's most frequent words of Han characters, with their counts."""
     jieba.initialize()
@@ -136,6 +163,11 @@ def tts_texts(split, rng):
     words = frequent_words(25_000)
     for _ in range(counts["zh-words"]):
         texts.append(("zh", "words", "，".join(rng.choices(words, k=rng.randint(1, 5)))))
+    for _ in range(counts.get("en-digits", 0)):
+        many = rng.choice([1, 1, 1, 2, 3, 4, 7, 10])
+        texts.append(("en", "digits", " ".join(rng.choices(EN_DIGITS, k=many))))
+    sentences = sorted({s[3] for s in sentences if s[0] == "en" and len(s[3]) < 90})
+    texts += [("en", "natural", t) for t in rng.sample(sentences, counts.get("en-natural", 0))]
     vocabulary = sorted({w for t in corpus for w in t.split() if en_readings(w)})
     for _ in range(counts.get("en-words", 0)):
         texts.append(("en", "words", " ".join(rng.choices(vocabulary, k=rng.randint(1, 5)))))
@@ -163,7 +195,8 @@ def speak(job):
     units = text_units(language, text)
     if not units:
         return None
-    voice = Voice.draw(language, split, rng)
+    people = kind == "natural" or kind == "digits" and rng.random() < 0.7
+    voice = Voice.draw("en-natural" if people else language, split, rng)
     samples = voice.say(spelling(language, text, rng))
     if len(samples) < 1600 or len(samples) > 15 * 8000 or np.abs(samples).max() < 0.01:
         return None
@@ -176,19 +209,23 @@ def main():
     parser.add_argument("what", choices=["real", "tts"])
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--kinds", nargs="*", help="only these kinds of sentences, beside the shards that there are")
     args = parser.parse_args()
     out = work_dir() / "speech"
     out.mkdir(parents=True, exist_ok=True)
     if args.what == "real":
         write_shard(out / "real", real_clips())
+        write_shard(out / "gcin", gcin_clips())
         return
     with Pool(args.jobs) as pool:
         for split in ("dev", "train"):
             texts = tts_texts(split, random.Random(f"{args.seed}-{split}"))
-            jobs = [(f"{args.seed}-{split}-{i}", split, *t) for i, t in enumerate(texts)]
+            jobs = [(f"{args.seed}-{split}-{i}", split, *t) for i, t in enumerate(texts)
+                    if not args.kinds or t[1] in args.kinds]
+            name = "-".join(["tts", split, *(args.kinds or [])])
             for start in range(0, len(jobs), SHARD):
                 clips = filter(None, pool.imap(speak, jobs[start:start + SHARD], chunksize=16))
-                write_shard(out / f"tts-{split}-{start // SHARD}", clips)
+                write_shard(out / f"{name}-{start // SHARD}", clips)
                 print(f"{split}: {min(start + SHARD, len(jobs))} of {len(jobs)} sentences", flush=True)
 
 

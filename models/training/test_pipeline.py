@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import development
 from channel import ALAW, ULAW, mobile, telephone
+from evaluate import readings
+from examples import KINDS, core, joined
 from export import export
 from features import check
 from initial import start_from
@@ -19,6 +22,7 @@ from pronounce import text_units, yue_jyutping, yue_readings, zh_words
 from text import INTENTS, Grammar, branch_sentences
 from train import edit_distance, greedy, learning_rate
 from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
+from voices import DEVELOPMENT, FLITE_DEVELOPMENT, SHIPPED, Voice
 
 
 class Units(unittest.TestCase):
@@ -101,6 +105,40 @@ class Sound(unittest.TestCase):
         coded = mobile(speech)
         self.assertEqual(len(coded), len(speech))
         self.assertGreater(np.corrcoef(coded[400:], speech[400:])[0, 1], 0.9)
+
+
+    def test_joined_syllables_lose_their_quiet_margins_only(self):
+        tone = (8000 * np.sin(np.arange(4000) * 0.3)).astype(np.int16)
+        clip = np.concatenate([np.full(3000, 3, np.int16), tone, np.full(5000, 3, np.int16)])
+        first, last = core(clip)
+        self.assertLess(abs(first - 3000), 250)
+        self.assertLess(abs(last - 7000), 250)
+        for seed in range(20):
+            samples, units = joined([(clip, np.array([seed])), (clip, np.array([7]))], np.random.default_rng(seed))
+            self.assertEqual(units.tolist(), [seed, 7])
+            self.assertGreater(np.abs(samples * 32768).sum(), 1.95 * np.abs(tone.astype(float)).sum())
+            self.assertLess(len(samples), 2 * len(clip))
+
+    def test_development_clips_begin_within_the_first_sound(self):
+        clip = np.concatenate([np.zeros(development.MARGIN), np.ones(4000)])
+        late = development.begun_late(clip, random.Random(1))
+        self.assertEqual(late[0], 1)
+        self.assertTrue(3520 <= len(late) <= 3920)
+
+
+class Voices(unittest.TestCase):
+    def test_held_out_voices_never_train(self):
+        rng = random.Random(2)
+        for language in ("zh", "yue", "en", "en-natural"):
+            drawn = [Voice.draw(language, "train", rng).name for _ in range(400)]
+            variants = {name.split("+")[-1] for name in drawn}
+            self.assertFalse(variants & {*SHIPPED, *DEVELOPMENT, *FLITE_DEVELOPMENT}, language)
+
+    def test_the_shares_of_examples_make_one(self):
+        self.assertAlmostEqual(sum(KINDS.values()), 1)
+
+    def test_a_syllable_may_be_told_by_its_units(self):
+        self.assertEqual(readings("units", "zh uang"), [("zh", "uang")])
 
 
 class Network(unittest.TestCase):

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 import numpy as np
+import py_nanotts
 from scipy.signal import resample_poly
 
 SHIPPED = ("Alicia", "Michael", "f5", "m7", "Linda")
@@ -24,6 +25,7 @@ ENGLISH = "en-us en-gb en-gb-x-rp en-gb-scotland en-029 en-gb-x-gbclan en-gb-x-g
 FLITE_TRAINING = ("kal", "rms", "slt")
 FLITE_DEVELOPMENT = ("awb",)
 FESTIVAL_TRAINING = ("ked_diphone", "kal_diphone", "cmu_us_slt_arctic_hts")
+PICO_TRAINING = ("en-US", "en-GB")
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Voice:
     @staticmethod
     def draw(language, split, rng):
         """A voice of the split (`train`, `dev`); a fifth of English is flite's or festival's."""
+        if language == "en-natural":
+            return Voice._natural(split, rng)
         if language == "en" and split == "train" and rng.random() < 0.12:
             return Voice("festival", rng.choice(FESTIVAL_TRAINING), pace=rng.randint(85, 125))
         if language == "en" and rng.random() < 0.12:
@@ -51,8 +55,20 @@ class Voice:
         return Voice("espeak", f"{base}+{variant}", pitch=rng.randint(15, 85),
                      pace=rng.randint(*wide), gap=rng.choice([0, 0, 0, 0, 2, 5]))
 
+    @staticmethod
+    def _natural(split, rng):
+        """An English voice that was made of a person's recordings."""
+        if split == "dev":
+            return Voice("flite", rng.choice(FLITE_DEVELOPMENT), pitch=rng.randint(80, 220), pace=rng.randint(85, 125))
+        engine = rng.choice(["pico", "pico", "flite"])
+        name = rng.choice(PICO_TRAINING if engine == "pico" else FLITE_TRAINING)
+        return Voice(engine, name, pitch=rng.randint(80, 220), pace=rng.randint(80, 130))
+
     def say(self, text):
         """Mono samples at 8 kHz in [-1, 1]; `text` is pinyin for Mandarin, jyutping for Cantonese."""
+        if self.engine == "pico":
+            spoken = py_nanotts.NanoTTS().speak(text, voice=self.name, speed=100 / self.pace, pitch=(self.pitch / 150) ** 0.4)
+            return to_8k(np.frombuffer(spoken, "<i2").astype(np.float32) / 32768, 16000)
         if self.engine == "flite":
             command = ["flite", "-voice", self.name, "--setf", f"duration_stretch={self.pace / 100}",
                        "--setf", f"int_f0_target_mean={self.pitch}", "-t", text, "-o", "/dev/stdout"]
