@@ -100,10 +100,6 @@ pub trait Session: Send {
     /// follow each other, `(window + (n - 1) * shift) * bands` values, if the network's
     /// [`Network::chunks`] have `n`.
     ///
-    /// Runs one window, `window * bands` values, frame after frame; or `n` windows of chunks that
-    /// follow each other, `(window + (n - 1) * shift) * bands` values, if the network's
-    /// [`Network::chunks`] have `n`.
-    ///
     /// Returns `n * outputs * width` values, output after output: natural log probabilities of a
     /// CTC network, activations of an encoder.
     fn advance(&mut self, window: &[f32]) -> Result<&[f32], Error>;

@@ -386,6 +386,8 @@ pub enum BenchCommand {
     /// time from the beginning of an utterance to its first words shown. `chunk_lag_ms_p99` says
     /// how long after a chunk's last sample the chunk was heard, for 99 of 100 chunks (unpaced: how
     /// long hearing it took). `rss_mb` is the resident memory at the end (MiB), all streams open.
+    /// When the processor is short, less is heard, as of calls: `unheard_s` is the audio given up,
+    /// `longest_hop` the most chunks that were heard in one run.
     Recognition(BenchRecognitionArgs),
 }
 

@@ -1,16 +1,24 @@
 //! Recognition and understanding, on threads of their own.
 //!
-//! Each worker thread runs a single-threaded runtime; a call is pinned to one worker, whose
-//! listening task waits for copies of its packets and computes in place. When a worker falls
-//! behind, the relay's tap drops its oldest packets and counts them: voice never waits.
+//! One thread takes the copies of every call's packets, turns them into frames and queues them; the
+//! workers hear whichever call the [`schedule`] says, a chunk at a time. A call's streams move from
+//! worker to worker with it. When the workers cannot keep up, less is recognised and what is lost
+//! is counted: voice never waits.
 
+mod pool;
+mod schedule;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-use trunkside_call::{CallId, Frame, Intent, Language, Mood, Side, Understanding, Utterance};
+use trunkside_call::{
+    CallId, FRAME_DURATION, Frame, Intent, Language, Mood, Side, Understanding, Utterance,
+};
 use trunkside_media::FrameStream;
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 use trunkside_understanding::CallUnderstanding;
@@ -18,6 +26,9 @@ use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
 use crate::lessons::Teacher;
 use crate::privacy::Privacy;
+
+pub(crate) use self::pool::{Intake, Listener, Pool};
+pub(crate) use self::schedule::{Figures, Rules};
 
 /// How many utterances may wait for the pipeline before partial ones are dropped.
 const HEARD_QUEUE: usize = 256;
@@ -51,25 +62,33 @@ pub struct Manner {
     pub quality: Option<Arc<QualityRules>>,
 }
 
-/// The workers.
+/// The workers, and the thread that brings them frames.
 #[derive(Debug)]
 pub struct Hearing {
-    workers: Vec<Worker>,
-    next: usize,
+    pool: Pool<CallHearing>,
+    calls: mpsc::UnboundedSender<NewCall>,
+    bringing: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Worker {
-    calls: mpsc::UnboundedSender<NewCall>,
-    thread: JoinHandle<()>,
-}
-
 struct NewCall {
     call: CallId,
     frames: FrameStream,
+    unheard: Unheard,
 }
 
-/// What every listening task shares.
+/// Counts the frames of one call that were not heard for want of processor time.
+#[derive(Clone, Debug, Default)]
+pub struct Unheard(Arc<AtomicU64>);
+
+impl Unheard {
+    /// The frames so far.
+    pub fn frames(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What all calls share.
 struct Shared {
     recogniser: Arc<Recogniser>,
     manner: Manner,
@@ -92,57 +111,64 @@ impl Hearing {
             language,
             heard,
         });
-        let workers = (0..workers.max(1))
-            .map(|number| Worker::start(number, Arc::clone(&shared)))
-            .collect::<anyhow::Result<_>>()?;
-        Ok((Self { workers, next: 0 }, receiver))
+        let pool = Pool::start(Rules::new(workers.max(1)))?;
+        let (calls, new_calls) = mpsc::unbounded_channel();
+        let bringing = bring(new_calls, pool.intake(), shared)?;
+        let hearing = Self {
+            pool,
+            calls,
+            bringing,
+        };
+        Ok((hearing, receiver))
     }
 
-    /// Listens to a call until its media end.
-    pub fn listen(&mut self, call: CallId, frames: FrameStream) {
-        self.next = (self.next + 1) % self.workers.len();
-        // A worker that died takes recognition with it, never the call.
-        if self.workers[self.next]
-            .calls
-            .send(NewCall { call, frames })
-            .is_err()
-        {
-            tracing::error!(%call, "recognition worker is gone; the call goes on unheard");
+    /// Listens to a call until its media end. Returns the count of what it does not hear.
+    pub fn listen(&mut self, call: CallId, frames: FrameStream) -> Unheard {
+        let unheard = Unheard::default();
+        let new = NewCall {
+            call,
+            frames,
+            unheard: unheard.clone(),
+        };
+        if self.calls.send(new).is_err() {
+            tracing::error!(%call, "recognition is gone; the call goes on unheard");
         }
+        unheard
     }
 
     /// Ends the workers once their calls have ended.
     pub fn stop(self) {
-        for worker in self.workers {
-            drop(worker.calls);
-            if worker.thread.join().is_err() {
-                tracing::error!("recognition worker ended by a fault");
-            }
+        drop(self.calls);
+        let brought = self.bringing.join().is_ok();
+        if !self.pool.stop() || !brought {
+            tracing::error!("a recognition thread ended by a fault");
         }
     }
 }
 
-impl Worker {
-    fn start(number: usize, shared: Arc<Shared>) -> anyhow::Result<Self> {
-        let (calls, mut new_calls) = mpsc::unbounded_channel::<NewCall>();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .context("cannot start a recognition worker")?;
-        let thread = std::thread::Builder::new()
-            .name(format!("hearing-{number}"))
-            .spawn(move || {
-                let tasks = LocalSet::new();
-                runtime.block_on(tasks.run_until(async {
-                    while let Some(NewCall { call, frames }) = new_calls.recv().await {
-                        tokio::task::spawn_local(listen(call, frames, Arc::clone(&shared)));
-                    }
-                }));
-                runtime.block_on(tasks);
-            })
-            .context("cannot start a recognition worker")?;
-        Ok(Self { calls, thread })
-    }
+/// Starts the thread that turns every call's packets into frames.
+fn bring(
+    mut calls: mpsc::UnboundedReceiver<NewCall>,
+    intake: Intake<CallHearing>,
+    shared: Arc<Shared>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .context("cannot start the recognition intake")?;
+    std::thread::Builder::new()
+        .name("hearing-intake".to_owned())
+        .spawn(move || {
+            let tasks = LocalSet::new();
+            runtime.block_on(tasks.run_until(async {
+                while let Some(new) = calls.recv().await {
+                    let (intake, shared) = (intake.clone(), Arc::clone(&shared));
+                    tokio::task::spawn_local(listen(new, intake, shared));
+                }
+            }));
+            runtime.block_on(tasks);
+        })
+        .context("cannot start the recognition intake")
 }
 
 /// A fault of recognition that somebody wants to see: `TRUNKSIDE_FAULT` in the environment is
@@ -174,35 +200,48 @@ impl Fault {
     }
 }
 
-/// Hears both sides of one call until its media end.
-async fn listen(call: CallId, mut frames: FrameStream, shared: Arc<Shared>) {
-    let mut call_hearing = match CallHearing::new(call, &shared) {
+/// Brings the frames of one call until its media end.
+async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) {
+    let NewCall {
+        call,
+        mut frames,
+        unheard,
+    } = new;
+    let recogniser = Arc::clone(&shared.recogniser);
+    let hearing = match CallHearing::new(call, shared) {
         Ok(hearing) => hearing,
         Err(error) => {
             tracing::error!(%call, %error, "cannot listen to the call");
             return;
         }
     };
-    let fault = Fault::wanted();
+    let key = intake.open(hearing);
+    let mut began = [None; 2];
     while let Some(frame) = frames.recv().await {
-        fault.strike();
-        call_hearing.hear(&frame, &shared).await;
-        // Calls on this worker take turns frame by frame.
-        tokio::task::yield_now().await;
+        let side = usize::from(frame.side == Side::Agent);
+        let first = *began[side].get_or_insert(frame.start);
+        let before = frame.start.saturating_sub(first).as_millis() / FRAME_DURATION.as_millis();
+        let completes = recogniser.completes_chunk(before as u64 + 1);
+        let lost = intake.arrive(key, &frame, completes);
+        unheard.0.store(lost, Ordering::Relaxed);
     }
-    call_hearing.finish(&shared).await;
+    intake.close(key);
 }
 
 /// Recognition and understanding of one call.
 struct CallHearing {
     call: CallId,
+    shared: Arc<Shared>,
     caller: Option<Stream>,
     agent: Option<Stream>,
     understanding: CallUnderstanding,
+    fault: Fault,
+    /// Final utterances for which the pipeline's queue had no room.
+    waiting: VecDeque<Heard>,
 }
 
 impl CallHearing {
-    fn new(call: CallId, shared: &Shared) -> Result<Self, trunkside_recognition::Error> {
+    fn new(call: CallId, shared: Arc<Shared>) -> Result<Self, trunkside_recognition::Error> {
         let options = StreamOptions {
             language: shared.language,
             ..StreamOptions::default()
@@ -214,6 +253,9 @@ impl CallHearing {
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
                 .with_quality(shared.manner.quality.clone()),
+            fault: Fault::wanted(),
+            waiting: VecDeque::new(),
+            shared,
         })
     }
 
@@ -224,34 +266,22 @@ impl CallHearing {
         }
     }
 
-    async fn hear(&mut self, frame: &Frame, shared: &Shared) {
+    fn hear_frame(&mut self, frame: &Frame, hop: u32) {
         let stream = self.stream(frame.side);
         let Some(listening) = stream else { return };
+        listening.set_hop(hop as usize);
         if let Err(error) = listening.handle(frame) {
             *stream = None;
             tracing::error!(call = %self.call, %error, "recognition of a side has ended");
             return;
         }
-        self.tell(frame.side, shared).await;
+        self.tell(frame.side);
     }
 
-    async fn finish(mut self, shared: &Shared) {
-        for side in [Side::Caller, Side::Agent] {
-            if let Some(stream) = self.stream(side)
-                && stream.finish().is_ok()
-            {
-                self.tell(side, shared).await;
-            }
-        }
-    }
-
-    /// Passes on what a side's stream has ready. A partial utterance that finds the queue full is
-    /// dropped, because a newer one follows; a final one waits.
-    async fn tell(&mut self, side: Side, shared: &Shared) {
-        loop {
-            let Some(utterance) = self.stream(side).as_mut().and_then(Stream::poll) else {
-                return;
-            };
+    /// Passes on what a side's stream has ready. When the queue is full, a partial utterance is
+    /// dropped, because a newer one follows, and a final one waits: a worker never does.
+    fn tell(&mut self, side: Side) {
+        while let Some(utterance) = self.stream(side).as_mut().and_then(Stream::poll) {
             let understood = self.understanding.hear(&utterance);
             let is_final = utterance.is_final;
             let heard = Heard {
@@ -268,11 +298,44 @@ impl CallHearing {
                 },
             };
             if is_final {
-                // The pipeline is gone only when the box stops.
-                let _ = shared.heard.send(heard).await;
-            } else {
-                let _ = shared.heard.try_send(heard);
+                self.waiting.push_back(heard);
+                self.tell_waiting();
+            } else if self.waiting.is_empty() {
+                let _ = self.shared.heard.try_send(heard);
             }
+        }
+    }
+
+    fn tell_waiting(&mut self) {
+        while let Some(heard) = self.waiting.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(heard)) = self.shared.heard.try_send(heard) {
+                self.waiting.push_front(heard);
+                return;
+            }
+        }
+    }
+}
+
+impl Listener for CallHearing {
+    fn hear(&mut self, frames: &[Frame], hop: u32) {
+        self.tell_waiting();
+        for frame in frames {
+            self.fault.strike();
+            self.hear_frame(frame, hop);
+        }
+    }
+
+    fn finish(&mut self) {
+        for side in [Side::Caller, Side::Agent] {
+            if let Some(stream) = self.stream(side)
+                && stream.finish().is_ok()
+            {
+                self.tell(side);
+            }
+        }
+        for heard in std::mem::take(&mut self.waiting) {
+            // The pipeline is gone only when the box stops.
+            let _ = self.shared.heard.blocking_send(heard);
         }
     }
 }

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::clock::{self, Clock};
 use crate::config::LineConfig;
 use crate::conversation::Conversation;
-use crate::hearing::{Heard, Hearing};
+use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
 use crate::panel::Pulse;
 use crate::policy::Versions;
@@ -90,6 +90,7 @@ struct Call {
     media: MediaSession,
     /// Copies of the voice, until the hearing takes them at the answer.
     tap: Option<trunkside_media::Tap>,
+    unheard: Unheard,
     conversation: Conversation,
 }
 
@@ -239,6 +240,7 @@ impl<U: SipUa> Pipeline<U> {
                 flow,
                 media: session,
                 tap: Some(tap),
+                unheard: Unheard::default(),
                 conversation,
             },
         );
@@ -310,7 +312,10 @@ impl<U: SipUa> Pipeline<U> {
     fn recognition(&mut self, now: Duration, id: CallId) {
         let answered = self.clock.instant(now);
         if let Some(tap) = self.calls.get_mut(&id).and_then(|call| call.tap.take()) {
-            self.stages.hearing.listen(id, tap.frames(answered));
+            let unheard = self.stages.hearing.listen(id, tap.frames(answered));
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.unheard = unheard;
+            }
         }
     }
 
@@ -477,7 +482,7 @@ impl<U: SipUa> Pipeline<U> {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let voice = translate::voice(&call.media.stats());
+        let voice = translate::voice(&call.media.stats(), &call.unheard);
         let faulty = by == trunkside_line::EndedBy::Fault;
         let by = translate::ended_by(by);
         let Some(ended) = call

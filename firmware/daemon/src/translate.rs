@@ -10,6 +10,7 @@ use trunkside_media::{LegStats, MediaStats, Remote};
 use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
 
 use crate::config::{self, Greeting};
+use crate::hearing::Unheard;
 
 /// The configured greeting as the line knows it.
 pub const fn greeting(greeting: Greeting) -> trunkside_line::Greeting {
@@ -107,13 +108,13 @@ pub const fn ended_by(by: trunkside_line::EndedBy) -> EndedBy {
     }
 }
 
-/// Media's counters as the record knows them, each side apart; an agent who never sent anything
-/// has none.
-pub fn voice(stats: &MediaStats) -> VoiceQuality {
+/// Media's and recognition's counters as the record knows them, each side apart; an agent who never
+/// sent anything has none.
+pub fn voice(stats: &MediaStats, unheard: &Unheard) -> VoiceQuality {
     VoiceQuality {
         caller: leg(stats.caller),
         agent: (stats.agent.received > 0).then(|| leg(stats.agent)),
-        unheard_frames: stats.tap_dropped,
+        unheard_frames: stats.tap_dropped + unheard.frames(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trunkside_call::{Language, Side};
-use trunkside_models::acoustic::Acoustic;
+use trunkside_call::{FRAME_SAMPLES, Language, SAMPLE_RATE_HZ, Side};
+use trunkside_models::acoustic::{Acoustic, Input};
 use trunkside_models::{ModelEntry, Role};
 
 use crate::decoder::{Search, Tuning, WordModel};
@@ -125,6 +125,23 @@ impl Recogniser {
                 ),
             }),
         }
+    }
+
+    /// Whether the last of so many frames without a gap completes a chunk, so that a stream that
+    /// hears it runs the network. A scheduler need not wake a stream for the others.
+    pub fn completes_chunk(&self, frames: u64) -> bool {
+        let geometry = self.acoustic.network.geometry();
+        let samples = FRAME_SAMPLES as u64 * u64::from(geometry.sample_rate_hz / SAMPLE_RATE_HZ);
+        let chunks = |frames: u64| {
+            let features = match geometry.input {
+                // Two are made of each frame; of the first, one (see `fbank`).
+                Input::Fbank => (2 * frames).saturating_sub(1),
+                Input::Samples => frames * samples / geometry.bands as u64,
+            };
+            let complete = features.checked_sub(geometry.window as u64)? / geometry.shift as u64;
+            Some(complete)
+        };
+        chunks(frames) != frames.checked_sub(1).and_then(chunks)
     }
 
     /// Begins to listen to one side of a call.

@@ -80,6 +80,8 @@ pub struct Stream {
     outputs: u64,
     /// Times that the network has run.
     runs: u64,
+    /// Chunks that the network waits for before it runs.
+    hop: usize,
     /// The output that the present utterance's search began with.
     search_began: u64,
     number: u32,
@@ -152,6 +154,7 @@ impl Stream {
             samples: 0,
             outputs: 0,
             runs: 0,
+            hop: 1,
             search_began: 0,
             number: 0,
             shown: String::new(),
@@ -194,12 +197,14 @@ impl Stream {
             return Ok(());
         }
         let end = self.now();
+        let hop = std::mem::replace(&mut self.hop, 1);
         for _ in 0..self.flush_ms() / STEP_MS {
             self.hear(&[0; FRAME_SAMPLES])?;
         }
         if self.endpointer.began().is_some() {
             self.end_utterance(end);
         }
+        self.hop = hop;
         self.base = None;
         Ok(())
     }
@@ -220,6 +225,17 @@ impl Stream {
     /// the one before it ended with: a pause was taken for an end.
     pub fn goes_on(&self) -> bool {
         self.joined
+    }
+
+    /// Lets the network wait for so many chunks and hear them in one run, as far as it can: that
+    /// costs less, and words come later. What is heard is the same; an utterance may end later.
+    pub fn set_hop(&mut self, chunks: usize) {
+        let possible = self.recogniser.acoustic.network.chunks().iter();
+        self.hop = possible
+            .copied()
+            .filter(|&n| n <= chunks)
+            .max()
+            .unwrap_or(1);
     }
 
     /// Times that the network has run: what a stream costs, all but a little.
@@ -258,15 +274,9 @@ impl Stream {
         }
         self.front.push(samples, &mut self.features);
         self.samples += FRAME_SAMPLES as u64;
-        let geometry = *self.recogniser.acoustic.network.geometry();
-        let (window, shift) = (
-            geometry.window * geometry.bands,
-            geometry.shift * geometry.bands,
-        );
         let mut advanced = false;
-        while self.features.len() >= window {
-            self.advance(window, geometry.width)?;
-            self.features.drain(..shift);
+        while let Some(chunks) = self.chunks_at_hand() {
+            self.advance(chunks)?;
             advanced = true;
         }
         if self.endpointer.began().is_none() {
@@ -312,14 +322,26 @@ impl Stream {
         }
     }
 
+    /// Chunks that the network should hear now; none when it waits for more.
+    fn chunks_at_hand(&self) -> Option<usize> {
+        let geometry = self.recogniser.acoustic.network.geometry();
+        let frames = self.features.len() / geometry.bands;
+        let complete = frames.checked_sub(geometry.window)? / geometry.shift + 1;
+        let possible = self.recogniser.acoustic.network.chunks().iter();
+        let chunks = possible.copied().filter(|&n| n <= complete).max()?;
+        (complete >= self.hop).then_some(chunks)
+    }
+
     /// One run of the network and the search through its outputs.
-    fn advance(&mut self, window: usize, classes: usize) -> Result<(), Error> {
+    fn advance(&mut self, chunks: usize) -> Result<(), Error> {
         self.runs += 1;
+        let geometry = *self.recogniser.acoustic.network.geometry();
+        let window = (geometry.window + (chunks - 1) * geometry.shift) * geometry.bands;
         let outputs = self.session.advance(&self.features[..window])?;
         let recogniser = &self.recogniser;
-        let step = self.recogniser.acoustic.network.geometry().output_ms;
+        let step = geometry.output_ms;
         let time = |output: u64| output_ms(output, step, self.lead);
-        for output in outputs.chunks_exact(classes) {
+        for output in outputs.chunks_exact(geometry.width) {
             let is_unit = match (&mut self.decoder, &recogniser.vocabulary) {
                 (Decoding::Words(decoder), Vocabulary::Words(words)) => {
                     decoder.advance(&recogniser.search(words, &self.options), output)
@@ -331,6 +353,8 @@ impl Stream {
             self.endpointer.output(from, until, is_unit);
             self.outputs += 1;
         }
+        let passed = chunks * geometry.shift * geometry.bands;
+        self.features.drain(..passed);
         self.heard = self.last_heard();
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! `trunkside bench`: what recognition costs on this machine.
 
+use std::collections::VecDeque;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
@@ -13,6 +15,7 @@ use trunkside_models::Catalogue;
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
 use crate::cli::{BenchRecognitionArgs, Failure};
+use crate::hearing::{Figures, Listener, Pool, Rules};
 
 /// What is printed.
 #[derive(Debug, Serialize)]
@@ -24,6 +27,10 @@ struct Report {
     first_partial_ms_p50: Option<f64>,
     chunk_lag_ms_p99: Option<f64>,
     rss_mb: Option<f64>,
+    /// Audio that went unheard because the processor was too slow.
+    unheard_s: f64,
+    /// Chunks of the longest hop: 1 unless the processor was short.
+    longest_hop: u32,
 }
 
 /// Plays recordings to many streams at once and prints what that took.
@@ -33,16 +40,14 @@ pub fn recognition(args: &BenchRecognitionArgs) -> Result<(), Failure> {
     let recogniser = Arc::new(Recogniser::load(model).map_err(Failure::input)?);
     let recordings = recordings(&args.audio)?;
     let longest = args.seconds.map_or(Duration::MAX, Duration::from_secs_f64);
-    let mut players = (0..args.streams)
-        .map(|number| Player::new(&recogniser, &recordings, number, longest))
-        .collect::<Result<Vec<_>, _>>()?;
-    let cpu = ProcessTime::now();
-    if args.unpaced {
-        unpaced(&mut players)?;
+    let tracks: Vec<Track> = (0..args.streams)
+        .map(|number| Track::new(&recordings, number, longest))
+        .collect();
+    let report = if args.unpaced {
+        unpaced(&recogniser, tracks)?
     } else {
-        paced(&mut players, args.threads.unwrap_or_else(cores))?;
-    }
-    let report = report(&players, cpu.elapsed(), resident_mb());
+        paced(&recogniser, tracks, args.threads.unwrap_or_else(cores))?
+    };
     print(&report, args.json);
     Ok(())
 }
@@ -59,59 +64,64 @@ fn recordings(files: &[PathBuf]) -> Result<Arc<[Vec<i16>]>, Failure> {
     Ok(recordings.into())
 }
 
-/// One stream and the recordings that it hears one after the other, from another one on for each
-/// stream, with a new utterance at each.
-struct Player {
-    stream: Stream,
+/// The recordings that one stream hears one after the other, from another one on for each stream.
+struct Track {
     recordings: Arc<[Vec<i16>]>,
-    /// The recordings that it has begun, and the frames of the last of them that it has heard.
-    begun: usize,
     first: usize,
+    begun: usize,
     position: usize,
     heard: Duration,
     longest: Duration,
     /// When its first frame begins, so that streams do not keep step.
     offset: Duration,
-    shown: Option<u32>,
-    first_partials: Vec<Duration>,
-    lags: Vec<Duration>,
 }
 
-impl Player {
-    fn new(
-        recogniser: &Arc<Recogniser>,
-        recordings: &Arc<[Vec<i16>]>,
-        number: usize,
-        longest: Duration,
-    ) -> Result<Self, Failure> {
-        let stream = recogniser
-            .stream(Side::Caller, StreamOptions::default())
-            .map_err(Failure::input)?;
-        Ok(Self {
-            stream,
+/// A frame, its number within its recording from 1, and whether it is the recording's last.
+struct Step {
+    frame: Frame,
+    number: u64,
+    is_last: bool,
+}
+
+impl Track {
+    fn new(recordings: &Arc<[Vec<i16>]>, number: usize, longest: Duration) -> Self {
+        Self {
             recordings: Arc::clone(recordings),
-            begun: 1,
             first: number % recordings.len(),
+            begun: 0,
             position: 0,
             heard: Duration::ZERO,
             longest,
             offset: Duration::from_millis(37 * number as u64 % 160),
-            shown: None,
-            first_partials: Vec::new(),
-            lags: Vec::new(),
-        })
+        }
     }
 
-    /// When the next frame is complete; none when all were heard.
+    /// When each recording ends, on this track's own time.
+    fn ends(&self) -> VecDeque<Duration> {
+        let mut end = Duration::ZERO;
+        let recordings = self.recordings.iter().cycle().skip(self.first);
+        recordings
+            .take(self.recordings.len())
+            .map(|recording| {
+                end += FRAME_DURATION * recording.len().div_ceil(FRAME_SAMPLES) as u32;
+                end
+            })
+            .collect()
+    }
+
+    /// When the next frame is complete; none when all were played.
     fn due(&self) -> Option<Duration> {
-        let over = self.begun > self.recordings.len() || self.heard >= self.longest;
+        let over = self.begun == self.recordings.len() || self.heard >= self.longest;
         (!over).then(|| self.offset + self.heard + FRAME_DURATION)
     }
+}
 
-    /// Hears the next frame. `lag` is asked once it has been heard, and says how long after
-    /// [`Self::due`] that is.
-    fn hear(&mut self, lag: impl Fn() -> Duration) -> Result<(), Failure> {
-        let recording = &self.recordings[(self.first + self.begun - 1) % self.recordings.len()];
+impl Iterator for Track {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        self.due()?;
+        let recording = &self.recordings[(self.first + self.begun) % self.recordings.len()];
         let mut frame = Frame {
             side: Side::Caller,
             start: self.heard,
@@ -120,108 +130,241 @@ impl Player {
         let rest = &recording[self.position..];
         let length = rest.len().min(FRAME_SAMPLES);
         frame.samples[..length].copy_from_slice(&rest[..length]);
-        let runs = self.stream.runs();
-        self.stream.handle(&frame).map_err(failed)?;
-        self.heard = frame.end();
         self.position += length;
-        let is_over = self.position == recording.len();
-        if self.stream.runs() > runs {
-            self.lags.push(lag());
-        }
-        self.take(&lag);
-        if is_over {
-            self.stream.finish().map_err(failed)?;
-            self.take(&lag);
+        self.heard = frame.end();
+        let number = self.position.div_ceil(FRAME_SAMPLES) as u64;
+        let is_last = self.position == recording.len();
+        if is_last {
             self.begun += 1;
             self.position = 0;
+        }
+        Some(Step {
+            frame,
+            number,
+            is_last,
+        })
+    }
+}
+
+/// One stream and what is noted of it.
+struct Player {
+    stream: Stream,
+    /// Since when its frames are due; none when nobody waits for them.
+    began: Option<Instant>,
+    /// Where recordings end: there the stream does, too.
+    ends: VecDeque<Duration>,
+    shown: Option<u32>,
+    first_partials: Vec<Duration>,
+    lags: Vec<Duration>,
+    fault: Option<trunkside_recognition::Error>,
+    done: Sender<Noted>,
+}
+
+/// What one stream has noted.
+struct Noted {
+    first_partials: Vec<Duration>,
+    lags: Vec<Duration>,
+    fault: Option<trunkside_recognition::Error>,
+}
+
+impl Player {
+    fn new(
+        recogniser: &Arc<Recogniser>,
+        ends: VecDeque<Duration>,
+        done: &Sender<Noted>,
+    ) -> Result<Self, Failure> {
+        let stream = recogniser.stream(Side::Caller, StreamOptions::default());
+        Ok(Self {
+            stream: stream.map_err(Failure::input)?,
+            began: None,
+            ends,
+            shown: None,
+            first_partials: Vec::new(),
+            lags: Vec::new(),
+            fault: None,
+            done: done.clone(),
+        })
+    }
+
+    fn hear_frame(&mut self, frame: &Frame) -> Result<(), trunkside_recognition::Error> {
+        let began = now();
+        let runs = self.stream.runs();
+        self.stream.handle(frame)?;
+        let lag = |player: &Self| match player.began {
+            Some(origin) => (origin + frame.end()).elapsed(),
+            None => began.elapsed(),
+        };
+        if self.stream.runs() > runs {
+            self.lags.push(lag(self));
+        }
+        self.take(frame.end() + lag(self));
+        // Where the last frame of a recording was lost, the next one ends it.
+        while self.ends.front().is_some_and(|end| *end <= frame.end()) {
+            self.ends.pop_front();
+            self.stream.finish()?;
+            self.take(frame.end() + lag(self));
         }
         Ok(())
     }
 
-    fn take(&mut self, lag: impl Fn() -> Duration) {
+    fn take(&mut self, now: Duration) {
         while let Some(utterance) = self.stream.poll() {
             let Utterance { number, start, .. } = utterance;
             if !utterance.words.is_empty() && self.shown != Some(number) {
                 self.shown = Some(number);
-                let now = self.heard + lag();
                 self.first_partials.push(now.saturating_sub(start));
             }
         }
     }
 }
 
-fn failed(error: trunkside_recognition::Error) -> Failure {
-    Failure::Operation(error.into())
+impl Listener for Player {
+    fn hear(&mut self, frames: &[Frame], hop: u32) {
+        self.stream.set_hop(hop as usize);
+        for frame in frames {
+            if self.fault.is_none()
+                && let Err(fault) = self.hear_frame(frame)
+            {
+                self.fault = Some(fault);
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let noted = Noted {
+            first_partials: std::mem::take(&mut self.first_partials),
+            lags: std::mem::take(&mut self.lags),
+            fault: self.fault.take(),
+        };
+        // Nobody asks any more when the command has failed.
+        let _ = self.done.send(noted);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// One thread, frame after frame and stream after stream, as fast as it goes; a lag is the time
 /// that one chunk takes.
-#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-fn unpaced(players: &mut [Player]) -> Result<(), Failure> {
+fn unpaced(recogniser: &Arc<Recogniser>, mut tracks: Vec<Track>) -> Result<Report, Failure> {
+    let (done, noted) = channel();
+    let mut players = players(recogniser, &tracks, &done)?;
+    let cpu = ProcessTime::now();
     let mut left = true;
     while left {
         left = false;
-        for player in players.iter_mut().filter(|player| player.due().is_some()) {
-            let began = Instant::now();
-            player.hear(|| began.elapsed())?;
-            left = true;
+        for (track, player) in tracks.iter_mut().zip(&mut players) {
+            if let Some(step) = track.next() {
+                player.hear(&[step.frame], 1);
+                left = true;
+            }
         }
     }
-    Ok(())
+    let (cpu, rss_mb) = (cpu.elapsed(), resident_mb());
+    players.iter_mut().for_each(Listener::finish);
+    report(&tracks, cpu, rss_mb, noted.try_iter())
 }
 
-/// Every stream at the pace of a call, shared out over the threads; each thread hears the frame
-/// that was due first.
-#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-fn paced(players: &mut [Player], threads: usize) -> Result<(), Failure> {
-    let share = players.len().div_ceil(threads);
-    let began = Instant::now();
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = players
-            .chunks_mut(share)
-            .map(|players| scope.spawn(move || play(players, began)))
-            .collect();
-        let ended = threads.into_iter().map(|thread| {
-            let fault = || Failure::Operation(anyhow::anyhow!("a thread ended by a fault"));
-            thread.join().unwrap_or_else(|_| Err(fault()))
-        });
-        ended.collect()
-    })
+/// Every stream at the pace of a call, heard by as many threads as the box's calls would be.
+fn paced(
+    recogniser: &Arc<Recogniser>,
+    mut tracks: Vec<Track>,
+    threads: usize,
+) -> Result<Report, Failure> {
+    let (done, noted) = channel();
+    let players = players(recogniser, &tracks, &done)?;
+    drop(done);
+    let pool = Pool::start(Rules::new(threads))?;
+    let intake = pool.intake();
+    let (began, cpu) = (now(), ProcessTime::now());
+    let open = |(mut player, track): (Player, &Track)| {
+        player.began = Some(began + track.offset);
+        intake.open(player)
+    };
+    let keys: Vec<_> = players.into_iter().zip(&tracks).map(open).collect();
+    loop {
+        let due = tracks.iter().enumerate();
+        let due = due.filter_map(|(index, track)| Some((track.due()?, index)));
+        let Some((due, index)) = due.min() else {
+            break;
+        };
+        wait_until(began + due);
+        if let Some(step) = tracks[index].next() {
+            let completes = step.is_last || recogniser.completes_chunk(step.number);
+            intake.arrive(keys[index], &step.frame, completes);
+        }
+    }
+    let rss_mb = resident_mb();
+    for key in keys {
+        intake.close(key);
+    }
+    let noted: Vec<Noted> = noted.iter().collect();
+    let figures = intake.figures();
+    let cpu = cpu.elapsed();
+    pool.stop();
+    let report = report(&tracks, cpu, rss_mb, noted.into_iter())?;
+    Ok(report.with(&figures))
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "a measurement paces by the clock"
 )]
-fn play(players: &mut [Player], began: Instant) -> Result<(), Failure> {
-    loop {
-        let due = players
-            .iter()
-            .enumerate()
-            .filter_map(|(index, player)| Some((player.due()?, index)));
-        let Some((due, index)) = due.min() else {
-            return Ok(());
-        };
-        let moment = began + due;
-        std::thread::sleep(moment.saturating_duration_since(Instant::now()));
-        players[index].hear(|| moment.elapsed())?;
-    }
+fn wait_until(moment: Instant) {
+    std::thread::sleep(moment.saturating_duration_since(Instant::now()));
 }
 
-fn report(players: &[Player], cpu: Duration, rss_mb: Option<f64>) -> Report {
-    let audio_s: f64 = players.iter().map(|p| p.heard.as_secs_f64()).sum();
-    let all = |of: fn(&Player) -> &Vec<Duration>| -> Vec<Duration> {
-        players.iter().flat_map(of).copied().collect()
-    };
+fn players(
+    recogniser: &Arc<Recogniser>,
+    tracks: &[Track],
+    done: &Sender<Noted>,
+) -> Result<Vec<Player>, Failure> {
+    let player = |track: &Track| Player::new(recogniser, track.ends(), done);
+    tracks.iter().map(player).collect()
+}
+
+fn report(
+    tracks: &[Track],
+    cpu: Duration,
+    rss_mb: Option<f64>,
+    noted: impl Iterator<Item = Noted>,
+) -> Result<Report, Failure> {
+    let (mut first_partials, mut lags) = (Vec::new(), Vec::new());
+    for noted in noted {
+        if let Some(fault) = noted.fault {
+            return Err(Failure::Operation(fault.into()));
+        }
+        first_partials.extend(noted.first_partials);
+        lags.extend(noted.lags);
+    }
+    let audio_s: f64 = tracks.iter().map(|track| track.heard.as_secs_f64()).sum();
     let cpu_s = cpu.as_secs_f64();
-    Report {
-        streams: players.len(),
+    Ok(Report {
+        streams: tracks.len(),
         audio_s: rounded(audio_s, 1e2),
         cpu_s: rounded(cpu_s, 1e4),
         cpu_per_audio: rounded(cpu_s / audio_s, 1e6),
-        first_partial_ms_p50: percentile_ms(all(|player| &player.first_partials), 50),
-        chunk_lag_ms_p99: percentile_ms(all(|player| &player.lags), 99),
+        first_partial_ms_p50: percentile_ms(first_partials, 50),
+        chunk_lag_ms_p99: percentile_ms(lags, 99),
         rss_mb,
+        unheard_s: 0.0,
+        longest_hop: 1,
+    })
+}
+
+impl Report {
+    /// The same, knowing what was left unheard.
+    fn with(self, figures: &Figures) -> Self {
+        let unheard = FRAME_DURATION.as_secs_f64() * figures.lost_frames as f64;
+        let heard = (self.audio_s - unheard).max(FRAME_DURATION.as_secs_f64());
+        Self {
+            cpu_per_audio: rounded(self.cpu_s / heard, 1e6),
+            unheard_s: rounded(unheard, 1e2),
+            longest_hop: figures.longest_hop,
+            ..self
+        }
     }
 }
 
@@ -272,6 +415,8 @@ fn print(report: &Report, json: bool) {
         or_none(report.chunk_lag_ms_p99)
     );
     println!("resident memory, MB       {}", or_none(report.rss_mb));
+    println!("audio unheard, s          {}", report.unheard_s);
+    println!("chunks of longest hop     {}", report.longest_hop);
 }
 
 #[cfg(test)]

@@ -332,6 +332,64 @@ fn streams_of_one_recogniser_do_not_disturb_each_other() {
     assert_eq!(last(&mut second).as_deref(), Some("see tea"));
 }
 
+/// The words and the runs that a recogniser needs for some frames in hops of so many chunks.
+fn in_hops(recogniser: &Arc<Recogniser>, frames: &[Frame], hop: usize) -> (Vec<Word>, u64) {
+    let options = StreamOptions::default();
+    let mut stream = recogniser.stream(Side::Caller, options).unwrap();
+    stream.set_hop(hop);
+    for frame in frames {
+        stream.handle(frame).unwrap();
+    }
+    stream.finish().unwrap();
+    let utterances = std::iter::from_fn(|| stream.poll());
+    let words = utterances.filter(|u| u.is_final).flat_map(|u| u.words);
+    (words.collect(), stream.runs())
+}
+
+#[test]
+fn longer_hops_hear_the_same_in_fewer_runs() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let catalogue = Catalogue::find(Some(&shipped)).unwrap();
+    let model = catalogue.default_model().unwrap();
+    let recogniser = Arc::new(Recogniser::load(model).unwrap());
+    let whole = frames(&play("= b a - m a - b i - = = S IY - AH T ="));
+    let (expected, runs) = in_hops(&recogniser, &whole, 1);
+    for hop in [2, 4] {
+        let (words, fewer) = in_hops(&recogniser, &whole, hop);
+        assert_eq!(words, expected, "hops of {hop}");
+        assert!(
+            fewer as usize <= runs as usize / hop + 4,
+            "{fewer} runs instead of {runs}"
+        );
+    }
+    assert_eq!(
+        in_hops(&recogniser, &whole, 3),
+        in_hops(&recogniser, &whole, 2)
+    );
+}
+
+#[test]
+fn a_network_that_hears_one_chunk_at_a_time_does_so_in_any_hop() {
+    let whole = frames(&play("= b a - m a - b i - = = S IY - AH T ="));
+    let expected = in_hops(&tones(), &whole, 1);
+    assert!(!expected.0.is_empty());
+    assert_eq!(in_hops(&tones(), &whole, 4), expected);
+}
+
+#[test]
+fn frames_that_complete_a_chunk_are_known_beforehand() {
+    let mut stream = stream(StreamOptions::default());
+    for (number, frame) in (1..).zip(&frames(&play("= = b a ="))) {
+        let runs = stream.runs();
+        stream.handle(frame).unwrap();
+        assert_eq!(
+            stream.runs() > runs,
+            tones().completes_chunk(number),
+            "frame {number}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

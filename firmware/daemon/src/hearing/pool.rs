@@ -1,0 +1,372 @@
+//! Threads that hear calls in the order that the schedule says.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use trunkside_call::Frame;
+
+use super::schedule::{Figures, Key, Rules, Schedule, Turn};
+use crate::clock::Clock;
+
+/// Hears one call, on whichever thread has its turn.
+pub trait Listener: Send + 'static {
+    /// Hears frames, the oldest first; the network may hear so many chunks in one run.
+    fn hear(&mut self, frames: &[Frame], hop: u32);
+
+    /// The call has ended.
+    fn finish(&mut self);
+}
+
+/// The threads and what they share with those who bring frames.
+pub struct Pool<L> {
+    shared: Arc<Shared<L>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Brings calls and their frames to the threads.
+pub struct Intake<L> {
+    shared: Arc<Shared<L>>,
+}
+
+struct Shared<L> {
+    state: Mutex<State<L>>,
+    work: Condvar,
+    clock: Clock,
+}
+
+struct State<L> {
+    schedule: Schedule<Frame>,
+    /// Those whose turn it is not.
+    listeners: HashMap<Key, L>,
+    is_stopping: bool,
+    told: (usize, u32),
+}
+
+impl<L> fmt::Debug for Pool<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let threads = self.threads.len();
+        f.debug_struct("Pool")
+            .field("threads", &threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L> Clone for Intake<L> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<L: Listener> Pool<L> {
+    /// Starts the threads, named `hearing-N`.
+    pub fn start(rules: Rules) -> anyhow::Result<Self> {
+        let workers = rules.workers;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                schedule: Schedule::new(rules),
+                listeners: HashMap::new(),
+                is_stopping: false,
+                told: (0, 1),
+            }),
+            work: Condvar::new(),
+            clock: Clock::start(),
+        });
+        let start = |number: usize| {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name(format!("hearing-{number}"))
+                .spawn(move || shared.work())
+                .context("cannot start a recognition thread")
+        };
+        let threads = (0..workers).map(start).collect::<anyhow::Result<_>>()?;
+        Ok(Self { shared, threads })
+    }
+
+    /// Where calls are brought.
+    pub fn intake(&self) -> Intake<L> {
+        Intake {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Ends the threads once the calls at hand have ended. Returns whether none ended by a fault.
+    pub fn stop(self) -> bool {
+        self.shared.lock().is_stopping = true;
+        self.shared.work.notify_all();
+        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        ended.iter().all(Result::is_ok)
+    }
+}
+
+impl<L: Listener> Intake<L> {
+    /// A new call.
+    pub fn open(&self, listener: L) -> Key {
+        let mut state = self.shared.lock();
+        let key = state.schedule.open(self.shared.clock.now());
+        state.listeners.insert(key, listener);
+        key
+    }
+
+    /// A frame of a call; `completes` says that it completes a chunk of its side. Returns how many
+    /// frames of the call were lost so far.
+    pub fn arrive(&self, key: Key, frame: &Frame, completes: bool) -> u64 {
+        let mut state = self.shared.lock();
+        let now = self.shared.clock.now();
+        let waits_forever = state.schedule.deadline().is_none();
+        let is_ready = state.schedule.arrive(now, key, *frame, completes);
+        if is_ready || waits_forever && state.schedule.deadline().is_some() {
+            self.shared.work.notify_one();
+        }
+        state.schedule.lost(key)
+    }
+
+    /// No more frames of a call will come.
+    pub fn close(&self, key: Key) {
+        let mut state = self.shared.lock();
+        if state.schedule.close(self.shared.clock.now(), key) {
+            self.shared.work.notify_one();
+        }
+    }
+
+    /// What was done and left undone so far.
+    pub fn figures(&self) -> Figures {
+        self.shared.lock().schedule.figures()
+    }
+}
+
+impl<L: Listener> Shared<L> {
+    fn lock(&self) -> MutexGuard<'_, State<L>> {
+        // Nothing is done under the lock that could leave it half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What one thread does until the pool stops.
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            let now = self.clock.now();
+            if let Some(turn) = state.schedule.take(now) {
+                let listener = state.listeners.remove(&turn.call);
+                drop(state);
+                let (listener, is_last) = take_turn(&turn, listener);
+                state = self.lock();
+                if let Some(listener) = listener.filter(|_| !is_last) {
+                    state.listeners.insert(turn.call, listener);
+                }
+                let after = self.clock.now();
+                let took = after.saturating_sub(now);
+                state.schedule.done(after, turn.call, is_last, took);
+                tell(&mut state);
+            } else if state.is_stopping && state.schedule.figures().calls == 0 {
+                self.work.notify_all();
+                return;
+            } else {
+                state = self.wait(state, now);
+            }
+        }
+    }
+
+    /// Waits for a call that is ready.
+    fn wait<'a>(&self, state: MutexGuard<'a, State<L>>, now: Duration) -> MutexGuard<'a, State<L>> {
+        match state.schedule.deadline() {
+            None => self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(deadline) => {
+                let waited = self.work.wait_timeout(state, deadline.saturating_sub(now));
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+}
+
+/// Hears a turn. A fault ends the hearing of this call, and of no other.
+fn take_turn<L: Listener>(turn: &Turn<Frame>, listener: Option<L>) -> (Option<L>, bool) {
+    let Some(mut listener) = listener else {
+        return (None, true);
+    };
+    let heard = catch_unwind(AssertUnwindSafe(|| {
+        listener.hear(&turn.frames, turn.hop);
+        if turn.is_last {
+            listener.finish();
+        }
+    }));
+    if heard.is_err() {
+        tracing::error!(
+            number = turn.call,
+            "recognition of a call ended by a fault; the call goes on unheard"
+        );
+    }
+    (Some(listener), turn.is_last || heard.is_err())
+}
+
+/// Logs when more or less is heard than before.
+fn tell<L>(state: &mut State<L>) {
+    let figures = state.schedule.figures();
+    let now = (figures.unheard, figures.hop);
+    if now == state.told {
+        return;
+    }
+    let Figures {
+        calls,
+        unheard,
+        hop,
+        lost_frames,
+        busy,
+        ..
+    } = figures;
+    let waited_ms = figures.waited.as_millis() as u64;
+    if now == (0, 1) {
+        tracing::info!(calls, "recognition hears all calls again");
+    } else {
+        tracing::warn!(
+            calls,
+            unheard,
+            hop,
+            lost_frames,
+            busy,
+            waited_ms,
+            "recognition is short of processor time"
+        );
+    }
+    state.told = now;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Side};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// A call's number and the frames that it heard.
+    type Told = (u32, usize);
+
+    /// Tells what it heard; stumbles over loud frames.
+    struct Teller {
+        told: Sender<Told>,
+        number: u32,
+        frames: usize,
+    }
+
+    impl Listener for Teller {
+        fn hear(&mut self, frames: &[Frame], _hop: u32) {
+            assert!(
+                frames.iter().all(|frame| frame.samples[0] == 0),
+                "a fault of this test"
+            );
+            self.frames += frames.len();
+        }
+
+        fn finish(&mut self) {
+            let _ = self.told.send((self.number, self.frames));
+        }
+    }
+
+    fn frame(number: u32, sample: i16) -> Frame {
+        Frame {
+            side: Side::Caller,
+            start: FRAME_DURATION * number,
+            samples: [sample; FRAME_SAMPLES],
+        }
+    }
+
+    fn call(intake: &Intake<Teller>, told: &Sender<Told>, number: u32) -> Key {
+        intake.open(Teller {
+            told: told.clone(),
+            number,
+            frames: 0,
+        })
+    }
+
+    fn pool() -> (Pool<Teller>, Sender<Told>, Receiver<Told>) {
+        let (told, ends) = channel();
+        (Pool::start(Rules::new(2)).unwrap(), told, ends)
+    }
+
+    #[test]
+    fn calls_come_and_go_and_each_hears_its_own_frames() {
+        let (pool, told, ends) = pool();
+        let intake = pool.intake();
+        for number in 0..200 {
+            let key = call(&intake, &told, number);
+            for n in 0..=number % 40 {
+                intake.arrive(key, &frame(n, 0), n % 8 == 7);
+            }
+            intake.close(key);
+        }
+        for _ in 0..200 {
+            let (number, frames) = ends.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(frames as u32, number % 40 + 1);
+        }
+        assert!(pool.stop());
+    }
+
+    #[test]
+    fn a_call_at_fault_takes_no_other_with_it() {
+        let (pool, told, ends) = pool();
+        let intake = pool.intake();
+        let (faulty, sound) = (call(&intake, &told, 0), call(&intake, &told, 1));
+        for n in 0..8 {
+            intake.arrive(faulty, &frame(n, 1), n == 7);
+            intake.arrive(sound, &frame(n, 0), n == 7);
+        }
+        intake.close(sound);
+        assert_eq!(ends.recv_timeout(PATIENCE), Ok((1, 8)));
+        intake.arrive(faulty, &frame(9, 0), true);
+        intake.close(faulty);
+        assert!(pool.stop());
+        drop(told);
+        assert!(
+            ends.recv_timeout(PATIENCE).is_err(),
+            "what is at fault has no end to tell"
+        );
+    }
+
+    /// Tells at once how many frames it heard.
+    struct Counter(Sender<usize>);
+
+    impl Listener for Counter {
+        fn hear(&mut self, frames: &[Frame], _hop: u32) {
+            let _ = self.0.send(frames.len());
+        }
+
+        fn finish(&mut self) {}
+    }
+
+    #[test]
+    fn frames_too_few_for_a_chunk_are_heard_though_no_more_come() {
+        let (told, turns) = channel();
+        let pool = Pool::start(Rules::new(2)).unwrap();
+        let intake = pool.intake();
+        let key = intake.open(Counter(told));
+        intake.arrive(key, &frame(0, 0), false);
+        assert_eq!(turns.recv_timeout(PATIENCE), Ok(1));
+        intake.close(key);
+        assert!(pool.stop());
+    }
+
+    #[test]
+    fn stopping_waits_for_the_calls_at_hand() {
+        let (pool, told, ends) = pool();
+        let intake = pool.intake();
+        let key = call(&intake, &told, 7);
+        intake.arrive(key, &frame(0, 0), false);
+        let stopping = std::thread::spawn(move || pool.stop());
+        intake.arrive(key, &frame(1, 0), false);
+        intake.close(key);
+        assert_eq!(ends.recv_timeout(PATIENCE), Ok((7, 2)));
+        assert!(stopping.join().unwrap());
+    }
+}

@@ -1,0 +1,412 @@
+//! Which call is heard next, and what is left unheard when the processor is short.
+//!
+//! Pure: it is told the time and what happened, and says what a free worker should do. A call is
+//! ready once a chunk of either side is complete; the ready call with the earliest deadline runs,
+//! for one chunk, to completion. A call's deadlines lie at least one chunk's length apart, so one
+//! that has fallen behind, or sends faster than a caller can speak, catches up in the time that
+//! the others leave and never at their cost (a constant bandwidth server: L. Abeni, G. Buttazzo,
+//! Integrating Multimedia Applications in Hard Real-Time Systems, 1998).
+//!
+//! When chunks wait too long, less is recognised, in steps: first hops of two chunks, then of
+//! four, which cost less; then, when they wait so long that words come too late to matter, the newest
+//! calls are not heard at all. Once there is room again, the steps are taken back, the oldest of those
+//! calls first.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// A call's number; newer calls have greater ones.
+pub type Key = u64;
+
+/// When to take less on, and when more again.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Threads that hear calls.
+    pub workers: usize,
+    /// How long one chunk is.
+    pub chunk: Duration,
+    /// A chunk that waited this long was late.
+    pub late: Duration,
+    /// One that waited this long is of little use: then calls are given up, too.
+    pub too_late: Duration,
+    /// How often it is decided whether to hear less or more.
+    pub period: Duration,
+    /// So many periods with room to spare are needed before more is heard.
+    pub patience: u32,
+    /// Room to spare: the workers are busy for no more than this share of the time.
+    pub spare: f32,
+    /// Frames that may wait in one call; when there are more, the oldest are lost.
+    pub queue: usize,
+}
+
+impl Rules {
+    /// The rules of a box with that many recognition threads.
+    pub const fn new(workers: usize) -> Self {
+        Self {
+            workers,
+            chunk: Duration::from_millis(160),
+            late: Duration::from_millis(250),
+            too_late: Duration::from_secs(1),
+            period: Duration::from_secs(1),
+            patience: 3,
+            spare: 0.7,
+            queue: 200,
+        }
+    }
+}
+
+/// Chunks of one hop, by how short the processor is.
+const HOPS: [u32; 3] = [1, 2, 4];
+
+/// What was done and left undone so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Calls at hand.
+    pub calls: usize,
+    /// Those of them that are not heard for want of processor time.
+    pub unheard: usize,
+    /// Chunks of a hop: 1 unless the processor is short.
+    pub hop: u32,
+    /// The most that they were so far.
+    pub longest_hop: u32,
+    /// Turns taken.
+    pub turns: u64,
+    /// Frames lost: of calls that are not heard, or that had too many waiting.
+    pub lost_frames: u64,
+    /// The share of the last period that the workers were busy, from 0 to 1.
+    pub busy: f32,
+    /// The longest that a chunk waited in the last period.
+    pub waited: Duration,
+}
+
+/// One call's place in the order.
+#[derive(Debug)]
+struct Turns<F> {
+    /// Frames that wait, and when the oldest of them came.
+    waiting: VecDeque<F>,
+    oldest: Option<Duration>,
+    /// Chunks complete among them, and since when it has wanted a turn.
+    chunks: u32,
+    ready: Option<Duration>,
+    /// The deadline it is queued with; none while it is not queued.
+    queued: Option<Duration>,
+    last_deadline: Duration,
+    /// Since when its turn was due: when it was ready, or later if it is ahead of its pace.
+    released: Duration,
+    is_running: bool,
+    is_closed: bool,
+    is_unheard: bool,
+    /// Frames lost so far.
+    lost: u64,
+}
+
+impl<F> Turns<F> {
+    fn new(is_unheard: bool) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            oldest: None,
+            chunks: 0,
+            ready: None,
+            queued: None,
+            last_deadline: Duration::ZERO,
+            released: Duration::ZERO,
+            is_running: false,
+            is_closed: false,
+            is_unheard,
+            lost: 0,
+        }
+    }
+
+    /// Whether nothing will make it run but time.
+    const fn is_waiting_for_more(&self) -> bool {
+        self.queued.is_none() && !self.is_running && self.ready.is_none()
+    }
+}
+
+/// What a worker is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn<F> {
+    /// The call.
+    pub call: Key,
+    /// Frames to hear, the oldest first.
+    pub frames: Vec<F>,
+    /// Chunks that the network may hear in one run.
+    pub hop: u32,
+    /// No more will come: the call ends with this turn.
+    pub is_last: bool,
+}
+
+/// The order of the calls, and their frames that wait.
+#[derive(Debug)]
+pub struct Schedule<F> {
+    rules: Rules,
+    calls: BTreeMap<Key, Turns<F>>,
+    due: BTreeSet<(Duration, Key)>,
+    next: Key,
+    level: usize,
+    period_began: Duration,
+    busy: Duration,
+    waited: Duration,
+    calm: u32,
+    figures: Figures,
+}
+
+impl<F> Schedule<F> {
+    /// No calls yet.
+    pub fn new(rules: Rules) -> Self {
+        let figures = Figures {
+            hop: HOPS[0],
+            longest_hop: HOPS[0],
+            ..Figures::default()
+        };
+        Self {
+            rules,
+            calls: BTreeMap::new(),
+            due: BTreeSet::new(),
+            next: 0,
+            level: 0,
+            period_began: Duration::ZERO,
+            busy: Duration::ZERO,
+            waited: Duration::ZERO,
+            calm: 0,
+            figures,
+        }
+    }
+
+    /// A new call. While calls go unheard for want of time, a new one does too.
+    pub fn open(&mut self, now: Duration) -> Key {
+        self.tick(now);
+        let key = self.next;
+        self.next += 1;
+        let is_unheard = self.calls.values().any(|call| call.is_unheard);
+        self.calls.insert(key, Turns::new(is_unheard));
+        key
+    }
+
+    /// A frame of a call came; `completes` says that it completes a chunk of its side. Returns
+    /// whether there is something to do that was not there before.
+    pub fn arrive(&mut self, now: Duration, key: Key, frame: F, completes: bool) -> bool {
+        self.tick(now);
+        let hop = HOPS[self.level];
+        let Some(call) = self.calls.get_mut(&key).filter(|call| !call.is_closed) else {
+            return false;
+        };
+        if call.is_unheard {
+            call.lost += 1;
+            self.figures.lost_frames += 1;
+            return false;
+        }
+        if call.waiting.len() >= self.rules.queue {
+            call.waiting.pop_front();
+            call.lost += 1;
+            self.figures.lost_frames += 1;
+        }
+        call.waiting.push_back(frame);
+        call.oldest.get_or_insert(now);
+        call.chunks += u32::from(completes);
+        if call.chunks >= hop {
+            call.ready.get_or_insert(now);
+        }
+        self.queue(now, key)
+    }
+
+    /// No more frames of a call will come; it is heard to its end and then forgotten. Returns
+    /// whether there is something to do that was not there before.
+    pub fn close(&mut self, now: Duration, key: Key) -> bool {
+        self.tick(now);
+        let Some(call) = self.calls.get_mut(&key) else {
+            return false;
+        };
+        call.is_closed = true;
+        call.ready.get_or_insert(now);
+        self.queue(now, key)
+    }
+
+    /// What a free worker should do now; none when there is nothing to do.
+    pub fn take(&mut self, now: Duration) -> Option<Turn<F>> {
+        self.tick(now);
+        self.ripen(now);
+        let (_, key) = self.due.pop_first()?;
+        let most = self.hop_frames();
+        let call = self.calls.get_mut(&key)?;
+        call.queued = None;
+        call.is_running = true;
+        let frames = call.waiting.len().min(most);
+        let frames = call.waiting.drain(..frames).collect();
+        self.waited = self.waited.max(now.saturating_sub(call.released));
+        call.chunks = 0;
+        // When more than a hop waits, it is behind, and has another turn as soon as it may.
+        let is_behind = !call.waiting.is_empty();
+        call.oldest = is_behind.then_some(now);
+        call.ready = is_behind.then_some(now);
+        self.figures.turns += 1;
+        Some(Turn {
+            call: key,
+            frames,
+            hop: HOPS[self.level],
+            is_last: call.is_closed && !is_behind,
+        })
+    }
+
+    /// A worker has done a turn of a call, the last one or not, which took it so long.
+    pub fn done(&mut self, now: Duration, key: Key, is_last: bool, took: Duration) {
+        self.busy += took;
+        if is_last {
+            self.calls.remove(&key);
+        } else if let Some(call) = self.calls.get_mut(&key) {
+            call.is_running = false;
+            if call.is_closed {
+                call.ready.get_or_insert(now);
+            }
+            self.queue(now, key);
+        }
+        self.tick(now);
+    }
+
+    /// When there may be something to do although nothing has happened: frames too few for a hop
+    /// have waited long enough.
+    pub fn deadline(&self) -> Option<Duration> {
+        let patience = self.patience();
+        let calls = self
+            .calls
+            .values()
+            .filter(|call| call.is_waiting_for_more());
+        calls.filter_map(|call| Some(call.oldest? + patience)).min()
+    }
+
+    /// Frames of a call that were lost so far.
+    pub fn lost(&self, key: Key) -> u64 {
+        self.calls.get(&key).map_or(0, |call| call.lost)
+    }
+
+    /// What was done so far.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            calls: self.calls.len(),
+            unheard: self.calls.values().filter(|call| call.is_unheard).count(),
+            hop: HOPS[self.level],
+            ..self.figures
+        }
+    }
+
+    /// Both sides' frames of one hop.
+    fn hop_frames(&self) -> usize {
+        let frames = self.rules.chunk.as_millis() as usize / 20;
+        2 * frames * HOPS[self.level] as usize
+    }
+
+    /// Frames wait no longer than this for the rest of their hop.
+    fn patience(&self) -> Duration {
+        self.rules.chunk * HOPS[self.level] + self.rules.chunk / 4
+    }
+
+    /// Queues a call that is ready. Returns whether it was put in.
+    fn queue(&mut self, now: Duration, key: Key) -> bool {
+        let length = self.rules.chunk * HOPS[self.level];
+        let Some(call) = self.calls.get_mut(&key) else {
+            return false;
+        };
+        if call.is_running || call.queued.is_some() || call.ready.is_none() {
+            return false;
+        }
+        call.released = call.last_deadline.max(now);
+        let deadline = call.released + length;
+        call.last_deadline = deadline;
+        call.queued = Some(deadline);
+        self.due.insert((deadline, key))
+    }
+
+    /// Makes calls ready whose frames have waited long enough.
+    fn ripen(&mut self, now: Duration) {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let patience = self.patience();
+        let ripe = self.calls.iter_mut().filter(|(_, call)| {
+            let is_old = |oldest| oldest + patience <= now;
+            call.is_waiting_for_more() && call.oldest.is_some_and(is_old)
+        });
+        let keys: Vec<Key> = ripe
+            .map(|(&key, call)| {
+                call.ready = Some(now);
+                key
+            })
+            .collect();
+        for key in keys {
+            self.queue(now, key);
+        }
+    }
+
+    /// Decides, once a period, whether to hear less or more.
+    fn tick(&mut self, now: Duration) {
+        if now < self.period_began + self.rules.period {
+            return;
+        }
+        let elapsed = now - self.period_began;
+        let room = elapsed.as_secs_f32() * self.rules.workers as f32;
+        self.figures.busy = (self.busy.as_secs_f32() / room).min(1.0);
+        // What waits still has waited, too.
+        let released = self.due.iter().map(|(_, key)| self.calls[key].released);
+        let waiting = released.map(|since| now.saturating_sub(since)).max();
+        self.figures.waited = self.waited.max(waiting.unwrap_or_default());
+        self.period_began = now;
+        self.busy = Duration::ZERO;
+        self.waited = Duration::ZERO;
+        if self.figures.waited > self.rules.late {
+            self.calm = 0;
+            self.hear_less();
+        } else if self.figures.busy < self.rules.spare {
+            self.calm += 1;
+            if self.calm >= self.rules.patience {
+                self.calm = 0;
+                self.hear_more();
+            }
+        } else {
+            self.calm = 0;
+        }
+    }
+
+    fn hear_less(&mut self) {
+        if self.level + 1 < HOPS.len() {
+            self.level += 1;
+            self.figures.longest_hop = self.figures.longest_hop.max(HOPS[self.level]);
+            return;
+        }
+        if self.figures.waited <= self.rules.too_late {
+            return;
+        }
+        let heard = self.calls.values().filter(|call| !call.is_unheard).count();
+        // One call is heard whatever happens; of many, several go at once.
+        let fewer = (heard / 8).max(1).min(heard.saturating_sub(1));
+        let calls = self.calls.iter_mut().rev();
+        let newest = calls.filter(|(_, call)| !call.is_unheard && !call.is_closed);
+        for (&key, call) in newest.take(fewer) {
+            call.is_unheard = true;
+            let lost = call.waiting.len() as u64;
+            call.lost += lost;
+            self.figures.lost_frames += lost;
+            call.waiting.clear();
+            call.chunks = 0;
+            call.oldest = None;
+            call.ready = None;
+            if let Some(deadline) = call.queued.take() {
+                self.due.remove(&(deadline, key));
+            }
+        }
+    }
+
+    fn hear_more(&mut self) {
+        let unheard = self.calls.values().filter(|call| call.is_unheard).count();
+        if unheard == 0 {
+            self.level = self.level.saturating_sub(1);
+            return;
+        }
+        let calls = self.calls.values_mut().filter(|call| call.is_unheard);
+        for call in calls.take(unheard.div_ceil(4)) {
+            call.is_unheard = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
