@@ -12,8 +12,8 @@ use tract_onnx::pb::{ModelProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 
 use crate::Error;
-use crate::fold;
 use crate::guard::{self, MAX_MODEL_BYTES, MAX_TENSOR_ELEMENTS};
+use crate::{fold, wire};
 
 /// The most characters of a metadata value that are read.
 const MAX_VALUE_CHARS: usize = 4_096;
@@ -42,12 +42,17 @@ pub(crate) type Fixed = (DatumType, Vec<usize>);
 impl Graph {
     /// Reads and checks a file.
     pub(crate) fn read(file: &Path) -> Result<Self, Error> {
-        let bytes = read(file)?;
-        guarded(file, || Self::decode(&bytes))
+        Self::of(file, &read(file)?)
+    }
+
+    /// Checks the bytes of a file; `file` is what messages call it.
+    pub(crate) fn of(file: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        guarded(file, || Self::decode(bytes))
     }
 
     /// Checks the bytes of a file; the message says what is wrong and the remedy.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        wire::check(bytes)?;
         let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
         fold::register(&mut onnx);
         let mut proto = onnx
@@ -260,19 +265,22 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
         file: file.to_owned(),
         source,
     };
-    let opened = File::open(file).map_err(failed)?;
-    let size = fs::metadata(file).map_err(failed)?.len();
+    let refused = |problem: String| Error::Unusable {
+        file: file.to_owned(),
+        problem,
+    };
+    let about = fs::metadata(file).map_err(failed)?;
+    if !about.is_file() {
+        return Err(refused("it is no file; give the ONNX file".to_owned()));
+    }
+    let size = about.len();
     if size > MAX_MODEL_BYTES {
-        return Err(Error::Unusable {
-            file: file.to_owned(),
-            problem: format!("it has {size} bytes, the limit is {MAX_MODEL_BYTES}"),
-        });
+        let problem = format!("it has {size} bytes, the limit is {MAX_MODEL_BYTES}");
+        return Err(refused(problem));
     }
     let mut bytes = Vec::new();
-    opened
-        .take(MAX_MODEL_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    let mut opened = File::open(file).map_err(failed)?.take(MAX_MODEL_BYTES);
+    opened.read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 

@@ -5,13 +5,15 @@
 //! staged model and then either keeps it, which renames the folder, or drops it, which removes it.
 //! So a model that does not work never has a name.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::acoustic::Contract;
 use crate::catalogue::{self, ModelEntry, ModelFile, Role};
 use crate::graph::Graph;
+use crate::guard::MAX_MODEL_BYTES;
 
 /// The largest `tokens.txt`.
 const MAX_TOKENS_BYTES: u64 = 16 << 20;
@@ -86,14 +88,7 @@ impl Import<'_> {
             let role = if file.extension().is_some_and(|extension| extension == "txt") {
                 Role::Tokens
             } else {
-                let graph = Graph::read(file)?;
-                let (role, contract) = role_of(&graph).ok_or_else(|| Error::Unusable {
-                    file: file.clone(),
-                    problem: "neither its metadata nor its inputs are of a known contract \
-                              (streaming NeMo CTC, zipformer2 CTC, zipformer or zipformer2 \
-                              transducer, T-one); export it for sherpa-onnx"
-                        .to_owned(),
-                })?;
+                let (role, contract) = described(file, &Graph::read(file)?)?;
                 contracts.extend(contract);
                 role
             };
@@ -168,6 +163,22 @@ impl Drop for Staged {
     }
 }
 
+/// What the bytes of an ONNX file are to a model, and their contract where they decide that, once
+/// they have passed every check that needs no optimising; `file` is what messages call them.
+pub fn inspect(file: &Path, bytes: &[u8]) -> Result<(Role, Option<Contract>), Error> {
+    described(file, &Graph::of(file, bytes)?)
+}
+
+fn described(file: &Path, graph: &Graph) -> Result<(Role, Option<Contract>), Error> {
+    role_of(graph).ok_or_else(|| Error::Unusable {
+        file: file.to_owned(),
+        problem: "neither its metadata nor its inputs are of a known contract (streaming NeMo \
+                  CTC, zipformer2 CTC, zipformer or zipformer2 transducer, T-one); export it for \
+                  sherpa-onnx"
+            .to_owned(),
+    })
+}
+
 /// A file's role, and its contract where the file decides that.
 fn role_of(graph: &Graph) -> Option<(Role, Option<Contract>)> {
     let metadata = &graph.metadata;
@@ -200,19 +211,25 @@ fn copy(file: &Path, role: Role, folder: &Path) -> Result<ModelFile, Error> {
         file: file.to_owned(),
         source,
     };
-    let bytes = fs::metadata(file).map_err(read_error)?.len();
-    if role == Role::Tokens && bytes > MAX_TOKENS_BYTES {
-        return Err(Error::Unusable {
-            file: file.to_owned(),
-            problem: format!("it has {bytes} bytes, the limit is {MAX_TOKENS_BYTES}"),
-        });
-    }
+    let limit = match role {
+        Role::Tokens => MAX_TOKENS_BYTES,
+        _ => MAX_MODEL_BYTES,
+    };
     let path = PathBuf::from(match role {
         Role::Tokens => "tokens.txt".to_owned(),
         other => format!("{}.onnx", other.name()),
     });
     let copied = folder.join(&path);
-    let bytes = fs::copy(file, &copied).map_err(|source| write_error(&copied, source))?;
+    let mut original = File::open(file).map_err(read_error)?.take(limit + 1);
+    let mut copy = File::create(&copied).map_err(|source| write_error(&copied, source))?;
+    let bytes =
+        io::copy(&mut original, &mut copy).map_err(|source| write_error(&copied, source))?;
+    if bytes > limit {
+        return Err(Error::Unusable {
+            file: file.to_owned(),
+            problem: format!("it has more bytes than the limit is, {limit}"),
+        });
+    }
     let sha256 = catalogue::sha256(&copied).map_err(read_error)?;
     Ok(ModelFile {
         role,

@@ -33,9 +33,10 @@ mod nemo_ctc;
 mod stateful;
 mod t_one;
 mod transducer;
+mod wire;
 mod zipformer;
 
 pub use catalogue::{Catalogue, ModelEntry, ModelFile, Role, WhereFrom};
 pub use error::Error;
 pub use guard::{MAX_MODEL_BYTES, MAX_NODES, MAX_TENSOR_ELEMENTS};
-pub use import::{Import, Staged};
+pub use import::{Import, Staged, inspect};

@@ -1,11 +1,15 @@
 //! Telephone recordings as WAV files: mono, 8 kHz, 16-bit linear or G.711.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use trunkside_call::{Codec, SAMPLE_RATE_HZ};
 
 use crate::g711;
+
+/// The largest recording that is read: nine hours in 16 bits.
+const MAX_BYTES: u64 = 512 << 20;
 
 const FORMAT_PCM: u16 = 1;
 const FORMAT_ALAW: u16 = 6;
@@ -29,6 +33,9 @@ pub enum WavProblem {
     /// The system would not read or write it.
     #[error("{0}")]
     Io(io::Error),
+    /// More than a box would ever record.
+    #[error("it has more than {MAX_BYTES} bytes; cut it into several")]
+    TooLarge,
     /// Nothing in it.
     #[error("the file is empty; record it again")]
     Empty,
@@ -81,10 +88,17 @@ pub enum Encoding {
 
 /// Reads a recording's samples.
 pub fn read(path: &Path) -> Result<Vec<i16>, WavError> {
-    let bytes = std::fs::read(path).map_err(|error| WavError {
+    let failed = |problem| WavError {
         file: path.to_owned(),
-        problem: WavProblem::Io(error),
-    })?;
+        problem,
+    };
+    let mut bytes = Vec::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(WavProblem::Io(error)))?;
+    if read as u64 > MAX_BYTES {
+        return Err(failed(WavProblem::TooLarge));
+    }
     parse(&bytes, path)
 }
 
@@ -327,6 +341,15 @@ mod tests {
             .expect_err("absent")
             .to_string();
         assert!(error.starts_with("`/nowhere/x.wav`: "), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_its_end() {
+        let endless = Path::new("/dev/zero");
+        if endless.exists() {
+            let error = read(endless).expect_err("no recording").to_string();
+            assert!(error.contains("more than"), "{error}");
+        }
     }
 
     proptest! {

@@ -4,6 +4,15 @@ use std::path::PathBuf;
 
 use trunkside_call::Language;
 
+/// The most characters of a file that a message repeats.
+const MAX_QUOTED: usize = 80;
+
+/// The beginning of a text from a file, short enough for a message.
+pub(crate) fn brief(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_QUOTED);
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
 /// A failure to load, configure or run a recogniser.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::Error;
+use crate::error::brief;
 use crate::lexicon::{Lexicon, Trie, WordId, is_han};
 
 /// The most phrases of one file.
@@ -119,7 +120,8 @@ impl Phrases {
             let parsed = weight.parse().ok().filter(|w: &f32| w.abs() <= MAX_WEIGHT);
             let weight = parsed.ok_or_else(|| {
                 failed(format!(
-                    "the weight must be from -{MAX_WEIGHT} to {MAX_WEIGHT}, got `{weight}`"
+                    "the weight must be from -{MAX_WEIGHT} to {MAX_WEIGHT}, got `{}`",
+                    brief(weight)
                 ))
             })?;
             let spelt = spell(lexicon, file, line, phrase)?;
@@ -242,13 +244,15 @@ fn spell(
     };
     let spellings = lexicon.spellings(phrase).map_err(|piece| {
         failed(format!(
-            "the model has no pronunciation for `{piece}`; write it as it is spoken, in words of \
-             the model's lexicon"
+            "the model has no pronunciation for `{}`; write it as it is spoken, in words of the \
+             model's lexicon",
+            brief(&piece)
         ))
     })?;
     if spellings[0].is_empty() {
         return Err(failed(format!(
-            "`{phrase}` has no word; write a phrase or remove the line"
+            "`{}` has no word; write a phrase or remove the line",
+            brief(phrase)
         )));
     }
     Ok(spellings)
@@ -257,6 +261,8 @@ fn spell(
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::lexicon::Tokens;
@@ -335,5 +341,23 @@ mod tests {
         assert!(problem("爸\tNaN").contains("got `NaN`"));
         assert!(problem("爸\t99").contains("from -20 to 20"));
         assert!(problem("cat\t1").contains("no pronunciation for `cat`"));
+        let long = problem(&format!("{}\t1", "x".repeat(1 << 20)));
+        assert!(long.len() < 500, "a message repeats the beginning only");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[爸妈bat mat\t0-9.\\-#\n，]{0,120}|(\\PC|\n){0,80}") {
+            let lexicon = lexicon();
+            let _ = Grammar::compile(&lexicon, "menu.txt", &text);
+            if let Ok(phrases) = Phrases::compile(&lexicon, "hints.txt", &text) {
+                let mut state = 0;
+                for word in (0..lexicon.words.len() as WordId).cycle().take(40) {
+                    let (change, next) = phrases.step(state, word);
+                    prop_assert!(change.is_finite());
+                    state = next;
+                }
+            }
+        }
     }
 }

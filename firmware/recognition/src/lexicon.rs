@@ -6,6 +6,7 @@ use std::path::Path;
 use trunkside_call::Language;
 
 use crate::Error;
+use crate::error::brief;
 use crate::lm::Ngram;
 
 /// A unit's id: the class of the network's output.
@@ -46,7 +47,10 @@ impl Tokens {
             if id.parse() != Ok(expected) || blank.is_some() {
                 return Err(failed(
                     index + 1,
-                    format!("ids must count up from 0 with the blank last, got `{symbol} {id}`"),
+                    format!(
+                        "ids must count up from 0 with the blank last, got `{}`",
+                        brief(line)
+                    ),
                 ));
             }
             if BLANKS.contains(&symbol) {
@@ -54,7 +58,7 @@ impl Tokens {
             } else if ids.insert(symbol.to_owned(), expected as Unit).is_some() {
                 return Err(failed(
                     index + 1,
-                    format!("the symbol `{symbol}` is there twice"),
+                    format!("the symbol `{}` is there twice", brief(symbol)),
                 ));
             }
         }
@@ -125,7 +129,9 @@ impl Lexicon {
                 Some(units) if !units.is_empty() && !word.is_empty() => lexicon.add(word, units),
                 _ => {
                     return Err(failed(format!(
-                        "`{word}` must have units that `tokens.txt` lists, got `{line}`"
+                        "`{}` must have units that `tokens.txt` lists, got `{}`",
+                        brief(word),
+                        brief(line)
                     )));
                 }
             }
@@ -402,6 +408,8 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TOKENS: &str = "b 0\na 1\nm 2\nAH 3\nT 4\n<blk> 5\n";
@@ -517,5 +525,20 @@ mod tests {
     fn digits_are_known() {
         assert!(["七", "幺", "seven", "oh"].into_iter().all(is_digit));
         assert!(!["十", "ten", "七天"].into_iter().any(is_digit));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(
+            list in "(b|a|<blk>|\\PC){0,3} ?[0-9]{0,3}(\n(b|a|<blk>) [0-9])*|(\\PC|\n){0,80}",
+            words in "([爸妈b@yue]{0,5}\t[bamAHT ]{0,9}\n){0,9}|(\\PC|\n|\t){0,80}",
+        ) {
+            let _ = Tokens::read(Path::new("tokens.txt"), &list);
+            if let Ok(lexicon) = Lexicon::read(Path::new("lexicon.tsv"), &words, &tokens()) {
+                let all = (0..lexicon.words.len() as WordId).collect();
+                let _ = lexicon.trie_of(&all);
+                let _ = lexicon.spellings(&words);
+            }
+        }
     }
 }

@@ -49,4 +49,5 @@ pub use error::Error;
 pub use grammar::{Grammar, Phrases};
 pub use recogniser::Recogniser;
 pub use stream::{Stream, StreamOptions};
+pub use tokens::TokenTable;
 pub use transcript::{Segment, Transcript, transcribe};

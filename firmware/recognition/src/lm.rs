@@ -317,6 +317,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::lexicon::Tokens;
 
@@ -383,6 +385,29 @@ mod tests {
     fn every_truncation_is_an_error() {
         for (length, _) in ARPA.trim_end().char_indices() {
             assert!(read(&ARPA[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    proptest! {
+        /// A damaged file is refused or gives likelihoods.
+        #[test]
+        fn no_damaged_file_panics(
+            at in any::<prop::sample::Index>(),
+            with in "[-0-9. abc\t\n\\\\e]{0,4}|\\PC{0,3}",
+            removed in 0usize..6,
+        ) {
+            let mut characters: Vec<char> = ARPA.chars().collect();
+            let from = at.index(characters.len());
+            let until = (from + removed).min(characters.len());
+            characters.splice(from..until, with.chars());
+            let text: String = characters.into_iter().collect();
+            if let Ok(lm) = read(&text) {
+                let mut state = lm.start();
+                for word in [0, 1, 2, 0, 2, 1] {
+                    state = lm.score(state, word).1;
+                    let _ = lm.end(state);
+                }
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The recogniser that all calls share: network, lexicon and language model.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ use crate::lexicon::{Lexicon, Tokens, Trie, language_bit};
 use crate::lm::Ngram;
 use crate::tokens::TokenTable;
 use crate::{Error, Stream, StreamOptions};
+
+/// The largest lexicon, language model or `tokens.txt` that is read.
+const MAX_TEXT_BYTES: u64 = 256 << 20;
 
 /// A loaded model, shared by every stream; immutable.
 ///
@@ -57,7 +61,7 @@ impl Recogniser {
         } else {
             let file = model.path(Role::Tokens)?;
             let tokens = TokenTable::read(&file, &read(&file)?)?;
-            check_classes(model, acoustic.classes(), tokens.len())?;
+            check_classes(model, acoustic.classes(), tokens.classes())?;
             Vocabulary::Tokens(Arc::new(tokens))
         };
         let bands = geometry.bands;
@@ -201,14 +205,23 @@ impl Recogniser {
     }
 }
 
+/// Reads a text file of a model, as far as the limit.
 fn read(file: &Path) -> Result<String, Error> {
-    fs::read_to_string(file).map_err(|source| {
-        trunkside_models::Error::Read {
+    let failed = |source| trunkside_models::Error::Read {
+        file: PathBuf::from(file),
+        source,
+    };
+    let mut text = String::new();
+    let opened = File::open(file).map_err(failed)?;
+    let read = opened.take(MAX_TEXT_BYTES + 1).read_to_string(&mut text);
+    if read.map_err(failed)? as u64 > MAX_TEXT_BYTES {
+        return Err(Error::File {
             file: PathBuf::from(file),
-            source,
-        }
-        .into()
-    })
+            line: text.lines().count(),
+            problem: format!("the file goes on beyond {MAX_TEXT_BYTES} bytes, the limit"),
+        });
+    }
+    Ok(text)
 }
 
 fn languages(model: &ModelEntry) -> Result<Vec<Language>, Error> {
@@ -266,6 +279,8 @@ fn check_classes(model: &ModelEntry, classes: usize, tokens: usize) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use trunkside_models::Catalogue;
 
     use super::*;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::Error;
+use crate::error::brief;
 
 /// The most tokens of a file.
 const MAX_TOKENS: usize = 1 << 20;
@@ -17,16 +18,19 @@ const BLANKS: [&str; 3] = ["<blk>", "<eps>", "<blank>"];
 const UNSTABLE: [u32; 6] = [0x132, 0x133, 0x13f, 0x140, 0x149, 0x17f];
 const WORD_BEGIN: char = '▁';
 
-/// What each class of a network writes.
-pub(crate) struct TokenTable {
+/// What each class of a network writes, for networks that write text by themselves.
+///
+/// [`Recogniser::load`](crate::Recogniser::load) reads it beside the network; by itself it says
+/// whether a `tokens.txt` can be used.
+pub struct TokenTable {
     texts: Vec<Vec<u8>>,
     pub(crate) blank: usize,
     pub(crate) unknown: Option<usize>,
 }
 
 impl TokenTable {
-    /// Reads `tokens.txt`.
-    pub(crate) fn read(file: &Path, text: &str) -> Result<Self, Error> {
+    /// Reads the text of a `tokens.txt`; `file` is what messages call it.
+    pub fn read(file: &Path, text: &str) -> Result<Self, Error> {
         let failed = |line: usize, problem: String| Error::File {
             file: file.to_owned(),
             line,
@@ -47,7 +51,8 @@ impl TokenTable {
                     failed(
                         index + 1,
                         format!(
-                            "it must be `symbol id` with an id below {MAX_TOKENS}, got `{line}`"
+                            "it must be `symbol id` with an id below {MAX_TOKENS}, got `{}`",
+                            brief(line)
                         ),
                     )
                 })?;
@@ -82,8 +87,8 @@ impl TokenTable {
         })
     }
 
-    /// Tokens, the blank included.
-    pub(crate) fn len(&self) -> usize {
+    /// Tokens, the blank included; at least two.
+    pub fn classes(&self) -> usize {
         self.texts.len()
     }
 
@@ -159,6 +164,8 @@ fn bytes(symbol: &str, is_byte_level: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table(text: &str) -> Result<TokenTable, String> {
@@ -204,5 +211,24 @@ mod tests {
         assert!(problem("a 0\nb 1\n").contains("one of the blanks"));
         assert!(problem("a 99999999\n").contains("id below"));
         assert!(problem("").contains("line 1"));
+        let long = problem(&format!("<blk> 0\n{} x\n", "a".repeat(1 << 20)));
+        assert!(long.len() < 500, "a message repeats the beginning only");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,80}") {
+            let _ = table(&text);
+        }
+
+        /// Whatever the symbols are, a table that is read writes some text for every token.
+        #[test]
+        fn no_symbols_panic(symbols in prop::collection::vec("\\PC{0,6}|<0x[0-9A-Fa-f]{0,3}>|▁\\PC?", 1..40)) {
+            let lines = symbols.iter().enumerate();
+            let text: String = lines.map(|(id, symbol)| format!("{symbol} {id}\n")).collect();
+            if let Ok(table) = table(&format!("{text}<blk> {}\n", symbols.len())) {
+                let _ = table.text(0..=table.classes());
+            }
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! `trunkside transcribe`: recordings to text, as the box would have heard them.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use cpu_time::ProcessTime;
 use serde::Serialize;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, SAMPLE_RATE_HZ, Side};
@@ -13,6 +15,9 @@ use trunkside_models::Catalogue;
 use trunkside_recognition::{Recogniser, StreamOptions};
 
 use crate::cli::{Failure, TranscribeArgs};
+
+/// The largest grammar or phrases file.
+const MAX_PHRASES_BYTES: u64 = 16 << 20;
 
 /// What is printed for one file.
 #[derive(Debug, Serialize)]
@@ -63,12 +68,23 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
     }
 }
 
+/// Reads a grammar or phrases file.
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(MAX_PHRASES_BYTES + 1).read_to_string(&mut text))
+        .with_context(|| format!("cannot read `{}`; give a text file", path.display()))
+        .map_err(Failure::Input)?;
+    if read as u64 > MAX_PHRASES_BYTES {
+        return Err(Failure::Input(anyhow!(
+            "`{}` has more than {MAX_PHRASES_BYTES} bytes; remove phrases",
+            path.display()
+        )));
+    }
+    Ok(text)
+}
+
 fn options(args: &TranscribeArgs, recogniser: &Recogniser) -> Result<StreamOptions, Failure> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read `{}`; give a text file", path.display()))
-            .map_err(Failure::Input)
-    };
     let mut options = StreamOptions {
         language: args.language.0,
         token_beam: usize::from(args.beam),

@@ -312,6 +312,62 @@ fn endless_speech_is_cut_after_twenty_seconds() {
 }
 
 #[test]
+fn ten_minutes_without_a_pause_are_heard_in_bounded_memory() {
+    let minute = frames(&play("b a m a ".repeat(125).trim_end()));
+    let mut stream = stream(StreamOptions::default());
+    let (mut words, mut longest) = (0, Duration::ZERO);
+    for number in 0..10u32 {
+        for frame in &minute {
+            let start = frame.start + millis(60_000) * number;
+            stream.handle(&Frame { start, ..*frame }).unwrap();
+            let finals = std::iter::from_fn(|| stream.poll()).filter(|u| u.is_final);
+            for utterance in finals {
+                words += utterance.text.chars().count();
+                longest = longest.max(utterance.end - utterance.start);
+            }
+        }
+        let frames = stream.features.len() / tones().feature_dim();
+        assert!(frames < 100, "{frames} feature frames wait");
+    }
+    assert!(longest <= millis(20_100), "{longest:?}");
+    assert!(words > 2_000, "{words} words of 2500, a character each");
+}
+
+#[test]
+fn a_thousand_calls_of_a_second_are_each_heard() {
+    let second = frames(&play("- b a - m a - -"));
+    for _ in 0..1_000 {
+        let mut stream = stream(StreamOptions::default());
+        for frame in &second {
+            stream.handle(frame).unwrap();
+        }
+        stream.finish().unwrap();
+        let last = std::iter::from_fn(|| stream.poll()).last();
+        assert_eq!(
+            last.map(|utterance| utterance.text).as_deref(),
+            Some("爸妈")
+        );
+    }
+}
+
+/// What comes of a line that is far too loud, or not speech at all.
+#[test]
+fn clipped_voices_and_square_waves_are_survived() {
+    let mut clipped = play("= b a - m a - = S IY - AH T =");
+    for sample in &mut clipped {
+        *sample = sample.saturating_mul(64);
+    }
+    let heard = hear(&frames(&clipped), StreamOptions::default());
+    assert!(heard.iter().any(|utterance| utterance.is_final));
+    let square: Vec<i16> = (0..80_000)
+        .map(|n| if n / 4 % 2 == 0 { i16::MAX } else { i16::MIN })
+        .collect();
+    for utterance in hear(&frames(&square), StreamOptions::default()) {
+        assert!(utterance.prosody.level_dbfs.is_finite() && utterance.confidence.is_finite());
+    }
+}
+
+#[test]
 fn streams_of_one_recogniser_do_not_disturb_each_other() {
     let one = frames(&play("= b a - m a - ="));
     let other = frames(&play("= S IY - T IY ="));
