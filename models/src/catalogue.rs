@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::acoustic::Contract;
+use crate::public::PublicModel;
 
 const FILE_NAME: &str = "catalogue.toml";
 const VARIABLE: &str = "TRUNKSIDE_MODELS";
@@ -86,6 +87,9 @@ pub struct ModelEntry {
     /// The data that shaped it.
     #[serde(default)]
     pub data: Vec<String>,
+    /// Where it was downloaded from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Shapes of its inputs and outputs, for people.
     #[serde(default)]
     pub shapes: BTreeMap<String, toml::Value>,
@@ -109,6 +113,8 @@ pub struct ModelEntry {
 struct CatalogueFile {
     #[serde(default, rename = "model")]
     models: Vec<ModelEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    public: Vec<PublicModel>,
 }
 
 /// How a models folder was found.
@@ -127,6 +133,7 @@ pub enum WhereFrom {
 pub struct Catalogue {
     folder: PathBuf,
     models: Vec<ModelEntry>,
+    public: Vec<PublicModel>,
     where_from: WhereFrom,
 }
 
@@ -175,6 +182,7 @@ impl Catalogue {
                 None => Self {
                     folder: folder.to_owned(),
                     models: Vec::new(),
+                    public: Vec::new(),
                     where_from,
                 },
             };
@@ -191,13 +199,15 @@ impl Catalogue {
             file: file.clone(),
             source,
         })?;
-        let mut models = parse(&text).map_err(|problem| Error::Catalogue { file, problem })?;
+        let CatalogueFile { mut models, public } =
+            parse(&text).map_err(|problem| Error::Catalogue { file, problem })?;
         for model in &mut models {
             folder.clone_into(&mut model.folder);
         }
         Ok(Self {
             folder: folder.to_owned(),
             models,
+            public,
             where_from,
         })
     }
@@ -210,11 +220,11 @@ impl Catalogue {
                 file: file.clone(),
                 source,
             })?;
-            let models = parse(&text).map_err(|problem| Error::Catalogue {
+            let added = parse(&text).map_err(|problem| Error::Catalogue {
                 file: file.clone(),
                 problem,
             })?;
-            for mut model in models {
+            for mut model in added.models {
                 model.folder.clone_from(&folder);
                 model.is_added = true;
                 if !self.models.iter().any(|known| known.name == model.name) {
@@ -272,6 +282,11 @@ impl Catalogue {
         &self.models
     }
 
+    /// Models that others publish, which can be downloaded.
+    pub fn public(&self) -> &[PublicModel] {
+        &self.public
+    }
+
     /// The model of that name.
     pub fn model(&self, name: &str) -> Result<&ModelEntry, Error> {
         self.models
@@ -303,6 +318,7 @@ impl ModelEntry {
             sample_rate_hz: 0,
             feature_dim: 0,
             data: Vec::new(),
+            source: None,
             shapes: BTreeMap::new(),
             memory_bytes: None,
             cpu_per_audio: None,
@@ -409,6 +425,7 @@ fn user_folder() -> Option<PathBuf> {
 pub(crate) fn write(model: &ModelEntry) -> Result<String, Error> {
     let file = CatalogueFile {
         models: vec![model.clone()],
+        public: Vec::new(),
     };
     toml::to_string(&file).map_err(|error| Error::Catalogue {
         file: model.folder.join(ADDED_FILE),
@@ -428,12 +445,12 @@ fn usual_places() -> Vec<PathBuf> {
 }
 
 /// Reads and checks the text of a catalogue; the message has key, rule, value and remedy.
-fn parse(text: &str) -> Result<Vec<ModelEntry>, String> {
-    let CatalogueFile { models } =
+fn parse(text: &str) -> Result<CatalogueFile, String> {
+    let file: CatalogueFile =
         toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-    for (index, model) in models.iter().enumerate() {
+    for (index, model) in file.models.iter().enumerate() {
         check_entry(model)?;
-        if models[..index]
+        if file.models[..index]
             .iter()
             .any(|earlier| earlier.name == model.name)
         {
@@ -443,7 +460,10 @@ fn parse(text: &str) -> Result<Vec<ModelEntry>, String> {
             ));
         }
     }
-    Ok(models)
+    for public in &file.public {
+        public.check()?;
+    }
+    Ok(file)
 }
 
 /// The rule for names.

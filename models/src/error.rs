@@ -78,6 +78,22 @@ pub enum Error {
         /// The file's value.
         found: String,
     },
+    /// The file that came is not the one that was trusted: ask the publisher, then decide.
+    #[error(
+        "what `{url}` gives has sha256 `{found}`, but `{expected}` was trusted; if its publisher \
+         means the change, remove that address from `{}`, or correct `catalogue.toml`",
+        trusted.display()
+    )]
+    Distrusted {
+        /// The address.
+        url: String,
+        /// The SHA-256 that was trusted.
+        expected: String,
+        /// The one that came.
+        found: String,
+        /// Where the first ones are written down.
+        trusted: PathBuf,
+    },
     /// The file is no usable model: export or download it again.
     #[error("`{}` is not a usable model: {problem}", file.display())]
     Unusable {

@@ -328,6 +328,9 @@ pub enum ModelsCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// List the models that others publish, which `add` downloads, instead.
+        #[arg(long)]
+        public: bool,
     },
     /// Check that the files are those of the catalogue and that the networks load.
     Verify {
@@ -336,6 +339,9 @@ pub enum ModelsCommand {
         name: Option<String>,
     },
     /// Add a streaming model that was exported for sherpa-onnx: check it, try it, install it.
+    ///
+    /// Give its files and --name, or the name of a public model (`models list --public`), which is
+    /// then downloaded; a download that was cut goes on where it ended.
     Add(AddModelArgs),
     /// Remove a model that was added.
     Remove {
@@ -353,15 +359,15 @@ pub enum ModelsCommand {
     what they hold, so their order and names do not matter."
 )]
 pub struct AddModelArgs {
-    /// The ONNX files and `tokens.txt`.
-    #[arg(required = true, value_name = "FILE")]
+    /// The ONNX files and `tokens.txt`; or the name of a public model.
+    #[arg(required = true, value_name = "FILE|NAME")]
     pub files: Vec<PathBuf>,
-    /// What commands will call it.
+    /// What commands will call it; needed with files.
     #[arg(long, value_name = "NAME")]
-    pub name: String,
-    /// The licence of the weights, kept with the model.
-    #[arg(long, default_value = "not stated", value_name = "TEXT")]
-    pub licence: String,
+    pub name: Option<String>,
+    /// The licence of the weights, kept with the model; else what the catalogue says.
+    #[arg(long, value_name = "TEXT")]
+    pub licence: Option<String>,
     /// The languages it knows.
     #[arg(long, value_delimiter = ',', value_name = "zh,yue,en")]
     pub languages: Vec<Language>,

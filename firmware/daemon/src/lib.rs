@@ -19,6 +19,7 @@ pub mod commands;
 pub mod config;
 mod conversation;
 mod demo;
+mod download;
 mod hearing;
 mod lessons;
 mod logging;

@@ -1,5 +1,7 @@
 //! `trunkside models`: what the catalogue lists, whether the files are those, and others to add.
 
+mod fetch;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use anyhow::anyhow;
 use cpu_time::ProcessTime;
 use serde_json::json;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ, Side};
-use trunkside_models::{Catalogue, Error, Import, ModelEntry};
+use trunkside_models::{Catalogue, Error, Import, ModelEntry, PublicModel};
 use trunkside_recognition::{Recogniser, StreamOptions};
 
 use crate::cli::{AddModelArgs, Failure, ModelsArgs, ModelsCommand};
@@ -18,7 +20,8 @@ pub fn models(args: ModelsArgs) -> Result<(), Failure> {
     let ModelsArgs { models, command } = args;
     let catalogue = || Catalogue::find(models.as_deref()).map_err(Failure::input);
     match command {
-        ModelsCommand::List { json } => list(&catalogue()?, json),
+        ModelsCommand::List { json, public } if public => list_public(models.as_deref(), json)?,
+        ModelsCommand::List { json, .. } => list(&catalogue()?, json),
         ModelsCommand::Verify { name } => return verify(&catalogue()?, name.as_deref()),
         ModelsCommand::Add(args) => return add(models.as_deref(), &args),
         ModelsCommand::Remove { name } => return remove(&catalogue()?, &name),
@@ -32,24 +35,41 @@ const TRIAL_S: usize = 4;
 /// Checks, tries and installs a model.
 #[expect(clippy::print_stdout, reason = "a command's output")]
 fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
+    let public = public_model(folder, args)?;
     let folder = Catalogue::folder_to_add(folder);
+    let name = match (&args.name, &public) {
+        (Some(name), _) => name,
+        (None, Some(public)) => &public.name,
+        (None, None) => return Err(nameless(args)),
+    };
     if let Ok(known) = Catalogue::find(Some(&folder)).or_else(|_| Catalogue::find(None))
-        && known.model(&args.name).is_ok()
+        && known.model(name).is_ok()
     {
         return Err(Failure::Input(anyhow!(
-            "the name `{}` is taken; choose another, or remove that model",
-            args.name
+            "the name `{name}` is taken; choose another, or remove that model"
         )));
     }
-    let languages: Vec<String> = args.languages.iter().map(ToString::to_string).collect();
+    let fetched = public
+        .as_ref()
+        .map(|public| fetch::fetch(public, &folder))
+        .transpose()?;
+    let files = fetched
+        .as_ref()
+        .map_or(&args.files, |fetched| &fetched.files);
+    let stated = public.as_ref().map(|public| public.licence.as_str());
+    let mut languages: Vec<String> = args.languages.iter().map(ToString::to_string).collect();
+    if let Some(public) = public.as_ref().filter(|_| languages.is_empty()) {
+        languages.clone_from(&public.languages);
+    }
     let import = Import {
-        files: &args.files,
-        name: &args.name,
-        licence: &args.licence,
+        files,
+        name,
+        licence: args.licence.as_deref().or(stated).unwrap_or("not stated"),
         languages: &languages,
         folder: &folder,
     };
     let mut staged = import.stage().map_err(failure)?;
+    staged.entry.source = public.as_ref().map(|public| public.url.clone());
     let before = resident_bytes();
     let recogniser = Recogniser::load(&staged.entry).map_err(Failure::input)?;
     staged.entry.sample_rate_hz = recogniser.sample_rate_hz();
@@ -61,6 +81,9 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     staged.entry.cpu_per_audio = Some(cost);
     let entry = staged.entry.clone();
     let installed = staged.keep().map_err(failure)?;
+    if let Some(fetched) = fetched {
+        fetched.remove();
+    }
     let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
     if args.json {
         println!(
@@ -83,6 +106,55 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// The public model that is asked for by its name; none when files are given.
+fn public_model(
+    folder: Option<&Path>,
+    args: &AddModelArgs,
+) -> Result<Option<PublicModel>, Failure> {
+    let [asked] = &args.files[..] else {
+        return Ok(None);
+    };
+    if args.name.is_some() || asked.is_file() {
+        return Ok(None);
+    }
+    let public = public_models(folder)?;
+    let found = public
+        .iter()
+        .find(|public| asked == Path::new(&public.name));
+    match found {
+        Some(found) => Ok(Some(found.clone())),
+        None => {
+            let names: Vec<String> = public.iter().map(|m| format!("`{}`", m.name)).collect();
+            Err(Failure::Input(anyhow!(
+                "`{}` is neither a file nor a public model; give the model's files and --name, or \
+                 one of {}",
+                asked.display(),
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// What the catalogue of a folder lists as public, else the usual one.
+fn public_models(folder: Option<&Path>) -> Result<Vec<PublicModel>, Failure> {
+    let named = folder.and_then(|folder| Catalogue::find(Some(folder)).ok());
+    match named.filter(|catalogue| !catalogue.public().is_empty()) {
+        Some(catalogue) => Ok(catalogue.public().to_vec()),
+        None => {
+            let catalogue = Catalogue::find(None).map_err(Failure::input)?;
+            Ok(catalogue.public().to_vec())
+        }
+    }
+}
+
+fn nameless(args: &AddModelArgs) -> Failure {
+    let files: Vec<String> = args.files.iter().map(|f| f.display().to_string()).collect();
+    Failure::Input(anyhow!(
+        "files need a name; say `trunkside models add {} --name NAME`",
+        files.join(" ")
+    ))
 }
 
 /// Lets the model hear silence, then a tone; returns CPU seconds a second of audio.
@@ -158,6 +230,29 @@ fn list(catalogue: &Catalogue, as_json: bool) {
             );
         }
     }
+}
+
+#[expect(clippy::print_stdout, reason = "a command's output")]
+fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
+    for model in public_models(folder)? {
+        if as_json {
+            let line = json!({
+                "name": model.name, "languages": model.languages, "licence": model.licence,
+                "url": model.url, "bytes": model.bytes, "files": model.files,
+            });
+            println!("{line}");
+        } else {
+            println!(
+                "{:<28} {:<6} {:<12} {:>4.0} MB  {}",
+                model.name,
+                model.languages.join("+"),
+                model.licence,
+                model.bytes as f64 / 1e6,
+                model.url
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Reports every fault of every model asked for; the operation fails (1) when there is one.
