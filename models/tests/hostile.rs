@@ -90,10 +90,6 @@ fn the_unchanged_files_load() {
 #[test]
 fn files_without_end_are_not_read_to_their_end() {
     let endless = PathBuf::from("/dev/zero");
-    if !endless.exists() {
-        println!("SKIPPED: no /dev/zero");
-        return;
-    }
     let error = load(std::slice::from_ref(&endless))
         .unwrap_err()
         .to_string();

@@ -225,8 +225,9 @@ mod tests {
         #[test]
         fn no_symbols_panic(symbols in prop::collection::vec("\\PC{0,6}|<0x[0-9A-Fa-f]{0,3}>|▁\\PC?", 1..40)) {
             let lines = symbols.iter().enumerate();
-            let text: String = lines.map(|(id, symbol)| format!("{symbol} {id}\n")).collect();
-            if let Ok(table) = table(&format!("{text}<blk> {}\n", symbols.len())) {
+            let lines: Vec<String> = lines.map(|(id, symbol)| format!("{symbol} {id}")).collect();
+            let text = lines.join("\n");
+            if let Ok(table) = table(&format!("{text}\n<blk> {}\n", symbols.len())) {
                 let _ = table.text(0..=table.classes());
             }
         }

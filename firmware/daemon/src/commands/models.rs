@@ -56,7 +56,7 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     let files = fetched
         .as_ref()
         .map_or(&args.files, |fetched| &fetched.files);
-    let stated = public.as_ref().map(|public| public.licence.as_str());
+    let publishers = public.as_ref().map(|public| public.licence.as_str());
     let mut languages: Vec<String> = args.languages.iter().map(ToString::to_string).collect();
     if let Some(public) = public.as_ref().filter(|_| languages.is_empty()) {
         languages.clone_from(&public.languages);
@@ -64,7 +64,11 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     let import = Import {
         files,
         name,
-        licence: args.licence.as_deref().or(stated).unwrap_or("not stated"),
+        licence: args
+            .licence
+            .as_deref()
+            .or(publishers)
+            .unwrap_or("not stated"),
         languages: &languages,
         folder: &folder,
     };
@@ -123,30 +127,25 @@ fn public_model(
     let found = public
         .iter()
         .find(|public| asked == Path::new(&public.name));
-    match found {
-        Some(found) => Ok(Some(found.clone())),
-        None => {
-            let names: Vec<String> = public.iter().map(|m| format!("`{}`", m.name)).collect();
-            Err(Failure::Input(anyhow!(
-                "`{}` is neither a file nor a public model; give the model's files and --name, or \
-                 one of {}",
-                asked.display(),
-                names.join(", ")
-            )))
-        }
+    if let Some(found) = found {
+        return Ok(Some(found.clone()));
     }
+    let names: Vec<String> = public.iter().map(|m| format!("`{}`", m.name)).collect();
+    Err(Failure::Input(anyhow!(
+        "`{}` is neither a file nor a public model; give the model's files and --name, or one of {}",
+        asked.display(),
+        names.join(", ")
+    )))
 }
 
 /// What the catalogue of a folder lists as public, else the usual one.
 fn public_models(folder: Option<&Path>) -> Result<Vec<PublicModel>, Failure> {
     let named = folder.and_then(|folder| Catalogue::find(Some(folder)).ok());
-    match named.filter(|catalogue| !catalogue.public().is_empty()) {
-        Some(catalogue) => Ok(catalogue.public().to_vec()),
-        None => {
-            let catalogue = Catalogue::find(None).map_err(Failure::input)?;
-            Ok(catalogue.public().to_vec())
-        }
+    if let Some(catalogue) = named.filter(|catalogue| !catalogue.public().is_empty()) {
+        return Ok(catalogue.public().to_vec());
     }
+    let catalogue = Catalogue::find(None).map_err(Failure::input)?;
+    Ok(catalogue.public().to_vec())
 }
 
 fn nameless(args: &AddModelArgs) -> Failure {

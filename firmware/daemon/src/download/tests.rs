@@ -105,7 +105,7 @@ fn bytes(first: u8) -> Vec<u8> {
 fn get(server: &Server, file: &Path) -> Result<Vec<(u64, Option<u64>)>, Fault> {
     let mut told = Vec::new();
     fetch(&server.url, file, 1 << 20, &mut |have, whole| {
-        told.push((have, whole))
+        told.push((have, whole));
     })?;
     Ok(told)
 }
