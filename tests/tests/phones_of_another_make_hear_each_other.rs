@@ -1,5 +1,6 @@
 //! A caller and a registered agent with phones of another make (baresip on both ends): each hears
-//! the other, and the caller's hanging up ends the agent's call.
+//! the other, the caller's hanging up ends the agent's call, and the record knows how well the
+//! voice came through, from what arrived and from what the phones report (RTCP).
 
 use e2e::audio::{best_correlation, recording};
 use e2e::baresip::{Baresip, Speech};
@@ -52,4 +53,17 @@ fn phones_of_another_make_hear_each_other() {
     assert_eq!(record["outcome"], "bridged", "{record}");
     assert_eq!(record["ended_by"], "caller", "{record}");
     assert_eq!(record["intent"]["name"], "balance_inquiry", "{record}");
+    for side in ["caller", "agent"] {
+        let voice = &record["voice"][side];
+        assert_eq!(voice["lost"], 0, "{record}");
+        assert!(
+            voice["mos"].as_f64().is_some_and(|mos| mos > 4.0),
+            "{record}"
+        );
+    }
+    // The caller's phone has been on the line long enough to report back.
+    let caller = &record["voice"]["caller"];
+    assert_eq!(caller["far_lost"], 0, "{record}");
+    let there_and_back = caller["round_trip_ms"].as_f64();
+    assert!(there_and_back.is_some_and(|ms| ms < 100.0), "{record}");
 }

@@ -346,6 +346,19 @@ pub struct LegQuality {
     pub late: u64,
     /// Interarrival jitter in milliseconds, at its worst.
     pub jitter_ms: f32,
+    /// How many milliseconds a packet takes there and back; none when the far end never said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<f32>,
+    /// How a listener would grade this voice, 1 to 4.4: the E-model (ITU-T G.107) for G.711,
+    /// simplified to loss, bursts and delay between the far end and the box.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mos: Option<f32>,
+    /// Packets of the box's voice that the far end reports as lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub far_lost: Option<u64>,
+    /// Interarrival jitter in milliseconds that the far end reports of it, at its worst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub far_jitter_ms: Option<f32>,
 }
 
 /// One quality rule, kept or not.

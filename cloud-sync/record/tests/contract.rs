@@ -78,6 +78,10 @@ fn summary() -> CallSummary {
         lost: 2,
         late: 1,
         jitter_ms: 4.5,
+        round_trip_ms: Some(31.25),
+        mos: Some(4.25),
+        far_lost: Some(3),
+        far_jitter_ms: Some(2.5),
     };
     CallSummary {
         call: call_id(),

@@ -1,5 +1,7 @@
 //! Words of one stage in the words of another. The stages do not know each other; this does.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use trunkside_call::Pii;
 use trunkside_decision::{OfferFailure, Policy};
@@ -26,6 +28,7 @@ pub const fn remote(remote: RemoteMedia) -> Remote {
         address: remote.address,
         codec: remote.codec,
         telephone_event: remote.telephone_event,
+        control: remote.control,
         send: remote.send,
         receive: remote.receive,
     }
@@ -123,6 +126,14 @@ fn leg(stats: LegStats) -> LegQuality {
         packets: stats.received,
         lost: stats.lost,
         late: stats.late,
-        jitter_ms: stats.jitter.as_micros() as f32 / 1_000.0,
+        jitter_ms: milliseconds(stats.jitter),
+        round_trip_ms: stats.round_trip.map(milliseconds),
+        mos: stats.mos,
+        far_lost: stats.far.map(|far| far.lost),
+        far_jitter_ms: stats.far.map(|far| milliseconds(far.jitter)),
     }
+}
+
+const fn milliseconds(time: Duration) -> f32 {
+    time.as_micros() as f32 / 1_000.0
 }

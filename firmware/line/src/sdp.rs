@@ -96,6 +96,8 @@ pub struct Offer {
     pub codecs: Vec<Codec>,
     /// Its payload type for telephone events (RFC 4733).
     pub telephone_event: Option<u8>,
+    /// Where it wants reports of the voice (RFC 3605), if not at the port after the voice's.
+    pub control: Option<SocketAddr>,
     /// Which way voice flows, as the far end sees it.
     pub direction: Direction,
     /// The packet time it asks for, in ms.
@@ -138,6 +140,7 @@ impl Offer {
             address: SocketAddr::new(ip, media.port),
             codecs,
             telephone_event: telephone_event_of(media),
+            control: control_of(media, ip),
             direction,
             ptime_ms: value(media, "ptime").and_then(|ms| ms.trim().parse().ok()),
             streams: session.medias.iter().map(Stream::of).collect(),
@@ -200,6 +203,16 @@ fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
         .find(|a| a.attribute == name)?
         .value
         .as_deref()
+}
+
+/// `a=rtcp:PORT` or `a=rtcp:PORT IN IP4 ADDRESS`; an address of another machine than the voice's is
+/// not believed, for reports must not be turned on strangers.
+fn control_of(media: &Media, voice: IpAddr) -> Option<SocketAddr> {
+    let mut words = value(media, "rtcp")?.split_ascii_whitespace();
+    let port = words.next()?.parse().ok().filter(|&port| port != 0)?;
+    let named = words.nth(2).map(str::parse);
+    let fits = named.is_none_or(|address| address == Ok(voice));
+    fits.then_some(SocketAddr::new(voice, port))
 }
 
 fn telephone_event_of(media: &Media) -> Option<u8> {
@@ -353,6 +366,27 @@ mod tests {
         );
         assert_eq!(offer.direction, Direction::SendOnly);
         assert_eq!(offer.choose(&[Codec::Pcma, Codec::Pcmu]), Some(Codec::Pcma));
+    }
+
+    #[test]
+    fn reports_go_where_the_offer_says_on_its_own_machine() {
+        let control = |attribute: &str| {
+            let offer = parse(&format!("m=audio 4000 RTP/AVP 8\r\n{attribute}"));
+            offer.expect("usable").control.map(|to| to.to_string())
+        };
+        let there = Some("192.0.2.9:53020".to_owned());
+        assert_eq!(control(""), None);
+        assert_eq!(control("a=rtcp:53020\r\n"), there);
+        assert_eq!(control("a=rtcp:53020 IN IP4 192.0.2.9\r\n"), there);
+        for wrong in [
+            "53020 IN IP4 192.0.2.10",
+            "53020 IN IP4 x",
+            "0",
+            "x",
+            "99999",
+        ] {
+            assert_eq!(control(&format!("a=rtcp:{wrong}\r\n")), None, "{wrong}");
+        }
     }
 
     #[test]

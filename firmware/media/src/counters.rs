@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use trunkside_call::Side;
 
+use crate::quality::{self, Losses};
+use crate::reports::FarReport;
+
 /// Buckets for each doubling of the delay: values are known to within an eighth.
 const STEPS: u64 = 8;
 /// Up to 2^24 µs, about 17 s.
@@ -23,6 +26,11 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
+    /// Gives it this value.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
     /// Raises it to this value, if it is below.
     pub fn reach(&self, value: u64) {
         self.0.fetch_max(value, Relaxed);
@@ -37,19 +45,63 @@ pub struct LegCounters {
     pub malformed: Counter,
     pub foreign: Counter,
     pub unexpected: Counter,
+    pub expected: Counter,
     pub lost: Counter,
+    pub bursts: Counter,
     pub late: Counter,
     /// At its worst, in microseconds.
     pub jitter_us: Counter,
+    /// Smoothed, in microseconds and one more; 0 while none is known.
+    pub round_trip_us: Counter,
+    pub far_lost: Counter,
+    /// At its worst, in microseconds and one more; 0 while the far end has reported nothing.
+    pub far_jitter_us: Counter,
 }
 
 impl LegCounters {
+    /// A packet was heard; these are the jitter now, where it has one, and the losses so far.
+    pub fn heard(&self, jitter: Option<Duration>, losses: Losses) {
+        if let Some(jitter) = jitter {
+            self.jitter_us.reach(jitter.as_micros() as u64);
+        }
+        self.expected.set(losses.expected);
+        self.lost.set(losses.lost);
+        self.bursts.set(losses.bursts);
+        self.late.set(losses.late);
+    }
+
+    /// The far end has reported.
+    pub fn reported(&self, far: FarReport) {
+        self.far_lost.set(far.lost);
+        self.far_jitter_us.reach(far.jitter.as_micros() as u64 + 1);
+        if let Some(round_trip) = far.round_trip {
+            let us = round_trip.as_micros() as u64 + 1;
+            let known = self.round_trip_us.get();
+            self.round_trip_us
+                .set(if known == 0 { us } else { (known * 7 + us) / 8 });
+        }
+    }
+
     fn stats(&self) -> LegStats {
+        let known = |counter: &Counter| Some(Duration::from_micros(counter.get().checked_sub(1)?));
+        let losses = Losses {
+            expected: self.expected.get(),
+            lost: self.lost.get(),
+            bursts: self.bursts.get(),
+            late: self.late.get(),
+        };
+        let round_trip = known(&self.round_trip_us);
         LegStats {
             received: self.received.get(),
-            lost: self.lost.get(),
-            late: self.late.get(),
+            lost: losses.lost,
+            late: losses.late,
             jitter: Duration::from_micros(self.jitter_us.get()),
+            mos: quality::mos(losses, round_trip),
+            round_trip,
+            far: known(&self.far_jitter_us).map(|jitter| FarStats {
+                lost: self.far_lost.get(),
+                jitter,
+            }),
         }
     }
 }
@@ -97,20 +149,36 @@ impl Counters {
 }
 
 /// What came from one side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LegStats {
     /// Packets that arrived.
     pub received: u64,
     /// Packets that the sequence numbers miss.
     pub lost: u64,
-    /// Packets that came out of order.
+    /// Packets that came too late for an ordinary phone's buffer of 60 ms.
     pub late: u64,
     /// Interarrival jitter (RFC 3550, section 6.4.1), at its worst.
+    pub jitter: Duration,
+    /// How long a packet takes there and back, from the far end's reports, smoothed.
+    pub round_trip: Option<Duration>,
+    /// How a listener would grade this voice, 1 to 4.4 (E-model, ITU-T G.107, simplified for
+    /// G.711); none when none came.
+    pub mos: Option<f32>,
+    /// What the far end reports of the voice that it gets from the box.
+    pub far: Option<FarStats>,
+}
+
+/// What a far end reports of the voice that it gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FarStats {
+    /// Packets that it never received.
+    pub lost: u64,
+    /// Interarrival jitter, at its worst.
     pub jitter: Duration,
 }
 
 /// What one call's media has seen so far; what names no side is both sides together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MediaStats {
     /// What came from the caller.
     pub caller: LegStats,
@@ -128,7 +196,7 @@ pub struct MediaStats {
     pub unexpected: u64,
     /// Packets that the sequence numbers miss.
     pub lost: u64,
-    /// Packets that came out of order.
+    /// Packets that came too late for an ordinary phone's buffer.
     pub late: u64,
     /// Packets that the network stack refused.
     pub send_failed: u64,

@@ -21,11 +21,20 @@ impl Jitter {
             Some((_, arrived, sent)) => {
                 let apart = now.saturating_duration_since(arrived).as_secs_f64() * RATE;
                 let sent_apart = f64::from(timestamp.wrapping_sub(sent).cast_signed());
-                self.samples += ((apart - sent_apart).abs() - self.samples) / 16.0;
+                let uneven = (apart - sent_apart).abs();
+                // A leap is another clock, not a late packet.
+                if uneven < RATE {
+                    self.samples += (uneven - self.samples) / 16.0;
+                }
             }
             None => self.samples = 0.0,
         }
         Duration::from_secs_f64(self.samples / RATE)
+    }
+
+    /// The jitter now, in samples, as a report carries it.
+    pub(crate) fn samples(&self) -> u32 {
+        self.samples as u32
     }
 }
 
@@ -70,5 +79,7 @@ mod tests {
         let step = Duration::from_millis(20);
         assert_eq!(jitter.count(now + step, 7, 80), Duration::ZERO);
         assert_eq!(jitter.count(now + 2 * step, 8, 123_456), Duration::ZERO);
+        assert_eq!(jitter.count(now + 3 * step, 8, 923_456), Duration::ZERO);
+        assert_eq!(jitter.samples(), 0);
     }
 }

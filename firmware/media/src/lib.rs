@@ -32,13 +32,15 @@ mod jitter;
 mod player;
 mod ports;
 mod prompt;
+mod quality;
 mod relay;
+mod reports;
 pub mod rtp;
 mod session;
 mod tap;
 pub mod wav;
 
-pub use counters::{LegStats, MediaStats};
+pub use counters::{FarStats, LegStats, MediaStats};
 pub use error::MediaError;
 pub use frames::{FrameStats, Framer};
 pub use ports::{MediaConfig, MediaPorts};

@@ -13,8 +13,9 @@ use crate::error::MediaError;
 pub struct MediaConfig {
     /// The address of this machine that peers send voice to.
     pub address: IpAddr,
-    /// The ports for voice; even ones are used, and each is left alone for as long as possible
-    /// after its call, so that stray packets of an old call do not meet a new one.
+    /// The ports for voice, four a call: an even one for each side's voice, and the next for its
+    /// reports. Each is left alone for as long as possible after its call, so that stray packets
+    /// of an old call do not meet a new one.
     pub ports: RangeInclusive<u16>,
     /// How many packets recognition may fall behind before the oldest are dropped, both sides
     /// together: 256 are about 2.5 s.
@@ -53,14 +54,14 @@ impl MediaPorts {
         }
     }
 
-    /// A non-blocking socket on the next free even port.
-    pub(crate) fn open(&self) -> Result<UdpSocket, MediaError> {
+    /// Non-blocking sockets on the next free pair of ports, for voice (even) and its reports.
+    pub(crate) fn open(&self) -> Result<(UdpSocket, UdpSocket), MediaError> {
         let even = self.first.checked_next_multiple_of(2).unwrap_or(self.last);
-        let pairs = (self.last.saturating_sub(even) / 2).saturating_add(1);
+        let pairs = (u32::from(self.last) + 1).saturating_sub(even.into()) / 2;
         for _ in 0..pairs {
-            let turn = self.next.fetch_add(1, Relaxed) % pairs;
-            match bind(SocketAddr::new(self.address, even + 2 * turn)) {
-                Ok(socket) => return Ok(socket),
+            let turn = u32::from(self.next.fetch_add(1, Relaxed)) % pairs;
+            match bind_pair(SocketAddr::new(self.address, even + 2 * turn as u16)) {
+                Ok(sockets) => return Ok(sockets),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(source) => return Err(self.address_error(source)),
             }
@@ -78,6 +79,11 @@ impl MediaPorts {
             source,
         }
     }
+}
+
+fn bind_pair(voice: SocketAddr) -> io::Result<(UdpSocket, UdpSocket)> {
+    let reports = SocketAddr::new(voice.ip(), voice.port() + 1);
+    Ok((bind(voice)?, bind(reports)?))
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -101,10 +107,11 @@ mod tests {
     fn ports_are_even_distinct_and_run_out_with_a_remedy() {
         let ports = ports(38_101, 38_105);
         let sockets = [ports.open().expect("free"), ports.open().expect("free")];
+        let port = |socket: &UdpSocket| socket.local_addr().expect("bound").port();
         let taken = sockets
             .each_ref()
-            .map(|socket| socket.local_addr().expect("bound").port());
-        assert_eq!(taken, [38_102, 38_104]);
+            .map(|(voice, reports)| (port(voice), port(reports)));
+        assert_eq!(taken, [(38_102, 38_103), (38_104, 38_105)]);
         let error = ports.open().expect_err("the range is used up").to_string();
         assert!(
             error.contains("`38101`-`38105`") && error.contains("media.ports"),
@@ -112,6 +119,12 @@ mod tests {
         );
         drop(sockets);
         assert!(ports.open().is_ok(), "ports come back");
+        let reports = UdpSocket::bind("127.0.0.1:38103").expect("free");
+        let (voice, _) = ports.open().expect("the other pair");
+        assert_eq!(port(&voice), 38_104, "a port without its pair is no use");
+        drop((reports, voice));
+        assert!(self::ports(40_000, 40_000).open().is_err(), "half a pair");
+        assert!(self::ports(u16::MAX, u16::MAX).open().is_err());
     }
 
     #[test]

@@ -8,15 +8,17 @@ use std::time::Instant;
 use trunkside_call::{Codec, FRAME_SAMPLES, Side};
 
 use crate::counters::Counters;
-use crate::jitter::Jitter;
+use crate::reports::{Reports, WallClock};
 use crate::rtp::{self, Header, RtpError};
 
+mod control;
 mod incoming;
 mod outgoing;
 mod source;
 
-use incoming::Sequence;
-pub use outgoing::Outgoing;
+use incoming::Reception;
+pub use incoming::{BUFFER, Block};
+pub use outgoing::{Outgoing, Sent};
 use source::Source;
 
 /// The far end of one leg, as its session description says.
@@ -28,6 +30,8 @@ pub struct Remote {
     pub codec: Codec,
     /// The payload type that it uses for telephone events (RFC 4733), if any.
     pub telephone_event: Option<u8>,
+    /// Where it wants reports (RTCP) to be sent to; the port after its voice's where none is named.
+    pub control: Option<SocketAddr>,
     /// Whether it may be sent to (it is not while it holds the call as `sendonly` or `inactive`).
     pub send: bool,
     /// Whether it may be heard.
@@ -41,6 +45,7 @@ impl Remote {
             address,
             codec,
             telephone_event: None,
+            control: None,
             send: true,
             receive: true,
         }
@@ -80,21 +85,29 @@ pub struct Relay {
 struct Leg {
     remote: Option<Remote>,
     source: Source,
-    sequence: Sequence,
-    jitter: Jitter,
+    reception: Reception,
     outgoing: Outgoing,
+    reports: Reports,
+    /// Where its reports come from.
+    control: Option<SocketAddr>,
 }
 
 impl Relay {
     /// A relay that is not bridged and knows no far end. The streams that it sends to the caller
-    /// and to the agent begin where the shell's random numbers say.
-    pub(crate) fn new(to_caller: Outgoing, to_agent: Outgoing, counters: Arc<Counters>) -> Self {
-        let leg = |outgoing| Leg {
+    /// and to the agent begin where the shell's random numbers say; reports carry its clock.
+    pub(crate) fn new(
+        to_caller: Outgoing,
+        to_agent: Outgoing,
+        clock: WallClock,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let leg = |outgoing: Outgoing| Leg {
             remote: None,
             source: Source::default(),
-            sequence: Sequence::default(),
-            jitter: Jitter::default(),
+            reception: Reception::default(),
+            reports: Reports::new(outgoing.ssrc(), outgoing.seed(), clock),
             outgoing,
+            control: None,
         };
         Self {
             caller: leg(to_caller),
@@ -109,6 +122,7 @@ impl Relay {
         let leg = self.leg_mut(side);
         if let Some(old) = leg.remote.filter(|old| old.address != remote.address) {
             leg.source.moved_from(old.address);
+            leg.control = None;
         }
         leg.remote = Some(remote);
     }
@@ -143,7 +157,10 @@ impl Relay {
                 counters.malformed.add(1);
                 return Received::default();
             }
-            Err(RtpError::Rtcp) => return Received::default(),
+            Err(RtpError::Rtcp) => {
+                self.control(now, side, source, datagram);
+                return Received::default();
+            }
         };
         let leg = self.leg_mut(side);
         let Some(remote) = leg.remote else {
@@ -159,16 +176,19 @@ impl Relay {
             counters.foreign.add(1);
             return Received::default();
         }
-        let seen = leg.sequence.count(header.ssrc, header.sequence);
-        counters.lost.add(seen.lost);
-        counters.late.add(seen.late);
-        if !event {
-            let jitter = leg.jitter.count(now, header.ssrc, header.timestamp);
-            counters.jitter_us.reach(jitter.as_micros() as u64);
-        }
+        leg.reports.begin(now);
+        counters.heard(
+            leg.reception.count(now, &header, !event),
+            leg.reception.losses(),
+        );
         let forward = if self.bridged && !playing {
-            self.leg_mut(side.other())
-                .readdress(now, remote.codec, event, header, datagram)
+            self.leg_mut(side.other()).readdress(
+                now,
+                remote.codec,
+                event,
+                (header, payload.len()),
+                datagram,
+            )
         } else {
             None
         };
@@ -199,6 +219,7 @@ impl Relay {
         let header = leg
             .outgoing
             .next_own(now, remote.codec, first, FRAME_SAMPLES as u32);
+        leg.reports.begin(now);
         Some((header, leg.source.destination(remote.address)))
     }
 
@@ -224,7 +245,7 @@ impl Leg {
         now: Instant,
         codec: Codec,
         event: bool,
-        header: Header,
+        (header, octets): (Header, usize),
         datagram: &mut [u8],
     ) -> Option<SocketAddr> {
         let remote = self.remote.filter(|remote| remote.send)?;
@@ -234,7 +255,10 @@ impl Leg {
             // Voice is never transcoded: the line offers the agent only the caller's law.
             (remote.codec == codec).then(|| codec.payload_type())?
         };
-        let header = self.outgoing.readdress(now, payload_type, header);
+        let header = self
+            .outgoing
+            .readdress(now, payload_type, header, octets as u32);
+        self.reports.begin(now);
         rtp::rewrite(datagram, header).ok()?;
         Some(self.source.destination(remote.address))
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -16,6 +16,7 @@ use crate::player::{Played, Player};
 use crate::ports::MediaPorts;
 use crate::prompt::Prompt;
 use crate::relay::{Outgoing, Relay, Remote};
+use crate::reports::{MAX_REPORT, WallClock};
 use crate::rtp;
 use crate::tap::{self, Tap, TapSender, now, sleep_until};
 
@@ -81,6 +82,7 @@ pub struct MediaTask {
 #[derive(Debug)]
 struct Port {
     socket: UdpSocket,
+    control: UdpSocket,
     player: Option<Player>,
 }
 
@@ -106,7 +108,12 @@ impl MediaSession {
         let task = MediaTask {
             orders: order_queue,
             events: event_queue,
-            relay: Relay::new(random_stream(), random_stream(), Arc::clone(&counters)),
+            relay: Relay::new(
+                random_stream(),
+                random_stream(),
+                wall_clock(),
+                Arc::clone(&counters),
+            ),
             caller,
             agent,
             tap: tap_sender,
@@ -170,10 +177,11 @@ impl MediaSession {
 }
 
 fn open_port(ports: &MediaPorts) -> Result<Port, MediaError> {
-    let socket =
-        UdpSocket::from_std(ports.open()?).map_err(|source| ports.address_error(source))?;
+    let (voice, reports) = ports.open()?;
+    let socket = |socket| UdpSocket::from_std(socket).map_err(|source| ports.address_error(source));
     Ok(Port {
-        socket,
+        socket: socket(voice)?,
+        control: socket(reports)?,
         player: None,
     })
 }
@@ -186,11 +194,21 @@ fn random_stream() -> Outgoing {
     Outgoing::new(random as u32, (random >> 32) as u16, other as u32)
 }
 
+/// The time of day, for reports.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell reads the time of day here only"
+)]
+fn wall_clock() -> WallClock {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    WallClock::new(now(), unix.unwrap_or_default())
+}
+
 enum Wake {
     Order(Option<Order>),
-    Caller(io::Result<()>),
-    Agent(io::Result<()>),
-    Prompt,
+    Voice(Side, io::Result<()>),
+    Reports(Side, io::Result<()>),
+    Due,
 }
 
 impl MediaTask {
@@ -200,12 +218,13 @@ impl MediaTask {
         loop {
             match self.wait().await {
                 Wake::Order(Some(order)) => self.obey(order),
-                Wake::Order(None) => return,
-                Wake::Caller(ready) => self.carry(Side::Caller, ready, &mut datagram),
-                Wake::Agent(ready) => self.carry(Side::Agent, ready, &mut datagram),
-                Wake::Prompt => {
+                Wake::Order(None) => return self.leave(),
+                Wake::Voice(side, ready) => self.carry(side, ready, &mut datagram),
+                Wake::Reports(side, ready) => self.read_reports(side, ready, &mut datagram),
+                Wake::Due => {
                     self.speak(Side::Caller);
                     self.speak(Side::Agent);
+                    self.report();
                 }
             }
         }
@@ -215,12 +234,15 @@ impl MediaTask {
         let deadline = [&self.caller, &self.agent]
             .into_iter()
             .filter_map(|port| port.player.as_ref().map(Player::deadline))
+            .chain(self.relay.reports_deadline())
             .min();
         tokio::select! {
             order = self.orders.recv() => Wake::Order(order),
-            ready = self.caller.socket.readable() => Wake::Caller(ready),
-            ready = self.agent.socket.readable() => Wake::Agent(ready),
-            () = sleep_until(deadline), if deadline.is_some() => Wake::Prompt,
+            ready = self.caller.socket.readable() => Wake::Voice(Side::Caller, ready),
+            ready = self.agent.socket.readable() => Wake::Voice(Side::Agent, ready),
+            ready = self.caller.control.readable() => Wake::Reports(Side::Caller, ready),
+            ready = self.agent.control.readable() => Wake::Reports(Side::Agent, ready),
+            () = sleep_until(deadline), if deadline.is_some() => Wake::Due,
         }
     }
 
@@ -257,6 +279,45 @@ impl MediaTask {
             }
             if let Some(heard) = &received.heard {
                 self.tap.push(side, arrived, heard, datagram);
+            }
+        }
+    }
+
+    fn read_reports(&mut self, side: Side, ready: io::Result<()>, datagram: &mut [u8]) {
+        if let Err(error) = ready {
+            warn!(%error, "media socket is not readable");
+            return;
+        }
+        for _ in 0..BATCH {
+            let Ok((bytes, source)) = self.port(side).control.try_recv_from(datagram) else {
+                return;
+            };
+            self.relay.control(now(), side, source, &datagram[..bytes]);
+        }
+    }
+
+    /// Sends the reports that are due. One that cannot be sent is superseded by the next.
+    fn report(&mut self) {
+        let mut report = [0; MAX_REPORT];
+        for side in [Side::Caller, Side::Agent] {
+            if let Some((bytes, address)) = self.relay.report(now(), side, &mut report) {
+                let _ = self
+                    .port(side)
+                    .control
+                    .try_send_to(&report[..bytes], address);
+            }
+        }
+    }
+
+    /// Tells both far ends that nothing more will come.
+    fn leave(mut self) {
+        let mut report = [0; MAX_REPORT];
+        for side in [Side::Caller, Side::Agent] {
+            if let Some((bytes, address)) = self.relay.farewell(now(), side, &mut report) {
+                let _ = self
+                    .port(side)
+                    .control
+                    .try_send_to(&report[..bytes], address);
             }
         }
     }

@@ -17,6 +17,8 @@ pub struct RemoteMedia {
     pub codec: Codec,
     /// Its payload type for telephone events.
     pub telephone_event: Option<u8>,
+    /// Where it wants reports of the voice (RTCP), if not beside it.
+    pub control: Option<SocketAddr>,
     /// Whether it may be sent to.
     pub send: bool,
     /// Whether it may be heard.
@@ -29,6 +31,7 @@ impl RemoteMedia {
             address: offer.address,
             codec,
             telephone_event: offer.telephone_event,
+            control: offer.control,
             send: offer.direction.receives(),
             receive: offer.direction.sends(),
         }

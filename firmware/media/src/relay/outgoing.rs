@@ -19,6 +19,19 @@ pub struct Outgoing {
     last: Option<(u32, Instant)>,
     first_timestamp: u32,
     source: Option<Source>,
+    packets: u32,
+    octets: u32,
+}
+
+/// What has been sent so far, as a report says it: modulo 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// What the stream's clock reads now.
+    pub timestamp: u32,
+    /// Packets.
+    pub packets: u32,
+    /// Bytes of payload.
+    pub octets: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +53,30 @@ impl Outgoing {
             last: None,
             first_timestamp: timestamp,
             source: None,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// The stream's name.
+    pub const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// A number that other streams do not share.
+    pub const fn seed(&self) -> u64 {
+        (self.ssrc as u64) << 32 | self.first_timestamp as u64
+    }
+
+    /// What has been sent so far.
+    pub fn sent_by(&self, now: Instant) -> Sent {
+        let timestamp = self.last.map_or(self.first_timestamp, |(timestamp, sent)| {
+            timestamp.wrapping_add(samples_since(sent, now))
+        });
+        Sent {
+            timestamp,
+            packets: self.packets,
+            octets: self.octets,
         }
     }
 
@@ -52,7 +89,7 @@ impl Outgoing {
         };
         self.source = Some(Source::Own);
         let sequence = self.next_sequence;
-        self.sent(now, sequence, timestamp);
+        self.sent(now, sequence, timestamp, samples);
         Header {
             payload_type: codec.payload_type(),
             marker: !continues,
@@ -62,8 +99,14 @@ impl Outgoing {
         }
     }
 
-    /// A packet of the other leg, under this stream's numbers.
-    pub fn readdress(&mut self, now: Instant, payload_type: u8, header: Header) -> Header {
+    /// A packet of the other leg, with so many bytes of payload, under this stream's numbers.
+    pub fn readdress(
+        &mut self,
+        now: Instant,
+        payload_type: u8,
+        header: Header,
+        octets: u32,
+    ) -> Header {
         let (sequence_offset, timestamp_offset, marker) = match self.source {
             Some(Source::Relayed {
                 ssrc,
@@ -85,7 +128,7 @@ impl Outgoing {
         };
         let sequence = header.sequence.wrapping_add(sequence_offset);
         let timestamp = header.timestamp.wrapping_add(timestamp_offset);
-        self.sent(now, sequence, timestamp);
+        self.sent(now, sequence, timestamp, octets);
         Header {
             payload_type,
             marker,
@@ -109,13 +152,12 @@ impl Outgoing {
         let Some((timestamp, sent)) = self.last else {
             return self.first_timestamp;
         };
-        let elapsed = now.saturating_duration_since(sent);
-        let samples = elapsed.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000;
-        // Wraps for a silence of more than six days, as the timestamp itself does.
-        timestamp.wrapping_add((samples as u32).max(FRAME_SAMPLES as u32))
+        timestamp.wrapping_add(samples_since(sent, now).max(FRAME_SAMPLES as u32))
     }
 
-    fn sent(&mut self, now: Instant, sequence: u16, timestamp: u32) {
+    fn sent(&mut self, now: Instant, sequence: u16, timestamp: u32, octets: u32) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(octets);
         let next = sequence.wrapping_add(1);
         // A packet that comes late does not move the stream back.
         if next.wrapping_sub(self.next_sequence) < u16::MAX / 2 || self.last.is_none() {
@@ -123,4 +165,10 @@ impl Outgoing {
             self.last = Some((timestamp, now));
         }
     }
+}
+
+/// Wraps for a silence of more than six days, as timestamps themselves do.
+fn samples_since(then: Instant, now: Instant) -> u32 {
+    let elapsed = now.saturating_duration_since(then);
+    (elapsed.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000) as u32
 }

@@ -30,6 +30,7 @@ fn relay() -> (Relay, Arc<Counters>) {
     let relay = Relay::new(
         Outgoing::new(1, 65_530, u32::MAX - 100),
         Outgoing::new(2, 100, 1_000),
+        WallClock::new(now(), Duration::ZERO),
         Arc::clone(&counters),
     );
     (relay, counters)
@@ -116,7 +117,11 @@ fn losses_and_disorder_pass_through_as_they_are() {
     }
     assert_eq!(out, [0, 2, 1, 5]);
     let leg = counters.leg(Side::Agent);
-    assert_eq!((leg.lost.get(), leg.late.get()), (3, 1));
+    assert_eq!(
+        (leg.lost.get(), leg.late.get()),
+        (2, 0),
+        "one came after all"
+    );
 }
 
 #[test]
@@ -288,12 +293,67 @@ fn malformed_and_control_packets_are_counted_and_dropped() {
     }
     assert_eq!(counters.leg(Side::Caller).malformed.get(), 3);
     let mut report = vec![0_u8; 28];
-    (report[0], report[1]) = (0x80, 200);
+    (report[0], report[1], report[3]) = (0x80, 200, 6);
     assert_eq!(
         relay.receive(now, Side::Caller, address(CALLER), &mut report, false),
         Received::default()
     );
     assert_eq!(counters.leg(Side::Caller).malformed.get(), 3);
+}
+
+/// The report that is due on a leg after this time, and where it goes.
+fn report(relay: &mut Relay, now: Instant, side: Side) -> Option<(Vec<u8>, SocketAddr)> {
+    let mut buffer = [0; crate::reports::MAX_REPORT];
+    let (bytes, address) = relay.report(now, side, &mut buffer)?;
+    Some((buffer[..bytes].to_vec(), address))
+}
+
+#[test]
+fn reports_go_beside_the_voice_and_come_from_its_machine_only() {
+    let (mut relay, counters) = bridged();
+    let start = now();
+    assert_eq!(relay.reports_deadline(), None, "no voice, no reports");
+    let mut voice = packet(8, 1, 0, 9);
+    relay.receive(start, Side::Caller, address(CALLER), &mut voice, false);
+    let due = start + Duration::from_secs(8);
+    assert!(relay.reports_deadline().is_some_and(|at| at <= due));
+    let (theirs, to) = report(&mut relay, due, Side::Caller).expect("due");
+    assert_eq!(to, address("192.0.2.1:4001"));
+    assert_eq!(report(&mut relay, due, Side::Caller), None);
+    relay.control(due, Side::Caller, address("203.0.113.5:9"), &theirs);
+    relay.control(due, Side::Caller, address("192.0.2.1:7001"), b"no report");
+    let leg = counters.leg(Side::Caller);
+    assert_eq!((leg.foreign.get(), leg.malformed.get()), (1, 1));
+    relay.control(due, Side::Caller, address("192.0.2.1:7001"), &theirs);
+    let later = due + Duration::from_secs(8);
+    let (_, to) = report(&mut relay, later, Side::Caller).expect("due");
+    assert_eq!(to, address("192.0.2.1:7001"), "where theirs come from");
+    let remote = relay.leg(Side::Agent).remote.expect("set");
+    let control = Some(address("192.0.2.2:9999"));
+    relay.set_remote(Side::Agent, Remote { control, ..remote });
+    let (_, to) = report(&mut relay, later, Side::Agent).expect("due");
+    assert_eq!(to, address("192.0.2.2:9999"), "where the agent wants them");
+}
+
+#[test]
+fn each_sides_voice_is_graded_by_itself() {
+    let (mut relay, counters) = bridged();
+    let start = now();
+    for n in 0..500_u16 {
+        let at = start + Duration::from_millis(20) * n.into();
+        let mut voice = packet(8, n, 160 * u32::from(n), 9);
+        relay.receive(at, Side::Caller, address(CALLER), &mut voice, false);
+        if n % 10 != 0 {
+            let mut voice = packet(8, n, 160 * u32::from(n), 7);
+            relay.receive(at, Side::Agent, address(AGENT), &mut voice, false);
+        }
+    }
+    let stats = counters.snapshot();
+    assert_eq!((stats.caller.lost, stats.agent.lost), (0, 49));
+    assert!(stats.caller.mos.is_some_and(|mos| mos > 4.3), "{stats:?}");
+    let agent = stats.agent.mos.expect("graded");
+    assert!((2.5..3.7).contains(&agent), "{agent} with a tenth lost");
+    assert_eq!((stats.caller.round_trip, stats.caller.far), (None, None));
 }
 
 proptest! {
@@ -306,6 +366,7 @@ proptest! {
         let side = if caller { Side::Caller } else { Side::Agent };
         let mut bytes = bytes;
         relay.receive(now(), side, address(CALLER), &mut bytes, false);
+        relay.control(now(), side, address(CALLER), &bytes);
     }
 
     #[test]

@@ -175,3 +175,48 @@ async fn junk_is_counted_and_the_call_goes_on() {
     assert_eq!(call.agent.hear().await.1, 0x44);
     assert_eq!(call.session.stats().malformed, 4);
 }
+
+#[tokio::test]
+async fn reports_are_read_and_the_last_one_says_good_bye() {
+    use rtcp_types::{Compound, Packet, ReceiverReport, ReportBlock, RtcpPacketWriterExt};
+    let mut call = call(38_300..=38_319).await;
+    let reports = UdpSocket::bind("127.0.0.1:0").await.expect("loopback");
+    let control = Some(reports.local_addr().expect("bound"));
+    let remote = Remote {
+        control,
+        ..call.agent.remote()
+    };
+    call.session.set_remote(Side::Agent, remote);
+    call.session.bridge();
+    let to = call.session.local_addr(Side::Caller);
+    call.caller.say(to, 0x11).await;
+    let ssrc = call.agent.hear().await.0.ssrc;
+
+    let block = ReportBlock::builder(ssrc)
+        .cumulative_lost(7)
+        .interarrival_jitter(24);
+    let mut report = [0; 64];
+    let bytes = ReceiverReport::builder(1)
+        .add_report_block(block)
+        .write_into(&mut report)
+        .expect("fits");
+    let mut to = call.session.local_addr(Side::Agent);
+    to.set_port(to.port() + 1);
+    reports.send_to(&report[..bytes], to).await.expect("sent");
+    let reported = async {
+        while call.session.stats().agent.far.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, reported).await.expect("the report is read");
+    let far = call.session.stats().agent.far.expect("read");
+    assert_eq!((far.lost, far.jitter), (7, Duration::from_millis(3)));
+
+    call.session.close();
+    let mut last = [0; 400];
+    let received = timeout(LIMIT, reports.recv_from(&mut last)).await;
+    let (bytes, from) = received.expect("a report in time").expect("received");
+    assert_eq!(from, to);
+    let mut packets = Compound::parse(&last[..bytes]).expect("well formed");
+    assert!(packets.any(|packet| matches!(packet, Ok(Packet::Bye(_)))));
+}
