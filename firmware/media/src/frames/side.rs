@@ -1,0 +1,193 @@
+//! One side's packets, put in order and on time.
+
+use std::collections::BTreeMap;
+
+use trunkside_call::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
+
+use super::FrameStats;
+use super::conceal::Concealer;
+use super::patience::Patience;
+use crate::g711;
+use crate::tap::TapPacket;
+
+/// A packet whose timestamp claims to be further than this from its arrival restarts the mapping.
+const PLAUSIBLE: u64 = SAMPLE_RATE_HZ as u64;
+
+/// So many packets in a row that all come too late for any patience, and they are another way's.
+const LATE_IN_A_ROW: u32 = 5;
+
+/// Packets held for a missing one; more are not needed within any patience.
+const MAX_HELD: usize = 64;
+
+/// Positions count samples from the moment when the call was answered.
+#[derive(Debug, Default)]
+pub struct SideFramer {
+    /// How RTP timestamps of one stream map to positions.
+    mapping: Option<Mapping>,
+    /// The position of the next sample to be made, once the side has been heard.
+    position: Option<u64>,
+    held: BTreeMap<u64, TapPacket>,
+    late_in_a_row: u32,
+    patience: Patience,
+    concealer: Concealer,
+    partial: Vec<i16>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mapping {
+    ssrc: u32,
+    timestamp: u32,
+    position: u64,
+}
+
+impl SideFramer {
+    /// Takes a packet that came at `now`.
+    pub fn take(&mut self, now: u64, packet: &TapPacket, stats: &mut FrameStats) {
+        let length = packet.voice.codes().len() as u64;
+        if length == 0 {
+            return;
+        }
+        let Some(begins) = self.map(now, packet, length, stats) else {
+            stats.late += 1;
+            return;
+        };
+        let ends = begins + length;
+        let lateness = now.cast_signed().wrapping_sub(ends.cast_signed());
+        let position = *self.position.get_or_insert(begins);
+        let is_past = ends <= position;
+        if is_past && lateness <= self.patience.wait().cast_signed() {
+            stats.duplicates += 1;
+            return;
+        }
+        if let Some(drift) = self.patience.learn(lateness) {
+            self.shift(drift);
+        }
+        if is_past {
+            stats.late += 1;
+            self.late_in_a_row += 1;
+            if self.late_in_a_row >= LATE_IN_A_ROW {
+                self.mapping = None;
+            }
+            return;
+        }
+        self.late_in_a_row = 0;
+        if self.held.len() < MAX_HELD {
+            self.held.insert(begins, *packet);
+        }
+        self.drain();
+    }
+
+    /// Fills what has been waited for long enough.
+    pub fn advance(&mut self, now: u64, stats: &mut FrameStats) {
+        let due = now.saturating_sub(self.patience.wait());
+        while let Some(position) = self.position {
+            if position + FRAME_SAMPLES as u64 > due {
+                return;
+            }
+            let gap = self.gap(position).unwrap_or(u64::MAX);
+            self.fill(gap.min(FRAME_SAMPLES as u64), stats);
+        }
+    }
+
+    /// When [`advance`](Self::advance) has something to do.
+    pub fn deadline(&self) -> Option<u64> {
+        Some(self.position? + FRAME_SAMPLES as u64 + self.patience.wait())
+    }
+
+    /// The next frame and where it begins.
+    pub fn take_frame(&mut self) -> Option<(u64, [i16; FRAME_SAMPLES])> {
+        let start = self.position? - self.partial.len() as u64;
+        let samples = *self.partial.first_chunk::<FRAME_SAMPLES>()?;
+        self.partial.drain(..FRAME_SAMPLES);
+        Some((start, samples))
+    }
+
+    /// The position at which a packet begins; none when the side is too far ahead of the clock.
+    fn map(
+        &mut self,
+        now: u64,
+        packet: &TapPacket,
+        length: u64,
+        stats: &mut FrameStats,
+    ) -> Option<u64> {
+        let mapped = self
+            .mapping
+            .filter(|mapping| mapping.ssrc == packet.ssrc)
+            .and_then(|mapping| {
+                // Signed, because packets may come out of order.
+                let offset = i64::from(packet.timestamp.wrapping_sub(mapping.timestamp) as i32);
+                let begins = mapping.position.checked_add_signed(offset)?;
+                (begins.abs_diff(now) < PLAUSIBLE).then_some(begins)
+            });
+        if mapped.is_some() {
+            return mapped;
+        }
+        self.flush(stats);
+        let spoken = now.saturating_sub(length);
+        let begins = self
+            .position
+            .map_or(spoken, |position| position.max(spoken));
+        if begins > now + PLAUSIBLE {
+            return None;
+        }
+        self.patience.restart();
+        self.mapping = Some(Mapping {
+            ssrc: packet.ssrc,
+            timestamp: packet.timestamp,
+            position: begins,
+        });
+        Some(begins)
+    }
+
+    /// Moves what is still to come by the drift of its clock.
+    fn shift(&mut self, drift: i64) {
+        if let Some(mapping) = &mut self.mapping {
+            mapping.position = mapping.position.saturating_add_signed(drift);
+        }
+    }
+
+    /// How many samples are missing before the first packet held.
+    fn gap(&self, position: u64) -> Option<u64> {
+        let first = self.held.first_key_value()?;
+        Some(first.0.saturating_sub(position))
+    }
+
+    /// Decodes what is held up to the first gap.
+    fn drain(&mut self) {
+        let Some(position) = &mut self.position else {
+            return;
+        };
+        while let Some(held) = self
+            .held
+            .first_entry()
+            .filter(|held| held.key() <= position)
+        {
+            let begins = *held.key();
+            let packet = held.remove();
+            let known = (*position - begins) as usize;
+            let codes = packet.voice.codes().get(known..).unwrap_or_default();
+            let heard = self.partial.len();
+            self.partial
+                .extend(codes.iter().map(|&code| g711::decode(packet.codec, code)));
+            self.concealer.heard(&mut self.partial[heard..]);
+            *position += codes.len() as u64;
+        }
+    }
+
+    /// Makes up so many samples, then takes what follows them.
+    fn fill(&mut self, samples: u64, stats: &mut FrameStats) {
+        if let Some(position) = &mut self.position {
+            self.concealer.conceal(samples as usize, &mut self.partial);
+            *position += samples;
+            stats.filled_samples += samples;
+        }
+        self.drain();
+    }
+
+    /// Takes all that is held, gaps and all: what comes next belongs to another time.
+    fn flush(&mut self, stats: &mut FrameStats) {
+        while let Some(gap) = self.position.and_then(|position| self.gap(position)) {
+            self.fill(gap, stats);
+        }
+    }
+}
