@@ -18,6 +18,8 @@ pub enum PromptKey {
     Apology,
     /// The ringback tone, while an agent rings.
     Ringback,
+    /// Music, while a side is held by the other.
+    Hold,
 }
 
 impl PromptKey {
@@ -32,6 +34,7 @@ impl PromptKey {
             Self::Queue => "queue",
             Self::Apology => "apology",
             Self::Ringback => "ringback",
+            Self::Hold => "hold",
         }
     }
 }

@@ -70,6 +70,8 @@ struct Caller {
     offer: Option<Offer>,
     codec: Codec,
     local: Local,
+    /// Whether they hold the agent.
+    holds: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,8 @@ struct Agent {
     id: AgentId,
     local: Local,
     state: AgentState,
+    /// Whether they hold the caller.
+    holds: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +122,7 @@ impl CallFlow {
                     session: 1,
                     version: 0,
                 },
+                holds: false,
             },
             agent: None,
             transfer: None,
@@ -360,6 +365,7 @@ impl CallFlow {
             id,
             local,
             state,
+            holds: false,
         }
     }
 
@@ -419,6 +425,7 @@ impl CallFlow {
         self.playing = None;
         self.media(MediaCommand::Stop { side: Side::Caller });
         self.media(MediaCommand::Bridge);
+        self.entertain_agent();
         self.call(CallEvent::Bridged { agent: id });
     }
 

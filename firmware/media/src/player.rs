@@ -11,6 +11,9 @@ use crate::prompt::Prompt;
 /// A stall longer than this is heard as a pause; a shorter one is caught up.
 const MAX_LAG: Duration = Duration::from_millis(200);
 
+/// How long music waits after the last that was said over it.
+const YIELD: Duration = Duration::from_secs(1);
+
 /// 20 ms of a prompt, encoded.
 pub type Payload = [u8; FRAME_SAMPLES];
 
@@ -23,6 +26,8 @@ pub struct Player {
     position: usize,
     due: Instant,
     started: bool,
+    /// Silent until then, because somebody speaks.
+    yields_until: Option<Instant>,
 }
 
 /// What is due.
@@ -48,7 +53,18 @@ impl Player {
             position: 0,
             due: now,
             started: false,
+            yields_until: None,
         }
+    }
+
+    /// Somebody else speaks to this side: says nothing for a while.
+    pub fn yield_at(&mut self, now: Instant) {
+        self.yields_until = Some(now + YIELD);
+    }
+
+    /// Whether it is silent because somebody else speaks.
+    pub fn yields(&self, now: Instant) -> bool {
+        self.yields_until.is_some_and(|until| now < until)
     }
 
     /// When [`poll`](Self::poll) has something.
@@ -59,6 +75,11 @@ impl Player {
     /// The next packet that is due by now, in the law of the leg.
     pub fn poll(&mut self, now: Instant, codec: Codec) -> Option<Played> {
         if now < self.due {
+            return None;
+        }
+        if let Some(until) = self.yields_until.filter(|&until| now < until) {
+            self.due = until;
+            self.started = false;
             return None;
         }
         if now > self.due + MAX_LAG {
@@ -167,6 +188,22 @@ mod tests {
             )
             .collect();
         assert_eq!(voiced, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn who_speaks_is_not_played_over() {
+        let start = now();
+        let pause = Duration::ZERO;
+        let mut player = Player::new(start, prompt(80_000), Repeat::Loop { pause });
+        assert_eq!(packets(&mut player, start).len(), 1);
+        let spoken = start + FRAME_DURATION;
+        player.yield_at(spoken);
+        assert!(player.yields(spoken) && player.poll(spoken, Codec::Pcma).is_none());
+        let after = spoken + YIELD;
+        assert_eq!(player.deadline(), after, "it sleeps until then");
+        assert!(!player.yields(after));
+        let goes_on = player.poll(after, Codec::Pcma);
+        assert!(matches!(goes_on, Some(Played::Packet { first: true, .. })));
     }
 
     #[test]

@@ -132,6 +132,11 @@ impl Relay {
         self.bridged = bridged;
     }
 
+    /// Whether the two legs are joined.
+    pub const fn is_bridged(&self) -> bool {
+        self.bridged
+    }
+
     /// The law of a leg, once its far end is known.
     pub fn codec(&self, side: Side) -> Option<Codec> {
         self.leg(side).remote.map(|remote| remote.codec)

@@ -12,10 +12,11 @@ use trunkside_call::{FRAME_SAMPLES, Repeat, Side};
 
 use crate::counters::{Counters, MediaStats};
 use crate::error::MediaError;
+use crate::g711;
 use crate::player::{Played, Player};
 use crate::ports::MediaPorts;
 use crate::prompt::Prompt;
-use crate::relay::{Outgoing, Relay, Remote};
+use crate::relay::{Heard, Outgoing, Relay, Remote};
 use crate::reports::{MAX_REPORT, WallClock};
 use crate::rtp;
 use crate::tap::{self, Tap, TapSender, now, sleep_until};
@@ -204,6 +205,15 @@ fn wall_clock() -> WallClock {
     WallClock::new(now(), unix.unwrap_or_default())
 }
 
+/// Whether voice that comes while the other side is played something is to be heard instead:
+/// between two who are joined, music fills silence only. (A PBX plays its own to whom it holds.)
+fn is_heard_over_music(relay: &Relay, heard: &Heard, datagram: &[u8]) -> bool {
+    const AUDIBLE: u16 = 256;
+    let codes = datagram.get(heard.payload.clone()).unwrap_or_default();
+    let mut samples = codes.iter().map(|&code| g711::decode(heard.codec, code));
+    relay.is_bridged() && samples.any(|sample| sample.unsigned_abs() > AUDIBLE)
+}
+
 enum Wake {
     Order(Option<Order>),
     Voice(Side, io::Result<()>),
@@ -269,7 +279,8 @@ impl MediaTask {
             };
             let arrived = now();
             let datagram = &mut datagram[..bytes];
-            let playing = self.port(side.other()).player.is_some();
+            let player = self.port(side.other()).player.as_ref();
+            let playing = player.is_some_and(|player| !player.yields(arrived));
             let received = self.relay.receive(arrived, side, source, datagram, playing);
             if let Some(address) = received.forward {
                 self.send(side.other(), address, datagram);
@@ -278,6 +289,11 @@ impl MediaTask {
                     .record(now().saturating_duration_since(arrived));
             }
             if let Some(heard) = &received.heard {
+                if self.port(side.other()).player.is_some()
+                    && is_heard_over_music(&self.relay, heard, datagram)
+                {
+                    self.yield_at(arrived, side.other());
+                }
                 self.tap.push(side, arrived, heard, datagram);
             }
         }
@@ -319,6 +335,12 @@ impl MediaTask {
                     .control
                     .try_send_to(&report[..bytes], address);
             }
+        }
+    }
+
+    fn yield_at(&mut self, now: Instant, side: Side) {
+        if let Some(player) = &mut self.port_mut(side).player {
+            player.yield_at(now);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Changes in mid-call: hold and resume, a new address, another law, a leg in place of another.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use trunkside_call::{Codec, Side};
+use trunkside_call::{Codec, PromptKey, Repeat, Side};
 
 use super::{
     AgentState, CallFlow, CallerState, Cause, EndedBy, MediaCommand, NOT_ACCEPTABLE,
@@ -63,6 +63,7 @@ impl CallFlow {
 
     fn accept_reoffer(&mut self, side: Side, leg: LegId, offer: &Offer) {
         self.set_remote(side, offer);
+        self.follow_hold(side, offer);
         let local = self.next_local(side);
         let direction = offer.direction.mirrored();
         let sdp = sdp::answer(local, offer, self.caller.codec, direction);
@@ -161,6 +162,33 @@ impl CallFlow {
         self.sip(old, LegCommand::HangUp);
         let remote = RemoteMedia::new(&offer, self.caller.codec);
         self.media(MediaCommand::SetRemote { side, remote });
+        self.follow_hold(side, &offer);
+    }
+
+    /// Who does not want to be sent to holds the other, who hears music meanwhile.
+    fn follow_hold(&mut self, side: Side, offer: &Offer) {
+        let holds = !offer.direction.receives();
+        let held_before = match (side, &mut self.agent) {
+            (Side::Caller, _) => std::mem::replace(&mut self.caller.holds, holds),
+            (Side::Agent, Some(agent)) => std::mem::replace(&mut agent.holds, holds),
+            (Side::Agent, None) => return,
+        };
+        if holds == held_before || !self.is_bridged() {
+            return;
+        }
+        let side = opposite(side);
+        if holds {
+            self.media(music_to(side));
+        } else {
+            self.media(MediaCommand::Stop { side });
+        }
+    }
+
+    /// An agent who takes a call whose caller holds it hears music too.
+    pub(super) fn entertain_agent(&mut self) {
+        if self.caller.holds {
+            self.media(music_to(Side::Agent));
+        }
     }
 
     /// A key that was pressed on one side is told to the other.
@@ -171,6 +199,16 @@ impl CallFlow {
         if let Some(other) = self.other_leg(side) {
             self.sip(other, LegCommand::Digit { digit });
         }
+    }
+}
+
+const fn music_to(side: Side) -> MediaCommand {
+    MediaCommand::Play {
+        side,
+        prompt: PromptKey::Hold,
+        repeat: Repeat::Loop {
+            pause: Duration::ZERO,
+        },
     }
 }
 

@@ -103,6 +103,7 @@ impl CallFlow {
         self.playing = None;
         self.media(MediaCommand::Stop { side: Side::Caller });
         self.media(MediaCommand::Bridge);
+        self.entertain_agent();
         self.call(CallEvent::Transferred { to: id });
     }
 

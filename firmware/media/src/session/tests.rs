@@ -220,3 +220,32 @@ async fn reports_are_read_and_the_last_one_says_good_bye() {
     let mut packets = Compound::parse(&last[..bytes]).expect("well formed");
     assert!(packets.any(|packet| matches!(packet, Ok(Packet::Bye(_)))));
 }
+
+#[tokio::test]
+async fn music_on_hold_gives_way_to_whoever_speaks() {
+    let mut call = call(38_320..=38_339).await;
+    call.session.bridge();
+    let prompt = Arc::new(Prompt::from_samples(&[4_000; 1_600]));
+    let music = g711::encode(Codec::Pcma, 4_000);
+    let pause = Duration::ZERO;
+    call.session
+        .play(Side::Caller, prompt, Repeat::Loop { pause });
+    assert_eq!(call.caller.hear().await.1, music);
+    let (to, silence) = (
+        call.session.local_addr(Side::Agent),
+        g711::silence(Codec::Pcma),
+    );
+    call.agent.say(to, silence).await;
+    assert_eq!(call.caller.hear().await.1, music, "silence is no voice");
+    // The first packet of voice stops the music, the next are heard.
+    let voice = g711::encode(Codec::Pcma, -8_000);
+    let mut heard = music;
+    for _ in 0..100 {
+        call.agent.say(to, voice).await;
+        heard = call.caller.hear().await.1;
+        if heard == voice {
+            break;
+        }
+    }
+    assert_eq!(heard, voice);
+}

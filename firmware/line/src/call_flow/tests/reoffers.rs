@@ -72,3 +72,67 @@ fn keys_are_told_to_the_other_side() {
     let mut alone = Bench::greeted();
     assert!(alone.caller(LegEvent::Digit { digit: '5' }).is_empty());
 }
+
+fn directed(direction: &str) -> LegEvent {
+    LegEvent::Reoffered {
+        sdp: sdp(4_000, "8", direction),
+    }
+}
+
+/// To whom music begins, and for whom it stops.
+fn music(outputs: &[Output]) -> Vec<(Side, bool)> {
+    let heard = |command: &MediaCommand| match command {
+        MediaCommand::Play { side, prompt, .. } => {
+            assert_eq!(*prompt, PromptKey::Hold);
+            Some((*side, true))
+        }
+        MediaCommand::Stop { side } => Some((*side, false)),
+        _ => None,
+    };
+    media(outputs).iter().filter_map(heard).collect()
+}
+
+#[test]
+fn who_is_held_hears_music_until_they_are_taken_back() {
+    let mut bench = Bench::bridged();
+    assert_eq!(
+        music(&bench.agent(1, directed("sendonly"))),
+        [(Side::Caller, true)]
+    );
+    assert_eq!(
+        music(&bench.agent(1, directed("inactive"))),
+        [],
+        "held already"
+    );
+    assert_eq!(
+        music(&bench.caller(directed("sendonly"))),
+        [(Side::Agent, true)]
+    );
+    assert_eq!(
+        music(&bench.agent(1, directed("sendrecv"))),
+        [(Side::Caller, false)]
+    );
+    assert_eq!(
+        music(&bench.agent(1, directed("recvonly"))),
+        [],
+        "muted is not held"
+    );
+    assert_eq!(
+        music(&bench.caller(directed("sendrecv"))),
+        [(Side::Agent, false)]
+    );
+}
+
+#[test]
+fn an_agent_who_takes_a_call_on_hold_hears_music() {
+    let mut bench = Bench::dialling();
+    assert_eq!(music(&bench.caller(directed("sendonly"))), []);
+    let answered = LegEvent::Answered {
+        sdp: sdp(5_000, "8 101", "sendrecv"),
+    };
+    let outputs = bench.agent(1, answered);
+    assert_eq!(
+        music(&outputs),
+        [(Side::Caller, false), (Side::Agent, true)]
+    );
+}
