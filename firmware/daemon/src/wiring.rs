@@ -18,6 +18,7 @@ use trunkside_record::Origin;
 use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, TlsFiles, Uplink, UplinkConfig};
 
 use crate::config::{self, Config, LineConfig};
+use crate::health;
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
 use crate::notice::Notice;
@@ -77,6 +78,17 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         None
     };
     tasks.spawn(expire(Arc::clone(&outbox), stop_uplink.clone()));
+    let (notices, _) = broadcast::channel(NOTICES);
+    if config.cloud.enabled {
+        let watched = notices.subscribe();
+        let reporting = health::report(
+            Arc::clone(&outbox),
+            folder.clone(),
+            watched,
+            stop_uplink.clone(),
+        );
+        tasks.spawn(reporting);
+    }
     let key = recorder::pseudonym_key(folder)?;
     let pulses = Pulses::default();
     let recorder = Recorder::start(folder, outbox, pulses.recorder.clone())?;
@@ -103,7 +115,6 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
 
-    let (notices, _) = broadcast::channel(NOTICES);
     let stop = CancellationToken::new();
     let versions = Versions::of(folder);
     versions
