@@ -4,7 +4,7 @@ use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS};
@@ -133,7 +133,11 @@ pub struct Uplink {
     tuning: Tuning,
     outbox: Arc<Outbox>,
     status: watch::Sender<Status>,
+    fault: Fault,
 }
+
+/// Why there is no connection, as it was said last: an outage of days is told once.
+type Fault = Arc<Mutex<Option<String>>>;
 
 impl Uplink {
     /// Prepares the link; nothing is opened before [`run`](Self::run).
@@ -171,6 +175,7 @@ impl Uplink {
             tuning,
             outbox,
             status,
+            fault: Fault::default(),
         })
     }
 
@@ -218,7 +223,10 @@ impl Uplink {
 
     async fn perform(&self, output: Output, link: &mut Link, session: &mut Option<Session>) {
         match output {
-            Output::Connect => *session = Some(Session::new(self.options.clone(), &self.tuning)),
+            Output::Connect => {
+                let (options, fault) = (self.options.clone(), Arc::clone(&self.fault));
+                *session = Some(Session::new(options, &self.tuning, fault));
+            }
             Output::Disconnect => *session = None,
             Output::Finished => {}
             Output::Subscribe => {
@@ -341,7 +349,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(options: MqttOptions, tuning: &Tuning) -> Self {
+    fn new(options: MqttOptions, tuning: &Tuning, fault: Fault) -> Self {
         let requests = tuning.most_flights + ALARM_FLIGHTS + 8;
         let (client, mut connection) = AsyncClient::new(options, requests);
         let mut network = NetworkOptions::new();
@@ -351,7 +359,7 @@ impl Session {
         let (sender, events) = mpsc::channel(EVENTS);
         Self {
             client,
-            pump: Box::pin(pump(connection, sender)),
+            pump: Box::pin(pump(connection, sender, fault)),
             events,
         }
     }
@@ -406,14 +414,19 @@ impl Session {
 }
 
 /// Drives a connection to its end, and tells what came; [`Input::Lost`] comes last.
-async fn pump(mut connection: EventLoop, events: mpsc::Sender<Input>) {
+async fn pump(mut connection: EventLoop, events: mpsc::Sender<Input>, fault: Fault) {
     loop {
         let input = match connection.poll().await {
-            Ok(Event::Incoming(packet)) => input(packet),
+            Ok(Event::Incoming(packet)) => {
+                if matches!(packet, Packet::SubAck(_)) {
+                    *fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                }
+                input(packet)
+            }
             Ok(Event::Outgoing(Outgoing::Disconnect)) => Some(Input::Lost),
             Ok(Event::Outgoing(_)) => None,
             Err(error) => {
-                tracing::debug!(%error, "the connection to the broker ended");
+                complain(&fault, &error);
                 Some(Input::Lost)
             }
         };
@@ -422,6 +435,18 @@ async fn pump(mut connection: EventLoop, events: mpsc::Sender<Input>) {
         if events.send(input).await.is_err() || ended {
             return std::future::pending().await;
         }
+    }
+}
+
+/// A wrong certificate or password is nothing that waiting mends: somebody must read of it.
+fn complain(fault: &Fault, error: &rumqttc::ConnectionError) {
+    let text = error.to_string();
+    let mut said = fault.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.as_ref() == Some(&text) {
+        tracing::debug!(%error, "still no connection to the broker");
+    } else {
+        tracing::warn!(%error, "no connection to the broker; trying on, records wait here");
+        *said = Some(text);
     }
 }
 
