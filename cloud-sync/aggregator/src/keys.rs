@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 use trunkside_aggregator::access::key::Key;
 use trunkside_aggregator::now;
 use trunkside_aggregator::store::{KeyRecord, Role, Scope, Store};
+use trunkside_record::Name;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -16,11 +17,11 @@ pub(crate) enum Command {
         #[arg(long, default_value = "analyst", value_parser = str::parse::<Role>)]
         role: Role,
         /// Whose data its bearer may see; all tenants' when absent.
-        #[arg(long)]
-        tenant: Option<String>,
+        #[arg(long, value_parser = |name: &str| Name::new(name))]
+        tenant: Option<Name>,
         /// Of that tenant, only this branch's.
-        #[arg(long, requires = "tenant")]
-        branch: Option<String>,
+        #[arg(long, requires = "tenant", value_parser = |name: &str| Name::new(name))]
+        branch: Option<Name>,
     },
     /// Print every key: name, role, scope, when made, when ended.
     List,
@@ -47,8 +48,8 @@ pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
                 hash: key.hash(),
                 role: *role,
                 scope: Scope {
-                    tenant: tenant.clone(),
-                    branch: branch.clone(),
+                    tenant: tenant.as_ref().map(ToString::to_string),
+                    branch: branch.as_ref().map(ToString::to_string),
                 },
                 created_at: now(),
                 revoked_at: None,

@@ -39,5 +39,16 @@ pub use http::openapi;
 pub use ingest::now;
 pub use running::{Aggregator, AggregatorError, Running};
 
+/// An error with its causes. Many of ours name their cause themselves; nothing is said twice.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// What a log filter adds so that the embedded broker and the MQTT client stay quiet.
 pub const QUIET: &str = "rumqttd=off,rumqttc=warn,async_nats=warn";

@@ -9,9 +9,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use trunkside_aggregator::config::ConfigFile;
-use trunkside_aggregator::store::{self, CallFilter, Scope, Store};
-use trunkside_aggregator::{Aggregator, AggregatorConfig, QUIET, export};
-use trunkside_record::Timestamp;
+use trunkside_aggregator::export::SinkError;
+use trunkside_aggregator::store::{self, CallFilter, Scope, Store, StoreError};
+use trunkside_aggregator::{Aggregator, AggregatorConfig, AggregatorError, QUIET, explain, export};
+use trunkside_record::{NameError, Timestamp};
 
 mod boxes;
 mod keys;
@@ -163,7 +164,11 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            if is_input(&error) {
+                ExitCode::from(BAD_INPUT)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -173,7 +178,18 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
     reason = "errors of a command go to standard error"
 )]
 fn complain(error: &anyhow::Error) {
-    eprintln!("trunkside-cloud: {error:#}");
+    eprintln!("trunkside-cloud: {}", explain(error));
+}
+
+/// Whether other words, and not another try, would have helped.
+fn is_input(error: &anyhow::Error) -> bool {
+    if let Some(error) = error.downcast_ref::<AggregatorError>() {
+        return error.is_input();
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return error.is_input();
+    }
+    matches!(error.downcast_ref(), Some(SinkError::Destination(..))) || error.is::<NameError>()
 }
 
 fn config(arguments: Run) -> anyhow::Result<AggregatorConfig> {

@@ -60,6 +60,17 @@ pub enum AggregatorError {
     Store(#[from] StoreError),
 }
 
+impl AggregatorError {
+    /// Whether the configuration is at fault, so that another try would fail again.
+    pub const fn is_input(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::NoKeys { .. } => true,
+            Self::Store(error) => error.is_input(),
+            Self::Listen { .. } | Self::Authority(_) => false,
+        }
+    }
+}
+
 /// The aggregator.
 #[derive(Debug)]
 pub struct Aggregator;
@@ -99,6 +110,12 @@ impl Aggregator {
         })?;
         let (broker, source) = source(broker).await?;
         let mqtt_addr = broker.as_ref().map(|broker| broker.address);
+        if mqtt_addr.is_some_and(|address| !address.ip().is_loopback()) {
+            tracing::warn!(
+                "other machines reach the embedded broker, which asks nobody who it is; \
+                 let it listen on 127.0.0.1 and boxes connect to `boxes.listen`"
+            );
+        }
         let (admission, gate) = match (admission, mqtt_addr) {
             (Some((admission, Some((listen, tls)))), Some(broker)) => {
                 let bound = Gate::bind(listen, tls, near(broker)).await;
@@ -152,7 +169,7 @@ impl Aggregator {
         };
         tasks.spawn(http::serve(listener, app, stop.clone()));
         tasks.close();
-        tracing::info!(http = %http_addr, mqtt = ?mqtt_addr, "aggregator started");
+        tracing::info!(http = %http_addr, "aggregator started");
         Ok(Running {
             http_addr,
             mqtt_addr,

@@ -133,6 +133,9 @@ async fn the_first_key_closes_the_door_and_each_key_opens_its_part() {
         .0,
         2
     );
+    let nobody = ["keys", "add", "--name", "x", "--tenant", "a/b"];
+    let (status, _, error) = command(folder.path(), &nobody);
+    assert!(status == 2 && error.contains("`a/b`"), "{error}");
     cloud.shutdown().await;
 }
 
@@ -197,7 +200,7 @@ fn other_machines_are_not_served_before_there_is_a_key() {
         "127.0.0.1:0",
     ];
     let (status, _, error) = command(folder.path(), &arguments);
-    assert_eq!(status, 1);
+    assert_eq!(status, 2);
     assert!(
         error.contains("0.0.0.0:0") && error.contains("keys add"),
         "{error}"

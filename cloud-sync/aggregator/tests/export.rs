@@ -91,7 +91,7 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     let file = SerializedFileReader::new(std::fs::File::open(&target).unwrap()).unwrap();
     assert_eq!(file.metadata().file_metadata().num_rows(), 24);
     let (status, _, error) = export("gopher://x/y", &[]);
-    assert_eq!(status, 1);
+    assert_eq!(status, 2);
     assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));
     assert_eq!(export("x", &["--since", "yesterday"]).0, 2);
     cloud.shutdown().await;

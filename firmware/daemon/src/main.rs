@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use trunkside_aggregator::explain;
 use trunkside_daemon::cli::{Cli, Failure};
 
 #[expect(
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Failure::Operation(error) | Failure::Input(error) = &failure {
-                eprintln!("trunkside: {error:#}");
+                eprintln!("trunkside: {}", explain(error));
             }
             ExitCode::from(failure.status())
         }

@@ -78,6 +78,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether what somebody wrote is at fault, and not the database.
+    pub const fn is_input(&self) -> bool {
+        matches!(self, Self::Address(_) | Self::File { .. })
+    }
+
     /// Whether the content is at fault, so that trying again would fail again.
     pub fn is_content(&self) -> bool {
         match self {

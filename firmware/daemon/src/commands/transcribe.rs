@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use cpu_time::ProcessTime;
 use serde::Serialize;
+use trunkside_aggregator::explain;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, SAMPLE_RATE_HZ, Side};
 use trunkside_media::wav;
 use trunkside_models::Catalogue;
@@ -55,7 +56,7 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
         match transcribe_file(file, &recogniser, &options, args) {
             Ok(()) => {}
             Err(Failure::Input(error)) => {
-                eprintln!("trunkside: {error:#}");
+                eprintln!("trunkside: {}", explain(&error));
                 faulty = true;
             }
             Err(failure) => return Err(failure),
