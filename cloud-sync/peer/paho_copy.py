@@ -11,6 +11,7 @@ import argparse
 import io
 import json
 import queue
+import threading
 
 import paho.mqtt.client as mqtt
 import psycopg2
@@ -43,12 +44,15 @@ def on_connect(client, _userdata, _flags, _code):
     client.subscribe("trunkside/v1/+/+/+/metric", qos=1)
 
 
+subscribed = threading.Event()
 client = mqtt.Client("peer")
 client.on_connect = on_connect
+client.on_subscribe = lambda *_: subscribed.set()
 client.on_message = lambda _client, _userdata, message: messages.put(message)
 client.connect(host, int(port))
 client.loop_start()
 unfold = zstandard.ZstdDecompressor()
+subscribed.wait()
 print("ready", flush=True)
 while True:
     batch = [messages.get()]
