@@ -141,7 +141,8 @@ def write_catalogue():
             "commands-train (MIT)", "pinyin-syllables-train (public domain)",
             "mandarin-words-train (CC BY-SA)", "cantonese-syllables-train (CC BY-SA 4.0)",
             "digits-en-train (CC BY-SA 4.0)", "banking77 (CC BY 4.0)", "clinc150 (CC BY 3.0)",
-            "multidogo (CDLA-Permissive 1.0)", "hkcancor (CC BY)", "espeak-ng, flite and festival speech")), "]",
+            "multidogo (CDLA-Permissive 1.0)", "hkcancor (CC BY)",
+            "gcin-voice, voice 5 (CC BY 3.0)", "espeak-ng, flite, festival and SVOX Pico speech")), "]",
         f"shapes = {{ window = {WINDOW}, shift = {SHIFT}, outputs = {OUTPUTS}, units = {len(UNITS)} }}",
     ]
     for role, name in (("acoustic", "model.onnx"), ("tokens", "tokens.txt"),

@@ -57,11 +57,11 @@ impl Default for Tuning {
             word_reward: 1.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
-            grammar_reward: 2.0,
+            grammar_reward: 3.5,
             speech: -0.36,
             again_price: 4.0,
             steepness: 0.7,
-            grammar_confidence: 0.25,
+            grammar_confidence: 0.16,
         }
     }
 }
