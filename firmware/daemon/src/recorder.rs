@@ -20,11 +20,14 @@ use trunkside_uplink::{Outbox, Stamp};
 
 use crate::clock;
 use crate::panel::Pulse;
-use crate::store::{Export, Store};
+use crate::store::{Export, Store, StoreError};
 use crate::story::{self, Ended};
 
 /// How long the recorder waits before it tries again what failed.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// Notes that become durable together at most, and calls that the outbox gets at once.
+const BATCH: usize = 64;
 
 /// Something to make durable.
 #[derive(Debug)]
@@ -39,6 +42,24 @@ enum Note {
     Ended(Box<Ended>),
     /// A line of the decision log.
     Decision(String),
+}
+
+impl Note {
+    /// Writes what belongs into the store.
+    fn keep_in(&self, store: &mut Store) -> Result<(), StoreError> {
+        match self {
+            Self::Opened {
+                call,
+                started_at,
+                caller,
+            } => store.open_call(*call, started_at.as_millisecond(), caller),
+            Self::Ended(ended) => {
+                let export = export(&ended.summary, ended.transcript.as_ref());
+                store.close_call(&export, &ended.turns, ended.callback.as_ref())
+            }
+            Self::Decision(_) => Ok(()),
+        }
+    }
 }
 
 /// The way to the recorder's thread.
@@ -133,8 +154,9 @@ impl Desk {
         loop {
             match notes.recv_timeout(RETRY) {
                 Ok(note) => {
-                    self.take(note);
-                    self.pulse.finished();
+                    // A power cut loses what waits here, so what has piled up shares one flush.
+                    let more = notes.try_iter().take(BATCH - 1);
+                    self.take(std::iter::once(note).chain(more).collect());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -144,38 +166,36 @@ impl Desk {
         self.hand_over();
     }
 
-    fn take(&mut self, note: Note) {
-        match note {
-            Note::Opened {
-                call,
-                started_at,
-                caller,
-            } => {
-                let started_ms = started_at.as_millisecond();
-                if let Err(error) = self.store.open_call(call, started_ms, &caller) {
-                    tracing::error!(%call, %error, "cannot store that a call began");
-                }
-            }
-            Note::Ended(ended) => self.close(*ended),
-            Note::Decision(line) => {
-                if let Err(error) = self.decisions.write_all(line.as_bytes()) {
-                    tracing::error!(%error, "cannot write the decision log");
-                }
-            }
+    fn take(&mut self, notes: Vec<Note>) {
+        let stored = self
+            .store
+            .together(|store| notes.iter().try_for_each(|note| note.keep_in(store)));
+        for note in notes {
+            // What fails together is tried alone, so that one fault costs one call at most.
+            let kept = match &stored {
+                Ok(()) => Ok(()),
+                Err(_) => note.keep_in(&mut self.store),
+            };
+            self.settle(note, kept);
+            self.pulse.finished();
         }
     }
 
-    fn close(&mut self, ended: Ended) {
-        let export = export(&ended.summary, ended.transcript.as_ref());
-        let call = export.call;
-        match self
-            .store
-            .close_call(&export, &ended.turns, ended.callback.as_ref())
-        {
-            Ok(()) => self.pending = true,
-            Err(error) => {
-                tracing::error!(%call, %error, "cannot store a call");
-                self.unstored.push(ended);
+    fn settle(&mut self, note: Note, kept: Result<(), StoreError>) {
+        match (note, kept) {
+            (Note::Opened { .. }, Ok(())) => {}
+            (Note::Opened { call, .. }, Err(error)) => {
+                tracing::error!(%call, %error, "cannot store that a call began");
+            }
+            (Note::Ended(_), Ok(())) => self.pending = true,
+            (Note::Ended(ended), Err(error)) => {
+                tracing::error!(call = %ended.summary.call, %error, "cannot store a call");
+                self.unstored.push(*ended);
+            }
+            (Note::Decision(line), _) => {
+                if let Err(error) = self.decisions.write_all(line.as_bytes()) {
+                    tracing::error!(%error, "cannot write the decision log");
+                }
             }
         }
     }
@@ -204,9 +224,11 @@ impl Desk {
         if !self.pending {
             return Ok(());
         }
-        for export in self.store.unexported()? {
-            self.outbox.append(stamp(), &bodies(&export)?)?;
-            self.store.mark_exported(export.call)?;
+        for exports in self.store.unexported()?.chunks(BATCH) {
+            let bodies: Vec<Vec<Body>> = exports.iter().map(bodies).collect::<Result<_, _>>()?;
+            self.outbox.append(stamp(), &bodies.concat())?;
+            let calls = exports.iter().map(|export| export.call);
+            self.store.mark_exported(calls)?;
         }
         self.pending = false;
         Ok(())

@@ -115,6 +115,23 @@ impl Store {
         })
     }
 
+    /// Does several things with one flush to the disk: all of them, or none after an error.
+    pub fn together(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let run = |store: &mut Self, statement| {
+            store.work(|connection| connection.execute_batch(statement))
+        };
+        run(self, "BEGIN IMMEDIATE")?;
+        let done = work(self).and_then(|()| run(self, "COMMIT"));
+        if done.is_err() {
+            // SQLite may have rolled back by itself; the first error is the one to tell.
+            let _ = run(self, "ROLLBACK");
+        }
+        done
+    }
+
     /// Notes that a call has begun. `started_ms` is Unix time in milliseconds.
     pub fn open_call(
         &mut self,
@@ -140,7 +157,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let call = export.call.to_string();
         self.work(|connection| {
-            let transaction = connection.transaction()?;
+            // Within `together` it is a part of that transaction, alone it is one of its own.
+            let transaction = connection.savepoint()?;
             transaction.execute(
                 "UPDATE call SET summary = ?2, transcript = ?3 WHERE id = ?1",
                 params![call, export.summary, export.transcript],
@@ -168,14 +186,20 @@ impl Store {
         })
     }
 
-    /// Notes that the outbox holds the call's records.
-    pub fn mark_exported(&mut self, call: CallId) -> Result<(), StoreError> {
+    /// Notes that the outbox holds the calls' records.
+    pub fn mark_exported(
+        &mut self,
+        calls: impl IntoIterator<Item = CallId>,
+    ) -> Result<(), StoreError> {
         self.work(|connection| {
-            connection.execute(
-                "UPDATE call SET exported = 1 WHERE id = ?1",
-                [call.to_string()],
-            )?;
-            Ok(())
+            let transaction = connection.savepoint()?;
+            for call in calls {
+                transaction.execute(
+                    "UPDATE call SET exported = 1 WHERE id = ?1",
+                    [call.to_string()],
+                )?;
+            }
+            transaction.commit()
         })
     }
 
@@ -290,7 +314,7 @@ mod tests {
         store.close_call(&export(1), &[], None).unwrap();
         assert_eq!(store.interrupted().unwrap(), []);
         assert_eq!(store.unexported().unwrap(), [export(1)]);
-        store.mark_exported(call(1)).unwrap();
+        store.mark_exported([call(1)]).unwrap();
         assert_eq!(store.unexported().unwrap(), []);
     }
 
@@ -316,6 +340,33 @@ mod tests {
             .query_row("SELECT number FROM callback", [], |row| row.get(0))
             .unwrap();
         assert_eq!(number, "100");
+    }
+
+    #[test]
+    fn what_is_done_together_is_done_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls.db");
+        let mut store = Store::open(&path).unwrap();
+        let begin =
+            |store: &mut Store, number| store.open_call(call(number), 5, &Pii::new("100".into()));
+        store
+            .together(|store| {
+                begin(store, 1)?;
+                store.close_call(&export(1), &[], None)?;
+                begin(store, 2)
+            })
+            .unwrap();
+        let failed = store.together(|store| {
+            begin(store, 3)?;
+            store.close_call(&export(2), &[], None)?;
+            store.work(|connection| connection.execute_batch("INSERT INTO nowhere VALUES (1)"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(store.unexported().unwrap(), [export(1)]);
+        assert_eq!(store.interrupted().unwrap(), [(call(2), 5)]);
+        // The store is of use after the failure.
+        begin(&mut store, 4).unwrap();
+        assert_eq!(store.interrupted().unwrap().len(), 2);
     }
 
     #[test]
