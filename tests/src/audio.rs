@@ -18,6 +18,9 @@ pub fn level_dbfs(samples: &[i16]) -> f64 {
     10.0 * (power / f64::from(i16::MAX).powi(2)).log10()
 }
 
+/// A [correlation](best_correlation) above this is the same voice, whole.
+pub const HEARD: f64 = 0.95;
+
 /// How well `sent` is found in `heard` at its best delay: the normalised correlation, 1 when it is
 /// there sample by sample, near 0 when it is not.
 pub fn best_correlation(sent: &[i16], heard: &[i16]) -> f64 {

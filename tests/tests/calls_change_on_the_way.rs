@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
 use e2e::process::has_peer;
 use e2e::sipp::{Sipp, succeed};
 use e2e::voice::{Voice, samples_of};
-
-const HEARD: f64 = 0.95;
 
 /// A caller who says nothing is routed after so many seconds.
 fn routed_soon(phones: &[(&Phone, &'static str)]) -> Branch {

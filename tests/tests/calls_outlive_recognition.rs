@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
 use e2e::process::has_peer;
 use e2e::sipp::succeed;
 use e2e::voice::{Voice, samples_of};
-
-const HEARD: f64 = 0.95;
 
 fn the_agent_hears_the_caller_under(fault: &str) {
     if !has_peer("sipp") {

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
 use e2e::process::has_peer;
 use e2e::sipp::succeed;
 use e2e::voice::{Voice, samples_of};
-
-const HEARD: f64 = 0.95;
 
 #[test]
 fn both_sides_hear_each_other_while_garbage_rains() {

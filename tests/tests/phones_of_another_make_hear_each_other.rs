@@ -2,7 +2,7 @@
 //! the other, the caller's hanging up ends the agent's call, and the record knows how well the
 //! voice came through, from what arrived and from what the phones report (RTCP).
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::baresip::{Baresip, Speech};
 use e2e::branch::Branch;
 use e2e::daemon::Agent;
@@ -10,8 +10,6 @@ use e2e::process::has_peer;
 use e2e::voice::samples_of;
 
 /// What a voice must correlate with to count as heard.
-const HEARD: f64 = 0.95;
-
 #[test]
 fn phones_of_another_make_hear_each_other() {
     if !has_peer("baresip") {

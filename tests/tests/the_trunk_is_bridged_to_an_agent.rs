@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
 use e2e::process::has_peer;
 use e2e::sipp::succeed;
 use e2e::voice::{Voice, samples_of};
 
 /// What a voice must correlate with to count as heard; the relay changes no sample.
-const HEARD: f64 = 0.95;
-
 #[test]
 fn the_caller_hears_the_agent_and_hanging_up_ends_both_legs() {
     if !has_peer("sipp") {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
 use e2e::daemon::{Agent, BoxSettings, Home};
 use e2e::process::{Process, has_peer};
@@ -66,7 +66,7 @@ fn a_call_comes_in_through_the_second_carrier_when_the_first_is_away() {
     succeed(call.pause_ms(14_000).start());
     succeed(answering);
     let heard = best_correlation(&samples_of(&agent_says), &caller.heard());
-    assert!(heard > 0.95, "the caller heard the agent at {heard:.2}");
+    assert!(heard > HEARD, "the caller heard the agent at {heard:.2}");
     assert_eq!(branch.record()["outcome"], "bridged");
 }
 

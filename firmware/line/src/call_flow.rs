@@ -105,6 +105,29 @@ enum AgentState {
     Up,
 }
 
+impl Agent {
+    /// When they must have been reached, or have answered.
+    fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            AgentState::Dialling {
+                reach_by,
+                answer_by,
+            } => Some(reach_by.min(answer_by)),
+            AgentState::Ringing { answer_by } => Some(answer_by),
+            AgentState::Up => None,
+        }
+    }
+
+    /// Notes that their phone rings; whether that is news.
+    fn rings(&mut self) -> bool {
+        let AgentState::Dialling { answer_by, .. } = self.state else {
+            return false;
+        };
+        self.state = AgentState::Ringing { answer_by };
+        true
+    }
+}
+
 impl CallFlow {
     /// A call whose [`LegEvent::Incoming`] is about to be handed in.
     pub fn new(config: FlowConfig, leg: LegId, addresses: MediaAddresses) -> Self {
@@ -164,14 +187,7 @@ impl CallFlow {
 
     /// When to hand in [`Input::Tick`].
     pub fn deadline(&self) -> Option<Instant> {
-        let agent = self.agent.as_ref().and_then(|agent| match agent.state {
-            AgentState::Dialling {
-                reach_by,
-                answer_by,
-            } => Some(reach_by.min(answer_by)),
-            AgentState::Ringing { answer_by } => Some(answer_by),
-            AgentState::Up => None,
-        });
+        let agent = self.agent.as_ref().and_then(Agent::deadline);
         let transfer = self.transfer.as_ref().and_then(Transfer::deadline);
         let crossing = self.crossing.iter().map(|&(_, until)| until).min();
         let leaving = self.leaving.iter().map(|&(_, until)| until).min();
@@ -396,8 +412,7 @@ impl CallFlow {
 
     fn on_ringing(&mut self) {
         let Some(agent) = &mut self.agent else { return };
-        if let AgentState::Dialling { answer_by, .. } = agent.state {
-            agent.state = AgentState::Ringing { answer_by };
+        if agent.rings() {
             let agent = agent.id.clone();
             self.call(CallEvent::AgentRinging { agent });
         }
@@ -421,12 +436,17 @@ impl CallFlow {
         agent.state = AgentState::Up;
         let id = agent.id.clone();
         self.answer(now);
-        self.set_remote(Side::Agent, &answer);
+        self.join(&answer);
+        self.call(CallEvent::Bridged { agent: id });
+    }
+
+    /// Caller and agent hear each other from now on.
+    fn join(&mut self, answer: &Offer) {
+        self.set_remote(Side::Agent, answer);
         self.playing = None;
         self.media(MediaCommand::Stop { side: Side::Caller });
         self.media(MediaCommand::Bridge);
         self.entertain_agent();
-        self.call(CallEvent::Bridged { agent: id });
     }
 
     fn on_agent_failed(&mut self, status: u16) {

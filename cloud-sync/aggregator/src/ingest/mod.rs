@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use trunkside_record::{Ack, Origin, Received, Timestamp, Topic, decode, encode_ack};
 
 use crate::counters::{Counters, Rejection};
@@ -54,6 +55,19 @@ impl Publisher {
             tracing::debug!("a watermark waits for the box to ask again");
         }
     }
+}
+
+/// After a connection has ended: nobody can publish, and the next is tried after a while. False
+/// when `stop` comes first.
+async fn rest(
+    counters: &Counters,
+    publishers: &watch::Sender<Option<Publisher>>,
+    stop: &CancellationToken,
+) -> bool {
+    publishers.send_replace(None);
+    counters.set_connected(false);
+    let pause = tokio::time::sleep(AGAIN);
+    stop.run_until_cancelled(pause).await.is_some()
 }
 
 /// Checks topic and content. What is logged names the fault, never the content.

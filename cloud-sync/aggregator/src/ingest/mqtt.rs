@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, MAX_PAYLOAD_BYTES, up_filter};
 
-use super::{AGAIN, Incoming, Publisher, read};
+use super::{Incoming, Publisher, read, rest};
 use crate::config::{ConfigError, ExternalBroker};
 use crate::counters::Counters;
 
@@ -63,15 +63,11 @@ pub(crate) async fn receive(
         // A new client every time: rumqttc's own reconnecting can collide on packet identifiers.
         let (client, connection) = AsyncClient::new(options.clone(), REQUESTS);
         let ended = converse(client, connection, &counters, &publishers, &incoming);
-        tokio::select! {
-            () = ended => {}
-            () = stop.cancelled() => return,
+        if stop.run_until_cancelled(ended).await.is_none() {
+            return;
         }
-        publishers.send_replace(None);
-        counters.set_connected(false);
-        tokio::select! {
-            () = tokio::time::sleep(AGAIN) => {}
-            () = stop.cancelled() => return,
+        if !rest(&counters, &publishers, &stop).await {
+            return;
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, up_filter};
 
-use super::{AGAIN, Incoming, Publisher, QUEUE, read};
+use super::{Incoming, Publisher, QUEUE, read, rest};
 use crate::config::LoginFiles;
 use crate::counters::Counters;
 
@@ -72,19 +72,14 @@ pub(crate) async fn receive(
 ) {
     loop {
         let ended = converse(&servers, &counters, &publishers, &incoming);
-        tokio::select! {
-            result = ended => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "not receiving from NATS; trying again");
-                }
-            }
-            () = stop.cancelled() => return,
+        let Some(ended) = stop.run_until_cancelled(ended).await else {
+            return;
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, "not receiving from NATS; trying again");
         }
-        publishers.send_replace(None);
-        counters.set_connected(false);
-        tokio::select! {
-            () = tokio::time::sleep(AGAIN) => {}
-            () = stop.cancelled() => return,
+        if !rest(&counters, &publishers, &stop).await {
+            return;
         }
     }
 }

@@ -35,14 +35,7 @@ impl Transfer {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.target.state {
-            AgentState::Dialling {
-                reach_by,
-                answer_by,
-            } => Some(reach_by.min(answer_by)),
-            AgentState::Ringing { answer_by } => Some(answer_by),
-            AgentState::Up => None,
-        }
+        self.target.deadline()
     }
 }
 
@@ -75,8 +68,7 @@ impl CallFlow {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        if let AgentState::Dialling { answer_by, .. } = transfer.target.state {
-            transfer.target.state = AgentState::Ringing { answer_by };
+        if transfer.target.rings() {
             let by = transfer.by;
             self.sip(by, LegCommand::TellTransfer { status: RINGING });
         }
@@ -99,11 +91,7 @@ impl CallFlow {
         transfer.target.state = AgentState::Up;
         let id = transfer.target.id.clone();
         self.agent = Some(transfer.target);
-        self.set_remote(Side::Agent, &answer);
-        self.playing = None;
-        self.media(MediaCommand::Stop { side: Side::Caller });
-        self.media(MediaCommand::Bridge);
-        self.entertain_agent();
+        self.join(&answer);
         self.call(CallEvent::Transferred { to: id });
     }
 
