@@ -22,6 +22,15 @@
 //! # Ok(()) }
 //! ```
 
+#![cfg_attr(
+    not(feature = "servers"),
+    allow(
+        dead_code,
+        clippy::unused_async,
+        reason = "some of it is there for PostgreSQL and NATS alone"
+    )
+)]
+
 pub mod access;
 mod broker;
 pub mod config;

@@ -18,7 +18,9 @@ use crate::config::{AggregatorConfig, BoxesConfig, BrokerChoice, ConfigError, Ex
 use crate::counters::Counters;
 use crate::door::{Authority, AuthorityError, Gate};
 use crate::http::{self, Admission};
-use crate::ingest::{self, QUEUE, nats};
+#[cfg(feature = "servers")]
+use crate::ingest::nats;
+use crate::ingest::{self, QUEUE};
 use crate::store::{self, Store, StoreError};
 
 /// How often room is made for the next month, and what is too old goes.
@@ -49,6 +51,10 @@ pub enum AggregatorError {
         /// Which.
         address: SocketAddr,
     },
+    /// NATS, in a program that was built without it.
+    #[cfg(not(feature = "servers"))]
+    #[error("this program was built without NATS; use `trunkside-cloud`")]
+    NoNats,
     /// A file that the configuration names.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -67,6 +73,8 @@ impl AggregatorError {
             Self::Config(_) | Self::NoKeys { .. } => true,
             Self::Store(error) => error.is_input(),
             Self::Listen { .. } | Self::Authority(_) => false,
+            #[cfg(not(feature = "servers"))]
+            Self::NoNats => true,
         }
     }
 }
@@ -143,6 +151,7 @@ impl Aggregator {
                 incoming_in,
                 stopping,
             )),
+            #[cfg(feature = "servers")]
             Source::Nats(servers) => tasks.spawn(nats::receive(
                 servers,
                 counting,
@@ -220,6 +229,7 @@ fn near(mut address: SocketAddr) -> SocketAddr {
 /// Where messages come from.
 enum Source {
     Mqtt(Box<rumqttc::MqttOptions>),
+    #[cfg(feature = "servers")]
     Nats(nats::Servers),
 }
 
@@ -230,10 +240,13 @@ async fn source(choice: BrokerChoice) -> Result<(Option<Broker>, Source), Aggreg
     };
     match choice {
         BrokerChoice::External(broker) => Ok((None, mqtt(&broker)?)),
+        #[cfg(feature = "servers")]
         BrokerChoice::Nats { servers, login } => {
             let addresses = servers;
             Ok((None, Source::Nats(nats::Servers { addresses, login })))
         }
+        #[cfg(not(feature = "servers"))]
+        BrokerChoice::Nats { .. } => Err(AggregatorError::NoNats),
         BrokerChoice::Embedded { listen } => {
             let started = blocking(move || Broker::start(listen)).await;
             let broker = started.map_err(|source| AggregatorError::Listen {

@@ -11,9 +11,12 @@ use tokio::sync::mpsc;
 use crate::store::{Audit, CallFilter, Cursor, Scope, Store, StoreError};
 
 mod columns;
+#[cfg(feature = "servers")]
 mod parquet;
+#[cfg(feature = "servers")]
 mod sink;
 
+#[cfg(feature = "servers")]
 pub use sink::{SinkError, store_object};
 
 use columns::{CALLS, Column, TRANSCRIPTS, TurnRow};
@@ -30,6 +33,7 @@ pub enum Format {
     /// RFC 4180 with a header, UTF-8.
     Csv,
     /// Apache Parquet, compressed with zstd.
+    #[cfg(feature = "servers")]
     Parquet,
 }
 
@@ -38,6 +42,7 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            #[cfg(feature = "servers")]
             Self::Parquet => "parquet",
         }
     }
@@ -46,6 +51,7 @@ impl Format {
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8; header=present",
+            #[cfg(feature = "servers")]
             Self::Parquet => "application/vnd.apache.parquet",
         }
     }
@@ -55,10 +61,14 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Csv, Self::Parquet]
-            .into_iter()
-            .find(|format| format.name() == name)
-            .ok_or_else(|| format!("`{name}` is no format; use csv or parquet"))
+        [
+            Self::Csv,
+            #[cfg(feature = "servers")]
+            Self::Parquet,
+        ]
+        .into_iter()
+        .find(|format| format.name() == name)
+        .ok_or_else(|| format!("`{name}` is no format; use csv or parquet"))
     }
 }
 
@@ -109,6 +119,7 @@ pub enum ExportError {
     #[error("the table cannot be written: {0}")]
     Csv(#[from] csv::Error),
     /// Parquet.
+    #[cfg(feature = "servers")]
     #[error("the table cannot be written: {0}")]
     Parquet(#[from] ::parquet::errors::ParquetError),
 }
@@ -177,6 +188,7 @@ fn pages(
 /// A table in one of the formats.
 enum Rows<T: 'static, W: Write + Send> {
     Csv(&'static [Column<T>], Box<csv::Writer<W>>),
+    #[cfg(feature = "servers")]
     Parquet(parquet::Table<T, W>),
 }
 
@@ -188,6 +200,7 @@ impl<T, W: Write + Send> Rows<T, W> {
                 csv.write_record(columns.iter().map(|column| column.name))?;
                 Ok(Self::Csv(columns, Box::new(csv)))
             }
+            #[cfg(feature = "servers")]
             Format::Parquet => Ok(Self::Parquet(parquet::Table::new(columns, out)?)),
         }
     }
@@ -200,6 +213,7 @@ impl<T, W: Write + Send> Rows<T, W> {
                 }
                 Ok(())
             }
+            #[cfg(feature = "servers")]
             Self::Parquet(table) => Ok(table.write(rows)?),
         }
     }
@@ -207,6 +221,7 @@ impl<T, W: Write + Send> Rows<T, W> {
     fn finish(self) -> Result<(), ExportError> {
         match self {
             Self::Csv(_, mut csv) => Ok(csv.flush()?),
+            #[cfg(feature = "servers")]
             Self::Parquet(table) => Ok(table.finish()?),
         }
     }

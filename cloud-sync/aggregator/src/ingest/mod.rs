@@ -16,6 +16,7 @@ use crate::counters::{Counters, Rejection};
 use crate::store::{Committed, Message, Store, StoreError};
 
 pub(crate) mod mqtt;
+#[cfg(feature = "servers")]
 pub(crate) mod nats;
 
 /// Messages between the tasks, and at most in one transaction.
@@ -27,14 +28,34 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// A message, and whom to tell that it is stored.
 pub(crate) struct Incoming {
     message: Message,
+    receipt: Option<Receipt>,
+}
+
+/// What a broker waits for before it forgets a message.
+pub(crate) enum Receipt {
     /// NATS keeps what is not acknowledged, for this aggregator or another.
-    receipt: Option<async_nats::jetstream::message::Acker>,
+    #[cfg(feature = "servers")]
+    Nats(async_nats::jetstream::message::Acker),
+}
+
+impl Receipt {
+    async fn give(self) {
+        match self {
+            #[cfg(feature = "servers")]
+            Self::Nats(acker) => {
+                if let Err(error) = acker.ack().await {
+                    tracing::debug!(%error, "a message will come again");
+                }
+            }
+        }
+    }
 }
 
 /// The way back to the boxes.
 #[derive(Clone)]
 pub(crate) enum Publisher {
     Mqtt(rumqttc::AsyncClient),
+    #[cfg(feature = "servers")]
     Nats(async_nats::Client),
 }
 
@@ -46,6 +67,7 @@ impl Publisher {
             Self::Mqtt(client) => client
                 .try_publish(topic, rumqttc::QoS::AtLeastOnce, false, payload)
                 .is_ok(),
+            #[cfg(feature = "servers")]
             Self::Nats(client) => client
                 .publish(nats::subject(&topic), payload.into())
                 .await
@@ -119,9 +141,7 @@ pub(crate) async fn commit(
             }
         }
         for receipt in receipts.into_iter().flatten() {
-            if let Err(error) = receipt.ack().await {
-                tracing::debug!(%error, "a message will come again");
-            }
+            receipt.give().await;
         }
     }
 }

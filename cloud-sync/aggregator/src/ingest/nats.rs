@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, up_filter};
 
-use super::{Incoming, Publisher, QUEUE, read, rest};
+use super::{Incoming, Publisher, QUEUE, Receipt, read, rest};
 use crate::config::LoginFiles;
 use crate::counters::Counters;
 
@@ -71,7 +71,7 @@ pub(crate) async fn receive(
     stop: CancellationToken,
 ) {
     loop {
-        let ended = converse(&servers, &counters, &publishers, &incoming);
+        let ended = Box::pin(converse(&servers, &counters, &publishers, &incoming));
         let Some(ended) = stop.run_until_cancelled(ended).await else {
             return;
         };
@@ -110,7 +110,7 @@ async fn converse(
         counters.message();
         match read(&topic(&message.subject), &message.payload) {
             Ok(message) => {
-                let receipt = Some(acker);
+                let receipt = Some(Receipt::Nats(acker));
                 if incoming.send(Incoming { message, receipt }).await.is_err() {
                     return Ok(());
                 }

@@ -13,6 +13,7 @@ mod access;
 mod analytics;
 mod intake;
 mod plan;
+#[cfg(feature = "servers")]
 mod postgres;
 mod query;
 mod sqlite;
@@ -24,7 +25,8 @@ pub use analytics::{
     Hour, IntentCount, IntentFigures, MoodFigures, MoodHour, hours, intents, moods,
 };
 pub use plan::{Committed, Message};
-pub use postgres::{Postgres, PostgresOptions};
+#[cfg(feature = "servers")]
+pub use postgres::Postgres;
 pub use query::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Span, Totals, TranscriptItem, TranscriptPage,
@@ -38,11 +40,17 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL; worth trying again.
+    #[cfg(feature = "servers")]
     #[error("the database failed: {}", postgres::explain(.0))]
     Postgres(#[from] ::postgres::Error),
     /// No connection to PostgreSQL; worth trying again.
+    #[cfg(feature = "servers")]
     #[error("the database cannot be reached: {0}")]
     Unreachable(#[from] r2d2::Error),
+    /// PostgreSQL, in a program that was built without it.
+    #[cfg(not(feature = "servers"))]
+    #[error("this program was built without PostgreSQL; use `trunkside-cloud`")]
+    NoPostgres,
     /// Where PostgreSQL is.
     #[error("`database` {0}")]
     Address(String),
@@ -80,7 +88,12 @@ pub enum StoreError {
 impl StoreError {
     /// Whether what somebody wrote is at fault, and not the database.
     pub const fn is_input(&self) -> bool {
-        matches!(self, Self::Address(_) | Self::File { .. })
+        match self {
+            Self::Address(_) | Self::File { .. } => true,
+            #[cfg(not(feature = "servers"))]
+            Self::NoPostgres => true,
+            _ => false,
+        }
     }
 
     /// Whether the content is at fault, so that trying again would fail again.
@@ -90,6 +103,7 @@ impl StoreError {
                 use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
                 matches!(code, ConstraintViolation | TooBig | TypeMismatch)
             }),
+            #[cfg(feature = "servers")]
             // Data exception, integrity violation, program limit exceeded.
             Self::Postgres(error) => error.code().is_some_and(|state| {
                 ["22", "23", "54"]
@@ -199,11 +213,25 @@ pub enum StoreChoice {
     Postgres(PostgresOptions),
 }
 
+/// Where PostgreSQL is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// `postgres://user@host:port/database`, or `key=value` words as libpq reads them.
+    pub address: String,
+    /// Holds the password.
+    pub password_file: Option<PathBuf>,
+    /// PEM certificates that the server's must descend from; the system's when none.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// Opens or creates the store; blocks.
 pub fn open(choice: &StoreChoice) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match choice {
         StoreChoice::Sqlite(folder) => Arc::new(Sqlite::open(folder)?),
+        #[cfg(feature = "servers")]
         StoreChoice::Postgres(options) => Arc::new(Postgres::open(options)?),
+        #[cfg(not(feature = "servers"))]
+        StoreChoice::Postgres(_) => return Err(StoreError::NoPostgres),
     })
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use trunkside_call::{AgentId, Side};
+use trunkside_call::AgentId;
 
 use super::{
     Agent, AgentState, CROSSING, CallEvent, CallFlow, MediaCommand, NOT_ACCEPTABLE, Order,

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use ::postgres::{Client, Transaction};
 use jiff::Timestamp;
 use trunkside_record::{Lane, Origin};
 
@@ -12,16 +11,13 @@ use super::super::plan::{
     self, CallRow, GapRow, Place, ReportRow, Stream, StreamKey, TranscriptRow,
 };
 use super::super::{Committed, Message, StoreError};
+use super::writer::Writing;
 
 pub(super) fn commit(
-    client: &mut Client,
+    mut transaction: Writing<'_>,
     messages: &[Message],
     now: Timestamp,
 ) -> Result<Committed, StoreError> {
-    let mut transaction = client.transaction()?;
-    transaction.batch_execute(
-        "SELECT set_config('trunkside.tenant', '*', true), set_config('trunkside.branch', '*', true)",
-    )?;
     let mut streams = open(&mut transaction, &plan::keys(messages), now)?;
     let plan = plan::plan(messages, &mut streams);
     store_calls(&mut transaction, &plan.calls)?;
@@ -74,7 +70,7 @@ fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
 /// Locks the streams, in the order of their keys so that two writers cannot wait for each other,
 /// and makes the ones that are new.
 fn open<'a>(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut Writing<'_>,
     keys: &BTreeMap<StreamKey<'a>, Lane>,
     now: Timestamp,
 ) -> Result<Vec<Stream<'a>>, StoreError> {
@@ -109,7 +105,7 @@ fn open<'a>(
 
 /// Row and watermark of each stream that exists, by the key's place.
 fn lock(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut Writing<'_>,
     keys: &BTreeMap<StreamKey<'_>, Lane>,
 ) -> Result<BTreeMap<i64, (i64, u64)>, StoreError> {
     let (tenants, branches, devices, epochs) = columns(keys);
@@ -129,7 +125,7 @@ fn lock(
 }
 
 fn create(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut Writing<'_>,
     keys: &BTreeMap<StreamKey<'_>, Lane>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -160,7 +156,7 @@ fn columns<'a>(keys: &BTreeMap<StreamKey<'a>, Lane>) -> Columns<'a> {
 }
 
 fn close(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut Writing<'_>,
     streams: &[Stream<'_>],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -171,11 +167,14 @@ fn close(
          FROM unnest($1::bigint[], $2::bigint[]) AS new (id, watermark) WHERE stream.id = new.id",
         &[&ids, &watermarks, &now],
     )?;
-    let changed: Vec<&Stream<'_>> = streams.iter().filter(|at| at.intake.is_changed()).collect();
-    let ids: Vec<i64> = changed.iter().map(|stream| stream.id).collect();
+    let moved: Vec<&Stream<'_>> = streams.iter().filter(|at| at.intake.moves_runs()).collect();
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let ids = column(&moved, |stream| stream.id);
     transaction.execute("DELETE FROM ahead WHERE stream = ANY($1)", &[&ids])?;
     let mut runs: (Vec<i64>, Vec<i64>, Vec<i64>) = Default::default();
-    for stream in changed {
+    for stream in moved {
         for (first, through) in stream.intake.runs() {
             runs.0.push(stream.id);
             runs.1.push(first.cast_signed());
@@ -192,7 +191,7 @@ fn close(
     Ok(())
 }
 
-fn store_calls(transaction: &mut Transaction<'_>, rows: &[CallRow<'_>]) -> Result<(), StoreError> {
+fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -233,7 +232,7 @@ fn store_calls(transaction: &mut Transaction<'_>, rows: &[CallRow<'_>]) -> Resul
 }
 
 fn store_transcripts(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut Writing<'_>,
     rows: &[TranscriptRow<'_>],
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
@@ -262,10 +261,7 @@ fn store_transcripts(
     Ok(())
 }
 
-fn store_reports(
-    transaction: &mut Transaction<'_>,
-    rows: &[ReportRow<'_>],
-) -> Result<(), StoreError> {
+fn store_reports(transaction: &mut Writing<'_>, rows: &[ReportRow<'_>]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -293,7 +289,7 @@ fn store_reports(
 }
 
 fn store_gaps(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut Writing<'_>,
     rows: &[GapRow<'_>],
     now: Timestamp,
 ) -> Result<(), StoreError> {

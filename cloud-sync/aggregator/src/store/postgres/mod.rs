@@ -2,7 +2,7 @@
 //!
 //! What follows a commit relies on `synchronous_commit`; a server that has it off is overruled.
 
-use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,8 +15,11 @@ use trunkside_record::Timestamp;
 
 use super::{
     Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
-    KeyRecord, Message, Page, Scope, Span, Store, StoreError, Totals, TranscriptPage,
+    KeyRecord, Message, Page, PostgresOptions, Scope, Span, Store, StoreError, Totals,
+    TranscriptPage,
 };
+
+use writer::Writer;
 
 mod access;
 mod commit;
@@ -24,29 +27,23 @@ mod connect;
 mod migrate;
 mod months;
 mod query;
+mod writer;
 
 /// How long a request waits for a connection.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Connections of one aggregator: one writes, the others read.
-const CONNECTIONS: u32 = 6;
-
-/// Where PostgreSQL is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PostgresOptions {
-    /// `postgres://user@host:port/database`, or `key=value` words as libpq reads them.
-    pub address: String,
-    /// Holds the password.
-    pub password_file: Option<PathBuf>,
-    /// PEM certificates that the server's must descend from; the system's when none.
-    pub ca_file: Option<PathBuf>,
-}
+/// Connections of one aggregator that read; one more writes.
+const CONNECTIONS: u32 = 5;
 
 type Manager = PostgresConnectionManager<MakeRustlsConnect>;
 type Connection = PooledConnection<Manager>;
 
 /// The store on a server.
 pub struct Postgres {
+    config: Config,
+    tls: MakeRustlsConnect,
+    /// None until the first commit, and after a failed one.
+    writer: Mutex<Option<Writer>>,
     /// There until the end.
     pool: Option<Pool<Manager>>,
 }
@@ -63,8 +60,13 @@ impl Postgres {
             .connection_timeout(CONNECTED_WITHIN)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .connection_customizer(Box::new(Durable))
-            .build(PostgresConnectionManager::new(config, tls))?;
-        let store = Self { pool: Some(pool) };
+            .build(PostgresConnectionManager::new(config.clone(), tls.clone()))?;
+        let store = Self {
+            config,
+            tls,
+            writer: Mutex::new(None),
+            pool: Some(pool),
+        };
         let mut connection = store.connection()?;
         migrate::migrate(&mut connection)?;
         warn_of_unbound_role(&mut connection)?;
@@ -117,16 +119,17 @@ fn warn_of_unbound_role(client: &mut Client) -> Result<(), StoreError> {
 }
 
 /// What every connection begins with.
+const BEGINNING: &str = "SET search_path = trunkside; SET timezone = 'UTC';
+     SELECT set_config('synchronous_commit', 'on', false)
+     WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Says it to the pool's connections.
 #[derive(Debug)]
 struct Durable;
 
 impl CustomizeConnection<Client, ::postgres::Error> for Durable {
     fn on_acquire(&self, client: &mut Client) -> Result<(), ::postgres::Error> {
-        client.batch_execute(
-            "SET search_path = trunkside; SET timezone = 'UTC';
-             SELECT set_config('synchronous_commit', 'on', false)
-             WHERE current_setting('synchronous_commit') = 'off'",
-        )
+        client.batch_execute(BEGINNING)
     }
 }
 
@@ -134,7 +137,8 @@ impl Drop for Postgres {
     /// The clients block when they close, which tokio forbids its own threads.
     fn drop(&mut self) {
         let pool = self.pool.take();
-        let closed = thread::Builder::new().spawn(move || drop(pool));
+        let writer = std::mem::take(&mut self.writer);
+        let closed = thread::Builder::new().spawn(move || drop((pool, writer)));
         if closed.is_ok_and(|thread| thread.join().is_err()) {
             tracing::error!("closing the database's connections panicked");
         }
@@ -158,8 +162,17 @@ pub(super) fn explain(error: &::postgres::Error) -> String {
 
 impl Store for Postgres {
     fn commit(&self, messages: &[Message], now: Timestamp) -> Result<Committed, StoreError> {
-        let mut connection = self.connection()?;
-        commit::commit(&mut connection, messages, now)
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = match slot.take() {
+            Some(writer) if !writer.is_closed() => writer,
+            _ => Writer::connect(&self.config, self.tls.clone())?,
+        };
+        let done = commit::commit(writer.begin()?, messages, now);
+        // What failed otherwise may have left the connection in any state.
+        if done.as_ref().err().is_none_or(StoreError::is_content) {
+            *slot = Some(writer);
+        }
+        done
     }
 
     fn calls(

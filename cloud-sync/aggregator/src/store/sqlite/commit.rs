@@ -81,6 +81,9 @@ fn close(transaction: &Transaction<'_>, stream: &Stream<'_>) -> Result<(), Store
     transaction
         .prepare_cached("UPDATE stream SET watermark = ?2 WHERE id = ?1")?
         .execute(params![stream.id, stream.intake.watermark().cast_signed()])?;
+    if !stream.intake.moves_runs() {
+        return Ok(());
+    }
     transaction
         .prepare_cached("DELETE FROM ahead WHERE stream = ?1")?
         .execute([stream.id])?;
