@@ -139,7 +139,7 @@ def telephone(samples, rng, speed=1.0, babble=None):
     """Clean speech (or silence) as the far end of a call hears it."""
     out = linear_filtered(samples, rng, speed)
     lead, tail = int(rng.uniform(0.02, 0.7) * RATE), int(rng.uniform(0.15, 0.9) * RATE)
-    if rng.random() < 0.15 and len(out) > 2000:  # a recording that begins within the first sound
+    if rng.random() < 0.2 and len(out) > 2000:  # a recording that begins within the first sound
         out = out[int(rng.uniform(0.06, 0.13) * RATE):]
         lead = lead if rng.random() < 0.6 else 0
     out = np.concatenate([np.zeros(lead, np.float32), out, np.zeros(tail, np.float32)])

@@ -16,6 +16,8 @@ DEVELOPMENT = [
     *((f"sentences {language}", f"sentences-{language}", []) for language in ("zh", "yue", "en")),
     *((f"sentences {language}, 3 % loss, babble 10 dB", f"sentences-{language}-degraded", [])
       for language in ("zh", "yue", "en")),
+    *((f"other business {language}", f"business-{language}", []) for language in ("zh", "yue", "en")),
+    *((f"written by hand {language}", f"kept-{language}", []) for language in ("zh", "yue", "en")),
     *((f"numbers of 11 digits {language}", f"numbers-{language}", []) for language in ("zh", "yue", "en")),
     *((f"{name}: as a grammar", name, ["--grammar", f"{name}/grammar.txt"])
       for name in ("commands-dev", "commands-dev-abrupt", "digits-en-dev", "digits-en-dev-abrupt")),

@@ -1,7 +1,8 @@
 """Training examples drawn without end: a clip or several joined, a voice change, a channel.
 
 Real voices are few, so they are multiplied hardest: words and syllables of one speaker are joined
-into phrases and into whole branch sentences, and each is resampled, stretched and warped.
+into phrases and into whole branch sentences, their ends run together, and each is resampled,
+stretched unevenly and warped.
 """
 
 import random
@@ -19,13 +20,16 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "tts-zh": 0.05, "tts-yue": 0.06, "tts-en": 0.07, "natural": 0.05, "natural-digits": 0.03,
-    "word": 0.07, "words": 0.11, "command": 0.06, "commands": 0.07, "digit": 0.04, "digits": 0.04,
-    "sentence-zh": 0.07, "sentence-yue": 0.05, "syllable": 0.05, "syllables": 0.05, "jyutping": 0.04, "jyutpings": 0.07,
+    "tts-zh": 0.07, "tts-yue": 0.05, "tts-en": 0.04, "natural": 0.04, "natural-digits": 0.03,
+    "prompt": 0.05, "prompts": 0.02,
+    "word": 0.07, "words": 0.11, "command": 0.05, "commands": 0.06, "digit": 0.04, "digits": 0.05,
+    "sentence-zh": 0.10, "sentence-yue": 0.05, "syllable": 0.03, "syllables": 0.04, "jyutping": 0.03, "jyutpings": 0.05,
     "nothing": 0.02,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
+# Each formant's own warp beside the common one, and how the pace sways within an utterance (standard deviations).
+FORMANT_SPREAD, SWAY = 0.03, 0.13
 TTS_KINDS = ("tts-zh", "tts-yue", "tts-en", "natural", "natural-digits")
 TTS_GROUPS = {"tts-natural": "natural", "tts-digits": "natural-digits"}
 SYLLABLE_VOICES = ("pinyin-syllables-train", "gcin-syllables")
@@ -121,6 +125,7 @@ class Corpus:
             "word": ("mandarin-words-train", 1, 1), "words": ("mandarin-words-train", 2, 4),
             "command": ("commands-train", 1, 1), "commands": ("commands-train", 2, 4),
             "digit": ("digits-en-train", 1, 1), "digits": ("digits-en-train", 2, 11),
+            "prompt": ("prompts-en", 1, 1), "prompts": ("prompt-words-en", 1, 5),
             "syllable": (SYLLABLE_VOICES[rng.integers(len(SYLLABLE_VOICES))], 1, 1),
             "syllables": (SYLLABLE_VOICES[rng.integers(len(SYLLABLE_VOICES))], 2, 5),
             "jyutping": ("cantonese-syllables-train", 1, 1),
@@ -144,23 +149,39 @@ def core(samples):
 
 
 def joined(clips, rng):
-    """Samples and units of clips end to end, their quiet margins cut by a random amount."""
-    pieces, units = [], []
-    tight = rng.random() < 0.7
-    for samples, ids in clips:
-        if len(clips) > 1 and len(samples) > 1600:
+    """Samples and units of clips run together: quiet margins cut, ends faded into each other, loudness uneven."""
+    if len(clips) == 1:
+        return clips[0][0].astype(np.float32) / 32768, clips[0][1]
+    out, tight = np.zeros(sum(len(samples) for samples, _ in clips) + 3000 * len(clips), np.float32), rng.random() < 0.7
+    at, end = 0, 0
+    for samples, _ in clips:
+        if len(samples) > 1600:
             first, last = core(samples)
-            before, after = rng.integers(80, 400 if tight else 1200, 2)
+            before, after = rng.integers(80, 480 if tight else 1200), rng.integers(40, 360 if tight else 1200)
             samples = samples[max(0, first - before):last + after]
-        pieces.append(samples)
-        units.append(ids)
-        if rng.random() < 0.1:
-            pieces.append(np.zeros(rng.integers(0, 3000), np.int16))
-    return np.concatenate(pieces).astype(np.float32) / 32768, np.concatenate(units)
+        piece = samples * np.float32(10 ** (rng.normal(0, 2.5) / 20) / 32768)
+        fade = min(int(rng.integers(40, 320)), len(piece) // 4, end)
+        if tight and fade:
+            at -= fade
+            ramp = np.linspace(0, 1, fade, dtype=np.float32)
+            out[at:end] *= 1 - ramp
+            piece[:fade] *= ramp
+        elif rng.random() < 0.15:
+            at += int(rng.integers(0, 3000))
+        out[at:at + len(piece)] += piece
+        at = end = at + len(piece)
+    return out[:end], np.concatenate([ids for _, ids in clips])
 
 
 def _between(rng, bounds):
     return float(np.exp(rng.uniform(*np.log(bounds))))
+
+
+def swaying(hop, count, rng):
+    """Hops through `count` samples whose pace wanders about `hop`'s every few syllables."""
+    frames = count // 50 + 1
+    knots = rng.normal(0, SWAY, frames // 30 + 2).clip(-0.3, 0.3)
+    return (hop * np.exp(np.interp(np.arange(frames), np.arange(len(knots)) * 30, knots))).clip(50).round()
 
 
 def example(corpus, rng):
@@ -175,11 +196,13 @@ def example(corpus, rng):
     speed, warp, hop = 1.0, 1.0, HOP
     if rng.random() < 0.85:
         speed = _between(rng, REAL_SPEED if real else TTS_SPEED)
-        warp = round(_between(rng, REAL_WARP if real else TTS_WARP), 2)
+        common = _between(rng, REAL_WARP if real else TTS_WARP)
+        warp = tuple(float(w) for w in common * np.exp(rng.normal(0, FORMANT_SPREAD, 3).clip(-0.08, 0.08)))
         leisure = len(samples) / 8000 / (BRISK_S * max(1, len(units)))
         hurry = _between(rng, (1, max(1, min(leisure, HURRIED.get(kind, 1)))))
         hop = int(np.clip(HOP / speed ** rng.uniform(0, 1) * _between(rng, (0.85, 1.22)), 60, 104) * hurry)
-    features = fbank(telephone(samples, rng, speed, corpus.babble), hop, warp)
+    heard = telephone(samples, rng, speed, corpus.babble)
+    features = fbank(heard, swaying(hop, len(heard), rng) if speed != 1.0 else hop, warp)
     repeats = int((units[1:] == units[:-1]).sum()) if len(units) else 0
     if output_count(len(features)) < len(units) + repeats + 1:
         return None

@@ -130,9 +130,16 @@ def check_sherpa(path, tokens, audio):
     return recognizer.get_result(speech)
 
 
+def others_models(catalogue):
+    """What a catalogue says of models that others publish, with the comment above it."""
+    found = re.search(r"\n((?:#[^\n]*\n)*\n*\[\[public\]\].*)", catalogue, re.S)
+    return found[1] if found else ""
+
+
 def write_catalogue():
-    """catalogue.toml with each file's size and hash."""
-    folder = model_dir()
+    """catalogue.toml with each file's size and hash; what it says of others' models stays."""
+    folder, path = model_dir(), ROOT / "models/catalogue.toml"
+    rest = others_models(path.read_text("utf-8")) if path.exists() else ""
     lines = [
         "# Speech models. Paths are relative to this file; `trunkside models verify` checks the hashes.",
         "", "[[model]]", 'name = "zh-en-1"', 'languages = ["zh", "yue", "en"]', f'licence = "{LICENCE}"',
@@ -150,7 +157,7 @@ def write_catalogue():
         content = (folder / name).read_bytes()
         lines += ["", "[[model.file]]", f'role = "{role}"', f'path = "{folder.name}/{name}"',
                   f'sha256 = "{hashlib.sha256(content).hexdigest()}"', f"bytes = {len(content)}"]
-    (ROOT / "models/catalogue.toml").write_text("\n".join(lines) + "\n", "utf-8")
+    path.write_text("\n".join(lines) + "\n" + ("\n" + rest if rest else ""), "utf-8")
 
 
 def main():

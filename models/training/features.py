@@ -1,7 +1,7 @@
 """Kaldi filter banks at 8 kHz, equal to kaldi-native-fbank's (checked by `python features.py`).
 
-Two training-time liberties leave the default untouched: another hop stretches time without
-moving pitch, and a warped frequency axis moves formants as another vocal tract would.
+Two training-time liberties leave the default untouched: another hop, or one a frame, stretches time
+without moving pitch, and a warped frequency axis moves formants as another vocal tract would.
 """
 
 from functools import lru_cache
@@ -11,6 +11,7 @@ import scipy.fft
 
 MELS, WINDOW, HOP, FFT = 64, 200, 80, 256
 LOW_HZ, HIGH_HZ, NYQUIST_HZ = 20.0, 3600.0, 4000.0
+FORMANTS_HZ = (500.0, 1500.0, 2600.0)
 _POVEY = (np.hanning(WINDOW) ** 0.85).astype(np.float32)
 
 
@@ -20,11 +21,17 @@ def _mel(hz):
 
 @lru_cache(maxsize=64)
 def mel_matrix(warp=1.0):
-    """[129, 64] triangular filters; `warp` scales frequency, bent so that 4 kHz stays in place."""
+    """[129, 64] triangular filters; `warp` scales frequency, bent so that 4 kHz stays in place.
+
+    Three warps scale `FORMANTS_HZ` each by its own, as mouths differ in more than their length.
+    """
     hz = np.arange(FFT // 2 + 1) * (2 * NYQUIST_HZ / FFT)
-    knee = 2800.0 * min(1.0, 1.0 / warp)
-    hz = np.where(hz < knee, hz * warp,
-                  knee * warp + (hz - knee) * (NYQUIST_HZ - knee * warp) / (NYQUIST_HZ - knee))
+    if isinstance(warp, tuple):
+        hz = np.interp(hz, [0.0, *FORMANTS_HZ, NYQUIST_HZ], [0.0, *np.multiply(FORMANTS_HZ, warp), NYQUIST_HZ])
+    else:
+        knee = 2800.0 * min(1.0, 1.0 / warp)
+        hz = np.where(hz < knee, hz * warp,
+                      knee * warp + (hz - knee) * (NYQUIST_HZ - knee * warp) / (NYQUIST_HZ - knee))
     edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), MELS + 2)
     mel = _mel(hz)[:, None]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
@@ -35,15 +42,20 @@ def mel_matrix(warp=1.0):
 
 
 def fbank(samples, hop=HOP, warp=1.0):
-    """[frames, 64] log mel energies of float samples in [-1, 1]."""
-    frames = (len(samples) + hop // 2) // hop
-    if frames == 0:
+    """[frames, 64] log mel energies of float samples in [-1, 1]; `hop` in samples, or an array of one a frame."""
+    if np.ndim(hop):
+        starts = np.concatenate([[0], np.cumsum(hop)]).astype(np.int64)
+        starts = starts[starts < len(samples) - HOP // 2]
+        before = WINDOW // 2 - HOP // 2
+    else:
+        starts = np.arange((len(samples) + hop // 2) // hop) * hop
+        before = WINDOW // 2 - hop // 2
+    if len(starts) == 0:
         return np.zeros((0, MELS), np.float32)
-    before = WINDOW // 2 - hop // 2
-    after = max(0, (frames - 1) * hop - before + WINDOW - len(samples))
+    after = max(0, int(starts[-1]) - before + WINDOW - len(samples))
     padded = np.concatenate([samples[:before][::-1], samples, samples[-after:][::-1] if after else []])
     padded = np.ascontiguousarray(padded, dtype=np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop][:frames]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[starts]
     windows = windows - windows.mean(1, keepdims=True)
     emphasised = windows.copy()
     emphasised[:, 1:] -= 0.97 * windows[:, :-1]

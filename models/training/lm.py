@@ -27,9 +27,10 @@ FREQUENT_WORDS = {"zh": 45_000, "yue": 15_000}
 CANTONESE = "@yue"
 ORDER = 3
 DISCOUNT = {2: 0.5, 3: 0.7}
-LEAST_BACKOFF = 0.08
+# Chosen on requests of kinds of business that the counted text lacked: callers say what no grammar foresees.
+LEAST_BACKOFF = 0.3
 # Share of unigram mass: generated branch text, the wide tail.
-BRANCH_SHARE = 0.75
+BRANCH_SHARE = 0.5
 PHRASE_WEIGHT = 50
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 

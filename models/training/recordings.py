@@ -3,8 +3,9 @@
     measure --manifest WORK/recordings/sentences-zh/manifest.tsv
 
 Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
-with 3 % packets lost in babble at 10 dB; telephone numbers of eleven digits; 200 branch phrases with
-their grammar, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
+with 3 % packets lost in babble at 10 dB; requests of other kinds of business, and some that no
+grammar made; telephone numbers of eleven digits; 200 branch phrases with their grammar, and sentences
+that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
 """
 
 import csv
@@ -19,8 +20,11 @@ from channel import ALAW, companded, music, noise
 from evaluate import Set, Utterance, degraded, spoken
 from numbers_spoken import EN_ONES, ZH
 from paths import work_dir
+from pronounce import text_units
 from speech import read_shards
-from text import INTENTS, Grammar
+from text import INTENTS as ROUTED
+from text import Grammar
+from wishes import INTENTS, PLAIN
 
 SENTENCES = 80
 NUMBERS = 40
@@ -61,13 +65,30 @@ def numbers(language, rng):
         yield spoken(language, text, rng), language, text
 
 
+def business(language, rng):
+    """Requests that are none of the twelve intents: cards abroad, limits, roaming, passports, claims and so on."""
+    grammar = Grammar(language, rng)
+    for _ in range(NUMBERS):
+        text = grammar.request("service")
+        yield spoken(language, text, rng), language, text
+
+
+def kept(language, rng):
+    """Requests that somebody wrote and no grammar made: what understanding is judged on."""
+    lines = (INTENTS / f"kept/{language}.tsv").read_text("utf-8").splitlines()
+    texts = [line.split("\t")[0] for line in lines]
+    texts = [text for text in texts if PLAIN[language].fullmatch(text) and text_units(language, text)]
+    for text in rng.sample(texts, NUMBERS):
+        yield spoken(language, text, rng), language, text
+
+
 def requests(rng):
     """Distinct requests of all intents: those of the grammar, then others."""
     seen = dict.fromkeys(PHRASES)
     for language in PHRASES:
         grammar, found = Grammar(language, rng), {}
         while len(found) < PHRASES[language] + OTHERS // len(PHRASES):
-            found[grammar.expand(INTENTS[rng.randrange(len(INTENTS))])] = None
+            found[grammar.expand(ROUTED[rng.randrange(len(ROUTED))])] = None
         seen[language] = list(found)
     inside = [(language, text) for language, n in PHRASES.items() for text in seen[language][:n]]
     return inside, [(language, text) for language, n in PHRASES.items() for text in seen[language][n:]]
@@ -79,8 +100,9 @@ def main():
         clean = Set(language, False, "", sentences(language))
         for name, data in ((f"sentences-{language}", clean), (f"sentences-{language}-degraded", degraded(clean))):
             write(name, [(u.audio, language, u.speaker, u.text) for u in data.utterances])
-        write(f"numbers-{language}", [(audio, said, voice, text)
-                                      for (audio, voice), said, text in numbers(language, rng)])
+        for name, said in (("numbers", numbers(language, rng)), ("business", business(language, random.Random(33))),
+                           ("kept", kept(language, random.Random(34)))):
+            write(f"{name}-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
     inside, outside = requests(rng)
     for name, texts in (("phrases", inside), ("phrases-outside", outside)):
         rows = []
@@ -91,7 +113,9 @@ def main():
     grammar = work_dir() / "recordings/phrases/grammar.txt"
     grammar.write_text("\n".join(text for _, text in inside) + "\n", "utf-8")
     for data in [*(development.real(n) for n in SPOKEN_WORDS), *map(development.digits, (False, True))]:
-        folder = write(data.name, [(u.audio, data.language, u.speaker, u.text) for u in data.utterances])
+        spoken_in = {text: language for language, text in data.grammar}
+        folder = write(data.name, [(u.audio, spoken_in.get(u.text, data.language), u.speaker, u.text)
+                                   for u in data.utterances])
         (folder / "grammar.txt").write_text("\n".join(text for _, text in data.grammar) + "\n", "utf-8")
     dice, count = np.random.default_rng(32), SILENT_S * 8000
     sounds = {

@@ -22,6 +22,7 @@ from scipy.signal import resample_poly
 
 from paths import data_dir, work_dir
 from pronounce import en_readings, text_units, yue_jyutping, zh_pinyin, zh_words
+from text import HERE
 from units import jyutping_units, syllable_units
 from voices import Voice, to_8k
 
@@ -41,6 +42,9 @@ EN_DIGITS = "zero one two three four five six seven eight nine oh double".split(
 # Mandarin syllables in bopomofo, of the Debian package gcin-voice: the voice 5.ogg (CC BY 3.0) trains, 3.ogg (GPL)
 # only measures.
 GCIN = Path("/usr/share/gcin-voice/ogg")
+# Telephone prompts in English, of the Debian package asterisk-core-sounds-en-wav: Allison Smith (CC BY-SA 3.0).
+PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
+PROMPT_MOST_S, PROMPT_WORD_S = 13, 1.6
 
 
 @dataclass
@@ -141,6 +145,22 @@ def gcin_clips():
                 syllable + (folder.name[-1] if folder.name[-1] in "2345" else "1"), " ".join(units))
 
 
+def prompt_clips():
+    """Recorded telephone prompts: sentences, words, and digits beside the other speakers'."""
+    lines = (HERE / "prompts.en.tsv").read_text("utf-8").splitlines()[1:]
+    for i, (name, text) in enumerate(line.split("\t") for line in lines):
+        units = text_units("en", text)
+        samples, rate = soundfile.read(PROMPTS / f"{name}.wav", dtype="float32")
+        samples = trim(to_8k(samples, rate))
+        if not units or len(samples) > PROMPT_MOST_S * 8000:
+            continue
+        digit = name.startswith("digits/") and text in EN_DIGITS
+        source = "digits-en-train" if digit else \
+            "prompt-words-en" if len(samples) < PROMPT_WORD_S * 8000 else "prompts-en"
+        dev = i % 20 == 7 and not digit
+        yield samples, Clip(0, 0, "en", "allison", source, "dev" if dev else "train", text, " ".join(units))
+
+
 def frequent_words(count):
     """jieba's most frequent words of Han characters, with their counts."""
     jieba.initialize()
@@ -216,6 +236,7 @@ def main():
     if args.what == "real":
         write_shard(out / "real", real_clips())
         write_shard(out / "gcin", gcin_clips())
+        write_shard(out / "prompts", prompt_clips())
         return
     with Pool(args.jobs) as pool:
         for split in ("dev", "train"):

@@ -11,18 +11,19 @@ import torch
 import development
 from channel import ALAW, ULAW, mobile, telephone
 from evaluate import readings
-from examples import KINDS, core, joined
-from export import export
-from features import check
+from examples import KINDS, core, joined, swaying
+from export import export, others_models
+from features import check, fbank
 from initial import start_from
 from lm import words_of
 from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
 from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
 from pronounce import text_units, yue_jyutping, yue_readings, zh_words
-from text import INTENTS, Grammar, branch_sentences
+from text import HERE, INTENTS, Grammar, branch_sentences
 from train import edit_distance, greedy, learning_rate
 from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
 from voices import DEVELOPMENT, FLITE_DEVELOPMENT, SHIPPED, Voice
+from wishes import Wishes, rules_of, whole_requests
 
 
 class Units(unittest.TestCase):
@@ -78,6 +79,21 @@ class Language(unittest.TestCase):
         self.assertEqual(yue_readings("你"), [("n", "ei"), ("l", "ei")])
         self.assertEqual(words_of("yue", "唔该查下"), ["唔该@yue", "查下@yue"])
 
+    def test_wishes_are_those_of_understanding_and_can_be_said(self):
+        rules = rules_of("# c\na: x (y|<b>)\n    | [z]\nb: <c>\nc: 1\nbefore: hi")
+        self.assertEqual(whole_requests(rules), {"a"})
+        self.assertEqual(len(rules["a"]), 2)
+        for language in ("zh", "yue", "en"):
+            wishes = Wishes(language, random.Random(3))
+            self.assertLessEqual(set(INTENTS), set(wishes.intents))
+            said = list(wishes.some(600))
+            self.assertGreater(len(said), 500)
+            self.assertGreater(sum(bool(text_units(language, text)) for _, text in said), 0.95 * len(said))
+
+    def test_every_recorded_prompt_can_be_pronounced(self):
+        for line in (HERE / "prompts.en.tsv").read_text("utf-8").splitlines()[1:]:
+            self.assertTrue(text_units("en", line.split("\t")[1]), line)
+
     def test_digits_stand_alone(self):
         self.assertEqual(zh_words("电话是幺三八零零"), ["电话", "是", "幺", "三", "八", "零", "零"])
 
@@ -107,6 +123,19 @@ class Sound(unittest.TestCase):
         self.assertGreater(np.corrcoef(coded[400:], speech[400:])[0, 1], 0.9)
 
 
+    def test_hops_of_their_own_equal_one_hop_and_stretch_time(self):
+        noise = np.random.default_rng(3).normal(0, 0.1, 8000).astype(np.float32)
+        np.testing.assert_allclose(fbank(noise, np.full(200, 80)), fbank(noise), atol=1e-4)
+        self.assertEqual(len(fbank(noise, np.full(300, 40))), 199)
+        hops = swaying(80, len(noise), np.random.default_rng(4))
+        self.assertGreater(hops.sum(), len(noise))
+        self.assertTrue(50 <= hops.min() < hops.max() <= 110)
+
+    def test_three_equal_warps_move_the_formants_as_one_does(self):
+        noise = np.random.default_rng(5).normal(0, 0.1, 8000).astype(np.float32)
+        one, three = fbank(noise, warp=1.08), fbank(noise, warp=(1.08, 1.08, 1.08))
+        np.testing.assert_allclose(one[:, :45], three[:, :45], atol=1e-4)
+
     def test_joined_syllables_lose_their_quiet_margins_only(self):
         tone = (8000 * np.sin(np.arange(4000) * 0.3)).astype(np.int16)
         clip = np.concatenate([np.full(3000, 3, np.int16), tone, np.full(5000, 3, np.int16)])
@@ -116,8 +145,9 @@ class Sound(unittest.TestCase):
         for seed in range(20):
             samples, units = joined([(clip, np.array([seed])), (clip, np.array([7]))], np.random.default_rng(seed))
             self.assertEqual(units.tolist(), [seed, 7])
-            self.assertGreater(np.abs(samples * 32768).sum(), 1.95 * np.abs(tone.astype(float)).sum())
             self.assertLess(len(samples), 2 * len(clip))
+            self.assertGreater(len(samples), 2 * len(tone) - 400)
+            self.assertLess(np.abs(np.diff(samples)).max(), 0.3 * 3 * np.abs(tone).max() / 32768)
 
     def test_development_clips_begin_within_the_first_sound(self):
         clip = np.concatenate([np.zeros(development.MARGIN), np.ones(4000)])
@@ -164,6 +194,11 @@ class Network(unittest.TestCase):
             torch.testing.assert_close(fresh.out.weight[BLANK], before.out.weight[97])
             with self.assertRaises(SystemExit):
                 start_from(Acoustic(channels=8, blocks=2), path)
+
+    def test_a_written_catalogue_keeps_the_models_of_others(self):
+        rest = "# Theirs.\n# More.\n\n[[public]]\nname = \"a\"\n\n[[public]]\nname = \"b\"\n"
+        self.assertEqual(others_models("# Ours.\n\n[[model]]\nbytes = 1\n\n" + rest), rest)
+        self.assertEqual(others_models("[[model]]\nbytes = 1\n"), "")
 
     def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing(self):
         rates = [learning_rate(i / 100, 1.0) for i in range(101)]

@@ -1,4 +1,4 @@
-"""Branch-call language: sentences with their intents, drawn from grammar.{zh,yue,en}.txt.
+"""Branch-call language: sentences with their intents, drawn from grammar.{zh,yue,en}.txt and from understanding's own.
 
     python text.py --out WORK/text --seed 1
 
@@ -17,6 +17,7 @@ from opencc import OpenCC
 
 from numbers_spoken import en_slot, yue_slot, zh_slot
 from paths import data_dir, work_dir
+from wishes import Wishes
 
 HERE = Path(__file__).parent
 INTENTS = (
@@ -53,7 +54,7 @@ class Grammar:
         return {"zh": zh_slot, "yue": yue_slot, "en": en_slot}[self.language](name, bounds, self.rng)
 
     def request(self, intent):
-        """A request with the greeting, hesitation, anger and numbers people put around it."""
+        """A request of a rule with the greeting, hesitation, anger and numbers people put around it."""
         rng, parts = self.rng, [self.expand(intent)]
         if rng.random() < 0.15:
             parts.insert(0, self.expand("hesitation"))
@@ -74,22 +75,22 @@ class Grammar:
 
 
 def branch_sentences(language, count, rng):
-    """(kind, intent, text): about 70 % intents, then statements of numbers and small talk."""
+    """(kind, intent, text): about 57 % intents, then other business, statements of numbers and small talk."""
     grammar = Grammar(language, rng)
     for i in range(count):
         draw = rng.random()
-        if draw < 0.55:
+        if draw < 0.48:
             intent = INTENTS[i % len(INTENTS)]
             yield "request", intent, grammar.request(intent)
-        elif draw < 0.65:
+        elif draw < 0.57:
             intent = INTENTS[i % len(INTENTS)]
             yield "request", intent, grammar.expand(intent)
-        elif draw < 0.82:
+        elif draw < 0.73:
             yield "statement", "-", grammar.expand("statement")
-        elif draw < 0.9:
+        elif draw < 0.8:
             yield "small_talk", "-", grammar.expand("small_talk")
         else:
-            yield "other", "-", grammar.expand("other")
+            yield "other", "-", grammar.request("other")
 
 
 def clean_english(text):
@@ -134,6 +135,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=work_dir() / "text")
     parser.add_argument("--count", type=int, default=60_000, help="branch sentences a language")
+    parser.add_argument("--wishes", type=int, default=40_000, help="requests of understanding's intents a language")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -142,6 +144,8 @@ def main():
         for language in ("zh", "yue", "en"):
             for kind, intent, text in branch_sentences(language, args.count, rng):
                 print(language, kind, intent, text, sep="\t", file=f)
+            for intent, text in Wishes(language, rng).some(args.wishes):
+                print(language, "wish", intent, text, sep="\t", file=f)
         for text in filter(None, map(clean_english, english_corpora())):
             if len(text.split()) <= 20:
                 print("en", "corpus", "-", text, sep="\t", file=f)

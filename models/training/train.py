@@ -1,4 +1,4 @@
-"""Train the acoustic model; the learning rate falls over `--hours` of training time, however fast.
+"""Train the acoustic model; the learning rate falls over `--hours` by the clock, data's reading included, however fast.
 
     nice -n 19 python train.py --hours 1.5
     nice -n 19 python train.py --hours 1.5 --from ../zh-en-1/model.onnx
@@ -114,6 +114,7 @@ def main():
     parser.add_argument("--save-minutes", type=float, default=5)
     parser.add_argument("--batch", type=int, default=4800, help="feature frames a batch, padding included")
     args = parser.parse_args()
+    last = time.monotonic()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -125,13 +126,13 @@ def main():
     model.to(device)
     average = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01)
-    step, elapsed, heard = 0, 0.0, 0.0
+    step, elapsed, heard, begun = 0, 0.0, 0.0, None
     if path.exists():
         saved = torch.load(path, map_location=device)
         model.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
-        step, elapsed, heard = saved["step"], saved["elapsed"], saved["heard"]
+        step, elapsed, heard, begun = (saved[name] for name in ("step", "elapsed", "heard", "begun"))
 
     log = open(work_dir() / "train.log", "a", encoding="utf-8")
 
@@ -142,11 +143,15 @@ def main():
     development = development_set()
     stream = DataLoader(Stream(Corpus(), args.seed + step, args.batch), batch_size=None, num_workers=args.workers,
                         prefetch_factor=8 if args.workers else None, collate_fn=lambda b: b)
-    last, saved_at, running = time.monotonic(), elapsed, None
+    saved_at, running = elapsed, None
     for batch in stream:
         model.train()
+        if begun is None:  # what reading took, which may be long where others take the processor
+            begun = elapsed = time.monotonic() - last
+            last += elapsed
+        share = (elapsed - begun) / max(1, args.hours * 3600 - begun)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(elapsed / 3600 / args.hours, args.peak)
+            group["lr"] = learning_rate(share, args.peak)
         loss = loss_of(model, batch, device)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -168,10 +173,11 @@ def main():
             errors = unit_error(average, development, device)
             say("development " + " ".join(f"{g} {e:.3f}" for g, e in errors.items()))
             state = {"model": model.state_dict(), "average": average.state_dict(), "shape": model.shape,
-                     "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed, "heard": heard}
+                     "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed, "heard": heard,
+                     "begun": begun}
             torch.save(state, path.with_suffix(".new"))
             path.with_suffix(".new").rename(path)
-            saved_at, last = elapsed, time.monotonic()
+            saved_at = elapsed
         if done:
             return
 

@@ -8,6 +8,8 @@
 //! Options: `--models FOLDER`, `--model NAME`, `--language zh|yue|en`, `--grammar FILE|manifest` (all
 //! texts of the manifest), `--phrases FILE`, `--reject` (nothing in the manifest should be heard),
 //! `--every N` (each Nth file only), `--errors` (prints what was misheard to standard error),
+//! `--reports FILE` (a TSV line of each partial and final utterance: file, seconds of audio heard, number,
+//! start and end in seconds, language, count of words, whether it is final),
 //! `--set NAME=VALUE` (one of [`Tuning`]'s fields; may be repeated).
 //!
 //! Errors are counted in characters for Chinese and in words for English, without punctuation. The
@@ -37,6 +39,7 @@ struct Options {
     reject: bool,
     every: usize,
     errors: bool,
+    reports: Option<PathBuf>,
     tuning: Tuning,
 }
 
@@ -57,6 +60,7 @@ fn options() -> Fallible<Options> {
             "--phrases" => options.phrases = Some(value()?),
             "--every" => options.every = value()?.parse()?,
             "--set" => set(&mut options.tuning, &value()?)?,
+            "--reports" => options.reports = Some(value()?.into()),
             "--reject" => options.reject = true,
             "--errors" => options.errors = true,
             _ => return Err(format!("unknown option `{name}`").into()),
@@ -123,6 +127,7 @@ struct Tally {
     audio_s: f64,
     cpu_s: f64,
     first_partial_s: Vec<f64>,
+    reports: String,
     each: Vec<Count>,
 }
 
@@ -153,7 +158,8 @@ fn main() -> Fallible<()> {
     for entry in entries.iter().step_by(options.every) {
         let samples = read_wav(&entry.file)?;
         let before = cpu_s();
-        let (heard, first_partial) = hear(&recogniser, &samples, listening.clone(), &mut tally)?;
+        let (heard, first_partial) =
+            hear(&recogniser, entry, &samples, listening.clone(), &mut tally)?;
         tally.cpu_s += cpu_s() - before;
         tally.audio_s += samples.len() as f64 / 8_000.0;
         tally.first_partial_s.extend(first_partial);
@@ -177,6 +183,9 @@ fn main() -> Fallible<()> {
         if options.errors && errors > 0 {
             eprintln!("{}\t{}\t{heard}", entry.file.display(), entry.text);
         }
+    }
+    if let Some(path) = &options.reports {
+        fs::write(path, &tally.reports)?;
     }
     println!("{}", report(&options, model.name.as_str(), &mut tally));
     Ok(())
@@ -216,6 +225,7 @@ fn listening(
 /// The text of a recording, and how much audio had been heard when the first words were shown.
 fn hear(
     recogniser: &Arc<Recogniser>,
+    entry: &Entry,
     samples: &[i16],
     options: StreamOptions,
     tally: &mut Tally,
@@ -225,6 +235,7 @@ fn hear(
     let mut first = None;
     let mut shown: Vec<String> = Vec::new();
     let mut take = |utterance: Utterance, now_s: f64| {
+        tally.reports.push_str(&reported(entry, &utterance, now_s));
         let words: Vec<String> = utterance.words.into_iter().map(|word| word.text).collect();
         if words.is_empty() && !utterance.is_final {
             return;
@@ -262,6 +273,20 @@ fn hear(
         take(utterance, samples.len() as f64 / 8_000.0);
     }
     Ok((heard, first))
+}
+
+/// A line of `--reports`.
+fn reported(entry: &Entry, utterance: &Utterance, now_s: f64) -> String {
+    format!(
+        "{}\t{now_s:.2}\t{}\t{:.2}\t{:.2}\t{}\t{}\t{}\n",
+        entry.file.display(),
+        utterance.number,
+        utterance.start.as_secs_f64(),
+        utterance.end.as_secs_f64(),
+        utterance.language,
+        utterance.words.len(),
+        utterance.is_final
+    )
 }
 
 fn report(options: &Options, model: &str, tally: &mut Tally) -> serde_json::Value {
