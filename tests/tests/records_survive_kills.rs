@@ -2,6 +2,7 @@
 //! broker that is down harms no call.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use e2e::audio::recording;
@@ -120,6 +121,57 @@ fn a_broker_that_is_down_harms_no_call_and_the_record_arrives_after() {
         });
     }
     assert_eq!(cloud.calls()[0]["outcome"], "bridged");
+}
+
+#[test]
+fn what_waits_for_the_cloud_lies_sealed_when_there_is_a_key() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let cloud_home = CloudHome::new();
+    let mut cloud = cloud_home.start();
+    let (http, mqtt) = (cloud.http, cloud.mqtt);
+    cloud.process.kill();
+
+    let [open, sealed] = ["", "[box]\noutbox_key_file = \"outbox.key\"\n"].map(|more| {
+        let phone = Phone::new(Voice::silent());
+        let home = Home::new(&BoxSettings {
+            more: more.to_owned(),
+            ..BoxSettings::new(mqtt, vec![phone.agent("li_na", false)])
+        });
+        let running = home.start();
+        let caller = Voice::silent();
+        let carrier = Sipp::carrier("carrier_hangs_up", running.sip, caller.port());
+        succeed(carrier.pause_ms(1_000).start());
+        // Until it has ended, calls may be on their way to the outbox.
+        running.process.terminate();
+        running.process.finish();
+        home
+    });
+    let says_outcome = |home: &Home| {
+        let (outbox, word) = (contents(&home.data().join("outbox")), b"outcome");
+        outbox.windows(word.len()).any(|bytes| bytes == word)
+    };
+    assert!(says_outcome(&open) && !says_outcome(&sealed));
+
+    let cloud = cloud_home.start_with(&["--mqtt-listen", &mqtt.to_string()], http);
+    let mut watcher = Eavesdropper::connect(cloud.mqtt);
+    let _running = sealed.start();
+    while cloud.calls().is_empty() {
+        watcher.wait_for("acknowledgement", |message| {
+            message.topic.ends_with("/ack").then_some(())
+        });
+    }
+}
+
+/// Every byte in a folder.
+fn contents(folder: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    paths
+        .filter(|path| path.is_file())
+        .flat_map(|path| std::fs::read(path).expect("the file can be read"))
+        .collect()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every task of the box is started here, and stopped here in the order of the sentence.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,10 @@ use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_models::Catalogue;
 use trunkside_recognition::Recogniser;
 use trunkside_record::Origin;
-use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, TlsFiles, Uplink, UplinkConfig};
+use trunkside_uplink::{
+    Broker, KeyFile, KeyProvider, Login, Outbox, OutboxOptions, Recovery, TlsFiles, Uplink,
+    UplinkConfig,
+};
 
 use crate::config::{self, Config, LineConfig};
 use crate::health;
@@ -37,6 +41,19 @@ const EXPIRE_EVERY: Duration = Duration::from_mins(10);
 
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
+
+fn open_outbox(folder: &Path, key_file: Option<&Path>) -> anyhow::Result<(Outbox, Recovery)> {
+    let key = key_file.map(|path| Arc::new(KeyFile::new(path)) as Arc<dyn KeyProvider>);
+    let options = OutboxOptions {
+        key,
+        ..OutboxOptions::default()
+    };
+    let opened = Outbox::open(&folder.join("outbox"), options);
+    Ok(match key_file {
+        Some(path) => opened.with_context(|| format!("with the key file `{}`", path.display()))?,
+        None => opened?,
+    })
+}
 
 /// A box that takes calls.
 pub struct Running {
@@ -65,7 +82,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         .with_context(|| format!("cannot make the data folder `{}`", folder.display()))?;
     let tasks = TaskTracker::new();
 
-    let (outbox, recovery) = Outbox::open(&folder.join("outbox"), OutboxOptions::default())?;
+    let (outbox, recovery) = open_outbox(folder, config.outbox_key_file.as_deref())?;
     for problem in &recovery.problems {
         tracing::warn!(%problem, "the outbox was mended");
     }

@@ -22,10 +22,13 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
 }
 
 /// A key in a file that only its owner may read; made at first use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFile(PathBuf);
 
 impl KeyFile {
+    /// Bytes of the file.
+    pub const BYTES: u64 = 32;
+
     /// The key in `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -35,11 +38,13 @@ impl KeyFile {
 impl KeyProvider for KeyFile {
     fn key(&self) -> io::Result<[u8; 32]> {
         match fs::read(&self.0) {
-            Ok(bytes) => bytes.try_into().map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "the key file must hold 32 bytes",
-                )
+            Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| {
+                let message = format!(
+                    "the key file must hold {} bytes, not {}; put the right one back",
+                    Self::BYTES,
+                    bytes.len()
+                );
+                io::Error::new(io::ErrorKind::InvalidData, message)
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(&self.0),
             Err(error) => Err(error),
@@ -57,6 +62,9 @@ fn make_key(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = options.open(path)?;
     file.write_all(&key)?;
     file.sync_all()?;
+    // Without its name on the disk too, a power cut could leave sealed records without their key.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(key)
 }
 

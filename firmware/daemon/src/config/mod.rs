@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use trunkside_call::Language;
+use trunkside_uplink::KeyFile;
 
 use layers::Layers;
 pub use problem::{Problem, Severity};
@@ -27,6 +28,8 @@ pub struct Config {
     pub identity: Identity,
     /// Where calls, outbox and logs are kept.
     pub data_dir: PathBuf,
+    /// Where the key is that seals the outbox; it lies open when none.
+    pub outbox_key_file: Option<PathBuf>,
     /// Trunk and agents.
     pub line: LineConfig,
     /// Speech recognition.
@@ -280,6 +283,7 @@ fn resolve(layers: &mut Layers) -> Config {
         data_dir: layers
             .path("box.data_dir")
             .unwrap_or_else(|| "/var/lib/trunkside".into()),
+        outbox_key_file: resolve_outbox_key(layers),
         line,
         recognition: RecognitionConfig {
             model: layers
@@ -318,6 +322,28 @@ fn resolve_quality(layers: &mut Layers) -> QualityRulesFrom {
             QualityRulesFrom::File(path)
         }
     }
+}
+
+/// The file is made at first use, so only its folder has to be there.
+fn resolve_outbox_key(layers: &mut Layers) -> Option<PathBuf> {
+    let key = "box.outbox_key_file";
+    let path = layers.path(key)?;
+    let fault = match std::fs::metadata(&path) {
+        Ok(file) if file.len() == KeyFile::BYTES => return Some(path),
+        Ok(file) => format!(
+            "has {} bytes instead of {}; put the right file back, or name one that does not exist \
+             yet",
+            file.len(),
+            KeyFile::BYTES
+        ),
+        Err(_) if path.parent().is_some_and(Path::is_dir) => return Some(path),
+        Err(_) => "cannot be made there; create its folder or change the key".to_owned(),
+    };
+    layers.report(
+        key,
+        &format!("`{key}` names `{}`, which {fault}", path.display()),
+    );
+    Some(path)
 }
 
 fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {

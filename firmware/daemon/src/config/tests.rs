@@ -53,6 +53,29 @@ fn all_five_mistakes_are_reported_with_their_lines() {
 }
 
 #[test]
+fn the_outboxs_key_may_be_made_yet_but_not_be_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| {
+        let path = folder.path().join(name);
+        let text = format!(
+            "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\noutbox_key_file = '{}'\n",
+            path.display()
+        );
+        let problems = loaded(&text).problems.into_iter();
+        problems
+            .filter(|problem| problem.message.contains("outbox_key_file"))
+            .map(|problem| problem.message)
+            .collect::<Vec<_>>()
+    };
+    std::fs::write(folder.path().join("good"), [7; 32]).unwrap();
+    std::fs::write(folder.path().join("short"), [7; 31]).unwrap();
+    assert!(of("good").is_empty() && of("not yet there").is_empty());
+    assert!(!folder.path().join("not yet there").exists());
+    assert!(of("short")[0].contains("31 bytes instead of 32"));
+    assert!(of("nowhere/key")[0].contains("create its folder"));
+}
+
+#[test]
 fn a_value_that_cannot_be_used_is_reported_once() {
     let loaded = loaded(concat!(
         "[box]\n",

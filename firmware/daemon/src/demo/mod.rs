@@ -157,6 +157,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             device: "box-1".into(),
         },
         data_dir: folder.join("box"),
+        outbox_key_file: None,
         line: LineConfig {
             listen: loopback(),
             advertise: Ipv4Addr::LOCALHOST.into(),
