@@ -36,7 +36,7 @@ enum Command {
         #[command(flatten)]
         database: Place,
     },
-    /// Admit boxes.
+    /// Admit boxes, and turn them away.
     Boxes {
         #[command(subcommand)]
         command: boxes::Command,

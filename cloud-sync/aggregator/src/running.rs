@@ -126,7 +126,7 @@ impl Aggregator {
         }
         let (admission, gate) = match (admission, mqtt_addr) {
             (Some((admission, Some((listen, tls)))), Some(broker)) => {
-                let bound = Gate::bind(listen, tls, near(broker)).await;
+                let bound = Gate::bind(listen, tls, near(broker), Arc::clone(&store)).await;
                 let gate = bound.map_err(|source| AggregatorError::Listen {
                     address: listen,
                     flag: "boxes.listen",
@@ -292,10 +292,11 @@ fn maintain(store: &dyn Store, retention_months: Option<u32>) -> Result<(), Stor
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Does work that blocks, away from the threads that must not.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work)
         .await
-        .expect("starting does not panic")
+        .expect("it does not panic")
 }
 
 /// An aggregator at work.

@@ -27,21 +27,20 @@ async fn cloud(folder: &Path, mqtts: SocketAddr) -> Running {
     .await
 }
 
-fn code(folder: &Path, device: &str) -> ClaimCode {
+/// What `trunkside-cloud boxes` says of a box.
+fn boxes(command: &str, folder: &Path, device: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
-        .args([
-            "boxes", "claim", "--tenant", "acme", "--branch", "harbour", "--device", device,
-        ])
-        .arg("--data")
+        .args(["boxes", command, "--tenant", "acme", "--branch", "harbour"])
+        .args(["--device", device, "--data"])
         .arg(folder.join("cloud"))
         .output()
         .unwrap();
     assert!(output.status.success());
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn code(folder: &Path, device: &str) -> ClaimCode {
+    boxes("claim", folder, device).trim().parse().unwrap()
 }
 
 async fn join(http: SocketAddr, code: ClaimCode, folder: &Path) -> Result<String, ClaimError> {
@@ -115,6 +114,54 @@ async fn a_claimed_box_sends_its_records_over_tls() {
     branch.drained().await;
     assert_eq!(all_calls(cloud.http_addr).await.len(), 22);
     for branch in [branch, other, stranger] {
+        branch.kill().await;
+    }
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_box_is_cut_off_keeps_its_records_and_joins_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mqtts = free_address();
+    let cloud = cloud(folder.path(), mqtts).await;
+    let mut branches = Vec::new();
+    for device in ["box1", "box2"] {
+        let own = folder.path().join(device);
+        join(cloud.http_addr, code(folder.path(), device), &own)
+            .await
+            .unwrap();
+        let outbox = own.join("outbox");
+        branches.push(Branch::start_with(
+            &outbox,
+            uplink(device, mqtts, files(&own)),
+        ));
+    }
+    let [mut one, mut two]: [Branch; 2] = branches.try_into().ok().unwrap();
+    for (branch, number) in [(&mut one, 0), (&mut two, 1)] {
+        branch.store(number).await;
+        branch.drained().await;
+    }
+
+    // In the middle of its connection, and for as long as it tries again.
+    boxes("revoke", folder.path(), "box1");
+    one.reaches(|status| status.state == State::Offline).await;
+    one.store(2).await;
+    two.store(3).await;
+    two.drained().await;
+    // Summary and words of the call.
+    assert_eq!(one.outbox.status().records(), 2);
+    assert_eq!(all_calls(cloud.http_addr).await.len(), 3);
+    one.kill().await;
+
+    let again = folder.path().join("again");
+    join(cloud.http_addr, code(folder.path(), "box1"), &again)
+        .await
+        .unwrap();
+    let outbox = folder.path().join("box1/outbox");
+    let mut one = Branch::start_with(&outbox, uplink("box1", mqtts, files(&again)));
+    one.drained().await;
+    assert_eq!(all_calls(cloud.http_addr).await.len(), 4);
+    for branch in [one, two] {
         branch.kill().await;
     }
     cloud.shutdown().await;

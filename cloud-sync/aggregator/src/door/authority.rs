@@ -1,5 +1,6 @@
 //! The cloud's own certificate authority, for boxes and for its listener.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -72,18 +73,21 @@ impl Authority {
         &self.certificate
     }
 
-    /// Signs a box's request; of what it asks for only the public key counts.
+    /// Signs a box's request; of what it asks for only the public key counts. Returns the
+    /// certificate, PEM, and its serial number as [`serial_text`] writes it.
     pub(crate) fn admit(
         &self,
         csr: &str,
         origin: &Origin,
         now: Timestamp,
-    ) -> Result<String, AuthorityError> {
+    ) -> Result<(String, String), AuthorityError> {
         let mut request = CertificateSigningRequestParams::from_pem(csr)?;
         let mut params = params(&origin.to_string(), now, YEARS)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let serial = params.serial_number.as_ref().map(SerialNumber::to_bytes);
         request.params = params;
-        Ok(request.signed_by(&self.issuer)?.pem())
+        let signed = request.signed_by(&self.issuer)?.pem();
+        Ok((signed, serial_text(&serial.unwrap_or_default())))
     }
 
     /// TLS for a listener of these names that asks boxes for their certificates.
@@ -118,6 +122,15 @@ impl Authority {
             .map_err(|error| tls(&error))?;
         Ok(Arc::new(config))
     }
+}
+
+/// A serial number as the store names it: hex without leading zeros, which encoders may drop.
+pub(super) fn serial_text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes.iter().skip_while(|byte| **byte == 0) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn make(

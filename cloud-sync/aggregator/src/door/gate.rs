@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -14,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 use trunkside_record::Origin;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::authority::serial_text;
 use super::packets::{Inspector, Trespass};
+use crate::running::blocking;
+use crate::store::{Store, StoreError};
 
 /// Boxes, and strangers who have not shown anything yet.
 const CONNECTIONS: usize = 4_096;
@@ -37,6 +41,12 @@ enum GateError {
     /// The certificate names no box.
     #[error("the certificate names no box")]
     Certificate,
+    /// The certificate was ended.
+    #[error("the certificate of {0} is revoked")]
+    Revoked(Origin),
+    /// Nobody can tell whether it was.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The box overstepped.
     #[error("{origin}: {trespass}")]
     Trespass {
@@ -47,11 +57,23 @@ enum GateError {
     },
 }
 
+/// How often the store is asked whether anybody was revoked meanwhile.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+
 /// Lets boxes with a certificate through to the broker.
 pub(crate) struct Gate {
     listener: TcpListener,
+    way: Way,
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+struct Way {
     acceptor: TlsAcceptor,
     broker: SocketAddr,
+    store: Arc<dyn Store>,
+    /// The store's count of revocations.
+    revocations: watch::Receiver<i64>,
 }
 
 impl Gate {
@@ -59,11 +81,16 @@ impl Gate {
         listen: SocketAddr,
         tls: Arc<ServerConfig>,
         broker: SocketAddr,
+        store: Arc<dyn Store>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             listener: TcpListener::bind(listen).await?,
-            acceptor: TlsAcceptor::from(tls),
-            broker,
+            way: Way {
+                acceptor: TlsAcceptor::from(tls),
+                broker,
+                store,
+                revocations: watch::channel(0).1,
+            },
         })
     }
 
@@ -72,20 +99,25 @@ impl Gate {
     }
 
     /// Serves until `stop`.
-    pub(crate) async fn serve(self, stop: CancellationToken) {
+    pub(crate) async fn serve(mut self, stop: CancellationToken) {
         let mut connections = JoinSet::new();
+        let (counted, revocations) = watch::channel(0);
+        self.way.revocations = revocations;
+        let watching = watch_revocations(Arc::clone(&self.way.store), counted);
+        tokio::pin!(watching);
         loop {
             let has_room = connections.len() < CONNECTIONS;
             let accepted = tokio::select! {
                 accepted = self.listener.accept(), if has_room => accepted,
                 Some(_) = connections.join_next() => continue,
+                () = &mut watching => continue,
                 () = stop.cancelled() => return,
             };
             match accepted {
                 Ok((stream, from)) => {
-                    let (acceptor, broker) = (self.acceptor.clone(), self.broker);
+                    let way = self.way.clone();
                     connections.spawn(async move {
-                        if let Err(error) = pass(stream, acceptor, broker).await {
+                        if let Err(error) = pass(stream, way).await {
                             tracing::debug!(%from, %error, "a box's connection ended");
                         }
                     });
@@ -100,16 +132,27 @@ impl Gate {
     }
 }
 
-async fn pass(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    broker: SocketAddr,
-) -> Result<(), GateError> {
+/// Tells the connections when there are more revocations; while the store does not answer, they go on.
+async fn watch_revocations(store: Arc<dyn Store>, counted: watch::Sender<i64>) {
+    loop {
+        let store = Arc::clone(&store);
+        if let Ok(count) = blocking(move || store.revocations()).await {
+            counted.send_if_modified(|known| std::mem::replace(known, count) != count);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+async fn pass(stream: TcpStream, way: Way) -> Result<(), GateError> {
     stream.set_nodelay(true)?;
-    let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
+    let shaken = tokio::time::timeout(HANDSHAKE, way.acceptor.accept(stream)).await;
     let near = shaken.map_err(|_| GateError::Slow)??;
-    let origin = identity(&near).ok_or(GateError::Certificate)?;
-    let far = TcpStream::connect(broker).await?;
+    let (origin, serial) = identity(&near).ok_or(GateError::Certificate)?;
+    // Seen before it is asked for, so that none in between is missed.
+    let mut revocations = way.revocations;
+    revocations.mark_unchanged();
+    ask(&way.store, &origin, &serial).await?;
+    let far = TcpStream::connect(way.broker).await?;
     far.set_nodelay(true)?;
     let (mut from_box, mut to_box) = tokio::io::split(near);
     let (mut from_broker, mut to_broker) = far.into_split();
@@ -133,14 +176,34 @@ async fn pass(
         tokio::io::copy(&mut from_broker, &mut to_box).await?;
         Ok::<_, GateError>(to_box.shutdown().await?)
     };
+    let revoked = async {
+        while revocations.changed().await.is_ok() {
+            if let Err(revoked @ GateError::Revoked(_)) = ask(&way.store, &origin, &serial).await {
+                return Err(revoked);
+            }
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         done = up => done,
         done = down => done,
+        done = revoked => done,
     }
 }
 
-/// The box that the certificate was made for: its common name.
-fn identity(stream: &TlsStream<TcpStream>) -> Option<Origin> {
+/// An error unless the certificate is in force.
+async fn ask(store: &Arc<dyn Store>, origin: &Origin, serial: &str) -> Result<(), GateError> {
+    let (store, of, serial) = (Arc::clone(store), origin.clone(), serial.to_owned());
+    let is_revoked = blocking(move || store.is_revoked(&of, &serial)).await?;
+    if is_revoked {
+        tracing::warn!(%origin, "a box with a revoked certificate is turned away");
+        return Err(GateError::Revoked(origin.clone()));
+    }
+    Ok(())
+}
+
+/// The box that the certificate was made for, its common name; and the certificate's serial number.
+fn identity(stream: &TlsStream<TcpStream>) -> Option<(Origin, String)> {
     let (_, connection) = stream.get_ref();
     let shown = connection.peer_certificates()?.first()?;
     let (_, certificate) = X509Certificate::from_der(shown).ok()?;
@@ -151,5 +214,6 @@ fn identity(stream: &TlsStream<TcpStream>) -> Option<Origin> {
         .as_str()
         .ok()?;
     let mut names = name.splitn(3, '/');
-    Origin::new(names.next()?, names.next()?, names.next()?).ok()
+    let origin = Origin::new(names.next()?, names.next()?, names.next()?).ok()?;
+    Some((origin, serial_text(certificate.raw_serial())))
 }

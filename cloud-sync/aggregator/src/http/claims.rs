@@ -50,13 +50,13 @@ pub(super) async fn claim(
     let origin =
         Origin::new(claim.tenant, claim.branch, claim.device).map_err(|_| Problem::internal())?;
     let signed = admission.authority.admit(&request.csr, &origin, now());
-    let certificate = signed.map_err(|error| {
+    let (certificate, serial) = signed.map_err(|error| {
         tracing::warn!(%origin, %error, "a box's certificate request was refused");
         Problem::body("the certificate request cannot be signed; use `trunkside claim`")
     })?;
     // Last, so that a bad request costs no code; whoever is second gets nothing.
     let used = app
-        .read(move |store| store.use_claim(&claim.id, now()))
+        .read(move |store| store.use_claim(&claim.id, &serial, now()))
         .await?;
     if !used {
         return Err(refused());

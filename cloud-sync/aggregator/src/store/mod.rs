@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use trunkside_record::Timestamp;
+use trunkside_record::{Origin, Timestamp};
 
 mod access;
 mod analytics;
@@ -200,8 +200,19 @@ pub trait Store: Send + Sync {
     /// A claim that is neither used nor over.
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError>;
 
-    /// Uses a claim up; false when somebody else did before.
-    fn use_claim(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// Uses a claim up for the certificate of this serial number (hex); false when somebody else
+    /// did before.
+    fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends every certificate that a box has, and the code that waits for it.
+    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<(), StoreError>;
+
+    /// A number that grows with every box that is revoked.
+    fn revocations(&self) -> Result<i64, StoreError>;
+
+    /// Whether this certificate of a box was ended. One that is not known, as it is older than
+    /// these notes, ends with the box's first revocation.
+    fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError>;
 }
 
 /// Where the store is.

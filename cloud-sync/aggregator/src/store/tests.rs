@@ -58,6 +58,7 @@ behaviours!(
     keys_work_until_they_are_revoked,
     the_audit_log_keeps_its_order_and_scope,
     a_claim_is_used_once_and_in_time,
+    a_revoked_boxs_certificates_end_and_a_later_one_serves,
     what_is_too_old_goes,
     a_newer_database_is_left_alone,
     every_record_is_stored_once,
@@ -633,10 +634,43 @@ fn a_claim_is_used_once_and_in_time(fresh: &dyn Fn() -> Fresh) {
     );
     assert_eq!(store.claim("c2", at(1)).unwrap(), Some(second));
     assert_eq!(store.claim("c2", at(100)).unwrap(), None);
-    assert!(!store.use_claim("c2", at(100)).unwrap());
-    assert!(store.use_claim("c2", at(1)).unwrap());
-    assert!(!store.use_claim("c2", at(1)).unwrap());
+    assert!(!store.use_claim("c2", "1a", at(100)).unwrap());
+    assert!(store.use_claim("c2", "1a", at(1)).unwrap());
+    assert!(!store.use_claim("c2", "1b", at(1)).unwrap());
     assert_eq!(store.claim("c2", at(1)).unwrap(), None);
+}
+
+fn a_revoked_boxs_certificates_end_and_a_later_one_serves(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let join = |device: &str, serial: &str| {
+        let claim = Claim {
+            id: serial.to_owned(),
+            proof_key: "ff".into(),
+            tenant: "acme".into(),
+            branch: "harbour".into(),
+            device: device.into(),
+            expires_at: at(100),
+        };
+        store.add_claim(&claim).unwrap();
+        store.use_claim(serial, serial, at(1)).unwrap()
+    };
+    let [one, two] = ["box1", "box2"].map(|device| Origin::new("acme", "harbour", device).unwrap());
+    assert!(join("box1", "1a") && join("box2", "2a"));
+    let before = store.revocations().unwrap();
+    assert!(!store.is_revoked(&one, "1a").unwrap());
+    assert!(!store.is_revoked(&one, "older").unwrap());
+
+    store.revoke_box(&one, at(1)).unwrap();
+    assert!(store.revocations().unwrap() > before);
+    assert!(store.is_revoked(&one, "1a").unwrap());
+    assert!(store.is_revoked(&one, "older").unwrap());
+    assert!(!store.is_revoked(&two, "2a").unwrap());
+
+    assert!(join("box1", "1b"));
+    assert!(!store.is_revoked(&one, "1b").unwrap());
+    assert!(store.is_revoked(&one, "1a").unwrap());
 }
 
 fn what_is_too_old_goes(fresh: &dyn Fn() -> Fresh) {

@@ -1,7 +1,8 @@
-//! Keys, audit log and claims.
+//! Keys, audit log, claims and the certificates that came of them.
 
 use ::postgres::{Client, Row, Transaction};
 use jiff::Timestamp;
+use trunkside_record::Origin;
 
 use super::super::{Audit, Claim, KeyRecord, Role, Scope, StoreError};
 
@@ -164,10 +165,66 @@ pub(super) fn claim(
     }))
 }
 
-pub(super) fn use_claim(client: &mut Client, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-    let changed = client.execute(
-        "UPDATE claim SET used = $2 WHERE id = $1 AND used IS NULL AND expires > $2",
-        &[&id, &now],
+pub(super) fn use_claim(
+    client: &mut Client,
+    id: &str,
+    serial: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let used = client.execute(
+        "WITH used AS (
+             UPDATE claim SET used = $3 WHERE id = $1 AND used IS NULL AND expires > $3
+             RETURNING tenant, branch, device)
+         INSERT INTO certificate (serial, tenant, branch, device, made)
+         SELECT $2, tenant, branch, device, $3 FROM used",
+        &[&id, &serial, &now],
     )?;
-    Ok(changed > 0)
+    Ok(used > 0)
+}
+
+pub(super) fn revoke_box(
+    client: &mut Client,
+    of: &Origin,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (tenant, branch, device) = (of.tenant.as_str(), of.branch.as_str(), of.device.as_str());
+    let mut transaction = client.transaction()?;
+    transaction.execute(
+        "UPDATE certificate SET revoked = $4
+         WHERE (tenant, branch, device) = ($1, $2, $3) AND revoked IS NULL",
+        &[&tenant, &branch, &device, &now],
+    )?;
+    transaction.execute(
+        "DELETE FROM claim WHERE (tenant, branch, device) = ($1, $2, $3)",
+        &[&tenant, &branch, &device],
+    )?;
+    transaction.execute(
+        "INSERT INTO revocation (tenant, branch, device, at) VALUES ($1, $2, $3, $4)",
+        &[&tenant, &branch, &device, &now],
+    )?;
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn revocations(client: &mut Client) -> Result<i64, StoreError> {
+    let row = client.query_one("SELECT coalesce(max(id), 0) FROM revocation", &[])?;
+    Ok(row.get(0))
+}
+
+pub(super) fn is_revoked(
+    client: &mut Client,
+    of: &Origin,
+    serial: &str,
+) -> Result<bool, StoreError> {
+    let row = client.query_one(
+        "SELECT coalesce((SELECT revoked IS NOT NULL FROM certificate WHERE serial = $4),
+                         EXISTS (SELECT FROM revocation
+                                 WHERE (tenant, branch, device) = ($1, $2, $3)))",
+        &[
+            &of.tenant.as_str(),
+            &of.branch.as_str(),
+            &of.device.as_str(),
+            &serial,
+        ],
+    )?;
+    Ok(row.get(0))
 }

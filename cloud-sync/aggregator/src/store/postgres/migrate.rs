@@ -5,7 +5,11 @@ use ::postgres::Client;
 use super::super::StoreError;
 
 /// What brings the tables from each version to the next.
-const MIGRATIONS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("0001.sql"),
+    include_str!("0002.sql"),
+    include_str!("0003.sql"),
+];
 
 /// Names the lock that one of several starting aggregators gets; any constant.
 const LOCK: i64 = 0x7472_756e_6b73;

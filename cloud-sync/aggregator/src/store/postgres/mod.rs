@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use r2d2::{CustomizeConnection, Pool, PooledConnection};
 use r2d2_postgres::PostgresConnectionManager;
 use tokio_postgres_rustls::MakeRustlsConnect;
-use trunkside_record::Timestamp;
+use trunkside_record::{Origin, Timestamp};
 
 use super::{
     Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
@@ -278,7 +278,19 @@ impl Store for Postgres {
         access::claim(&mut *self.connection()?, id, now)
     }
 
-    fn use_claim(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        access::use_claim(&mut *self.connection()?, id, now)
+    fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError> {
+        access::use_claim(&mut *self.connection()?, id, serial, now)
+    }
+
+    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<(), StoreError> {
+        access::revoke_box(&mut *self.connection()?, of, now)
+    }
+
+    fn revocations(&self) -> Result<i64, StoreError> {
+        access::revocations(&mut *self.connection()?)
+    }
+
+    fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {
+        access::is_revoked(&mut *self.connection()?, of, serial)
     }
 }

@@ -1,7 +1,7 @@
-//! Keys, audit log and claims.
+//! Keys, audit log, claims and the certificates that came of them.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
-use trunkside_record::Timestamp;
+use trunkside_record::{Origin, Timestamp};
 
 use super::super::{Audit, Claim, KeyRecord, Role, Scope, StoreError};
 
@@ -168,13 +168,68 @@ pub(super) fn claim(
 }
 
 pub(super) fn use_claim(
-    connection: &Connection,
+    connection: &mut Connection,
     id: &str,
+    serial: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let changed = connection.execute(
+    let transaction = connection.transaction()?;
+    let changed = transaction.execute(
         "UPDATE claim SET used_ms = ?2 WHERE id = ?1 AND used_ms IS NULL AND expires_ms > ?2",
         params![id, now.as_millisecond()],
     )?;
+    transaction.execute(
+        "INSERT INTO certificate (serial, tenant, branch, device, made_ms)
+         SELECT ?2, tenant, branch, device, ?3 FROM claim WHERE id = ?1 AND ?4",
+        params![id, serial, now.as_millisecond(), changed > 0],
+    )?;
+    transaction.commit()?;
     Ok(changed > 0)
+}
+
+pub(super) fn revoke_box(
+    connection: &mut Connection,
+    of: &Origin,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (tenant, branch, device) = (of.tenant.as_str(), of.branch.as_str(), of.device.as_str());
+    let transaction = connection.transaction()?;
+    transaction.execute(
+        "UPDATE certificate SET revoked_ms = ?4
+         WHERE tenant = ?1 AND branch = ?2 AND device = ?3 AND revoked_ms IS NULL",
+        params![tenant, branch, device, now.as_millisecond()],
+    )?;
+    transaction.execute(
+        "DELETE FROM claim WHERE tenant = ?1 AND branch = ?2 AND device = ?3",
+        [tenant, branch, device],
+    )?;
+    transaction.execute(
+        "INSERT INTO revocation (tenant, branch, device, at_ms) VALUES (?1, ?2, ?3, ?4)",
+        params![tenant, branch, device, now.as_millisecond()],
+    )?;
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn revocations(connection: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT coalesce(max(id), 0) FROM revocation";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+pub(super) fn is_revoked(
+    connection: &Connection,
+    of: &Origin,
+    serial: &str,
+) -> Result<bool, StoreError> {
+    Ok(connection.query_row(
+        "SELECT coalesce((SELECT revoked_ms IS NOT NULL FROM certificate WHERE serial = ?4),
+                         EXISTS (SELECT 1 FROM revocation
+                                 WHERE tenant = ?1 AND branch = ?2 AND device = ?3))",
+        [
+            of.tenant.as_str(),
+            of.branch.as_str(),
+            of.device.as_str(),
+            serial,
+        ],
+        |row| row.get(0),
+    )?)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use rusqlite::Connection;
-use trunkside_record::Timestamp;
+use trunkside_record::{Origin, Timestamp};
 
 use super::{
     Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
@@ -19,7 +19,11 @@ mod commit;
 mod query;
 
 /// What brings the database from each version to the next; SQLite's `user_version` counts them.
-const MIGRATIONS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("0001.sql"),
+    include_str!("0002.sql"),
+    include_str!("0003.sql"),
+];
 
 /// The file in the data folder.
 const FILE: &str = "trunkside-cloud.sqlite";
@@ -185,7 +189,19 @@ impl Store for Sqlite {
         access::claim(&self.reader(), id, now)
     }
 
-    fn use_claim(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        access::use_claim(&self.writer(), id, now)
+    fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError> {
+        access::use_claim(&mut self.writer(), id, serial, now)
+    }
+
+    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<(), StoreError> {
+        access::revoke_box(&mut self.writer(), of, now)
+    }
+
+    fn revocations(&self) -> Result<i64, StoreError> {
+        access::revocations(&self.reader())
+    }
+
+    fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {
+        access::is_revoked(&self.reader(), of, serial)
     }
 }
