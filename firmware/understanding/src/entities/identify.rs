@@ -58,6 +58,59 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
         .collect()
 }
 
+/// The most letters that a number may begin with.
+const LETTERS: usize = 6;
+
+/// With the letters that orders, policies and the like begin with: `AB774331`, `a b 774331`.
+pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
+    let takes_letters = matches!(
+        found.kind,
+        EntityKind::Account
+            | EntityKind::Identity
+            | EntityKind::Order
+            | EntityKind::Policy
+            | EntityKind::Reference
+    );
+    if let Some(start) = takes_letters
+        .then(|| letters_before(text, found.start))
+        .flatten()
+    {
+        let letters = text.chars()[start..found.start].iter();
+        let letters = letters.filter(|c| c.is_ascii_alphabetic());
+        let said: String = letters.map(char::to_ascii_uppercase).collect();
+        found.value.insert_str(0, &said);
+        found.start = start;
+    }
+    found
+}
+
+/// Where letters begin that belong to the number at `start`: joined to it, or spelled one by one.
+fn letters_before(text: &Folded, start: usize) -> Option<usize> {
+    let before = |at: usize| at.checked_sub(1).and_then(|at| text.at(at));
+    let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphabetic());
+    let gap = |at: usize| usize::from(matches!(before(at), Some(' ' | '-')));
+    let joined = start - usize::from(before(start) == Some('-'));
+    let mut first = joined;
+    while is_letter(before(first)) {
+        first -= 1;
+    }
+    if (1..=LETTERS).contains(&(joined - first)) {
+        return Some(first);
+    }
+    let (mut first, mut letters) = (start, 0);
+    loop {
+        let end = first - gap(first);
+        let is_alone = is_letter(before(end)) && !is_letter(before(end.saturating_sub(1)));
+        if !is_alone || letters == LETTERS {
+            break;
+        }
+        (first, letters) = (end - 1, letters + 1);
+    }
+    // The article, or oneself.
+    let is_word = letters == 1 && matches!(text.at(first), Some('a' | 'i'));
+    (letters > 0 && !is_word).then_some(first)
+}
+
 /// Takes the whole run, corrections applied, then as it was said.
 fn whole(text: &Folded, run: &Run) -> Option<Found> {
     let (start, end) = (run.start(), run.end());

@@ -105,7 +105,14 @@ pub(crate) fn find(text: &Folded, runs: &[Run]) -> Vec<Found> {
         claims.add_all(rest);
     }
     claims.found.sort_by_key(|found| found.start);
-    claims.found
+    let mut end = 0;
+    let found = claims.found.into_iter().map(|found| {
+        let longer = identify::with_letters(text, found.clone());
+        let found = if longer.start < end { found } else { longer };
+        end = found.end;
+        found
+    });
+    found.collect()
 }
 
 /// What is found so far, and which characters it covers.

@@ -41,6 +41,30 @@ fn numbers_are_known_by_their_form() {
             "123456",
         ),
         ("验证码 一二三四五六", "number", "123456"),
+        (
+            "my order number is A B seven seven four double three one",
+            "order",
+            "AB774331",
+        ),
+        ("the order is AB774331", "order", "AB774331"),
+        ("order number a774331", "order", "A774331"),
+        (
+            "order number is a seven seven four three one",
+            "order",
+            "77431",
+        ),
+        ("订单号是 JD-七七四三三一", "order", "JD774331"),
+        (
+            "policy number P one two three four five six seven",
+            "policy",
+            "P1234567",
+        ),
+        ("my passport is G 12345678", "identity", "G12345678"),
+        (
+            "order number is seven seven four three one",
+            "order",
+            "77431",
+        ),
     ] {
         assert_eq!(only(text), (kind, value.to_owned()), "{text}");
     }
