@@ -17,11 +17,13 @@ use crate::guard::MAX_MODEL_BYTES;
 
 /// The largest `tokens.txt`.
 const MAX_TOKENS_BYTES: u64 = 16 << 20;
+/// The largest n-gram.
+const MAX_LM_BYTES: u64 = 256 << 20;
 
 /// What to take in.
 #[derive(Clone, Debug)]
 pub struct Import<'a> {
-    /// The ONNX files and `tokens.txt`, in any order.
+    /// The ONNX files, `tokens.txt`, and perhaps an n-gram (`.arpa`), in any order.
     pub files: &'a [PathBuf],
     /// The name that commands will use.
     pub name: &'a str,
@@ -85,12 +87,14 @@ impl Import<'_> {
         let mut roles = Roles::new();
         let mut contracts = Vec::new();
         for file in self.files {
-            let role = if file.extension().is_some_and(|extension| extension == "txt") {
-                Role::Tokens
-            } else {
-                let (role, contract) = described(file, &Graph::read(file)?)?;
-                contracts.extend(contract);
-                role
+            let role = match file.extension().and_then(|extension| extension.to_str()) {
+                Some("txt") => Role::Tokens,
+                Some("arpa") => Role::Lm,
+                _ => {
+                    let (role, contract) = described(file, &Graph::read(file)?)?;
+                    contracts.extend(contract);
+                    role
+                }
             };
             if roles.iter().any(|(taken, _)| *taken == role) {
                 return Err(self.refused(format!(
@@ -121,7 +125,8 @@ impl Import<'_> {
                 )));
             }
         }
-        if let Some((role, file)) = roles.iter().find(|(role, _)| !needed.contains(role)) {
+        let is_of_use = |role: &Role| needed.contains(role) || *role == Role::Lm;
+        if let Some((role, file)) = roles.iter().find(|(role, _)| !is_of_use(role)) {
             return Err(self.refused(format!(
                 "`{}` is a file for the role `{}`, which the contract `{}` does not have; leave \
                  it out",
@@ -213,10 +218,12 @@ fn copy(file: &Path, role: Role, folder: &Path) -> Result<ModelFile, Error> {
     };
     let limit = match role {
         Role::Tokens => MAX_TOKENS_BYTES,
+        Role::Lm => MAX_LM_BYTES,
         _ => MAX_MODEL_BYTES,
     };
     let path = PathBuf::from(match role {
         Role::Tokens => "tokens.txt".to_owned(),
+        Role::Lm => "lm.arpa".to_owned(),
         other => format!("{}.onnx", other.name()),
     });
     let copied = folder.join(&path);

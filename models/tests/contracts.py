@@ -1,13 +1,16 @@
 """Makes one small random-weight model of every contract, and what the reference engines give.
 
-    pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py
+    pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py [script]
 
 Writes `data/contracts/NAME/`: the ONNX files, `tokens.txt`, `golden.f32` (onnxruntime's outputs
 over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `data/contracts/speech.wav`).
-`cargo test` reads only those.
+`script-ctc` and `script-transducer` give the same outputs whatever they hear, for tests of the search;
+`hotwords.json` beside the second has sherpa-onnx's texts with hot words. `cargo test` reads only those.
 """
 
 import json
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ import sherpa_onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from streaming_nets import (BANDS, CHUNK, WINDOW, Decoder, Headed, Joiner, TOne, Zipformer1,
-                            Zipformer2)
+                            Script, ScriptDecoder, Sum, Zipformer2)
 
 HERE = Path(__file__).parent / "data/contracts"
 WAV = HERE / "speech.wav"
@@ -67,9 +70,9 @@ def shorten(graph):
                 continue
             made[value] = short(node.output[0])
         kept_nodes.append(node)
-    for node in kept_nodes:
+    for number, node in enumerate(kept_nodes):
         node.doc_string = ""
-        node.name = f"{node.op_type}{len(names)}"
+        node.name = f"{node.op_type}{number}"
         node.input[:] = [short(name) for name in node.input]
         node.output[:] = [short(name) for name in node.output]
     for tensor in graph.initializer:
@@ -245,6 +248,78 @@ def case(folder, contract, files):
     print(folder.name, found)
 
 
+HOT_WORDS = {"余额": 0.0, "您好": 0.5, "查额": 1.0, "好查": -0.25}  # added to the common score
+
+
+def script():
+    """Outputs of 40 ms: every third one hesitates between two or three characters."""
+    random = np.random.default_rng(11)
+    characters = [TOKENS.index(each) for each in "您好查余额"]
+    table = np.full((60, len(TOKENS)), -6.0, np.float32)
+    table[:, 0] = 2.0
+    for at in range(4, 54, 3):
+        chosen = random.choice(characters, 3, replace=False)
+        table[at, chosen] = 3.0 + random.normal(0.0, 1.0, 3)
+        table[at, 0] = random.uniform(-2.0, 2.0)
+    return torch.from_numpy(table).log_softmax(dim=-1)
+
+
+def export_script(file, is_ctc):
+    """The contract of zipformer2 around a table."""
+    model = Script(SIZES, script()).eval()
+    names = state_names(SIZES, 2)
+    out = "log_probs" if is_ctc else "encoder_out"
+    axes = {"x": {0: "N"}, out: {0: "N"}}
+    for name, axis in names:
+        axes[name] = axes[f"new_{name}"] = {axis: "N"}
+    metadata = {"model_type": "zipformer2", "version": 1, "T": WINDOW, "decode_chunk_len": 2 * CHUNK,
+                **listed(SIZES)}
+    export(model, (torch.rand(1, WINDOW, BANDS), model.states()), file,
+           ["x", *(name for name, _ in names)], [out, *(f"new_{name}" for name, _ in names)], axes,
+           metadata)
+
+
+def script_models():
+    for name, is_ctc in [("script-ctc", True), ("script-transducer", False)]:
+        folder = folder_of(name)
+        write_tokens(folder, TOKENS)
+        export_script(folder / ("model.onnx" if is_ctc else "encoder.onnx"), is_ctc)
+        if is_ctc:
+            case(folder, "zipformer2-ctc", ["model.onnx"])
+            continue
+        size = len(TOKENS)
+        export(ScriptDecoder(size, CONTEXT).eval(), (torch.zeros(1, CONTEXT, dtype=torch.int64),),
+               folder / "decoder.onnx", ["y"], ["decoder_out"], {"y": {0: "N"}, "decoder_out": {0: "N"}},
+               {"context_size": CONTEXT, "vocab_size": size})
+        names = ["encoder_out", "decoder_out"]
+        export(Sum(), (torch.zeros(1, size), torch.zeros(1, size)), folder / "joiner.onnx", names,
+               ["logit"], {name: {0: "N"} for name in [*names, "logit"]}, {"joiner_dim": size})
+        case(folder, "zipformer2-transducer", ["encoder.onnx", "decoder.onnx", "joiner.onnx"])
+        hot_words(folder)
+
+
+def hot_words(folder):
+    """sherpa-onnx's texts for several scores, along 4 and 16 paths."""
+    parts = {part: str(folder / f"{part}.onnx") for part in ("encoder", "decoder", "joiner")}
+    found = []
+    for paths in (4, 16):
+        for score in (0.0, 0.5, 1.0, 2.0, 3.0):
+            weights = {word: score + more if score else 0.0 for word, more in HOT_WORDS.items()}
+            with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+                lines = [f"{word} :{weight}\n" for word, weight in weights.items() if weight]
+                file.write("".join(lines))
+                file.flush()
+                recogniser = sherpa_onnx.OnlineRecognizer.from_transducer(
+                    tokens=str(folder / "tokens.txt"), **parts, max_active_paths=paths,
+                    decoding_method="modified_beam_search", modeling_unit="cjkchar",
+                    hotwords_file=file.name if lines else "", hotwords_score=1.0)
+                text = heard(recogniser)
+            found.append({"paths": paths, "weights": weights, "text": text})
+            print(folder.name, found[-1])
+    text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    (folder / "hotwords.json").write_text(text, "utf-8")
+
+
 def write_tokens(folder, tokens):
     lines = [f"{token} {i}" for i, token in enumerate(tokens)]
     (folder / "tokens.txt").write_text("\n".join(lines) + "\n", "utf-8")
@@ -257,6 +332,10 @@ def folder_of(name):
 
 
 def main():
+    torch.manual_seed(7)
+    script_models()
+    if sys.argv[1:] == ["script"]:
+        return
     torch.manual_seed(7)
     rng = torch.Generator().manual_seed(7)
 

@@ -124,15 +124,23 @@ pub struct TranscribeArgs {
     /// Only the phrases of this file can be heard, one a line; anything else is rejected.
     #[arg(long, value_name = "FILE")]
     pub grammar: Option<PathBuf>,
-    /// Phrases to expect, `text<TAB>weight` a line.
+    /// Phrases to expect, `text<TAB>weight` a line: 1 is a nudge, 5 is strong, below 0 hinders.
     #[arg(long, value_name = "FILE")]
     pub phrases: Option<PathBuf>,
+    /// An n-gram in ARPA format in place of the model's own. Where the model has no lexicon, its
+    /// words are single Chinese characters and other words whole.
+    #[arg(long, value_name = "FILE")]
+    pub lm: Option<PathBuf>,
+    /// How much the n-gram weighs against the network; 0.6 with a lexicon, 0.3 without.
+    #[arg(long, value_name = "W", value_parser = lm_weight)]
+    pub lm_weight: Option<f32>,
     /// Where models lie; else `TRUNKSIDE_MODELS` or the usual places.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
-    /// Paths that a transducer's search follows: 1 is greedy, 4 is sherpa-onnx's beam.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
-    pub beam: u8,
+    /// Paths that the search of a model without a lexicon follows: 1 is greedy, 4 sherpa-onnx's
+    /// usual; 8 by default where phrases, a grammar or an n-gram are given, else 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub beam: Option<u8>,
     /// Feed the audio at the speed of a call and show words as they are recognised.
     #[arg(long)]
     pub realtime: bool,
@@ -356,10 +364,12 @@ pub enum ModelsCommand {
 #[command(
     after_help = "Contracts: streaming NeMo CTC, zipformer2 CTC, zipformer and zipformer2\n\
     transducer (encoder, decoder, joiner), T-one; fp32 or int8. The files' roles are found from\n\
-    what they hold, so their order and names do not matter."
+    what they hold, so their order and names do not matter. An n-gram (NAME.arpa) may come with\n\
+    them: each Chinese character is a word of its own, other words are written whole."
 )]
 pub struct AddModelArgs {
-    /// The ONNX files and `tokens.txt`; or the name of a public model.
+    /// The ONNX files, `tokens.txt`, and perhaps an n-gram in ARPA format; or the name of a public
+    /// model.
     #[arg(required = true, value_name = "FILE|NAME")]
     pub files: Vec<PathBuf>,
     /// What commands will call it; needed with files.
@@ -427,6 +437,13 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=10_000) => Ok(number),
         _ => Err("it must be a whole number from 1 to 10000".to_owned()),
+    }
+}
+
+fn lm_weight(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(weight) if (0.0..=5.0).contains(&weight) => Ok(weight),
+        _ => Err("it must be a number from 0 to 5".to_owned()),
     }
 }
 

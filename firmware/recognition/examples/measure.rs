@@ -10,6 +10,7 @@
 //! `--every N` (each Nth file only), `--errors` (prints what was misheard to standard error),
 //! `--reports FILE` (a TSV line of each partial and final utterance: file, seconds of audio heard, number,
 //! start and end in seconds, language, count of words, whether it is final),
+//! `--words` (prints `confidence<TAB>right`, 0 or 1, of every word to standard error),
 //! `--set NAME=VALUE` (one of [`Tuning`]'s fields; may be repeated).
 //!
 //! Errors are counted in characters for Chinese and in words for English, without punctuation. The
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side, Utterance};
 use trunkside_models::Catalogue;
-use trunkside_recognition::{Recogniser, StreamOptions, Tuning};
+use trunkside_recognition::{Calibration, Recogniser, StreamOptions, Tuning};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -40,6 +41,7 @@ struct Options {
     every: usize,
     errors: bool,
     reports: Option<PathBuf>,
+    words: bool,
     tuning: Tuning,
 }
 
@@ -63,6 +65,7 @@ fn options() -> Fallible<Options> {
             "--reports" => options.reports = Some(value()?.into()),
             "--reject" => options.reject = true,
             "--errors" => options.errors = true,
+            "--words" => options.words = true,
             _ => return Err(format!("unknown option `{name}`").into()),
         }
     }
@@ -88,9 +91,18 @@ fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
         "again_price" => tuning.again_price = number,
         "steepness" => tuning.steepness = number,
         "grammar_confidence" => tuning.grammar_confidence = number,
+        "calibration.certain" => calibrations(tuning, |all| all.certain = number),
+        "calibration.gap" => calibrations(tuning, |all| all.gap = number),
+        "calibration.units" => calibrations(tuning, |all| all.units = number),
         _ => return Err(format!("unknown setting `{name}`").into()),
     }
     Ok(())
+}
+
+/// Changes both, with a grammar and without.
+fn calibrations(tuning: &mut Tuning, change: impl Fn(&mut Calibration)) {
+    change(&mut tuning.calibration);
+    change(&mut tuning.grammar_calibration);
 }
 
 struct Entry {
@@ -129,6 +141,56 @@ struct Tally {
     first_partial_s: Vec<f64>,
     reports: String,
     each: Vec<Count>,
+    /// Words of the present recording: their units and confidence.
+    said: Vec<(Vec<String>, f32)>,
+    /// Confidence of every word and whether it was right; and of every recording, its share of
+    /// right words.
+    words: Vec<(f64, f64)>,
+    recordings: Vec<(f64, f64)>,
+}
+
+impl Tally {
+    /// Says of every word of a recording whether it was right.
+    #[expect(clippy::print_stderr, reason = "a command-line tool")]
+    fn judge(&mut self, expected: &[String], found: &[String], print: bool) {
+        let right = right(expected, found);
+        let (mut at, mut sure, mut true_units) = (0, 0.0, 0);
+        for (units, confidence) in std::mem::take(&mut self.said) {
+            let all = right[at..at + units.len()].iter().all(|right| *right);
+            true_units += if all { units.len() } else { 0 };
+            at += units.len();
+            let confidence = f64::from(confidence);
+            sure += confidence * units.len() as f64;
+            self.words.push((confidence, f64::from(u8::from(all))));
+            if print {
+                eprintln!("{confidence}\t{}", u8::from(all));
+            }
+        }
+        if at > 0 {
+            let whole = at as f64;
+            self.recordings
+                .push((sure / whole, true_units as f64 / whole));
+        }
+    }
+}
+
+/// How far confidence is from the truth: the mean over ten bins of equally many, each bin's mean
+/// confidence against its mean truth (M. Naeini et al.: Obtaining well calibrated probabilities,
+/// 2015; bins of equal counts).
+fn calibration_error(pairs: &[(f64, f64)]) -> f64 {
+    let mut sorted = pairs.to_vec();
+    sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let size = sorted.len().div_ceil(10).max(1);
+    let off: f64 = sorted
+        .chunks(size)
+        .map(|bin| {
+            bin.iter()
+                .map(|(sure, right)| sure - right)
+                .sum::<f64>()
+                .abs()
+        })
+        .sum();
+    (off / sorted.len().max(1) as f64 * 1e4).round() / 1e4
 }
 
 /// One file's share of the figures.
@@ -170,6 +232,7 @@ fn main() -> Fallible<()> {
         };
         let (expected, found) = (units(&expected), units(&heard));
         let errors = distance(&expected, &found);
+        tally.judge(&expected, &found, options.words);
         tally.files += 1;
         tally.exact += usize::from(errors == 0);
         tally.empty += usize::from(found.is_empty());
@@ -236,6 +299,11 @@ fn hear(
     let mut shown: Vec<String> = Vec::new();
     let mut take = |utterance: Utterance, now_s: f64| {
         tally.reports.push_str(&reported(entry, &utterance, now_s));
+        let said = utterance
+            .words
+            .iter()
+            .map(|word| (units(&word.text), word.confidence));
+        let said: Vec<_> = said.collect();
         let words: Vec<String> = utterance.words.into_iter().map(|word| word.text).collect();
         if words.is_empty() && !utterance.is_final {
             return;
@@ -251,6 +319,7 @@ fn hear(
         tally.shown += words.len().saturating_sub(shown.len());
         shown = words;
         if utterance.is_final {
+            tally.said.extend(said);
             heard.push_str(&utterance.text);
             heard.push(' ');
             shown.clear();
@@ -313,6 +382,9 @@ fn report(options: &Options, model: &str, tally: &mut Tally) -> serde_json::Valu
         "error_rate_95": error_rate,
         "empty": share(tally.empty, tally.files),
         "flicker": share(tally.changed, tally.shown),
+        "words": tally.words.len(),
+        "calibration_error": calibration_error(&tally.words),
+        "recordings_calibration_error": calibration_error(&tally.recordings),
         "first_partial_s_p50": median,
         "audio_s": (tally.audio_s * 10.0).round() / 10.0,
         "cpu_per_audio": (tally.cpu_s / tally.audio_s.max(1e-9) * 1e5).round() / 1e5,
@@ -384,6 +456,39 @@ fn distance(expected: &[String], found: &[String]) -> usize {
         }
     }
     row[found.len()]
+}
+
+/// Which found units the cheapest alignment matches with equal ones.
+fn right(expected: &[String], found: &[String]) -> Vec<bool> {
+    let width = found.len() + 1;
+    let mut costs = vec![0; (expected.len() + 1) * width];
+    for (j, cost) in costs[..width].iter_mut().enumerate() {
+        *cost = j;
+    }
+    for i in 1..=expected.len() {
+        costs[i * width] = i;
+        for j in 1..width {
+            let same = usize::from(expected[i - 1] != found[j - 1]);
+            let (above, left) = (costs[(i - 1) * width + j], costs[i * width + j - 1]);
+            let diagonal = costs[(i - 1) * width + j - 1] + same;
+            costs[i * width + j] = diagonal.min(above + 1).min(left + 1);
+        }
+    }
+    let mut right = vec![false; found.len()];
+    let (mut i, mut j) = (expected.len(), found.len());
+    while i > 0 && j > 0 {
+        let same = expected[i - 1] == found[j - 1];
+        let cost = costs[i * width + j];
+        if costs[(i - 1) * width + j - 1] + usize::from(!same) == cost {
+            right[j - 1] = same;
+            (i, j) = (i - 1, j - 1);
+        } else if costs[(i - 1) * width + j] + 1 == cost {
+            i -= 1;
+        } else {
+            j -= 1;
+        }
+    }
+    right
 }
 
 /// Processor time of this process.

@@ -44,6 +44,14 @@ pub struct Tuning {
     pub steepness: f32,
     /// In grammar mode, what is heard with less confidence is rejected.
     pub grammar_confidence: f32,
+    /// Makes confidence a probability: see [`Calibration`].
+    pub calibration: Calibration,
+    /// The same in grammar mode.
+    pub grammar_calibration: Calibration,
+    /// Weight of an n-gram above a network that writes text by itself.
+    pub text_lm_weight: f32,
+    /// Reward for a word of such text where there is an n-gram.
+    pub text_word_reward: f32,
 }
 
 impl Default for Tuning {
@@ -62,7 +70,42 @@ impl Default for Tuning {
             again_price: 4.0,
             steepness: 0.7,
             grammar_confidence: 0.16,
+            calibration: Calibration {
+                certain: 2.055,
+                gap: -1.417,
+                units: 0.721,
+            },
+            grammar_calibration: Calibration {
+                certain: 3.512,
+                gap: -0.901,
+                units: -0.113,
+            },
+            text_lm_weight: 0.3,
+            text_word_reward: 0.5,
         }
+    }
+}
+
+/// How likely a word is right, by how well it was heard: `1 / (1 + exp(-z))` where
+/// `z = certain + gap * g + units * ln(n)`; `g` is how much less likely its units are than the
+/// likeliest ones, in natural log units a unit, and `n` how many units it has (J. Platt: Probabilistic
+/// outputs for support vector machines, 1999). Fit on development speech by `models/bench/calibrate`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// What a word without a gap and of one unit has.
+    pub certain: f32,
+    /// For each natural log unit of the gap; below 0.
+    pub gap: f32,
+    /// For each natural logarithm of units.
+    pub units: f32,
+}
+
+impl Calibration {
+    /// The probability that a word is right.
+    pub(crate) fn probability(&self, gap: f32, units: u32) -> f32 {
+        let units = (units.max(1) as f32).ln();
+        let z = self.certain + self.gap * gap + self.units * units;
+        1.0 / (1.0 + (-z).exp())
     }
 }
 
@@ -196,7 +239,8 @@ pub(crate) struct Spoken {
     pub(crate) end: u32,
     /// Its units.
     pub(crate) units: u32,
-    /// From 0 to 1: 1 when its units were the likeliest ones everywhere.
+    /// From 0 to 1: 1 when its units were the likeliest ones everywhere. How well it was heard, which
+    /// is no probability yet.
     pub(crate) confidence: f32,
 }
 
@@ -449,7 +493,7 @@ impl Decoder {
         let tuning = search.tuning;
         let lent = search
             .phrases
-            .map_or(0.0, |phrases| phrases.lent(from.hint));
+            .map_or(0.0, |phrases| phrases.owed(from.hint));
         let price = tuning.filler_price + tuning.filler_unit_price + lent;
         let inside = Hypothesis {
             node: FILLER,
@@ -560,7 +604,7 @@ impl Decoder {
             }
             let lent = search
                 .phrases
-                .map_or(0.0, |phrases| phrases.lent(hypothesis.hint));
+                .map_or(0.0, |phrases| phrases.owed(hypothesis.hint));
             Some((
                 hypothesis.score + search.end(hypothesis.state)? - lent,
                 hypothesis.path,

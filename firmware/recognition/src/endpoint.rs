@@ -15,9 +15,12 @@ pub(crate) struct Rules {
     pub(crate) silence: Ms,
     /// The same while the last word is a digit: callers pause between the groups of a number.
     pub(crate) digits: Ms,
+    /// The same while what was dictated looks like the first groups of a number.
+    pub(crate) groups: Ms,
     /// Added when only the network finds silence.
     pub(crate) noisy: Ms,
-    /// The network must have heard this much beyond the last loud moment.
+    /// The network must have heard this much beyond the last loud moment and the last unit: one with
+    /// long chunks says late what it has heard.
     pub(crate) settle: Ms,
     /// An utterance that goes on this long is cut.
     pub(crate) longest: Ms,
@@ -28,6 +31,7 @@ impl Default for Rules {
         Self {
             silence: 420,
             digits: 1_000,
+            groups: 1_500,
             noisy: 400,
             settle: 160,
             longest: 20_000,
@@ -42,9 +46,13 @@ pub(crate) enum Heard {
     Nothing,
     /// Words, or speech that was passed over.
     Words,
-    /// Words, the last one a digit of a number that may go on.
-    Digits,
+    /// Words, the last ones so many digits of a number that may go on.
+    Digits(usize),
 }
+
+/// Digits that are likely to be the beginning of a number: one alone is an answer, and more are
+/// a whole number.
+const FIRST_GROUPS: std::ops::RangeInclusive<usize> = 2..=7;
 
 /// A loud frame stands above the noise by this much.
 const ABOVE_NOISE_DB: f32 = 10.0;
@@ -134,10 +142,11 @@ impl Endpointer {
         }
         let wait = match heard {
             Heard::Nothing | Heard::Words => rules.silence,
-            Heard::Digits => rules.digits,
+            Heard::Digits(count) if FIRST_GROUPS.contains(&count) => rules.groups,
+            Heard::Digits(_) => rules.digits,
         };
-        let settled = self.heard_until >= self.last_loud + rules.settle;
-        let quiet = now >= self.last_loud.max(self.last_unit) + wait && settled;
+        let last = self.last_loud.max(self.last_unit);
+        let quiet = now >= last + wait && self.heard_until >= last + rules.settle;
         let blank = self.heard_until >= self.last_unit + wait + rules.noisy;
         quiet || blank
     }
@@ -207,14 +216,33 @@ mod tests {
 
     #[test]
     fn a_caller_who_dictates_a_number_may_pause() {
-        let mut line = Line::new();
-        line.play(800, VOICE_DB, true, Heard::Digits);
-        assert_eq!(line.play(800, NOISE_DB, false, Heard::Digits), None);
-        line.play(800, VOICE_DB, true, Heard::Digits);
-        assert_eq!(
-            line.play(2_000, NOISE_DB, false, Heard::Digits),
-            Some(2_400 + 1_000)
-        );
+        for (count, wait) in [(1, 1_000), (2, 1_500), (7, 1_500), (8, 1_000), (11, 1_000)] {
+            let digits = Heard::Digits(count);
+            let mut line = Line::new();
+            line.play(800, VOICE_DB, true, digits);
+            assert_eq!(line.play(wait - 200, NOISE_DB, false, digits), None);
+            line.play(800, VOICE_DB, true, digits);
+            assert_eq!(
+                line.play(2_000, NOISE_DB, false, digits),
+                Some(1_600 + wait - 200 + wait),
+                "{count} digits"
+            );
+        }
+    }
+
+    #[test]
+    fn a_network_with_long_chunks_is_waited_for() {
+        let mut endpointer = Endpointer::new();
+        for at in (0..2_000).step_by(20) {
+            endpointer.level(at, 20, NOISE_DB);
+            // Chunks of 480 ms, each said when it is over; a unit at the end of every one.
+            if at % 480 == 460 {
+                endpointer.output(at - 460, at - 20, false);
+                endpointer.output(at - 20, at + 20, true);
+            }
+            let over = endpointer.is_over(&Rules::default(), at + 20, Heard::Words);
+            assert!(!over, "cut at {at} between two chunks");
+        }
     }
 
     #[test]

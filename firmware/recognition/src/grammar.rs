@@ -5,48 +5,89 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::error::brief;
-use crate::lexicon::{Lexicon, Trie, WordId, is_han};
+use crate::hints::{self, Hints};
+use crate::lexicon::{Lexicon, Trie, WordId, is_han, pieces};
+use crate::spelling;
+use crate::tokens::{TokenTable, Writing};
 
 /// The most phrases of one file.
 const MAX_PHRASES: usize = 100_000;
 /// The greatest weight of a hint, either way.
 const MAX_WEIGHT: f32 = 20.0;
 
+/// The longest phrase, in letters.
+const MAX_LETTERS: usize = 500;
+
+/// What phrases were compiled for.
+#[derive(Clone)]
+pub(crate) enum Basis {
+    /// The words of a lexicon.
+    Lexicon(Arc<Lexicon>),
+    /// The text that tokens write.
+    Tokens(Arc<TokenTable>),
+}
+
+impl Basis {
+    /// Whether both are the very same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Lexicon(one), Self::Lexicon(other)) => Arc::ptr_eq(one, other),
+            (Self::Tokens(one), Self::Tokens(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 /// The only phrases that a stream may hear, compiled for one [`Recogniser`](crate::Recogniser).
 #[derive(Clone)]
 pub struct Grammar {
-    pub(crate) lexicon: Arc<Lexicon>,
-    pub(crate) trie: Arc<Trie>,
+    pub(crate) basis: Basis,
+    /// Of words where there is a lexicon, else of letters.
     pub(crate) graph: Arc<PhraseGraph>,
+    /// The pronunciations of its words, where there is a lexicon.
+    pub(crate) trie: Option<Arc<Trie>>,
 }
 
-/// Phrases as a tree of words. Node 0 is the beginning of every phrase.
+/// Phrases as a tree of words, or of letters. Node 0 is the beginning of every phrase.
 pub(crate) struct PhraseGraph {
     nodes: Vec<PhraseNode>,
 }
 
 #[derive(Default)]
 struct PhraseNode {
-    next: HashMap<WordId, u32>,
+    next: HashMap<u32, u32>,
     is_end: bool,
 }
 
 impl Grammar {
     /// Compiles one phrase a line; blank lines and lines that begin with `#` say nothing.
-    pub(crate) fn compile(lexicon: &Arc<Lexicon>, file: &str, text: &str) -> Result<Self, Error> {
+    pub(crate) fn compile(basis: &Basis, file: &str, text: &str) -> Result<Self, Error> {
         let mut graph = PhraseGraph {
             nodes: vec![PhraseNode::default()],
         };
         let mut words = HashSet::new();
+        let spelling = Spelling::of(basis, file);
         for (line, phrase) in phrase_lines(file, text)? {
-            for spelling in spell(lexicon, file, line, phrase)? {
-                words.extend(&spelling);
-                graph.add(&spelling);
+            match basis {
+                Basis::Lexicon(_) => {
+                    for ids in spelling.words(line, phrase)? {
+                        graph.add(&ids);
+                        words.extend(ids);
+                    }
+                }
+                Basis::Tokens(_) => {
+                    let letters = spelling.letters(line, phrase)?;
+                    graph.add(&letters.into_iter().map(u32::from).collect::<Vec<_>>());
+                }
             }
         }
+        let trie = match basis {
+            Basis::Lexicon(lexicon) => Some(Arc::new(lexicon.trie_of(&words))),
+            Basis::Tokens(_) => None,
+        };
         Ok(Self {
-            lexicon: Arc::clone(lexicon),
-            trie: Arc::new(lexicon.trie_of(&words)),
+            basis: basis.clone(),
+            trie,
             graph: Arc::new(graph),
         })
     }
@@ -55,11 +96,12 @@ impl Grammar {
 impl PhraseGraph {
     pub(crate) const START: u32 = 0;
 
-    fn add(&mut self, phrase: &[WordId]) {
+    fn add(&mut self, phrase: &[u32]) {
         let mut node = Self::START;
-        for &word in phrase {
+        for &symbol in phrase {
             let fresh = self.nodes.len() as u32;
-            node = *self.nodes[node as usize].next.entry(word).or_insert(fresh);
+            let next = &mut self.nodes[node as usize].next;
+            node = *next.entry(symbol).or_insert(fresh);
             if node == fresh {
                 self.nodes.push(PhraseNode::default());
             }
@@ -67,9 +109,9 @@ impl PhraseGraph {
         self.nodes[node as usize].is_end = true;
     }
 
-    /// Where a word leads within a phrase.
-    pub(crate) fn step(&self, node: u32, word: WordId) -> Option<u32> {
-        self.nodes[node as usize].next.get(&word).copied()
+    /// Where a word or letter leads within a phrase.
+    pub(crate) fn step(&self, node: u32, symbol: u32) -> Option<u32> {
+        self.nodes[node as usize].next.get(&symbol).copied()
     }
 
     /// Whether a phrase may end here.
@@ -80,131 +122,69 @@ impl PhraseGraph {
 
 /// Phrases that a stream hears more readily, compiled for one [`Recogniser`](crate::Recogniser).
 ///
-/// They are matched by Chinese characters and English words, so how the lexicon cuts a Chinese
-/// phrase into words does not matter.
+/// They are matched by their letters, so how the lexicon or the tokens cut a phrase does not matter.
 #[derive(Clone)]
 pub struct Phrases {
-    pub(crate) lexicon: Arc<Lexicon>,
-    hints: Arc<Hints>,
-}
-
-struct Hints {
-    nodes: Vec<HintNode>,
-    /// The pieces of every word that has one in common with a phrase.
-    pieces: HashMap<WordId, Box<[Option<u32>]>>,
-}
-
-#[derive(Default)]
-struct HintNode {
-    next: HashMap<u32, u32>,
-    weight: f32,
-    /// What was given since the last whole phrase, and is taken back if none follows.
-    lent: f32,
+    pub(crate) basis: Basis,
+    pub(crate) hints: Arc<Hints>,
+    /// The lexicon's words that have a letter in common with a phrase.
+    touched: Arc<HashSet<WordId>>,
 }
 
 impl Phrases {
     /// Compiles `text<TAB>weight` lines; blank lines and lines that begin with `#` say nothing.
-    pub(crate) fn compile(lexicon: &Arc<Lexicon>, file: &str, text: &str) -> Result<Self, Error> {
-        let mut ids: HashMap<String, u32> = HashMap::new();
-        let mut nodes = vec![HintNode::default()];
+    pub(crate) fn compile(basis: &Basis, file: &str, text: &str) -> Result<Self, Error> {
+        let mut phrases = Vec::new();
+        let spelling = Spelling::of(basis, file);
         for (line, entry) in phrase_lines(file, text)? {
-            let failed = |problem: String| Error::Phrase {
-                file: file.to_owned(),
-                line,
-                problem,
-            };
             let (phrase, weight) = entry
                 .rsplit_once('\t')
-                .ok_or_else(|| failed("it must be `text<TAB>weight`".to_owned()))?;
+                .ok_or_else(|| spelling.failed(line, "it must be `text<TAB>weight`".to_owned()))?;
             let weight = weight.trim();
             let parsed = weight.parse().ok().filter(|w: &f32| w.abs() <= MAX_WEIGHT);
             let weight = parsed.ok_or_else(|| {
-                failed(format!(
+                let problem = format!(
                     "the weight must be from -{MAX_WEIGHT} to {MAX_WEIGHT}, got `{}`",
                     brief(weight)
-                ))
+                );
+                spelling.failed(line, problem)
             })?;
-            let spelt = spell(lexicon, file, line, phrase)?;
-            let texts = spelt[0]
-                .iter()
-                .flat_map(|&word| pieces_of(&lexicon.words[word as usize].text));
-            let pieces: Vec<u32> = texts
-                .map(|piece| {
-                    let fresh = ids.len() as u32;
-                    *ids.entry(piece).or_insert(fresh)
-                })
-                .collect();
-            lend(&mut nodes, &pieces, weight);
+            phrases.push((spelling.letters(line, phrase)?, weight));
         }
-        let pieces = (0..).zip(&lexicon.words).filter_map(|(word, entry)| {
-            let pieces: Box<[_]> = pieces_of(&entry.text)
-                .map(|piece| ids.get(&piece).copied())
-                .collect();
-            pieces.iter().any(Option::is_some).then_some((word, pieces))
-        });
-        let hints = Arc::new(Hints {
-            pieces: pieces.collect(),
-            nodes,
-        });
+        let known: HashSet<char> = phrases
+            .iter()
+            .flat_map(|(letters, _)| letters)
+            .copied()
+            .collect();
+        let touched = match basis {
+            Basis::Lexicon(lexicon) => (0..)
+                .zip(&lexicon.words)
+                .filter(|(_, word)| word.text.chars().any(|c| known.contains(&c)))
+                .map(|(id, _)| id)
+                .collect(),
+            Basis::Tokens(_) => HashSet::new(),
+        };
         Ok(Self {
-            lexicon: Arc::clone(lexicon),
-            hints,
+            basis: basis.clone(),
+            hints: Arc::new(Hints::new(&phrases)),
+            touched: Arc::new(touched),
         })
     }
 
-    /// What a word changes in the score, and the state after it. State 0 is the beginning.
+    /// What a word of the lexicon changes in the score, and the state after it.
     pub(crate) fn step(&self, state: u32, word: WordId) -> (f32, u32) {
-        let Some(pieces) = self.hints.pieces.get(&word) else {
-            return (-self.lent(state), 0);
-        };
-        let nodes = &self.hints.nodes;
-        let mut change = 0.0;
-        let mut at = state;
-        for piece in pieces {
-            let next = |node: u32| piece.and_then(|piece| nodes[node as usize].next.get(&piece));
-            let followed = next(at).or_else(|| {
-                change -= self.lent(at);
-                at = 0;
-                next(0)
-            });
-            if let Some(&node) = followed {
-                change += nodes[node as usize].weight;
-                at = node;
+        match &self.basis {
+            Basis::Lexicon(lexicon) if self.touched.contains(&word) => {
+                self.hints.word(state, &lexicon.words[word as usize].text)
             }
+            _ => (-self.hints.owed(state), hints::START),
         }
-        (change, at)
     }
 
     /// What is taken back if the utterance ends in this state.
-    pub(crate) fn lent(&self, state: u32) -> f32 {
-        self.hints.nodes[state as usize].lent
+    pub(crate) fn owed(&self, state: u32) -> f32 {
+        self.hints.owed(state)
     }
-}
-
-fn lend(nodes: &mut Vec<HintNode>, pieces: &[u32], weight: f32) {
-    let mut at = 0;
-    let mut lent = 0.0;
-    for piece in pieces {
-        let fresh = nodes.len();
-        let next = *nodes[at].next.entry(*piece).or_insert(fresh as u32) as usize;
-        lent += weight;
-        if next == fresh {
-            nodes.push(HintNode {
-                weight,
-                lent,
-                ..HintNode::default()
-            });
-        }
-        at = next;
-    }
-    nodes[at].lent = 0.0;
-}
-
-/// A Chinese word's characters; any other word as a whole.
-fn pieces_of(text: &str) -> impl Iterator<Item = String> + '_ {
-    let is_chinese = text.chars().any(is_han);
-    let characters = text.chars().filter(move |_| is_chinese).map(String::from);
-    characters.chain((!is_chinese).then(|| text.to_owned()))
 }
 
 /// The numbered lines that hold a phrase.
@@ -230,32 +210,105 @@ fn phrase_lines<'a>(file: &str, text: &'a str) -> Result<Vec<(usize, &'a str)>, 
     }
 }
 
-/// Every way to say a phrase; they have the same characters and English words.
-fn spell(
-    lexicon: &Lexicon,
-    file: &str,
-    line: usize,
-    phrase: &str,
-) -> Result<Vec<Vec<WordId>>, Error> {
-    let failed = |problem: String| Error::Phrase {
-        file: file.to_owned(),
-        line,
-        problem,
-    };
-    let spellings = lexicon.spellings(phrase).map_err(|piece| {
-        failed(format!(
-            "the model has no pronunciation for `{}`; write it as it is spoken, in words of the \
-             model's lexicon",
-            brief(&piece)
-        ))
-    })?;
-    if spellings[0].is_empty() {
-        return Err(failed(format!(
+/// Spells the phrases of a file.
+struct Spelling<'a> {
+    basis: &'a Basis,
+    /// What tokens can write.
+    writing: Option<Writing>,
+    file: &'a str,
+}
+
+impl<'a> Spelling<'a> {
+    fn of(basis: &'a Basis, file: &'a str) -> Self {
+        let writing = match basis {
+            Basis::Lexicon(_) => None,
+            Basis::Tokens(table) => Some(Writing::of(table)),
+        };
+        Self {
+            basis,
+            writing,
+            file,
+        }
+    }
+
+    fn failed(&self, line: usize, problem: String) -> Error {
+        Error::Phrase {
+            file: self.file.to_owned(),
+            line,
+            problem,
+        }
+    }
+
+    /// The letters of a phrase that the model can hear.
+    fn letters(&self, line: usize, phrase: &str) -> Result<Vec<char>, Error> {
+        let letters = spelling::letters(phrase);
+        if letters.is_empty() {
+            return Err(self.empty(line, phrase));
+        }
+        if letters.len() > MAX_LETTERS {
+            let problem = format!(
+                "`{}…` has {} letters, at most {MAX_LETTERS} are heard as one phrase; make it \
+                 shorter",
+                brief(phrase),
+                letters.len()
+            );
+            return Err(self.failed(line, problem));
+        }
+        match (self.basis, &self.writing) {
+            (Basis::Lexicon(_), _) => {
+                self.words(line, phrase)?;
+            }
+            (Basis::Tokens(_), writing) => {
+                let lower = phrase.to_lowercase();
+                let unwritten = pieces(&lower)
+                    .find(|piece| !writing.as_ref().is_some_and(|w| w.can_write(piece)));
+                if let Some(piece) = unwritten {
+                    let alone = |c: &char| {
+                        is_han(*c)
+                            && !writing
+                                .as_ref()
+                                .is_some_and(|w| w.can_write(&c.to_string()))
+                    };
+                    let character = piece.chars().find(alone).map(String::from);
+                    let piece = character.as_deref().unwrap_or(piece);
+                    let problem = format!(
+                        "no tokens of the model write `{}`; write it with the characters that its \
+                         `tokens.txt` has",
+                        brief(piece)
+                    );
+                    return Err(self.failed(line, problem));
+                }
+            }
+        }
+        Ok(letters)
+    }
+
+    /// Every way to say a phrase in words of the lexicon; they have the same letters.
+    fn words(&self, line: usize, phrase: &str) -> Result<Vec<Vec<WordId>>, Error> {
+        let Basis::Lexicon(lexicon) = self.basis else {
+            return Ok(Vec::new());
+        };
+        let spellings = lexicon.spellings(phrase).map_err(|piece| {
+            let problem = format!(
+                "the model has no pronunciation for `{}`; write it as it is spoken, in words of \
+                 the model's lexicon",
+                brief(&piece)
+            );
+            self.failed(line, problem)
+        })?;
+        if spellings[0].is_empty() {
+            return Err(self.empty(line, phrase));
+        }
+        Ok(spellings)
+    }
+
+    fn empty(&self, line: usize, phrase: &str) -> Error {
+        let problem = format!(
             "`{}` has no word; write a phrase or remove the line",
             brief(phrase)
-        )));
+        );
+        self.failed(line, problem)
     }
-    Ok(spellings)
 }
 
 #[cfg(test)]
@@ -266,6 +319,16 @@ mod tests {
 
     use super::*;
     use crate::lexicon::Tokens;
+    use crate::lm::Words as _;
+
+    fn basis() -> Basis {
+        Basis::Lexicon(lexicon())
+    }
+
+    fn tokens() -> Basis {
+        let text = "<blk> 0\n<unk> 1\n▁CARD 2\n▁ 3\nFEE 4\n余 5\n额 6\n";
+        Basis::Tokens(Arc::new(TokenTable::read(Path::new("t"), text).unwrap()))
+    }
 
     fn lexicon() -> Arc<Lexicon> {
         let tokens = Tokens::read(Path::new("t"), "b 0\na 1\nm 2\nT 3\n<blk> 4\n").unwrap();
@@ -274,7 +337,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        Grammar::compile(&lexicon(), "menu.txt", text)
+        Grammar::compile(&basis(), "menu.txt", text)
             .err()
             .unwrap()
             .to_string()
@@ -283,8 +346,12 @@ mod tests {
     #[test]
     fn a_grammar_accepts_its_phrases_only() {
         let lexicon = lexicon();
-        let grammar =
-            Grammar::compile(&lexicon, "menu.txt", "# menu\n\n爸妈妈\nBat mat\n").unwrap();
+        let grammar = Grammar::compile(
+            &Basis::Lexicon(Arc::clone(&lexicon)),
+            "menu.txt",
+            "# menu\n\n爸妈妈\nBat mat\n",
+        )
+        .unwrap();
         let walk = |text: &str| {
             let spellings = lexicon.spellings(text).unwrap();
             let graph = &grammar.graph;
@@ -312,17 +379,18 @@ mod tests {
     #[test]
     fn a_hint_is_lent_until_its_phrase_is_whole() {
         let lexicon = lexicon();
-        let hints = Phrases::compile(&lexicon, "hints.txt", "爸妈妈\t2\nbat mat\t1.5\n").unwrap();
+        let basis = Basis::Lexicon(Arc::clone(&lexicon));
+        let hints = Phrases::compile(&basis, "hints.txt", "爸妈妈\t2\nbat mat\t1.5\n").unwrap();
         let word = |text| lexicon.id(text).unwrap();
         let (first, state) = hints.step(0, word("爸妈"));
-        assert_eq!((first, hints.lent(state)), (4.0, 4.0), "two characters");
+        assert_eq!((first, hints.owed(state)), (4.0, 4.0), "two characters");
         let (second, whole) = hints.step(state, word("妈"));
-        assert_eq!((second, hints.lent(whole)), (2.0, 0.0));
+        assert_eq!((second, hints.owed(whole)), (2.0, 0.0));
         assert_eq!(hints.step(state, word("mat")), (-4.0, 0), "taken back");
         assert_eq!(hints.step(whole, word("mat")).0, 0.0, "kept");
         let (change, state) = hints.step(state, word("bat"));
         assert_eq!(
-            (change, hints.lent(state)),
+            (change, hints.owed(state)),
             (-4.0 + 1.5, 1.5),
             "another one begins"
         );
@@ -331,7 +399,7 @@ mod tests {
     #[test]
     fn a_bad_hint_names_its_line() {
         let problem = |text| {
-            Phrases::compile(&lexicon(), "h", text)
+            Phrases::compile(&basis(), "h", text)
                 .err()
                 .unwrap()
                 .to_string()
@@ -345,12 +413,32 @@ mod tests {
         assert!(long.len() < 500, "a message repeats the beginning only");
     }
 
+    #[test]
+    fn what_no_token_writes_is_refused() {
+        let grammar = |text| {
+            let compiled = Grammar::compile(&tokens(), "menu.txt", text);
+            compiled.err().map(|error| error.to_string())
+        };
+        assert_eq!(grammar("余额\ncard fee"), None);
+        assert_eq!(
+            grammar("余额\n查余额").unwrap(),
+            "`menu.txt`, line 2: no tokens of the model write `查`; write it with the characters \
+             that its `tokens.txt` has"
+        );
+        assert!(grammar("cards").unwrap().contains("write `cards`"));
+        assert!(grammar("…").unwrap().contains("has no word"));
+        assert!(grammar(&"余".repeat(501)).unwrap().contains("at most 500"));
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in "[爸妈bat mat\t0-9.\\-#\n，]{0,120}|(\\PC|\n){0,80}") {
             let lexicon = lexicon();
-            let _ = Grammar::compile(&lexicon, "menu.txt", &text);
-            if let Ok(phrases) = Phrases::compile(&lexicon, "hints.txt", &text) {
+            for basis in [Basis::Lexicon(Arc::clone(&lexicon)), tokens()] {
+                let _ = Grammar::compile(&basis, "menu.txt", &text);
+            }
+            let basis = Basis::Lexicon(Arc::clone(&lexicon));
+            if let Ok(phrases) = Phrases::compile(&basis, "hints.txt", &text) {
                 let mut state = 0;
                 for word in (0..lexicon.words.len() as WordId).cycle().take(40) {
                     let (change, next) = phrases.step(state, word);

@@ -7,7 +7,8 @@ use trunkside_call::Language;
 
 use crate::Error;
 use crate::error::brief;
-use crate::lm::Ngram;
+use crate::lm::{Ngram, Words};
+use crate::spelling::is_letter;
 
 /// A unit's id: the class of the network's output.
 pub(crate) type Unit = u16;
@@ -165,11 +166,6 @@ impl Lexicon {
         self.pronunciations.push((units, id));
     }
 
-    /// The word of that name.
-    pub(crate) fn id(&self, name: &str) -> Option<WordId> {
-        self.ids.get(name).copied()
-    }
-
     /// The ways to say a text: as Mandarin or English words, and as Cantonese ones if it is Chinese
     /// and the lexicon has them. At least one.
     ///
@@ -239,6 +235,16 @@ impl Lexicon {
     }
 }
 
+impl Words for Lexicon {
+    fn count(&self) -> usize {
+        self.words.len()
+    }
+
+    fn id(&self, name: &str) -> Option<WordId> {
+        self.ids.get(name).copied()
+    }
+}
+
 /// Whether a character is written Chinese.
 pub(crate) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '〇' | '\u{20000}'..='\u{323af}')
@@ -256,9 +262,8 @@ pub(crate) fn is_digit(text: &str) -> bool {
 }
 
 /// Runs of Chinese characters and runs of anything else that is no blank or punctuation.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let is_part = |c: char| c.is_alphanumeric() || c == '\'';
-    text.split(move |c| !is_part(c))
+pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c| !is_letter(c))
         .filter(|run| !run.is_empty())
         .flat_map(|run| {
             let mut rest = run;

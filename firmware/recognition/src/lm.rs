@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::Error;
-use crate::lexicon::{Lexicon, WordId};
+use crate::error::brief;
+use crate::lexicon::WordId;
 
 /// The most n-grams of one order that are read.
 const MAX_NGRAMS: usize = 20_000_000;
@@ -21,9 +22,18 @@ pub(crate) type State = u32;
 /// The state after something that is no word.
 pub(crate) const NO_HISTORY: State = 0;
 
-/// A back-off n-gram model over the words of a lexicon.
+/// The words that a model counts.
+pub(crate) trait Words {
+    /// Ids are below this.
+    fn count(&self) -> usize;
+
+    /// The word of that name; none when it can never be heard.
+    fn id(&self, name: &str) -> Option<WordId>;
+}
+
+/// A back-off n-gram model.
 pub(crate) struct Ngram {
-    /// By word; the words `<s>` and `</s>` follow those of the lexicon.
+    /// By word; `<s>` and `</s>` follow the others.
     unigrams: Vec<Arc>,
     states: Vec<History>,
     /// Sorted by word within each history.
@@ -55,9 +65,9 @@ struct Entry {
 
 impl Ngram {
     /// Reads an ARPA file.
-    pub(crate) fn read(file: &Path, text: &str, lexicon: &Lexicon) -> Result<Self, Error> {
+    pub(crate) fn read(file: &Path, text: &str, words: &dyn Words) -> Result<Self, Error> {
         Reader {
-            lexicon,
+            words,
             lines: text.lines().enumerate(),
             line: 0,
             unknown: UNLISTED,
@@ -104,8 +114,7 @@ impl Ngram {
         self.score(state, self.end_word).0
     }
 
-    fn build(by_order: &[Vec<Entry>], lexicon: &Lexicon, unknown: f32) -> Self {
-        let words = lexicon.words.len();
+    fn build(by_order: &[Vec<Entry>], words: usize, unknown: f32) -> Self {
         let (start_word, end_word) = (words as WordId, words as WordId + 1);
         let mut ids: HashMap<Vec<WordId>, State> = HashMap::from([(Vec::new(), 0)]);
         let mut states = vec![History {
@@ -185,7 +194,7 @@ fn longest_suffix(ids: &HashMap<Vec<WordId>, State>, words: &[WordId]) -> State 
 type Failure = (usize, String);
 
 struct Reader<'a> {
-    lexicon: &'a Lexicon,
+    words: &'a dyn Words,
     lines: std::iter::Enumerate<std::str::Lines<'a>>,
     line: usize,
     unknown: f32,
@@ -199,10 +208,10 @@ impl<'a> Reader<'a> {
             by_order.push(self.section(index + 1, count)?);
         }
         match self.next() {
-            Some("\\end\\") => Ok(Ngram::build(&by_order, self.lexicon, self.unknown)),
+            Some("\\end\\") => Ok(Ngram::build(&by_order, self.words.count(), self.unknown)),
             other => Err(self.failed(&format!(
                 "`\\end\\` must follow the n-grams, got `{}`",
-                other.unwrap_or("the end of the file")
+                brief(other.unwrap_or("the end of the file"))
             ))),
         }
     }
@@ -210,7 +219,7 @@ impl<'a> Reader<'a> {
     fn failed(&self, problem: &str) -> Failure {
         (
             self.line.max(1),
-            format!("{problem}; install the model again"),
+            format!("{problem}; mend the line, or install the model again"),
         )
     }
 
@@ -279,14 +288,15 @@ impl<'a> Reader<'a> {
         let fields: Vec<&str> = line.split_whitespace().collect();
         if fields.len() != order + 1 && fields.len() != order + 2 {
             return Err(self.failed(&format!(
-                "it must be a likelihood, {order} words and perhaps a back-off, got `{line}`"
+                "it must be a likelihood, {order} words and perhaps a back-off, got `{}`",
+                brief(line)
             )));
         }
         let number = |text: &str| {
             let value = text.parse().ok().filter(|value: &f32| value.is_finite());
             value
                 .map(|value| value * std::f32::consts::LN_10)
-                .ok_or_else(|| self.failed(&format!("`{text}` must be a number")))
+                .ok_or_else(|| self.failed(&format!("`{}` must be a number", brief(text))))
         };
         let likelihood = number(fields[0])?;
         let back_off = fields.get(order + 1).map_or(Ok(0.0), |text| number(text))?;
@@ -306,11 +316,11 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&self, text: &str) -> Option<WordId> {
-        let words = self.lexicon.words.len() as WordId;
+        let words = self.words.count() as WordId;
         match text {
             "<s>" => Some(words),
             "</s>" => Some(words + 1),
-            _ => self.lexicon.id(text),
+            _ => self.words.id(text),
         }
     }
 }
@@ -320,7 +330,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::lexicon::Tokens;
+    use crate::lexicon::{Lexicon, Tokens};
 
     const ARPA: &str = "\\data\\\nngram 1=6\nngram 2=3\nngram 3=1\n\n\\1-grams:\n-1.0\t</s>\n\
         -99\t<s>\t-0.5\n-2.0\t<unk>\n-0.5\ta\t-0.25\n-0.75\tb\t-0.125\n-0.6\tother\n\n\\2-grams:\n\

@@ -12,9 +12,11 @@ use trunkside_models::{ModelEntry, Role};
 use crate::decoder::{Search, Tuning, WordModel};
 use crate::endpoint::Rules;
 use crate::fbank::Filters;
-use crate::grammar::{Grammar, Phrases};
+use crate::fusion::Fusion;
+use crate::grammar::{Basis, Grammar, Phrases};
 use crate::lexicon::{Lexicon, Tokens, Trie, language_bit};
 use crate::lm::Ngram;
+use crate::text_lm::TextModel;
 use crate::tokens::TokenTable;
 use crate::{Error, Stream, StreamOptions};
 
@@ -40,7 +42,13 @@ pub(crate) enum Vocabulary {
     /// Units of pronunciation, under a lexicon and a language model.
     Words(Box<WordList>),
     /// Text.
-    Tokens(Arc<TokenTable>),
+    Tokens(Text),
+}
+
+/// The text that tokens write, and perhaps an n-gram of its words.
+pub(crate) struct Text {
+    table: Arc<TokenTable>,
+    lm: Option<Arc<TextModel>>,
 }
 
 /// The words that units spell.
@@ -62,7 +70,16 @@ impl Recogniser {
             let file = model.path(Role::Tokens)?;
             let tokens = TokenTable::read(&file, &read(&file)?)?;
             check_classes(model, acoustic.classes(), tokens.classes())?;
-            Vocabulary::Tokens(Arc::new(tokens))
+            let lm = if model.has(Role::Lm) {
+                let file = model.path(Role::Lm)?;
+                Some(Arc::new(TextModel::read(&file, &read(&file)?)?))
+            } else {
+                None
+            };
+            Vocabulary::Tokens(Text {
+                table: Arc::new(tokens),
+                lm,
+            })
         };
         let bands = geometry.bands;
         Ok(Self {
@@ -80,6 +97,27 @@ impl Recogniser {
     #[must_use]
     pub fn with_tuning(self, tuning: Tuning) -> Self {
         Self { tuning, ..self }
+    }
+
+    /// The same with the n-gram of an ARPA file in place of the model's own. Its words are the
+    /// lexicon's, or those of the text that the model writes (see `models/README.md`).
+    pub fn with_lm(mut self, file: &Path) -> Result<Self, Error> {
+        let text = read(file)?;
+        match &mut self.vocabulary {
+            Vocabulary::Words(words) => {
+                words.lm = Ngram::read(file, &text, words.lexicon.as_ref())?;
+                words.trie = words.lexicon.trie(&words.lm);
+            }
+            Vocabulary::Tokens(tokens) => {
+                tokens.lm = Some(Arc::new(TextModel::read(file, &text)?));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Weights and widths of the search.
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
     }
 
     /// The model's name.
@@ -105,30 +143,18 @@ impl Recogniser {
     /// Compiles a grammar: one phrase a line; blank lines and lines that begin with `#` say
     /// nothing. `file` is what messages call it.
     ///
-    /// Chinese phrases are cut into the lexicon's words, down to single characters, so any phrase
-    /// of characters that the model can read will do; English words must be in the lexicon.
+    /// With a lexicon, Chinese phrases are cut into its words, down to single characters, so any
+    /// phrase of characters that the model can read will do; English words must be in it. Without
+    /// one, a phrase may have any letters that the model's tokens write.
     pub fn grammar(&self, file: &str, text: &str) -> Result<Grammar, Error> {
-        Grammar::compile(&self.words("a grammar")?.lexicon, file, text)
+        Grammar::compile(&self.vocabulary.basis(), file, text)
     }
 
     /// Compiles phrase hints: `text<TAB>weight` a line, the weight in natural log units for each
     /// Chinese character or English word (1 is a nudge, 5 is strong, below 0 hinders). `file` is
     /// what messages call it.
     pub fn phrases(&self, file: &str, text: &str) -> Result<Phrases, Error> {
-        Phrases::compile(&self.words("phrase hints")?.lexicon, file, text)
-    }
-
-    fn words(&self, what: &str) -> Result<&WordList, Error> {
-        match &self.vocabulary {
-            Vocabulary::Words(words) => Ok(words),
-            Vocabulary::Tokens(_) => Err(Error::Inconsistent {
-                model: self.name.clone(),
-                problem: format!(
-                    "it writes text by itself and has no lexicon, which {what} needs; choose a \
-                     model with one, such as `zh-en-1`"
-                ),
-            }),
-        }
+        Phrases::compile(&self.vocabulary.basis(), file, text)
     }
 
     /// Whether the last of so many frames without a gap completes a chunk, so that a stream that
@@ -164,16 +190,10 @@ impl Recogniser {
                 known: known.join(", "),
             });
         }
-        let grammar = options.grammar.as_ref().map(|grammar| &grammar.lexicon);
-        let phrases = options.phrases.as_ref().map(|phrases| &phrases.lexicon);
-        if grammar
-            .into_iter()
-            .chain(phrases)
-            .any(|lexicon| match &self.vocabulary {
-                Vocabulary::Words(words) => !Arc::ptr_eq(lexicon, &words.lexicon),
-                Vocabulary::Tokens(_) => true,
-            })
-        {
+        let basis = self.vocabulary.basis();
+        let grammar = options.grammar.as_ref().map(|grammar| &grammar.basis);
+        let phrases = options.phrases.as_ref().map(|phrases| &phrases.basis);
+        if !grammar.into_iter().chain(phrases).all(|of| of.is(&basis)) {
             return Err(Error::Inconsistent {
                 model: self.name.clone(),
                 problem: "the grammar or phrases were compiled for another model; compile them \
@@ -190,9 +210,13 @@ impl Recogniser {
         words: &'a WordList,
         options: &'a StreamOptions,
     ) -> Search<'a> {
-        let (trie, model) = match &options.grammar {
-            Some(grammar) => (grammar.trie.as_ref(), WordModel::Grammar(&grammar.graph)),
-            None => (&words.trie, WordModel::Ngram(&words.lm)),
+        let (trie, model) = match options.grammar.as_deref() {
+            Some(Grammar {
+                graph,
+                trie: Some(trie),
+                ..
+            }) => (trie.as_ref(), WordModel::Grammar(graph)),
+            _ => (&words.trie, WordModel::Ngram(&words.lm)),
         };
         Search {
             lexicon: &words.lexicon,
@@ -201,6 +225,31 @@ impl Recogniser {
             phrases: options.phrases.as_deref(),
             languages: options.language.map_or(u8::MAX, language_bit),
             tuning: &self.tuning,
+        }
+    }
+}
+
+impl Recogniser {
+    /// What a stream of these options knows beside a network that writes text by itself.
+    pub(crate) fn fusion(&self, text: &Text, options: &StreamOptions) -> Fusion {
+        let grammar = options.grammar.as_ref();
+        let phrases = options.phrases.as_ref();
+        Fusion {
+            table: Arc::clone(&text.table),
+            lm: text.lm.clone(),
+            hints: phrases.map(|phrases| Arc::clone(&phrases.hints)),
+            graph: grammar.map(|grammar| Arc::clone(&grammar.graph)),
+            tuning: self.tuning.clone(),
+        }
+    }
+}
+
+impl Vocabulary {
+    /// What phrases are compiled for.
+    fn basis(&self) -> Basis {
+        match self {
+            Self::Words(words) => Basis::Lexicon(Arc::clone(&words.lexicon)),
+            Self::Tokens(text) => Basis::Tokens(Arc::clone(&text.table)),
         }
     }
 }
@@ -242,7 +291,7 @@ impl WordList {
         let file = model.path(Role::Lexicon)?;
         let lexicon = Arc::new(Lexicon::read(&file, &read(&file)?, &tokens)?);
         let file = model.path(Role::Lm)?;
-        let lm = Ngram::read(&file, &read(&file)?, &lexicon)?;
+        let lm = Ngram::read(&file, &read(&file)?, lexicon.as_ref())?;
         Ok(Self {
             trie: lexicon.trie(&lm),
             lexicon,

@@ -11,7 +11,7 @@ use crate::decoder::{Decoder, Spoken};
 use crate::endpoint::{Endpointer, Heard, Ms};
 use crate::front::Front;
 use crate::grammar::{Grammar, Phrases};
-use crate::lexicon::Word as Entry;
+use crate::lexicon::{Word as Entry, is_han};
 use crate::prosody::{Meter, STEP_MS};
 use crate::recogniser::Vocabulary;
 use crate::token_decoder::TokenDecoder;
@@ -53,7 +53,8 @@ pub struct StreamOptions {
     pub grammar: Option<Arc<Grammar>>,
     /// Phrases to hear more readily.
     pub phrases: Option<Arc<Phrases>>,
-    /// Paths that a transducer's search follows; 0 and 1 are the greedy search.
+    /// Paths that the search of a model without a lexicon follows: 1 is the greedy search, 0 is 8
+    /// where phrases, a grammar or an n-gram need them, else 1.
     pub token_beam: usize,
 }
 
@@ -132,8 +133,8 @@ impl Stream {
         let front = Front::new(acoustic.network.geometry(), &recogniser.filters);
         let decoder = match &recogniser.vocabulary {
             Vocabulary::Words(_) => Decoding::Words(Decoder::new()),
-            Vocabulary::Tokens(table) => Decoding::Tokens(Box::new(TokenDecoder::new(
-                Arc::clone(table),
+            Vocabulary::Tokens(text) => Decoding::Tokens(Box::new(TokenDecoder::new(
+                recogniser.fusion(text, &options),
                 acoustic.joint.as_deref(),
                 options.token_beam,
             )?)),
@@ -360,15 +361,25 @@ impl Stream {
     }
 
     fn last_heard(&self) -> Heard {
-        let is_digit = |word: u32| self.entries()[word as usize].is_digit;
-        match self.decoder.best().last() {
+        let said = self.decoder.best();
+        let digits = |spoken: &Spoken| -> Option<usize> {
+            let entry = &self.entries()[spoken.word? as usize];
+            let is_han = entry.text.chars().all(is_han);
+            let count = if is_han {
+                entry.text.chars().count()
+            } else {
+                1
+            };
+            entry.is_digit.then_some(count)
+        };
+        match said.last() {
             None => Heard::Nothing,
             // A menu's digit is an answer, not the beginning of a number.
             Some(_) if self.options.grammar.is_some() => Heard::Words,
-            Some(Spoken {
-                word: Some(word), ..
-            }) if is_digit(*word) => Heard::Digits,
-            Some(_) => Heard::Words,
+            Some(_) => match said.iter().rev().map_while(digits).sum() {
+                0 => Heard::Words,
+                count => Heard::Digits(count),
+            },
         }
     }
 
@@ -409,15 +420,19 @@ impl Stream {
     }
 
     fn end_utterance(&mut self, now: Ms) {
-        let spoken = match (&self.decoder, &self.recogniser.vocabulary) {
+        let spoken = match (&mut self.decoder, &self.recogniser.vocabulary) {
             (Decoding::Words(decoder), Vocabulary::Words(words)) => {
                 decoder.last(&self.recogniser.search(words, &self.options))
             }
-            (decoder, _) => decoder.best(),
+            (Decoding::Tokens(decoder), _) => {
+                decoder.end();
+                decoder.best().to_vec()
+            }
+            (Decoding::Words(_), Vocabulary::Tokens(_)) => Vec::new(),
         };
         let mut utterance = self.utterance(&spoken, now, true);
         let wanted = self.recogniser.tuning.grammar_confidence;
-        if self.options.grammar.is_some() && utterance.confidence < wanted {
+        if self.options.grammar.is_some() && heard_well(&spoken) < wanted {
             utterance.words.clear();
             utterance.text.clear();
             utterance.confidence = 0.0;
@@ -457,7 +472,7 @@ impl Stream {
             end: base + millis(end),
             text: self.text(&words, spoken),
             language: self.language(spoken),
-            confidence: confidence(spoken),
+            confidence: self.confidence(spoken),
             prosody: self.meter.summary(start, end),
             words,
             is_final,
@@ -489,8 +504,36 @@ impl Stream {
             text: entry.text.clone(),
             start: time(spoken.start),
             end: time(spoken.end),
-            confidence: spoken.confidence,
+            confidence: self.probability(spoken),
         })
+    }
+
+    /// The probability that a word is right. Of text that a network writes by itself it is how well
+    /// it was heard: there is no development speech for models of other people.
+    fn probability(&self, spoken: &Spoken) -> f32 {
+        let tuning = &self.recogniser.tuning;
+        if matches!(self.decoder, Decoding::Tokens(_)) {
+            return spoken.confidence;
+        }
+        let calibration = if self.options.grammar.is_some() {
+            &tuning.grammar_calibration
+        } else {
+            &tuning.calibration
+        };
+        let gap = -spoken.confidence.max(f32::MIN_POSITIVE).ln() / tuning.steepness;
+        calibration.probability(gap, spoken.units)
+    }
+
+    /// The share of the words, each as long as its units, that is expected to be right.
+    fn confidence(&self, spoken: &[Spoken]) -> f32 {
+        let words = spoken.iter().filter(|spoken| spoken.word.is_some());
+        let (sum, units) = words.fold((0.0, 0), |(sum, units), word| {
+            (
+                sum + self.probability(word) * word.units as f32,
+                units + word.units,
+            )
+        });
+        if units == 0 { 0.0 } else { sum / units as f32 }
     }
 
     /// The language of most units, or the only one that is listened for.
@@ -520,8 +563,8 @@ impl Stream {
     }
 }
 
-/// The geometric mean of the words' confidence over their units.
-fn confidence(spoken: &[Spoken]) -> f32 {
+/// How well words were heard: the geometric mean over their units.
+fn heard_well(spoken: &[Spoken]) -> f32 {
     let words = spoken.iter().filter(|spoken| spoken.word.is_some());
     let (logs, units) = words.fold((0.0, 0), |(logs, units), word| {
         (
@@ -549,5 +592,7 @@ fn millis_of(duration: Duration) -> Ms {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+#[cfg(test)]
+mod chunking;
 #[cfg(test)]
 mod tests;

@@ -1,38 +1,46 @@
 //! Search without a lexicon: what the network's own tokens spell.
 //!
-//! CTC: the likeliest class of every output, repeats joined (Graves, 2006). Transducer: at most one
-//! token an output (W. Kang et al.: Fast and parallel decoding for transducer, 2022), the likeliest
-//! one alone or a beam; hypotheses of the same tokens are added up. Both are sherpa-onnx's, so that
-//! the same file gives the same text. What was said before an utterance stays the decoder's context.
+//! CTC: the likeliest class of every output, repeats joined (Graves, 2006), or a prefix beam.
+//! Transducer: at most one token an output, the likeliest one alone or a beam. Without phrases,
+//! grammar and n-gram all but the prefix beam are sherpa-onnx's, so that the same file gives the same
+//! text. What was said before an utterance stays a transducer's context.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod ctc;
+mod transducer;
 
 use trunkside_call::Language;
-use trunkside_models::acoustic::{Joint, JointSession, Prediction};
+use trunkside_models::acoustic::Joint;
 
+use self::ctc::Ctc;
+use self::transducer::Transducer;
 use crate::Error;
 use crate::decoder::Spoken;
+use crate::fusion::Fusion;
 use crate::lexicon::{Word, is_digit, is_han};
-use crate::tokens::TokenTable;
 
-/// The transducer's own blank.
-const BLANK: usize = 0;
+/// The beam where one is needed and none is asked for.
+const USUAL_BEAM: usize = 8;
 
 /// One token that was heard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Heard {
     token: usize,
     output: u32,
     log_probability: f32,
+    /// How much less likely the path was than the likeliest classes, before and with it.
+    gap_before: f32,
+    gap: f32,
+    /// Whether it is speech that no phrase of the grammar has.
+    is_passed_over: bool,
 }
 
 /// The search of one stream.
 pub(crate) struct TokenDecoder {
-    table: Arc<TokenTable>,
+    fusion: Fusion,
     search: Search,
     outputs: u32,
-    heard: Vec<Heard>,
+    /// The likeliest tokens of the utterance.
+    found: Vec<Heard>,
     /// The words of what was heard so far; [`Spoken::word`] counts in it.
     pub(crate) words: Vec<Word>,
     spoken: Vec<Spoken>,
@@ -41,52 +49,31 @@ pub(crate) struct TokenDecoder {
 }
 
 enum Search {
-    Ctc { previous: usize },
+    Greedy { previous: usize },
+    Ctc(Box<Ctc>),
     Transducer(Box<Transducer>),
 }
 
-struct Transducer {
-    joint: JointSession,
-    context: usize,
-    width: usize,
-    beam: Vec<Path>,
-    predictions: HashMap<Vec<i64>, Prediction>,
-    logits: Vec<f32>,
-}
-
-#[derive(Clone)]
-struct Path {
-    /// The last tokens, as the decoder takes them.
-    context: Vec<i64>,
-    heard: Vec<Heard>,
-    score: f32,
-}
-
 impl TokenDecoder {
-    /// `width` paths are followed by a transducer; 1 is the greedy search.
-    pub(crate) fn new(
-        table: Arc<TokenTable>,
-        joint: Option<&Joint>,
-        width: usize,
-    ) -> Result<Self, Error> {
+    /// So many paths are followed: 1 is the greedy search, 0 leaves the choice to what is known
+    /// beside the network.
+    pub(crate) fn new(fusion: Fusion, joint: Option<&Joint>, beam: usize) -> Result<Self, Error> {
+        let blank = fusion.table.blank;
+        let width = match beam {
+            0 if fusion.is_empty() => 1,
+            0 => USUAL_BEAM,
+            width => width,
+        };
         let search = match joint {
-            None => Search::Ctc {
-                previous: table.blank,
-            },
-            Some(joint) => Search::Transducer(Box::new(Transducer {
-                joint: joint.session()?,
-                context: joint.context(),
-                width: width.max(1),
-                beam: Vec::new(),
-                predictions: HashMap::new(),
-                logits: Vec::new(),
-            })),
+            Some(joint) => Search::Transducer(Box::new(Transducer::new(joint, width)?)),
+            None if width == 1 && fusion.is_empty() => Search::Greedy { previous: blank },
+            None => Search::Ctc(Box::new(Ctc::new(width, blank, &fusion))),
         };
         Ok(Self {
-            table,
+            fusion,
             search,
             outputs: 0,
-            heard: Vec::new(),
+            found: Vec::new(),
             words: Vec::new(),
             spoken: Vec::new(),
             follows: false,
@@ -98,20 +85,23 @@ impl TokenDecoder {
         self.next_utterance();
         self.follows = false;
         match &mut self.search {
-            Search::Ctc { previous } => *previous = self.table.blank,
-            Search::Transducer(transducer) => transducer.beam.clear(),
+            Search::Greedy { previous } => *previous = self.fusion.table.blank,
+            Search::Ctc(ctc) => ctc.reset(&self.fusion),
+            Search::Transducer(transducer) => transducer.reset(),
         }
     }
 
     /// Begins a new utterance; the search goes on from what was said.
     pub(crate) fn next_utterance(&mut self) {
-        self.follows |= !self.heard.is_empty();
+        self.follows |= !self.found.is_empty();
         self.outputs = 0;
-        self.heard.clear();
+        self.found.clear();
         self.words.clear();
         self.spoken.clear();
-        if let Search::Transducer(transducer) = &mut self.search {
-            transducer.keep_best();
+        match &mut self.search {
+            Search::Greedy { .. } => {}
+            Search::Ctc(ctc) => ctc.next_utterance(&self.fusion),
+            Search::Transducer(transducer) => transducer.next_utterance(&self.fusion),
         }
     }
 
@@ -122,38 +112,55 @@ impl TokenDecoder {
 
     /// Tokens of the utterance so far.
     pub(crate) fn tokens(&self) -> u32 {
-        self.heard.len() as u32
+        self.found.len() as u32
     }
 
     /// Takes the network's next output. Returns whether something seems to sound.
     pub(crate) fn advance(&mut self, output: &[f32]) -> Result<bool, Error> {
         let at = self.outputs;
         self.outputs += 1;
+        let blank = self.fusion.table.blank;
         let sounds = match &mut self.search {
-            Search::Ctc { previous } => {
-                let (class, log_probability) = likeliest(output, self.table.blank);
-                let is_new = class != self.table.blank && class != *previous;
+            Search::Greedy { previous } => {
+                let (class, log_probability) = likeliest(output, blank);
+                let is_new = class != blank && class != *previous;
                 *previous = class;
                 if is_new {
-                    self.heard.push(Heard {
+                    self.found.push(Heard {
                         token: class,
                         output: at,
                         log_probability,
+                        ..Heard::default()
                     });
                 }
-                class != self.table.blank
+                class != blank
+            }
+            Search::Ctc(ctc) => {
+                ctc.advance(&self.fusion, output, at);
+                self.found = ctc.best(&self.fusion, false);
+                likeliest(output, blank).0 != blank
             }
             Search::Transducer(transducer) => {
-                let before = self.heard.len();
-                transducer.advance(output, at, &self.table)?;
-                self.heard.clone_from(&transducer.best().heard);
-                self.heard.len() > before
+                let before = self.found.len();
+                transducer.advance(&self.fusion, output, at)?;
+                self.found = transducer.best(&self.fusion, false);
+                self.found.len() > before
             }
         };
         if sounds {
             self.spell();
         }
         Ok(sounds)
+    }
+
+    /// Ends the utterance: of several paths, one that may end here is chosen.
+    pub(crate) fn end(&mut self) {
+        self.found = match &self.search {
+            Search::Greedy { .. } => return,
+            Search::Ctc(ctc) => ctc.best(&self.fusion, true),
+            Search::Transducer(transducer) => transducer.best(&self.fusion, true),
+        };
+        self.spell();
     }
 
     /// The words so far.
@@ -163,23 +170,29 @@ impl TokenDecoder {
 
     /// The text so far, as the model writes it.
     pub(crate) fn text(&self, until: u32) -> String {
-        let tokens = self.heard.iter().filter(|heard| heard.output < until);
-        self.table.text(tokens.map(|heard| heard.token))
+        let is_text = |heard: &&Heard| heard.output < until && !heard.is_passed_over;
+        let tokens = self.found.iter().filter(is_text);
+        self.fusion.table.text(tokens.map(|heard| heard.token))
     }
 
     /// Whether the utterance's first token goes on with the word of the last utterance.
     pub(crate) fn goes_on(&self) -> bool {
-        let first = self.heard.first();
-        let begins = first.map(|heard| self.table.bytes(heard.token).starts_with(b" "));
+        let first = self.found.first();
+        let begins = first.map(|heard| self.fusion.table.bytes(heard.token).starts_with(b" "));
         self.follows && begins == Some(false)
     }
 
     /// Cuts the tokens into words: at blanks, and around each Chinese character.
     fn spell(&mut self) {
         let mut words: Vec<(Vec<u8>, Spoken)> = Vec::new();
-        for heard in &self.heard {
-            let bytes = self.table.bytes(heard.token);
-            let begins = bytes.starts_with(b" ") || bytes_are_han(bytes);
+        let mut is_parted = false;
+        for heard in &self.found {
+            if heard.is_passed_over {
+                is_parted = true;
+                continue;
+            }
+            let bytes = self.fusion.table.bytes(heard.token);
+            let begins = is_parted || bytes.starts_with(b" ") || bytes_are_han(bytes);
             let fresh = match words.last() {
                 None => true,
                 Some((written, _)) => begins || written.is_empty() || bytes_are_han(written),
@@ -188,6 +201,7 @@ impl TokenDecoder {
                 let spoken = Spoken::new(words.len() as u32, heard.output, 0, 0, 0.0);
                 words.push((Vec::new(), spoken));
             }
+            is_parted = false;
             if let Some((written, spoken)) = words.last_mut() {
                 written.extend(bytes.strip_prefix(b" ").unwrap_or(bytes));
                 spoken.end = heard.output + 1;
@@ -197,13 +211,13 @@ impl TokenDecoder {
             }
         }
         words.retain(|(written, _)| !written.is_empty());
+        let gap = self.gap_a_token(&words);
         self.words.clear();
         self.spoken.clear();
         for (index, (written, mut spoken)) in words.into_iter().enumerate() {
             spoken.word = Some(index as u32);
-            spoken.confidence = (spoken.confidence / spoken.units as f32)
-                .exp()
-                .clamp(0.0, 1.0);
+            let mean = gap.unwrap_or(spoken.confidence / spoken.units as f32);
+            spoken.confidence = mean.exp().clamp(0.0, 1.0);
             let text = String::from_utf8_lossy(&written).into_owned();
             self.words.push(Word {
                 language: if text.chars().any(is_han) {
@@ -217,120 +231,42 @@ impl TokenDecoder {
             self.spoken.push(spoken);
         }
     }
-}
 
-impl Transducer {
-    fn advance(&mut self, heard: &[f32], at: u32, table: &TokenTable) -> Result<(), Error> {
-        if self.beam.is_empty() {
-            let mut context = vec![-1; self.context];
-            context[self.context - 1] = BLANK as i64;
-            self.beam.push(Path {
-                context,
-                heard: Vec::new(),
-                score: 0.0,
-            });
-        }
-        let mut candidates: Vec<(f32, f32, usize, usize)> = Vec::new();
-        for (index, path) in self.beam.iter().enumerate() {
-            if !self.predictions.contains_key(&path.context) {
-                let prediction = self.joint.predict(&path.context)?;
-                self.predictions.insert(path.context.clone(), prediction);
-            }
-            let prediction = &self.predictions[&path.context];
-            self.joint.join(heard, prediction, &mut self.logits)?;
-            let total = log_sum(&self.logits);
-            let scored = self.logits.iter().enumerate();
-            let mut scored: Vec<_> = scored
-                .map(|(token, logit)| (path.score + logit - total, logit - total, index, token))
-                .collect();
-            keep_likeliest(&mut scored, self.width);
-            candidates.extend(scored);
-        }
-        keep_likeliest(&mut candidates, self.width);
-        let mut next: Vec<Path> = Vec::with_capacity(self.width);
-        for (score, log_probability, index, token) in candidates {
-            let mut path = self.beam[index].clone();
-            path.score = score;
-            if token != BLANK && Some(token) != table.unknown {
-                path.context.remove(0);
-                path.context.push(token as i64);
-                path.heard.push(Heard {
-                    token,
-                    output: at,
-                    log_probability,
-                });
-            }
-            let same =
-                |other: &&mut Path| other.context == path.context && same_tokens(other, &path);
-            match next.iter_mut().find(same) {
-                Some(other) => other.score = log_add(other.score, path.score),
-                None => next.push(path),
-            }
-        }
-        // Contexts that no path has any more are not asked for soon.
-        self.predictions
-            .retain(|context, _| next.iter().any(|path| path.context == *context));
-        self.beam = next;
-        Ok(())
-    }
-
-    /// The path of the best score a token, its context counted in.
-    fn best(&self) -> &Path {
-        let score = |path: &Path| path.score / (self.context + path.heard.len()) as f32;
-        self.beam
-            .iter()
-            .max_by(|a, b| score(a).total_cmp(&score(b)))
-            .expect("a beam has a path once it was advanced")
-    }
-
-    fn keep_best(&mut self) {
-        if self.beam.is_empty() {
-            return;
-        }
-        let mut best = self.best().clone();
-        best.heard.clear();
-        best.score = 0.0;
-        self.beam = vec![best];
+    /// What a grammar's words are sure of, all alike: how far they are from what the network would
+    /// have heard without a grammar, from the first token of each phrase to its last.
+    fn gap_a_token(&self, words: &[(Vec<u8>, Spoken)]) -> Option<f32> {
+        let units: u32 = words.iter().map(|(_, spoken)| spoken.units).sum();
+        let stretches = self.found.split(|heard| heard.is_passed_over);
+        let gap = |stretch: &[Heard]| {
+            let (first, last) = (stretch.first()?, stretch.last()?);
+            Some((last.gap - first.gap_before).max(0.0))
+        };
+        let sum: f32 = stretches.filter_map(gap).sum();
+        let steepness = self.fusion.tuning.steepness;
+        self.fusion
+            .has_grammar()
+            .then(|| -steepness * sum / units.max(1) as f32)
     }
 }
 
-fn same_tokens(one: &Path, other: &Path) -> bool {
-    let tokens = |path: &Path| {
-        path.heard
-            .iter()
-            .map(|heard| heard.token)
-            .collect::<Vec<_>>()
-    };
-    one.heard.len() == other.heard.len() && tokens(one) == tokens(other)
-}
-
-fn keep_likeliest(candidates: &mut Vec<(f32, f32, usize, usize)>, width: usize) {
-    candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
-    candidates.truncate(width);
+/// Whether values can be compared: those of an impossible class may be minus infinity.
+fn are_numbers(values: &[f32]) -> bool {
+    let is_odd = |value: &f32| value.is_nan() || *value == f32::INFINITY;
+    !values.iter().any(is_odd) && values.iter().any(|value| value.is_finite())
 }
 
 /// The first of the largest values; the blank when they are no numbers.
 fn likeliest(output: &[f32], blank: usize) -> (usize, f32) {
+    if !are_numbers(output) {
+        return (blank, 0.0);
+    }
     let mut best = (blank, f32::NEG_INFINITY);
     for (class, &value) in output.iter().enumerate() {
         if value > best.1 {
             best = (class, value);
         }
     }
-    if output.iter().any(|value| value.is_nan()) {
-        return (blank, 0.0);
-    }
     best
-}
-
-fn log_sum(values: &[f32]) -> f32 {
-    let largest = values.iter().copied().fold(f32::MIN, f32::max);
-    largest
-        + values
-            .iter()
-            .map(|value| (value - largest).exp())
-            .sum::<f32>()
-            .ln()
 }
 
 fn log_add(one: f32, other: f32) -> f32 {
@@ -339,9 +275,15 @@ fn log_add(one: f32, other: f32) -> f32 {
     } else {
         (other, one)
     };
+    if high == f32::NEG_INFINITY {
+        return high;
+    }
     high + (low - high).exp().ln_1p()
 }
 
 fn bytes_are_han(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| text.trim().chars().any(is_han))
 }
+
+#[cfg(test)]
+mod tests;

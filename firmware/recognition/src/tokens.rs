@@ -4,11 +4,12 @@
 //! alone is the blank between words. `▁` at a token's beginning is such a blank too. Some models
 //! write bytes: as `<0xNN>`, or each as one printable character (byte-level BPE).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::Error;
 use crate::error::brief;
+use crate::spelling::{Speller, is_letter};
 
 /// The most tokens of a file.
 const MAX_TOKENS: usize = 1 << 20;
@@ -24,6 +25,8 @@ const WORD_BEGIN: char = '▁';
 /// whether a `tokens.txt` can be used.
 pub struct TokenTable {
     texts: Vec<Vec<u8>>,
+    /// Whether it stands for itself and writes no letters, as `<unk>` does.
+    is_mark: Vec<bool>,
     pub(crate) blank: usize,
     pub(crate) unknown: Option<usize>,
 }
@@ -82,6 +85,7 @@ impl TokenTable {
                 .iter()
                 .map(|symbol| bytes(symbol, is_byte_level))
                 .collect(),
+            is_mark: ordered.iter().map(|symbol| is_mark(symbol)).collect(),
             blank,
             unknown: find("<unk>"),
         })
@@ -97,6 +101,22 @@ impl TokenTable {
         self.texts.get(token).map_or(&[], Vec::as_slice)
     }
 
+    /// Spells a token's letters.
+    pub(crate) fn spell(&self, token: usize, speller: &mut Speller, give: impl FnMut(char)) {
+        if self.is_mark.get(token).copied().unwrap_or(true) {
+            speller.part();
+        } else {
+            speller.write(self.bytes(token), give);
+        }
+    }
+
+    /// Whether a token is a blank between words or a part of a character.
+    pub(crate) fn is_part(&self, token: usize) -> bool {
+        let text = self.bytes(token);
+        let is_blank = text.iter().all(u8::is_ascii_whitespace);
+        !self.is_mark[token] && !text.is_empty() && (is_blank || std::str::from_utf8(text).is_err())
+    }
+
     /// The text of tokens as the model writes it, blanks at its beginning included.
     pub(crate) fn text(&self, tokens: impl Iterator<Item = usize>) -> String {
         let bytes: Vec<u8> = tokens
@@ -105,6 +125,56 @@ impl TokenTable {
             .collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// The tokens' letters, to find out which texts they can write.
+pub(crate) struct Writing {
+    tokens: HashSet<Vec<u8>>,
+    longest: usize,
+}
+
+impl Writing {
+    pub(crate) fn of(table: &TokenTable) -> Self {
+        let texts = table.texts.iter().zip(&table.is_mark);
+        let written = texts.filter(|(text, is_mark)| !text.is_empty() && !**is_mark);
+        let tokens: HashSet<Vec<u8>> = written
+            .map(|(text, _)| match std::str::from_utf8(text) {
+                Ok(text) => text
+                    .trim_matches(|c| !is_letter(c))
+                    .to_lowercase()
+                    .into_bytes(),
+                Err(_) => text.clone(),
+            })
+            .collect();
+        let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
+        Self { tokens, longest }
+    }
+
+    /// Whether some tokens side by side write a word.
+    pub(crate) fn can_write(&self, word: &str) -> bool {
+        let bytes = word.as_bytes();
+        let mut reached = vec![false; bytes.len() + 1];
+        reached[0] = true;
+        for from in 0..bytes.len() {
+            if reached[from] {
+                for until in from + 1..=bytes.len().min(from + self.longest) {
+                    reached[until] |= self.tokens.contains(&bytes[from..until]);
+                }
+            }
+        }
+        reached[bytes.len()]
+    }
+}
+
+/// Whether a symbol in angle brackets stands for no byte.
+fn is_mark(symbol: &str) -> bool {
+    symbol.starts_with('<') && symbol.ends_with('>') && byte_named(symbol).is_none()
+}
+
+/// The byte that `<0xNN>` names.
+fn byte_named(symbol: &str) -> Option<u8> {
+    let digits = symbol.strip_prefix("<0x")?.strip_suffix('>')?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 /// Whether every symbol is written in the characters that stand for bytes, and one above Latin-1's
@@ -137,11 +207,7 @@ fn byte_of(c: char) -> Option<u8> {
 }
 
 fn bytes(symbol: &str, is_byte_level: bool) -> Vec<u8> {
-    if let Some(byte) = symbol
-        .strip_prefix("<0x")
-        .and_then(|rest| rest.strip_suffix('>'))
-        .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-    {
+    if let Some(byte) = byte_named(symbol) {
         return vec![byte];
     }
     if is_byte_level && !(symbol.starts_with('<') && symbol.ends_with('>')) {
@@ -200,6 +266,23 @@ mod tests {
         assert_eq!(table.text([1].into_iter()), " 好");
         assert_eq!(byte_of('Ʀ'), Some(255));
         assert_eq!(byte_of('Ġ'), Some(127));
+    }
+
+    #[test]
+    fn what_the_tokens_can_write_is_known() {
+        let table =
+            table("<blk> 0\n<unk> 1\n▁CAR 2\nD 3\n您 4\n<0xE5> 5\n<0xA5> 6\n<0xBD> 7\n▁ 8\n");
+        let writing = Writing::of(&table.unwrap());
+        assert!(
+            ["card", "您", "好", "car"]
+                .into_iter()
+                .all(|word| writing.can_write(word))
+        );
+        assert!(
+            !["care", "余", "unk"]
+                .into_iter()
+                .any(|word| writing.can_write(word))
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use serde::Serialize;
 use trunkside_aggregator::explain;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, SAMPLE_RATE_HZ, Side};
 use trunkside_media::wav;
-use trunkside_models::Catalogue;
-use trunkside_recognition::{Recogniser, StreamOptions};
+use trunkside_models::{Catalogue, ModelEntry};
+use trunkside_recognition::{Recogniser, StreamOptions, Tuning};
 
 use crate::cli::{Failure, TranscribeArgs};
 
@@ -49,7 +49,7 @@ struct Segment {
 pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
     let catalogue = Catalogue::find(args.models.as_deref()).map_err(Failure::input)?;
     let model = catalogue.model(&args.model).map_err(Failure::input)?;
-    let recogniser = Arc::new(Recogniser::load(model).map_err(Failure::input)?);
+    let recogniser = Arc::new(recogniser(args, model).map_err(Failure::input)?);
     let options = options(args, &recogniser)?;
     let mut faulty = false;
     for file in &args.files {
@@ -66,6 +66,26 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
         Err(Failure::Said(2))
     } else {
         Ok(())
+    }
+}
+
+/// Loads the model, with the n-gram and the weight that are asked for.
+fn recogniser(
+    args: &TranscribeArgs,
+    model: &ModelEntry,
+) -> Result<Recogniser, trunkside_recognition::Error> {
+    let mut recogniser = Recogniser::load(model)?;
+    if let Some(weight) = args.lm_weight {
+        let tuning = Tuning {
+            lm_weight: weight,
+            text_lm_weight: weight,
+            ..recogniser.tuning().clone()
+        };
+        recogniser = recogniser.with_tuning(tuning);
+    }
+    match &args.lm {
+        Some(file) => recogniser.with_lm(file),
+        None => Ok(recogniser),
     }
 }
 
@@ -88,7 +108,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 fn options(args: &TranscribeArgs, recogniser: &Recogniser) -> Result<StreamOptions, Failure> {
     let mut options = StreamOptions {
         language: args.language.0,
-        token_beam: usize::from(args.beam),
+        token_beam: usize::from(args.beam.unwrap_or(0)),
         ..StreamOptions::default()
     };
     if let Some(path) = &args.grammar {

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::grammar::Grammar;
+use crate::grammar::{Basis, Grammar};
 use crate::lexicon::Tokens;
 
 const UNITS: [&str; 8] = ["b", "m", "a", "i", "AH", "IY", "S", "T"];
@@ -26,7 +26,7 @@ impl World {
         });
         let tokens = Tokens::read(Path::new("t"), &tokens).unwrap();
         let lexicon = Arc::new(Lexicon::read(Path::new("l"), WORDS, &tokens).unwrap());
-        let lm = Ngram::read(Path::new("a"), ARPA, &lexicon).unwrap();
+        let lm = Ngram::read(Path::new("a"), ARPA, lexicon.as_ref()).unwrap();
         let trie = lexicon.trie(&lm);
         Self {
             lexicon,
@@ -34,6 +34,10 @@ impl World {
             trie,
             tuning: Tuning::default(),
         }
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Lexicon(Arc::clone(&self.lexicon))
     }
 
     fn search(&self) -> Search<'_> {
@@ -174,9 +178,9 @@ fn a_language_can_be_left_out() {
 #[test]
 fn a_grammar_hears_its_phrases_or_nothing() {
     let world = World::new();
-    let grammar = Grammar::compile(&world.lexicon, "g", "妈八\nsee\n").unwrap();
+    let grammar = Grammar::compile(&world.basis(), "g", "妈八\nsee\n").unwrap();
     let search = Search {
-        trie: &grammar.trie,
+        trie: grammar.trie.as_deref().unwrap(),
         model: WordModel::Grammar(&grammar.graph),
         ..world.search()
     };
@@ -200,7 +204,7 @@ fn a_grammar_hears_its_phrases_or_nothing() {
 #[test]
 fn a_hint_turns_a_close_decision() {
     let world = World::new();
-    let hints = Phrases::compile(&world.lexicon, "h", "比\t4\n").unwrap();
+    let hints = Phrases::compile(&world.basis(), "h", "比\t4\n").unwrap();
     let search = Search {
         phrases: Some(&hints),
         ..world.search()
