@@ -61,4 +61,10 @@ pub struct DeviceHealth {
     /// Bytes written to storage for every byte kept, since it started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wear: Option<f32>,
+    /// The speech model that new calls are heard with.
+    pub model: String,
+    /// Times that another model took its place, since it started.
+    pub model_changes: u64,
+    /// Models that could not be used, since it started.
+    pub models_refused: u64,
 }

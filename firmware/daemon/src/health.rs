@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_call::CallId;
 use trunkside_record::{DeviceHealth, Timestamp};
 use trunkside_uplink::{Outbox, OutboxStatus};
 
 use crate::clock::Clock;
+use crate::model::InForce;
 use crate::notice::{Event, Notice};
 use crate::recorder;
 
@@ -41,11 +42,13 @@ impl Calls {
     }
 }
 
-/// Puts a record into the outbox at every turn, until `stop`. `folder` is where records lie.
+/// Puts a record into the outbox at every turn and when the speech model changes, until `stop`.
+/// `folder` is where records lie.
 pub async fn report(
     outbox: Arc<Outbox>,
     folder: PathBuf,
     mut notices: broadcast::Receiver<Notice>,
+    mut models: watch::Receiver<InForce>,
     stop: CancellationToken,
 ) {
     let clock = Clock::start();
@@ -53,19 +56,24 @@ pub async fn report(
     let mut pace = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
-            _ = pace.tick() => {
-                let health = health(clock.now(), &calls, &outbox, &folder).await;
-                if let Err(error) = outbox.store(recorder::stamp(), vec![health.into()]).await {
-                    tracing::warn!(%error, "the cloud is not told how the box does");
+            _ = pace.tick() => {}
+            // None changes any more where nothing is watched.
+            Ok(()) = models.changed() => {}
+            notice = notices.recv() => {
+                match notice {
+                    Ok(notice) => calls.take(&notice),
+                    // Some calls' ends may be among what was missed: better none than for ever.
+                    Err(RecvError::Lagged(_)) => calls.active.clear(),
+                    Err(RecvError::Closed) => return,
                 }
+                continue;
             }
-            notice = notices.recv() => match notice {
-                Ok(notice) => calls.take(&notice),
-                // Some calls' ends may be among what was missed: better none than for ever.
-                Err(RecvError::Lagged(_)) => calls.active.clear(),
-                Err(RecvError::Closed) => return,
-            },
             () = stop.cancelled() => return,
+        }
+        let in_force = models.borrow_and_update().clone();
+        let health = health(clock.now(), &calls, &in_force, &outbox, &folder).await;
+        if let Err(error) = outbox.store(recorder::stamp(), vec![health.into()]).await {
+            tracing::warn!(%error, "the cloud is not told how the box does");
         }
     }
 }
@@ -73,6 +81,7 @@ pub async fn report(
 async fn health(
     uptime: Duration,
     calls: &Calls,
+    in_force: &InForce,
     outbox: &Arc<Outbox>,
     folder: &Path,
 ) -> DeviceHealth {
@@ -96,6 +105,9 @@ async fn health(
         queued_records: queue.records(),
         queue_age_s: queue_age_s(&queue, recorder::stamp().at),
         wear: queue.wear.ratio(),
+        model: in_force.recogniser.model_name().to_owned(),
+        model_changes: in_force.changes,
+        models_refused: in_force.refused,
     }
 }
 
@@ -162,7 +174,8 @@ mod tests {
         let (sender, notices) = broadcast::channel(8);
         let stop = CancellationToken::new();
         let data = folder.path().to_owned();
-        let reporting = report(Arc::clone(&outbox), data, notices, stop.clone());
+        let (_models, in_force) = watch::channel(crate::model::tests::tones_in_force());
+        let reporting = report(Arc::clone(&outbox), data, notices, in_force, stop.clone());
         let telling = async {
             let mut stored = outbox.changes();
             stored.changed().await.unwrap();
@@ -198,6 +211,7 @@ mod tests {
             (body(1)["calls"].as_u64(), body(1)["active_calls"].as_u64()),
             (Some(2), Some(1))
         );
+        assert_eq!(body(1)["model"], "tones");
         assert!(body(1)["disk_free_bytes"].as_u64() > Some(0));
     }
 }

@@ -14,17 +14,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
-use trunkside_call::{
-    CallId, FRAME_DURATION, Frame, Intent, Language, Mood, Side, Understanding, Utterance,
-};
+use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understanding, Utterance};
 use trunkside_media::FrameStream;
-use trunkside_recognition::{Recogniser, Stream, StreamOptions};
+use trunkside_recognition::Stream;
 use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
 use crate::lessons::Teacher;
+use crate::model::InForce;
 use crate::privacy::Privacy;
 
 pub(crate) use self::pool::{Intake, Listener, Pool};
@@ -90,25 +89,24 @@ impl Unheard {
 
 /// What all calls share.
 struct Shared {
-    recogniser: Arc<Recogniser>,
+    /// The model for new calls.
+    models: watch::Receiver<InForce>,
     manner: Manner,
-    language: Option<Language>,
     heard: mpsc::Sender<Heard>,
 }
 
 impl Hearing {
-    /// Starts the workers. What they hear comes out of the receiver.
+    /// Starts the workers. What they hear comes out of the receiver. A call keeps the model that was
+    /// in force when it began.
     pub fn start(
         workers: usize,
-        recogniser: Arc<Recogniser>,
+        models: watch::Receiver<InForce>,
         manner: Manner,
-        language: Option<Language>,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Heard>)> {
         let (heard, receiver) = mpsc::channel(HEARD_QUEUE);
         let shared = Arc::new(Shared {
-            recogniser,
+            models,
             manner,
-            language,
             heard,
         });
         let pool = Pool::start(Rules::new(workers.max(1)))?;
@@ -207,8 +205,10 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
         mut frames,
         unheard,
     } = new;
-    let recogniser = Arc::clone(&shared.recogniser);
-    let hearing = match CallHearing::new(call, shared) {
+    let in_force = shared.models.borrow().clone();
+    let recogniser = Arc::clone(&in_force.recogniser);
+    tracing::debug!(%call, model = recogniser.model_name(), "listening");
+    let hearing = match CallHearing::new(call, shared, &in_force) {
         Ok(hearing) => hearing,
         Err(error) => {
             tracing::error!(%call, %error, "cannot listen to the call");
@@ -241,15 +241,16 @@ struct CallHearing {
 }
 
 impl CallHearing {
-    fn new(call: CallId, shared: Arc<Shared>) -> Result<Self, trunkside_recognition::Error> {
-        let options = StreamOptions {
-            language: shared.language,
-            ..StreamOptions::default()
-        };
+    fn new(
+        call: CallId,
+        shared: Arc<Shared>,
+        in_force: &InForce,
+    ) -> Result<Self, trunkside_recognition::Error> {
+        let stream = |side| in_force.recogniser.stream(side, in_force.options.clone());
         Ok(Self {
             call,
-            caller: Some(shared.recogniser.stream(Side::Caller, options.clone())?),
-            agent: Some(shared.recogniser.stream(Side::Agent, options)?),
+            caller: Some(stream(Side::Caller)?),
+            agent: Some(stream(Side::Agent)?),
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
                 .with_quality(shared.manner.quality.clone()),

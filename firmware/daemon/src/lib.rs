@@ -24,6 +24,7 @@ mod health;
 mod hearing;
 mod lessons;
 mod logging;
+mod model;
 pub mod notice;
 mod panel;
 pub mod pipeline;

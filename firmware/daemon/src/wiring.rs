@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
-use trunkside_models::Catalogue;
-use trunkside_recognition::Recogniser;
 use trunkside_record::Origin;
 use trunkside_uplink::{
     Broker, KeyFile, KeyProvider, Login, Outbox, OutboxOptions, Recovery, TlsFiles, Uplink,
@@ -25,6 +23,7 @@ use crate::config::{self, Config, LineConfig};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
+use crate::model;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
@@ -96,12 +95,14 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     };
     tasks.spawn(expire(Arc::clone(&outbox), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
+    let (models, _) = watch::channel(model::load(&config.recognition)?);
     if config.cloud.enabled {
         let watched = notices.subscribe();
         let reporting = health::report(
             Arc::clone(&outbox),
             folder.clone(),
             watched,
+            models.subscribe(),
             stop_uplink.clone(),
         );
         tasks.spawn(reporting);
@@ -110,17 +111,14 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let pulses = Pulses::default();
     let recorder = Recorder::start(folder, outbox, pulses.recorder.clone())?;
 
-    let catalogue = Catalogue::find(config.recognition.models_dir.as_deref())?;
-    let recogniser = Recogniser::load(catalogue.model(&config.recognition.model)?)?;
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
-        Arc::new(recogniser),
+        models.subscribe(),
         Manner {
             teacher: Teacher::new(config.data_dir.join("intents")),
             privacy: Privacy::open(config.privacy, folder)?,
             quality: crate::quality::load(&config.quality).0,
         },
-        config.recognition.language,
     )?;
 
     let ports = MediaPorts::new(&MediaConfig {
@@ -146,6 +144,9 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop.clone(),
     );
     tasks.spawn(watch);
+    if let Some(file) = config.file {
+        tasks.spawn(model::watch(file, models, stop.clone()));
+    }
     let stages = Stages {
         ua,
         ports,

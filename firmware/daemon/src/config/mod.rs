@@ -24,6 +24,8 @@ pub use trunks::Trunk;
 /// Everything the daemon needs to run; nothing optional that it could not do without.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it was read from, if it was; changes there may count while the box runs.
+    pub file: Option<PathBuf>,
     /// Who this box is.
     pub identity: Identity,
     /// Where calls, outbox and logs are kept.
@@ -149,7 +151,7 @@ pub struct LineConfig {
 }
 
 /// Speech recognition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecognitionConfig {
     /// The model's name in the catalogue.
     pub model: String,
@@ -159,6 +161,8 @@ pub struct RecognitionConfig {
     pub language: Option<Language>,
     /// Threads that recognise; calls are spread over them.
     pub workers: usize,
+    /// Phrases that callers are likely to say, `text<TAB>weight` a line.
+    pub phrases: Option<PathBuf>,
 }
 
 /// The way to the cloud.
@@ -250,7 +254,10 @@ pub fn load(path: &Path) -> Loaded {
         };
     }
     layers.add_environment(std::env::vars());
-    let config = resolve(&mut layers);
+    let config = Config {
+        file: Some(path.to_owned()),
+        ..resolve(&mut layers)
+    };
     Loaded {
         config,
         problems: layers.finish(),
@@ -275,6 +282,7 @@ fn drop_ins(path: &Path) -> Vec<PathBuf> {
 fn resolve(layers: &mut Layers) -> Config {
     let line = resolve_line(layers);
     Config {
+        file: None,
         identity: Identity {
             tenant: layers.topic_name("box.tenant"),
             branch: layers.topic_name("box.branch"),
@@ -292,6 +300,7 @@ fn resolve(layers: &mut Layers) -> Config {
             models_dir: layers.path("recognition.models_dir"),
             language: layers.choice("recognition.language", None, &LANGUAGES),
             workers: layers.integer("recognition.workers", 1, 1..=64) as usize,
+            phrases: layers.readable_file("recognition.phrases"),
         },
         policy: layers
             .readable_file("decision.policy")

@@ -151,6 +151,7 @@ async fn follow(
 
 fn config(folder: &Path, broker: SocketAddr) -> Config {
     Config {
+        file: None,
         identity: Identity {
             tenant: "demo".into(),
             branch: "high-street".into(),
@@ -175,6 +176,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             models_dir: None,
             language: None,
             workers: 1,
+            phrases: None,
         },
         policy: "branch.toml".into(),
         cloud: CloudConfig {
