@@ -145,10 +145,6 @@ fn a_transducer_hears_what_sherpa_onnx_hears_and_no_fewer_hot_words() {
             &["--beam", &paths, "--phrases", &phrases],
         );
         let theirs = case["text"].as_str().unwrap();
-        println!(
-            "{paths} paths, {:?}: {text}, sherpa-onnx {theirs}",
-            case["weights"]
-        );
         let (ours, wanted) = (weight(&text, weights), weight(theirs, weights));
         assert!(ours >= wanted, "{case}: {text} has {ours} of {wanted}");
         assert!(wanted > 0.0 || text == theirs, "{case}: {text}");

@@ -152,8 +152,9 @@ impl Fusion {
             price += hints.owed(from.hint);
         }
         self.table.spell(token, &mut at.speller, |_| {});
-        let (place, hint) = (PASSED_OVER, hints::START);
-        Some((-price, Fused { place, hint, ..at }))
+        at.hint = hints::START;
+        at.place = PASSED_OVER;
+        Some((-price, at))
     }
 
     /// What the end of the utterance changes; none where it may not end.

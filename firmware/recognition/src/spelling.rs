@@ -47,7 +47,7 @@ impl Speller {
     }
 
     /// Whether the last letter was a Chinese character.
-    pub(crate) fn is_after_han(&self) -> bool {
+    pub(crate) fn is_after_han(self) -> bool {
         self.after_han
     }
 

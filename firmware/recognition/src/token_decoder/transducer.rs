@@ -102,7 +102,7 @@ impl Transducer {
         }
         keep_best(&mut steps, self.width);
         let mut next: Vec<Path> = Vec::with_capacity(self.width);
-        for step in steps {
+        for step in &steps {
             let path = self.taken(step, at);
             let same = |other: &&mut Path| other.context == path.context && other.says(&path);
             match next.iter_mut().find(same) {
@@ -178,7 +178,7 @@ impl Transducer {
         steps.extend(found);
     }
 
-    fn taken(&self, step: Step, at: u32) -> Path {
+    fn taken(&self, step: &Step, at: u32) -> Path {
         let mut path = self.beam[step.from].clone();
         path.score = step.score;
         path.gap = step.gap;
