@@ -38,6 +38,40 @@ impl Speech {
     }
 }
 
+/// How a phone reaches the box.
+pub struct Way {
+    to: SocketAddr,
+    /// Of the box's URI.
+    parameters: &'static str,
+    /// Of the phone's account.
+    account: String,
+    /// More of the phone's configuration.
+    config: String,
+}
+
+impl From<SocketAddr> for Way {
+    /// By datagrams.
+    fn from(to: SocketAddr) -> Self {
+        Self {
+            to,
+            parameters: "",
+            account: String::new(),
+            config: String::new(),
+        }
+    }
+}
+
+impl Way {
+    /// Over TLS, trusting one certificate only.
+    pub fn tls(to: SocketAddr, trusted: &Path) -> Self {
+        Self {
+            parameters: ";transport=tls",
+            config: format!("sip_cafile {}\n", trusted.display()),
+            ..Self::from(to)
+        }
+    }
+}
+
 /// A running phone.
 pub struct Baresip {
     /// The process, whose output tells what happens to its calls.
@@ -51,10 +85,12 @@ impl Baresip {
     ///
     /// # Panics
     /// When it cannot register.
-    pub fn agent(user: &str, registrar: SocketAddr, speech: &Speech) -> Self {
+    pub fn agent(user: &str, way: impl Into<Way>, speech: &Speech) -> Self {
+        let way = way.into();
+        let Way { to, parameters, .. } = way;
         let account =
-            format!("<sip:{user}@{registrar}>;auth_pass=secret;regint=60;answermode=auto");
-        let mut phone = Self::start(&account, speech, &[]);
+            format!("<sip:{user}@{to}{parameters}>;auth_pass=secret;regint=60;answermode=auto");
+        let mut phone = Self::start(&account, &way, speech, &[]);
         phone
             .process
             .wait_for("registration", |line| line.contains("200 OK").then_some(()));
@@ -62,21 +98,24 @@ impl Baresip {
     }
 
     /// A caller's phone that calls the box at once.
-    pub fn caller(number: &str, sip: SocketAddr, speech: &Speech) -> Self {
-        let account = "<sip:13800138000@127.0.0.1>;regint=0".to_owned();
-        let dial = format!("/dial sip:{number}@{sip}");
-        Self::start(&account, speech, &["-e", &dial])
+    pub fn caller(number: &str, way: impl Into<Way>, speech: &Speech) -> Self {
+        let way = way.into();
+        let Way { to, parameters, .. } = way;
+        let account = format!("<sip:13800138000@127.0.0.1{parameters}>;regint=0");
+        let dial = format!("/dial sip:{number}@{to}{parameters}");
+        Self::start(&account, &way, speech, &["-e", &dial])
     }
 
-    fn start(account: &str, speech: &Speech, arguments: &[&str]) -> Self {
+    fn start(account: &str, way: &Way, speech: &Speech, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let says = folder.path().join("says.wav");
         write_wav(&says, &speech.samples);
         let write = |name: &str, text: String| {
             std::fs::write(folder.path().join(name), text).expect("the phone's files are written");
         };
-        write("config", config(&says, folder.path()));
-        write("accounts", format!("{account};audio_codecs=PCMA\n"));
+        write("config", config(&says, folder.path()) + &way.config);
+        let account = format!("{account}{};audio_codecs=PCMA\n", way.account);
+        write("accounts", account);
         write("contacts", String::new());
         let process = Process::start(
             Command::new("baresip")

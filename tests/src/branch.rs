@@ -93,6 +93,15 @@ impl Phone {
         }
     }
 
+    /// The same, reached over TCP.
+    pub fn agent_over_tcp(&self, name: &'static str) -> Agent {
+        let agent = self.agent(name, false);
+        Agent {
+            contact: format!("{};transport=tcp", agent.contact),
+            ..agent
+        }
+    }
+
     /// Begins to behave by a scenario.
     pub fn run(&self, scenario: &str) -> Process {
         Sipp::agent(scenario, self.port, self.voice.port()).start()

@@ -149,8 +149,16 @@ impl Home {
     /// When it does not get ready.
     pub fn start(&self) -> RunningBox {
         let mut process = self.run();
-        let sip = process.wait_for("readiness", |line| field(line, "sip=")?.parse().ok());
-        RunningBox { process, sip }
+        let ready = process.wait_for("readiness", |line| {
+            field(line, "sip=").map(|_| line.to_owned())
+        });
+        let address = |key| field(&ready, key)?.parse().ok();
+        RunningBox {
+            process,
+            sip: address("sip=").expect("an address"),
+            sip_tcp: address("sip_tcp="),
+            sip_tls: address("sip_tls="),
+        }
     }
 }
 
@@ -160,6 +168,10 @@ pub struct RunningBox {
     pub process: Process,
     /// Where the trunk sends its calls.
     pub sip: SocketAddr,
+    /// Where it takes SIP over TCP, if it does.
+    pub sip_tcp: Option<SocketAddr>,
+    /// Where it takes SIP over TLS, if it does.
+    pub sip_tls: Option<SocketAddr>,
 }
 
 /// The aggregator with its data, across restarts.

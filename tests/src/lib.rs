@@ -10,4 +10,5 @@ pub mod broker;
 pub mod daemon;
 pub mod process;
 pub mod sipp;
+pub mod tls;
 pub mod voice;

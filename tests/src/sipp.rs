@@ -49,6 +49,13 @@ impl Sipp {
         Self { command }
     }
 
+    /// Over one TCP connection in place of datagrams.
+    #[must_use]
+    pub fn tcp(mut self) -> Self {
+        self.command.args(["-t", "t1"]);
+        self
+    }
+
     /// How many calls in all.
     #[must_use]
     pub fn calls(mut self, calls: u32) -> Self {

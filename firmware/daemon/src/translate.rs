@@ -69,6 +69,7 @@ pub fn trunk(trunk: &config::Trunk) -> anyhow::Result<TrunkConfig> {
     Ok(TrunkConfig {
         name: trunk.name.clone(),
         targets: trunk.targets.clone(),
+        transport: trunk.transport,
         domain: trunk.domain.clone(),
         login,
         sources: trunk.allow.clone(),

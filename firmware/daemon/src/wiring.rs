@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
-use trunkside_line::{RsipConfig, RsipUa, SipUa as _};
+use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_record::Origin;
 use trunkside_uplink::{
@@ -58,6 +58,8 @@ fn open_outbox(folder: &Path, key_file: Option<&Path>) -> anyhow::Result<(Outbox
 pub struct Running {
     /// Where SIP is received.
     pub sip: SocketAddr,
+    /// Where it is received over TCP and over TLS, if it is.
+    pub connections: [Option<SocketAddr>; 2],
     /// What happens to the calls.
     pub notices: broadcast::Sender<Notice>,
     /// Cancelled when somebody at the box asks it to stop.
@@ -129,6 +131,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, &policy)?).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
+    let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
 
     let stop = CancellationToken::new();
     let versions = Versions::of(folder);
@@ -169,6 +172,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let pipeline = tokio::spawn(pipeline.run(stop.clone()));
     Ok(Running {
         sip,
+        connections,
         notices,
         stop_asked,
         stop,
@@ -183,6 +187,10 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
 /// Who may call and register, and which trunks are registered with.
 fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> {
     let mut sip_config = RsipConfig::new(line.listen, line.advertise);
+    sip_config.listen_tcp = line.transports.tcp;
+    sip_config.listen_tls = line.transports.tls;
+    sip_config.identity = line.transports.identity()?;
+    sip_config.trust = line.transports.trust()?;
     sip_config.registered_users = translate::registered_users(policy);
     let (secrets, problems) = config::agent_secrets(
         line.agent_secrets.as_deref(),

@@ -37,6 +37,7 @@ mod sdp;
 mod session_timer;
 mod sip_ua;
 mod sources;
+mod stream;
 mod trunk;
 
 pub use call_flow::{
@@ -53,4 +54,5 @@ pub use sip_ua::{
     AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa,
 };
 pub use sources::{Network, NotANetwork};
+pub use stream::{TlsFault, TlsIdentity, TlsTrust, Transport};
 pub use trunk::TrunkTimes;

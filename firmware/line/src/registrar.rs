@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::stream::Transport;
+
 /// What a phone that names no expiry gets.
 const DEFAULT_EXPIRY: Duration = Duration::from_hours(1);
 
@@ -16,6 +18,8 @@ pub struct Binding {
     pub contact: String,
     /// Where its REGISTER came from, which is where it can be reached through address translation.
     pub source: SocketAddr,
+    /// What carried it; over a connection, the phone is reached while that lasts.
+    pub transport: Transport,
     until: Instant,
 }
 
@@ -50,7 +54,7 @@ impl Registrar {
         now: Instant,
         user: &str,
         contact: String,
-        source: SocketAddr,
+        (transport, source): (Transport, SocketAddr),
         expiry: Option<Duration>,
     ) -> Option<Duration> {
         if !self.users.contains(user) {
@@ -63,6 +67,7 @@ impl Registrar {
             let binding = Binding {
                 contact,
                 source,
+                transport,
                 until: now + expiry,
             };
             self.bindings.insert(user.to_owned(), binding);
@@ -89,7 +94,8 @@ mod tests {
         let mut registrar = Registrar::new(["agent1".to_owned()]);
         let register = |registrar: &mut Registrar, user: &str, seconds: Option<u64>| {
             let expiry = seconds.map(Duration::from_secs);
-            registrar.register(now, user, "sip:agent1@10.0.0.1".into(), source, expiry)
+            let flow = (Transport::Tls, source);
+            registrar.register(now, user, "sip:agent1@10.0.0.1".into(), flow, expiry)
         };
         assert_eq!(register(&mut registrar, "stranger", Some(60)), None);
         assert_eq!(
@@ -98,10 +104,8 @@ mod tests {
         );
         let minute = Duration::from_mins(1);
         assert_eq!(register(&mut registrar, "agent1", Some(60)), Some(minute));
-        assert_eq!(
-            registrar.find(now, "agent1").map(|found| found.source),
-            Some(source)
-        );
+        let found = registrar.find(now, "agent1").expect("registered");
+        assert_eq!((found.transport, found.source), (Transport::Tls, source));
         assert_eq!(registrar.find(now + minute, "agent1"), None);
         assert_eq!(
             register(&mut registrar, "agent1", Some(0)),

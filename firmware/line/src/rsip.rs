@@ -1,4 +1,5 @@
-//! The user agent over the `rsipstack` crate: UDP, and stricter than the crate where it is lax.
+//! The user agent over the `rsipstack` crate: UDP, TCP and TLS, and stricter than the crate where it
+//! is lax.
 
 mod dial;
 mod early;
@@ -8,8 +9,10 @@ mod refresh;
 mod requests;
 mod socket;
 mod states;
+mod streams;
 mod transfer;
 mod trunks;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -22,13 +25,15 @@ use rsipstack::dialog::dialog::{DialogStateReceiver, DialogStateSender, Transact
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::platform::CancellationToken;
-use rsipstack::sip::{Auth, Header, HostWithPort, Response, Scheme, StatusCode, Uri};
+use rsipstack::sip::{Auth, Header, Param, Response, Scheme, StatusCode, Uri};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, EndpointBuilder, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tracing::debug;
 use trunkside_call::Pii;
 
@@ -38,10 +43,13 @@ use crate::identity::{Identity, ShownNumber};
 use crate::registrar::Registrar;
 use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
+use crate::stream::{TlsIdentity, TlsTrust, Transport};
 use dial::Dialled;
 use early::Reliable;
 use socket::{Counters, GatedSocket};
+use streams::Streams;
 use trunks::{Answered, Carrier};
+use ways::{Own, Ways};
 
 pub use socket::LineStats;
 pub use trunks::TrunkConfig;
@@ -55,8 +63,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How the user agent presents itself.
 #[derive(Clone, Debug)]
 pub struct RsipConfig {
-    /// Where SIP is received; port 0 takes any.
+    /// Where SIP is received by datagrams; port 0 takes any.
     pub listen: SocketAddr,
+    /// Where it is received over TCP, if it is.
+    pub listen_tcp: Option<SocketAddr>,
+    /// Where it is received over TLS, if it is; needs `identity`.
+    pub listen_tls: Option<SocketAddr>,
+    /// Who the box is on TLS.
+    pub identity: Option<Arc<TlsIdentity>>,
+    /// Whom it trusts there; without it the box opens no TLS connections.
+    pub trust: Option<TlsTrust>,
     /// The address that peers are told to send to.
     pub advertise: IpAddr,
     /// The `User-Agent` and `Server` name.
@@ -77,6 +93,10 @@ impl RsipConfig {
         let user_agent = concat!("Trunkside/", env!("CARGO_PKG_VERSION")).to_owned();
         Self {
             listen,
+            listen_tcp: None,
+            listen_tls: None,
+            identity: None,
+            trust: None,
             advertise,
             user_agent,
             registered_users: Vec::new(),
@@ -92,10 +112,11 @@ type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The constant half of a dialog's name: its Call-ID and our tag.
 type DialogKey = (String, String);
 
-/// A [`SipUa`] over UDP.
+/// A [`SipUa`] over UDP, TCP and TLS.
 pub struct RsipUa {
     local: SocketAddr,
-    contact: HostWithPort,
+    own: Own,
+    streams: Streams,
     dialogs: Arc<DialogLayer>,
     incoming: TransactionReceiver,
     state_sender: DialogStateSender,
@@ -200,32 +221,74 @@ impl RsipUa {
     pub async fn bind(
         config: RsipConfig,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), LineError> {
-        let listen_error = |source| LineError::Listen {
-            address: config.listen,
-            source,
+        let listen_error = |key, address| {
+            move |source| LineError::Listen {
+                key,
+                address,
+                source,
+            }
         };
+        let socket_error = listen_error("line.listen", config.listen);
         let socket = tokio::net::UdpSocket::bind(config.listen)
             .await
-            .map_err(listen_error)?;
-        let local = socket.local_addr().map_err(listen_error)?;
+            .map_err(socket_error)?;
+        let local = socket.local_addr().map_err(socket_error)?;
         let stack_error = |error: rsipstack::Error| LineError::Stack(error.to_string());
+        let tcp = match config.listen_tcp {
+            None => None,
+            Some(address) => Some(listener("line.listen_tcp", address).await?),
+        };
+        let tls = match (config.listen_tls, &config.identity) {
+            (Some(address), Some(identity)) => {
+                let acceptor = TlsAcceptor::from(identity.server()?);
+                Some((listener("line.listen_tls", address).await?, acceptor))
+            }
+            _ => None,
+        };
+        let connector = match &config.trust {
+            None => None,
+            Some(trust) => Some(TlsConnector::from(
+                trust.client(config.identity.as_deref())?,
+            )),
+        };
 
         let stop = CancellationToken::new();
         let counters = Arc::new(Counters::default());
-        let advertised = SocketAddr::new(config.advertise, local.port());
+        let advertised = |port: u16| SocketAddr::new(config.advertise, port);
+        let own = Own {
+            udp: advertised(local.port()),
+            tcp: tcp.as_ref().map(|(_, port)| advertised(*port)),
+            tls: tls.as_ref().map(|((_, port), _)| advertised(*port)),
+        };
+        let (stream_tasks, stream_queue) = mpsc::unbounded_channel();
+        let streams = Streams::new(own, connector, stream_tasks.clone(), Arc::clone(&counters));
         let gated = Arc::new(GatedSocket::new(socket, Arc::clone(&counters)));
-        let connection =
-            UdpConnection::from_socket(gated, Some(advertised), Some(stop.child_token()))
-                .await
-                .map_err(stack_error)?;
+        let connection = UdpConnection::from_socket(gated, Some(own.udp), Some(stop.child_token()))
+            .await
+            .map_err(stack_error)?;
         let transports = TransportLayer::new(stop.child_token());
         transports.add_transport(SipConnection::Udp(connection));
+        let ways = || Ways {
+            own,
+            streams: streams.clone(),
+        };
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
             .with_transport_layer(transports)
+            .with_target_locator(Box::new(ways()))
+            .with_inspector(Box::new(ways()))
             .with_cancel_token(stop.clone())
             .build();
         let incoming = endpoint.incoming_transactions().map_err(stack_error)?;
+        streams.serve(&endpoint.inner);
+        let listening = [
+            tcp.map(|(tcp, _)| (tcp, None)),
+            tls.map(|((tls, _), acceptor)| (tls, Some(acceptor))),
+        ];
+        for (listener, acceptor) in listening.into_iter().flatten() {
+            // The queue is at the end of this function.
+            let _ = stream_tasks.send(Box::pin(streams.clone().listen(listener, acceptor)));
+        }
         let dialogs = Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner)));
         let (state_sender, states) = dialogs.new_dialog_state_channel();
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();
@@ -251,7 +314,8 @@ impl RsipUa {
             .collect();
         let mut ua = Self {
             local,
-            contact: advertised.into(),
+            own,
+            streams,
             dialogs,
             incoming,
             state_sender,
@@ -277,22 +341,37 @@ impl RsipUa {
             counters,
         };
         ua.drive_trunks();
-        Ok((ua, serve(endpoint, job_queue, stop)))
+        Ok((ua, serve(endpoint, job_queue, stream_queue, stop)))
     }
 
-    /// What the socket has seen.
+    /// Where others reach the box over connections, if they do.
+    pub fn listens(&self, transport: Transport) -> Option<SocketAddr> {
+        match transport {
+            Transport::Udp => Some(self.own.udp),
+            Transport::Tcp => self.own.tcp,
+            Transport::Tls => self.own.tls,
+        }
+    }
+
+    /// What the sockets have seen.
     pub fn stats(&self) -> LineStats {
         self.counters.snapshot()
     }
 
-    fn own_uri(&self, user: &str) -> Uri {
+    /// An address of ours, as it is reached over a transport.
+    fn own_uri(&self, user: &str, transport: Transport) -> Uri {
+        let param = Param::Transport(ways::stacks(transport));
         Uri {
             scheme: Some(Scheme::Sip),
             auth: Some(Auth {
                 user: user.to_owned(),
                 password: None,
             }),
-            host_with_port: self.contact.clone(),
+            host_with_port: self.own.address(transport).into(),
+            params: (transport != Transport::Udp)
+                .then_some(param)
+                .into_iter()
+                .collect(),
             ..Uri::default()
         }
     }
@@ -483,10 +562,24 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// Moves the stack, and whatever waits for a response, until the user agent is gone.
+/// A listener, and the port that it has.
+async fn listener(key: &'static str, address: SocketAddr) -> Result<(TcpListener, u16), LineError> {
+    let error = |source| LineError::Listen {
+        key,
+        address,
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let port = listener.local_addr().map_err(error)?.port();
+    Ok((listener, port))
+}
+
+/// Moves the stack, its connections, and whatever waits for a response, until the user agent is
+/// gone.
 async fn serve(
     endpoint: Endpoint,
     mut jobs: mpsc::UnboundedReceiver<Job>,
+    mut stream_tasks: mpsc::UnboundedReceiver<Job>,
     stop: CancellationToken,
 ) {
     let serving = endpoint.serve();
@@ -510,7 +603,18 @@ async fn serve(
         }
         stop.cancel();
     };
-    tokio::join!(serving, working);
+    // Connections last until the last word is said; then they are dropped.
+    let carrying = async {
+        let mut running = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(task) = stream_tasks.recv() => { running.spawn(task); }
+                Some(_) = running.join_next() => {}
+            }
+        }
+    };
+    tokio::join!(serving, working, carrying);
 }
 
 fn key_of(id: &DialogId) -> DialogKey {
@@ -519,7 +623,8 @@ fn key_of(id: &DialogId) -> DialogKey {
 
 /// The stack takes nearly anything for a URI.
 fn sip_uri(text: &str) -> Option<Uri> {
-    let fits = text.starts_with("sip:") && !text.contains(char::is_whitespace);
+    let scheme = text.starts_with("sip:") || text.starts_with("sips:");
+    let fits = scheme && !text.contains(char::is_whitespace);
     fits.then(|| Uri::try_from(text).ok())?
 }
 

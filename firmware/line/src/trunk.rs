@@ -75,6 +75,8 @@ pub enum Reply {
     },
     /// It answered an OPTIONS, with whatever status.
     Alive,
+    /// It was not asked: the connection that the box registered over is gone.
+    CutOff,
     /// Nothing came back, or it could not be sent (no such name, no route).
     Silent,
 }
@@ -290,6 +292,8 @@ impl Trunk {
             (Ask::Register { .. }, reply) => self.fail(now, awaited.target, reply),
             // Any answer shows that somebody is there; what it says matters for REGISTER only.
             (Ask::Options, Reply::Silent) => self.on_silence(now, awaited.target),
+            // Calls would go to where nobody listens: registered again at once.
+            (Ask::Options, Reply::CutOff) => self.attempt(now, awaited.target),
             (Ask::Options, _) => self.on_alive(now, awaited.target),
         }
     }

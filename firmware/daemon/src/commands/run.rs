@@ -39,7 +39,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let running = wiring::start(config, policy).await?;
-    tracing::info!(sip = %running.sip, "ready");
+    let [sip_tcp, sip_tls] = running
+        .connections
+        .map(|address| address.map(tracing::field::display));
+    tracing::info!(sip = %running.sip, sip_tcp, sip_tls, "ready");
     supervisor::ready();
     tokio::select! {
         _ = terminate.recv() => {}

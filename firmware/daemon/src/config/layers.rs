@@ -324,6 +324,21 @@ impl Layers {
             .map(|text| folder.unwrap_or_default().join(text))
     }
 
+    /// Two files of which one is nothing without the other.
+    pub fn both_files(&mut self, one: &str, other: &str) -> Option<(PathBuf, PathBuf)> {
+        let (file, another) = (self.readable_file(one), self.readable_file(other));
+        let (set, missing) = if file.is_some() {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        if file.is_some() != another.is_some() {
+            let message = format!("`{set}` needs `{missing}`; set both or neither");
+            self.report(set, &message);
+        }
+        file.zip(another)
+    }
+
     /// A path to a file that must be readable, for policies and secrets.
     pub fn readable_file(&mut self, key: &str) -> Option<PathBuf> {
         let path = self.path(key)?;

@@ -6,6 +6,7 @@
 mod layers;
 mod problem;
 mod secrets;
+mod transports;
 mod trunks;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,6 +20,7 @@ use trunkside_uplink::KeyFile;
 use layers::Layers;
 pub use problem::{Problem, Severity};
 pub use secrets::agent_secrets;
+pub use transports::Transports;
 pub use trunks::Trunk;
 
 /// Everything the daemon needs to run; nothing optional that it could not do without.
@@ -130,6 +132,8 @@ pub enum ShownNumber {
 pub struct LineConfig {
     /// Where SIP is received, UDP.
     pub listen: SocketAddr,
+    /// What else it is carried by.
+    pub transports: Transports,
     /// The address that peers are told to send to.
     pub advertise: IpAddr,
     /// The ports that voice uses.
@@ -369,21 +373,8 @@ fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {
 }
 
 fn resolve_cloud(layers: &mut Layers) -> CloudConfig {
-    let mut both = |one: &str, other: &str| {
-        let (file, another) = (layers.readable_file(one), layers.readable_file(other));
-        let (set, missing) = if file.is_some() {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        if file.is_some() != another.is_some() {
-            let message = format!("`{set}` needs `{missing}`; set both or neither");
-            layers.report(set, &message);
-        }
-        file.zip(another)
-    };
-    let login = both("cloud.username_file", "cloud.password_file");
-    let certificate = both("cloud.cert_file", "cloud.key_file");
+    let login = layers.both_files("cloud.username_file", "cloud.password_file");
+    let certificate = layers.both_files("cloud.cert_file", "cloud.key_file");
     let ca_file = layers.readable_file("cloud.ca_file");
     if certificate.is_some() && ca_file.is_none() {
         let message = "`cloud.cert_file` needs `cloud.ca_file`, the certificates that the \
@@ -446,6 +437,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
     ];
     LineConfig {
         listen,
+        transports: transports::resolve(layers),
         advertise: if advertise.is_unspecified() {
             Ipv4Addr::LOCALHOST.into()
         } else {

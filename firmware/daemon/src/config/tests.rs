@@ -170,15 +170,17 @@ fn trunks_have_sections_of_their_own() {
     let text = concat!(
         "[trunk.pbx]\nallow = [\"192.0.2.0/24\"]\n",
         "[trunk.telecom]\ntargets = [\"sip.example\", \"192.0.2.9:5080\"]\nregister = false\n",
+        "[trunk.ims]\ntargets = [\"sip.example\"]\ntransport = \"tls\"\n",
     );
     layers.add_file(Path::new("a.toml"), text);
     let variable = ("TRUNKSIDE_TRUNK__TELECOM__KEEPALIVE_S", "60");
     layers.add_environment([(variable.0.to_owned(), variable.1.to_owned())].into_iter());
     let trunks = resolve_line(&mut layers).trunks;
-    let [pbx, telecom] = &trunks[..] else {
+    let [ims, pbx, telecom] = &trunks[..] else {
         panic!("{trunks:?}")
     };
     assert_eq!((pbx.allow.len(), pbx.register), (1, false));
+    assert_eq!(ims.targets, ["sip.example:5061"]);
     assert_eq!(telecom.targets, ["sip.example:5060", "192.0.2.9:5080"]);
     assert_eq!(telecom.domain, "sip.example");
     assert_eq!(telecom.keep_alive, Duration::from_secs(60));
@@ -210,5 +212,34 @@ fn every_mistake_in_a_trunk_is_told_with_its_key() {
         problems
             .iter()
             .any(|problem| problem.message.contains("reached nowhere"))
+    );
+}
+
+#[test]
+fn tls_without_a_certificate_that_can_be_used_is_told_with_its_key() {
+    let told = |more: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("empty.pem"), "").unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, format!("[line]\n{more}")).unwrap();
+        let problems = load(&path).problems;
+        problems.iter().map(ToString::to_string).collect::<String>()
+    };
+    let alone = told("listen_tls = \"127.0.0.1:0\"\n");
+    assert!(
+        alone.contains("`line.listen_tls` needs a certificate"),
+        "{alone}"
+    );
+    let half = told("tls_cert_file = \"empty.pem\"\n");
+    assert!(half.contains("needs `line.tls_key_file`"), "{half}");
+    let empty = told("tls_cert_file = \"empty.pem\"\ntls_key_file = \"empty.pem\"\n");
+    assert!(
+        empty.contains("config.toml:2") && empty.contains("no certificate"),
+        "{empty}"
+    );
+    let trust = told("tls_ca_file = \"empty.pem\"\nlisten_tcp = \"nowhere\"\n");
+    assert!(
+        trust.contains("`line.tls_ca_file`") && trust.contains("`line.listen_tcp`"),
+        "{trust}"
     );
 }

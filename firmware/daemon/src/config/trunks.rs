@@ -3,12 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use trunkside_line::Network;
+use trunkside_line::{Network, Transport};
 
 use super::layers::Layers;
-
-/// The port of SIP where a target names none.
-const SIP_PORT: u16 = 5060;
 
 /// One carrier or PBX.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +14,8 @@ pub struct Trunk {
     pub name: String,
     /// Where it is reached, `host:port`, most preferred first.
     pub targets: Vec<String>,
+    /// What carries what is sent there.
+    pub transport: Transport,
     /// What stands behind the `@` of our address of record.
     pub domain: String,
     /// Whether to register there.
@@ -43,6 +42,9 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
     let key = |end: &str| format!("trunk.{name}.{end}");
     let rule = "must be a list of hosts with or without port, such as `[\"sip.example:5060\"]`";
     let targets: Vec<Target> = layers.list(&key("targets"), rule);
+    let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
+    let transports = transports.map(|transport| (transport.name(), transport));
+    let transport = layers.choice(&key("transport"), Transport::Udp, &transports);
     let rule = "must be a list of addresses and networks such as `[\"192.0.2.0/24\"]`";
     let allow = layers.list(&key("allow"), rule);
     let user = layers.optional_text(&key("username"));
@@ -67,7 +69,11 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
             .optional_text(&key("domain"))
             .or(host)
             .unwrap_or_else(|| "localhost".into()),
-        targets: targets.iter().map(Target::to_string).collect(),
+        targets: targets
+            .iter()
+            .map(|target| target.with_port(transport))
+            .collect(),
+        transport,
         register,
         login: user.zip(password),
         expires: layers.seconds(&key("expires_s"), 600, 60..=86_400),
@@ -79,7 +85,7 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
 
 struct Target {
     host: String,
-    port: u16,
+    port: Option<u16>,
 }
 
 impl std::str::FromStr for Target {
@@ -87,11 +93,11 @@ impl std::str::FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) => (host, port.parse().map_err(|_| ())?),
-            None => (text, SIP_PORT),
+            Some((host, port)) => (host, Some(port.parse().map_err(|_| ())?)),
+            None => (text, None),
         };
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-[]:".contains(&byte);
-        if host.is_empty() || port == 0 || !host.bytes().all(fits) {
+        if host.is_empty() || port == Some(0) || !host.bytes().all(fits) {
             return Err(());
         }
         Ok(Self {
@@ -101,8 +107,10 @@ impl std::str::FromStr for Target {
     }
 }
 
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+impl Target {
+    /// `host:port`, with the transport's usual port where none is named.
+    fn with_port(&self, transport: Transport) -> String {
+        let port = self.port.unwrap_or(transport.default_port());
+        format!("{}:{port}", self.host)
     }
 }

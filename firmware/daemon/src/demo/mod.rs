@@ -160,6 +160,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
         data_dir: folder.join("box"),
         outbox_key_file: None,
         line: LineConfig {
+            transports: crate::config::Transports::default(),
             listen: loopback(),
             advertise: Ipv4Addr::LOCALHOST.into(),
             rtp_ports: 20_000..=29_999,

@@ -146,7 +146,10 @@ fn contact(section: &Section<'_>) -> Option<String> {
         let rest = contact.value.strip_prefix(scheme);
         rest.is_some_and(|rest| !rest.is_empty())
     };
-    if !names_phone("sip:") && !names_phone("registered:") {
+    if !["sip:", "sips:", "registered:"]
+        .into_iter()
+        .any(names_phone)
+    {
         let message = format!(
             "must be a SIP URI such as `sip:li_na@192.0.2.20:5060`, or `registered:li_na` for a \
              phone that registers with the box, got `{}`",

@@ -1,15 +1,17 @@
 //! Legs that begin here: what an agent's phone is told, and what becomes of its answer.
 
+use std::net::SocketAddr;
+
 use rsipstack::dialog::invitation::InviteOption;
-use rsipstack::sip::{Response, StatusCodeKind, Uri};
-use rsipstack::transport::SipAddr;
+use rsipstack::sip::{HostWithPort, Response, StatusCodeKind, Uri};
 use tracing::{debug, warn};
 use trunkside_call::Pii;
 
-use super::{Leg, LegState, RsipUa, headers, now, sip_uri};
+use super::{Leg, LegState, RsipUa, headers, now, sip_uri, ways};
 use crate::identity::is_user_part;
 use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
+use crate::stream::Transport;
 
 /// How often a phone may send us elsewhere (302), or ask for a longer session (422).
 const DETOURS: u8 = 3;
@@ -36,18 +38,44 @@ impl Dialled {
     }
 }
 
+/// Where a contact is.
+struct Target {
+    callee: Uri,
+    /// The way that its phone registered; the URI says it where there is none.
+    flow: Option<(Transport, SocketAddr)>,
+    /// The call that the new one takes the place of.
+    replaces: Option<String>,
+}
+
 impl RsipUa {
     pub(super) fn dial(&mut self, leg: LegId, dialled: Dialled) {
-        let Some((callee, destination, replaces)) = self.target(&dialled.to) else {
+        let Some(Target {
+            callee,
+            flow,
+            replaces,
+        }) = self.target(&dialled.to)
+        else {
             debug!(%leg, "the agent's contact is not registered or is no sip uri");
             self.fail(leg, 404);
             return;
         };
+        let transport =
+            flow.map_or_else(|| ways::asked_by(&callee), |(transport, _)| Some(transport));
+        let Some(transport) = transport else {
+            debug!(%leg, "the agent's contact names a transport that the box does not have");
+            self.fail(leg, 404);
+            return;
+        };
+        if flow.is_some_and(|(transport, there)| !self.is_reachable(transport, there)) {
+            debug!(%leg, "the connection that the phone registered over is gone");
+            self.fail(leg, 480);
+            return;
+        }
         let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
         let identity = identity.cloned().unwrap_or_default();
         let number = identity.shown(&self.shown, dialled.from.reveal());
         let number = number.filter(|number| is_user_part(number));
-        let domain = self.contact.to_string();
+        let domain = HostWithPort::from(self.own.udp).to_string();
         let mut more = headers::timer_asking(dialled.timer.ask());
         for (name, value) in identity.passed_on(&self.shown, &domain) {
             more.push(headers::other(name, &value));
@@ -57,10 +85,10 @@ impl RsipUa {
             more.push(headers::other("Require", "replaces"));
         }
         let invite = InviteOption {
-            caller: self.own_uri(number.as_deref().unwrap_or("anonymous")),
+            caller: self.own_uri(number.as_deref().unwrap_or("anonymous"), Transport::Udp),
             callee,
-            destination,
-            contact: self.own_uri("trunkside"),
+            destination: flow.map(|(transport, there)| ways::addressed(transport, there)),
+            contact: self.own_uri("trunkside", transport),
             offer: Some(dialled.sdp.clone()),
             headers: Some(more),
             support_prack: true,
@@ -102,20 +130,34 @@ impl RsipUa {
         self.ready.push_back(SipEvent { leg, what });
     }
 
-    /// Where a contact is, by which way, and in place of which call.
-    fn target(&self, to: &AgentContact) -> Option<(Uri, Option<SipAddr>, Option<String>)> {
+    /// Where a contact is; none when it is nowhere.
+    fn target(&self, to: &AgentContact) -> Option<Target> {
         match to {
-            AgentContact::Uri(uri) => Some((sip_uri(uri)?, None, None)),
+            AgentContact::Uri(uri) => Some(Target {
+                callee: sip_uri(uri)?,
+                flow: None,
+                replaces: None,
+            }),
             AgentContact::Registered(user) => {
                 let binding = self.registrar.find(now(), user)?;
-                let uri = sip_uri(&binding.contact)?;
-                Some((uri, Some(SipAddr::from(binding.source)), None))
+                Some(Target {
+                    callee: sip_uri(&binding.contact)?,
+                    flow: Some((binding.transport, binding.source)),
+                    replaces: None,
+                })
             }
             AgentContact::InPlaceOf { contact, replaces } => {
-                let (uri, way, _) = self.target(contact)?;
-                Some((uri, way, Some(replaces.clone())))
+                let replaces = Some(replaces.clone());
+                let target = self.target(contact)?;
+                Some(Target { replaces, ..target })
             }
         }
+    }
+
+    /// Whether something can be sent there. A connection that a phone opened is the only way to
+    /// it: nobody listens at its far end.
+    fn is_reachable(&self, transport: Transport, there: SocketAddr) -> bool {
+        transport == Transport::Udp || self.streams.is_open(transport, there)
     }
 
     /// The final response to a leg that we dialled; answers are told with the dialog's state.

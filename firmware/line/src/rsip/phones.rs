@@ -8,24 +8,26 @@ use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tracing::warn;
 
-use super::requests::source_of;
+use super::requests::flow_of;
 use super::{RsipUa, headers, now};
 use crate::auth::{Ignored, Outcome};
+use crate::stream::Transport;
 
 /// What a REGISTER is answered with; none where its sender is ignored.
 type Answer = Option<(StatusCode, Vec<Header>)>;
 
 impl RsipUa {
     pub(super) fn on_register(&mut self, transaction: Transaction) {
-        let Some(source) = source_of(&transaction) else {
+        let Some(flow) = flow_of(&transaction) else {
             return;
         };
-        if let Some((status, headers)) = self.register(&transaction.original, source) {
+        if let Some((status, headers)) = self.register(&transaction.original, flow) {
             self.reply(transaction, status, headers);
         }
     }
 
-    fn register(&mut self, request: &Request, source: SocketAddr) -> Answer {
+    fn register(&mut self, request: &Request, flow: (Transport, SocketAddr)) -> Answer {
+        let (_, source) = flow;
         let to = request.to_header().ok().and_then(|to| to.typed().ok());
         let Some(to) = to else {
             return Some((StatusCode::BadRequest, Vec::new()));
@@ -42,7 +44,7 @@ impl RsipUa {
                 return answer;
             }
         }
-        Some(match self.register_contact(request, user, source) {
+        Some(match self.register_contact(request, user, flow) {
             Ok(headers) => (StatusCode::OK, headers),
             Err(status) => (status, Vec::new()),
         })
@@ -52,7 +54,7 @@ impl RsipUa {
         &mut self,
         request: &Request,
         user: &str,
-        source: SocketAddr,
+        flow: (Transport, SocketAddr),
     ) -> Result<Vec<Header>, StatusCode> {
         let expires = headers::seconds(request, "Expires");
         let Some(contact) = headers::text(request, "Contact") else {
@@ -70,7 +72,7 @@ impl RsipUa {
             (uri.to_owned(), seconds.or(expires))
         };
         self.registrar
-            .register(now(), user, uri, source, expiry)
+            .register(now(), user, uri, flow, expiry)
             .ok_or(StatusCode::Forbidden)?;
         Ok(self.bindings(user))
     }

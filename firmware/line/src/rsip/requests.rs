@@ -10,11 +10,12 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::states::allow;
-use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, ways};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
 use crate::identity::Identity;
 use crate::session_timer::{SHORTEST, SessionTimer};
 use crate::sip_ua::{LegEvent, LegId};
+use crate::stream::Transport;
 
 /// Legs that take the place of others have numbers that no dialled leg has.
 const REPLACEMENT: u32 = 1 << 31;
@@ -75,7 +76,7 @@ impl RsipUa {
     }
 
     fn admission(&mut self, transaction: &Transaction, cost: f64) -> Admission {
-        let Some(source) = source_of(transaction).map(|source| source.ip()) else {
+        let Some(source) = flow_of(transaction).map(|(_, source)| source.ip()) else {
             return Admission::Ignored;
         };
         if self.is_trunk(source) {
@@ -158,7 +159,8 @@ impl RsipUa {
             self.reply(transaction, status, vec![shortest]);
             return;
         }
-        let contact = Some(self.own_uri("trunkside"));
+        let transport = flow_of(&transaction).map_or(Transport::Udp, |(transport, _)| transport);
+        let contact = Some(self.own_uri("trunkside", transport));
         let sender = self.state_sender.clone();
         let dialog = self
             .dialogs
@@ -231,10 +233,10 @@ fn replaced_key(value: &str) -> Option<(DialogKey, String)> {
     Some(((call_id, ours?), theirs?))
 }
 
-/// Where a request came from.
-pub(super) fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
-    let connection = transaction.connection.as_ref()?;
-    connection.get_remote_addr()?.get_socketaddr().ok()
+/// Which way a request came, and where from.
+pub(super) fn flow_of(transaction: &Transaction) -> Option<(Transport, SocketAddr)> {
+    let there = transaction.connection.as_ref()?.get_remote_addr()?;
+    Some((ways::ours(there.r#type)?, there.get_socketaddr().ok()?))
 }
 
 fn caller_of(request: &Request) -> Pii<String> {

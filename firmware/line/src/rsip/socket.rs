@@ -1,4 +1,5 @@
-//! The UDP socket that the stack reads: every datagram passes the gate first.
+//! The UDP socket that the stack reads: every datagram passes the gate first. And what gate and
+//! listeners have seen.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,15 +11,17 @@ use tracing::debug;
 
 use crate::gate::{Gate, Verdict};
 
-/// What the SIP socket has seen.
+/// What the SIP sockets have seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineStats {
-    /// Datagrams handed to the stack.
+    /// Messages handed to the stack.
     pub passed: u64,
     /// Requests refused before the stack saw them.
     pub refused: u64,
-    /// Datagrams that nothing could be said to.
+    /// Datagrams and messages that nothing could be said to.
     pub dropped: u64,
+    /// Connections that found no place.
+    pub turned_away: u64,
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub struct Counters {
     passed: AtomicU64,
     refused: AtomicU64,
     dropped: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 impl Counters {
@@ -34,7 +38,24 @@ impl Counters {
             passed: self.passed.load(Relaxed),
             refused: self.refused.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
+            turned_away: self.turned_away.load(Relaxed),
         }
+    }
+
+    pub fn pass(&self) {
+        self.passed.fetch_add(1, Relaxed);
+    }
+
+    pub fn refuse(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    pub fn drop_one(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+
+    pub fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Relaxed);
     }
 }
 
@@ -59,23 +80,23 @@ impl GatedSocket {
         }
         match Gate::inspect(datagram, source) {
             Verdict::Pass => {
-                self.counters.passed.fetch_add(1, Relaxed);
+                self.counters.pass();
                 Some(bytes)
             }
             Verdict::PassAs(message) if message.len() <= buffer.len() => {
-                self.counters.passed.fetch_add(1, Relaxed);
+                self.counters.pass();
                 buffer[..message.len()].copy_from_slice(&message);
                 Some(message.len())
             }
             Verdict::Answer { status, bytes } => {
-                self.counters.refused.fetch_add(1, Relaxed);
+                self.counters.refuse();
                 debug!(status, "sip request refused");
                 // A refusal that cannot be sent is sent again when the request is.
                 let _ = self.socket.send_to(&bytes, source).await;
                 None
             }
             Verdict::PassAs(_) | Verdict::Drop => {
-                self.counters.dropped.fetch_add(1, Relaxed);
+                self.counters.drop_one();
                 debug!(bytes, "datagram is no sip message");
                 None
             }

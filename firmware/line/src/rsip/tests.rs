@@ -12,6 +12,7 @@ use crate::sip_ua::EndCause;
 mod dialogs;
 mod peer;
 mod strangers;
+mod streams;
 mod trunks;
 
 const LIMIT: Duration = Duration::from_secs(10);

@@ -5,17 +5,18 @@ use std::net::{IpAddr, SocketAddr};
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::typed::{Contact, From as FromHeader, To};
-use rsipstack::sip::{Method, SipMessage, StatusCode, StatusCodeKind, Uri};
+use rsipstack::sip::{Method, Param, SipMessage, StatusCode, StatusCodeKind, Uri};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::make_tag;
 use rsipstack::transaction::transaction::Transaction;
-use rsipstack::transport::SipAddr;
 use tracing::{debug, info, warn};
 use trunkside_call::Pii;
 
-use super::{RsipUa, now, sip_uri};
+use super::streams::Streams;
+use super::{RsipUa, now, sip_uri, ways};
 use crate::sources::Network;
+use crate::stream::Transport;
 use crate::trunk::{Ask, Reply, Trunk, TrunkInput, TrunkOutput, TrunkTimes};
 
 /// One carrier or PBX.
@@ -25,6 +26,8 @@ pub struct TrunkConfig {
     pub name: String,
     /// Where it is reached, `host:port`, most preferred first.
     pub targets: Vec<String>,
+    /// What carries what is sent there.
+    pub transport: Transport,
     /// What stands behind the `@` of our address of record.
     pub domain: String,
     /// The name and password that it gave us.
@@ -171,8 +174,14 @@ impl RsipUa {
             host: carrier.config.targets[target].clone(),
             domain: carrier.config.domain.clone(),
             login: carrier.config.login.clone(),
-            contact: self.own_uri(carrier.config.login.as_ref().map_or("trunkside", |l| &l.0)),
+            contact: self.own_uri(
+                carrier.config.login.as_ref().map_or("trunkside", |l| &l.0),
+                carrier.config.transport,
+            ),
             ipv4: self.local.is_ipv4(),
+            transport: carrier.config.transport,
+            registers: carrier.config.times.register,
+            streams: self.streams.clone(),
         };
         let answers = self.trunk_answer_sender.clone();
         self.job(async move {
@@ -199,6 +208,9 @@ struct Question {
     login: Option<(String, Pii<String>)>,
     contact: Uri,
     ipv4: bool,
+    transport: Transport,
+    registers: bool,
+    streams: Streams,
 }
 
 impl Question {
@@ -215,6 +227,13 @@ impl Question {
             debug!(host = %self.host, "a trunk's target has no address");
             return (Reply::Silent, None, registration);
         };
+        if ask == Ask::Options && self.is_cut_off(address) {
+            return (Reply::CutOff, Some(address), registration);
+        }
+        if let Err(error) = self.reach(address).await {
+            debug!(host = %self.host, %error, "no connection to a trunk's target");
+            return (Reply::Silent, Some(address), registration);
+        }
         match ask {
             Ask::Register { expiry } => {
                 let mut registration = registration.unwrap_or_else(|| self.registration());
@@ -225,6 +244,30 @@ impl Question {
             }
             Ask::Options => (self.options(address).await, Some(address), registration),
         }
+    }
+
+    /// Whether the registrar knows the box by a connection that is gone.
+    fn is_cut_off(&self, address: SocketAddr) -> bool {
+        let carried = self.transport != Transport::Udp;
+        carried && self.registers && !self.streams.is_open(self.transport, address)
+    }
+
+    async fn reach(&self, address: SocketAddr) -> std::io::Result<()> {
+        let name = self
+            .host
+            .rsplit_once(':')
+            .map_or(&*self.host, |(name, _)| name);
+        self.streams.reach(self.transport, name, address).await
+    }
+
+    /// The carrier's own address, by the transport that it is reached over.
+    fn server(&self) -> Option<Uri> {
+        let mut uri = sip_uri(&format!("sip:{}", self.domain))?;
+        if self.transport != Transport::Udp {
+            uri.params
+                .push(Param::Transport(ways::stacks(self.transport)));
+        }
+        Some(uri)
     }
 
     fn registration(&self) -> Registration {
@@ -244,7 +287,7 @@ impl Question {
     }
 
     async fn register(&self, registration: &mut Registration, seconds: u32) -> Reply {
-        let Some(server) = sip_uri(&format!("sip:{}", self.domain)) else {
+        let Some(server) = self.server() else {
             return Reply::Refused { status: 404 };
         };
         let response = match registration.register(server, Some(seconds)).await {
@@ -284,7 +327,9 @@ impl Question {
 
     /// Whether any final response came.
     async fn send_options(&self, address: SocketAddr) -> rsipstack::Result<bool> {
-        let uri: Uri = format!("sip:{}", self.domain).as_str().try_into()?;
+        let uri = self
+            .server()
+            .ok_or_else(|| rsipstack::Error::Error("no such domain".to_owned()))?;
         let from = FromHeader {
             display_name: None,
             uri: self.contact.clone(),
@@ -302,7 +347,7 @@ impl Question {
             .make_request(Method::Options, uri, via, from, to, 1, None);
         let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
         let mut transaction = Transaction::new_client(key, request, self.endpoint.clone(), None);
-        transaction.destination = Some(SipAddr::from(address));
+        transaction.destination = Some(ways::addressed(self.transport, address));
         transaction.send().await?;
         while let Some(message) = transaction.receive().await {
             if let SipMessage::Response(response) = message

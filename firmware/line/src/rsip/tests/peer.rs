@@ -7,6 +7,9 @@ use super::*;
 /// A user agent whose events come out of a channel.
 pub struct Driven {
     pub address: SocketAddr,
+    /// Where it takes connections.
+    pub tcp: Option<SocketAddr>,
+    pub tls: Option<SocketAddr>,
     events: mpsc::UnboundedReceiver<SipEvent>,
     commands: mpsc::UnboundedSender<SipCommand>,
     _tasks: JoinSet<()>,
@@ -19,6 +22,7 @@ impl Driven {
         change(&mut config);
         let (mut ua, task) = RsipUa::bind(config).await.expect("loopback");
         let address = ua.local_addr();
+        let (tcp, tls) = (ua.listens(Transport::Tcp), ua.listens(Transport::Tls));
         let (event_sender, events) = mpsc::unbounded_channel();
         let (commands, mut wanted) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
@@ -39,6 +43,8 @@ impl Driven {
         });
         Self {
             address,
+            tcp,
+            tls,
             events,
             commands,
             _tasks: tasks,
@@ -59,6 +65,28 @@ impl Driven {
     /// Whether nothing has happened.
     pub fn events_are_empty(&mut self) -> bool {
         self.events.try_recv().is_err()
+    }
+
+    /// The next event that is not about ringing.
+    pub async fn settled(&mut self) -> LegEvent {
+        loop {
+            match self.event().await.what {
+                LegEvent::Ringing { .. } => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Dials, and says by which leg.
+    pub fn dial(&self, to: AgentContact) -> LegId {
+        let leg = LegId::dialled(1);
+        let dial = LegCommand::Dial {
+            to,
+            from: Pii::new("13800138000".into()),
+            sdp: description(4_000),
+        };
+        self.command(leg, dial);
+        leg
     }
 
     /// The next call that comes in.

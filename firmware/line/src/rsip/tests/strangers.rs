@@ -120,6 +120,7 @@ async fn calls_from_no_trunk_are_refused() {
         let trunk = TrunkConfig {
             name: "pbx".into(),
             targets: Vec::new(),
+            transport: Transport::Udp,
             domain: "pbx".into(),
             login: None,
             sources: vec!["192.0.2.0/24".parse().expect("a network")],

@@ -11,6 +11,7 @@ fn trunk(targets: &[&Peer]) -> TrunkConfig {
             .iter()
             .map(|target| target.own.to_string())
             .collect(),
+        transport: Transport::Udp,
         domain: "carrier.example".into(),
         login: Some(("trunk-1".into(), Pii::new("geheim".into()))),
         sources: Vec::new(),

@@ -1,0 +1,254 @@
+//! Connections that carry SIP, opened by others or by the box.
+//!
+//! The stack has TCP of its own, but no gate before it, no limits, and gives up a connection for
+//! one message that it cannot read. So every connection is read here: what passes the gate goes
+//! down a pipe whose other end the stack holds for the connection itself, with the address of the
+//! far end. Whether TLS lies between is not the stack's affair.
+
+mod carry;
+mod seats;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use rsipstack::platform::CancellationToken;
+use rsipstack::transaction::endpoint::{EndpointInner, EndpointInnerRef};
+use rsipstack::transport::stream::StreamConnectionInner;
+use rsipstack::transport::tcp::TcpConnection;
+use rsipstack::transport::{SipAddr, SipConnection};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tracing::{debug, warn};
+
+use super::Job;
+use super::socket::Counters;
+use super::ways::{Own, stacks};
+use crate::stream::Transport;
+use carry::Carried;
+use seats::{Seat, Seats};
+
+/// How long a connection may take to be opened, and TLS to be agreed on.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// How long nobody is let in after the system refused a connection (too many files).
+const BREATH: Duration = Duration::from_millis(200);
+
+/// After how long without an answer to its probes the far end counts as gone.
+const PROBE: Duration = Duration::from_secs(60);
+const PROBE_AGAIN: Duration = Duration::from_secs(15);
+
+/// How long what was sent may stay unacknowledged.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// One connection, as the far end's address names it.
+type Flow = (Transport, SocketAddr);
+
+/// All connections of a user agent.
+#[derive(Clone)]
+pub struct Streams(Arc<Shared>);
+
+struct Shared {
+    own: Own,
+    connector: Option<TlsConnector>,
+    /// Set once the stack runs; it is the stack that holds this.
+    endpoint: OnceLock<Weak<EndpointInner>>,
+    open: Mutex<BTreeMap<Flow, usize>>,
+    seats: Seats,
+    tasks: mpsc::UnboundedSender<Job>,
+    counters: Arc<Counters>,
+}
+
+impl Streams {
+    /// Without any connection yet. What moves them is put on `tasks`.
+    pub fn new(
+        own: Own,
+        connector: Option<TlsConnector>,
+        tasks: mpsc::UnboundedSender<Job>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            own,
+            connector,
+            endpoint: OnceLock::new(),
+            open: Mutex::default(),
+            seats: Seats::default(),
+            tasks,
+            counters,
+        }))
+    }
+
+    /// Names the stack that reads and writes them.
+    pub fn serve(&self, endpoint: &EndpointInnerRef) {
+        // Called once, where both are made.
+        let _ = self.0.endpoint.set(Arc::downgrade(endpoint));
+    }
+
+    /// Whether there is a connection with that address now.
+    pub fn is_open(&self, transport: Transport, far_end: SocketAddr) -> bool {
+        self.open().contains_key(&(transport, far_end))
+    }
+
+    /// Makes sure of a connection. `name` is whom the certificate must be of.
+    ///
+    /// Two callers at once may open two; the later serves both.
+    pub async fn reach(
+        &self,
+        transport: Transport,
+        name: &str,
+        far_end: SocketAddr,
+    ) -> io::Result<()> {
+        if transport == Transport::Udp || self.is_open(transport, far_end) {
+            return Ok(());
+        }
+        let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+        timeout(OPENING, self.open_one(transport, name, far_end))
+            .await
+            .map_err(late)?
+    }
+
+    async fn open_one(&self, transport: Transport, name: &str, to: SocketAddr) -> io::Result<()> {
+        let stream = TcpStream::connect(to).await?;
+        tune(&stream);
+        let flow = (transport, to);
+        if transport == Transport::Tcp {
+            return self.adopt(stream, flow, None);
+        }
+        let Some(connector) = &self.0.connector else {
+            let message = "no certificates to trust are configured";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+        };
+        let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned());
+        let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let stream = connector.connect(name, stream).await?;
+        self.adopt(stream, flow, None)
+    }
+
+    /// Takes connections for as long as the user agent lives.
+    pub async fn listen(self, listener: TcpListener, acceptor: Option<TlsAcceptor>) {
+        let mut crowded = false;
+        loop {
+            let (stream, source) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    debug!(%error, "a sip connection could not be accepted");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            };
+            let Some(seat) = self.0.seats.take(source.ip()) else {
+                self.0.counters.turn_away();
+                if !std::mem::replace(&mut crowded, true) {
+                    warn!(source = %source.ip(), "sip connections are turned away: too many");
+                }
+                continue;
+            };
+            crowded = false;
+            tune(&stream);
+            let (streams, acceptor) = (self.clone(), acceptor.clone());
+            self.task(async move {
+                if let Err(error) = streams.let_in(stream, source, acceptor, seat).await {
+                    debug!(%error, "a sip connection was not agreed on");
+                }
+            });
+        }
+    }
+
+    async fn let_in(
+        self,
+        stream: TcpStream,
+        source: SocketAddr,
+        acceptor: Option<TlsAcceptor>,
+        seat: Seat,
+    ) -> io::Result<()> {
+        let Some(acceptor) = acceptor else {
+            return self.adopt(stream, (Transport::Tcp, source), Some(seat));
+        };
+        let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+        let stream = timeout(OPENING, acceptor.accept(stream))
+            .await
+            .map_err(late)??;
+        self.adopt(stream, (Transport::Tls, source), Some(seat))
+    }
+
+    /// Hands a connection to the stack by way of the gate.
+    fn adopt<S>(&self, stream: S, flow: Flow, seat: Option<Seat>) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let gone = || io::Error::from(io::ErrorKind::NotConnected);
+        let endpoint = self.0.endpoint.get().and_then(Weak::upgrade);
+        let endpoint = endpoint.ok_or_else(gone)?;
+        let (pipe, connection) = self.connection(flow)?;
+        let accepted = seat.is_some();
+        let mut carried = Carried::new(stream, pipe, flow, accepted, Arc::clone(&self.0.counters));
+        *self.open().entry(flow).or_default() += 1;
+        endpoint.transport_layer.add_connection(connection);
+        let streams = self.clone();
+        self.task(async move {
+            let reason = carried.carry().await;
+            debug!(transport = flow.0.name(), reason, "a sip connection ended");
+            streams.forget(flow);
+            carried.close().await;
+            drop(seat);
+        });
+        Ok(())
+    }
+
+    /// What the stack holds for a connection, and the end of the pipe that leads to it.
+    fn connection(&self, (transport, far_end): Flow) -> io::Result<(UnixStream, SipConnection)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        // The stack knows its connections as TCP streams; to read and write is all it does to them.
+        let theirs = std::net::TcpStream::from(OwnedFd::from(theirs));
+        let (read, write) = tokio::io::split(TcpStream::from_std(theirs)?);
+        let address = |address: SocketAddr| SipAddr::new(stacks(transport), address.into());
+        let own = address(self.0.own.address(transport));
+        let inner = StreamConnectionInner::new(own, address(far_end), read, write);
+        let connection = TcpConnection {
+            inner: Arc::new(inner),
+            cancel_token: Some(CancellationToken::new()),
+        };
+        Ok((UnixStream::from_std(ours)?, SipConnection::Tcp(connection)))
+    }
+
+    fn forget(&self, flow: Flow) {
+        let mut open = self.open();
+        if let Some(count) = open.get_mut(&flow) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&flow);
+            }
+        }
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, BTreeMap<Flow, usize>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn task(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Fails only when the program stops.
+        let _ = self.0.tasks.send(Box::pin(task));
+    }
+}
+
+/// Small messages go out at once, and a far end that vanished is noticed. A system that cannot do
+/// this carries calls nevertheless.
+fn tune(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = socket2::SockRef::from(stream);
+    let probes = socket2::TcpKeepalive::new()
+        .with_time(PROBE)
+        .with_interval(PROBE_AGAIN);
+    let _ = socket.set_tcp_keepalive(&probes);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+}

@@ -1,0 +1,294 @@
+//! Calls over TCP and TLS, and peers that misuse a connection.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::peer::{Driven, SDP, header, offer};
+use super::*;
+use crate::stream::{Framed, Framing};
+use crate::trunk::TrunkTimes;
+
+fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().expect("valid")
+}
+
+/// A certificate for the loopback address, and whom trusts it.
+fn identity() -> (Arc<TlsIdentity>, TlsTrust) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("made");
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = TlsIdentity::from_pem(chain.as_bytes(), key.as_bytes()).expect("fits");
+    let trust = TlsTrust::from_pem(chain.as_bytes()).expect("a certificate");
+    (Arc::new(identity), trust)
+}
+
+/// A user agent that listens in all ways.
+async fn listening(change: impl FnOnce(&mut RsipConfig)) -> (Driven, TlsTrust) {
+    let (identity, trust) = identity();
+    let ua = Driven::new(|config| {
+        config.listen_tcp = Some(any_port());
+        config.listen_tls = Some(any_port());
+        config.identity = Some(identity);
+        change(config);
+    })
+    .await;
+    (ua, trust)
+}
+
+fn to(address: SocketAddr, parameters: &str) -> AgentContact {
+    AgentContact::Uri(format!("sip:2000@{address}{parameters}"))
+}
+
+/// A whole call: set up, changed, ended.
+async fn converse(one: &mut Driven, two: &mut Driven, dialled: LegId) {
+    let incoming = two.incoming().await;
+    let sdp = description(5_000);
+    two.command(incoming, LegCommand::Answer { sdp });
+    assert!(matches!(one.settled().await, LegEvent::Answered { .. }));
+    assert_eq!(
+        two.settled().await,
+        LegEvent::Acknowledged { sdp: Vec::new() }
+    );
+    let sdp = description(4_002);
+    one.command(dialled, LegCommand::Reoffer { sdp });
+    assert!(matches!(two.settled().await, LegEvent::Reoffered { .. }));
+    let sdp = description(5_000);
+    two.command(incoming, LegCommand::AnswerReoffer { sdp });
+    assert!(matches!(one.settled().await, LegEvent::Reanswered { .. }));
+    two.command(incoming, LegCommand::HangUp);
+    let cause = EndCause::Bye;
+    assert_eq!(one.settled().await, LegEvent::Ended { cause });
+}
+
+#[tokio::test]
+async fn a_call_goes_over_tcp() {
+    let (mut two, _) = listening(|_| {}).await;
+    let mut one = Driven::new(|_| {}).await;
+    let there = two.tcp.expect("it listens");
+    let dialled = one.dial(to(there, ";transport=tcp"));
+    converse(&mut one, &mut two, dialled).await;
+}
+
+#[tokio::test]
+async fn a_call_goes_over_tls_to_who_is_trusted_only() {
+    let (mut two, trust) = listening(|_| {}).await;
+    let there = two.tls.expect("it listens");
+    let mut one = Driven::new(|config| config.trust = Some(trust)).await;
+    let dialled = one.dial(to(there, ";transport=tls"));
+    converse(&mut one, &mut two, dialled).await;
+    let dialled = one.dial(AgentContact::Uri(format!("sips:2000@{there}")));
+    converse(&mut one, &mut two, dialled).await;
+
+    let (_, another) = identity();
+    for trust in [Some(another), None] {
+        let mut other = Driven::new(|config| config.trust = trust).await;
+        other.dial(to(there, ";transport=tls"));
+        assert_eq!(other.settled().await, LegEvent::Failed { status: 503 });
+    }
+    assert!(two.events_are_empty());
+}
+
+#[tokio::test]
+async fn a_transport_that_is_not_there_fails_at_once() {
+    let mut one = Driven::new(|_| {}).await;
+    one.dial(to(any_port(), ";transport=ws"));
+    assert_eq!(one.settled().await, LegEvent::Failed { status: 404 });
+    let closed = TcpListener::bind(any_port()).await.expect("loopback");
+    let address = closed.local_addr().expect("bound");
+    drop(closed);
+    one.dial(to(address, ";transport=tcp"));
+    assert_eq!(one.settled().await, LegEvent::Failed { status: 503 });
+}
+
+/// One end of a connection that writes its own SIP.
+struct Line {
+    stream: TcpStream,
+    framing: Framing,
+}
+
+impl Line {
+    async fn to(address: SocketAddr) -> Self {
+        Self::over(TcpStream::connect(address).await.expect("it listens"))
+    }
+
+    fn over(stream: TcpStream) -> Self {
+        let framing = Framing::default();
+        Self { stream, framing }
+    }
+
+    fn own(&self) -> SocketAddr {
+        self.stream.local_addr().expect("bound")
+    }
+
+    async fn write(&mut self, text: &str) {
+        let written = self.stream.write_all(text.as_bytes()).await;
+        written.expect("the far end is there");
+    }
+
+    /// The next message.
+    async fn read(&mut self) -> String {
+        loop {
+            match self.framing.take().expect("well formed") {
+                Some(Framed::Message(bytes)) => return String::from_utf8(bytes).expect("text"),
+                Some(Framed::Ping) => {}
+                None => {
+                    let bytes = self.bytes().await;
+                    assert!(!bytes.is_empty(), "the connection was closed");
+                    self.framing.push(&bytes);
+                }
+            }
+        }
+    }
+
+    /// Whatever comes next; nothing once the far end has closed.
+    async fn bytes(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 4_096];
+        let read = timeout(LIMIT, self.stream.read(&mut bytes)).await;
+        // A far end that closes while more is on its way resets the connection.
+        let length = read.expect("in time").unwrap_or_default();
+        bytes.truncate(length);
+        bytes
+    }
+
+    fn request(&self, method: &str, lines: &str, body: &str) -> String {
+        let own = self.own();
+        format!(
+            "{method} sip:li_na@box SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bK{method}\r\n\
+             From: <sip:li_na@box>;tag=1\r\nTo: <sip:li_na@box>\r\nCall-ID: {method}@{own}\r\n\
+             CSeq: 1 {method}\r\nMax-Forwards: 70\r\nContact: <sip:li_na@10.9.9.9:5060;transport=tcp>\r\n\
+             {lines}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    /// Answers a request that came.
+    async fn respond(&mut self, request: &str, status: &str, lines: &str) {
+        let mut text = format!("SIP/2.0 {status}\r\n");
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            let value = header(request, name).expect("it has the header");
+            let tag = if name == "To" { ";tag=t" } else { "" };
+            text.push_str(&format!("{name}: {value}{tag}\r\n"));
+        }
+        self.write(&format!("{text}{lines}Content-Length: 0\r\n\r\n"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_phone_is_rung_over_the_connection_that_it_registered_over() {
+    let (mut ua, _) = listening(|config| config.registered_users = vec!["li_na".into()]).await;
+    let mut phone = Line::to(ua.tcp.expect("it listens")).await;
+    phone.write(&phone.request("REGISTER", "", "")).await;
+    assert!(phone.read().await.starts_with("SIP/2.0 200"));
+
+    ua.dial(AgentContact::Registered("li_na".into()));
+    let invite = phone.read().await;
+    assert!(invite.starts_with("INVITE sip:li_na@10.9.9.9"), "{invite}");
+    let own = ua.tcp.expect("it listens").to_string();
+    let via = header(&invite, "Via").expect("a via");
+    assert!(via.starts_with(&format!("SIP/2.0/TCP {own}")), "{via}");
+    let contact = header(&invite, "Contact").expect("a contact");
+    assert!(
+        contact.contains(&format!("{own};transport=TCP")),
+        "{contact}"
+    );
+    phone.respond(&invite, "486 Busy Here", "").await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
+    assert!(phone.read().await.starts_with("ACK "));
+
+    phone.stream.shutdown().await.expect("open until now");
+    while !phone.bytes().await.is_empty() {}
+    ua.dial(AgentContact::Registered("li_na".into()));
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 480 });
+}
+
+#[tokio::test]
+async fn messages_are_read_however_they_are_cut() {
+    let (mut ua, _) = listening(|_| {}).await;
+    let mut line = Line::to(ua.tcp.expect("it listens")).await;
+    line.write("\r\n\r\n").await;
+    assert_eq!(line.bytes().await, b"\r\n", "a ping is answered");
+    let (options, invite) = (
+        line.request("OPTIONS", "", ""),
+        line.request("INVITE", SDP, &offer()),
+    );
+    let both = format!("\r\n{options}{invite}");
+    let (begin, end) = both.split_at(options.len() + invite.len() / 2);
+    line.write(begin).await;
+    assert!(line.read().await.starts_with("SIP/2.0 200"));
+    line.write(end).await;
+    ua.incoming().await;
+}
+
+#[tokio::test]
+async fn what_the_gate_refuses_is_answered_over_the_connection() {
+    let (ua, _) = listening(|_| {}).await;
+    let mut line = Line::to(ua.tcp.expect("it listens")).await;
+    line.write(&line.request("STRANGE", "", "")).await;
+    assert!(line.read().await.starts_with("SIP/2.0 501"));
+    let required = "Require: telepathy\r\n";
+    line.write(&line.request("OPTIONS", required, "")).await;
+    assert!(line.read().await.starts_with("SIP/2.0 420"));
+}
+
+#[tokio::test]
+async fn who_talks_nonsense_is_cut_off_and_others_are_not() {
+    let (ua, _) = listening(|_| {}).await;
+    let address = ua.tcp.expect("it listens");
+    let mut good = Line::to(address).await;
+    let endless = "x".repeat(20_000);
+    let head = "OPTIONS sip:a SIP/2.0\r\nContent-Length: ";
+    for nonsense in [
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3),
+        format!("{head}5000000\r\n\r\n"),
+        format!("{head}-1\r\n\r\n"),
+        endless,
+    ] {
+        let mut bad = Line::to(address).await;
+        bad.write(&nonsense).await;
+        while !bad.bytes().await.is_empty() {}
+    }
+    good.write(&good.request("OPTIONS", "", "")).await;
+    assert!(good.read().await.starts_with("SIP/2.0 200"));
+}
+
+#[tokio::test]
+async fn who_speaks_plainly_to_a_tls_port_is_cut_off() {
+    let (ua, _) = listening(|_| {}).await;
+    let mut line = Line::to(ua.tls.expect("it listens")).await;
+    line.write(&line.request("OPTIONS", "", "")).await;
+    while !line.bytes().await.is_empty() {}
+}
+
+#[tokio::test]
+async fn a_trunk_that_lost_its_connection_is_registered_with_again() {
+    let carrier = TcpListener::bind(any_port()).await.expect("loopback");
+    let trunk = TrunkConfig {
+        name: "telecom".into(),
+        targets: vec![carrier.local_addr().expect("bound").to_string()],
+        transport: Transport::Tcp,
+        domain: "carrier.example".into(),
+        login: None,
+        sources: Vec::new(),
+        times: TrunkTimes {
+            keep_alive: Duration::from_secs(1),
+            ..TrunkTimes::default()
+        },
+    };
+    let _ua = Driven::new(|config| config.trunks = vec![trunk]).await;
+    for _ in 0..2 {
+        let accepted = timeout(LIMIT, carrier.accept()).await.expect("it comes");
+        let mut line = Line::over(accepted.expect("accepted").0);
+        let register = line.read().await;
+        assert!(register.starts_with("REGISTER sip:carrier.example;transport=TCP"));
+        assert!(header(&register, "Via").is_some_and(|via| via.starts_with("SIP/2.0/TCP")));
+        let contact = header(&register, "Contact").expect("a contact").to_owned();
+        assert!(contact.contains(";transport=TCP"), "{contact}");
+        let granted = format!("Contact: {contact};expires=600\r\n");
+        line.respond(&register, "200 OK", &granted).await;
+        let options = line.read().await;
+        assert!(options.starts_with("OPTIONS "), "{options}");
+        line.respond(&options, "200 OK", "").await;
+    }
+}

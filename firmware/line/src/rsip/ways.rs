@@ -1,0 +1,192 @@
+//! Which way a request goes, and what it says of the way (RFC 3261, sections 18 and 26.2).
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
+use rsipstack::sip::{Host, HostWithPort, Param, Scheme, SipMessage, Uri};
+use rsipstack::transaction::endpoint::{MessageInspector, TargetLocator};
+use rsipstack::transport::SipAddr;
+
+use super::streams::Streams;
+use crate::stream::Transport;
+
+/// Where the box is reached, as others are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    /// By datagrams.
+    pub udp: SocketAddr,
+    /// Over TCP, where it listens.
+    pub tcp: Option<SocketAddr>,
+    /// Over TLS, where it listens.
+    pub tls: Option<SocketAddr>,
+}
+
+impl Own {
+    /// In one way. Where the box does not listen it is reached over the connections that it opens,
+    /// whatever address they name.
+    pub fn address(&self, transport: Transport) -> SocketAddr {
+        let listens = match transport {
+            Transport::Udp => None,
+            Transport::Tcp => self.tcp,
+            Transport::Tls => self.tls,
+        };
+        listens.unwrap_or(self.udp)
+    }
+
+    /// Whether that is the box, in any way.
+    pub fn is(&self, there: &HostWithPort) -> bool {
+        [Some(self.udp), self.tcp, self.tls]
+            .into_iter()
+            .flatten()
+            .any(|own| HostWithPort::from(own) == *there)
+    }
+}
+
+/// The stack's word for a transport.
+pub fn stacks(transport: Transport) -> rsipstack::sip::Transport {
+    match transport {
+        Transport::Udp => rsipstack::sip::Transport::Udp,
+        Transport::Tcp => rsipstack::sip::Transport::Tcp,
+        Transport::Tls => rsipstack::sip::Transport::Tls,
+    }
+}
+
+/// An address as the stack knows those of datagrams and of connections.
+pub fn addressed(transport: Transport, there: SocketAddr) -> SipAddr {
+    match transport {
+        Transport::Udp => SipAddr::from(there),
+        _ => SipAddr::new(stacks(transport), there.into()),
+    }
+}
+
+/// Our word for one of the stack's; none for those that the box does not have.
+pub fn ours(transport: Option<rsipstack::sip::Transport>) -> Option<Transport> {
+    match transport {
+        None | Some(rsipstack::sip::Transport::Udp) => Some(Transport::Udp),
+        Some(rsipstack::sip::Transport::Tcp) => Some(Transport::Tcp),
+        Some(rsipstack::sip::Transport::Tls) => Some(Transport::Tls),
+        Some(_) => None,
+    }
+}
+
+/// What a URI asks to be carried by.
+pub fn asked_by(uri: &Uri) -> Option<Transport> {
+    if uri.scheme == Some(Scheme::Sips) {
+        return Some(Transport::Tls);
+    }
+    let named = uri.params.iter().find_map(|param| match param {
+        Param::Transport(transport) => Some(*transport),
+        _ => None,
+    });
+    ours(named)
+}
+
+/// Finds the way for the stack, and writes its name into what goes there.
+pub struct Ways {
+    pub own: Own,
+    pub streams: Streams,
+}
+
+impl Ways {
+    /// The address of a host in the family that the box speaks.
+    async fn resolve(&self, host: &Host, port: u16) -> std::io::Result<SocketAddr> {
+        let name = match host {
+            Host::IpAddr(address) => return Ok(SocketAddr::new(*address, port)),
+            Host::Domain(name) => name.to_string(),
+        };
+        let family = |address: &SocketAddr| address.is_ipv4() == self.own.udp.is_ipv4();
+        let found = tokio::net::lookup_host((name, port)).await?.find(family);
+        found.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
+    }
+
+    async fn way_to(&self, uri: &Uri, transport: Transport) -> std::io::Result<SipAddr> {
+        let there = &uri.host_with_port;
+        let port = there
+            .port
+            .map_or(transport.default_port(), |port| port.value());
+        let address = self.resolve(&there.host, port).await?;
+        self.streams
+            .reach(transport, &there.host.to_string(), address)
+            .await?;
+        Ok(SipAddr::new(stacks(transport), address.into()))
+    }
+}
+
+#[async_trait]
+impl TargetLocator for Ways {
+    async fn locate(&self, uri: &Uri) -> rsipstack::Result<SipAddr> {
+        match asked_by(uri) {
+            Some(Transport::Udp) => SipAddr::try_from(uri),
+            Some(transport) => self.way_to(uri, transport).await.map_err(|error| {
+                rsipstack::Error::Error(format!("no {} connection: {error}", transport.name()))
+            }),
+            None => Err(rsipstack::Error::Error("unknown transport".to_owned())),
+        }
+    }
+}
+
+impl MessageInspector for Ways {
+    /// A request names what carries it and where the box is reached so; the stack knows of
+    /// datagrams only.
+    fn before_send(&self, message: SipMessage, to: Option<&SipAddr>) -> SipMessage {
+        let transport = to.and_then(|to| to.r#type).and_then(|way| ours(Some(way)));
+        let Some(transport @ (Transport::Tcp | Transport::Tls)) = transport else {
+            return message;
+        };
+        let SipMessage::Request(mut request) = message else {
+            return message;
+        };
+        if let Ok(via) = request.via_header_mut() {
+            // One that cannot be read was not made by the stack.
+            let _ = via.update_first_value(|via| {
+                let mut via = via.typed()?;
+                via.transport = stacks(transport);
+                via.uri.host_with_port = self.own.address(transport).into();
+                Ok(via.into())
+            });
+        }
+        request.into()
+    }
+
+    fn after_received(&self, message: SipMessage, _from: Option<&SipAddr>) -> SipMessage {
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_says_what_it_is_carried_by() {
+        let asked = |text: &str| asked_by(&Uri::try_from(text).expect("a uri"));
+        assert_eq!(asked("sip:a@192.0.2.1"), Some(Transport::Udp));
+        assert_eq!(asked("sip:a@192.0.2.1;transport=UDP"), Some(Transport::Udp));
+        assert_eq!(asked("sip:a@192.0.2.1;transport=tcp"), Some(Transport::Tcp));
+        assert_eq!(
+            asked("sip:a@h.example;transport=TLS;lr"),
+            Some(Transport::Tls)
+        );
+        assert_eq!(asked("sips:a@h.example"), Some(Transport::Tls));
+        assert_eq!(
+            asked("sips:a@h.example;transport=tcp"),
+            Some(Transport::Tls)
+        );
+        assert_eq!(asked("sip:a@h.example;transport=ws"), None);
+    }
+
+    #[test]
+    fn the_box_knows_itself_in_every_way() {
+        let at = |port: u16| SocketAddr::from(([192, 0, 2, 10], port));
+        let own = Own {
+            udp: at(5060),
+            tcp: None,
+            tls: Some(at(5061)),
+        };
+        assert!(own.is(&at(5061).into()) && own.is(&at(5060).into()));
+        assert!(!own.is(&at(5062).into()));
+        assert_eq!(own.address(Transport::Tls), at(5061));
+        assert_eq!(own.address(Transport::Tcp), at(5060));
+    }
+}

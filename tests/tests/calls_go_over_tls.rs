@@ -1,0 +1,115 @@
+//! Calls whose SIP goes over TLS: phones of another make that trust the box's certificate only, and a
+//! carrier that reaches the box over the connection that the box opened.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::audio::{best_correlation, recording};
+use e2e::baresip::{Baresip, Speech, Way};
+use e2e::branch::{Branch, Phone};
+use e2e::daemon::Agent;
+use e2e::process::{Process, has_peer};
+use e2e::sipp::{Sipp, free_port, succeed};
+use e2e::tls::Certificate;
+use e2e::voice::{Voice, samples_of};
+
+/// What a voice must correlate with to count as heard.
+const HEARD: f64 = 0.95;
+
+#[test]
+fn phones_over_tls_hear_each_other_and_hanging_up_ends_both_legs() {
+    if !has_peer("baresip") {
+        return;
+    }
+    let certificate = Certificate::new();
+    let agent = Agent {
+        name: "li_na",
+        contact: "registered:li_na".to_owned(),
+        senior: false,
+    };
+    let mut branch = Branch::start_with(vec![agent], |settings| {
+        settings.listen_timeout_s = 2;
+        settings.more = certificate.line();
+    });
+    let (question, answer) = (recording("phone_zh.wav"), recording("lostcard_en.wav"));
+    let sip = branch.running.sip_tls.expect("the box takes TLS");
+    let agent_says = Speech::default()
+        .pause_ms(500)
+        .say(&answer)
+        .pause_ms(60_000);
+    let way = || Way::tls(sip, &certificate.file());
+    let mut agent = Baresip::agent("li_na", way(), &agent_says);
+    // A caller who says nothing at first is routed by default.
+    let caller_says = Speech::default()
+        .pause_ms(12_000)
+        .say(&question)
+        .pause_ms(2_000);
+    let mut caller = Baresip::caller("95588", way(), &caller_says);
+
+    caller.wait_for_hang_up();
+    agent.wait_for_hang_up();
+
+    let heard = best_correlation(&samples_of(&answer), &caller.heard());
+    assert!(heard > HEARD, "the caller heard the agent at {heard:.2}");
+    let heard = best_correlation(&samples_of(&question), &agent.heard());
+    assert!(heard > HEARD, "the agent heard the caller at {heard:.2}");
+    let record = branch.record();
+    assert_eq!(record["outcome"], "bridged", "{record}");
+    assert_eq!(record["ended_by"], "caller", "{record}");
+}
+
+/// A carrier for boxes over TLS and callers by datagrams.
+fn carrier(udp: u16, tls: u16, certificate: &Certificate) -> Process {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio/carrier.cfg");
+    let defined = [
+        format!("LISTEN=udp:127.0.0.1:{udp}"),
+        format!("LISTEN_TLS=tls:127.0.0.1:{tls}"),
+        format!("CERTIFICATE=\"{}\"", certificate.file().display()),
+        format!("KEY=\"{}\"", certificate.key().display()),
+    ];
+    Process::start(
+        Command::new("kamailio")
+            .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
+            .arg(config)
+            .args(defined.iter().flat_map(|define| ["-A", define]))
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+    )
+}
+
+#[test]
+fn a_carrier_reaches_the_box_over_the_connection_that_the_box_opened() {
+    if !has_peer("sipp") || !has_peer("kamailio") {
+        return;
+    }
+    let certificate = Certificate::new();
+    let secret = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(secret.path(), "geheim\n").expect("written");
+    let (udp, tls) = (free_port(), free_port());
+    let mut carrier = carrier(udp, tls, &certificate);
+    carrier.wait_for("its listeners", |line| line.contains("tls:").then_some(()));
+    let agent_says = recording("lostcard_en.wav");
+    let phone = Phone::new(Voice::saying(&agent_says, Duration::from_millis(300)));
+    let mut branch = Branch::start_with(vec![phone.agent("li_na", false)], |settings| {
+        settings.listen_timeout_s = 2;
+        settings.more = format!(
+            "[line]\ntls_ca_file = \"{}\"\n[trunk.telecom]\ntransport = \"tls\"\n\
+             targets = [\"127.0.0.1:{tls}\"]\ndomain = \"carrier.example\"\n\
+             username = \"trunk-1\"\npassword_file = \"{}\"\n",
+            certificate.file().display(),
+            secret.path().display()
+        );
+    });
+    branch.running.process.find("the trunk", |line| {
+        line.contains("trunk is up").then_some(())
+    });
+    let answering = phone.run("agent_answers");
+    let caller = Voice::silent();
+    let side = format!("127.0.0.1:{udp}").parse().expect("an address");
+    let call = Sipp::carrier_to("trunk-1", "carrier_hangs_up", side, caller.port());
+    succeed(call.pause_ms(14_000).start());
+    succeed(answering);
+    let heard = best_correlation(&samples_of(&agent_says), &caller.heard());
+    assert!(heard > HEARD, "the caller heard the agent at {heard:.2}");
+    assert_eq!(branch.record()["outcome"], "bridged");
+}
