@@ -60,13 +60,12 @@ fn phones_over_tls_hear_each_other_and_hanging_up_ends_both_legs() {
 }
 
 /// A carrier for boxes over TLS and callers by datagrams.
-fn carrier(udp: u16, tls: u16, certificate: &Certificate) -> Process {
+fn carrier(udp: u16, tls: u16, settings: &Path) -> Process {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio/carrier.cfg");
     let defined = [
         format!("LISTEN=udp:127.0.0.1:{udp}"),
         format!("LISTEN_TLS=tls:127.0.0.1:{tls}"),
-        format!("CERTIFICATE=\"{}\"", certificate.file().display()),
-        format!("KEY=\"{}\"", certificate.key().display()),
+        format!("TLS_SETTINGS=\"{}\"", settings.display()),
     ];
     Process::start(
         Command::new("kamailio")
@@ -86,7 +85,15 @@ fn a_carrier_reaches_the_box_over_the_connection_that_the_box_opened() {
     let secret = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(secret.path(), "geheim\n").expect("written");
     let (udp, tls) = (free_port(), free_port());
-    let mut carrier = carrier(udp, tls, &certificate);
+    let settings = tempfile::NamedTempFile::new().expect("a temporary file");
+    let text = format!(
+        "[server:default]\nmethod = TLSv1.2+\nprivate_key = {}\ncertificate = {}\n\
+         [client:default]\nmethod = TLSv1.2+\n",
+        certificate.key().display(),
+        certificate.file().display()
+    );
+    std::fs::write(settings.path(), text).expect("written");
+    let mut carrier = carrier(udp, tls, settings.path());
     carrier.wait_for("its listeners", |line| line.contains("tls:").then_some(()));
     let agent_says = recording("lostcard_en.wav");
     let phone = Phone::new(Voice::saying(&agent_says, Duration::from_millis(300)));

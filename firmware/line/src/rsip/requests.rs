@@ -159,12 +159,16 @@ impl RsipUa {
             self.reply(transaction, status, vec![shortest]);
             return;
         }
-        let transport = flow_of(&transaction).map_or(Transport::Udp, |(transport, _)| transport);
-        let contact = Some(self.own_uri("trunkside", transport));
+        let flow = flow_of(&transaction);
+        let transport = flow.map_or(Transport::Udp, |(transport, _)| transport);
+        let mut contact = self.own_uri("trunkside", transport);
+        if let Some((transport, there)) = flow {
+            contact.host_with_port = self.streams.own_address(transport, there).into();
+        }
         let sender = self.state_sender.clone();
-        let dialog = self
-            .dialogs
-            .get_or_create_server_invite(&transaction, sender, None, contact);
+        let dialog =
+            self.dialogs
+                .get_or_create_server_invite(&transaction, sender, None, Some(contact));
         let mut dialog = match dialog {
             Ok(dialog) => dialog,
             Err(error) => {

@@ -51,6 +51,13 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// One connection, as the far end's address names it.
 type Flow = (Transport, SocketAddr);
 
+/// How many connections there are with one address, and our end of the newest.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    count: usize,
+    local: SocketAddr,
+}
+
 /// All connections of a user agent.
 #[derive(Clone)]
 pub struct Streams(Arc<Shared>);
@@ -60,7 +67,7 @@ struct Shared {
     connector: Option<TlsConnector>,
     /// Set once the stack runs; it is the stack that holds this.
     endpoint: OnceLock<Weak<EndpointInner>>,
-    open: Mutex<BTreeMap<Flow, usize>>,
+    open: Mutex<BTreeMap<Flow, Open>>,
     seats: Seats,
     tasks: mpsc::UnboundedSender<Job>,
     counters: Arc<Counters>,
@@ -96,6 +103,17 @@ impl Streams {
         self.open().contains_key(&(transport, far_end))
     }
 
+    /// Where the far end of a connection reaches the box: where it listens, or else over that very
+    /// connection, by the address that it has here.
+    pub fn own_address(&self, transport: Transport, far_end: SocketAddr) -> SocketAddr {
+        let open = self.open().get(&(transport, far_end)).copied();
+        let own = &self.0.own;
+        match open {
+            Some(open) if !own.listens(transport) => open.local,
+            _ => own.address(transport),
+        }
+    }
+
     /// Makes sure of a connection. `name` is whom the certificate must be of.
     ///
     /// Two callers at once may open two; the later serves both.
@@ -117,9 +135,10 @@ impl Streams {
     async fn open_one(&self, transport: Transport, name: &str, to: SocketAddr) -> io::Result<()> {
         let stream = TcpStream::connect(to).await?;
         tune(&stream);
+        let local = stream.local_addr()?;
         let flow = (transport, to);
         if transport == Transport::Tcp {
-            return self.adopt(stream, flow, None);
+            return self.adopt(stream, flow, local, None);
         }
         let Some(connector) = &self.0.connector else {
             let message = "no certificates to trust are configured";
@@ -128,7 +147,7 @@ impl Streams {
         let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned());
         let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let stream = connector.connect(name, stream).await?;
-        self.adopt(stream, flow, None)
+        self.adopt(stream, flow, local, None)
     }
 
     /// Takes connections for as long as the user agent lives.
@@ -168,28 +187,35 @@ impl Streams {
         acceptor: Option<TlsAcceptor>,
         seat: Seat,
     ) -> io::Result<()> {
+        let local = stream.local_addr()?;
         let Some(acceptor) = acceptor else {
-            return self.adopt(stream, (Transport::Tcp, source), Some(seat));
+            return self.adopt(stream, (Transport::Tcp, source), local, Some(seat));
         };
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
         let stream = timeout(OPENING, acceptor.accept(stream))
             .await
             .map_err(late)??;
-        self.adopt(stream, (Transport::Tls, source), Some(seat))
+        self.adopt(stream, (Transport::Tls, source), local, Some(seat))
     }
 
     /// Hands a connection to the stack by way of the gate.
-    fn adopt<S>(&self, stream: S, flow: Flow, seat: Option<Seat>) -> io::Result<()>
+    fn adopt<S>(
+        &self,
+        stream: S,
+        flow: Flow,
+        local: SocketAddr,
+        seat: Option<Seat>,
+    ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let gone = || io::Error::from(io::ErrorKind::NotConnected);
         let endpoint = self.0.endpoint.get().and_then(Weak::upgrade);
         let endpoint = endpoint.ok_or_else(gone)?;
-        let (pipe, connection) = self.connection(flow)?;
+        self.remember(flow, local);
+        let (pipe, connection) = self.connection(flow).inspect_err(|_| self.forget(flow))?;
         let accepted = seat.is_some();
         let mut carried = Carried::new(stream, pipe, flow, accepted, Arc::clone(&self.0.counters));
-        *self.open().entry(flow).or_default() += 1;
         endpoint.transport_layer.add_connection(connection);
         let streams = self.clone();
         self.task(async move {
@@ -211,7 +237,7 @@ impl Streams {
         let theirs = std::net::TcpStream::from(OwnedFd::from(theirs));
         let (read, write) = tokio::io::split(TcpStream::from_std(theirs)?);
         let address = |address: SocketAddr| SipAddr::new(stacks(transport), address.into());
-        let own = address(self.0.own.address(transport));
+        let own = address(self.own_address(transport, far_end));
         let inner = StreamConnectionInner::new(own, address(far_end), read, write);
         let connection = TcpConnection {
             inner: Arc::new(inner),
@@ -220,17 +246,24 @@ impl Streams {
         Ok((UnixStream::from_std(ours)?, SipConnection::Tcp(connection)))
     }
 
+    fn remember(&self, flow: Flow, local: SocketAddr) {
+        let mut open = self.open();
+        let entry = open.entry(flow).or_insert(Open { count: 0, local });
+        entry.count += 1;
+        entry.local = local;
+    }
+
     fn forget(&self, flow: Flow) {
         let mut open = self.open();
-        if let Some(count) = open.get_mut(&flow) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(entry) = open.get_mut(&flow) {
+            entry.count -= 1;
+            if entry.count == 0 {
                 open.remove(&flow);
             }
         }
     }
 
-    fn open(&self) -> std::sync::MutexGuard<'_, BTreeMap<Flow, usize>> {
+    fn open(&self) -> std::sync::MutexGuard<'_, BTreeMap<Flow, Open>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

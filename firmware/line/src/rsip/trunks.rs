@@ -237,6 +237,7 @@ impl Question {
         match ask {
             Ask::Register { expiry } => {
                 let mut registration = registration.unwrap_or_else(|| self.registration());
+                registration.contact = Some(self.contact_for(address));
                 registration.outbound_proxy = Some(address);
                 let seconds = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
                 let reply = self.register(&mut registration, seconds).await;
@@ -277,13 +278,20 @@ impl Question {
             realm: None,
             auth_username: None,
         });
-        let mut registration = Registration::new(self.endpoint.clone(), credential);
-        registration.contact = Some(Contact {
+        Registration::new(self.endpoint.clone(), credential)
+    }
+
+    /// The box as the target reaches it, which is another with every connection.
+    fn contact_for(&self, address: SocketAddr) -> Contact {
+        let mut uri = self.contact.clone();
+        if self.transport != Transport::Udp {
+            uri.host_with_port = self.streams.own_address(self.transport, address).into();
+        }
+        Contact {
             display_name: None,
-            uri: self.contact.clone(),
+            uri,
             params: Vec::new(),
-        });
-        registration
+        }
     }
 
     async fn register(&self, registration: &mut Registration, seconds: u32) -> Reply {

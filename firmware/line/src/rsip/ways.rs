@@ -23,15 +23,22 @@ pub struct Own {
 }
 
 impl Own {
-    /// In one way. Where the box does not listen it is reached over the connections that it opens,
-    /// whatever address they name.
+    /// In one way; by datagrams where it does not listen so.
     pub fn address(&self, transport: Transport) -> SocketAddr {
-        let listens = match transport {
-            Transport::Udp => None,
+        self.listener(transport).unwrap_or(self.udp)
+    }
+
+    /// Whether others can open connections of that kind to the box.
+    pub fn listens(&self, transport: Transport) -> bool {
+        self.listener(transport).is_some()
+    }
+
+    fn listener(&self, transport: Transport) -> Option<SocketAddr> {
+        match transport {
+            Transport::Udp => Some(self.udp),
             Transport::Tcp => self.tcp,
             Transport::Tls => self.tls,
-        };
-        listens.unwrap_or(self.udp)
+        }
     }
 
     /// Whether that is the box, in any way.
@@ -142,7 +149,9 @@ impl MessageInspector for Ways {
             let _ = via.update_first_value(|via| {
                 let mut via = via.typed()?;
                 via.transport = stacks(transport);
-                via.uri.host_with_port = self.own.address(transport).into();
+                let far_end = to.and_then(|to| to.get_socketaddr().ok());
+                let own = far_end.map(|there| self.streams.own_address(transport, there));
+                via.uri.host_with_port = own.unwrap_or_else(|| self.own.address(transport)).into();
                 Ok(via.into())
             });
         }
