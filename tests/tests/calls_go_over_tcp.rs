@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
 use e2e::process::has_peer;
 use e2e::sipp::{Sipp, succeed};
@@ -31,9 +31,9 @@ fn a_call_over_tcp_is_bridged_to_an_agent_over_tcp() {
     succeed(answering);
 
     let heard = best_correlation(&samples_of(&agent_says), &caller.heard());
-    assert!(heard > 0.95, "the caller heard the agent at {heard:.2}");
+    assert!(heard > HEARD, "the caller heard the agent at {heard:.2}");
     let heard = best_correlation(&samples_of(&caller_says), &phone.voice.heard());
-    assert!(heard > 0.95, "the agent heard the caller at {heard:.2}");
+    assert!(heard > HEARD, "the agent heard the caller at {heard:.2}");
     let record = branch.record();
     assert_eq!(record["outcome"], "bridged", "{record}");
     assert_eq!(record["ended_by"], "caller", "{record}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::audio::{best_correlation, recording};
+use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::baresip::{Baresip, Speech, Way};
 use e2e::branch::{Branch, Phone};
 use e2e::daemon::Agent;
@@ -13,9 +13,6 @@ use e2e::process::{Process, has_peer};
 use e2e::sipp::{Sipp, free_port, succeed};
 use e2e::tls::Certificate;
 use e2e::voice::{Voice, samples_of};
-
-/// What a voice must correlate with to count as heard.
-const HEARD: f64 = 0.95;
 
 #[test]
 fn phones_over_tls_hear_each_other_and_hanging_up_ends_both_legs() {
