@@ -2,6 +2,7 @@
 //! is lax.
 
 mod dial;
+mod doors;
 mod early;
 mod headers;
 mod phones;
@@ -30,10 +31,8 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, EndpointBuilder, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tracing::debug;
 use trunkside_call::Pii;
 
@@ -45,6 +44,7 @@ use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
 use crate::stream::{TlsIdentity, TlsTrust, Transport};
 use dial::Dialled;
+use doors::Doors;
 use early::Reliable;
 use socket::{Counters, GatedSocket};
 use streams::Streams;
@@ -221,48 +221,19 @@ impl RsipUa {
     pub async fn bind(
         config: RsipConfig,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), LineError> {
-        let listen_error = |key, address| {
-            move |source| LineError::Listen {
-                key,
-                address,
-                source,
-            }
-        };
-        let socket_error = listen_error("line.listen", config.listen);
-        let socket = tokio::net::UdpSocket::bind(config.listen)
-            .await
-            .map_err(socket_error)?;
-        let local = socket.local_addr().map_err(socket_error)?;
+        let Doors {
+            udp,
+            local,
+            listeners,
+            connector,
+            own,
+        } = Doors::open(&config).await?;
         let stack_error = |error: rsipstack::Error| LineError::Stack(error.to_string());
-        let tcp = match config.listen_tcp {
-            None => None,
-            Some(address) => Some(listener("line.listen_tcp", address).await?),
-        };
-        let tls = match (config.listen_tls, &config.identity) {
-            (Some(address), Some(identity)) => {
-                let acceptor = TlsAcceptor::from(identity.server()?);
-                Some((listener("line.listen_tls", address).await?, acceptor))
-            }
-            _ => None,
-        };
-        let connector = match &config.trust {
-            None => None,
-            Some(trust) => Some(TlsConnector::from(
-                trust.client(config.identity.as_deref())?,
-            )),
-        };
-
         let stop = CancellationToken::new();
         let counters = Arc::new(Counters::default());
-        let advertised = |port: u16| SocketAddr::new(config.advertise, port);
-        let own = Own {
-            udp: advertised(local.port()),
-            tcp: tcp.as_ref().map(|(_, port)| advertised(*port)),
-            tls: tls.as_ref().map(|((_, port), _)| advertised(*port)),
-        };
         let (stream_tasks, stream_queue) = mpsc::unbounded_channel();
-        let streams = Streams::new(own, connector, stream_tasks.clone(), Arc::clone(&counters));
-        let gated = Arc::new(GatedSocket::new(socket, Arc::clone(&counters)));
+        let streams = Streams::new(own, connector, stream_tasks, Arc::clone(&counters));
+        let gated = Arc::new(GatedSocket::new(udp, Arc::clone(&counters)));
         let connection = UdpConnection::from_socket(gated, Some(own.udp), Some(stop.child_token()))
             .await
             .map_err(stack_error)?;
@@ -281,14 +252,7 @@ impl RsipUa {
             .build();
         let incoming = endpoint.incoming_transactions().map_err(stack_error)?;
         streams.serve(&endpoint.inner);
-        let listening = [
-            tcp.map(|(tcp, _)| (tcp, None)),
-            tls.map(|((tls, _), acceptor)| (tls, Some(acceptor))),
-        ];
-        for (listener, acceptor) in listening.into_iter().flatten() {
-            // The queue is at the end of this function.
-            let _ = stream_tasks.send(Box::pin(streams.clone().listen(listener, acceptor)));
-        }
+        doors::serve(listeners, &streams);
         let dialogs = Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner)));
         let (state_sender, states) = dialogs.new_dialog_state_channel();
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();
@@ -560,18 +524,6 @@ async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// A listener, and the port that it has.
-async fn listener(key: &'static str, address: SocketAddr) -> Result<(TcpListener, u16), LineError> {
-    let error = |source| LineError::Listen {
-        key,
-        address,
-        source,
-    };
-    let listener = TcpListener::bind(address).await.map_err(error)?;
-    let port = listener.local_addr().map_err(error)?.port();
-    Ok((listener, port))
 }
 
 /// Moves the stack, its connections, and whatever waits for a response, until the user agent is

@@ -267,7 +267,8 @@ impl Streams {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn task(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Moves something until the user agent is gone.
+    pub fn task(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Fails only when the program stops.
         let _ = self.0.tasks.send(Box::pin(task));
     }

@@ -168,7 +168,7 @@ impl Line {
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             let value = header(request, name).expect("it has the header");
             let tag = if name == "To" { ";tag=t" } else { "" };
-            text.push_str(&format!("{name}: {value}{tag}\r\n"));
+            text.extend([name, ": ", value, tag, "\r\n"]);
         }
         self.write(&format!("{text}{lines}Content-Length: 0\r\n\r\n"))
             .await;
