@@ -33,7 +33,9 @@ fn main() -> Outcome<()> {
             "smp" => vec![smp(&text)?],
             "shipped" => shipped(&text)?,
             "sentiment" => vec![hotels(&text)?, cantonese(&text)?],
-            "anytime" => anytime()?,
+            "anytime" => anytime("test")?,
+            // What the course of a call's certainty is chosen on.
+            "anytime_kept" => anytime("kept")?,
             "speed" => vec![speed()],
             other => return Err(format!("unknown set `{other}`").into()),
         };
@@ -292,8 +294,10 @@ const TURN_ENDS_S: f64 = 0.6;
 
 /// Calls simulated from the test sentences: the words arrive at the pace of speech, each gives a
 /// partial utterance, and the call is routed when it is sure, at the end of the turn otherwise.
-fn anytime() -> Outcome<Vec<Value>> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/intents/test");
+fn anytime(part: &str) -> Outcome<Vec<Value>> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data/intents")
+        .join(part);
     let understander = Arc::new(Understander::shipped());
     let (mut results, mut everywhere) = (Vec::new(), Vec::new());
     for (language, openings) in OPENINGS {
@@ -388,18 +392,22 @@ fn summary(language: &str, calls: &[Routed]) -> Value {
     let right = calls.iter().filter(|call| call.right).count();
     let mut seconds: Vec<f64> = calls.iter().map(|call| call.seconds).collect();
     seconds.sort_by(f64::total_cmp);
-    let mut bins = [0.0_f64; 10];
+    // Calls, their certainty and how many were right, by tenths of certainty.
+    let mut bins = [(0_u32, 0.0_f64, 0.0_f64); 10];
     for call in calls {
-        let bin = ((call.score * 10.0) as usize).min(9);
-        bins[bin] += f64::from(call.score) - f64::from(u8::from(call.right));
+        let bin = &mut bins[((call.score * 10.0) as usize).min(9)];
+        bin.0 += 1;
+        bin.1 += f64::from(call.score);
+        bin.2 += f64::from(u8::from(call.right));
     }
-    let error: f64 = bins.iter().map(|bin| bin.abs()).sum();
+    let error: f64 = bins.iter().map(|bin| (bin.1 - bin.2).abs()).sum();
     json!({
         "set": format!("anytime {language}"),
         "accuracy": right as f64 / calls.len() as f64,
         "n": calls.len(),
         "median_s": seconds[seconds.len() / 2],
         "p90_s": seconds[seconds.len() * 9 / 10],
+        "tenths": bins,
         "calibration_error": error / calls.len() as f64,
     })
 }

@@ -42,6 +42,6 @@ pub use entities::entities_of;
 pub use error::UnderstandingError;
 pub use language::language_of;
 pub use redact::{Redaction, RedactionKey, RedactionPolicy, Redactor, redact, redactions};
-pub use report::{Report, ReportedEmotion, ReportedEntity};
+pub use report::{Report, ReportedEmotion, ReportedEntity, ReportedOutcome};
 pub use understander::Understander;
 pub use written::written;

@@ -3,13 +3,50 @@
 use serde::{Deserialize, Serialize};
 use trunkside_call::{Emotion, Entity, EntityKind, Intent, Language, Sentiment, Understanding};
 
-/// An emotion with its probability.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+use crate::sentiment::feeling_of;
+
+/// The likeliest emotion, and what it was found by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReportedEmotion {
     /// Which emotion.
     pub label: Emotion,
     /// Its probability, from 0 to 1.
     pub score: f32,
+    /// Too little was shown to name one: `label` is a guess.
+    pub abstains: bool,
+    /// The words of the lists that counted.
+    pub reasons: Vec<String>,
+    /// Words that a supervisor wants to hear of.
+    pub triggers: Vec<String>,
+    /// Each of the five, likeliest first.
+    pub outcomes: Vec<ReportedOutcome>,
+}
+
+/// One of five outcomes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportedOutcome {
+    /// Which.
+    pub label: Emotion,
+    /// Its probability, from 0 to 1.
+    pub score: f32,
+}
+
+impl ReportedEmotion {
+    /// Of typed text: the other outcomes are read from it anew.
+    fn new(understanding: &Understanding) -> Self {
+        let feeling = feeling_of(understanding.text.reveal(), understanding.language, None);
+        let outcomes = feeling.outcomes.iter();
+        Self {
+            label: understanding.mood.emotion,
+            score: understanding.mood.emotion_score,
+            abstains: feeling.abstains,
+            reasons: understanding.mood.reasons.clone(),
+            triggers: feeling.triggers.iter().map(ToString::to_string).collect(),
+            outcomes: outcomes
+                .map(|&(label, score)| ReportedOutcome { label, score })
+                .collect(),
+        }
+    }
 }
 
 /// A named thing, in the open: for the terminal, never for the cloud.
@@ -57,10 +94,7 @@ impl From<&Understanding> for Report {
             intent: understanding.intent.clone(),
             intents: understanding.intents.clone(),
             sentiment: understanding.mood.sentiment,
-            emotion: ReportedEmotion {
-                label: understanding.mood.emotion,
-                score: understanding.mood.emotion_score,
-            },
+            emotion: ReportedEmotion::new(understanding),
             entities: understanding
                 .entities
                 .iter()

@@ -94,6 +94,12 @@ fn write_readable(output: &mut impl Write, report: &Report) -> std::io::Result<(
         report.emotion.label.name(),
         report.emotion.score
     )?;
+    if report.emotion.abstains {
+        writeln!(output, "             too little was shown to say")?;
+    }
+    for reason in &report.emotion.reasons {
+        writeln!(output, "             {reason}")?;
+    }
     for entity in &report.entities {
         writeln!(
             output,

@@ -8,8 +8,24 @@ use super::words::Words;
 /// Sentiment within this distance of 0 is neutral.
 const NEUTRAL_WITHIN: f32 = 0.2;
 
-/// The mood that words and voice show together.
-pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> Mood {
+/// Below this probability of the likeliest outcome, none is named with any right.
+const ABSTAINS_BELOW: f32 = 0.4;
+
+/// So near must the next one be for the likeliest to be a matter of chance.
+const ABSTAINS_WITHIN: f32 = 0.05;
+
+/// The five outcomes with their probabilities, likeliest first.
+pub type Outcomes = [(Emotion, f32); 5];
+
+/// Whether an utterance shows too little to name a feeling: nothing was said, or two feelings stand
+/// level.
+pub(super) fn abstains(words: &Words, outcomes: &Outcomes) -> bool {
+    let [(_, first), (_, second), ..] = *outcomes;
+    !words.said_something || first < ABSTAINS_BELOW || first - second < ABSTAINS_WITHIN
+}
+
+/// The mood that words and voice show together, and what else it may be.
+pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> (Mood, Outcomes) {
     let anger = sigmoid(anger_odds(words, voice));
     let others = shares([
         (Emotion::Dissatisfied, 1.5 * words.heat().min(4.0) - 0.4),
@@ -17,18 +33,17 @@ pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> Mood {
         (Emotion::Satisfied, 1.2 * words.satisfied.min(4.0) - 0.4),
         (Emotion::Neutral, 0.9),
     ]);
-    let (emotion, share) = others
-        .into_iter()
-        .map(|(emotion, share)| (emotion, share * (1.0 - anger)))
-        .chain([(Emotion::Angry, anger)])
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .expect("there are five emotions");
-    Mood {
+    let [a, b, c, d] = others.map(|(emotion, share)| (emotion, share * (1.0 - anger)));
+    let mut outcomes = [(Emotion::Angry, anger), a, b, c, d];
+    outcomes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let (emotion, emotion_score) = outcomes[0];
+    let mood = Mood {
         sentiment: sentiment(words, anger),
         emotion,
-        emotion_score: share,
+        emotion_score,
         reasons: reasons(words, voice),
-    }
+    };
+    (mood, outcomes)
 }
 
 /// Log odds of anger. Something negative must be said; the voice then decides. Typed text has no

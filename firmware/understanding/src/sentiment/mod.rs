@@ -11,6 +11,7 @@ mod words;
 
 use trunkside_call::{Language, Mood, Prosody};
 
+pub use fuse::Outcomes;
 pub use words::triggers;
 
 /// The mood of one utterance; without prosody (typed text) the words decide alone.
@@ -28,7 +29,44 @@ pub use words::triggers;
 pub fn mood_of(text: &str, language: Language, prosody: Option<&Prosody>) -> Mood {
     let words = words::read(text, language);
     let voice = prosody.and_then(voice::read);
-    fuse::fuse(&words, voice.as_ref())
+    fuse::fuse(&words, voice.as_ref()).0
+}
+
+/// A mood with all that it may be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feeling {
+    /// The likeliest.
+    pub mood: Mood,
+    /// Each of the five outcomes with its probability, likeliest first.
+    pub outcomes: Outcomes,
+    /// Too little was shown to name one: the likeliest is no more than a guess.
+    pub abstains: bool,
+    /// Words that a supervisor wants to hear of.
+    pub triggers: Vec<&'static str>,
+}
+
+/// The same as [`mood_of`], with what else it may be.
+///
+/// ```
+/// use trunkside_call::{Emotion, Language};
+/// use trunkside_understanding::sentiment::feeling_of;
+///
+/// let feeling = feeling_of("我要投诉你们太差劲了", Language::Zh, None);
+/// assert_eq!(feeling.outcomes[0].0, Emotion::Dissatisfied);
+/// assert_eq!(feeling.triggers, ["投诉"]);
+/// assert!(!feeling.abstains);
+/// assert!(feeling_of("……", Language::Zh, None).abstains);
+/// ```
+pub fn feeling_of(text: &str, language: Language, prosody: Option<&Prosody>) -> Feeling {
+    let words = words::read(text, language);
+    let voice = prosody.and_then(voice::read);
+    let (mood, outcomes) = fuse::fuse(&words, voice.as_ref());
+    Feeling {
+        mood,
+        outcomes,
+        abstains: fuse::abstains(&words, &outcomes),
+        triggers: triggers(text, language),
+    }
 }
 
 #[cfg(test)]

@@ -125,3 +125,35 @@ fn no_voice_and_broken_measures_are_harmless() {
             .is_finite()
     );
 }
+
+#[test]
+fn five_outcomes_add_up_and_silence_or_a_draw_abstains() {
+    for (text, abstains) in [
+        ("", true),
+        ("😀😀", true),
+        ("？！", true),
+        ("我想查余额", false),
+        ("气死我了你们这帮骗子", false),
+    ] {
+        let feeling = feeling_of(text, Language::Zh, None);
+        let sum: f32 = feeling.outcomes.iter().map(|(_, share)| share).sum();
+        assert!((sum - 1.0).abs() < 1e-4, "{text}: {feeling:?}");
+        assert!(feeling.outcomes.is_sorted_by(|a, b| a.1 >= b.1), "{text}");
+        assert_eq!(feeling.abstains, abstains, "{text}: {feeling:?}");
+        assert_eq!(feeling.mood, mood_of(text, Language::Zh, None));
+    }
+    let words = words::read("说了", Language::Zh);
+    let level = |first, second| {
+        let rest = (1.0 - first - second) / 3.0;
+        [
+            (Emotion::Satisfied, first),
+            (Emotion::Dissatisfied, second),
+            (Emotion::Angry, rest),
+            (Emotion::Anxious, rest),
+            (Emotion::Neutral, rest),
+        ]
+    };
+    assert!(fuse::abstains(&words, &level(0.46, 0.44)));
+    assert!(fuse::abstains(&words, &level(0.35, 0.2)));
+    assert!(!fuse::abstains(&words, &level(0.6, 0.3)));
+}

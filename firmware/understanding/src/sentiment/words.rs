@@ -19,6 +19,8 @@ pub(super) struct Words {
     pub satisfied: f32,
     /// Marks of exclamation, for typed text.
     pub exclamations: usize,
+    /// Whether there is a letter, a character or a figure in it at all.
+    pub said_something: bool,
     /// Whether the strongest anger was a strong word.
     pub has_strong_anger: bool,
     /// The words from the lists that counted, in order, each once.
@@ -41,6 +43,7 @@ pub(super) fn read(text: &str, language: Language) -> Words {
         .map(|c| c.to_ascii_lowercase())
         .collect();
     let mut words = Words {
+        said_something: text.chars().any(char::is_alphanumeric),
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
         ..Words::default()
     };
