@@ -37,6 +37,10 @@ pub struct BoxSettings {
     pub device: String,
     /// More sections of its configuration.
     pub more: String,
+    /// More of its policy's `[queue]`.
+    pub more_queue: String,
+    /// More tables of its policy.
+    pub more_policy: String,
     /// More of the box's environment.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -52,6 +56,8 @@ impl BoxSettings {
             greeting: "connected",
             device: "box-1".to_owned(),
             more: String::new(),
+            more_queue: String::new(),
+            more_policy: String::new(),
             environment: Vec::new(),
         }
     }
@@ -71,8 +77,10 @@ impl Home {
     /// When the folder cannot be written.
     pub fn new(settings: &BoxSettings) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("policy.toml"), policy(&settings.agents))
-            .expect("the policy is written");
+        let queue = format!("[queue]\n{}\n", settings.more_queue);
+        let policy = policy(&settings.agents).replacen("[queue]\n", &queue, 1);
+        let policy = policy + &settings.more_policy;
+        std::fs::write(folder.path().join("policy.toml"), policy).expect("the policy is written");
         let rtp_ports = free_port_range();
         let ports = format!("{}-{}", rtp_ports.start(), rtp_ports.end());
         let config = format!(

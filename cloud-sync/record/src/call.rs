@@ -200,6 +200,16 @@ pub enum ActionRecord {
         /// How many stood before them.
         ahead: u32,
     },
+    /// A recording served the caller.
+    SelfService {
+        /// Its name.
+        service: String,
+    },
+    /// A novice's call was to go on to this agent.
+    Transfer {
+        /// Who.
+        agent: Pseudonym,
+    },
     /// A call back was promised.
     Callback {
         /// Why.
@@ -219,6 +229,12 @@ impl ActionRecord {
                 agent: key.agent(agent),
             },
             Action::Wait { ahead } => Self::Wait { ahead: *ahead },
+            Action::SelfService { service } => Self::SelfService {
+                service: service.clone(),
+            },
+            Action::Transfer { agent } => Self::Transfer {
+                agent: key.agent(agent),
+            },
             Action::Callback { cause } => Self::Callback { cause: *cause },
         }
     }
@@ -228,6 +244,8 @@ impl ActionRecord {
         match self {
             Self::Offer { .. } => "offer",
             Self::Wait { .. } => "wait",
+            Self::SelfService { .. } => "self_service",
+            Self::Transfer { .. } => "transfer",
             Self::Callback { .. } => "callback",
             Self::Other => "other",
         }
@@ -262,6 +280,8 @@ pub enum Outcome {
     Callback,
     /// The caller hung up before either.
     Abandoned,
+    /// The caller hung up while a recording served them, or as soon as it had.
+    SelfServed,
     /// Something of ours or of the trunk broke.
     Failed,
 }
@@ -273,6 +293,7 @@ impl Outcome {
             Self::Bridged => "bridged",
             Self::Callback => "callback",
             Self::Abandoned => "abandoned",
+            Self::SelfServed => "self_served",
             Self::Failed => "failed",
         }
     }

@@ -41,6 +41,7 @@ fn call_id() -> trunkside_call::CallId {
 
 fn decision() -> Decision {
     Decision {
+        odds: None,
         call: call_id(),
         number: 7,
         at: Duration::from_secs(4),

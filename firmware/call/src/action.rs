@@ -22,15 +22,25 @@ pub enum CallbackCause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Action {
-    /// Ring this agent and bridge when they answer.
+    /// Ring this agent, or this place beyond the branch, and bridge when they answer.
     Offer {
-        /// Who.
+        /// Who, or the destination's name in the policy.
         agent: AgentId,
     },
     /// Keep the caller waiting with a prompt; the router decides again when something changes.
     Wait {
         /// How many callers stand before this one.
         ahead: u32,
+    },
+    /// Play a recording that may be all the caller needs; who stays gets an agent.
+    SelfService {
+        /// The recording's name.
+        service: String,
+    },
+    /// Ring this agent beside the novice who talks, and let them take the call over.
+    Transfer {
+        /// Who takes over.
+        agent: AgentId,
     },
     /// Apologise, promise a call back, and end the call.
     Callback {
@@ -57,6 +67,15 @@ pub struct Alternative {
     pub because: String,
 }
 
+/// With which probability an agent was chosen, and among whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Odds {
+    /// The probability in millionths.
+    pub millionths: u32,
+    /// Who might have been chosen, the chosen one included.
+    pub among: Vec<AgentId>,
+}
+
 /// One decision, a pure function of logged inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -72,6 +91,9 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// The nearest alternative, when there was one.
     pub alternative: Option<Alternative>,
+    /// The odds of the choice, where the policy lets chance take part to learn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odds: Option<Odds>,
     /// SHA-256 (hex) of the policy that decided.
     pub policy: String,
 }

@@ -300,6 +300,19 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Estimate how many calls another policy would have resolved, from a log of one that explores
+    /// (`[learning] enabled = true`): inverse propensity and doubly robust, with 95 % intervals.
+    Evaluate {
+        /// The policy to judge.
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+        /// Decisions of a box that explores (`decisions.jsonl` in the data folder).
+        #[arg(long, value_name = "LOG")]
+        log: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the policies that were in force, oldest first.
     Versions {
         /// The box's configuration file.

@@ -22,6 +22,8 @@ const LIKELY: f32 = 0.4;
 enum Phase {
     /// The caller is greeted or listened to; whoever stays silent until then goes the default way.
     Listening { until: Option<Duration> },
+    /// A recording serves the caller; whoever is still there at the end wants an agent.
+    Serving { until: Option<Duration> },
     /// The router knows the caller; `emotion` is the last it was told.
     Routing { emotion: Emotion },
     /// Caller and agent talk.
@@ -67,9 +69,17 @@ impl Conversation {
         self.language
     }
 
-    /// Whether the box still waits for the caller's wish.
-    pub const fn is_listening(&self) -> bool {
-        matches!(self.phase, Phase::Listening { .. })
+    /// Whether the caller may cut the box short.
+    pub const fn may_be_interrupted(&self) -> bool {
+        matches!(self.phase, Phase::Listening { .. } | Phase::Serving { .. })
+    }
+
+    /// A recording is played that may be all the caller needs.
+    pub fn serving(&mut self) {
+        self.phase = Phase::Serving { until: None };
+        if let Some(story) = &mut self.story {
+            story.served_by_machine(true);
+        }
     }
 
     /// The box has answered.
@@ -79,12 +89,12 @@ impl Conversation {
         }
     }
 
-    /// The greeting is over: the caller's turn.
-    pub fn greeted(&mut self, now: Duration) {
-        if self.is_listening() {
-            self.phase = Phase::Listening {
-                until: Some(now + self.patience),
-            };
+    /// The greeting, or the recording, is over: the caller's turn.
+    pub fn prompted(&mut self, now: Duration) {
+        let over = Some(now + self.patience);
+        match &mut self.phase {
+            Phase::Listening { until } | Phase::Serving { until } => *until = over,
+            Phase::Routing { .. } | Phase::Bridged => {}
         }
     }
 
@@ -110,6 +120,7 @@ impl Conversation {
         }
         match self.phase {
             Phase::Listening { .. } => self.consider(now, heard),
+            Phase::Serving { .. } => self.say_more(heard),
             Phase::Routing { emotion } => self.follow_mood(emotion, heard),
             Phase::Bridged => None,
         }
@@ -126,7 +137,30 @@ impl Conversation {
         (heard.utterance.is_final && is_clear).then(|| self.ready())
     }
 
+    /// Who speaks to a recording wants more than that.
+    fn say_more(&mut self, heard: &Heard) -> Option<Input> {
+        if !heard.utterance.is_final {
+            return None;
+        }
+        if let Some(intent) = heard
+            .intents
+            .first()
+            .filter(|intent| intent.score >= LIKELY)
+        {
+            self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
+        }
+        Some(self.ready())
+    }
+
+    /// The recording cannot be played: the caller is routed as if it had been.
+    pub fn routed_again(&mut self) -> Input {
+        self.ready()
+    }
+
     fn ready(&mut self) -> Input {
+        if let Some(story) = &mut self.story {
+            story.served_by_machine(false);
+        }
         self.phase = Phase::Routing {
             emotion: self.profile.emotion,
         };
@@ -148,7 +182,7 @@ impl Conversation {
     /// When [`tick`](Self::tick) is due.
     pub const fn deadline(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Listening { until } => until,
+            Phase::Listening { until } | Phase::Serving { until } => until,
             Phase::Routing { .. } | Phase::Bridged => None,
         }
     }
@@ -279,13 +313,42 @@ mod tests {
     fn a_silent_caller_goes_the_default_way_after_the_greeting_and_their_patience() {
         let mut conversation = conversation();
         assert_eq!(conversation.deadline(), None);
-        conversation.greeted(NOW);
+        conversation.prompted(NOW);
         assert_eq!(conversation.tick(NOW), None);
         let later = NOW + Duration::from_secs(8);
         let Some(Input::CallReady { profile, .. }) = conversation.tick(later) else {
             panic!("the call must become ready");
         };
         assert_eq!(profile, CallProfile::unknown());
+    }
+
+    #[test]
+    fn who_is_served_by_a_recording_is_routed_when_they_stay_or_speak() {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
+        conversation.serving();
+        assert_eq!(conversation.deadline(), None);
+        conversation.prompted(NOW);
+        assert!(conversation.tick(NOW + Duration::from_secs(8)).is_some());
+        conversation.serving();
+        let more = heard("i lost my card", 0.9, Emotion::Neutral, true);
+        assert!(matches!(
+            conversation.hear(NOW, &more),
+            Some(Input::CallReady { .. })
+        ));
+    }
+
+    #[test]
+    fn who_hangs_up_during_a_recording_was_served() {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
+        conversation.serving();
+        let key = PseudonymKey::new([0; 32]);
+        let ended = conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &key);
+        assert_eq!(
+            ended.expect("it ends once").summary.outcome,
+            trunkside_record::Outcome::SelfServed
+        );
     }
 
     #[test]
@@ -303,7 +366,7 @@ mod tests {
     #[test]
     fn a_call_that_is_over_yields_one_record_and_nothing_more() {
         let mut conversation = conversation();
-        conversation.greeted(NOW);
+        conversation.prompted(NOW);
         let key = PseudonymKey::new([0; 32]);
         let mut end =
             || conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &key);

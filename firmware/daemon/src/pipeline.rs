@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trunkside_call::{Action, AgentId, CallId, Decision, Pii, Side};
-use trunkside_decision::{Input, Policy, Router, log::Entry};
+use trunkside_call::{Action, AgentId, CallId, Decision, Pii, Repeat, Side};
+use trunkside_decision::{Input, Lesson, Policy, Router, log::Entry};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
     Order, Output, SipCommand, SipEvent, SipUa,
@@ -27,9 +27,12 @@ use crate::config::LineConfig;
 use crate::conversation::Conversation;
 use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
+use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
 use crate::policy::Versions;
 use crate::recorder::Recorder;
+use crate::recordings::Recordings;
+use crate::story::Ended;
 use crate::translate;
 
 /// How long calls may take to end in good order when the box stops.
@@ -49,6 +52,8 @@ pub struct Stages<U> {
     pub ports: MediaPorts,
     /// What the box says.
     pub prompts: Prompts,
+    /// What serves callers before an agent does.
+    pub recordings: Recordings,
     /// Recognition and understanding.
     pub hearing: Hearing,
     /// What they have heard.
@@ -59,6 +64,8 @@ pub struct Stages<U> {
     pub policies: mpsc::Receiver<Arc<Policy>>,
     /// Where each is kept.
     pub versions: Versions,
+    /// What the last run learnt of agents.
+    pub lessons: Vec<Lesson>,
     /// Makes calls durable.
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
@@ -78,6 +85,7 @@ pub struct Pipeline<U> {
     stages: Stages<U>,
     router: Router,
     local_time_due: Duration,
+    outcomes: Outcomes,
     media_sender: mpsc::UnboundedSender<(CallId, MediaEvent)>,
     media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
     calls: BTreeMap<CallId, Call>,
@@ -112,6 +120,7 @@ impl<U: SipUa> Pipeline<U> {
             router: Router::new(Arc::clone(&stages.policy)),
             line,
             local_time_due: Duration::ZERO,
+            outcomes: Outcomes::default(),
             media_sender,
             media_events,
             calls: BTreeMap::new(),
@@ -123,6 +132,10 @@ impl<U: SipUa> Pipeline<U> {
             .recorder
             .decision(&Entry::start(&pipeline.stages.policy));
         pipeline.tell_local_time(Duration::ZERO);
+        let lessons = std::mem::take(&mut pipeline.stages.lessons);
+        if !lessons.is_empty() {
+            pipeline.tell_router(Duration::ZERO, Input::Learnt { lessons });
+        }
         for agent in &Arc::clone(&pipeline.stages.policy).agents {
             let signed_in = Input::AgentAvailable {
                 agent: agent.id.clone(),
@@ -158,6 +171,7 @@ impl<U: SipUa> Pipeline<U> {
                 break;
             }
         }
+        self.keep_lessons();
         for call in self.calls.keys() {
             tracing::warn!(%call, "the box stops in the middle of a call");
         }
@@ -224,6 +238,9 @@ impl<U: SipUa> Pipeline<U> {
         tracing::debug!(call = %id, %leg, "call begins");
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, from.clone());
+        if let Some(again) = self.outcomes.called(&from) {
+            self.tell_router(now, again);
+        }
         let conversation = Conversation::begin(
             id,
             from,
@@ -278,7 +295,7 @@ impl<U: SipUa> Pipeline<U> {
     fn media(&mut self, now: Duration, id: CallId, event: MediaEvent) {
         let MediaEvent::PromptDone(side) = event;
         if let Some(call) = self.calls.get_mut(&id) {
-            call.conversation.greeted(now);
+            call.conversation.prompted(now);
         }
         self.tell_flow(now, id, trunkside_line::Input::PromptDone(side));
     }
@@ -326,8 +343,8 @@ impl<U: SipUa> Pipeline<U> {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if call.conversation.is_listening() && heard.utterance.side == Side::Caller {
-            // Who speaks into the greeting need not hear the rest of it.
+        if call.conversation.may_be_interrupted() && heard.utterance.side == Side::Caller {
+            // Who speaks into the greeting or a recording need not hear the rest of it.
             call.media.stop(Side::Caller);
         }
         let input = call.conversation.hear(now, &heard);
@@ -356,6 +373,19 @@ impl<U: SipUa> Pipeline<U> {
         let local = self.stages.policy.hours.local(clock::timestamp());
         self.tell_router(now, Input::LocalTime { local });
         self.local_time_due = now + LOCAL_TIME_EVERY;
+        if self.stages.policy.learning.enabled && now > Duration::ZERO {
+            let within = self.stages.policy.learning.repeat_within;
+            for input in self.outcomes.due(now, within) {
+                self.tell_router(now, input);
+            }
+            self.keep_lessons();
+        }
+    }
+
+    fn keep_lessons(&self) {
+        if self.stages.policy.learning.enabled {
+            self.stages.recorder.lessons(&self.router.lessons());
+        }
     }
 
     /// Goes on under another policy; its agents who are new count as signed in.
@@ -410,18 +440,48 @@ impl<U: SipUa> Pipeline<U> {
                     );
                 }
             },
+            Action::Transfer { agent } => match self.contact(agent) {
+                Some(contact) => Order::Transfer {
+                    agent: agent.clone(),
+                    contact,
+                },
+                None => return,
+            },
+            Action::SelfService { service } => {
+                return self.serve_by_machine(now, decision.call, service);
+            }
             Action::Wait { .. } => Order::Wait,
             Action::Callback { .. } => Order::Apologise,
         };
         self.order(now, decision.call, order);
     }
 
-    fn contact(&self, agent: &AgentId) -> Option<AgentContact> {
-        let index = self.stages.policy.agent_index(agent)?;
-        self.stages.policy.agents[index]
-            .contact
-            .as_deref()
-            .map(translate::contact)
+    /// Plays a recording to the caller; without it they are routed at once.
+    fn serve_by_machine(&mut self, now: Duration, id: CallId, service: &str) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let language = call.conversation.language();
+        if let Some(recording) = self.stages.recordings.get(language, service) {
+            call.media.play(Side::Caller, recording, Repeat::Once);
+            call.conversation.serving();
+        } else {
+            tracing::error!(service, "there is no such recording; the caller is routed");
+            let input = call.conversation.routed_again();
+            self.tell_router(now, input);
+        }
+    }
+
+    /// Where an agent's phone, or a destination beyond the branch, is.
+    fn contact(&self, name: &AgentId) -> Option<AgentContact> {
+        let policy = &self.stages.policy;
+        let contact = if let Some(index) = policy.agent_index(name) {
+            policy.agents[index].contact.as_deref()
+        } else {
+            let place = policy.destination(name.as_str())?;
+            policy.destinations[place].contact.as_deref()
+        };
+        contact.map(translate::contact)
     }
 
     /// What became of a call, told to the stages that follow.
@@ -453,9 +513,13 @@ impl<U: SipUa> Pipeline<U> {
                 );
                 self.notify(now, id, Event::Bridged(agent));
             }
-            // Whoever the agent has handed the caller on to; the router frees the agent with the
-            // end of the call.
-            CallEvent::Transferred { to } => self.notify(now, id, Event::Bridged(to)),
+            // Whoever took the caller over. The router knows those whom it asked to; after others
+            // it frees the first agent with the end of the call.
+            CallEvent::Transferred { to } => {
+                let agent = to.clone();
+                self.tell_router(now, Input::Bridged { call: id, agent });
+                self.notify(now, id, Event::Bridged(to));
+            }
             CallEvent::AgentFailed { agent, cause } => {
                 // The router withdrew the offer itself: it knows.
                 if let Some(cause) = translate::failure(cause) {
@@ -492,9 +556,20 @@ impl<U: SipUa> Pipeline<U> {
             return;
         };
         let outcome = ended.summary.outcome.name().to_owned();
+        self.learn(now, &ended);
         self.stages.recorder.ended(ended);
         tracing::debug!(call = %id, outcome, "call ends");
         self.notify(now, id, Event::Ended { outcome });
+    }
+
+    /// What the router may learn from a call that is over.
+    fn learn(&mut self, now: Duration, ended: &Ended) {
+        if let Some(taken) = ended.taken.clone()
+            && self.stages.policy.learning.enabled
+            && let Some(input) = self.outcomes.ended(now, &ended.caller, taken)
+        {
+            self.tell_router(now, input);
+        }
     }
 
     // --- time ---

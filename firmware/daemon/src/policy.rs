@@ -135,7 +135,7 @@ impl Version {
 
 /// Writes a file whole or not at all.
 pub fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let part = path.with_extension("toml.part");
+    let part = path.with_extension("part");
     std::fs::write(&part, text)?;
     std::fs::File::open(&part)?.sync_all()?;
     std::fs::rename(&part, path)

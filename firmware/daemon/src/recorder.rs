@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trunkside_call::{CallId, Pii};
-use trunkside_decision::log::Entry;
+use trunkside_decision::{Lesson, log::Entry};
 use trunkside_record::{Body, CallSummary, PseudonymKey, Timestamp, Transcript};
 use trunkside_uplink::{Outbox, Stamp};
 
 use crate::clock;
 use crate::panel::Pulse;
+use crate::policy::replace_file;
 use crate::store::{Export, Store, StoreError};
 use crate::story::{self, Ended};
 
@@ -42,6 +43,8 @@ enum Note {
     Ended(Box<Ended>),
     /// A line of the decision log.
     Decision(String),
+    /// What the router has learnt, whole.
+    Lessons(String),
 }
 
 impl Note {
@@ -57,9 +60,24 @@ impl Note {
                 let export = export(&ended.summary, ended.transcript.as_ref());
                 store.close_call(&export, &ended.turns, ended.callback.as_ref())
             }
-            Self::Decision(_) => Ok(()),
+            Self::Decision(_) | Self::Lessons(_) => Ok(()),
         }
     }
+}
+
+/// What the router has learnt, in the data folder.
+const LESSONS: &str = "learning.json";
+
+/// What the last run learnt; nothing where that cannot be read, which costs experience and no call.
+pub fn lessons(folder: &Path) -> Vec<Lesson> {
+    let path = folder.join(LESSONS);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Vec::new();
+    };
+    serde_json::from_str(&text).unwrap_or_else(|error| {
+        tracing::warn!(file = %path.display(), %error, "what was learnt cannot be read; learning begins anew");
+        Vec::new()
+    })
 }
 
 /// The way to the recorder's thread.
@@ -86,6 +104,7 @@ impl Recorder {
             store,
             outbox,
             decisions,
+            lessons: folder.join(LESSONS),
             pending: true,
             unstored: Vec::new(),
             pulse: pulse.clone(),
@@ -122,6 +141,14 @@ impl Recorder {
         self.note(Note::Decision(entry.to_line()));
     }
 
+    /// What the router has learnt so far, for the next start.
+    pub fn lessons(&self, lessons: &[Lesson]) {
+        match serde_json::to_string(lessons) {
+            Ok(text) => self.note(Note::Lessons(text)),
+            Err(error) => tracing::error!(%error, "cannot keep what was learnt"),
+        }
+    }
+
     fn note(&self, note: Note) {
         self.pulse.taken();
         if self.notes.send(note).is_err() {
@@ -142,6 +169,7 @@ struct Desk {
     store: Store,
     outbox: Arc<Outbox>,
     decisions: File,
+    lessons: PathBuf,
     /// Whether SQLite holds calls that the outbox may not.
     pending: bool,
     /// Calls that SQLite refused, oldest first; they go to the outbox all the same.
@@ -191,6 +219,11 @@ impl Desk {
             (Note::Ended(ended), Err(error)) => {
                 tracing::error!(call = %ended.summary.call, %error, "cannot store a call");
                 self.unstored.push(*ended);
+            }
+            (Note::Lessons(text), _) => {
+                if let Err(error) = replace_file(&self.lessons, &text) {
+                    tracing::error!(%error, "cannot keep what was learnt");
+                }
             }
             (Note::Decision(line), _) => {
                 if let Err(error) = self.decisions.write_all(line.as_bytes()) {

@@ -18,6 +18,7 @@ use trunkside_record::{
 
 use trunkside_understanding::quality::QualityOutcome;
 
+use crate::outcomes::Taken;
 use crate::store::{Callback, Turn};
 
 /// What is known of a call so far. All times are the pipeline's.
@@ -35,6 +36,8 @@ pub struct Story {
     decision: Option<Decision>,
     agent: Option<AgentId>,
     callback: Option<CallbackCause>,
+    /// A recording serves the caller, and nobody has been asked for since.
+    self_served: bool,
     turns: Vec<(Turn, String)>,
     quality: Vec<QualityHit>,
     language: Option<trunkside_call::Language>,
@@ -51,6 +54,10 @@ pub struct Ended {
     pub turns: Vec<Turn>,
     /// Whom to call back.
     pub callback: Option<Callback>,
+    /// What the router may learn from, when an agent took the call.
+    pub taken: Option<Taken>,
+    /// Who called.
+    pub caller: Pii<String>,
 }
 
 impl Story {
@@ -69,6 +76,7 @@ impl Story {
             decision: None,
             agent: None,
             callback: None,
+            self_served: false,
             turns: Vec::new(),
             quality: Vec::new(),
             language: None,
@@ -159,12 +167,35 @@ impl Story {
         self.agent = Some(agent);
     }
 
+    /// Whether a recording is all that the caller has asked for so far.
+    pub const fn served_by_machine(&mut self, served: bool) {
+        self.self_served = served;
+    }
+
+    /// Who took the call about what, and what became of the mood in it.
+    fn taken(&self, summary: &CallSummary) -> Option<Taken> {
+        let bridged_s = self.times.bridged_s? - self.times.answered_s.unwrap_or_default();
+        let course = &summary.mood_course;
+        let before = course.iter().rev().find(|point| point.at_s <= bridged_s);
+        let after = course.last().filter(|point| point.at_s > bridged_s);
+        let change = before
+            .zip(after)
+            .map(|(before, after)| ((after.sentiment - before.sentiment) * 1000.0).round() as i16);
+        Some(Taken {
+            call: self.call,
+            agent: self.agent.clone()?,
+            intent: self.intents.first()?.name.clone(),
+            mood_permille: change,
+        })
+    }
+
     /// How the call would be counted if it ended now.
     pub fn outcome(&self, faulty: bool) -> Outcome {
         match (&self.agent, self.callback) {
             (Some(_), _) => Outcome::Bridged,
             (None, Some(_)) => Outcome::Callback,
             (None, None) if faulty => Outcome::Failed,
+            (None, None) if self.self_served => Outcome::SelfServed,
             (None, None) => Outcome::Abandoned,
         }
     }
@@ -203,6 +234,7 @@ impl Story {
             quality: std::mem::take(&mut self.quality),
             redacted: Redacted,
         };
+        let taken = self.taken(&summary);
         let callback = self.callback.map(|cause| Callback {
             number: self.caller.clone(),
             cause,
@@ -212,6 +244,8 @@ impl Story {
             transcript,
             turns: self.turns.into_iter().map(|(turn, _)| turn).collect(),
             callback,
+            taken,
+            caller: self.caller,
         }
     }
 
@@ -371,6 +405,7 @@ mod tests {
     fn a_call_that_nobody_took_promises_a_call_back() {
         let mut story = story();
         let decision = Decision {
+            odds: None,
             call: CallId::new(Uuid::from_u128(1)),
             number: 1,
             at: Duration::ZERO,

@@ -50,9 +50,11 @@ pub fn registered_user(contact: &str) -> Option<String> {
 
 /// The user parts of all phones that register.
 pub fn registered_users(policy: &Policy) -> Vec<String> {
-    let contacts = policy.agents.iter();
-    contacts
-        .filter_map(|agent| registered_user(agent.contact.as_deref()?))
+    let agents = policy.agents.iter().map(|agent| &agent.contact);
+    let places = policy.destinations.iter().map(|place| &place.contact);
+    agents
+        .chain(places)
+        .filter_map(|contact| registered_user(contact.as_deref()?))
         .collect()
 }
 

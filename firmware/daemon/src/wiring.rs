@@ -30,6 +30,7 @@ use crate::pipeline::{Pipeline, Stages};
 use crate::policy::{self, Versions};
 use crate::privacy::Privacy;
 use crate::recorder::{self, Recorder};
+use crate::recordings::Recordings;
 use crate::translate;
 
 /// How long the uplink may go on sending once the box stops; what is left is on disk.
@@ -154,6 +155,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         ua,
         ports,
         prompts: Prompts::embedded(),
+        lessons: recorder::lessons(folder),
+        recordings: Recordings::load(config.recordings.as_deref(), &policy)?,
         hearing,
         heard,
         policy: Arc::new(policy),

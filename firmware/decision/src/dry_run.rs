@@ -216,7 +216,9 @@ impl Story {
                             fact.called_back = true;
                             fact.ended = Some(at);
                         }
-                        Action::Wait { .. } => {}
+                        Action::Wait { .. }
+                        | Action::SelfService { .. }
+                        | Action::Transfer { .. } => {}
                     }
                 }
             }
@@ -249,7 +251,9 @@ impl Story {
             | Input::MoodChanged { .. }
             | Input::AgentAvailable { .. }
             | Input::AgentBusy { .. }
-            | Input::AgentAway { .. } => {}
+            | Input::AgentAway { .. }
+            | Input::Judged { .. }
+            | Input::Learnt { .. } => {}
         }
         self.inputs.push((at, Happening::Input(input)));
     }
@@ -300,6 +304,7 @@ impl Story {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Answers(CallId, AgentId),
+    TakesOver(CallId, AgentId),
     Ends(CallId),
     HangsUp(CallId),
 }
@@ -357,7 +362,19 @@ impl Play<'_> {
         while let Some(choice) = self.engine.as_mut().and_then(Engine::poll) {
             let call = choice.call;
             match choice.act {
-                Act::Wait { .. } => {}
+                // Whether a recording would have been enough a log cannot say: everybody stays.
+                Act::Wait { .. } | Act::SelfService => {}
+                Act::HandOn { to, .. } => {
+                    let engine = self.engine.as_ref().expect("it has just decided");
+                    let agent = engine.policy().agents[to].id.clone();
+                    self.push(at + self.story.ring, Event::TakesOver(call, agent));
+                }
+                Act::Send { to, .. } => {
+                    let engine = self.engine.as_ref().expect("it has just decided");
+                    let name = AgentId::new(engine.policy().destinations[to].name.clone());
+                    self.open.insert(call, Some(name.clone()));
+                    self.push(at + self.story.ring, Event::Answers(call, name));
+                }
                 Act::Callback { .. } => self.close(at, call, None),
                 Act::Offer { agent, .. } => {
                     let engine = self.engine.as_ref().expect("it has just decided");
@@ -414,6 +431,7 @@ impl Play<'_> {
                 self.push(at + talked, Event::Ends(call));
                 self.tell(at, &Input::Bridged { call, agent });
             }
+            Event::TakesOver(call, agent) => self.tell(at, &Input::Bridged { call, agent }),
             Event::Ends(call) => self.tell(at, &Input::CallEnded { call }),
             Event::HangsUp(call) => {
                 if self.open.contains_key(&call) {

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use trunkside_call::{Action, Alternative, CallbackCause, Decision, Emotion, Language, Reason};
+use trunkside_call::{
+    Action, AgentId, Alternative, CallbackCause, Decision, Emotion, Language, Odds, Reason,
+};
 
 use crate::OfferFailure;
 use crate::engine::agent::{Absence, Micros};
 use crate::engine::call::GivenUp;
-use crate::engine::{Act, Choice, Cost, Facts, Skipped};
+use crate::engine::{Act, Chance, Choice, Cost, Facts, Skipped};
 use crate::input::micros;
 use crate::need::{Misfit, Need, Requirement};
-use crate::policy::Policy;
+use crate::policy::{DestinationKind, Policy};
 
 /// How many agents are named one by one when they were skipped for the same cause.
 const NAMED: usize = 3;
@@ -23,11 +25,21 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         .map(|facts| grounds(policy, facts))
         .unwrap_or_default();
     let mut alternative = None;
+    let mut odds = None;
     let action = match choice.act {
-        Act::Offer { agent, cost } => {
+        Act::Offer {
+            agent,
+            cost,
+            ref chance,
+        } => {
+            odds = chance.as_ref().map(|chance| odds_of(policy, chance));
             if let Some(facts) = facts {
-                let (reason, next) = preference(policy, facts, agent, cost);
-                reasons.push(reason);
+                let (settled, next) = preference(policy, facts, agent, cost);
+                reasons.push(if chance.as_ref().is_some_and(|chance| chance.drawn) {
+                    reason("explored", by_chance(policy, agent))
+                } else {
+                    settled
+                });
                 alternative = next;
             }
             Action::Offer {
@@ -50,6 +62,36 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
             }
             Action::Wait { ahead }
         }
+        Act::Send { to, cause } => {
+            reasons.insert(0, called_back(policy, facts, cause));
+            reasons.insert(1, sent(policy, to));
+            Action::Offer {
+                agent: AgentId::new(policy.destinations[to].name.clone()),
+            }
+        }
+        Act::SelfService => {
+            let service = facts.and_then(|facts| facts.kind.need.self_service.clone());
+            let finding = if zh(policy) {
+                "来电可由录音应答，仍需人工者保留其排队位置"
+            } else {
+                "a recording may be all the caller needs; who stays keeps their place"
+            };
+            reasons.insert(0, reason("self_service", finding));
+            Action::SelfService {
+                service: service.unwrap_or_default(),
+            }
+        }
+        Act::HandOn { from, to, cost } => {
+            reasons.insert(0, handed_on(policy, from));
+            if let Some(facts) = facts {
+                let (reason, next) = preference(policy, facts, to, cost);
+                reasons.push(reason);
+                alternative = next;
+            }
+            Action::Transfer {
+                agent: policy.agents[to].id.clone(),
+            }
+        }
         Act::Callback { cause } => {
             reasons.insert(0, called_back(policy, facts, cause));
             Action::Callback { cause }
@@ -65,8 +107,35 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         action,
         reasons,
         alternative,
+        odds,
         policy: policy.sha256.clone(),
     }
+}
+
+fn odds_of(policy: &Policy, chance: &Chance) -> Odds {
+    let among = chance.among.iter();
+    Odds {
+        millionths: chance.millionths,
+        among: among
+            .map(|index| policy.agents[*index].id.clone())
+            .collect(),
+    }
+}
+
+/// Why somebody was chosen who is not the cheapest.
+fn by_chance(policy: &Policy, agent: usize) -> String {
+    let name = &policy.agents[agent].id;
+    if zh(policy) {
+        format!("为积累经验，在策略允许的坐席中随机选择 {name}")
+    } else {
+        format!("{name} was drawn by chance among those whom the policy allows, to learn from it")
+    }
+}
+
+/// A worth that may be negative, in seconds.
+fn signed(policy: &Policy, worth: i64) -> String {
+    let sign = if worth < 0 { "-" } else { "" };
+    format!("{sign}{}", seconds(policy, worth.abs()))
 }
 
 fn reason(rule: &str, finding: impl Into<String>) -> Reason {
@@ -231,6 +300,7 @@ fn settled_by(policy: &Policy, agent: usize, cost: Cost, next: Cost) -> (&'stati
         (next.busy - cost.busy) * micros(weights.busy) / 1000,
         cost.idle - next.idle,
         (i64::from(cost.last) - i64::from(next.last)) * micros(weights.sticky),
+        next.learned - cost.learned,
     ];
     if gains[0] > 0 {
         let because = if zh(policy) {
@@ -245,7 +315,7 @@ fn settled_by(policy: &Policy, agent: usize, cost: Cost, next: Cost) -> (&'stati
         .enumerate()
         .skip(1)
         .max_by_key(|(i, gain)| (**gain, usize::MAX - i))
-        .expect("six are left");
+        .expect("seven are left");
     if *gain <= 0 {
         let name = &policy.agents[agent].id;
         let because = if zh(policy) {
@@ -293,6 +363,11 @@ fn consideration(policy: &Policy, which: usize, cost: Cost, next: Cost) -> (&'st
             "same_agent",
             "the caller spoke to them last time".to_owned(),
         ),
+        7 => {
+            let (own, other) = (signed(policy, cost.learned), signed(policy, next.learned));
+            let because = format!("such calls turned out better: weighed {own}, not {other}");
+            ("learned", because)
+        }
         _ => {
             let (own, other) = (seconds(policy, cost.idle), seconds(policy, next.idle));
             ("longest_idle", format!("idle for {own}, not {other}"))
@@ -333,6 +408,11 @@ fn consideration_zh(
             ("occupancy", because)
         }
         6 => ("same_agent", "来电者上次由其接待".to_owned()),
+        7 => {
+            let (own, other) = (signed(policy, cost.learned), signed(policy, next.learned));
+            let because = format!("此类来电以往结果较好：折合 {own}，次选 {other}");
+            ("learned", because)
+        }
         _ => {
             let (own, other) = (seconds(policy, cost.idle), seconds(policy, next.idle));
             ("longest_idle", format!("已空闲 {own}，次选 {other}"))
@@ -376,6 +456,17 @@ fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> String {
 
 fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> Reason {
     let tried = facts.map_or(0, |facts| facts.attempts.len());
+    if cause == CallbackCause::WaitedTooLong
+        && let Some(facts) = facts.filter(|facts| facts.waited < micros(policy.queue.max_wait))
+    {
+        let waited = seconds(policy, facts.waited);
+        let finding = if zh(policy) {
+            format!("等待 {waited} 后，所在组溢出")
+        } else {
+            format!("waited {waited}, after which its group overflows")
+        };
+        return reason("group_overflow", finding);
+    }
     let limit = policy.queue.max_wait.as_secs();
     if zh(policy) {
         return match cause {
@@ -411,6 +502,31 @@ fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> 
             reason("nobody_left", finding)
         }
     }
+}
+
+/// Where a call goes that leaves the branch.
+fn sent(policy: &Policy, to: usize) -> Reason {
+    let place = &policy.destinations[to];
+    let name = &place.name;
+    let finding = match (place.kind, zh(policy)) {
+        (DestinationKind::Branch, true) => format!("转往其他网点 `{name}`"),
+        (DestinationKind::Voicemail, true) => format!("转往语音信箱 `{name}`"),
+        (DestinationKind::Branch, false) => format!("goes on to the branch `{name}`"),
+        (DestinationKind::Voicemail, false) => format!("goes on to the voicemail `{name}`"),
+    };
+    reason("overflow", finding)
+}
+
+/// Why a novice's call goes on.
+fn handed_on(policy: &Policy, novice: usize) -> Reason {
+    let name = &policy.agents[novice].id;
+    let limit = policy.queue.novice_limit.as_secs();
+    let finding = if zh(policy) {
+        format!("新人坐席 {name} 通话已超过 {limit} 秒，转给有经验的坐席")
+    } else {
+        format!("{name} is a novice and has talked for {limit} s; somebody experienced takes over")
+    };
+    reason("novice", finding)
 }
 
 /// Who was not considered, grouped by why.

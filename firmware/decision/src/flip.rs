@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use trunkside_call::{Action, Emotion, Language};
+use trunkside_call::{Action, AgentId, Emotion, Language};
 
 use crate::engine::{Change, Engine, Fate, WhatIf};
 use crate::explain::emotion_zh;
@@ -41,15 +41,21 @@ pub(crate) fn smallest(engine: &Engine, now: Duration, input: &Input) -> Option<
         (!same).then(|| Flip {
             size_permille,
             change: words(&what_if, &change),
-            action: action(&what_if, fate),
+            action: action(&what_if, &change, fate),
         })
     })
 }
 
-fn action(what_if: &WhatIf<'_>, fate: Fate) -> Action {
+fn action(what_if: &WhatIf<'_>, change: &Change, fate: Fate) -> Action {
     match fate {
         Fate::Offer(agent) => Action::Offer {
             agent: what_if.policy().agents[agent].id.clone(),
+        },
+        Fate::Send(to) => Action::Offer {
+            agent: AgentId::new(what_if.policy().destinations[to].name.clone()),
+        },
+        Fate::SelfService => Action::SelfService {
+            service: what_if.service(change),
         },
         Fate::Wait { ahead } => Action::Wait { ahead },
         Fate::Callback(cause) => Action::Callback { cause },

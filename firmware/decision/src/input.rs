@@ -6,6 +6,8 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use trunkside_call::{AgentId, CallId, Emotion, Intent, Language, Mood};
 
+use crate::engine::Lesson;
+
 /// Something that happened, as the shell saw it.
 ///
 /// An input about a call or an agent that the router does not know changes nothing, so a late or
@@ -68,6 +70,26 @@ pub enum Input {
         call: CallId,
         /// Who answered.
         agent: AgentId,
+    },
+    /// How a call that an agent took turned out, as far as is known by now; it may be long over.
+    Judged {
+        /// The call.
+        call: CallId,
+        /// Who took it.
+        agent: AgentId,
+        /// What it was about.
+        intent: String,
+        /// Whether the caller's wish was resolved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resolved: Option<bool>,
+        /// By how much the caller's mood rose, from -2000 to 2000 thousandths.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mood_permille: Option<i16>,
+    },
+    /// What a router before this one learnt.
+    Learnt {
+        /// All of it.
+        lessons: Vec<Lesson>,
     },
     /// The call is over, whoever hung up and whatever it was doing.
     CallEnded {

@@ -22,6 +22,7 @@
 
 mod dry_run;
 mod engine;
+mod evaluate;
 mod explain;
 mod flip;
 mod input;
@@ -36,14 +37,16 @@ mod router;
 mod simulate;
 
 pub use dry_run::{Day, DryRun, Moved, dry_run};
-pub use engine::WaitEstimate;
+pub use engine::{Lesson, Tally, WaitEstimate};
+pub use evaluate::{Estimate, Evaluation, evaluate};
 pub use flip::Flip;
 pub use input::{CallProfile, Input, OfferFailure, permille};
 pub use log::{ReplayReport, replay_file};
 pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{
-    AgentProfile, Condition, Group, Hours, Overflow, Parsed, Policy, QueueSettings, Relax, Route,
-    Rule, SkillNeed, Span, Weights, WhenClosed, sha256_hex,
+    AgentProfile, Condition, Destination, DestinationKind, Group, Hours, Learning, Overflow,
+    Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed, Span, Weights, WhenClosed,
+    sha256_hex,
 };
 pub use problem::{Problem, Severity};
 pub use router::Router;

@@ -26,6 +26,8 @@ pub(crate) struct Need {
     pub handle_time: Option<Duration>,
     /// Likewise, how long such callers are patient.
     pub patience: Option<Duration>,
+    /// Likewise, the recording that serves the caller first.
+    pub self_service: Option<String>,
     pub language: Option<Language>,
     /// For each requirement the first rule that says when to give it up.
     pub relax: Relax,
@@ -156,6 +158,10 @@ impl Need {
         self.even_when_closed |= route.even_when_closed;
         self.handle_time = self.handle_time.or(route.handle_time);
         self.patience = self.patience.or(route.patience);
+        self.self_service = self
+            .self_service
+            .take()
+            .or_else(|| route.self_service.clone());
         self.relax = self.relax.or(route.relax);
     }
 
@@ -256,6 +262,13 @@ impl Need {
         if then.priority > 0 {
             let word = if zh { "优先级" } else { "priority" };
             asks.push(format!("{word} {}", then.priority));
+        }
+        if let Some(service) = &then.self_service {
+            asks.push(if zh {
+                format!("先由自助服务 `{service}` 应答")
+            } else {
+                format!("the self-service `{service}` first")
+            });
         }
         if then.even_when_closed {
             let always = if zh {

@@ -95,7 +95,7 @@ pub fn inverse_propensity(log: &[LoggedChoice]) -> Interval {
         .iter()
         .map(|choice| choice.weight() * choice.reward)
         .collect();
-    Interval::of(&values)
+    skewed(&values)
 }
 
 /// The same, doubly robust.
@@ -119,7 +119,29 @@ pub fn doubly_robust(log: &[LoggedChoice]) -> Interval {
             expected + choice.weight() * error
         })
         .collect();
-    Interval::of(&values)
+    skewed(&values)
+}
+
+/// Student's interval for values with rare great weights, of which a log of some hundred choices shows
+/// few: wider by Johnson's correction for skewness (1978), on both sides, and by a fifth.
+fn skewed(values: &[f64]) -> Interval {
+    const NORMAL_975: f64 = 1.96;
+    let interval = Interval::of(values);
+    let n = values.len() as f64;
+    let moment = |power: i32| {
+        let powers = values.iter().map(|v| (v - interval.mean).powi(power));
+        powers.sum::<f64>() / n
+    };
+    let (second, third) = (moment(2), moment(3));
+    let shift = if second > 0.0 {
+        third.abs() / (6.0 * second * n) * (1.0 + 2.0 * NORMAL_975 * NORMAL_975)
+    } else {
+        0.0
+    };
+    Interval {
+        half: 1.2 * interval.half + shift,
+        ..interval
+    }
 }
 
 #[cfg(test)]
@@ -183,9 +205,9 @@ mod tests {
             robust += u32::from((doubly.mean - truth).abs() <= doubly.half);
             narrower += u32::from(doubly.half < weighted.half);
         }
-        // 95 % of 200 is 190; 184 is two standard deviations of chance below.
-        assert!(by_weight >= 184, "{by_weight} of 200");
-        assert!(robust >= 184, "{robust} of 200");
+        // 95 % of 200.
+        assert!(by_weight >= 190, "{by_weight} of 200");
+        assert!(robust >= 190, "{robust} of 200");
         assert!(narrower >= 195, "{narrower} of 200");
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trunkside_call::{CallId, Decision};
 
-use crate::engine::{Engine, WaitEstimate};
+use crate::engine::{Engine, Lesson, WaitEstimate};
 use crate::explain;
 use crate::flip::{self, Flip};
 use crate::{Input, Policy};
@@ -74,6 +74,11 @@ impl Router {
     /// signed in could take it.
     pub fn expected_wait(&self, call: CallId) -> Option<WaitEstimate> {
         self.engine.expected_wait(call)
+    }
+
+    /// What was learnt of agents so far: hand it to the next router as [`Input::Learnt`].
+    pub fn lessons(&self) -> Vec<Lesson> {
+        self.engine.lessons()
     }
 
     /// The smallest single change that would have turned out otherwise: call it *before*

@@ -279,6 +279,9 @@ impl CallFlow {
     }
 
     fn on_order(&mut self, now: Instant, order: Order) {
+        if let Order::Transfer { agent, contact } = order {
+            return self.on_transfer_ordered(now, agent, contact);
+        }
         if matches!(self.caller.state, CallerState::Expected | CallerState::Gone)
             || self.is_bridged() && order != Order::Release
         {
@@ -307,6 +310,7 @@ impl CallFlow {
                 self.apology_by = Some(now + self.config.apology_limit);
             }
             Order::Release => self.end(now, EndedBy::Box, Cause::Released),
+            Order::Transfer { .. } => {}
         }
     }
 
@@ -392,7 +396,7 @@ impl CallFlow {
             LegEvent::Failed { status } => self.on_agent_failed(status),
             LegEvent::Ended { cause } => {
                 self.agent = None;
-                if self.transfer.is_some() {
+                if self.transfer.as_ref().is_some_and(Transfer::was_asked) {
                     // Who hands a call on may leave before it is taken.
                     self.ring_back();
                     return;

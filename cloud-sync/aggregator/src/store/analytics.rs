@@ -118,7 +118,8 @@ impl Sum {
     fn add(&mut self, cell: &Cell) {
         self.calls += cell.calls;
         let outcome = match cell.outcome.as_str() {
-            "bridged" => 0,
+            // Who needs no agent is served all the same.
+            "bridged" | "self_served" => 0,
             "callback" => 1,
             "abandoned" => 2,
             _ => 3,

@@ -19,6 +19,13 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         let (policy, found) = crate::policy::load(&loaded.config.policy);
         problems.extend(found);
         if let Some(policy) = policy {
+            let config = &loaded.config;
+            let recordings = config.recordings.as_deref();
+            problems.extend(crate::recordings::check(
+                recordings,
+                &policy,
+                &config.policy,
+            ));
             let users = crate::translate::registered_users(&policy);
             let folder = loaded.config.line.agent_secrets.as_deref();
             problems.extend(config::agent_secrets(folder, users).1);

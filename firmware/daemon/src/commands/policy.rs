@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use trunkside_call::AgentId;
-use trunkside_decision::{Day, DryRun, Policy, dry_run};
+use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, evaluate};
 
 use crate::cli::{Failure, PolicyCommand};
 use crate::config::{self, Severity};
@@ -30,17 +30,22 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         }
         PolicyCommand::DryRun { policy, log, json } => {
             let policy = Arc::new(usable(policy)?);
-            let text = std::fs::read(log)
-                .with_context(|| format!("cannot read the decision log `{}`", log.display()))
-                .map_err(Failure::Input)?;
-            let found =
-                dry_run(&String::from_utf8_lossy(&text), &policy).map_err(Failure::input)?;
+            let found = dry_run(&log_text(log)?, &policy).map_err(Failure::input)?;
             if *json {
                 say(&serde_json::to_string(&found).expect("a dry run is plain data"));
             } else {
                 table(&found);
             }
             Ok(())
+        }
+        PolicyCommand::Evaluate { policy, log, json } => {
+            let policy = usable(policy)?;
+            let found = evaluate(&log_text(log)?, &policy).map_err(Failure::input)?;
+            if *json {
+                say(&serde_json::to_string(&found).expect("an evaluation is plain data"));
+                return Ok(());
+            }
+            evaluation(&found)
         }
         PolicyCommand::Versions { config } => {
             let config = settings(config)?;
@@ -87,6 +92,41 @@ fn settings(file: &Path) -> Result<config::Config, Failure> {
     } else {
         Err(Failure::Said(2))
     }
+}
+
+fn log_text(log: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(log)
+        .with_context(|| format!("cannot read the decision log `{}`", log.display()))
+        .map_err(Failure::Input)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn evaluation(found: &Evaluation) -> Result<(), Failure> {
+    if found.choices == 0 {
+        return Err(failed(anyhow::anyhow!(
+            "the log has no choice that chance took part in and whose outcome is known; let the \
+             policy in force learn (`[learning]` `enabled = true`, `explore` above 0) for some days"
+        )));
+    }
+    say(&format!(
+        "{} choices by chance, judged since",
+        found.choices
+    ));
+    let row = |name: &str, estimate: Estimate| {
+        let (mean, half) = (100.0 * estimate.mean, 100.0 * estimate.half);
+        say(&format!("{name:<34} {mean:>6.1} % ± {half:.1}"));
+    };
+    row("resolved as it was", found.logged);
+    row("by inverse propensity", found.inverse_propensity);
+    row("doubly robust", found.doubly_robust);
+    if found.beyond > 0 {
+        say(&format!(
+            "in {} choices it would have rung somebody whom the log's policy could not: they count \
+             in neither estimate",
+            found.beyond
+        ));
+    }
+    Ok(())
 }
 
 fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {

@@ -15,10 +15,18 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = config::load(&args.config);
     let mut problems = loaded.problems.clone();
     let mut policy = None;
+    let mut refused = false;
     if loaded.is_usable() {
         let (found, policy_problems) = policy::load(&loaded.config.policy);
         problems.extend(policy_problems);
-        policy = found;
+        if let Some(found) = &found {
+            let config = &loaded.config;
+            let recordings = config.recordings.as_deref();
+            let missing = crate::recordings::check(recordings, found, &config.policy);
+            refused |= !missing.is_empty();
+            problems.extend(missing);
+        }
+        policy = found.filter(|_| !refused);
         let quality_problems = crate::quality::load(&loaded.config.quality).1;
         if !quality_problems.is_empty() {
             policy = None;

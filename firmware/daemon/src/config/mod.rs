@@ -40,6 +40,8 @@ pub struct Config {
     pub recognition: RecognitionConfig,
     /// The routing policy's file.
     pub policy: PathBuf,
+    /// The folder of the recordings that serve callers before an agent does.
+    pub recordings: Option<PathBuf>,
     /// The way to the cloud.
     pub cloud: CloudConfig,
     /// The front of the box.
@@ -309,6 +311,7 @@ fn resolve(layers: &mut Layers) -> Config {
         policy: layers
             .readable_file("decision.policy")
             .unwrap_or_else(|| "/etc/trunkside/policy.toml".into()),
+        recordings: layers.path("decision.recordings"),
         cloud: resolve_cloud(layers),
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),

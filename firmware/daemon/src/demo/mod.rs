@@ -180,6 +180,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             phrases: None,
         },
         policy: "branch.toml".into(),
+        recordings: None,
         cloud: CloudConfig {
             enabled: true,
             broker: (broker.ip().to_string(), broker.port()),

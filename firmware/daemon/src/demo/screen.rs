@@ -138,6 +138,8 @@ impl<W: Write> Screen<W> {
         let text = match &decision.action {
             Action::Offer { agent } => format!("offer it to {agent}"),
             Action::Wait { ahead } => format!("wait, {ahead} ahead"),
+            Action::SelfService { service } => format!("play `{service}`"),
+            Action::Transfer { agent } => format!("pass it from the novice to {agent}"),
             Action::Callback { cause } => format!("promise a call back: {}", cause_words(*cause)),
         };
         let text = self.paint(BOLD, &text);

@@ -9,6 +9,7 @@ use super::agent::{Absence, Activity, Micros, Slot};
 use super::call::Stage;
 use super::choice::{Act, Choice, Cost, Facts, Skipped};
 use super::kind::{Kind, RANK_STEP};
+use super::lessons::Chance;
 use crate::input::micros;
 use crate::matching::{Costs, assign};
 use crate::need::{Insist, Misfit};
@@ -71,10 +72,21 @@ impl Engine {
             let before = self.call(slot).insist;
             let reachable = self.refresh(slot);
             let limit = self.call(slot).after(self.policy.queue.max_wait);
-            if limit <= self.now || self.overflows(slot) {
-                self.call_back(slot, CallbackCause::WaitedTooLong);
+            if self.overflows(slot) {
+                let to = self.call(slot).kind.leaves.and_then(|(_, to)| to);
+                self.leave(slot, to, CallbackCause::WaitedTooLong);
+            } else if limit <= self.now {
+                self.leave(
+                    slot,
+                    self.policy.queue.last_resort,
+                    CallbackCause::WaitedTooLong,
+                );
             } else if !reachable {
-                self.call_back(slot, CallbackCause::NobodyAnswered);
+                self.leave(
+                    slot,
+                    self.policy.queue.last_resort,
+                    CallbackCause::NobodyAnswered,
+                );
             } else {
                 if self.call(slot).insist != before {
                     self.unplaced.push(slot);
@@ -84,10 +96,10 @@ impl Engine {
         }
     }
 
-    /// Whether its group's overflow has come to a call back.
+    /// Whether its group's overflow sends it away by now.
     fn overflows(&self, slot: Slot) -> bool {
         let call = self.call(slot);
-        let after = call.kind.callback;
+        let after = call.kind.leaves.map(|(after, _)| after);
         after.is_some_and(|after| call.entered.saturating_add(after) <= self.now)
     }
 
@@ -102,17 +114,18 @@ impl Engine {
             return None;
         }
         let last = call.last_agent == Some(index);
-        self.cost_of(&call.kind, call.insist, index, last, self.now)
+        let learned = self.learned(self.intent_number(call.profile.intent.as_ref()), index);
+        self.cost_of(&call.kind, call.insist, index, (last, learned), self.now)
     }
 
     /// The same for any kind of call and an agent who is free, or would be. `last` is whether the
-    /// caller spoke to them last time.
+    /// caller spoke to them last time, `learned` what was learnt of them with such calls.
     pub(super) fn cost_of(
         &self,
         kind: &Kind,
         insist: Insist,
         index: usize,
-        last: bool,
+        (last, learned): (bool, i64),
         now: Micros,
     ) -> Option<Cost> {
         let fit = &kind.fits[index];
@@ -130,6 +143,7 @@ impl Engine {
             busy,
             last,
             idle,
+            learned,
             total: fit.base(insist)
                 + if busy > weights.occupancy_cap_permille {
                     RANK_STEP
@@ -138,6 +152,7 @@ impl Engine {
                 }
                 - if last { micros(weights.sticky) } else { 0 }
                 + busy * micros(weights.busy) / 1000
+                + learned
                 - idle.min(micros(weights.idle_cap)),
         })
     }
@@ -153,11 +168,23 @@ impl Engine {
 
     /// One call, many agents: the cheapest, ties to the first in the policy.
     fn place_call(&mut self, slot: Slot) {
-        let best = (0..self.agents.len())
-            .filter_map(|index| Some((index, self.cost(slot, index)?)))
-            .min_by_key(|(index, cost)| (cost.total, *index));
-        if let Some((index, cost)) = best {
-            self.offer(slot, index, cost);
+        let costs =
+            (0..self.agents.len()).filter_map(|index| Some((index, self.cost(slot, index)?)));
+        if !self.policy.learning.enabled {
+            let best = costs.min_by_key(|(index, cost)| (cost.total, *index));
+            if let Some((index, cost)) = best {
+                self.offer(slot, index, cost, None);
+            }
+            return;
+        }
+        let costs: Vec<(usize, Cost)> = costs.collect();
+        let totals: Vec<(i64, usize)> = costs.iter().map(|(i, cost)| (cost.total, *i)).collect();
+        let (call, sequence) = (self.call(slot).id, self.call(slot).sequence);
+        let explored = self.explore(call, sequence, &totals);
+        let cheapest = totals.into_iter().min().map(|(_, index)| index);
+        let chosen = explored.as_ref().map(|(index, _)| *index).or(cheapest);
+        if let Some((index, cost)) = costs.into_iter().find(|(i, _)| Some(*i) == chosen) {
+            self.offer(slot, index, cost, explored.map(|(_, chance)| chance));
         }
     }
 
@@ -169,7 +196,7 @@ impl Engine {
             .filter_map(|slot| Some((*slot, self.cost(*slot, index)?)))
             .min_by_key(|(slot, cost)| cost.total - self.urgency(*slot, self.now));
         if let Some((slot, cost)) = best {
-            self.offer(slot, index, cost);
+            self.offer(slot, index, cost, None);
         }
     }
 
@@ -203,7 +230,7 @@ impl Engine {
                 if let Some(column) = column {
                     // An offer before it in this round may have made the agent one to keep.
                     if let Some(cost) = self.cost(slot, free[column]) {
-                        self.offer(slot, free[column], cost);
+                        self.offer(slot, free[column], cost, None);
                     }
                 }
             }
@@ -238,7 +265,7 @@ impl Engine {
         }
     }
 
-    fn offer(&mut self, slot: Slot, index: usize, cost: Cost) {
+    fn offer(&mut self, slot: Slot, index: usize, cost: Cost, chance: Option<Chance>) {
         let facts = self.facts(slot, Some(index));
         let id = self.call(slot).id;
         self.dequeue(slot);
@@ -254,7 +281,11 @@ impl Engine {
         self.agents[index].activity = Activity::Offered(slot);
         self.reschedule_agent(index);
         self.reschedule_call(slot);
-        let act = Act::Offer { agent: index, cost };
+        let act = Act::Offer {
+            agent: index,
+            cost,
+            chance,
+        };
         self.choices.push_back(Choice {
             call: id,
             at: self.now,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::CallId;
+use trunkside_call::{CallId, CallbackCause};
 
 use super::agent::Micros;
 use super::estimate::Forecast;
@@ -22,7 +22,17 @@ pub(crate) enum Stage {
         agent: usize,
         until: Micros,
     },
-    /// With none when a newer policy no longer has the agent.
+    /// A destination beyond this branch rings; counts as failed at `until`.
+    Sent {
+        to: usize,
+        cause: CallbackCause,
+        until: Micros,
+    },
+    /// The caller is served by a machine; from `until` on an agent is looked for.
+    SelfService {
+        until: Micros,
+    },
+    /// With none when a newer policy no longer has the agent, or who took it is elsewhere.
     Talking {
         agent: Option<usize>,
     },
@@ -70,6 +80,12 @@ pub(crate) struct Call {
     pub opens_at: Option<Micros>,
     /// What was foretold when it began to wait.
     pub forecast: Option<Forecast>,
+    /// Whether a machine has served the caller already.
+    pub self_served: bool,
+    /// The agent who is to take the call over from a novice, and when that counts as failed.
+    pub successor: Option<(usize, Micros)>,
+    /// When it is next seen whether a novice must hand it on.
+    pub hand_on_at: Option<Micros>,
     pub talking_since: Micros,
     /// The moment under which it stands in the engine's timetable.
     pub due: Option<Micros>,
@@ -102,8 +118,10 @@ impl Call {
     /// The next moment at which something changes without an event.
     pub fn next_due(&self, policy: &Policy, now: Micros) -> Option<Micros> {
         match self.stage {
-            Stage::Talking { .. } => None,
-            Stage::Offered { until, .. } => Some(until),
+            Stage::Talking { .. } => self.hand_on_at,
+            Stage::Offered { until, .. }
+            | Stage::Sent { until, .. }
+            | Stage::SelfService { until } => Some(until),
             Stage::Waiting => {
                 let steps = Requirement::ALL
                     .into_iter()
@@ -117,10 +135,9 @@ impl Call {
                     .filter(|at| *at > now)
                     .min();
                 let limit = self.after(policy.queue.max_wait);
-                let limit = self
-                    .kind
-                    .callback
-                    .map_or(limit, |after| limit.min(self.entered.saturating_add(after)));
+                let limit = self.kind.leaves.map_or(limit, |(after, _)| {
+                    limit.min(self.entered.saturating_add(after))
+                });
                 Some(next.map_or(limit, |next| next.min(limit)).min(self.tell_at))
             }
         }

@@ -8,6 +8,7 @@ use super::agent::{Absence, Micros};
 use super::call::{Attempt, GivenUp};
 use super::estimate::WaitEstimate;
 use super::kind::Kind;
+use super::lessons::Chance;
 use crate::CallProfile;
 use crate::need::Misfit;
 
@@ -23,9 +24,29 @@ pub(crate) struct Choice {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    Offer { agent: usize, cost: Cost },
-    Wait { ahead: u32 },
-    Callback { cause: CallbackCause },
+    Offer {
+        agent: usize,
+        cost: Cost,
+        chance: Option<Chance>,
+    },
+    Wait {
+        ahead: u32,
+    },
+    /// A destination beyond this branch is rung, instead of a call back for this cause.
+    Send {
+        to: usize,
+        cause: CallbackCause,
+    },
+    SelfService,
+    /// A novice's call goes on to another agent.
+    HandOn {
+        from: usize,
+        to: usize,
+        cost: Cost,
+    },
+    Callback {
+        cause: CallbackCause,
+    },
 }
 
 /// What an agent would cost a call; the least total is chosen.
@@ -44,6 +65,8 @@ pub(crate) struct Cost {
     /// Whether the caller spoke to them last time.
     pub last: bool,
     pub idle: Micros,
+    /// What was learnt of them with such calls, in microseconds of idle time; less is better.
+    pub learned: i64,
     /// All of it weighed, in microseconds of idle time.
     pub total: i64,
 }

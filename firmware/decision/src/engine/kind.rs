@@ -28,8 +28,9 @@ pub(crate) struct Kind {
     pub fits: Vec<Fit>,
     /// What a waiting minute of such a call counts, in thousandths.
     pub worth: i64,
-    /// The wait after which a call back is promised, by the group's overflow.
-    pub callback: Option<Micros>,
+    /// The wait after which it leaves this branch by the group's overflow: for a destination, or
+    /// with the promise of a call back.
+    pub leaves: Option<(Micros, Option<usize>)>,
     /// The least shortfall of anybody, while the required skills are insisted on, and after.
     least_shortfall: [u32; 2],
 }
@@ -146,7 +147,7 @@ impl Kinds {
             need,
             fits,
             worth,
-            callback: chain.callback.map(micros),
+            leaves: chain.leaves.map(|(after, to)| (micros(after), to)),
             least_shortfall,
         }
     }

@@ -10,6 +10,9 @@ mod choice;
 mod estimate;
 mod hold;
 mod kind;
+mod leave;
+mod lessons;
+mod novice;
 mod replace;
 mod what_if;
 
@@ -30,6 +33,8 @@ pub(crate) use choice::{Act, Choice, Cost, Facts, Skipped};
 use estimate::History;
 pub use estimate::WaitEstimate;
 use kind::{Kind, Kinds};
+pub(crate) use lessons::Chance;
+pub use lessons::{Lesson, Tally};
 pub(crate) use what_if::{Change, Fate, WhatIf};
 
 /// Whose turn it is in the timetable.
@@ -68,6 +73,7 @@ pub(crate) struct Engine {
     overdue: Vec<Slot>,
     choices: VecDeque<Choice>,
     history: History,
+    lessons: lessons::Lessons,
 }
 
 impl Engine {
@@ -101,6 +107,7 @@ impl Engine {
             untold: Vec::new(),
             choices: VecDeque::new(),
             history: History::default(),
+            lessons: lessons::Lessons::default(),
         }
     }
 
@@ -164,6 +171,7 @@ impl Engine {
             Input::AgentAway { agent } => self.with_agent(agent, Self::agent_away),
             Input::OfferFailed { call, agent, cause } => {
                 if let Some(slot) = self.slots.get(call).copied() {
+                    self.sent_failed(slot, agent);
                     self.with_agent(agent, |engine, index| {
                         engine.offer_failed(slot, index, *cause);
                     });
@@ -171,10 +179,25 @@ impl Engine {
             }
             Input::Bridged { call, agent } => {
                 if let Some(slot) = self.slots.get(call).copied() {
+                    self.sent_bridged(slot, agent);
                     self.with_agent(agent, |engine, index| engine.bridged(slot, index));
                 }
             }
             Input::CallEnded { call } => self.call_ended(*call),
+            Input::Judged {
+                agent,
+                intent,
+                resolved,
+                mood_permille,
+                ..
+            } => self.judged(agent, intent, *resolved, *mood_permille),
+            Input::Learnt { lessons } => {
+                for lesson in lessons {
+                    if let Some(agent) = self.agent_index.get(&lesson.agent).copied() {
+                        self.learn(&lesson.intent, agent, &lesson.tally);
+                    }
+                }
+            }
         }
     }
 
@@ -245,6 +268,9 @@ impl Engine {
             tell_at: self.now.saturating_add(micros(self.policy.queue.announce)),
             opens_at: None,
             forecast: None,
+            self_served: false,
+            successor: None,
+            hand_on_at: None,
             talking_since: self.now,
             due: None,
         };
@@ -254,9 +280,12 @@ impl Engine {
         }
         self.calls[slot] = Some(call);
         self.slots.insert(id, slot);
-        self.enqueue(slot);
         if turned_away {
-            self.call_back(slot, CallbackCause::Closed);
+            self.leave(slot, self.policy.queue.last_resort, CallbackCause::Closed);
+        } else if self.serves_itself(slot) {
+            self.serve_by_machine(slot);
+        } else {
+            self.enqueue(slot);
         }
     }
 
@@ -268,6 +297,13 @@ impl Engine {
         let last_agent = self.agent_of(profile);
         let call = self.call_mut(slot);
         call.profile.clone_from(profile);
+        if let Stage::SelfService { .. } = call.stage {
+            call.kind = kind;
+            call.last_agent = last_agent;
+            call.stage = Stage::Waiting;
+            self.enqueue(slot);
+            return;
+        }
         if call.kind.need == kind.need {
             return;
         }
@@ -299,6 +335,7 @@ impl Engine {
             return;
         };
         let (entered, talking_since) = (self.call(slot).entered, self.call(slot).talking_since);
+        self.withdraw_successor(slot);
         match self.call(slot).stage {
             Stage::Waiting => {
                 self.history.hung_up(self.now - entered);
@@ -308,9 +345,10 @@ impl Engine {
                 self.dequeue(slot);
             }
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
-            Stage::Talking { agent: None } => {}
+            Stage::Sent { .. } | Stage::SelfService { .. } | Stage::Talking { agent: None } => {}
             Stage::Talking { agent: Some(agent) } => {
                 self.history.talked(self.now - talking_since);
+                self.learn_talk(slot, agent, self.now - talking_since);
                 if self.agents[agent].activity == Activity::Talking(slot) {
                     self.agents[agent].idle_since = self.now;
                     self.agents[agent].talked += self.now - talking_since;
@@ -350,7 +388,6 @@ impl Engine {
             act: Act::Callback { cause },
             facts,
         });
-        self.dequeue(slot);
         self.forget(slot);
     }
 
@@ -392,6 +429,9 @@ impl Engine {
     }
 
     fn offer_failed(&mut self, slot: Slot, index: usize, cause: OfferFailure) {
+        if self.succession_failed(slot, index, cause) {
+            return;
+        }
         let Stage::Offered { agent, .. } = self.call(slot).stage else {
             return;
         };
@@ -413,11 +453,12 @@ impl Engine {
 
     fn bridged(&mut self, slot: Slot, index: usize) {
         match self.call(slot).stage {
-            Stage::Talking { .. } => return,
+            Stage::Talking { .. } => return self.succeeded(slot, index),
             Stage::Offered { agent, .. } if agent == index => {}
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
             // The line bridged by itself: what is so counts.
             Stage::Waiting => self.dequeue(slot),
+            Stage::Sent { .. } | Stage::SelfService { .. } => {}
         }
         let now = self.now;
         let call = self.call_mut(slot);
@@ -431,6 +472,7 @@ impl Engine {
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);
         }
+        self.watch_novice(slot, index);
         self.reschedule_call(slot);
     }
 
@@ -507,8 +549,13 @@ impl Engine {
 
     fn call_due(&mut self, slot: Slot) {
         match self.call(slot).stage {
-            Stage::Talking { .. } => {}
+            Stage::Talking { .. } => self.hand_on(slot),
             Stage::Offered { agent, .. } => self.offer_failed(slot, agent, OfferFailure::Vanished),
+            Stage::Sent { to, cause, .. } => self.send_on(slot, to, cause),
+            Stage::SelfService { .. } => {
+                self.call_mut(slot).stage = Stage::Waiting;
+                self.enqueue(slot);
+            }
             Stage::Waiting => {
                 // A requirement is given up, an agent may be tried again, or the wait is over: all
                 // of it is looked at when the call is placed.

@@ -34,6 +34,13 @@ impl Engine {
                 agents[*new].scheduled = None;
             }
         }
+        let places: Vec<Option<usize>> = self
+            .policy
+            .destinations
+            .iter()
+            .map(|place| policy.destination(&place.name))
+            .collect();
+        self.lessons = self.lessons.moved(&moved, policy.agents.len());
         self.agents = agents;
         self.agent_index = index;
         self.kinds = Kinds::new(&policy);
@@ -44,7 +51,7 @@ impl Engine {
         self.freed.clear();
         for slot in 0..self.calls.len() {
             if self.calls[slot].is_some() {
-                self.carry_over(slot, &moved);
+                self.carry_over(slot, &moved, &places);
             }
         }
         for index in 0..self.agents.len() {
@@ -56,7 +63,7 @@ impl Engine {
         self.place();
     }
 
-    fn carry_over(&mut self, slot: Slot, moved: &[Option<usize>]) {
+    fn carry_over(&mut self, slot: Slot, moved: &[Option<usize>], places: &[Option<usize>]) {
         let (profile, open) = (self.call(slot).profile.clone(), self.call(slot).open);
         let kind = self.kind(&profile, open);
         let last_agent = self.agent_of(&profile);
@@ -73,8 +80,21 @@ impl Engine {
                 }
                 None => false,
             });
+        // Who was to take over from a novice was away with the policy that chose them, or goes on.
+        call.successor = call
+            .successor
+            .and_then(|(agent, until)| Some((moved[agent]?, until)));
         match &mut call.stage {
             Stage::Waiting => self.enqueue(slot),
+            Stage::SelfService { .. } => {}
+            Stage::Sent { to, .. } => {
+                if let Some(place) = places[*to] {
+                    *to = place;
+                } else {
+                    call.stage = Stage::Waiting;
+                    self.enqueue(slot);
+                }
+            }
             Stage::Offered { agent, .. } => {
                 *agent = moved[*agent].expect("offers to agents who are gone have failed");
             }

@@ -25,6 +25,8 @@ pub(crate) enum Fate {
     Offer(usize),
     Wait { ahead: u32 },
     Callback(CallbackCause),
+    Send(usize),
+    SelfService,
 }
 
 /// Something that is otherwise than it was.
@@ -121,11 +123,21 @@ impl<'a> WhatIf<'a> {
                 }
             }
         }
-        let profile = match change {
+        self.place(self.profile_of(change), free, there, taken)
+    }
+
+    fn profile_of<'c>(&'c self, change: &'c Change) -> &'c CallProfile {
+        match change {
             Change::Caller(profile) => profile,
             _ => &self.profile,
-        };
-        self.place(profile, free, there, taken)
+        }
+    }
+
+    /// The recording that would serve the caller first.
+    pub fn service(&self, change: &Change) -> String {
+        let open = self.engine.open_at(self.now);
+        let need = Need::of(&self.engine.policy, self.profile_of(change), open);
+        need.self_service.unwrap_or_default()
     }
 
     /// The waiting call that would go to the agent if they were ready now.
@@ -154,7 +166,10 @@ impl<'a> WhatIf<'a> {
                     &call.kind,
                     insist,
                     agent,
-                    call.last_agent == Some(agent),
+                    (
+                        call.last_agent == Some(agent),
+                        engine.learned(engine.intent_number(call.profile.intent.as_ref()), agent),
+                    ),
                     self.now,
                 )?;
                 Some((*slot, cost.total - engine.urgency(*slot, self.now)))
@@ -196,7 +211,10 @@ impl<'a> WhatIf<'a> {
         }
         let closed = open == Some(false) && engine.policy.when_closed == WhenClosed::Callback;
         if known.is_none() && closed && !kind.need.even_when_closed {
-            return Some(Fate::Callback(CallbackCause::Closed));
+            return Some(self.instead_of(CallbackCause::Closed));
+        }
+        if known.is_none() && kind.need.self_service.is_some() {
+            return Some(Fate::SelfService);
         }
         let entered = known.map_or(self.now, |call| call.entered);
         let tried = |index| known.is_some_and(|call| call.tried(index, self.now).is_some());
@@ -206,10 +224,11 @@ impl<'a> WhatIf<'a> {
         };
         let insisted = Engine::insisted(&kind, entered, self.now, &signed_in);
         if !insisted.reachable {
-            return Some(Fate::Callback(CallbackCause::NobodyAnswered));
+            return Some(self.instead_of(CallbackCause::NobodyAnswered));
         }
         let last_agent = engine.agent_of(profile);
-        let best = (0..engine.agents.len())
+        let intent = engine.intent_number(profile.intent.as_ref());
+        let costs: Vec<(i64, usize)> = (0..engine.agents.len())
             .filter(|index| {
                 (engine.agents[*index].is_free() || free == Some(*index))
                     && taken != Some(*index)
@@ -221,12 +240,14 @@ impl<'a> WhatIf<'a> {
                     &kind,
                     insisted.insist,
                     index,
-                    last_agent == Some(index),
+                    (last_agent == Some(index), engine.learned(intent, index)),
                     self.now,
                 )?;
                 Some((cost.total, index))
             })
-            .min();
+            .collect();
+        let explored = engine.explore(self.call, self.sequence(), &costs);
+        let best = explored.map_or_else(|| costs.into_iter().min(), |(index, _)| Some((0, index)));
         Some(match best {
             Some((_, index)) => Fate::Offer(index),
             None => Fate::Wait {
@@ -235,15 +256,24 @@ impl<'a> WhatIf<'a> {
         })
     }
 
+    fn instead_of(&self, cause: CallbackCause) -> Fate {
+        let resort = self.engine.policy.queue.last_resort;
+        resort.map_or(Fate::Callback(cause), Fate::Send)
+    }
+
+    /// What settles ties between it and calls of the same moment.
+    fn sequence(&self) -> u64 {
+        let engine = &*self.engine;
+        self.slot
+            .map_or(engine.arrivals + 1, |slot| engine.call(slot).sequence)
+    }
+
     /// How many would stand before it in the queue.
     fn ahead(&self, kind: &Kind, entered: Micros) -> u32 {
         let engine = &*self.engine;
         let head_start =
             micros(engine.policy.queue.priority_step) * Micros::from(kind.need.priority);
-        let sequence = self
-            .slot
-            .map_or(engine.arrivals + 1, |slot| engine.call(slot).sequence);
-        let rank = (entered.saturating_sub(head_start), sequence);
+        let rank = (entered.saturating_sub(head_start), self.sequence());
         let before = engine
             .queue
             .range(..rank)

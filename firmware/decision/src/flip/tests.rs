@@ -106,6 +106,9 @@ fn played(engine: &Engine, now: Duration, inputs: &[Input], of: CallId) -> Optio
                 Act::Offer { agent, .. } => Fate::Offer(agent),
                 Act::Wait { ahead } => Fate::Wait { ahead },
                 Act::Callback { cause } => Fate::Callback(cause),
+                Act::Send { to, .. } => Fate::Send(to),
+                Act::SelfService => Fate::SelfService,
+                Act::HandOn { .. } => continue,
             });
         }
     }

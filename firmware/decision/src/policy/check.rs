@@ -26,6 +26,36 @@ pub(super) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &s
     }
 }
 
+/// A destination stands in decisions as an agent does: its name must be its own.
+pub(super) fn destinations(policy: &Policy, tables: &[Section<'_>]) {
+    for (place, section) in policy.destinations.iter().zip(tables) {
+        let report = |key: &'static str, message: String| {
+            section
+                .reader
+                .error(section.offset, &section.key(key), message);
+        };
+        let name = &place.name;
+        if policy.agents.iter().any(|agent| agent.id.as_str() == name) {
+            report(
+                "name",
+                format!("`{name}` is an agent's name too; rename it"),
+            );
+        }
+        if name == "callback" || policy.groups.iter().any(|group| group.name == *name) {
+            report(
+                "name",
+                format!("`{name}` is a group's name, or `callback`; rename it"),
+            );
+        }
+        if place.contact.is_none() && !section.has("contact") {
+            report(
+                "contact",
+                "is missing; give a SIP URI such as `sip:voicemail@192.0.2.30`".to_owned(),
+            );
+        }
+    }
+}
+
 /// Conditions that contradict each other.
 pub(super) fn condition(when: &Condition, section: &Section<'_>) {
     let score_of = [
@@ -74,10 +104,32 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
         needs_somebody(policy, &rule.then, &|message| report("then", message));
         relaxes_in_time(policy, &rule.then, &|message| report("then.relax", message));
     }
+    novices(policy, tables);
     together(policy, tables);
     let report = |message: String| default.reader.warning(default.offset, "default", message);
     needs_somebody(policy, &policy.default, &report);
     relaxes_in_time(policy, &policy.default, &report);
+}
+
+/// A limit without a novice, novices without a limit, and novices without anybody to go on to.
+fn novices(policy: &Policy, tables: &[Section<'_>]) {
+    let Some(section) = tables.first() else {
+        return;
+    };
+    let novices = policy.agents.iter().filter(|agent| agent.novice).count();
+    let limited = !policy.queue.novice_limit.is_zero();
+    let message = match (novices, limited) {
+        (0, true) => "has no effect: no agent is a `novice`; mark one or remove the limit",
+        (1.., false) => "is 0 although agents are marked `novice`; their calls never go on",
+        (n, true) if n == policy.agents.len() => {
+            "can never be kept: every agent is a `novice`, and nobody is left to go on to"
+        }
+        _ => return,
+    };
+    let line = policy.text.find("novice").unwrap_or(0);
+    section
+        .reader
+        .warning(line, "queue.novice_limit_s", message);
 }
 
 /// Why a rule for a closed branch would never matter.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trunkside_call::AgentId;
 
-use super::{AgentProfile, Policy};
+use super::{AgentProfile, Destination, Policy};
 use crate::reader::Section;
 
 /// Longest time after which a group overflows, in seconds.
@@ -26,6 +26,8 @@ pub struct Group {
 pub enum Overflow {
     /// Another group's agents may take them too.
     Group(usize),
+    /// It goes to a destination beyond this branch.
+    Elsewhere(usize),
     /// A call back is promised.
     Callback,
 }
@@ -35,8 +37,9 @@ pub enum Overflow {
 pub(crate) struct Chain {
     /// The wait from which each agent may take a call; never when none.
     pub opens: Vec<Option<Duration>>,
-    /// The wait after which a call back is promised.
-    pub callback: Option<Duration>,
+    /// The wait after which it goes beyond this branch, and where; a call back is promised when
+    /// nowhere.
+    pub leaves: Option<(Duration, Option<usize>)>,
 }
 
 impl Chain {
@@ -45,12 +48,12 @@ impl Chain {
         let Some(first) = group else {
             return Self {
                 opens: vec![Some(Duration::ZERO); policy.agents.len()],
-                callback: None,
+                leaves: None,
             };
         };
         let mut chain = Self {
             opens: vec![None; policy.agents.len()],
-            callback: None,
+            leaves: None,
         };
         let (mut at, mut next) = (Duration::ZERO, Some(first));
         while let Some(group) = next.take() {
@@ -62,7 +65,8 @@ impl Chain {
                 at += after;
                 match to {
                     Overflow::Group(group) => next = Some(group),
-                    Overflow::Callback => chain.callback = Some(at),
+                    Overflow::Elsewhere(place) => chain.leaves = Some((at, Some(place))),
+                    Overflow::Callback => chain.leaves = Some((at, None)),
                 }
             }
         }
@@ -71,7 +75,11 @@ impl Chain {
 }
 
 /// Reads every `[[group]]`; faults are reported with key and line.
-pub(super) fn groups(tables: &[Section<'_>], agents: &[AgentProfile]) -> Vec<Group> {
+pub(super) fn groups(
+    tables: &[Section<'_>],
+    agents: &[AgentProfile],
+    places: &[Destination],
+) -> Vec<Group> {
     let names: Vec<String> = tables
         .iter()
         .map(|section| {
@@ -87,7 +95,7 @@ pub(super) fn groups(tables: &[Section<'_>], agents: &[AgentProfile]) -> Vec<Gro
         .map(|(section, name)| Group {
             name: name.clone(),
             agents: members(section, agents),
-            overflow: overflow(section, &names),
+            overflow: overflow(section, &names, places),
         })
         .collect();
     break_cycles(&mut groups, tables);
@@ -117,12 +125,17 @@ fn members(section: &Section<'_>, agents: &[AgentProfile]) -> Vec<usize> {
     members
 }
 
-fn overflow(section: &Section<'_>, names: &[String]) -> Option<(Overflow, Duration)> {
+fn overflow(
+    section: &Section<'_>,
+    names: &[String],
+    places: &[Destination],
+) -> Option<(Overflow, Duration)> {
     let after = section.seconds("overflow_after_s", 0..=DAY_S);
     let Some(found) = section.text("overflow_to") else {
         if after.is_some() {
             let key = section.key("overflow_after_s");
-            let message = "has no effect without `overflow_to`; add a group or `callback`";
+            let message =
+                "has no effect without `overflow_to`; add a group, a destination or `callback`";
             section.reader.error(section.offset, &key, message);
         }
         return None;
@@ -131,12 +144,20 @@ fn overflow(section: &Section<'_>, names: &[String]) -> Option<(Overflow, Durati
         Some(Overflow::Callback)
     } else {
         let group = names.iter().position(|name| *name == found.value);
-        group.map(Overflow::Group)
+        let place = || places.iter().position(|place| place.name == found.value);
+        group
+            .map(Overflow::Group)
+            .or_else(|| place().map(Overflow::Elsewhere))
     };
     if to.is_none() {
+        let known: Vec<&str> = names
+            .iter()
+            .chain(places.iter().map(|place| &place.name))
+            .map(String::as_str)
+            .collect();
         let message = format!(
-            "must be `callback` or a group ({}), got `{}`",
-            names.join(", "),
+            "must be `callback`, a group or a destination ({}), got `{}`",
+            known.join(", "),
             found.value
         );
         section.reader.error(found.offset, &found.key, message);

@@ -4,8 +4,10 @@
 //! commented example) and reports *every* fault with key and line.
 
 mod check;
+mod elsewhere;
 mod group;
 mod hours;
+mod learning;
 mod resolve;
 
 use std::time::Duration;
@@ -15,9 +17,11 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use crate::Problem;
 
+pub use elsewhere::{Destination, DestinationKind};
 pub(crate) use group::Chain;
 pub use group::{Group, Overflow};
 pub use hours::{Hours, Span};
+pub use learning::Learning;
 
 /// A resolved policy: nothing optional that routing could not do without.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct Policy {
     pub agents: Vec<AgentProfile>,
     /// Groups of agents that rules may name.
     pub groups: Vec<Group>,
+    /// Places beyond this branch that rules' groups and the queue may name.
+    pub destinations: Vec<Destination>,
     /// The rules, in the file's order.
     pub rules: Vec<Rule>,
     /// What applies when no rule says otherwise.
@@ -48,6 +54,8 @@ pub struct Policy {
     pub queue: QueueSettings,
     /// What each consideration is worth when several agents fit.
     pub weights: Weights,
+    /// Learning from how calls turn out.
+    pub learning: Learning,
 }
 
 /// An agent as the policy describes them.
@@ -63,6 +71,8 @@ pub struct AgentProfile {
     pub languages: Vec<Language>,
     /// Whether calls that need a senior agent may go to them.
     pub senior: bool,
+    /// Whether their calls go on to somebody experienced after [`QueueSettings::novice_limit`].
+    pub novice: bool,
     /// How quickly they work: 100 is the ordinary, 200 needs half the time.
     pub pace_percent: u16,
     /// 1 is asked first, 2 only when no fitting agent of 1 is free, and so on to 9.
@@ -119,6 +129,8 @@ pub struct Route {
     pub answer_within: Option<Duration>,
     /// Whether it is routed although the branch is closed.
     pub even_when_closed: bool,
+    /// The recording that serves such callers before an agent does, by its name.
+    pub self_service: Option<String>,
     /// When it stops insisting.
     pub relax: Relax,
 }
@@ -157,8 +169,11 @@ pub enum WhenClosed {
 /// Waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueSettings {
-    /// The longest wait before a call back is promised.
+    /// The longest wait before a call back is promised, or the last resort tried.
     pub max_wait: Duration,
+    /// The destination that is tried before a call back is promised: after the longest wait, when
+    /// nobody is left to try, and outside the hours.
+    pub last_resort: Option<usize>,
     /// How often a waiting caller's position is told, if it changed.
     pub announce: Duration,
     /// How much longer each point of priority counts as having waited; ten points bound what an
@@ -175,6 +190,10 @@ pub struct QueueSettings {
     pub retry: Duration,
     /// How long an agent has for notes after a call.
     pub wrap_up: Duration,
+    /// How long a novice may take for a call before it goes on to somebody else; any time when zero.
+    pub novice_limit: Duration,
+    /// How long a machine may serve a caller before an agent is looked for.
+    pub self_service_limit: Duration,
     /// When an offer of which nothing is heard counts as failed; longer than any phone rings.
     pub offer_limit: Duration,
 }

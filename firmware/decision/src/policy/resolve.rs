@@ -8,8 +8,8 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use super::hours::{Hours, Span, index, zone};
 use super::{
-    AgentProfile, Condition, Group, Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed,
-    Weights, WhenClosed, check, group, sha256_hex,
+    AgentProfile, Condition, Destination, Group, Parsed, Policy, QueueSettings, Relax, Route, Rule,
+    SkillNeed, Weights, WhenClosed, check, elsewhere, group, learning, sha256_hex,
 };
 use crate::reader::{Found, Reader, Section};
 
@@ -53,7 +53,9 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     let skills = skill_names(&agent_tables);
     let agents = agents(&agent_tables, &skills);
     let group_tables = named(root.tables("group"), "group", "name");
-    let groups = group::groups(&group_tables, &agents);
+    let place_tables = named(root.tables("destination"), "destination", "name");
+    let destinations = elsewhere::destinations(&place_tables);
+    let groups = group::groups(&group_tables, &agents, &destinations);
     let rule_tables = named(root.tables("rule"), "rule", "name");
     let rules: Vec<Rule> = rule_tables
         .iter()
@@ -79,12 +81,16 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
         default,
         hours,
         when_closed,
-        queue: queue(&root.table("queue")),
+        queue: queue(&root.table("queue"), &destinations),
+        destinations,
         weights: weights(&root.table("weights")),
+        learning: learning::learning(&root.table("learning")),
     };
     root.close();
     check::repeated_names(&agent_tables, "id", "agent");
     check::repeated_names(&group_tables, "name", "group");
+    check::repeated_names(&place_tables, "name", "destination");
+    check::destinations(&policy, &place_tables);
     check::repeated_names(&rule_tables, "name", "rule");
     check::rules(&policy, &rule_tables, &default_table);
     policy
@@ -128,6 +134,7 @@ fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
                 .collect(),
             languages: languages_or_all(section),
             senior: section.switch("senior", false),
+            novice: section.switch("novice", false),
             pace_percent: section
                 .number("pace", 0.1..=10.0)
                 .map_or(100, |pace| (pace * 100.0).round() as u16),
@@ -140,7 +147,7 @@ fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
 }
 
 /// Where a phone is: a SIP URI, or the name that it registers with.
-fn contact(section: &Section<'_>) -> Option<String> {
+pub(super) fn contact(section: &Section<'_>) -> Option<String> {
     let contact = section.text("contact")?;
     let names_phone = |scheme| {
         let rest = contact.value.strip_prefix(scheme);
@@ -238,6 +245,7 @@ fn route(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Route {
         patience: section.seconds("patience_s", 1..=DAY_S),
         answer_within: section.seconds("answer_within_s", 1..=DAY_S),
         even_when_closed: section.switch("even_when_closed", false),
+        self_service: self_service(section),
         relax: Relax {
             senior_after: relax.seconds("senior_after_s", 0..=DAY_S),
             skills_after: relax.seconds("skills_after_s", 0..=DAY_S),
@@ -246,6 +254,20 @@ fn route(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Route {
     };
     relax.close();
     route
+}
+
+/// A recording's name, which becomes a file's: no more than letters, figures, `_` and `-`.
+fn self_service(section: &Section<'_>) -> Option<String> {
+    let found = section.text("self_service")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if found.value.is_empty() || !found.value.chars().all(plain) {
+        let message = format!(
+            "must be a recording's name of letters, figures, `_` and `-`, such as `opening_hours`, got `{}`",
+            found.value
+        );
+        section.reader.error(found.offset, &found.key, message);
+    }
+    Some(found.value)
 }
 
 /// A table of `skill = level`, checked against the skills that agents have.
@@ -270,7 +292,8 @@ fn needs(section: &Section<'_>, key: &'static str, skills: &[String]) -> Vec<Ski
     needs
 }
 
-fn queue(section: &Section<'_>) -> QueueSettings {
+fn queue(section: &Section<'_>, places: &[Destination]) -> QueueSettings {
+    let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
     let seconds = |key, default, range| {
         section
             .seconds(key, range)
@@ -278,6 +301,7 @@ fn queue(section: &Section<'_>) -> QueueSettings {
     };
     let queue = QueueSettings {
         max_wait: seconds("max_wait_s", 300, 1..=DAY_S),
+        last_resort: elsewhere::place(section, "last_resort", &names),
         announce: seconds("announce_s", 30, 5..=3600),
         priority_step: seconds("priority_step_s", 30, 0..=3600),
         reserve_permille: section
@@ -287,6 +311,8 @@ fn queue(section: &Section<'_>) -> QueueSettings {
         rest: seconds("rest_s", 30, 0..=3600),
         retry: seconds("retry_s", 120, 0..=DAY_S),
         wrap_up: seconds("wrap_up_s", 0, 0..=3600),
+        novice_limit: seconds("novice_limit_s", 0, 0..=DAY_S),
+        self_service_limit: seconds("self_service_limit_s", 90, 5..=3600),
         offer_limit: seconds("offer_limit_s", 200, 5..=600),
     };
     section.close();

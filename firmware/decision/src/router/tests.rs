@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::*;
 use crate::{CallProfile, OfferFailure};
 
+mod beyond;
+mod learning;
+
 const BRANCH: &str = include_str!("../../policies/branch.toml");
 
 /// A router with a hand-moved clock.
@@ -621,6 +624,14 @@ wrap_up_s = 7
 retry_s = 50
 "#;
 
+/// Machines, novices and places beyond the branch.
+const BEYOND: &str = "\nlast_resort = \"place_a\"\nnovice_limit_s = 30\nself_service_limit_s = 20\n\
+    [[destination]]\nname = \"place_a\"\nkind = \"branch\"\ncontact = \"sip:a@192.0.2.1\"\n\
+    otherwise = \"place_b\"\n\
+    [[destination]]\nname = \"place_b\"\nkind = \"voicemail\"\ncontact = \"sip:b@192.0.2.1\"\n\
+    [[agent]]\nid = \"a4\"\nnovice = true\n\
+    [[rule]]\nname = \"hours\"\nwhen = { intent = \"i3\" }\nthen = { self_service = \"hours\" }\n";
+
 /// The team's policy, or one that no longer has the second agent and asks for more.
 fn team(whole: bool) -> String {
     if whole {
@@ -652,18 +663,25 @@ impl World {
                 self.open.contains(&decision.call),
                 "decided about a call that is over"
             );
-            assert!(
-                !self.talking.contains(&decision.call),
-                "decided about a bridged call"
+            let hands_on = matches!(decision.action, Action::Transfer { .. });
+            assert_eq!(
+                self.talking.contains(&decision.call),
+                hands_on,
+                "a bridged call is handed on, and no other"
             );
             assert!(!decision.reasons.is_empty());
             match &decision.action {
                 Action::Offer { agent } => {
                     self.offers.insert(decision.call, agent.clone());
                     let rung = self.offers.values().filter(|other| *other == agent).count();
-                    assert_eq!(rung, 1, "{agent} has two offers at once");
+                    // A destination takes any number.
+                    let many = agent.as_str().starts_with("place");
+                    assert!(rung == 1 || many, "{agent} has two offers at once");
                 }
-                Action::Wait { .. } => assert!(!self.offers.contains_key(&decision.call)),
+                Action::Wait { .. } | Action::SelfService { .. } => {
+                    assert!(!self.offers.contains_key(&decision.call));
+                }
+                Action::Transfer { .. } => {}
                 Action::Callback { .. } => {
                     self.offers.remove(&decision.call);
                     self.open.remove(&decision.call);
@@ -682,6 +700,7 @@ fn play(steps: &[Step]) -> (Desk, World, Vec<Decision>) {
     play_under(TEAM, steps)
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each step")]
 fn play_under(policy: &str, steps: &[Step]) -> (Desk, World, Vec<Decision>) {
     let mut desk = Desk::new(policy);
     let mut world = World::default();
@@ -704,6 +723,10 @@ fn play_under(policy: &str, steps: &[Step]) -> (Desk, World, Vec<Decision>) {
                 desk.ready(u128::from(*number), profile)
             }
             Step::Replace(whole) => {
+                // Neither policy that follows knows them.
+                world
+                    .offers
+                    .retain(|_, rung| rung.as_str() != "a4" && !rung.as_str().starts_with("place"));
                 if !whole {
                     world.offers.retain(|_, rung| rung.as_str() != "a1");
                 }
@@ -809,6 +832,14 @@ proptest! {
     #[test]
     fn no_call_is_lost_when_it_may_be_held(steps in prop::collection::vec(step(), 0..120)) {
         let (desk, world, _) = play_under(&format!("{TEAM}{HOLDING}"), &steps);
+        all_end(desk, world)?;
+    }
+
+    #[test]
+    fn no_call_is_lost_between_machines_novices_and_other_branches(
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let (desk, world, _) = play_under(&format!("{TEAM}{BEYOND}"), &steps);
         all_end(desk, world)?;
     }
 

@@ -131,8 +131,9 @@ impl Dispatch for Product {
             let choice = self.engine.poll()?;
             let call = choice.call.uuid().as_u128() as usize;
             match choice.act {
-                Act::Wait { .. } => {}
-                Act::Callback { .. } => return Some(Order::GiveUp { call }),
+                // The laboratory's policies have no machines, novices or other branches.
+                Act::Wait { .. } | Act::SelfService | Act::HandOn { .. } => {}
+                Act::Send { .. } | Act::Callback { .. } => return Some(Order::GiveUp { call }),
                 Act::Offer { agent, .. } => {
                     let bridged = Input::Bridged {
                         call: choice.call,

@@ -68,6 +68,13 @@ pub enum Order {
         /// Where.
         contact: AgentContact,
     },
+    /// Ring an agent beside the one who talks, and let them take the call over when they answer.
+    Transfer {
+        /// Who.
+        agent: AgentId,
+        /// Where.
+        contact: AgentContact,
+    },
     /// Let the caller wait with the queue prompt.
     Wait,
     /// Apologise, then end the call.

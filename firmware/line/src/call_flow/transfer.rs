@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use trunkside_call::AgentId;
 
 use super::{
-    Agent, AgentState, CROSSING, CallEvent, CallFlow, MediaCommand, NOT_ACCEPTABLE, Order,
-    PromptKey, REQUEST_PENDING, RINGBACK,
+    Agent, AgentFailure, AgentState, CROSSING, CallEvent, CallFlow, MediaCommand, NOT_ACCEPTABLE,
+    Order, PromptKey, REQUEST_PENDING, RINGBACK,
 };
 use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
 
@@ -24,12 +24,19 @@ const UNAVAILABLE: u16 = 480;
 /// A transfer under way.
 #[derive(Debug)]
 pub(super) struct Transfer {
-    /// The leg of the agent who asked for it.
+    /// The leg of the agent who asked for it, or whom it relieves.
     by: LegId,
+    /// Whether that agent asked, and is to hear how it goes.
+    asked: bool,
     target: Agent,
 }
 
 impl Transfer {
+    /// Whether the agent hands the call on, rather than being relieved.
+    pub(super) const fn was_asked(&self) -> bool {
+        self.asked
+    }
+
     pub(super) fn is_to(&self, leg: LegId) -> bool {
         self.target.leg == leg
     }
@@ -51,7 +58,27 @@ impl CallFlow {
         self.sip(leg, LegCommand::AcceptTransfer);
         let id = AgentId::new(name_of(&to));
         let target = self.invite(now, id, to);
-        self.transfer = Some(Transfer { by: leg, target });
+        self.transfer = Some(Transfer {
+            by: leg,
+            asked: true,
+            target,
+        });
+    }
+
+    /// The pipeline wants another agent to take over.
+    pub(super) fn on_transfer_ordered(&mut self, now: Instant, id: AgentId, to: AgentContact) {
+        let by = self.agent.as_ref().map(|agent| agent.leg);
+        let free = self.transfer.is_none() && self.recoding.is_none() && self.is_bridged();
+        let Some(by) = by.filter(|_| free) else {
+            let cause = AgentFailure::Unreachable;
+            return self.call(CallEvent::AgentFailed { agent: id, cause });
+        };
+        let target = self.invite(now, id, to);
+        self.transfer = Some(Transfer {
+            by,
+            asked: false,
+            target,
+        });
     }
 
     pub(super) fn on_transfer_target(&mut self, now: Instant, event: LegEvent) {
@@ -68,8 +95,8 @@ impl CallFlow {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        if transfer.target.rings() {
-            let by = transfer.by;
+        let (by, asked) = (transfer.by, transfer.asked);
+        if transfer.target.rings() && asked {
             self.sip(by, LegCommand::TellTransfer { status: RINGING });
         }
     }
@@ -84,9 +111,11 @@ impl CallFlow {
             self.fail_transfer(now, NOT_ACCEPTABLE);
             return;
         };
-        if self.agent.is_some() {
+        if self.agent.is_some() && transfer.asked {
             self.sip(transfer.by, LegCommand::TellTransfer { status: OK });
             self.leaving.push((transfer.by, now + LEAVE));
+        } else if self.agent.is_some() {
+            self.sip(transfer.by, LegCommand::HangUp);
         }
         transfer.target.state = AgentState::Up;
         let id = transfer.target.id.clone();
@@ -101,8 +130,14 @@ impl CallFlow {
         let Some(transfer) = self.transfer.take() else {
             return;
         };
-        if self.agent.is_some() {
+        if !transfer.asked {
+            let rang = matches!(transfer.target.state, AgentState::Ringing { .. });
+            let (agent, cause) = (transfer.target.id, AgentFailure::of_status(status, rang));
+            self.call(CallEvent::AgentFailed { agent, cause });
+        } else if self.agent.is_some() {
             self.sip(transfer.by, LegCommand::TellTransfer { status });
+        }
+        if self.agent.is_some() {
             return;
         }
         self.on_order(now, Order::Apologise);

@@ -176,3 +176,56 @@ fn a_leg_that_takes_the_place_of_another_is_heard_instead() {
     );
     assert_eq!(commands(&over), [(bench.caller, "hang up")]);
 }
+
+fn relieve(bench: &mut Bench) -> Vec<Output> {
+    bench.order(Order::Transfer {
+        agent: AgentId::new("ann"),
+        contact: AgentContact::Uri("sip:ann@192.0.2.9".into()),
+    })
+}
+
+#[test]
+fn an_agent_is_relieved_by_another_without_being_asked() {
+    let mut bench = Bench::bridged();
+    let (first, second) = (bench.caller.branch(1), bench.caller.branch(2));
+    let outputs = relieve(&mut bench);
+    assert_eq!(commands(&outputs), [(second, "dial")]);
+    assert!(media(&outputs).is_empty(), "the two talk on meanwhile");
+    assert!(bench.agent(2, LegEvent::Ringing { sdp: vec![] }).is_empty());
+    let outputs = bench.agent(2, taken());
+    assert_eq!(commands(&outputs), [(first, "hang up")]);
+    let to = AgentId::new("ann");
+    assert_eq!(events(&outputs), [CallEvent::Transferred { to }]);
+    assert!(media(&outputs).contains(&MediaCommand::Bridge));
+}
+
+#[test]
+fn a_relief_that_fails_leaves_the_two_talking_and_is_reported() {
+    let mut bench = Bench::bridged();
+    relieve(&mut bench);
+    let outputs = bench.agent(2, LegEvent::Failed { status: 486 });
+    assert_eq!(events(&outputs), failed("ann", AgentFailure::Busy));
+    assert!(commands(&outputs).is_empty() && media(&outputs).is_empty());
+    // One who rings without an answer is given up.
+    relieve(&mut bench);
+    let late = bench.wait(secs(60));
+    assert_eq!(commands(&late), [(bench.caller.branch(3), "cancel")]);
+    assert_eq!(events(&late).len(), 1);
+    // Nobody is relieved who does not talk.
+    let mut bench = Bench::dialling();
+    let outputs = relieve(&mut bench);
+    assert_eq!(events(&outputs), failed("ann", AgentFailure::Unreachable));
+}
+
+#[test]
+fn an_agent_who_ends_the_call_while_relief_is_rung_ends_it() {
+    let mut bench = Bench::bridged();
+    let (caller, second) = (bench.caller, bench.caller.branch(2));
+    relieve(&mut bench);
+    let cause = EndCause::Bye;
+    let over = commands(&bench.agent(1, LegEvent::Ended { cause }));
+    assert!(
+        over.contains(&(caller, "hang up")) && over.contains(&(second, "cancel")),
+        "{over:?}"
+    );
+}

@@ -1,0 +1,128 @@
+//! Novices: a call that takes one of them too long goes on to somebody experienced, while the two
+//! still talk.
+
+use super::agent::{Activity, Micros, Slot};
+use super::call::{Attempt, Stage};
+use super::{Act, Choice, Engine};
+use crate::OfferFailure;
+use crate::input::micros;
+
+/// How soon a call that nobody can take over yet is looked at again.
+const LOOK_AGAIN: Micros = 5_000_000;
+
+impl Engine {
+    /// Notes when a novice must have ended the call.
+    pub(super) fn watch_novice(&mut self, slot: Slot, agent: usize) {
+        let limit = self.policy.queue.novice_limit;
+        let watched = self.policy.agents[agent].novice && !limit.is_zero();
+        let due = self.now.saturating_add(micros(limit));
+        let call = self.call_mut(slot);
+        call.successor = None;
+        call.hand_on_at = watched.then_some(due);
+    }
+
+    /// The time for it has come: the best experienced agent who is free is rung.
+    pub(super) fn hand_on(&mut self, slot: Slot) {
+        if let Some((to, until)) = self.call(slot).successor {
+            if until <= self.now {
+                self.succession_failed(slot, to, OfferFailure::Vanished);
+            }
+            return self.reschedule_call(slot);
+        }
+        let Stage::Talking { agent: Some(from) } = self.call(slot).stage else {
+            return;
+        };
+        let insist = self.call(slot).kind.need.insist();
+        let best = (0..self.agents.len())
+            .filter(|index| !self.policy.agents[*index].novice && self.agents[*index].is_free())
+            .filter(|index| self.call(slot).tried(*index, self.now).is_none())
+            .filter_map(|index| {
+                let call = self.call(slot);
+                let last = call.last_agent == Some(index);
+                let learned = self.learned(self.intent_number(call.profile.intent.as_ref()), index);
+                let cost = self.cost_of(&call.kind, insist, index, (last, learned), self.now)?;
+                Some((index, cost))
+            })
+            .min_by_key(|(index, cost)| (cost.total, *index));
+        let Some((to, cost)) = best else {
+            self.call_mut(slot).hand_on_at = Some(self.now.saturating_add(LOOK_AGAIN));
+            return self.reschedule_call(slot);
+        };
+        let facts = self.facts(slot, Some(to));
+        let until = self
+            .now
+            .saturating_add(micros(self.policy.queue.offer_limit));
+        self.agents[to].activity = Activity::Offered(slot);
+        self.reschedule_agent(to);
+        let id = self.call(slot).id;
+        let call = self.call_mut(slot);
+        call.successor = Some((to, until));
+        call.hand_on_at = Some(until);
+        self.reschedule_call(slot);
+        let act = Act::HandOn { from, to, cost };
+        self.choices.push_back(Choice {
+            call: id,
+            at: self.now,
+            act,
+            facts,
+        });
+    }
+
+    /// The successor has answered: the novice is free again.
+    pub(super) fn succeeded(&mut self, slot: Slot, index: usize) {
+        let Stage::Talking { agent } = self.call(slot).stage else {
+            return;
+        };
+        if self.call(slot).successor.is_none_or(|(to, _)| to != index) {
+            return;
+        }
+        let (now, since) = (self.now, self.call(slot).talking_since);
+        if let Some(before) = agent
+            && self.agents[before].activity == Activity::Talking(slot)
+        {
+            self.agents[before].idle_since = now;
+            self.agents[before].talked += now - since;
+            self.after_call(before);
+        }
+        self.agents[index].activity = Activity::Talking(slot);
+        let call = self.call_mut(slot);
+        call.stage = Stage::Talking { agent: Some(index) };
+        call.talking_since = now;
+        call.successor = None;
+        call.hand_on_at = None;
+        self.reschedule_call(slot);
+    }
+
+    /// Whether the agent was to take the call over, and now will not.
+    pub(super) fn succession_failed(
+        &mut self,
+        slot: Slot,
+        index: usize,
+        cause: OfferFailure,
+    ) -> bool {
+        if self.call(slot).successor.is_none_or(|(to, _)| to != index) {
+            return false;
+        }
+        let again_at = self.now.saturating_add(micros(self.policy.queue.retry));
+        let rest_until = self.now.saturating_add(micros(self.policy.queue.rest));
+        let next = self.now.saturating_add(LOOK_AGAIN);
+        let call = self.call_mut(slot);
+        call.attempts.push(Attempt {
+            agent: index,
+            cause,
+            again_at,
+        });
+        call.successor = None;
+        call.hand_on_at = Some(next);
+        self.release(index, Activity::Resting(rest_until));
+        self.reschedule_call(slot);
+        true
+    }
+
+    /// The call is over while somebody was rung to take it over.
+    pub(super) fn withdraw_successor(&mut self, slot: Slot) {
+        if let Some((to, _)) = self.call_mut(slot).successor.take() {
+            self.release(to, Activity::Idle);
+        }
+    }
+}
