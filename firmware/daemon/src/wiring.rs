@@ -135,10 +135,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
 
     let stop = CancellationToken::new();
-    let versions = Versions::of(folder);
-    versions
-        .keep(&policy)
-        .with_context(|| format!("cannot keep the policy in `{}`", folder.display()))?;
+    let versions = kept(folder, &policy)?;
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = tokio::sync::mpsc::channel(1);
     let watch = policy::watch(
@@ -185,6 +182,15 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop_uplink,
         tasks,
     })
+}
+
+/// Keeps the policy that comes into force, beside those before it.
+fn kept(folder: &Path, policy: &Policy) -> anyhow::Result<Versions> {
+    let versions = Versions::of(folder);
+    versions
+        .keep(policy)
+        .with_context(|| format!("cannot keep the policy in `{}`", folder.display()))?;
+    Ok(versions)
 }
 
 /// Who may call and register, and which trunks are registered with.
