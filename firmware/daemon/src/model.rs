@@ -147,8 +147,10 @@ fn stamped(path: PathBuf) -> Option<(PathBuf, u64, Duration)> {
     Some((path, found.len(), written))
 }
 
-/// Watches the configuration until `stop`, and puts what it asks for into force.
-pub async fn watch(path: PathBuf, models: watch::Sender<InForce>, stop: CancellationToken) {
+/// Watches the configuration's file, if it has one, until `stop`, and puts what it asks for into
+/// force.
+pub async fn watch(file: Option<PathBuf>, models: watch::Sender<InForce>, stop: CancellationToken) {
+    let Some(path) = file else { return };
     let look = |path: PathBuf| tokio::task::spawn_blocking(move || Asked::by(&path));
     let Ok(mut known) = look(path.clone()).await else {
         return;

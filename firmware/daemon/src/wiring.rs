@@ -145,9 +145,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop.clone(),
     );
     tasks.spawn(watch);
-    if let Some(file) = config.file {
-        tasks.spawn(model::watch(file, models, stop.clone()));
-    }
+    tasks.spawn(model::watch(config.file, models, stop.clone()));
     let stages = Stages {
         ua,
         ports,

@@ -17,6 +17,8 @@ const MAX_WEIGHT: f32 = 20.0;
 
 /// The longest phrase, in letters.
 const MAX_LETTERS: usize = 500;
+/// The letters of all phrases of a file together.
+const MAX_ALL_LETTERS: usize = 2_000_000;
 
 /// What phrases were compiled for.
 #[derive(Clone)]
@@ -66,7 +68,7 @@ impl Grammar {
             nodes: vec![PhraseNode::default()],
         };
         let mut words = HashSet::new();
-        let spelling = Spelling::of(basis, file);
+        let mut spelling = Spelling::of(basis, file);
         for (line, phrase) in phrase_lines(file, text)? {
             match basis {
                 Basis::Lexicon(_) => {
@@ -135,7 +137,7 @@ impl Phrases {
     /// Compiles `text<TAB>weight` lines; blank lines and lines that begin with `#` say nothing.
     pub(crate) fn compile(basis: &Basis, file: &str, text: &str) -> Result<Self, Error> {
         let mut phrases = Vec::new();
-        let spelling = Spelling::of(basis, file);
+        let mut spelling = Spelling::of(basis, file);
         for (line, entry) in phrase_lines(file, text)? {
             let (phrase, weight) = entry
                 .rsplit_once('\t')
@@ -216,6 +218,8 @@ struct Spelling<'a> {
     /// What tokens can write.
     writing: Option<Writing>,
     file: &'a str,
+    /// Letters so far.
+    spelt: usize,
 }
 
 impl<'a> Spelling<'a> {
@@ -228,6 +232,7 @@ impl<'a> Spelling<'a> {
             basis,
             writing,
             file,
+            spelt: 0,
         }
     }
 
@@ -240,8 +245,15 @@ impl<'a> Spelling<'a> {
     }
 
     /// The letters of a phrase that the model can hear.
-    fn letters(&self, line: usize, phrase: &str) -> Result<Vec<char>, Error> {
+    fn letters(&mut self, line: usize, phrase: &str) -> Result<Vec<char>, Error> {
         let letters = spelling::letters(phrase);
+        self.spelt += letters.len();
+        if self.spelt > MAX_ALL_LETTERS {
+            let problem = format!(
+                "the phrases as far as here have more than {MAX_ALL_LETTERS} letters; remove some"
+            );
+            return Err(self.failed(line, problem));
+        }
         if letters.is_empty() {
             return Err(self.empty(line, phrase));
         }
@@ -415,7 +427,7 @@ mod tests {
 
     #[test]
     fn what_no_token_writes_is_refused() {
-        let grammar = |text| {
+        let grammar = |text: &str| {
             let compiled = Grammar::compile(&tokens(), "menu.txt", text);
             compiled.err().map(|error| error.to_string())
         };
@@ -428,6 +440,12 @@ mod tests {
         assert!(grammar("cards").unwrap().contains("write `cards`"));
         assert!(grammar("…").unwrap().contains("has no word"));
         assert!(grammar(&"余".repeat(501)).unwrap().contains("at most 500"));
+        let endless = format!("{}\n", "余".repeat(500)).repeat(4_001);
+        assert!(
+            grammar(&endless)
+                .unwrap()
+                .contains("line 4001: the phrases as far as here")
+        );
     }
 
     proptest! {

@@ -35,6 +35,8 @@ struct WordTree {
     count: WordId,
 }
 
+/// The most places that the letters of all words may have together.
+const MAX_PLACES: usize = 4_000_000;
 /// Where no listed word begins so.
 const NOWHERE: u32 = u32::MAX;
 /// Between words.
@@ -123,6 +125,15 @@ impl WordTree {
             }
             if !word.starts_with('<') {
                 tree.add(&spelt);
+            }
+            if tree.words.len() > MAX_PLACES {
+                return Err((
+                    line,
+                    format!(
+                        "the words as far as here have more than {MAX_PLACES} letters that differ; \
+                         leave rare words out"
+                    ),
+                ));
             }
         }
         Ok(tree)
