@@ -70,6 +70,14 @@ impl Way {
             ..Self::from(to)
         }
     }
+
+    /// With voice that is protected: `srtp` where the box takes it, `srtp-mand` only so.
+    #[must_use]
+    pub fn protected(mut self, how: &str) -> Self {
+        self.account = format!(";mediaenc={how}");
+        self.config += "module srtp.so\n";
+        self
+    }
 }
 
 /// A running phone.

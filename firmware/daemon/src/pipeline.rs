@@ -16,7 +16,7 @@ use trunkside_call::{Action, AgentId, CallId, Decision, Pii, Repeat, Side};
 use trunkside_decision::{Input, Lesson, Policy, Router, log::Entry};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
-    Order, Output, SipCommand, SipEvent, SipUa,
+    Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
 use trunkside_record::PseudonymKey;
@@ -264,7 +264,11 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     fn flow_config(&self) -> FlowConfig {
+        let mut random = [0; 32];
+        // Without random numbers no voice is protected, and legs that must be are refused.
+        let secret = getrandom::fill(&mut random).ok();
         FlowConfig {
+            secret: secret.map(|()| Secret::new(random)),
             greeting: translate::greeting(self.line.greeting),
             ring_timeout: self.line.ring_timeout,
             ..FlowConfig::default()

@@ -6,9 +6,9 @@ use anyhow::Context;
 use trunkside_call::Pii;
 use trunkside_decision::{OfferFailure, Policy};
 use trunkside_line::{
-    AgentContact, AgentFailure, RemoteMedia, ShownNumber, TrunkConfig, TrunkTimes,
+    AgentContact, AgentFailure, MediaKey, RemoteMedia, ShownNumber, Suite, TrunkConfig, TrunkTimes,
 };
-use trunkside_media::{LegStats, MediaStats, Remote};
+use trunkside_media::{LegStats, MediaStats, Protection, Remote, srtp};
 use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
 
 use crate::config::{self, Greeting};
@@ -23,7 +23,7 @@ pub const fn greeting(greeting: Greeting) -> trunkside_line::Greeting {
 }
 
 /// A far end of the line as media knows it.
-pub const fn remote(remote: RemoteMedia) -> Remote {
+pub fn remote(remote: RemoteMedia) -> Remote {
     Remote {
         address: remote.address,
         codec: remote.codec,
@@ -31,6 +31,20 @@ pub const fn remote(remote: RemoteMedia) -> Remote {
         control: remote.control,
         send: remote.send,
         receive: remote.receive,
+        protection: remote.protection.map(|keys| Protection {
+            send: media_key(keys.send),
+            receive: media_key(keys.receive),
+        }),
+    }
+}
+
+const fn media_key(key: MediaKey) -> srtp::Key {
+    srtp::Key {
+        suite: match key.suite {
+            Suite::Sha1Of80 => srtp::Suite::Sha1Of80,
+            Suite::Sha1Of32 => srtp::Suite::Sha1Of32,
+        },
+        bytes: key.bytes,
     }
 }
 

@@ -198,6 +198,7 @@ fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> 
     sip_config.listen_tls = line.transports.tls;
     sip_config.identity = line.transports.identity()?;
     sip_config.trust = line.transports.trust()?;
+    sip_config.secrecy = line.transports.srtp;
     sip_config.registered_users = translate::registered_users(policy);
     let (secrets, problems) = config::agent_secrets(
         line.agent_secrets.as_deref(),

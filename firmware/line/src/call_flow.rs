@@ -17,7 +17,7 @@ use trunkside_call::{AgentId, Codec, Pii, PromptKey, Repeat, Side};
 pub use input::{FlowConfig, Greeting, Input, MediaAddresses, Order};
 pub use output::{AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, RemoteMedia};
 
-use crate::sdp::{self, Direction, Local, Offer};
+use crate::sdp::{self, Direction, Local, Offer, Secret};
 use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand};
 use reoffer::Recoding;
 use transfer::Transfer;
@@ -55,6 +55,8 @@ pub struct CallFlow {
     crossing: Vec<(LegId, Instant)>,
     addresses: MediaAddresses,
     legs_dialled: u32,
+    /// Legs that have had keys of their own.
+    legs_keyed: u32,
     playing: Option<PromptKey>,
     apology_by: Option<Instant>,
     ended: bool,
@@ -132,6 +134,7 @@ impl CallFlow {
     /// A call whose [`LegEvent::Incoming`] is about to be handed in.
     pub fn new(config: FlowConfig, leg: LegId, addresses: MediaAddresses) -> Self {
         let codec = config.codecs.first().copied().unwrap_or(Codec::Pcma);
+        let secret = config.secret.map(|secret| secret.branch(0));
         Self {
             config,
             caller: Caller {
@@ -144,6 +147,7 @@ impl CallFlow {
                     address: addresses.caller,
                     session: 1,
                     version: 0,
+                    secret,
                 },
                 holds: false,
             },
@@ -154,6 +158,7 @@ impl CallFlow {
             crossing: Vec::new(),
             addresses,
             legs_dialled: 0,
+            legs_keyed: 0,
             playing: None,
             apology_by: None,
             ended: false,
@@ -244,7 +249,7 @@ impl CallFlow {
         }
         self.caller.state = CallerState::Offered;
         if !sdp.is_empty() {
-            let offer = Offer::parse(sdp).ok();
+            let offer = self.read(sdp);
             let codec = offer
                 .as_ref()
                 .and_then(|offer| offer.choose(&self.config.codecs));
@@ -372,6 +377,7 @@ impl CallFlow {
             address: self.addresses.agent,
             session: u64::from(self.legs_dialled),
             version: 0,
+            secret: self.next_secret(),
         };
         let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
         let from = self.caller.number.clone();
@@ -598,13 +604,31 @@ impl CallFlow {
 
     /// A description that takes the call's law.
     fn usable(&self, sdp: &[u8]) -> Option<Offer> {
-        Offer::parse(sdp)
-            .ok()
+        self.read(sdp)
             .filter(|offer| offer.codecs.contains(&self.caller.codec))
     }
 
+    /// A description whose voice this call can have.
+    fn read(&self, sdp: &[u8]) -> Option<Offer> {
+        let takes_keys = self.config.secret.is_some();
+        Offer::parse(sdp)
+            .ok()
+            .filter(|offer| takes_keys || offer.takes_plain())
+    }
+
+    /// What a new leg's keys are made from: no two legs share a key.
+    fn next_secret(&mut self) -> Option<Secret> {
+        self.legs_keyed += 1;
+        let secret = self.config.secret?;
+        Some(secret.branch(self.legs_keyed))
+    }
+
     fn set_remote(&mut self, side: Side, offer: &Offer) {
-        let remote = RemoteMedia::new(offer, self.caller.codec);
+        let local = match (side, &self.agent) {
+            (Side::Agent, Some(agent)) => &agent.local,
+            _ => &self.caller.local,
+        };
+        let remote = RemoteMedia::new(offer, self.caller.codec, local.secret.as_ref());
         self.media(MediaCommand::SetRemote { side, remote });
     }
 

@@ -48,8 +48,10 @@ pub use error::LineError;
 pub use gate::{Gate, Verdict};
 pub use identity::ShownNumber;
 pub use registrar::Registrar;
-pub use rsip::{LineStats, RsipConfig, RsipUa, TrunkConfig};
-pub use sdp::{Direction, Local, Offer, SdpError, answer, offer};
+pub use rsip::{LineStats, RsipConfig, RsipUa, Secrecy, TrunkConfig};
+pub use sdp::{
+    Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
+};
 pub use sip_ua::{
     AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa,
 };

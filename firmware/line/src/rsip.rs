@@ -8,6 +8,7 @@ mod headers;
 mod phones;
 mod refresh;
 mod requests;
+mod secrecy;
 mod socket;
 mod states;
 mod streams;
@@ -51,6 +52,7 @@ use streams::Streams;
 use trunks::{Answered, Carrier};
 use ways::{Own, Ways};
 
+pub use secrecy::Secrecy;
 pub use socket::LineStats;
 pub use trunks::TrunkConfig;
 
@@ -73,6 +75,8 @@ pub struct RsipConfig {
     pub identity: Option<Arc<TlsIdentity>>,
     /// Whom it trusts there; without it the box opens no TLS connections.
     pub trust: Option<TlsTrust>,
+    /// Whether voice is protected.
+    pub secrecy: Secrecy,
     /// The address that peers are told to send to.
     pub advertise: IpAddr,
     /// The `User-Agent` and `Server` name.
@@ -97,6 +101,7 @@ impl RsipConfig {
             listen_tls: None,
             identity: None,
             trust: None,
+            secrecy: Secrecy::default(),
             advertise,
             user_agent,
             registered_users: Vec::new(),
@@ -131,6 +136,7 @@ pub struct RsipUa {
     registrar: Registrar,
     authenticator: Authenticator,
     shown: ShownNumber,
+    secrecy: Secrecy,
     /// Users without a secret.
     unproven: BTreeSet<String>,
     endpoint: EndpointInnerRef,
@@ -146,6 +152,7 @@ pub struct RsipUa {
 struct Leg {
     dialog: InviteDialog,
     state: LegState,
+    transport: Transport,
     /// The far end's request for a new session description, until it is answered.
     reoffer: Option<TransactionHandle>,
     /// Whether the answer to our offer comes in the next ACK.
@@ -176,10 +183,11 @@ struct Leg {
 }
 
 impl Leg {
-    fn new(dialog: InviteDialog, state: LegState) -> Self {
+    fn new(dialog: InviteDialog, state: LegState, transport: Transport) -> Self {
         Self {
             dialog,
             state,
+            transport,
             reoffer: None,
             answer_in_ack: false,
             timer: SessionTimer::default(),
@@ -294,6 +302,7 @@ impl RsipUa {
             registrar: Registrar::new(config.registered_users),
             authenticator,
             shown: config.shown,
+            secrecy: config.secrecy,
             unproven,
             endpoint: Arc::clone(&endpoint.inner),
             carriers,
@@ -338,6 +347,13 @@ impl RsipUa {
                 .collect(),
             ..Uri::default()
         }
+    }
+
+    /// A description of ours as a leg's far end is to see it.
+    fn outward(&self, leg: LegId, is_offer: bool, sdp: Vec<u8>) -> Vec<u8> {
+        let transport = self.legs.get(&leg).map(|entry| entry.transport);
+        let transport = transport.unwrap_or_default();
+        self.secrecy.outward(transport, is_offer, sdp)
     }
 
     fn insert(&mut self, leg: LegId, entry: Leg) {
@@ -441,7 +457,16 @@ impl RsipUa {
         let _ = self.jobs.send(Box::pin(job));
     }
 
-    fn tell(&mut self, leg: LegId, what: LegEvent) {
+    fn tell(&mut self, leg: LegId, mut what: LegEvent) {
+        // A leg that replaces another is told of by the other's name.
+        let of = match &what {
+            LegEvent::Replaced { by, .. } => *by,
+            _ => leg,
+        };
+        let transport = self.legs.get(&of).map(|entry| entry.transport);
+        if let (Some(sdp), Some(transport)) = (what.sdp_mut(), transport) {
+            *sdp = self.secrecy.inward(transport, std::mem::take(sdp));
+        }
         self.ready.push_back(SipEvent { leg, what });
     }
 }
@@ -449,19 +474,29 @@ impl RsipUa {
 impl SipUa for RsipUa {
     fn command(&mut self, SipCommand { leg, what }: SipCommand) {
         match what {
-            LegCommand::Progress { sdp } => self.progress(leg, sdp),
-            LegCommand::Answer { sdp } => self.answer(leg, sdp),
+            LegCommand::Progress { sdp } => {
+                let sdp = sdp.map(|sdp| self.outward(leg, false, sdp));
+                self.progress(leg, sdp);
+            }
+            LegCommand::Answer { sdp } => {
+                let sdp = self.outward(leg, false, sdp);
+                self.answer(leg, sdp);
+            }
             LegCommand::Reject { status } => self.reject(leg, status),
             LegCommand::Dial { to, from, sdp } => self.dial(leg, Dialled::new(to, from, sdp)),
             LegCommand::Cancel => self.cancel(leg),
             LegCommand::HangUp => self.hang_up(leg),
             LegCommand::AnswerReoffer { sdp } => {
+                let sdp = self.outward(leg, false, sdp);
                 self.answer_reoffer(leg, StatusCode::OK, Some(sdp));
             }
             LegCommand::RejectReoffer { status } => {
                 self.answer_reoffer(leg, StatusCode::from(status), None);
             }
-            LegCommand::Reoffer { sdp } => self.reoffer(leg, sdp),
+            LegCommand::Reoffer { sdp } => {
+                let sdp = self.outward(leg, true, sdp);
+                self.reoffer(leg, sdp);
+            }
             LegCommand::Digit { digit } => self.send_digit(leg, digit),
             LegCommand::AcceptTransfer => self.accept_transfer(leg),
             LegCommand::RejectTransfer { status } => self.reject_transfer(leg, status),

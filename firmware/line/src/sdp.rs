@@ -1,9 +1,18 @@
 //! Session descriptions (RFC 8866) in the offer/answer model (RFC 3264): one voice stream of G.711.
 
+mod crypto;
+
 use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
 use trunkside_call::Codec;
+
+use crypto::Crypto;
+pub use crypto::{MediaKey, Protection, Secret, Suite};
+
+/// The profiles of voice that is not protected, and of voice that is.
+const PLAIN: &str = "RTP/AVP";
+const PROTECTED: &str = "RTP/SAVP";
 
 /// The payload type that we offer telephone events under.
 const TELEPHONE_EVENT: u8 = 101;
@@ -76,8 +85,8 @@ pub enum SdpError {
     /// It cannot be read.
     #[error("malformed session description: {0}")]
     Malformed(String),
-    /// It has no voice over plain RTP.
-    #[error("no audio stream over `RTP/AVP`")]
+    /// It has no voice over RTP, or none over SRTP whose keys can be used.
+    #[error("no audio stream over `RTP/AVP`, or over `RTP/SAVP` with keys")]
     NoAudio,
     /// Its address is not an IP address.
     #[error("connection address `{0}` is not an IP address")]
@@ -102,6 +111,8 @@ pub struct Offer {
     pub direction: Direction,
     /// The packet time it asks for, in ms.
     pub ptime_ms: Option<u32>,
+    /// How its voice is protected.
+    crypto: Option<Crypto>,
     /// Every stream of it, for an answer must have as many.
     streams: Vec<Stream>,
     voice: usize,
@@ -143,9 +154,24 @@ impl Offer {
             control: control_of(media, ip),
             direction,
             ptime_ms: value(media, "ptime").and_then(|ms| ms.trim().parse().ok()),
+            crypto: Crypto::of(media),
             streams: session.medias.iter().map(Stream::of).collect(),
             voice,
         })
+    }
+
+    /// The keys of both ends, where the far end has any: an answer with our secret makes them ours.
+    pub fn protection(&self, secret: Option<&Secret>) -> Option<Protection> {
+        let theirs = self.crypto?.key;
+        Some(Protection {
+            send: secret?.key(theirs.suite),
+            receive: theirs,
+        })
+    }
+
+    /// Whether its voice can be had unprotected.
+    pub fn takes_plain(&self) -> bool {
+        self.streams[self.voice].proto == PLAIN
     }
 
     /// The first law of ours that the far end takes too.
@@ -168,7 +194,12 @@ impl Stream {
 }
 
 fn is_voice(media: &Media) -> bool {
-    media.media == "audio" && media.proto == "RTP/AVP" && media.port != 0
+    let carried = match &*media.proto {
+        PLAIN => true,
+        PROTECTED => Crypto::of(media).is_some(),
+        _ => false,
+    };
+    media.media == "audio" && carried && media.port != 0
 }
 
 fn address_of(session: &Session, media: &Media) -> Result<IpAddr, SdpError> {
@@ -241,11 +272,15 @@ pub struct Local {
     pub session: u64,
     /// One more with every description.
     pub version: u64,
+    /// What our keys of this session are made from, where voice may be protected.
+    pub secret: Option<Secret>,
 }
 
 /// An offer of these laws, most preferred first.
 pub fn offer(local: Local, codecs: &[Codec], direction: Direction) -> Vec<u8> {
-    let voice = voice_stream(local, codecs, Some(TELEPHONE_EVENT), direction);
+    let mut voice = voice_stream(local, codecs, Some(TELEPHONE_EVENT), direction);
+    let keys = local.secret.iter().flat_map(crypto::offered);
+    voice.attributes.extend(keys);
     written(local, vec![voice])
 }
 
@@ -255,7 +290,12 @@ pub fn offer(local: Local, codecs: &[Codec], direction: Direction) -> Vec<u8> {
 pub fn answer(local: Local, offer: &Offer, codec: Codec, direction: Direction) -> Vec<u8> {
     let streams = offer.streams.iter().enumerate().map(|(n, stream)| {
         if n == offer.voice {
-            voice_stream(local, &[codec], offer.telephone_event, direction)
+            let mut voice = voice_stream(local, &[codec], offer.telephone_event, direction);
+            voice.proto.clone_from(&stream.proto);
+            let taken = local.secret.zip(offer.crypto);
+            let taken = taken.map(|(secret, theirs)| crypto::taken(&secret, theirs));
+            voice.attributes.extend(taken);
+            voice
         } else {
             let mut refused = Media::new(MediaType::Audio, 0, TransportProto::RtpAvp, "");
             refused.media.clone_from(&stream.media);
@@ -340,6 +380,7 @@ mod tests {
             address: "192.0.2.1:20000".parse().expect("valid"),
             session: 7,
             version: 3,
+            secret: None,
         }
     }
 
@@ -445,6 +486,36 @@ mod tests {
         assert!(text.contains("m=audio 20000 RTP/AVP 8 97\r\n"), "{text}");
         assert!(text.contains("a=rtpmap:8 PCMA/8000\r\n") && text.contains("a=sendrecv"));
         assert!(text.contains("o=- 7 3 IN IP4 192.0.2.1\r\n"), "{text}");
+    }
+
+    #[test]
+    fn keys_are_agreed_on_where_both_have_some() {
+        let ours = Secret::new([1; 32]);
+        let theirs = Secret::new([2; 32]);
+        let with = |secret: Secret| Local {
+            secret: Some(secret),
+            ..local()
+        };
+        let offered = offer(with(theirs), &[Codec::Pcma], Direction::SendRecv);
+        let optional = Offer::parse(&offered).expect("well formed");
+        assert!(optional.takes_plain());
+        let text = String::from_utf8(offered).expect("text");
+        let demanded = text.replace("RTP/AVP", "RTP/SAVP");
+        let demanded = Offer::parse(demanded.as_bytes()).expect("well formed");
+        assert!(!demanded.takes_plain());
+        for offered in [optional, demanded] {
+            let answered = answer(with(ours), &offered, Codec::Pcma, Direction::SendRecv);
+            let answered = Offer::parse(&answered).expect("well formed");
+            assert_eq!(answered.takes_plain(), offered.takes_plain());
+            let here = offered.protection(Some(&ours)).expect("agreed");
+            let there = answered.protection(Some(&theirs)).expect("agreed");
+            assert_eq!((here.send, here.receive), (there.receive, there.send));
+            assert_eq!(offered.protection(None), None);
+            let plain = answer(local(), &offered, Codec::Pcma, Direction::SendRecv);
+            assert!(!String::from_utf8(plain).expect("text").contains("crypto"));
+        }
+        let keyless = sdp("m=audio 4000 RTP/SAVP 8\r\na=crypto:1 X inline:y\r\n");
+        assert_eq!(Offer::parse(keyless.as_bytes()), Err(SdpError::NoAudio));
     }
 
     #[test]

@@ -234,6 +234,22 @@ pub enum LegEvent {
     },
 }
 
+impl LegEvent {
+    /// The session description that it brings, if it can bring one.
+    pub(crate) fn sdp_mut(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Self::Incoming { sdp, .. }
+            | Self::Acknowledged { sdp }
+            | Self::Ringing { sdp }
+            | Self::Answered { sdp }
+            | Self::Reoffered { sdp }
+            | Self::Reanswered { sdp }
+            | Self::Replaced { sdp, .. } => Some(sdp),
+            _ => None,
+        }
+    }
+}
+
 /// What happened, and to which leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SipEvent {

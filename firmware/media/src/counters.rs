@@ -45,6 +45,7 @@ pub struct LegCounters {
     pub malformed: Counter,
     pub foreign: Counter,
     pub unexpected: Counter,
+    pub unproven: Counter,
     pub expected: Counter,
     pub lost: Counter,
     pub bursts: Counter,
@@ -137,6 +138,7 @@ impl Counters {
             malformed: sum(|leg| &leg.malformed),
             foreign: sum(|leg| &leg.foreign),
             unexpected: sum(|leg| &leg.unexpected),
+            unproven: sum(|leg| &leg.unproven),
             lost: sum(|leg| &leg.lost),
             late: sum(|leg| &leg.late),
             send_failed: self.send_failed.get(),
@@ -194,6 +196,8 @@ pub struct MediaStats {
     pub foreign: u64,
     /// Packets of a payload type that was not agreed, or on a leg that is on hold.
     pub unexpected: u64,
+    /// Packets of a protected leg that are not proven to be its far end's, or came before.
+    pub unproven: u64,
     /// Packets that the sequence numbers miss.
     pub lost: u64,
     /// Packets that came too late for an ordinary phone's buffer.

@@ -37,6 +37,7 @@ mod relay;
 mod reports;
 pub mod rtp;
 mod session;
+pub mod srtp;
 mod tap;
 pub mod wav;
 
@@ -45,6 +46,6 @@ pub use error::MediaError;
 pub use frames::{FrameStats, Framer};
 pub use ports::{MediaConfig, MediaPorts};
 pub use prompt::{Prompt, Prompts};
-pub use relay::{Heard, Received, Relay, Remote};
+pub use relay::{Heard, Protection, Received, Relay, Remote};
 pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
 pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};

@@ -14,11 +14,14 @@ use crate::rtp::{self, Header, RtpError};
 mod control;
 mod incoming;
 mod outgoing;
+mod protection;
 mod source;
 
 use incoming::Reception;
 pub use incoming::{BUFFER, Block};
 pub use outgoing::{Outgoing, Sent};
+use protection::Guard;
+pub use protection::{Content, Protection};
 use source::Source;
 
 /// The far end of one leg, as its session description says.
@@ -36,6 +39,8 @@ pub struct Remote {
     pub send: bool,
     /// Whether it may be heard.
     pub receive: bool,
+    /// The keys that both ends protect voice and reports with, if they do.
+    pub protection: Option<Protection>,
 }
 
 impl Remote {
@@ -48,6 +53,7 @@ impl Remote {
             control: None,
             send: true,
             receive: true,
+            protection: None,
         }
     }
 }
@@ -88,6 +94,7 @@ struct Leg {
     reception: Reception,
     outgoing: Outgoing,
     reports: Reports,
+    guard: Option<Box<Guard>>,
     /// Where its reports come from.
     control: Option<SocketAddr>,
 }
@@ -107,6 +114,7 @@ impl Relay {
             reception: Reception::default(),
             reports: Reports::new(outgoing.ssrc(), outgoing.seed(), clock),
             outgoing,
+            guard: None,
             control: None,
         };
         Self {
@@ -124,6 +132,7 @@ impl Relay {
             leg.source.moved_from(old.address);
             leg.control = None;
         }
+        leg.guard = Guard::follow(leg.guard.take(), remote.protection);
         leg.remote = Some(remote);
     }
 

@@ -60,6 +60,13 @@ pub fn parse(datagram: &[u8]) -> Result<(Header, Range<usize>), RtpError> {
     Ok((header, start..end))
 }
 
+/// Whether a datagram looks like reports (RTCP) among the voice.
+pub fn is_reports(datagram: &[u8]) -> bool {
+    datagram
+        .get(1)
+        .is_some_and(|kind| RTCP_PAYLOAD_TYPES.contains(&(kind & 0x7F)))
+}
+
 /// Gives a packet that [`parse`] accepted another header, in place.
 pub fn rewrite(datagram: &mut [u8], header: Header) -> Result<(), RtpError> {
     let bytes = datagram.len();

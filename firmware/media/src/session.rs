@@ -16,9 +16,10 @@ use crate::g711;
 use crate::player::{Played, Player};
 use crate::ports::MediaPorts;
 use crate::prompt::Prompt;
-use crate::relay::{Heard, Outgoing, Relay, Remote};
+use crate::relay::{Content, Heard, Outgoing, Relay, Remote};
 use crate::reports::{MAX_REPORT, WallClock};
 use crate::rtp;
+use crate::srtp::MAX_TAIL;
 use crate::tap::{self, Tap, TapSender, now, sleep_until};
 
 /// The largest datagram that is looked at; what is longer is no voice packet.
@@ -279,6 +280,10 @@ impl MediaTask {
             };
             let arrived = now();
             let datagram = &mut datagram[..bytes];
+            let Some(bytes) = self.relay.open(side, Content::Voice, datagram) else {
+                continue;
+            };
+            let datagram = &mut datagram[..bytes];
             let player = self.port(side.other()).player.as_ref();
             let playing = player.is_some_and(|player| !player.yields(arrived));
             let received = self.relay.receive(arrived, side, source, datagram, playing);
@@ -308,7 +313,10 @@ impl MediaTask {
             let Ok((bytes, source)) = self.port(side).control.try_recv_from(datagram) else {
                 return;
             };
-            self.relay.control(now(), side, source, &datagram[..bytes]);
+            let datagram = &mut datagram[..bytes];
+            if let Some(bytes) = self.relay.open(side, Content::Reports, datagram) {
+                self.relay.control(now(), side, source, &datagram[..bytes]);
+            }
         }
     }
 
@@ -317,12 +325,21 @@ impl MediaTask {
         let mut report = [0; MAX_REPORT];
         for side in [Side::Caller, Side::Agent] {
             if let Some((bytes, address)) = self.relay.report(now(), side, &mut report) {
-                let _ = self
-                    .port(side)
-                    .control
-                    .try_send_to(&report[..bytes], address);
+                self.send_report(side, address, &report[..bytes]);
             }
         }
+    }
+
+    fn send_report(&mut self, side: Side, address: SocketAddr, report: &[u8]) {
+        let mut sealed = [0; MAX_REPORT + MAX_TAIL];
+        let report = if self.relay.is_protected(side) {
+            let sealing = self.relay.seal(side, Content::Reports, report, &mut sealed);
+            let Some(bytes) = sealing else { return };
+            &sealed[..bytes]
+        } else {
+            report
+        };
+        let _ = self.port(side).control.try_send_to(report, address);
     }
 
     /// Tells both far ends that nothing more will come.
@@ -330,10 +347,7 @@ impl MediaTask {
         let mut report = [0; MAX_REPORT];
         for side in [Side::Caller, Side::Agent] {
             if let Some((bytes, address)) = self.relay.farewell(now(), side, &mut report) {
-                let _ = self
-                    .port(side)
-                    .control
-                    .try_send_to(&report[..bytes], address);
+                self.send_report(side, address, &report[..bytes]);
             }
         }
     }
@@ -385,7 +399,19 @@ impl MediaTask {
     }
 
     /// Sends without waiting: voice that cannot leave now is worth nothing later.
-    fn send(&self, side: Side, address: SocketAddr, datagram: &[u8]) {
+    fn send(&mut self, side: Side, address: SocketAddr, datagram: &[u8]) {
+        if !self.relay.is_protected(side) {
+            self.send_as_is(side, address, datagram);
+            return;
+        }
+        let mut sealed = [0; MAX_DATAGRAM + MAX_TAIL];
+        let sealing = self.relay.seal(side, Content::Voice, datagram, &mut sealed);
+        if let Some(bytes) = sealing {
+            self.send_as_is(side, address, &sealed[..bytes]);
+        }
+    }
+
+    fn send_as_is(&self, side: Side, address: SocketAddr, datagram: &[u8]) {
         if self
             .port(side)
             .socket

@@ -1,10 +1,11 @@
-//! What SIP is carried by besides datagrams: `line.listen_tcp`, `line.listen_tls`, `line.tls_*`.
+//! What SIP is carried by besides datagrams, and what protects the voice then: `line.listen_tcp`,
+//! `line.listen_tls`, `line.tls_*`, `line.srtp`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trunkside_line::{TlsIdentity, TlsTrust};
+use trunkside_line::{Secrecy, TlsIdentity, TlsTrust};
 
 use super::layers::Layers;
 
@@ -19,6 +20,8 @@ pub struct Transports {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// The certificates that those of others must descend from; the system's without it.
     pub ca_file: Option<PathBuf>,
+    /// Whether voice is protected on legs over TLS.
+    pub srtp: Secrecy,
 }
 
 const RULE: &str = "must be an address and port such as `0.0.0.0:5061`";
@@ -54,7 +57,13 @@ pub fn resolve(layers: &mut Layers) -> Transports {
         );
         layers.report("line.listen_tls", &message);
     }
+    let secrecies = [
+        ("never", Secrecy::Never),
+        ("optional", Secrecy::Optional),
+        ("required", Secrecy::Required),
+    ];
     Transports {
+        srtp: layers.choice("line.srtp", Secrecy::Optional, &secrecies),
         tcp: layers.optional("line.listen_tcp", RULE),
         tls,
         identity,

@@ -70,6 +70,7 @@ impl Handset {
             address: self.media.local_addr(Side::Caller),
             session: 1,
             version: 1,
+            secret: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use trunkside_call::{AgentId, Codec, Side};
 
+use crate::sdp::Secret;
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
 
 /// When the caller's greeting is played.
@@ -32,6 +33,8 @@ pub struct FlowConfig {
     pub queue_pause: Duration,
     /// The longest that the apology may take before the call is ended without its end being told.
     pub apology_limit: Duration,
+    /// What the keys of the call's voice are made from; without it none is protected.
+    pub secret: Option<Secret>,
 }
 
 impl Default for FlowConfig {
@@ -43,6 +46,7 @@ impl Default for FlowConfig {
             ring_timeout: Duration::from_secs(15),
             queue_pause: Duration::from_secs(8),
             apology_limit: Duration::from_secs(30),
+            secret: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use trunkside_call::{AgentId, Codec, Pii, PromptKey, Repeat, Side};
 
-use crate::sdp::Offer;
+use crate::sdp::{Offer, Protection, Secret};
 use crate::sip_ua::SipCommand;
 
 /// A far end, as its session description says.
@@ -23,10 +23,12 @@ pub struct RemoteMedia {
     pub send: bool,
     /// Whether it may be heard.
     pub receive: bool,
+    /// The keys that both ends protect the voice with, if they do.
+    pub protection: Option<Protection>,
 }
 
 impl RemoteMedia {
-    pub(super) const fn new(offer: &Offer, codec: Codec) -> Self {
+    pub(super) fn new(offer: &Offer, codec: Codec, secret: Option<&Secret>) -> Self {
         Self {
             address: offer.address,
             codec,
@@ -34,6 +36,7 @@ impl RemoteMedia {
             control: offer.control,
             send: offer.direction.receives(),
             receive: offer.direction.sends(),
+            protection: offer.protection(secret),
         }
     }
 }

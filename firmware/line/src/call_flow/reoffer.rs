@@ -6,7 +6,7 @@ use trunkside_call::{Codec, PromptKey, Repeat, Side};
 
 use super::{
     AgentState, CallFlow, CallerState, Cause, EndedBy, MediaCommand, NOT_ACCEPTABLE,
-    REQUEST_PENDING, RemoteMedia,
+    REQUEST_PENDING,
 };
 use crate::sdp::{self, Direction, Offer};
 use crate::sip_ua::{LegCommand, LegId};
@@ -39,7 +39,7 @@ impl CallFlow {
             self.sip(leg, LegCommand::AnswerReoffer { sdp });
             return;
         }
-        let offer = Offer::parse(sdp).ok();
+        let offer = self.read(sdp);
         let codec = offer.as_ref().and_then(|offer| self.law_for(offer));
         match (offer, codec) {
             (Some(offer), Some(codec)) if codec == self.caller.codec => {
@@ -94,7 +94,7 @@ impl CallFlow {
 
     /// The other side took the new law, or a refresh of ours was answered with a new address.
     pub(super) fn on_reanswered(&mut self, now: Instant, side: Side, sdp: &[u8]) {
-        let answer = Offer::parse(sdp).ok();
+        let answer = self.read(sdp);
         let Some(Recoding {
             side: wanting,
             offer,
@@ -140,8 +140,7 @@ impl CallFlow {
 
     /// A PBX has moved a side to another phone: the new leg takes the old one's place.
     pub(super) fn on_replaced(&mut self, side: Side, by: LegId, sdp: &[u8]) {
-        let offer = Offer::parse(sdp).ok();
-        let usable = offer.filter(|offer| offer.codecs.contains(&self.caller.codec));
+        let usable = self.usable(sdp);
         let up = match side {
             Side::Caller => self.caller.state == CallerState::Answered,
             Side::Agent => self.is_bridged(),
@@ -155,13 +154,17 @@ impl CallFlow {
             (Side::Agent, Some(agent)) => std::mem::replace(&mut agent.leg, by),
             _ => std::mem::replace(&mut self.caller.leg, by),
         };
+        let secret = self.next_secret();
+        match (side, &mut self.agent) {
+            (Side::Agent, Some(agent)) => agent.local.secret = secret,
+            _ => self.caller.local.secret = secret,
+        }
         let local = self.next_local(side);
         let direction = offer.direction.mirrored();
         let sdp = sdp::answer(local, &offer, self.caller.codec, direction);
         self.sip(by, LegCommand::Answer { sdp });
         self.sip(old, LegCommand::HangUp);
-        let remote = RemoteMedia::new(&offer, self.caller.codec);
-        self.media(MediaCommand::SetRemote { side, remote });
+        self.set_remote(side, &offer);
         self.follow_hold(side, &offer);
     }
 

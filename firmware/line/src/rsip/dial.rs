@@ -84,12 +84,13 @@ impl RsipUa {
             more.push(headers::other("Replaces", &replaces));
             more.push(headers::other("Require", "replaces"));
         }
+        let offer = self.secrecy.outward(transport, true, dialled.sdp.clone());
         let invite = InviteOption {
             caller: self.own_uri(number.as_deref().unwrap_or("anonymous"), Transport::Udp),
             callee,
             destination: flow.map(|(transport, there)| ways::addressed(transport, there)),
             contact: self.own_uri("trunkside", transport),
-            offer: Some(dialled.sdp.clone()),
+            offer: Some(offer.clone()),
             headers: Some(more),
             support_prack: true,
             ..InviteOption::default()
@@ -100,8 +101,8 @@ impl RsipUa {
             .do_invite_async(invite, self.state_sender.clone())
         {
             Ok((dialog, response)) => {
-                let mut entry = Leg::new(dialog, LegState::Dialling);
-                entry.description.clone_from(&dialled.sdp);
+                let mut entry = Leg::new(dialog, LegState::Dialling, transport);
+                entry.description = offer;
                 entry.timer = dialled.timer;
                 entry.dialled = Some(dialled);
                 self.insert(leg, entry);

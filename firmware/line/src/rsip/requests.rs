@@ -190,7 +190,7 @@ impl RsipUa {
             to: Pii::new(request.uri.user().unwrap_or_default().to_owned()),
             sdp: sdp.clone(),
         };
-        let mut entry = Leg::new(dialog.clone(), LegState::Offered);
+        let mut entry = Leg::new(dialog.clone(), LegState::Offered, transport);
         entry.asked = asked;
         entry.takes_update = headers::lists(request, "Allow", "UPDATE");
         entry.identity = identity;

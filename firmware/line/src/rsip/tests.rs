@@ -77,6 +77,7 @@ fn description(port: u16) -> Vec<u8> {
         address,
         session: 1,
         version: 0,
+        secret: None,
     };
     sdp::offer(local, &[trunkside_call::Codec::Pcma], Direction::SendRecv)
 }

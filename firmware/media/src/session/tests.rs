@@ -252,3 +252,78 @@ async fn music_on_hold_gives_way_to_whoever_speaks() {
     }
     assert_eq!(heard, voice);
 }
+
+fn key(first: u8, suite: crate::srtp::Suite) -> crate::srtp::Key {
+    let bytes = std::array::from_fn(|n| first.wrapping_add(n as u8));
+    crate::srtp::Key { suite, bytes }
+}
+
+#[tokio::test]
+async fn a_protected_leg_talks_to_a_plain_one_and_what_is_not_proven_is_counted() {
+    use crate::relay::Protection;
+    use crate::srtp::{Opener, Sealer, Suite};
+    for (suite, ports) in [
+        (Suite::Sha1Of80, 38_260..=38_269),
+        (Suite::Sha1Of32, 38_270..=38_279),
+    ] {
+        let mut call = call(ports).await;
+        let (ours, theirs) = (key(1, suite), key(77, suite));
+        let mut remote = call.caller.remote();
+        remote.protection = Some(Protection {
+            send: ours,
+            receive: theirs,
+        });
+        call.session.set_remote(Side::Caller, remote);
+        call.session.bridge();
+        let to = call.session.local_addr(Side::Caller);
+        let (mut sealer, mut opener) = (Sealer::new(&theirs), Opener::new(&ours));
+        let header = Header {
+            payload_type: 8,
+            marker: false,
+            sequence: 65_535,
+            timestamp: 160,
+            ssrc: 9,
+        };
+        let (mut plain, mut protected) = ([0; 172], [0; 200]);
+        rtp::build(&mut plain, header, &[0x33; 160]).expect("fits");
+        let bytes = sealer.seal(&plain, &mut protected).expect("fits");
+        let mut forged = protected;
+        forged[20] ^= 1;
+        let send = async |packet: &[u8]| {
+            call.caller.socket.send_to(packet, to).await.expect("sent");
+        };
+        send(&plain).await;
+        send(&forged[..bytes]).await;
+        send(&protected[..bytes]).await;
+        assert_eq!(call.agent.hear().await.1, 0x33, "what is proven, in plain");
+        send(&protected[..bytes]).await;
+        rtp::build(
+            &mut plain,
+            Header {
+                sequence: 0,
+                ..header
+            },
+            &[0x34; 160],
+        )
+        .expect("fits");
+        let bytes = sealer.seal(&plain, &mut protected).expect("fits");
+        send(&protected[..bytes]).await;
+        assert_eq!(call.agent.hear().await.1, 0x34, "over the wrap");
+
+        call.agent
+            .say(call.session.local_addr(Side::Agent), 0x44)
+            .await;
+        let mut heard = [0; 400];
+        let received = timeout(LIMIT, call.caller.socket.recv_from(&mut heard)).await;
+        let (bytes, _) = received.expect("a packet in time").expect("received");
+        // A few of what cannot be told from random bytes are like any other byte.
+        let same = heard[12..bytes].iter().filter(|byte| **byte == 0x44);
+        assert!(same.count() < 20, "hidden");
+        let bytes = opener.open(&mut heard[..bytes]).expect("it is the box's");
+        let (_, payload) = rtp::parse(&heard[..bytes]).expect("well formed");
+        assert_eq!(heard[payload.start], 0x44);
+        let copy = call.tap.recv().await.expect("the tap hears it");
+        assert_eq!(copy.voice.codes()[0], 0x33, "recognition hears plain voice");
+        assert_eq!(call.session.stats().unproven, 3);
+    }
+}

@@ -1,0 +1,122 @@
+//! Where keys of the voice may be written: over TLS, where nobody reads them on the way.
+//!
+//! Descriptions are changed as text, line by line, on their way in and out; what the keys mean is
+//! the call flow's affair.
+
+use crate::stream::Transport;
+
+/// Whether voice is protected by SRTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Never.
+    Never,
+    /// On legs over TLS, where the far end takes it.
+    #[default]
+    Optional,
+    /// On legs over TLS always: without it such a leg is refused.
+    Required,
+}
+
+/// A description that nobody can use: the call flow refuses what brings it.
+const UNUSABLE: &[u8] = b"not protected";
+
+impl Secrecy {
+    /// A description as the far end is to see it. An offer that takes nothing but protected voice
+    /// says so in its profile (RFC 4568, section 6.1).
+    pub fn outward(self, transport: Transport, is_offer: bool, sdp: Vec<u8>) -> Vec<u8> {
+        match (self, transport) {
+            (Self::Required, Transport::Tls) if is_offer => changed(&sdp, |line| {
+                line.starts_with("m=audio ")
+                    .then(|| line.replacen(" RTP/AVP ", " RTP/SAVP ", 1))
+            }),
+            (Self::Optional | Self::Required, Transport::Tls) => sdp,
+            _ => without_keys(&sdp),
+        }
+    }
+
+    /// A description of the far end as the call flow is to see it. Keys that others could read
+    /// protect nothing.
+    pub fn inward(self, transport: Transport, sdp: Vec<u8>) -> Vec<u8> {
+        match (self, transport) {
+            (Self::Required, Transport::Tls) if !sdp.is_empty() && !has_keys(&sdp) => {
+                UNUSABLE.to_vec()
+            }
+            (Self::Optional | Self::Required, Transport::Tls) => sdp,
+            _ => without_keys(&sdp),
+        }
+    }
+}
+
+fn has_keys(sdp: &[u8]) -> bool {
+    String::from_utf8_lossy(sdp)
+        .lines()
+        .any(|line| line.starts_with("a=crypto:"))
+}
+
+fn without_keys(sdp: &[u8]) -> Vec<u8> {
+    changed(sdp, |line| line.starts_with("a=crypto:").then(String::new))
+}
+
+/// The description with some lines changed; a line that is empty then is left out. What is no text
+/// stays as it is, and cannot be read later.
+fn changed(sdp: &[u8], change: impl Fn(&str) -> Option<String>) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(sdp) else {
+        return sdp.to_vec();
+    };
+    let mut written = String::with_capacity(text.len() + 1);
+    for line in text.split_inclusive('\n') {
+        match change(line) {
+            None => written.push_str(line),
+            Some(changed) => written.push_str(&changed),
+        }
+    }
+    written.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = "v=0\r\nm=audio 4000 RTP/AVP 8\r\na=sendrecv\r\n";
+    const KEYED: &str = "v=0\r\nm=audio 4000 RTP/AVP 8\r\na=crypto:1 X inline:y\r\na=sendrecv\r\n";
+
+    fn inward(secrecy: Secrecy, transport: Transport, sdp: &str) -> String {
+        let seen = secrecy.inward(transport, sdp.as_bytes().to_vec());
+        String::from_utf8(seen).expect("text")
+    }
+
+    fn outward(secrecy: Secrecy, transport: Transport, sdp: &str) -> String {
+        let seen = secrecy.outward(transport, true, sdp.as_bytes().to_vec());
+        String::from_utf8(seen).expect("text")
+    }
+
+    #[test]
+    fn keys_go_over_tls_only_and_only_where_they_are_wanted() {
+        use Secrecy::{Never, Optional, Required};
+        for (secrecy, transport) in [
+            (Never, Transport::Tls),
+            (Optional, Transport::Tcp),
+            (Required, Transport::Udp),
+        ] {
+            assert_eq!(inward(secrecy, transport, KEYED), PLAIN);
+            assert_eq!(outward(secrecy, transport, KEYED), PLAIN);
+        }
+        assert_eq!(inward(Optional, Transport::Tls, KEYED), KEYED);
+        assert_eq!(outward(Optional, Transport::Tls, KEYED), KEYED);
+        assert_eq!(inward(Optional, Transport::Tls, PLAIN), PLAIN);
+    }
+
+    #[test]
+    fn what_must_be_protected_is_offered_so_and_refused_otherwise() {
+        let offered = outward(Secrecy::Required, Transport::Tls, KEYED);
+        assert_eq!(offered, KEYED.replace("RTP/AVP", "RTP/SAVP"));
+        let refused = inward(Secrecy::Required, Transport::Tls, PLAIN);
+        assert!(crate::sdp::Offer::parse(refused.as_bytes()).is_err());
+        assert_eq!(inward(Secrecy::Required, Transport::Tls, KEYED), KEYED);
+        assert_eq!(
+            inward(Secrecy::Required, Transport::Tls, ""),
+            "",
+            "wants an offer"
+        );
+    }
+}

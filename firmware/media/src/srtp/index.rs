@@ -1,0 +1,100 @@
+//! Which packet of how many a sequence number names, and whether it came before (RFC 3711, sections
+//! 3.3.1 and 3.3.2).
+
+/// Packets behind the newest of which it is known whether they came.
+const WIDTH: u64 = 64;
+
+/// The newest packet of a stream, counted through all wraps of its sequence numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Index(Option<u64>);
+
+impl Index {
+    /// The packet nearest to the newest that has this sequence number.
+    pub fn guess(&self, sequence: u16) -> u64 {
+        let Some(newest) = self.0 else {
+            return sequence.into();
+        };
+        let ahead = sequence.wrapping_sub(newest as u16);
+        if ahead < 1 << 15 {
+            return newest + u64::from(ahead);
+        }
+        let behind = u64::from(ahead.wrapping_neg());
+        // Before the first wrap nothing lies further back than the beginning.
+        newest.checked_sub(behind).unwrap_or(sequence.into())
+    }
+
+    /// This packet has come.
+    pub fn reach(&mut self, index: u64) {
+        self.0 = Some(self.0.map_or(index, |newest| newest.max(index)));
+    }
+}
+
+/// Which packets have come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Window {
+    newest: Option<u64>,
+    /// Bit n says whether `newest - n` came.
+    seen: u64,
+}
+
+impl Window {
+    /// Whether a packet is known not to have come.
+    pub fn is_new(&self, index: u64) -> bool {
+        let Some(newest) = self.newest else {
+            return true;
+        };
+        match newest.checked_sub(index) {
+            None => true,
+            Some(behind) => behind < WIDTH && self.seen & (1 << behind) == 0,
+        }
+    }
+
+    /// A packet has come.
+    pub fn take(&mut self, index: u64) {
+        let newest = self.newest.unwrap_or(index);
+        if index >= newest {
+            let shift = u32::try_from(index - newest).unwrap_or(u32::MAX);
+            self.seen = self.seen.checked_shl(shift).unwrap_or(0) | 1;
+            self.newest = Some(index);
+        } else if newest - index < WIDTH {
+            self.seen |= 1 << (newest - index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_wrap_forwards_and_packets_may_come_late() {
+        let mut index = Index::default();
+        index.reach(index.guess(65_534));
+        assert_eq!(index.guess(65_535), 65_535);
+        assert_eq!(index.guess(2), 65_538, "past the wrap");
+        index.reach(65_538);
+        assert_eq!(index.guess(65_535), 65_535, "late, from before the wrap");
+        index.reach(65_535);
+        assert_eq!(index.guess(3), 65_539, "a late packet takes nothing back");
+        let mut first = Index::default();
+        first.reach(5);
+        assert_eq!(
+            first.guess(65_530),
+            65_530,
+            "nothing is before the beginning"
+        );
+    }
+
+    #[test]
+    fn what_came_is_known_and_what_is_too_old_counts_as_come() {
+        let mut window = Window::default();
+        for index in [100, 102, 101] {
+            assert!(window.is_new(index), "{index}");
+            window.take(index);
+            assert!(!window.is_new(index), "{index}");
+        }
+        assert!(window.is_new(102 - WIDTH + 1) && !window.is_new(102 - WIDTH));
+        window.take(1_000);
+        assert!(!window.is_new(102) && window.is_new(999) && window.is_new(1_001));
+    }
+}
