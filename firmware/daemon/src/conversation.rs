@@ -7,6 +7,7 @@ use std::time::Duration;
 use trunkside_call::{AgentId, CallId, Decision, Emotion, Language, Pii, Side};
 use trunkside_decision::{CallProfile, Input};
 use trunkside_record::{EndedBy, PseudonymKey, Timestamp, VoiceQuality};
+use trunkside_understanding::intents::OUT_OF_SCOPE;
 
 use crate::hearing::Heard;
 use crate::story::{Ended, Story};
@@ -16,6 +17,9 @@ const TURNS_BEFORE_GUESS: u32 = 2;
 
 /// An intent at least this likely is worth acting on once the caller has finished a sentence.
 const LIKELY: f32 = 0.4;
+
+/// Whoever has said no more than a greeting goes on soon, or has said it all.
+const AFTER_A_GREETING: Duration = Duration::from_secs(3);
 
 /// Where the conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,12 +132,20 @@ impl Conversation {
 
     /// Whether what was heard so far is enough.
     fn consider(&mut self, now: Duration, heard: &Heard) -> Option<Input> {
-        self.phase = Phase::Listening {
-            until: Some(now + self.patience),
-        };
         let intent = heard.intents.first()?;
+        let says_something = intent.name != OUT_OF_SCOPE;
+        let pause = if says_something || !heard.utterance.is_final {
+            self.patience
+        } else {
+            self.patience.min(AFTER_A_GREETING)
+        };
+        self.phase = Phase::Listening {
+            until: Some(now + pause),
+        };
         self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
-        let is_clear = heard.is_sure || intent.score >= LIKELY || self.turns >= TURNS_BEFORE_GUESS;
+        let is_clear = heard.is_sure
+            || says_something && intent.score >= LIKELY
+            || self.turns >= TURNS_BEFORE_GUESS;
         (heard.utterance.is_final && is_clear).then(|| self.ready())
     }
 
@@ -307,6 +319,17 @@ mod tests {
         let unclear = heard("well", 0.1, Emotion::Neutral, true);
         assert_eq!(conversation.hear(NOW, &unclear), None);
         assert!(conversation.hear(NOW, &unclear).is_some());
+    }
+
+    #[test]
+    fn a_greeting_alone_decides_nothing_until_it_is_plain_that_no_more_comes() {
+        let mut conversation = conversation();
+        let mut hello = heard("hello", 0.99, Emotion::Neutral, true);
+        OUT_OF_SCOPE.clone_into(&mut hello.intents[0].name);
+        assert_eq!(conversation.hear(NOW, &hello), None);
+        assert_eq!(conversation.deadline(), Some(NOW + AFTER_A_GREETING));
+        let wish = heard("i lost my card", 0.9, Emotion::Neutral, true);
+        assert!(conversation.hear(NOW, &wish).is_some());
     }
 
     #[test]
