@@ -7,8 +7,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::audio::{HEARD, best_correlation};
+use crate::branch::Branch;
 use crate::process::Process;
 use crate::sipp::free_port;
 use crate::voice::samples_of;
@@ -78,6 +81,28 @@ impl Way {
         self.config += "module srtp.so\n";
         self
     }
+}
+
+/// A call between two phones, to its end: each hears what the other says, and the caller's hanging up
+/// ends the agent's. Returns the call's record.
+///
+/// # Panics
+/// When one of it is not so.
+pub fn converse(
+    branch: &mut Branch,
+    (mut caller, question): (Baresip, &Path),
+    (mut agent, answer): (Baresip, &Path),
+) -> Value {
+    caller.wait_for_hang_up();
+    agent.wait_for_hang_up();
+    let heard = best_correlation(&samples_of(answer), &caller.heard());
+    assert!(heard > HEARD, "the caller heard the agent at {heard:.2}");
+    let heard = best_correlation(&samples_of(question), &agent.heard());
+    assert!(heard > HEARD, "the agent heard the caller at {heard:.2}");
+    let record = branch.record();
+    assert_eq!(record["outcome"], "bridged", "{record}");
+    assert_eq!(record["ended_by"], "caller", "{record}");
+    record
 }
 
 /// A running phone.
