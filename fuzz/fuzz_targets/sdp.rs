@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use trunkside_call::Codec;
-use trunkside_line::{Local, Offer, answer};
+use trunkside_line::{Local, Offer, Secret, answer};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(offer) = Offer::parse(bytes) else { return };
@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         address: std::net::SocketAddr::from(([192, 0, 2, 1], 20_000)),
         session: 1,
         version: 0,
+        secret: Some(Secret::new([7; 32])),
     };
     let ours = answer(local, &offer, codec, offer.direction.mirrored());
     let read = Offer::parse(&ours).expect("our own answer can be read");
