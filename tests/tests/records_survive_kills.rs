@@ -2,13 +2,14 @@
 //! broker that is down harms no call.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Phone};
 use e2e::broker::Eavesdropper;
-use e2e::daemon::{BoxSettings, CloudHome, Home};
+use e2e::daemon::{BoxSettings, CloudHome, Home, RunningCloud};
 use e2e::process::{Process, has_peer};
 use e2e::sipp::{Sipp, free_port, succeed};
 use e2e::voice::Voice;
@@ -99,11 +100,7 @@ fn a_broker_that_is_down_harms_no_call_and_the_record_arrives_after() {
     if !has_peer("sipp") {
         return;
     }
-    let cloud_home = CloudHome::new();
-    let mut cloud = cloud_home.start();
-    let (http, mqtt) = (cloud.http, cloud.mqtt);
-    cloud.process.kill();
-
+    let (cloud_home, http, mqtt) = cloud_that_is_down();
     let phone = Phone::new(Voice::silent());
     let home = Home::new(&BoxSettings::new(mqtt, vec![phone.agent("li_na", false)]));
     let running = home.start();
@@ -114,13 +111,7 @@ fn a_broker_that_is_down_harms_no_call_and_the_record_arrives_after() {
     succeed(answering);
 
     let cloud = cloud_home.start_with(&["--mqtt-listen", &mqtt.to_string()], http);
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
-    while cloud.calls().is_empty() {
-        watcher.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
-    }
-    assert_eq!(cloud.calls()[0]["outcome"], "bridged");
+    assert_eq!(calls_that_came(&cloud)[0]["outcome"], "bridged");
 }
 
 #[test]
@@ -128,11 +119,7 @@ fn what_waits_for_the_cloud_lies_sealed_when_there_is_a_key() {
     if !has_peer("sipp") {
         return;
     }
-    let cloud_home = CloudHome::new();
-    let mut cloud = cloud_home.start();
-    let (http, mqtt) = (cloud.http, cloud.mqtt);
-    cloud.process.kill();
-
+    let (cloud_home, http, mqtt) = cloud_that_is_down();
     let [open, sealed] = ["", "[box]\noutbox_key_file = \"outbox.key\"\n"].map(|more| {
         let phone = Phone::new(Voice::silent());
         let home = Home::new(&BoxSettings {
@@ -155,9 +142,26 @@ fn what_waits_for_the_cloud_lies_sealed_when_there_is_a_key() {
     assert!(says_outcome(&open) && !says_outcome(&sealed));
 
     let cloud = cloud_home.start_with(&["--mqtt-listen", &mqtt.to_string()], http);
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
     let _running = sealed.start();
-    while cloud.calls().is_empty() {
+    calls_that_came(&cloud);
+}
+
+/// A cloud that has gone, and where its HTTP and its broker were.
+fn cloud_that_is_down() -> (CloudHome, SocketAddr, SocketAddr) {
+    let home = CloudHome::new();
+    let mut cloud = home.start();
+    cloud.process.kill();
+    (home, cloud.http, cloud.mqtt)
+}
+
+/// What the cloud knows once it knows a call.
+fn calls_that_came(cloud: &RunningCloud) -> Vec<Value> {
+    let mut watcher = Eavesdropper::connect(cloud.mqtt);
+    loop {
+        let calls = cloud.calls();
+        if !calls.is_empty() {
+            return calls;
+        }
         watcher.wait_for("acknowledgement", |message| {
             message.topic.ends_with("/ack").then_some(())
         });

@@ -63,6 +63,8 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Lets boxes with a certificate through to the broker.
 pub(crate) struct Gate {
     listener: TcpListener,
+    /// Where the store's count of revocations is told.
+    counted: watch::Sender<i64>,
     way: Way,
 }
 
@@ -83,13 +85,15 @@ impl Gate {
         broker: SocketAddr,
         store: Arc<dyn Store>,
     ) -> std::io::Result<Self> {
+        let (counted, revocations) = watch::channel(0);
         Ok(Self {
             listener: TcpListener::bind(listen).await?,
+            counted,
             way: Way {
                 acceptor: TlsAcceptor::from(tls),
                 broker,
                 store,
-                revocations: watch::channel(0).1,
+                revocations,
             },
         })
     }
@@ -99,11 +103,9 @@ impl Gate {
     }
 
     /// Serves until `stop`.
-    pub(crate) async fn serve(mut self, stop: CancellationToken) {
+    pub(crate) async fn serve(self, stop: CancellationToken) {
         let mut connections = JoinSet::new();
-        let (counted, revocations) = watch::channel(0);
-        self.way.revocations = revocations;
-        let watching = watch_revocations(Arc::clone(&self.way.store), counted);
+        let watching = watch_revocations(Arc::clone(&self.way.store), self.counted);
         tokio::pin!(watching);
         loop {
             let has_room = connections.len() < CONNECTIONS;

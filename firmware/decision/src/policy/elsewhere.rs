@@ -1,6 +1,7 @@
 //! Where calls go when nobody here takes them: another branch, or a voicemail box.
 
 use super::Policy;
+use super::group::circle;
 use super::resolve::contact;
 use crate::reader::Section;
 
@@ -94,23 +95,16 @@ pub(super) fn place(section: &Section<'_>, key: &'static str, names: &[String]) 
 
 fn break_cycles(places: &mut [Destination], tables: &[Section<'_>]) {
     for start in 0..places.len() {
-        let mut way = vec![start];
-        while let Some(to) = places[way[way.len() - 1]].otherwise {
-            if way.contains(&to) {
-                let names: Vec<&str> = way.iter().map(|at| places[*at].name.as_str()).collect();
-                let section = &tables[start];
-                let message = format!(
-                    "leads in a circle: {} -> {}; end it with `callback`",
-                    names.join(" -> "),
-                    places[to].name
-                );
-                section
-                    .reader
-                    .error(section.offset, &section.key("otherwise"), message);
-                places[start].otherwise = None;
-                break;
-            }
-            way.push(to);
+        if let Some(way) = circle(start, |at| places[at].otherwise) {
+            let names: Vec<&str> = way.iter().map(|at| places[*at].name.as_str()).collect();
+            let section = &tables[start];
+            let message = format!(
+                "leads in a circle: {}; end it with `callback`",
+                names.join(" -> ")
+            );
+            let key = section.key("otherwise");
+            section.reader.error(section.offset, &key, message);
+            places[start].otherwise = None;
         }
     }
 }

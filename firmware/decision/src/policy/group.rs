@@ -172,28 +172,34 @@ fn overflow(
 
 /// A call must not go round for ever: the first group of a circle is reported.
 fn break_cycles(groups: &mut [Group], tables: &[Section<'_>]) {
-    let next = |groups: &[Group], group: usize| match groups[group].overflow {
-        Some((Overflow::Group(to), _)) => Some(to),
-        _ => None,
-    };
     for start in 0..groups.len() {
-        let mut way = vec![start];
-        while let Some(to) = next(groups, way[way.len() - 1]) {
-            if way.contains(&to) {
-                let names: Vec<&str> = way.iter().map(|g| groups[*g].name.as_str()).collect();
-                let section = &tables[start];
-                let message = format!(
-                    "leads in a circle: {} -> {}; end it with `callback` or nowhere",
-                    names.join(" -> "),
-                    groups[to].name
-                );
-                section
-                    .reader
-                    .error(section.offset, &section.key("overflow_to"), message);
-                groups[start].overflow = None;
-                break;
-            }
-            way.push(to);
+        let next = |group: usize| match groups[group].overflow {
+            Some((Overflow::Group(to), _)) => Some(to),
+            _ => None,
+        };
+        if let Some(way) = circle(start, next) {
+            let names: Vec<&str> = way.iter().map(|at| groups[*at].name.as_str()).collect();
+            let section = &tables[start];
+            let message = format!(
+                "leads in a circle: {}; end it with `callback` or nowhere",
+                names.join(" -> ")
+            );
+            let key = section.key("overflow_to");
+            section.reader.error(section.offset, &key, message);
+            groups[start].overflow = None;
         }
     }
+}
+
+/// The way from `start` when it comes back to where it has been; that place is also its last.
+pub(super) fn circle(start: usize, next: impl Fn(usize) -> Option<usize>) -> Option<Vec<usize>> {
+    let mut way = vec![start];
+    while let Some(to) = next(way[way.len() - 1]) {
+        let is_closed = way.contains(&to);
+        way.push(to);
+        if is_closed {
+            return Some(way);
+        }
+    }
+    None
 }
