@@ -119,11 +119,12 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let status = Command::new("kill")
-            .arg(self.child.id().to_string())
+        // The shell's own `kill`: a minimal Debian has no program of that name.
+        let status = Command::new("sh")
+            .args(["-c", "kill \"$0\"", &self.child.id().to_string()])
             .status();
         assert!(
-            status.expect("kill runs").success(),
+            status.expect("sh runs").success(),
             "{} cannot be signalled",
             self.name
         );

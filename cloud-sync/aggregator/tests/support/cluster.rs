@@ -140,8 +140,9 @@ impl Cluster {
 impl Drop for Cluster {
     /// An immediate shutdown: the postmaster ends its children.
     fn drop(&mut self) {
-        let id = self.server.id().to_string();
-        let _ = Command::new("kill").args(["-QUIT", &id]).status();
+        // The shell's own `kill`: a minimal Debian has no program of that name.
+        let signal = ["-c", "kill -QUIT \"$0\"", &self.server.id().to_string()];
+        let _ = Command::new("sh").args(signal).status();
         let _ = self.server.wait();
     }
 }
