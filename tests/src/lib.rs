@@ -8,6 +8,7 @@ pub mod baresip;
 pub mod branch;
 pub mod broker;
 pub mod daemon;
+pub mod kamailio;
 pub mod process;
 pub mod sipp;
 pub mod tls;

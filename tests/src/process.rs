@@ -1,6 +1,7 @@
 //! Child processes whose output can be waited for.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -15,6 +16,7 @@ pub struct Process {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
+    leads_a_group: bool,
 }
 
 impl Process {
@@ -38,7 +40,18 @@ impl Process {
             child,
             lines,
             seen: Vec::new(),
+            leads_a_group: false,
         }
+    }
+
+    /// Starts a command that has children of its own, which end with it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_family(command: &mut Command) -> Self {
+        let mut process = Self::start(command.process_group(0));
+        process.leads_a_group = true;
+        process
     }
 
     /// The first line that `pick` makes something of, printed already or waited for.
@@ -109,6 +122,9 @@ impl Process {
 
     /// Ends it at once, as a power cut would (SIGKILL).
     pub fn kill(&mut self) {
+        if self.leads_a_group {
+            let _ = Self::signal("-KILL", &format!("-{}", self.child.id()));
+        }
         // Fails only when it has ended already, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -119,15 +135,21 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        // The shell's own `kill`: a minimal Debian has no program of that name.
-        let status = Command::new("sh")
-            .args(["-c", "kill \"$0\"", &self.child.id().to_string()])
-            .status();
+        let status = Self::signal("-TERM", &self.child.id().to_string());
         assert!(
             status.expect("sh runs").success(),
             "{} cannot be signalled",
             self.name
         );
+    }
+
+    /// By the shell's own `kill`: a minimal Debian has no program of that name.
+    fn signal(signal: &str, whom: &str) -> std::io::Result<ExitStatus> {
+        let command = ["-c", "kill \"$0\" \"$1\"", signal, whom];
+        Command::new("sh")
+            .args(command)
+            .stderr(Stdio::null())
+            .status()
     }
 
     /// Its process number.

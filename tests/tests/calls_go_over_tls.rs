@@ -2,13 +2,13 @@
 //! carrier that reaches the box over the connection that the box opened.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::baresip::{Baresip, Speech, Way, converse};
 use e2e::branch::{Branch, Phone};
 use e2e::daemon::Agent;
+use e2e::kamailio;
 use e2e::process::{Process, has_peer};
 use e2e::sipp::{Sipp, free_port, succeed};
 use e2e::tls::Certificate;
@@ -48,19 +48,11 @@ fn phones_over_tls_hear_each_other_and_hanging_up_ends_both_legs() {
 
 /// A carrier for boxes over TLS and callers by datagrams.
 fn carrier(udp: u16, tls: u16, settings: &Path) -> Process {
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio/carrier.cfg");
-    let defined = [
+    kamailio::carrier(&[
         format!("LISTEN=udp:127.0.0.1:{udp}"),
         format!("LISTEN_TLS=tls:127.0.0.1:{tls}"),
         format!("TLS_SETTINGS=\"{}\"", settings.display()),
-    ];
-    Process::start(
-        Command::new("kamailio")
-            .args(["-DD", "-E", "-m", "64", "-M", "8", "-f"])
-            .arg(config)
-            .args(defined.iter().flat_map(|define| ["-A", define]))
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-    )
+    ])
 }
 
 #[test]

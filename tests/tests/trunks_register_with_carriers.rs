@@ -2,25 +2,18 @@
 //! carrier are answered; calls from elsewhere are not.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
 use e2e::daemon::{Agent, BoxSettings, Home};
+use e2e::kamailio;
 use e2e::process::{Process, has_peer};
 use e2e::sipp::{Sipp, free_port, succeed};
 use e2e::voice::{Voice, samples_of};
 
 fn carrier(port: u16) -> Process {
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio/carrier.cfg");
-    Process::start(
-        Command::new("kamailio")
-            .args(["-DD", "-E", "-m", "16", "-M", "8", "-f"])
-            .arg(config)
-            .args(["-A", &format!("LISTEN=udp:127.0.0.1:{port}")])
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-    )
+    kamailio::carrier(&[format!("LISTEN=udp:127.0.0.1:{port}")])
 }
 
 fn trunk(targets: &[u16], password: &Path) -> String {
