@@ -3,7 +3,8 @@
 //! It paces its own packets, chooses its own ports and hangs up when its recording is over, so that
 //! nothing on its end of the call is of our making.
 
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::audio::{HEARD, best_correlation};
 use crate::branch::Branch;
-use crate::process::Process;
+use crate::process::{DEADLINE, Process};
 use crate::sipp::free_port;
 use crate::voice::samples_of;
 
@@ -50,6 +51,8 @@ pub struct Way {
     account: String,
     /// More of the phone's configuration.
     config: String,
+    /// Where what it shows can be read.
+    console: Option<SocketAddr>,
 }
 
 impl From<SocketAddr> for Way {
@@ -60,6 +63,7 @@ impl From<SocketAddr> for Way {
             parameters: "",
             account: String::new(),
             config: String::new(),
+            console: None,
         }
     }
 }
@@ -72,6 +76,19 @@ impl Way {
             config: format!("sip_cafile {}\n", trusted.display()),
             ..Self::from(to)
         }
+    }
+
+    /// With a display that can be read.
+    ///
+    /// # Panics
+    /// When the system has no free port.
+    #[must_use]
+    pub fn displayed(mut self) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let console = free.local_addr().expect("a bound socket");
+        self.config += &format!("module cons.so\ncons_listen {console}\n");
+        self.console = Some(console);
+        self
     }
 
     /// With voice that is protected: `srtp` where the box takes it, `srtp-mand` only so.
@@ -110,6 +127,56 @@ pub struct Baresip {
     /// The process, whose output tells what happens to its calls.
     pub process: Process,
     folder: TempDir,
+    console: Option<SocketAddr>,
+}
+
+/// What it shows before a message of the box.
+const FROM_THE_BOX: &str = "sip:trunkside@";
+
+/// A line of the help that its console prints for an empty line.
+const LAST_OF_HELP: &str = "/vidsrc";
+
+/// What a phone shows.
+pub struct Display {
+    lines: BufReader<TcpStream>,
+}
+
+impl Display {
+    /// Waits for the next text that somebody has sent to the phone.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn wait_for_message(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).expect("a message in time");
+            assert!(read > 0, "the phone has ended without a message");
+            if line.contains(FROM_THE_BOX) {
+                return line;
+            }
+        }
+    }
+
+    /// The messages that it has shown since.
+    ///
+    /// # Panics
+    /// When its console fails.
+    pub fn more(&mut self) -> String {
+        let console = self.lines.get_mut();
+        // Everything that comes before the next help has been shown before it.
+        console.write_all(b"\n").expect("the phone's console");
+        let mut messages = String::new();
+        loop {
+            let mut line = String::new();
+            self.lines.read_line(&mut line).expect("the phone's help");
+            if line.contains(LAST_OF_HELP) {
+                return messages;
+            }
+            if line.contains(FROM_THE_BOX) {
+                messages += &line;
+            }
+        }
+    }
 }
 
 impl Baresip {
@@ -156,7 +223,33 @@ impl Baresip {
                 .arg(folder.path())
                 .args(arguments),
         );
-        Self { process, folder }
+        let console = way.console;
+        Self {
+            process,
+            folder,
+            console,
+        }
+    }
+
+    /// What it shows from now on.
+    ///
+    /// # Panics
+    /// When the phone was started without a display.
+    pub fn display(&self) -> Display {
+        let console = self.console.expect("a phone with a display");
+        let mut console = TcpStream::connect(console).expect("the phone's console");
+        console
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a time above zero");
+        // It writes to whoever has written last.
+        console.write_all(b"\n").expect("the phone's console");
+        let mut lines = BufReader::new(console);
+        let mut line = String::new();
+        while !line.contains(LAST_OF_HELP) {
+            line.clear();
+            lines.read_line(&mut line).expect("the phone's help");
+        }
+        Display { lines }
     }
 
     /// Waits until its call is over, whoever ends it.

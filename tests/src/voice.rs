@@ -38,6 +38,19 @@ impl Voice {
         Self::speaking(alaw_of(&file), pause)
     }
 
+    /// Will say two recordings, the second so long after the end of the first.
+    ///
+    /// # Panics
+    /// When one cannot be read.
+    pub fn saying_two(first: &Path, between: Duration, second: &Path, pause: Duration) -> Self {
+        let codes_of = |recording: &Path| alaw_of(&std::fs::read(recording).expect("a recording"));
+        let mut codes = codes_of(first);
+        let frames = between.as_millis() / FRAME_TIME.as_millis();
+        codes.resize(codes.len() + frames as usize * FRAME, ALAW_SILENCE);
+        codes.extend(codes_of(second));
+        Self::speaking(codes, pause)
+    }
+
     /// Says nothing, but is there.
     pub fn silent() -> Self {
         Self::speaking(Vec::new(), Duration::ZERO)

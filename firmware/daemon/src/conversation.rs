@@ -2,6 +2,7 @@
 //!
 //! Pure: it is told what was heard and when, and yields what the router should know.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use trunkside_call::{AgentId, CallId, Decision, Emotion, Language, Pii, Side};
@@ -9,6 +10,7 @@ use trunkside_decision::{CallProfile, Input};
 use trunkside_record::{EndedBy, PseudonymKey, Timestamp, VoiceQuality};
 use trunkside_understanding::intents::OUT_OF_SCOPE;
 
+use crate::escalation::{Telling, Temper};
 use crate::hearing::Heard;
 use crate::story::{Ended, Story};
 
@@ -21,15 +23,18 @@ const LIKELY: f32 = 0.4;
 /// Whoever has said no more than a greeting goes on soon, or has said it all.
 const AFTER_A_GREETING: Duration = Duration::from_secs(3);
 
+/// The router is told again of an emotion that has become so much more or less likely.
+const CHANGED_BY: f32 = 0.1;
+
 /// Where the conversation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     /// The caller is greeted or listened to; whoever stays silent until then goes the default way.
     Listening { until: Option<Duration> },
     /// A recording serves the caller; whoever is still there at the end wants an agent.
     Serving { until: Option<Duration> },
-    /// The router knows the caller; `emotion` is the last it was told.
-    Routing { emotion: Emotion },
+    /// The router knows the caller; this emotion and its score are the last it was told.
+    Routing { emotion: Emotion, score: f32 },
     /// Caller and agent talk.
     Bridged,
 }
@@ -45,6 +50,10 @@ pub struct Conversation {
     profile: CallProfile,
     turns: u32,
     patience: Duration,
+    temper: Temper,
+    /// Who talks to the caller.
+    agent: Option<AgentId>,
+    tellings: VecDeque<Telling>,
 }
 
 impl Conversation {
@@ -65,6 +74,9 @@ impl Conversation {
             profile: CallProfile::unknown(),
             turns: 0,
             patience,
+            temper: Temper::default(),
+            agent: None,
+            tellings: VecDeque::new(),
         }
     }
 
@@ -122,12 +134,24 @@ impl Conversation {
             self.turns += 1;
             self.language = heard.utterance.language;
         }
+        if let Some(escalation) = self.temper.hear(now, heard) {
+            self.tellings.push_back(Telling {
+                escalation,
+                agent: self.agent.clone(),
+                supervisors: true,
+            });
+        }
         match self.phase {
             Phase::Listening { .. } => self.consider(now, heard),
             Phase::Serving { .. } => self.say_more(heard),
-            Phase::Routing { emotion } => self.follow_mood(emotion, heard),
+            Phase::Routing { emotion, score } => self.follow_mood(emotion, score, heard),
             Phase::Bridged => None,
         }
+    }
+
+    /// The next thing that people of the branch are to be told.
+    pub fn telling(&mut self) -> Option<Telling> {
+        self.tellings.pop_front()
     }
 
     /// Whether what was heard so far is enough.
@@ -175,6 +199,7 @@ impl Conversation {
         }
         self.phase = Phase::Routing {
             emotion: self.profile.emotion,
+            score: f32::from(self.profile.emotion_permille) / 1_000.0,
         };
         Input::CallReady {
             call: self.call,
@@ -182,12 +207,13 @@ impl Conversation {
         }
     }
 
-    fn follow_mood(&mut self, told: Emotion, heard: &Heard) -> Option<Input> {
-        let emotion = heard.mood.emotion;
-        if emotion == told || !heard.utterance.is_final {
+    fn follow_mood(&mut self, told: Emotion, told_score: f32, heard: &Heard) -> Option<Input> {
+        let (emotion, score) = (heard.mood.emotion, heard.mood.emotion_score);
+        let same = emotion == told && (score - told_score).abs() < CHANGED_BY;
+        if same || !heard.utterance.is_final {
             return None;
         }
-        self.phase = Phase::Routing { emotion };
+        self.phase = Phase::Routing { emotion, score };
         Some(Input::mood_changed(self.call, &heard.mood))
     }
 
@@ -215,9 +241,22 @@ impl Conversation {
     /// Caller and agent hear each other.
     pub fn bridged(&mut self, now: Duration, agent: AgentId) {
         self.phase = Phase::Bridged;
+        self.taken_over(now, agent.clone());
         if let Some(story) = &mut self.story {
             story.bridged(now, agent);
         }
+    }
+
+    /// Another agent talks to the caller, and must know of an anger that they did not hear begin.
+    pub fn taken_over(&mut self, now: Duration, agent: AgentId) {
+        if let Some(escalation) = self.temper.escalation(now) {
+            self.tellings.push_back(Telling {
+                escalation: escalation.clone(),
+                agent: Some(agent.clone()),
+                supervisors: false,
+            });
+        }
+        self.agent = Some(agent);
     }
 
     /// The call is over; its record, once.
@@ -384,6 +423,86 @@ mod tests {
             Some(Input::MoodChanged { .. })
         ));
         assert_eq!(conversation.hear(NOW, &angry), None);
+    }
+
+    #[test]
+    fn an_anger_that_grows_is_reported_again() {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
+        let mut angry = heard("how long still", 0.9, Emotion::Angry, true);
+        angry.mood.emotion_score = 0.45;
+        assert!(conversation.hear(NOW, &angry).is_some());
+        angry.mood.emotion_score = 0.5;
+        assert_eq!(conversation.hear(NOW, &angry), None);
+        angry.mood.emotion_score = 0.8;
+        assert!(conversation.hear(NOW, &angry).is_some());
+    }
+
+    fn bridged() -> Conversation {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
+        conversation.bridged(NOW, AgentId::new("li_na"));
+        assert_eq!(conversation.telling(), None);
+        conversation
+    }
+
+    #[test]
+    fn who_turns_angry_with_an_agent_is_told_of_once_with_words_and_reasons() {
+        let mut conversation = bridged();
+        let mut angry = heard("this is a disgrace", 0.9, Emotion::Angry, true);
+        angry.mood.reasons = vec!["said `disgrace`".to_owned()];
+        conversation.hear(NOW, &angry);
+        let telling = conversation.telling().expect("a telling");
+        assert_eq!(telling.agent, Some(AgentId::new("li_na")));
+        assert!(telling.supervisors);
+        let text = telling.text();
+        for part in ["li_na", "“this is a disgrace”", "said `disgrace`"] {
+            assert!(text.contains(part), "{text}");
+        }
+        let minute = Duration::from_secs(60);
+        for turn in 1..10 {
+            conversation.hear(NOW + minute * turn, &angry);
+            assert_eq!(conversation.telling(), None);
+        }
+        // Calm for long enough, the caller may turn again.
+        conversation.hear(NOW + minute * 20, &angry);
+        assert!(conversation.telling().is_some());
+    }
+
+    #[test]
+    fn anger_is_told_of_before_the_sentence_ends_but_not_at_its_first_trace() {
+        let mut conversation = bridged();
+        let partial = heard("this is a", 0.9, Emotion::Angry, false);
+        conversation.hear(NOW, &partial);
+        assert_eq!(conversation.telling(), None);
+        conversation.hear(NOW, &heard("this is a", 0.9, Emotion::Neutral, false));
+        conversation.hear(NOW, &partial);
+        assert_eq!(conversation.telling(), None);
+        conversation.hear(NOW, &partial);
+        assert!(conversation.telling().is_some());
+        let mut agent = heard("what do you want", 0.9, Emotion::Angry, true);
+        agent.utterance.side = Side::Agent;
+        let mut conversation = bridged();
+        conversation.hear(NOW, &agent);
+        assert_eq!(conversation.telling(), None, "the agent's own voice");
+    }
+
+    #[test]
+    fn who_takes_an_angry_caller_is_told_and_the_supervisors_not_again() {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Angry, true));
+        let waiting = conversation.telling().expect("a telling");
+        assert!(waiting.agent.is_none() && waiting.supervisors);
+        assert!(waiting.text().contains("waiting"));
+        for agent in ["li_na", "zhang_wei"].map(AgentId::new) {
+            conversation.taken_over(NOW, agent.clone());
+            let telling = conversation.telling().expect("a telling");
+            assert_eq!((telling.agent, telling.supervisors), (Some(agent), false));
+            assert_eq!(conversation.telling(), None);
+        }
+        let much_later = NOW + Duration::from_secs(600);
+        conversation.taken_over(much_later, AgentId::new("wang_jing"));
+        assert_eq!(conversation.telling(), None);
     }
 
     #[test]

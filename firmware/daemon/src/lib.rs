@@ -20,6 +20,7 @@ pub mod config;
 mod conversation;
 mod demo;
 mod download;
+mod escalation;
 mod health;
 mod hearing;
 mod lessons;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use trunkside_call::{AgentId, CallId, Decision, Understanding, Utterance};
 
+use crate::escalation::Telling;
+
 /// One thing that happened to a call.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -37,6 +39,8 @@ pub enum Event {
     AgentFailed(AgentId, String),
     /// Caller and agent hear each other.
     Bridged(AgentId),
+    /// The caller has turned angry, or an agent takes an angry caller.
+    Escalated(Box<Telling>),
     /// The call is over.
     Ended {
         /// How: the outcome's name in the record.

@@ -362,6 +362,34 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(input) = input {
             self.tell_router(now, input);
         }
+        self.escalate(now, id);
+    }
+
+    /// Tells the people of the branch of a caller who has turned angry.
+    fn escalate(&mut self, now: Duration, id: CallId) {
+        while let Some(telling) = self
+            .calls
+            .get_mut(&id)
+            .and_then(|call| call.conversation.telling())
+        {
+            let text = Pii::new(telling.text());
+            let agent = telling
+                .agent
+                .as_ref()
+                .filter(|_| self.line.tell_agents)
+                .and_then(|agent| self.contact(agent));
+            let supervisors = self
+                .line
+                .supervisors
+                .iter()
+                .map(|to| translate::contact(to));
+            let supervisors = supervisors.filter(|_| telling.supervisors);
+            for contact in agent.into_iter().chain(supervisors) {
+                self.stages.ua.message(&contact, &text);
+            }
+            tracing::info!(call = %id, agent = ?telling.agent, "a caller is angry");
+            self.notify(now, id, Event::Escalated(Box::new(telling)));
+        }
     }
 
     // --- decision ---
@@ -516,13 +544,18 @@ impl<U: SipUa> Pipeline<U> {
                     },
                 );
                 self.notify(now, id, Event::Bridged(agent));
+                self.escalate(now, id);
             }
             // Whoever took the caller over. The router knows those whom it asked to; after others
             // it frees the first agent with the end of the call.
             CallEvent::Transferred { to } => {
                 let agent = to.clone();
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.conversation.taken_over(now, to.clone());
+                }
                 self.tell_router(now, Input::Bridged { call: id, agent });
                 self.notify(now, id, Event::Bridged(to));
+                self.escalate(now, id);
             }
             CallEvent::AgentFailed { agent, cause } => {
                 // The router withdrew the offer itself: it knows.

@@ -62,13 +62,15 @@ pub fn registered_user(contact: &str) -> Option<String> {
     contact.strip_prefix("registered:").map(str::to_owned)
 }
 
-/// The user parts of all phones that register.
-pub fn registered_users(policy: &Policy) -> Vec<String> {
+/// The user parts of all phones that register: agents', destinations' and supervisors'.
+pub fn registered_users(policy: &Policy, supervisors: &[String]) -> Vec<String> {
     let agents = policy.agents.iter().map(|agent| &agent.contact);
     let places = policy.destinations.iter().map(|place| &place.contact);
     agents
         .chain(places)
-        .filter_map(|contact| registered_user(contact.as_deref()?))
+        .filter_map(|contact| contact.as_deref())
+        .chain(supervisors.iter().map(String::as_str))
+        .filter_map(registered_user)
         .collect()
 }
 

@@ -199,10 +199,10 @@ fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> 
     sip_config.identity = line.transports.identity()?;
     sip_config.trust = line.transports.trust()?;
     sip_config.secrecy = line.transports.srtp;
-    sip_config.registered_users = translate::registered_users(policy);
+    sip_config.registered_users = translate::registered_users(policy, &line.supervisors);
     let (secrets, problems) = config::agent_secrets(
         line.agent_secrets.as_deref(),
-        translate::registered_users(policy),
+        sip_config.registered_users.clone(),
     );
     for problem in problems {
         tracing::warn!(%problem, "a phone cannot register from elsewhere");

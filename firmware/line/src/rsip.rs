@@ -5,6 +5,7 @@ mod dial;
 mod doors;
 mod early;
 mod headers;
+mod message;
 mod phones;
 mod refresh;
 mod requests;
@@ -42,7 +43,7 @@ use crate::error::LineError;
 use crate::identity::{Identity, ShownNumber};
 use crate::registrar::Registrar;
 use crate::session_timer::{Asked, SessionTimer, Settled};
-use crate::sip_ua::{LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
+use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
 use crate::stream::{TlsIdentity, TlsTrust, Transport};
 use dial::Dialled;
 use doors::Doors;
@@ -502,6 +503,10 @@ impl SipUa for RsipUa {
             LegCommand::RejectTransfer { status } => self.reject_transfer(leg, status),
             LegCommand::TellTransfer { status } => self.tell_transfer(leg, status),
         }
+    }
+
+    fn message(&mut self, to: &AgentContact, text: &Pii<String>) {
+        self.send_message(to, text.reveal());
     }
 
     async fn next_event(&mut self) -> Option<SipEvent> {

@@ -265,6 +265,11 @@ pub trait SipUa: Send {
     /// event that overtook it is on its way.
     fn command(&mut self, command: SipCommand);
 
+    /// Sends a short text to a phone, outside of any call and without waiting (MESSAGE, RFC 3428).
+    /// What is too long for one datagram is cut. One that does not arrive is logged and lost:
+    /// nothing may depend on it.
+    fn message(&mut self, to: &AgentContact, text: &Pii<String>);
+
     /// The next event; none once the user agent has been stopped. Cancel safe.
     fn next_event(&mut self) -> impl Future<Output = Option<SipEvent>> + Send;
 

@@ -26,8 +26,9 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
                 &policy,
                 &config.policy,
             ));
-            let users = crate::translate::registered_users(&policy);
-            let folder = loaded.config.line.agent_secrets.as_deref();
+            let line = &loaded.config.line;
+            let users = crate::translate::registered_users(&policy, &line.supervisors);
+            let folder = line.agent_secrets.as_deref();
             problems.extend(config::agent_secrets(folder, users).1);
         }
     }

@@ -150,6 +150,10 @@ pub struct LineConfig {
     pub listen_timeout: Duration,
     /// The folder with a file for each phone that registers, which holds its secret.
     pub agent_secrets: Option<PathBuf>,
+    /// The phones that are told of callers who turn angry, as agents' contacts are written.
+    pub supervisors: Vec<String>,
+    /// Whether the agent's phone is told, too.
+    pub tell_agents: bool,
     /// What agents see of the caller's number.
     pub shown: ShownNumber,
     /// Carriers and PBXs; without any, calls are taken from everywhere.
@@ -452,8 +456,34 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         ring_timeout: layers.seconds("line.ring_timeout_s", 20, 3..=180),
         listen_timeout: layers.seconds("line.listen_timeout_s", 8, 2..=60),
         agent_secrets: layers.path("line.agent_secrets"),
+        supervisors: resolve_supervisors(layers),
+        tell_agents: layers.switch("line.tell_agents", true),
         shown: resolve_shown(layers),
         trunks: trunks::resolve(layers),
+    }
+}
+
+fn resolve_supervisors(layers: &mut Layers) -> Vec<String> {
+    let rule = "must be a list of phones such as `[\"registered:wang\", \"sip:wang@192.0.2.7\"]`";
+    let phones: Vec<Phone> = layers.list("line.supervisors", rule);
+    phones.into_iter().map(|Phone(contact)| contact).collect()
+}
+
+/// A contact such as the policy's agents have.
+struct Phone(String);
+
+impl std::str::FromStr for Phone {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let kinds = ["registered:", "sip:", "sips:"];
+        let rest = kinds.iter().find_map(|kind| text.strip_prefix(kind));
+        match rest {
+            Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(()),
+        }
     }
 }
 

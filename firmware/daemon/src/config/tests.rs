@@ -112,6 +112,22 @@ fn quality_rules_that_are_nowhere_are_told_with_their_line_and_the_names_there_a
 }
 
 #[test]
+fn supervisors_are_phones() {
+    let good = loaded("[line]\nsupervisors = [\"registered:wang\", \"sip:wang@192.0.2.7\"]\n");
+    assert_eq!(
+        good.config.line.supervisors,
+        ["registered:wang", "sip:wang@192.0.2.7"]
+    );
+    for bad in ["wang", "registered:", "sip:wang jing@192.0.2.7"] {
+        let loaded = loaded(&format!("[line]\nsupervisors = [\"{bad}\"]\n"));
+        let told = |problem: &&Problem| problem.message.contains("`line.supervisors`");
+        let problem = loaded.problems.iter().find(told).expect("a problem");
+        assert!(problem.place.ends_with(":2"), "{problem}");
+        assert!(loaded.config.line.supervisors.is_empty());
+    }
+}
+
+#[test]
 fn a_missing_file_is_one_problem_that_names_it() {
     let loaded = load(Path::new("/nonexistent/trunkside.toml"));
     assert_eq!(loaded.problems.len(), 1);

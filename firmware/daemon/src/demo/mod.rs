@@ -169,6 +169,9 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             ring_timeout: Duration::from_secs(5),
             listen_timeout: Duration::from_secs(10),
             agent_secrets: None,
+            supervisors: Vec::new(),
+            // Its agents' phones have no display; the screen shows it.
+            tell_agents: false,
             shown: ShownNumber::default(),
             trunks: Vec::new(),
         },

@@ -76,6 +76,10 @@ impl<W: Write> Screen<W> {
                 let text = self.paint(GREEN, &format!("caller and {agent} hear each other"));
                 self.line(number, notice.at, "bridged", &text);
             }
+            Event::Escalated(telling) => {
+                let text = self.paint(YELLOW, &telling.text());
+                self.line(number, notice.at, "angry", &text);
+            }
             Event::Ended { outcome } => self.line(number, notice.at, "over", outcome),
         }
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::sip::{HostWithPort, Response, StatusCodeKind, Uri};
+use rsipstack::transport::SipAddr;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
 
@@ -39,38 +40,49 @@ impl Dialled {
 }
 
 /// Where a contact is.
-struct Target {
-    callee: Uri,
+pub(super) struct Target {
+    pub callee: Uri,
     /// The way that its phone registered; the URI says it where there is none.
     flow: Option<(Transport, SocketAddr)>,
     /// The call that the new one takes the place of.
     replaces: Option<String>,
+    /// What carries requests there.
+    pub transport: Transport,
+}
+
+type Found = (Uri, Option<(Transport, SocketAddr)>, Option<String>);
+
+impl Target {
+    /// Where requests go; none where the URI says it.
+    pub fn destination(&self) -> Option<SipAddr> {
+        self.flow
+            .map(|(transport, there)| ways::addressed(transport, there))
+    }
+}
+
+/// Why nothing can be sent to a contact, and the status of a call to it.
+pub(super) struct Unreached {
+    status: u16,
+    pub why: &'static str,
 }
 
 impl RsipUa {
     pub(super) fn dial(&mut self, leg: LegId, dialled: Dialled) {
-        let Some(Target {
+        let target = match self.reach(&dialled.to) {
+            Ok(target) => target,
+            Err(Unreached { status, why }) => {
+                debug!(%leg, why, "an agent's contact cannot be rung");
+                self.fail(leg, status);
+                return;
+            }
+        };
+        let destination = target.destination();
+        let Target {
             callee,
-            flow,
             replaces,
-        }) = self.target(&dialled.to)
-        else {
-            debug!(%leg, "the agent's contact is not registered or is no sip uri");
-            self.fail(leg, 404);
-            return;
-        };
-        let transport =
-            flow.map_or_else(|| ways::asked_by(&callee), |(transport, _)| Some(transport));
-        let Some(transport) = transport else {
-            debug!(%leg, "the agent's contact names a transport that the box does not have");
-            self.fail(leg, 404);
-            return;
-        };
-        if flow.is_some_and(|(transport, there)| !self.is_reachable(transport, there)) {
-            debug!(%leg, "the connection that the phone registered over is gone");
-            self.fail(leg, 480);
-            return;
-        }
+            transport,
+            ..
+        } = target;
         let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
         let identity = identity.cloned().unwrap_or_default();
         let number = identity.shown(&self.shown, dialled.from.reveal());
@@ -88,7 +100,7 @@ impl RsipUa {
         let invite = InviteOption {
             caller: self.own_uri(number.as_deref().unwrap_or("anonymous"), Transport::Udp),
             callee,
-            destination: flow.map(|(transport, there)| ways::addressed(transport, there)),
+            destination,
             contact: self.own_uri("trunkside", transport),
             offer: Some(offer.clone()),
             headers: Some(more),
@@ -131,26 +143,43 @@ impl RsipUa {
         self.ready.push_back(SipEvent { leg, what });
     }
 
-    /// Where a contact is; none when it is nowhere.
-    fn target(&self, to: &AgentContact) -> Option<Target> {
+    /// Where a contact is and what carries requests there.
+    pub(super) fn reach(&self, to: &AgentContact) -> Result<Target, Unreached> {
+        let unreached = |status, why| Unreached { status, why };
+        let (callee, flow, replaces) = self
+            .find(to)
+            .ok_or_else(|| unreached(404, "it is not registered or is no sip uri"))?;
+        let transport = match flow {
+            Some((transport, _)) => Some(transport),
+            None => ways::asked_by(&callee),
+        };
+        let transport = transport
+            .ok_or_else(|| unreached(404, "it names a transport that the box does not have"))?;
+        if flow.is_some_and(|(transport, there)| !self.is_reachable(transport, there)) {
+            let why = "the connection that its phone registered over is gone";
+            return Err(unreached(480, why));
+        }
+        Ok(Target {
+            callee,
+            flow,
+            replaces,
+            transport,
+        })
+    }
+
+    /// A contact's URI, the way that its phone registered and the call that is replaced; none when
+    /// it is nowhere.
+    fn find(&self, to: &AgentContact) -> Option<Found> {
         match to {
-            AgentContact::Uri(uri) => Some(Target {
-                callee: sip_uri(uri)?,
-                flow: None,
-                replaces: None,
-            }),
+            AgentContact::Uri(uri) => Some((sip_uri(uri)?, None, None)),
             AgentContact::Registered(user) => {
                 let binding = self.registrar.find(now(), user)?;
-                Some(Target {
-                    callee: sip_uri(&binding.contact)?,
-                    flow: Some((binding.transport, binding.source)),
-                    replaces: None,
-                })
+                let flow = (binding.transport, binding.source);
+                Some((sip_uri(&binding.contact)?, Some(flow), None))
             }
             AgentContact::InPlaceOf { contact, replaces } => {
-                let replaces = Some(replaces.clone());
-                let target = self.target(contact)?;
-                Some(Target { replaces, ..target })
+                let (callee, flow, _) = self.find(contact)?;
+                Some((callee, flow, Some(replaces.clone())))
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::sip_ua::AgentContact;
 use crate::sip_ua::EndCause;
 
 mod dialogs;
+mod messages;
 mod peer;
 mod strangers;
 mod streams;
