@@ -289,30 +289,10 @@ pub enum PolicyCommand {
         file: PathBuf,
     },
     /// Say which calls of a decision log would have gone elsewhere, and how waits would change.
-    DryRun {
-        /// The policy to try.
-        #[arg(long, value_name = "FILE")]
-        policy: PathBuf,
-        /// Yesterday's decisions (`decisions.jsonl` in the data folder).
-        #[arg(long, value_name = "LOG")]
-        log: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    DryRun(TrialArgs),
     /// Estimate how many calls another policy would have resolved, from a log of one that explores
     /// (`[learning] enabled = true`): inverse propensity and doubly robust, with 95 % intervals.
-    Evaluate {
-        /// The policy to judge.
-        #[arg(long, value_name = "FILE")]
-        policy: PathBuf,
-        /// Decisions of a box that explores (`decisions.jsonl` in the data folder).
-        #[arg(long, value_name = "LOG")]
-        log: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    Evaluate(TrialArgs),
     /// List the policies that were in force, oldest first.
     Versions {
         /// The box's configuration file.
@@ -328,6 +308,20 @@ pub enum PolicyCommand {
         #[arg(long, value_name = "NUMBER")]
         to: Option<u32>,
     },
+}
+
+/// Another policy, and the log that it is tried on.
+#[derive(Debug, Args)]
+pub struct TrialArgs {
+    /// The policy to try.
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// Logged decisions (`decisions.jsonl` in the data folder).
+    #[arg(long, value_name = "LOG")]
+    pub log: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `trunkside models`

@@ -7,7 +7,7 @@ use anyhow::Context;
 use trunkside_call::AgentId;
 use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, evaluate};
 
-use crate::cli::{Failure, PolicyCommand};
+use crate::cli::{Failure, PolicyCommand, TrialArgs};
 use crate::config::{self, Severity};
 use crate::policy::{Versions, load, replace_file};
 
@@ -28,7 +28,7 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             ));
             Ok(())
         }
-        PolicyCommand::DryRun { policy, log, json } => {
+        PolicyCommand::DryRun(TrialArgs { policy, log, json }) => {
             let policy = Arc::new(usable(policy)?);
             let found = dry_run(&log_text(log)?, &policy).map_err(Failure::input)?;
             if *json {
@@ -38,7 +38,7 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             }
             Ok(())
         }
-        PolicyCommand::Evaluate { policy, log, json } => {
+        PolicyCommand::Evaluate(TrialArgs { policy, log, json }) => {
             let policy = usable(policy)?;
             let found = evaluate(&log_text(log)?, &policy).map_err(Failure::input)?;
             if *json {
