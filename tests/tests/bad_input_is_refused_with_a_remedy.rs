@@ -2,7 +2,7 @@
 //! is 2, and nothing panics.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use e2e::audio::recording;
 use e2e::process::binary;
@@ -204,6 +204,97 @@ fn an_unknown_key_warns_and_only_a_strict_check_refuses_it() {
     assert_eq!(lenient.status.code(), Some(0), "{said}");
     assert!(said.contains("box.colour"), "{said}");
     refused(&["check", "--strict", "--config", path_text(&config)]);
+}
+
+/// A configuration that is right, with settings of its own, and the policy beside it.
+fn configuration(folder: &Path, settings: &str) -> PathBuf {
+    let policy = "[[agent]]\nid = \"li_na\"\ncontact = \"sip:li_na@127.0.0.1:5071\"\n";
+    written(folder, "policy.toml", policy.as_bytes());
+    let text = format!(
+        "[box]\ntenant = \"a\"\nbranch = \"b\"\ndevice = \"c\"\n\
+         [line]\nlisten = \"127.0.0.1:0\"\n[decision]\npolicy = \"policy.toml\"\n{settings}"
+    );
+    written(folder, "config.toml", text.as_bytes())
+}
+
+#[test]
+fn what_would_keep_a_box_from_starting_is_told_by_check() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), "phrases.tsv", b"no weight\n");
+    written(folder.path(), "file", b"");
+    let file = folder.path().join("file/data");
+    for (settings, fault, line) in [
+        ("[recognition]\nmodel = \"nope\"\n", "zh-en-1", 10),
+        ("[recognition]\nmodels_dir = \"nowhere\"\n", "nowhere", 10),
+        (
+            "[recognition]\nphrases = \"phrases.tsv\"\n",
+            "phrases.tsv",
+            10,
+        ),
+        ("[board]\nwatchdog = \"/dev/nope\"\n", "/dev/nope", 10),
+    ] {
+        let config = configuration(folder.path(), settings);
+        let said = refused(&["check", "--config", path_text(&config)]);
+        let place = format!("config.toml:{line}: error");
+        assert!(
+            said.contains(fault) && said.contains(&place),
+            "{settings}: {said}"
+        );
+    }
+    let config = configuration(folder.path(), "");
+    let output = Command::new(binary("trunkside"))
+        .args(["check", "--config", path_text(&config)])
+        .env("TRUNKSIDE_BOX__DATA_DIR", &file)
+        .env("TRUNKSIDE_BOX__TENANT", "123")
+        .output()
+        .expect("trunkside runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("$TRUNKSIDE_BOX__DATA_DIR: error"), "{said}");
+    assert!(
+        !said.contains("box.tenant"),
+        "a name of digits is a name: {said}"
+    );
+    assert!(!file.exists(), "a check leaves nothing behind");
+}
+
+#[test]
+fn an_unreadable_drop_in_hides_no_other_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "[board]\nwatchdog = \"/dev/nope\"\n");
+    std::fs::create_dir_all(folder.path().join("conf.d/10.toml")).unwrap();
+    let said = refused(&["check", "--config", path_text(&config)]);
+    assert!(
+        said.contains("conf.d/10.toml") && said.contains("/dev/nope"),
+        "{said}"
+    );
+    let missing = folder.path().join("missing.toml");
+    let said = refused(&["check", "--config", path_text(&missing)]);
+    assert!(!said.contains("policy.toml"), "only the cause: {said}");
+}
+
+#[test]
+fn output_that_nobody_reads_or_that_finds_no_room_ends_a_command_in_order() {
+    let models = ["models", "list"];
+    let mut child = Command::new(binary("trunkside"))
+        .args(models)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("trunkside runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
+    let full = std::fs::File::create("/dev/full").expect("Linux has one");
+    let output = Command::new(binary("trunkside"))
+        .args(models)
+        .stdout(full)
+        .output()
+        .expect("trunkside runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write the result"), "{said}");
 }
 
 #[test]

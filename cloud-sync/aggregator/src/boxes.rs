@@ -1,10 +1,12 @@
 //! `trunkside-cloud boxes`.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use jiff::{Span, ToSpan};
 use trunkside_aggregator::now;
 use trunkside_aggregator::store::{Claim, Store};
 use trunkside_record::{ClaimCode, NameError, Origin};
+
+use crate::say;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -53,11 +55,20 @@ impl Names {
 pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
     match command {
         Command::Claim { of, hours } => claim(store, &of.origin()?, hours.hours()),
-        Command::Revoke { of } => Ok(store.revoke_box(&of.origin()?, now())?),
+        Command::Revoke { of } => {
+            let ended = store.revoke_box(&of.origin()?, now())?;
+            ensure!(
+                ended > 0,
+                "`{}/{}/{}` has no certificate and no code here; check the three names",
+                of.tenant,
+                of.branch,
+                of.device
+            );
+            Ok(())
+        }
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the code is the command's result")]
 fn claim(store: &dyn Store, origin: &Origin, wait: Span) -> anyhow::Result<()> {
     let mut random = [0; ClaimCode::BYTES];
     getrandom::fill(&mut random).context("the system has no randomness")?;
@@ -70,6 +81,5 @@ fn claim(store: &dyn Store, origin: &Origin, wait: Span) -> anyhow::Result<()> {
         device: origin.device.to_string(),
         expires_at: now().checked_add(wait)?,
     })?;
-    println!("{}", code.reveal());
-    Ok(())
+    say(code.reveal())
 }

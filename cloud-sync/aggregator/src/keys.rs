@@ -6,6 +6,8 @@ use trunkside_aggregator::now;
 use trunkside_aggregator::store::{KeyRecord, Role, Scope, Store};
 use trunkside_record::Name;
 
+use crate::say;
+
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Make a key and print it; it cannot be shown again.
@@ -32,7 +34,6 @@ pub(crate) enum Command {
     },
 }
 
-#[expect(clippy::print_stdout, reason = "keys are the command's result")]
 pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
     match command {
         Command::Add {
@@ -54,7 +55,7 @@ pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
                 created_at: now(),
                 revoked_at: None,
             })?;
-            println!("{}", key.reveal());
+            say(key.reveal())?;
         }
         Command::List => {
             for key in store.keys()? {
@@ -62,10 +63,10 @@ pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
                     .revoked_at
                     .map_or_else(|| "in force".to_owned(), |at| format!("ended {at:.0}"));
                 let (id, role, scope, made) = (key.id, key.role, key.scope, key.created_at);
-                println!(
+                say(format_args!(
                     "{id}\t{}\t{role}\t{scope}\tmade {made:.0}\t{ended}",
                     key.name
-                );
+                ))?;
             }
         }
         Command::Revoke { id } => {

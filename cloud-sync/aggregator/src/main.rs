@@ -1,5 +1,7 @@
 //! The aggregator as a program: `trunkside-cloud`.
 
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,7 +54,7 @@ enum Command {
 /// Where records are kept.
 #[derive(clap::Args, Default)]
 struct Place {
-    /// A TOML file; docs/cloud.md shows every key.
+    /// A TOML file; cloud-sync/aggregator/config.example.toml shows every key.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// The folder of the database [default: trunkside-cloud-data].
@@ -135,16 +137,23 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => with(config(*arguments), run),
         Command::Keys { command, database } => with(checked(database), |file| {
-            keys::run(&command, &*open(&file)?)
+            let store = open(&file, matches!(command, keys::Command::Add { .. }))?;
+            keys::run(&command, &*store)
         }),
         Command::Boxes { command, database } => with(checked(database), |file| {
-            boxes::run(&command, &*open(&file)?)
+            let store = open(&file, matches!(command, boxes::Command::Claim { .. }))?;
+            boxes::run(&command, &*store)
         }),
         Command::Export(mut arguments) => {
             let database = std::mem::take(&mut arguments.database);
             with(checked(database), |file| write_export(*arguments, &file))
         }
-        Command::Openapi => report(print_openapi()),
+        Command::Openapi => report(
+            trunkside_aggregator::openapi()
+                .to_pretty_json()
+                .context("the document cannot be written")
+                .and_then(say),
+        ),
     }
 }
 
@@ -215,19 +224,25 @@ fn checked(database: Place) -> anyhow::Result<ConfigFile> {
     Ok(file)
 }
 
-fn open(file: &ConfigFile) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(store::open(&file.store()?)?)
+/// Opens the store; only what begins something may make a new one.
+fn open(file: &ConfigFile, may_make: bool) -> anyhow::Result<Arc<dyn Store>> {
+    let choice = file.store()?;
+    if !may_make {
+        choice.must_exist()?;
+    }
+    Ok(store::open(&choice)?)
 }
 
-#[expect(clippy::print_stdout, reason = "the document is the command's result")]
-fn print_openapi() -> anyhow::Result<()> {
-    println!("{}", trunkside_aggregator::openapi().to_pretty_json()?);
-    Ok(())
+/// A line on standard output; a reader that has left wants no more.
+fn say(line: impl Display) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write the result"),
+    }
 }
 
-#[expect(clippy::print_stdout, reason = "the count is the command's result")]
 fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
-    let store = open(file)?;
+    let store = open(file, false)?;
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
     let export = export::Export {
         table: arguments.table,
@@ -244,8 +259,7 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
     };
     let writing = export::store_object(export, store, &arguments.to);
     let calls = tokio::runtime::Runtime::new()?.block_on(writing)?;
-    println!("{calls} calls");
-    Ok(())
+    say(format_args!("{calls} calls"))
 }
 
 #[tokio::main]
@@ -253,12 +267,13 @@ async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("info,{QUIET}"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let running = Aggregator::start(config).await?;
-    announce(&running);
+    announce(&running)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -268,16 +283,13 @@ async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
 }
 
 /// Tells people and programs where to go; one line each, so that a script can read them.
-#[expect(
-    clippy::print_stdout,
-    reason = "the addresses are the command's result"
-)]
-fn announce(running: &trunkside_aggregator::Running) {
-    println!("http://{}/", running.http_addr);
+fn announce(running: &trunkside_aggregator::Running) -> anyhow::Result<()> {
+    say(format_args!("http://{}/", running.http_addr))?;
     if let Some(address) = running.mqtt_addr {
-        println!("mqtt://{address}");
+        say(format_args!("mqtt://{address}"))?;
     }
     if let Some(address) = running.mqtts_addr {
-        println!("mqtts://{address}");
+        say(format_args!("mqtts://{address}"))?;
     }
+    Ok(())
 }

@@ -116,6 +116,11 @@ async fn the_first_key_closes_the_door_and_each_key_opens_its_part() {
         assert!(status == 403 && body.contains(role), "{status} {body}");
     }
 
+    let typo = folder.path().join("typo");
+    let (status, _, error) = command(&typo, &["keys", "list"]);
+    assert!(status == 2 && error.contains("typo"), "{status}: {error}");
+    assert!(!typo.exists(), "a mistyped folder is not made");
+
     let (_, list, _) = command(folder.path(), &["keys", "list"]);
     assert!(
         list.contains("analyst\tacme") && !list.contains(&admin),

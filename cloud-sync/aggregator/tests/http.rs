@@ -44,6 +44,13 @@ async fn calls_can_be_filtered_and_faults_name_the_parameter() {
         ("until=2026", "until"),
         ("cursor=x", "cursor"),
         ("colour=red", "colour"),
+        ("outcome=brigded", "outcome"),
+        ("language=fr", "language"),
+        ("emotion=sad", "emotion"),
+        (
+            "since=2026-11-21T08:00:50Z&until=2026-11-21T08:00:50Z",
+            "until",
+        ),
         ("tenant=a&tenant=b", "tenant"),
     ] {
         let (status, body) = get(http, &format!("/api/v1/calls?{query}")).await;

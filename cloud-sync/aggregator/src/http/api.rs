@@ -27,9 +27,9 @@ pub(super) struct CallFilterParameters {
     language: Option<String>,
     /// With this intent.
     intent: Option<String>,
-    /// With a caller who felt so at the end.
+    /// With a caller who felt so at the end: `angry`, `anxious`, `dissatisfied`, `neutral` or `satisfied`.
     emotion: Option<String>,
-    /// With this outcome: `bridged`, `callback`, `abandoned` or `failed`.
+    /// With this outcome: `bridged`, `callback`, `abandoned`, `self_served` or `failed`.
     outcome: Option<String>,
     /// Begun at this time (RFC 3339) or later.
     #[param(format = DateTime)]

@@ -127,7 +127,7 @@ fn hourly_card(hours: &[Hour]) -> Markup {
             h2 { "Calls by hour" }
             (chart(hours))
             ul.legend {
-                li.bridged { "bridged" }
+                li.bridged { "bridged or self-served" }
                 li.callback { "callback" }
                 li.lost { "abandoned or failed" }
             }
@@ -179,7 +179,10 @@ fn chart(hours: &[Hour]) -> Markup {
 fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
     let left = slot as f64 * HOUR_WIDTH;
     let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - 6.0);
-    let (bridged, callback) = (height(hour.bridged), height(hour.callbacks));
+    let (served, callback) = (
+        height(hour.bridged + hour.self_served),
+        height(hour.callbacks),
+    );
     let lost = height(hour.abandoned + hour.failed);
     let part = |class: &str, below: f64, height: f64| {
         html! {
@@ -196,9 +199,9 @@ fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
                 (day_and_clock(hour.hour)) " · " (hour.calls) " calls, "
                 (percent(hour.angry_share)) " angry"
             }
-            (part("bridged", 0.0, bridged))
-            (part("callback", bridged, callback))
-            (part("lost", bridged + callback, lost))
+            (part("bridged", 0.0, served))
+            (part("callback", served, callback))
+            (part("lost", served + callback, lost))
         }
     }
 }

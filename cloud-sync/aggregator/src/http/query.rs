@@ -7,6 +7,10 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
 use jiff::tz::TimeZone;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use trunkside_call::{Emotion, Language};
+use trunkside_record::Outcome;
 
 use super::Problem;
 use crate::export::Format;
@@ -166,17 +170,47 @@ impl Pairs {
 
     fn filter(&mut self) -> Result<CallFilter, Problem> {
         let time = "use a time such as `2026-11-21T08:00:00Z`";
-        Ok(CallFilter {
+        let filter = CallFilter {
             tenant: self.text("tenant")?,
             branch: self.text("branch")?,
             device: self.text("device")?,
-            language: self.text("language")?,
+            language: self.known::<Language>("language", "use zh, yue or en")?,
             intent: self.text("intent")?,
-            emotion: self.text("emotion")?,
-            outcome: self.text("outcome")?,
+            emotion: self.known::<Emotion>(
+                "emotion",
+                "use angry, anxious, dissatisfied, neutral or satisfied",
+            )?,
+            outcome: self.known::<Outcome>(
+                "outcome",
+                "use bridged, callback, abandoned, self_served or failed",
+            )?,
             since: self.take("since", time)?,
             until: self.take("until", time)?,
-        })
+        };
+        if let (Some(since), Some(until)) = (filter.since, filter.until)
+            && since >= until
+        {
+            let detail = format!("`until` ({until}) is not after `since` ({since}); swap them");
+            return Err(Problem::parameter("until", detail));
+        }
+        Ok(filter)
+    }
+
+    /// A parameter that must be one of an enumeration's names.
+    fn known<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        remedy: &str,
+    ) -> Result<Option<String>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let named: StrDeserializer<'_, ValueError> = text.as_str().into_deserializer();
+        if T::deserialize(named).is_err() {
+            let detail = format!("`{name}` cannot be `{}`; {remedy}", shortened(&text));
+            return Err(Problem::parameter(name, detail));
+        }
+        Ok(Some(text))
     }
 
     fn zone(&mut self) -> Result<Option<TimeZone>, Problem> {

@@ -59,10 +59,18 @@ pub(crate) async fn receive(
     incoming: mpsc::Sender<Incoming>,
     stop: CancellationToken,
 ) {
+    let mut reason = String::new();
     loop {
         // A new client every time: rumqttc's own reconnecting can collide on packet identifiers.
         let (client, connection) = AsyncClient::new(options.clone(), REQUESTS);
-        let ended = converse(client, connection, &counters, &publishers, &incoming);
+        let ended = converse(
+            client,
+            connection,
+            &counters,
+            &publishers,
+            &incoming,
+            &mut reason,
+        );
         if stop.run_until_cancelled(ended).await.is_none() {
             return;
         }
@@ -72,13 +80,14 @@ pub(crate) async fn receive(
     }
 }
 
-/// Drives one connection to its end.
+/// Drives one connection to its end; a reason why there is none is told once.
 async fn converse(
     client: AsyncClient,
     mut connection: EventLoop,
     counters: &Counters,
     publishers: &watch::Sender<Option<Publisher>>,
     incoming: &mpsc::Sender<Incoming>,
+    reason: &mut String,
 ) {
     loop {
         match connection.poll().await {
@@ -92,6 +101,7 @@ async fn converse(
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => {
                 counters.set_connected(true);
+                reason.clear();
                 publishers.send_replace(Some(Publisher::Mqtt(client.clone())));
                 tracing::info!("receiving from the broker");
             }
@@ -111,8 +121,9 @@ async fn converse(
             Err(error) => {
                 if counters.is_connected() {
                     tracing::warn!(%error, "the broker is gone; connecting again");
-                } else {
-                    tracing::debug!(%error, "the broker cannot be reached");
+                } else if *reason != error.to_string() {
+                    *reason = error.to_string();
+                    tracing::warn!(%error, "the broker cannot be reached; trying again");
                 }
                 return;
             }

@@ -31,6 +31,8 @@ pub struct Hour {
     pub callbacks: u64,
     /// The caller hung up before either.
     pub abandoned: u64,
+    /// A recording served the caller.
+    pub self_served: u64,
     /// Something broke.
     pub failed: u64,
     /// Mean seconds from the INVITE to the decision; null when none was made.
@@ -65,6 +67,8 @@ pub struct IntentFigures {
     pub callbacks: u64,
     /// The caller hung up before either.
     pub abandoned: u64,
+    /// A recording served the caller.
+    pub self_served: u64,
     /// Something broke.
     pub failed: u64,
     /// Mean seconds from the INVITE to the decision; null when none was made.
@@ -105,7 +109,7 @@ pub struct MoodFigures {
 #[derive(Default)]
 struct Sum {
     calls: u64,
-    outcomes: [u64; 4],
+    outcomes: [u64; 5],
     decided: u64,
     decided_s: f64,
     felt: u64,
@@ -118,11 +122,11 @@ impl Sum {
     fn add(&mut self, cell: &Cell) {
         self.calls += cell.calls;
         let outcome = match cell.outcome.as_str() {
-            // Who needs no agent is served all the same.
-            "bridged" | "self_served" => 0,
+            "bridged" => 0,
             "callback" => 1,
             "abandoned" => 2,
-            _ => 3,
+            "self_served" => 3,
+            _ => 4,
         };
         self.outcomes[outcome] += cell.calls;
         self.decided += cell.decided;
@@ -148,7 +152,7 @@ impl Sum {
     }
 
     fn hour(self, hour: Timestamp, local: Option<String>) -> Hour {
-        let [bridged, callbacks, abandoned, failed] = self.outcomes;
+        let [bridged, callbacks, abandoned, self_served, failed] = self.outcomes;
         let counts = self.intents.iter().map(|(intent, calls)| IntentCount {
             intent: intent.clone(),
             calls: *calls,
@@ -163,6 +167,7 @@ impl Sum {
             bridged,
             callbacks,
             abandoned,
+            self_served,
             failed,
             mean_decision_s: self.mean_decision_s(),
             angry_share: self.angry_share(),
@@ -205,7 +210,7 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
     }
     let all: u64 = sums.values().map(|sum| sum.calls).sum();
     let figures = sums.into_iter().map(|(intent, sum)| {
-        let [bridged, callbacks, abandoned, failed] = sum.outcomes;
+        let [bridged, callbacks, abandoned, self_served, failed] = sum.outcomes;
         IntentFigures {
             intent: intent.map(str::to_owned),
             calls: sum.calls,
@@ -213,6 +218,7 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
             bridged,
             callbacks,
             abandoned,
+            self_served,
             failed,
             mean_decision_s: sum.mean_decision_s(),
             mean_sentiment: sum.mean_sentiment(),

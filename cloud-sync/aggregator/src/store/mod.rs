@@ -72,6 +72,12 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// No database in the folder that was named.
+    #[error(
+        "`{}` holds no database; check the folder's name, or let `trunkside-cloud run` make it",
+        .0.display()
+    )]
+    Absent(PathBuf),
     /// A newer aggregator made it.
     #[error("the database has version `{found}`, this program knows `{known}`; use a newer one")]
     Newer {
@@ -89,7 +95,7 @@ impl StoreError {
     /// Whether what somebody wrote is at fault, and not the database.
     pub const fn is_input(&self) -> bool {
         match self {
-            Self::Address(_) | Self::File { .. } => true,
+            Self::Address(_) | Self::File { .. } | Self::Absent(_) => true,
             #[cfg(not(feature = "servers"))]
             Self::NoPostgres => true,
             _ => false,
@@ -204,8 +210,9 @@ pub trait Store: Send + Sync {
     /// did before.
     fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends every certificate that a box has, and the code that waits for it.
-    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<(), StoreError>;
+    /// Ends every certificate that a box has, and the code that waits for it; how many those were.
+    /// Certificates older than the list of them are refused from then on too.
+    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<u64, StoreError>;
 
     /// A number that grows with every box that is revoked.
     fn revocations(&self) -> Result<i64, StoreError>;
@@ -222,6 +229,18 @@ pub enum StoreChoice {
     Sqlite(PathBuf),
     /// A server.
     Postgres(PostgresOptions),
+}
+
+impl StoreChoice {
+    /// Fails where no database has been made yet; a server is asked only when it is opened.
+    pub fn must_exist(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(folder) if !sqlite::exists(folder) => {
+                Err(StoreError::Absent(folder.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Where PostgreSQL is.

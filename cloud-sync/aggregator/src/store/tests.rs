@@ -662,7 +662,9 @@ fn a_revoked_boxs_certificates_end_and_a_later_one_serves(fresh: &dyn Fn() -> Fr
     assert!(!store.is_revoked(&one, "1a").unwrap());
     assert!(!store.is_revoked(&one, "older").unwrap());
 
-    store.revoke_box(&one, at(1)).unwrap();
+    assert!(store.revoke_box(&one, at(1)).unwrap() > 0);
+    let stranger = Origin::new("acme", "harbour", "box9").unwrap();
+    assert_eq!(store.revoke_box(&stranger, at(1)).unwrap(), 0);
     assert!(store.revocations().unwrap() > before);
     assert!(store.is_revoked(&one, "1a").unwrap());
     assert!(store.is_revoked(&one, "older").unwrap());

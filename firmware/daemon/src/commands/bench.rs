@@ -48,8 +48,7 @@ pub fn recognition(args: &BenchRecognitionArgs) -> Result<(), Failure> {
     } else {
         paced(&recogniser, tracks, args.threads.unwrap_or_else(cores))?
     };
-    print(&report, args.json);
-    Ok(())
+    print(&report, args.json)
 }
 
 fn recordings(files: &[PathBuf]) -> Result<Arc<[Vec<i16>]>, Failure> {
@@ -394,29 +393,29 @@ fn resident_mb() -> Option<f64> {
     Some(rounded(kib / 1_024.0, 1e1))
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
-fn print(report: &Report, json: bool) {
+fn print(report: &Report, json: bool) -> Result<(), Failure> {
     if json {
         let line = serde_json::to_string(report).expect("a report is plain data");
-        println!("{line}");
-        return;
+        say!("{line}");
+        return Ok(());
     }
     let or_none = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| v.to_string());
-    println!("streams                   {}", report.streams);
-    println!("audio heard, s            {}", report.audio_s);
-    println!("processor time, s         {}", report.cpu_s);
-    println!("processor s a second      {}", report.cpu_per_audio);
-    println!(
+    say!("streams                   {}", report.streams);
+    say!("audio heard, s            {}", report.audio_s);
+    say!("processor time, s         {}", report.cpu_s);
+    say!("processor s a second      {}", report.cpu_per_audio);
+    say!(
         "first partial p50, ms     {}",
         or_none(report.first_partial_ms_p50)
     );
-    println!(
+    say!(
         "chunk lag p99, ms         {}",
         or_none(report.chunk_lag_ms_p99)
     );
-    println!("resident memory, MB       {}", or_none(report.rss_mb));
-    println!("audio unheard, s          {}", report.unheard_s);
-    println!("chunks of longest hop     {}", report.longest_hop);
+    say!("resident memory, MB       {}", or_none(report.rss_mb));
+    say!("audio unheard, s          {}", report.unheard_s);
+    say!("chunks of longest hop     {}", report.longest_hop);
+    Ok(())
 }
 
 #[cfg(test)]

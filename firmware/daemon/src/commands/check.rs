@@ -1,38 +1,24 @@
-//! `trunkside check`: every problem of a configuration, the policy it names included.
+//! `trunkside check`: every problem of a configuration, of what it names and of where it points.
+
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+use trunkside_aggregator::explain;
+use trunkside_models::Error as ModelError;
 
 use crate::cli::{CheckArgs, Failure};
-use crate::config::{self, Severity};
+use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severity};
 
 /// Prints each problem on standard error; bad input (2) when the daemon would not start.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command's output"
-)]
+#[expect(clippy::print_stderr, reason = "a command's output")]
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let loaded = config::load(&args.config);
-    let mut problems = loaded.problems;
-    if problems
-        .iter()
-        .all(|problem| !problem.message.contains("`decision.policy`"))
-    {
-        let (policy, found) = crate::policy::load(&loaded.config.policy);
-        problems.extend(found);
-        if let Some(policy) = policy {
-            let config = &loaded.config;
-            let recordings = config.recordings.as_deref();
-            problems.extend(crate::recordings::check(
-                recordings,
-                &policy,
-                &config.policy,
-            ));
-            let line = &loaded.config.line;
-            let users = crate::translate::registered_users(&policy, &line.supervisors);
-            let folder = line.agent_secrets.as_deref();
-            problems.extend(config::agent_secrets(folder, users).1);
-        }
+    let mut problems = loaded.problems.clone();
+    if loaded.was_read {
+        problems.extend(of_the_policy(&loaded));
+        problems.extend(crate::quality::load(&loaded.config.quality).1);
+        problems.extend(of_the_surroundings(&loaded));
     }
-    problems.extend(crate::quality::load(&loaded.config.quality).1);
     for problem in &problems {
         eprintln!("{problem}");
     }
@@ -40,6 +26,100 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     if problems.iter().any(|problem| refused(problem.severity)) {
         return Err(Failure::Said(2));
     }
-    println!("{}: the configuration is right", args.config.display());
+    say!("{}: the configuration is right", args.config.display());
     Ok(())
+}
+
+/// What is wrong with the policy, the recordings that it plays and the agents that it names.
+fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
+    let names_none = |problem: &Problem| problem.message.contains("`decision.policy`");
+    if loaded.problems.iter().any(names_none) {
+        return Vec::new();
+    }
+    let config = &loaded.config;
+    let (policy, mut problems) = crate::policy::load(&config.policy);
+    if let Some(policy) = policy {
+        let recordings = config.recordings.as_deref();
+        problems.extend(crate::recordings::check(
+            recordings,
+            &policy,
+            &config.policy,
+        ));
+        let users = crate::translate::registered_users(&policy, &config.line.supervisors);
+        let folder = config.line.agent_secrets.as_deref();
+        problems.extend(config::agent_secrets(folder, users).1);
+    }
+    problems
+}
+
+/// What keeps a box from starting though its settings are right: a model that cannot be loaded, a
+/// board that this binary cannot drive, a folder that cannot be written.
+fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let mut problems = Vec::new();
+    let mut report = |key: &str, message: String| {
+        problems.push(Problem::error(loaded.place(key), message));
+    };
+    let without_phrases = RecognitionConfig {
+        phrases: None,
+        ..config.recognition.clone()
+    };
+    if let Err(error) = crate::model::load(&without_phrases) {
+        let unknown = matches!(error.downcast_ref(), Some(ModelError::UnknownModel { .. }));
+        let key = match config.recognition.models_dir {
+            Some(_) if !unknown => "recognition.models_dir",
+            _ => "recognition.model",
+        };
+        report(key, format!("`{key}`: {}", explain(&error)));
+    } else if config.recognition.phrases.is_some()
+        && let Err(error) = crate::model::load(&config.recognition)
+    {
+        report("recognition.phrases", explain(&error));
+    }
+    if config.board.kind == BoardKind::Raspberry && !cfg!(feature = "rppal") {
+        let message = "`board.kind` is `raspberry`, but this binary was built without the feature \
+                       `rppal`; build it with `scripts/arm build`, or take `simulated`";
+        report("board.kind", message.to_owned());
+    }
+    // Opening it would arm it.
+    if let Some(watchdog) = config
+        .board
+        .watchdog
+        .as_deref()
+        .filter(|path| !path.exists())
+    {
+        let message = format!(
+            "`board.watchdog` names `{}`, which is not there; name the device or remove the key",
+            watchdog.display()
+        );
+        report("board.watchdog", message);
+    }
+    if let Err(error) = writable(&config.data_dir) {
+        let message = format!(
+            "`box.data_dir` names `{}`, which cannot be written: {error}; make it for the box's \
+             user or change the key",
+            config.data_dir.display()
+        );
+        // A technician may check what only the box's user may write.
+        let problem = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Problem::warning,
+            _ => Problem::error,
+        };
+        problems.push(problem(loaded.place("box.data_dir"), message));
+    }
+    problems
+}
+
+/// Whether a folder can be written, or made; nothing is left behind.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    if folder.exists() {
+        return Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?);
+    }
+    let missing = folder
+        .ancestors()
+        .take_while(|ancestor| !ancestor.exists() && !ancestor.as_os_str().is_empty())
+        .last()
+        .unwrap_or(folder);
+    std::fs::create_dir(missing)?;
+    std::fs::remove_dir(missing)
 }

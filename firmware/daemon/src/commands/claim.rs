@@ -9,12 +9,11 @@ use trunkside_uplink::claim::{self, CA_FILE, CERTIFICATE_FILE, KEY_FILE};
 use crate::cli::{ClaimArgs, Failure};
 
 /// Writes key and certificates, and prints the settings that use them.
-#[expect(clippy::print_stdout, reason = "a command's output")]
 pub fn claim(args: &ClaimArgs) -> Result<(), Failure> {
     let answer = claim::claim(&args.cloud, &args.code, &args.out)
         .map_err(|error| Failure::Operation(error.into()))?;
     let folder = std::path::absolute(&args.out).unwrap_or_else(|_| args.out.clone());
-    print!("{}", settings(&answer, &folder));
+    say!("{}", settings(&answer, &folder).to_string().trim_end());
     Ok(())
 }
 

@@ -12,12 +12,11 @@ use trunkside_understanding::intents::{
 use crate::cli::{Failure, IntentsCommand};
 
 /// Runs one of the commands.
-#[expect(clippy::print_stdout, reason = "a command's output")]
 pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
     match command {
         IntentsCommand::Train { data, out } => {
             let training = intents::train_file(&data, &out).map_err(Failure::input)?;
-            println!(
+            say!(
                 "trained {} intents on {} lines into {}",
                 training.intents,
                 training.n,
@@ -27,9 +26,9 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
         IntentsCommand::Evaluate { model, data, json } => {
             let evaluation = intents::evaluate(&model, &data).map_err(Failure::input)?;
             if json {
-                println!("{}", line(&evaluation)?);
+                say!("{}", line(&evaluation)?);
             } else {
-                println!(
+                say!(
                     "accuracy {:.2} % of {} lines",
                     evaluation.accuracy * 100.0,
                     evaluation.n
@@ -39,9 +38,9 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
         IntentsCommand::Explain { text, model, json } => {
             let explanation = model_of(model.as_deref())?.explain(&text);
             if json {
-                println!("{}", line(&explanation)?);
+                say!("{}", line(&explanation)?);
             } else {
-                print!("{}", readable(&explanation));
+                say!("{}", readable(&explanation).trim_end());
             }
         }
         IntentsCommand::Hidden {
@@ -59,28 +58,29 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
         IntentsCommand::Versions { lessons, json } => {
             for version in Lessons::new(lessons).versions().map_err(Failure::input)? {
                 if json {
-                    println!("{}", line(&version)?);
+                    say!("{}", line(&version)?);
                 } else {
                     let mark = if version.current { "*" } else { " " };
-                    println!(
+                    say!(
                         "{mark} {:>4}  {} corrections",
-                        version.number, version.corrections
+                        version.number,
+                        version.corrections
                     );
                 }
             }
         }
         IntentsCommand::Rollback { lessons, to } => {
             let version = Lessons::new(lessons).rollback(to).map_err(Failure::input)?;
-            println!(
+            say!(
                 "version {} with {} corrections is in force",
-                version.number, version.corrections
+                version.number,
+                version.corrections
             );
         }
     }
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn correct(
     lessons: PathBuf,
     data: Option<&Path>,
@@ -94,7 +94,7 @@ fn correct(
     let (version, learnt) = Lessons::new(lessons)
         .correct(&corrections)
         .map_err(Failure::input)?;
-    println!(
+    say!(
         "version {} with {} corrections is in force: {:.1} % of them heard right now, \
          {:.1} % of the kept set",
         version.number,
@@ -105,7 +105,6 @@ fn correct(
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Result<(), Failure> {
     let rules = match rules {
         None => HiddenIntents::shipped(),
@@ -140,14 +139,17 @@ fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Resul
     let hidden = rules.find(&said, &history);
     if json {
         let result = serde_json::json!({ "said": said[0], "hidden": hidden });
-        println!("{result}");
+        say!("{result}");
     } else if let Some(hidden) = hidden {
-        println!(
+        say!(
             "{} behind {}: {} (rule `{}`)",
-            hidden.intent.name, hidden.said, hidden.because, hidden.rule
+            hidden.intent.name,
+            hidden.said,
+            hidden.because,
+            hidden.rule
         );
     } else {
-        println!("{}, nothing behind it", said[0].name);
+        say!("{}, nothing behind it", said[0].name);
     }
     Ok(())
 }

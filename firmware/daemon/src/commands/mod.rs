@@ -1,5 +1,15 @@
 //! What each subcommand does; one file each.
 
+/// A line on standard output; returns from the command where it cannot be written.
+macro_rules! say {
+    ($($what:tt)*) => {
+        $crate::commands::said(::std::io::Write::write_fmt(
+            &mut ::std::io::stdout(),
+            format_args!("{}\n", format_args!($($what)*)),
+        ))?
+    };
+}
+
 mod bench;
 mod check;
 mod claim;
@@ -40,6 +50,16 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Policy(command) => policy::policy(&command),
         Command::Models(command) => models::models(command),
     }
+}
+
+/// A reader that has left ends a command quietly; a full disk fails it.
+fn said(written: std::io::Result<()>) -> Result<(), Failure> {
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Failure::Said(0),
+        _ => anyhow::Error::new(error)
+            .context("cannot write the result")
+            .into(),
+    })
 }
 
 /// The runtime of line and media. Two threads are plenty: nothing on them computes for long.

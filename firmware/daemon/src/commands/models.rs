@@ -21,7 +21,7 @@ pub fn models(args: ModelsArgs) -> Result<(), Failure> {
     let catalogue = || Catalogue::find(models.as_deref()).map_err(Failure::input);
     match command {
         ModelsCommand::List { json, public } if public => list_public(models.as_deref(), json)?,
-        ModelsCommand::List { json, .. } => list(&catalogue()?, json),
+        ModelsCommand::List { json, .. } => list(&catalogue()?, json)?,
         ModelsCommand::Verify { name } => return verify(&catalogue()?, name.as_deref()),
         ModelsCommand::Add(args) => return add(models.as_deref(), &args),
         ModelsCommand::Remove { name } => return remove(&catalogue()?, &name),
@@ -33,7 +33,6 @@ pub fn models(args: ModelsArgs) -> Result<(), Failure> {
 const TRIAL_S: usize = 4;
 
 /// Checks, tries and installs a model.
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     let public = public_model(folder, args)?;
     let folder = Catalogue::folder_to_add(folder);
@@ -90,7 +89,7 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     }
     let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "name": entry.name, "contract": entry.contract, "licence": entry.licence,
@@ -99,7 +98,7 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
             })
         );
     } else {
-        println!(
+        say!(
             "{}: {} added in `{}`: {:.1} MB of files, {:.1} MB of memory, {cost:.3} s of CPU a \
              second of audio",
             entry.name,
@@ -196,15 +195,13 @@ fn failure(error: Error) -> Failure {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn remove(catalogue: &Catalogue, name: &str) -> Result<(), Failure> {
     catalogue.remove(name).map_err(failure)?;
-    println!("{name}: removed");
+    say!("{name}: removed");
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
-fn list(catalogue: &Catalogue, as_json: bool) {
+fn list(catalogue: &Catalogue, as_json: bool) -> Result<(), Failure> {
     for model in catalogue.models() {
         let bytes: u64 = model.files.iter().map(|file| file.bytes).sum();
         if as_json {
@@ -218,9 +215,9 @@ fn list(catalogue: &Catalogue, as_json: bool) {
                 "cpu_per_audio": model.cpu_per_audio,
                 "bytes": bytes,
             });
-            println!("{line}");
+            say!("{line}");
         } else {
-            println!(
+            say!(
                 "{:<24} {:<10} {:<16} {:.1} MB",
                 model.name,
                 model.languages.join("+"),
@@ -229,9 +226,9 @@ fn list(catalogue: &Catalogue, as_json: bool) {
             );
         }
     }
+    Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
     for model in public_models(folder)? {
         if as_json {
@@ -239,9 +236,9 @@ fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
                 "name": model.name, "languages": model.languages, "licence": model.licence,
                 "url": model.url, "bytes": model.bytes, "files": model.files,
             });
-            println!("{line}");
+            say!("{line}");
         } else {
-            println!(
+            say!(
                 "{:<28} {:<6} {:<12} {:>4.0} MB  {}",
                 model.name,
                 model.languages.join("+"),
@@ -255,11 +252,7 @@ fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
 }
 
 /// Reports every fault of every model asked for; the operation fails (1) when there is one.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command's output"
-)]
+#[expect(clippy::print_stderr, reason = "a command's output")]
 fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
     let chosen: Vec<&ModelEntry> = match name {
         Some(name) => vec![catalogue.model(name).map_err(Failure::input)?],
@@ -275,7 +268,7 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
             eprintln!("{}: {fault}", model.name);
         }
         if faults.is_empty() {
-            println!(
+            say!(
                 "{}: {} files are right, and it loads",
                 model.name,
                 model.files.len()

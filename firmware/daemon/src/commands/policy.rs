@@ -19,22 +19,25 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
     match command {
         PolicyCommand::Check { file } => {
             let policy = usable(file)?;
-            say(&format!(
+            say!(
                 "{}: the policy is right: {} agents, {} rules, sha256 {}",
                 file.display(),
                 policy.agents.len(),
                 policy.rules.len(),
                 policy.sha256
-            ));
+            );
             Ok(())
         }
         PolicyCommand::DryRun(TrialArgs { policy, log, json }) => {
             let policy = Arc::new(usable(policy)?);
             let found = dry_run(&log_text(log)?, &policy).map_err(Failure::input)?;
             if *json {
-                say(&serde_json::to_string(&found).expect("a dry run is plain data"));
+                say!(
+                    "{}",
+                    serde_json::to_string(&found).expect("a dry run is plain data")
+                );
             } else {
-                table(&found);
+                table(&found)?;
             }
             Ok(())
         }
@@ -42,7 +45,10 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             let policy = usable(policy)?;
             let found = evaluate(&log_text(log)?, &policy).map_err(Failure::input)?;
             if *json {
-                say(&serde_json::to_string(&found).expect("an evaluation is plain data"));
+                say!(
+                    "{}",
+                    serde_json::to_string(&found).expect("an evaluation is plain data")
+                );
                 return Ok(());
             }
             evaluation(&found)
@@ -50,17 +56,12 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         PolicyCommand::Versions { config } => {
             let config = settings(config)?;
             for version in Versions::of(&config.data_dir).list().map_err(failed)? {
-                say(&format!("{:>4}  {}", version.number, version.sha256));
+                say!("{:>4}  {}", version.number, version.sha256);
             }
             Ok(())
         }
         PolicyCommand::Rollback { config, to } => rollback(&settings(config)?, *to),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "a command's output")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 fn failed(error: impl Into<anyhow::Error>) -> Failure {
@@ -108,23 +109,21 @@ fn evaluation(found: &Evaluation) -> Result<(), Failure> {
              policy in force learn (`[learning]` `enabled = true`, `explore` above 0) for some days"
         )));
     }
-    say(&format!(
-        "{} choices by chance, judged since",
-        found.choices
-    ));
-    let row = |name: &str, estimate: Estimate| {
+    say!("{} choices by chance, judged since", found.choices);
+    let row = |name: &str, estimate: Estimate| -> Result<(), Failure> {
         let (mean, half) = (100.0 * estimate.mean, 100.0 * estimate.half);
-        say(&format!("{name:<34} {mean:>6.1} % ± {half:.1}"));
+        say!("{name:<34} {mean:>6.1} % ± {half:.1}");
+        Ok(())
     };
-    row("resolved as it was", found.logged);
-    row("by inverse propensity", found.inverse_propensity);
-    row("doubly robust", found.doubly_robust);
+    row("resolved as it was", found.logged)?;
+    row("by inverse propensity", found.inverse_propensity)?;
+    row("doubly robust", found.doubly_robust)?;
     if found.beyond > 0 {
-        say(&format!(
+        say!(
             "in {} choices it would have rung somebody whom the log's policy could not: they count \
              in neither estimate",
             found.beyond
-        ));
+        );
     }
     Ok(())
 }
@@ -149,54 +148,55 @@ fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
     let text = version.text().map_err(failed)?;
     replace_file(&config.policy, &text)
         .with_context(|| format!("cannot write `{}`", config.policy.display()))?;
-    say(&format!(
+    say!(
         "{}: version {} ({}) is back",
         config.policy.display(),
         version.number,
         version.sha256
-    ));
+    );
     Ok(())
 }
 
-fn table(found: &DryRun) {
-    say(&format!(
+fn table(found: &DryRun) -> Result<(), Failure> {
+    say!(
         "{} of {} calls would have gone elsewhere",
         found.moved.len(),
         found.calls
-    ));
-    say(&format!(
-        "{:<22} {:>9} {:>9} {:>9}",
-        "", "answered", "wait", "p90"
-    ));
-    let row = |name: &str, day: Day| {
-        say(&format!(
+    );
+    say!("{:<22} {:>9} {:>9} {:>9}", "", "answered", "wait", "p90");
+    let row = |name: &str, day: Day| -> Result<(), Failure> {
+        say!(
             "{name:<22} {:>9} {:>7.1} s {:>7.1} s",
-            day.answered, day.wait_mean_s, day.wait_p90_s
-        ));
+            day.answered,
+            day.wait_mean_s,
+            day.wait_p90_s
+        );
+        Ok(())
     };
-    row("as it was logged", found.logged);
-    row("played as it was", found.before);
-    row("with the new policy", found.after);
+    row("as it was logged", found.logged)?;
+    row("played as it was", found.before)?;
+    row("with the new policy", found.after)?;
     if found.unlike_log > 0 {
-        say(&format!(
+        say!(
             "playing the day as it was gives {} calls another agent than the log: trust the rest \
              accordingly",
             found.unlike_log
-        ));
+        );
     }
     for moved in found.moved.iter().take(NAMED) {
         let name =
             |agent: &Option<AgentId>| agent.as_ref().map_or("nobody", AgentId::as_str).to_owned();
-        say(&format!(
+        say!(
             "  {}  {} -> {}, wait {:.1} s -> {:.1} s",
             moved.call,
             name(&moved.before),
             name(&moved.after),
             moved.wait_before_s,
             moved.wait_after_s
-        ));
+        );
     }
     if found.moved.len() > NAMED {
-        say(&format!("  and {} more", found.moved.len() - NAMED));
+        say!("  and {} more", found.moved.len() - NAMED);
     }
+    Ok(())
 }

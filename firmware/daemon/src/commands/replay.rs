@@ -3,14 +3,13 @@
 use crate::cli::{Failure, ReplayArgs};
 
 /// Reports every decision that comes out differently; the operation fails (1) when one does.
-#[expect(clippy::print_stdout, reason = "a command's output")]
 pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     let report = trunkside_decision::replay_file(&args.log).map_err(Failure::input)?;
     if args.json {
         let line = serde_json::to_string(&report).expect("a report is plain data");
-        println!("{line}");
+        say!("{line}");
     } else {
-        println!(
+        say!(
             "{} inputs replayed, {} decisions made, {} differ; digest {}",
             report.inputs,
             report.decisions,
@@ -18,7 +17,7 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
             report.digest
         );
         for difference in &report.differences {
-            println!("line {}: the log and the replay differ", difference.line);
+            say!("line {}: the log and the replay differ", difference.line);
         }
     }
     if report.differences.is_empty() {

@@ -42,7 +42,10 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
             bar.next();
             if args.json {
                 bar.clear();
-                say(&serde_json::to_string(&run).expect("an outcome is plain data"));
+                say!(
+                    "{}",
+                    serde_json::to_string(&run).expect("an outcome is plain data")
+                );
             }
             runs.push(run);
         }
@@ -53,7 +56,7 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     }
     bar.clear();
     if !args.json {
-        table(&scenario, &summaries);
+        table(&scenario, &summaries)?;
     }
     if let Some(path) = &args.report {
         let name = args.scenario.display().to_string();
@@ -116,39 +119,36 @@ fn trace_path(scenario: &Path, file: &str) -> PathBuf {
         .map_or_else(|| file.into(), |folder| folder.join(file))
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
-fn say(line: &str) {
-    println!("{line}");
-}
-
 /// One line a policy, and one for each of its classes.
-fn table(scenario: &Scenario, summaries: &[Summary]) {
+fn table(scenario: &Scenario, summaries: &[Summary]) -> Result<(), Failure> {
     let replications = summaries.first().map_or(0, |summary| summary.runs.len());
     let width = if replications > 1 { 15 } else { 12 };
     let mut head = format!("{:<18} {:>9}", "policy", "calls");
     for measure in Measure::ALL {
         let _ = write!(head, " {:>width$}", measure.title());
     }
-    say(&head);
+    say!("{head}");
     for summary in summaries {
         let calls: u64 = summary.runs.iter().map(|run| run.all.calls).sum();
         let mut line = format!("{:<18} {calls:>9}", summary.policy);
         for measure in Measure::ALL {
             let _ = write!(line, " {:>width$}", shown(summary.interval(measure)));
         }
-        say(&line);
+        say!("{line}");
     }
     for class in &scenario.classes {
-        say(&format!("\n{}", class.name));
+        say!("\n{}", class.name);
         for summary in summaries {
-            say(&class_line(&summary.policy, &summary.runs, &class.name));
+            say!(
+                "{}",
+                class_line(&summary.policy, &summary.runs, &class.name)
+            );
         }
     }
     if replications > 1 {
-        say(&format!(
-            "\n± is half a 95 % interval over {replications} replications"
-        ));
+        say!("\n± is half a 95 % interval over {replications} replications");
     }
+    Ok(())
 }
 
 fn class_line(policy: &str, runs: &[Outcome], class: &str) -> String {

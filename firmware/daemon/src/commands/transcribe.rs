@@ -168,7 +168,7 @@ fn transcribe_file(
                 None => duration(&samples),
             });
             if args.realtime && !args.json {
-                show_growing(&utterance.text, utterance.is_final);
+                show_growing(&utterance.text, utterance.is_final)?;
             }
             if utterance.is_final {
                 spoken_by_language.push((
@@ -204,8 +204,7 @@ fn transcribe_file(
             segments,
         },
         args,
-    );
-    Ok(())
+    )
 }
 
 fn frames(samples: &[i16]) -> impl Iterator<Item = Frame> + '_ {
@@ -264,24 +263,27 @@ fn joined(segments: &[Segment]) -> String {
     text
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
-fn show_growing(text: &str, is_final: bool) {
+fn show_growing(text: &str, is_final: bool) -> Result<(), Failure> {
     let mark = if is_final { "=" } else { "…" };
-    println!("  {mark} {text}");
+    say!("  {mark} {text}");
+    Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
-fn print(report: &Report<'_>, args: &TranscribeArgs) {
+fn print(report: &Report<'_>, args: &TranscribeArgs) -> Result<(), Failure> {
     if args.json {
         let line = serde_json::to_string(report).expect("a report is plain data");
-        println!("{line}");
-        return;
+        say!("{line}");
+        return Ok(());
     }
-    println!("{}: {}", report.file, report.text);
+    say!("{}: {}", report.file, report.text);
     for segment in &report.segments {
-        println!(
+        say!(
             "  {:7.2} to {:7.2} s  {:.2}  {}",
-            segment.start_s, segment.end_s, segment.confidence, segment.text
+            segment.start_s,
+            segment.end_s,
+            segment.confidence,
+            segment.text
         );
     }
+    Ok(())
 }

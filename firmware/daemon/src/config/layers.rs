@@ -22,6 +22,8 @@ const ENVIRONMENT_PREFIX: &str = "TRUNKSIDE_";
 #[derive(Clone, Debug)]
 struct Setting {
     value: Value,
+    /// The same as the environment has it, where a name of digits is no number.
+    written: Option<String>,
     place: String,
     /// The folder that relative paths start from.
     folder: PathBuf,
@@ -94,6 +96,7 @@ impl Layers {
         };
         let setting = Setting {
             value,
+            written: None,
             place,
             folder: folder.to_owned(),
         };
@@ -114,9 +117,10 @@ impl Layers {
                 .parse::<toml::Table>()
                 .ok()
                 .and_then(|mut table| table.remove("value"))
-                .unwrap_or(Value::String(text));
+                .unwrap_or_else(|| Value::String(text.clone()));
             let setting = Setting {
                 value,
+                written: Some(text),
                 place: format!("${name}"),
                 folder: PathBuf::from("."),
             };
@@ -140,6 +144,14 @@ impl Layers {
         self.settings
             .get(key)
             .map_or_else(|| self.first_file.clone(), |s| s.place.clone())
+    }
+
+    /// Where each key was set.
+    pub fn places(&self) -> BTreeMap<String, String> {
+        let places = self.settings.iter();
+        places
+            .map(|(key, setting)| (key.clone(), setting.place.clone()))
+            .collect()
     }
 
     /// The keys that were asked for.
@@ -168,13 +180,14 @@ impl Layers {
         key: &str,
         default: T,
         rule: &str,
-        read: impl FnOnce(&Value) -> Option<T>,
+        read: impl Fn(&Value) -> Option<T>,
     ) -> T {
         self.asked.insert(key.to_owned());
         let Some(setting) = self.settings.get(key) else {
             return default;
         };
-        if let Some(value) = read(&setting.value) {
+        let written = || read(&Value::String(setting.written.clone()?));
+        if let Some(value) = read(&setting.value).or_else(written) {
             return value;
         }
         let problem = Problem::error(

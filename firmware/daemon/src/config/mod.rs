@@ -9,6 +9,7 @@ mod secrets;
 mod transports;
 mod trunks;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -230,6 +231,10 @@ pub struct Loaded {
     pub config: Config,
     /// What was wrong, in the order of reading.
     pub problems: Vec<Problem>,
+    /// Whether the file could be read; when not, defaults stand for everything.
+    pub was_read: bool,
+    /// Where each key was set.
+    places: BTreeMap<String, String>,
 }
 
 impl Loaded {
@@ -238,6 +243,19 @@ impl Loaded {
         self.problems
             .iter()
             .all(|problem| problem.severity == Severity::Warning)
+    }
+
+    /// Where a key was set; the file itself when it was not.
+    pub fn place(&self, key: &str) -> String {
+        let file = || {
+            self.config
+                .file
+                .as_deref()
+                .unwrap_or(Path::new(""))
+                .display()
+        };
+        let place = self.places.get(key).cloned();
+        place.unwrap_or_else(|| file().to_string())
     }
 }
 
@@ -256,11 +274,16 @@ pub fn load(path: &Path) -> Loaded {
             )),
         }
     }
-    if !unreadable.is_empty() {
+    let was_read = unreadable
+        .iter()
+        .all(|problem| problem.place != path.display().to_string());
+    if !was_read {
         // Every required key would be missing: only the cause is worth saying.
         return Loaded {
             config: resolve(&mut Layers::default()),
             problems: unreadable,
+            was_read,
+            places: BTreeMap::new(),
         };
     }
     layers.add_environment(std::env::vars());
@@ -268,9 +291,13 @@ pub fn load(path: &Path) -> Loaded {
         file: Some(path.to_owned()),
         ..resolve(&mut layers)
     };
+    let places = layers.places();
+    unreadable.extend(layers.finish());
     Loaded {
         config,
-        problems: layers.finish(),
+        problems: unreadable,
+        was_read,
+        places,
     }
 }
 

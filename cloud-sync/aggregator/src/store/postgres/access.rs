@@ -186,15 +186,15 @@ pub(super) fn revoke_box(
     client: &mut Client,
     of: &Origin,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let (tenant, branch, device) = (of.tenant.as_str(), of.branch.as_str(), of.device.as_str());
     let mut transaction = client.transaction()?;
-    transaction.execute(
+    let certificates = transaction.execute(
         "UPDATE certificate SET revoked = $4
          WHERE (tenant, branch, device) = ($1, $2, $3) AND revoked IS NULL",
         &[&tenant, &branch, &device, &now],
     )?;
-    transaction.execute(
+    let codes = transaction.execute(
         "DELETE FROM claim WHERE (tenant, branch, device) = ($1, $2, $3)",
         &[&tenant, &branch, &device],
     )?;
@@ -202,7 +202,8 @@ pub(super) fn revoke_box(
         "INSERT INTO revocation (tenant, branch, device, at) VALUES ($1, $2, $3, $4)",
         &[&tenant, &branch, &device, &now],
     )?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(certificates + codes)
 }
 
 pub(super) fn revocations(client: &mut Client) -> Result<i64, StoreError> {

@@ -282,7 +282,7 @@ impl Store for Postgres {
         access::use_claim(&mut *self.connection()?, id, serial, now)
     }
 
-    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<(), StoreError> {
+    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<u64, StoreError> {
         access::revoke_box(&mut *self.connection()?, of, now)
     }
 

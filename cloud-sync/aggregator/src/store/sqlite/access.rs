@@ -191,15 +191,15 @@ pub(super) fn revoke_box(
     connection: &mut Connection,
     of: &Origin,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let (tenant, branch, device) = (of.tenant.as_str(), of.branch.as_str(), of.device.as_str());
     let transaction = connection.transaction()?;
-    transaction.execute(
+    let certificates = transaction.execute(
         "UPDATE certificate SET revoked_ms = ?4
          WHERE tenant = ?1 AND branch = ?2 AND device = ?3 AND revoked_ms IS NULL",
         params![tenant, branch, device, now.as_millisecond()],
     )?;
-    transaction.execute(
+    let codes = transaction.execute(
         "DELETE FROM claim WHERE tenant = ?1 AND branch = ?2 AND device = ?3",
         [tenant, branch, device],
     )?;
@@ -207,7 +207,8 @@ pub(super) fn revoke_box(
         "INSERT INTO revocation (tenant, branch, device, at_ms) VALUES (?1, ?2, ?3, ?4)",
         params![tenant, branch, device, now.as_millisecond()],
     )?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok((certificates + codes) as u64)
 }
 
 pub(super) fn revocations(connection: &Connection) -> Result<i64, StoreError> {

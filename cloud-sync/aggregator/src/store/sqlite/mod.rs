@@ -31,6 +31,11 @@ const FILE: &str = "trunkside-cloud.sqlite";
 /// How long one process waits for another, such as a command line, to end its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Whether a database has been made in `folder`.
+pub(super) fn exists(folder: &Path) -> bool {
+    folder.join(FILE).exists()
+}
+
 /// The store in a file.
 pub struct Sqlite {
     writer: Mutex<Connection>,
@@ -193,7 +198,7 @@ impl Store for Sqlite {
         access::use_claim(&mut self.writer(), id, serial, now)
     }
 
-    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<(), StoreError> {
+    fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<u64, StoreError> {
         access::revoke_box(&mut self.writer(), of, now)
     }
 
