@@ -3,6 +3,7 @@
 //! It paces its own packets, chooses its own ports and hangs up when its recording is over, so that
 //! nothing on its end of the call is of our making.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ impl Way {
     pub fn displayed(mut self) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let console = free.local_addr().expect("a bound socket");
-        self.config += &format!("module cons.so\ncons_listen {console}\n");
+        let _ = writeln!(self.config, "module cons.so\ncons_listen {console}");
         self.console = Some(console);
         self
     }

@@ -1,6 +1,6 @@
 //! Short texts to phones (MESSAGE, RFC 3428).
 
-use rsipstack::sip::typed::{From as FromHeader, To};
+use rsipstack::sip::typed::{From as FromHeader, To, Via};
 use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCodeKind};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::make_tag;
@@ -28,8 +28,9 @@ impl RsipUa {
             }
         };
         let destination = target.destination();
-        match self.message_to(target, text) {
-            Ok(request) => {
+        match self.endpoint.get_via(None, None) {
+            Ok(via) => {
+                let request = self.message_to(target, via, text);
                 let endpoint = self.endpoint.clone();
                 self.job(async move {
                     let key = TransactionKey::from_request(&request, TransactionRole::Client);
@@ -47,7 +48,7 @@ impl RsipUa {
         }
     }
 
-    fn message_to(&self, target: Target, text: &str) -> rsipstack::Result<Request> {
+    fn message_to(&self, target: Target, via: Via, text: &str) -> Request {
         let from = FromHeader {
             display_name: None,
             uri: self.own_uri("trunkside", target.transport),
@@ -58,7 +59,6 @@ impl RsipUa {
             uri: target.callee.clone(),
             params: Vec::new(),
         };
-        let via = self.endpoint.get_via(None, None)?;
         let from = from.with_tag(make_tag());
         let mut request =
             self.endpoint
@@ -69,7 +69,7 @@ impl RsipUa {
             .push(Header::ContentType("text/plain;charset=utf-8".into()));
         let length = u32::try_from(request.body.len()).unwrap_or(u32::MAX);
         request.headers.push(Header::ContentLength(length.into()));
-        Ok(request)
+        request
     }
 }
 
