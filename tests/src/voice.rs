@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,12 +17,22 @@ const HEADER: usize = 12;
 const ALAW: u8 = 8;
 const ALAW_SILENCE: u8 = 0xD5;
 
+/// The payload type of telephone events in the scenarios' descriptions.
+const EVENTS: u8 = 101;
+
+/// No key is pressed.
+const NO_KEY: u8 = u8::MAX;
+
+/// Packets that tell of one key: 100 ms.
+const KEY_PACKETS: u16 = 5;
+
 /// One end of a conversation. It begins to speak when it is first spoken to, as a phone that
 /// learns its peer's address from the first packet would.
 pub struct Voice {
     port: u16,
     stop: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<u8>>>,
+    key: Arc<AtomicU8>,
     spoken: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -61,6 +71,7 @@ impl Voice {
         let port = socket.local_addr().expect("a bound socket").port();
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::new(Mutex::new(Vec::new()));
+        let key = Arc::new(AtomicU8::new(NO_KEY));
         let (said, spoken) = channel();
         let end = End {
             socket,
@@ -68,12 +79,14 @@ impl Voice {
             pause,
             stop: Arc::clone(&stop),
             heard: Arc::clone(&heard),
+            key: Arc::clone(&key),
         };
         let thread = std::thread::spawn(move || end.talk(&said));
         Self {
             port,
             stop,
             heard,
+            key,
             spoken,
             thread: Some(thread),
         }
@@ -92,6 +105,11 @@ impl Voice {
         self.spoken
             .recv_timeout(DEADLINE)
             .expect("the voice is spoken to, and says all");
+    }
+
+    /// Presses the key of a digit (RFC 4733), once it is spoken to.
+    pub fn press(&self, digit: u8) {
+        self.key.store(digit, Ordering::Relaxed);
     }
 
     /// What it has heard, as samples.
@@ -120,6 +138,7 @@ struct End {
     pause: Duration,
     stop: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<u8>>>,
+    key: Arc<AtomicU8>,
 }
 
 impl End {
@@ -129,6 +148,7 @@ impl End {
         let mut begins = None;
         let mut due = Instant::now() + FRAME_TIME;
         let mut position = 0;
+        let mut pressed = None;
         while !self.stop.load(Ordering::Relaxed) {
             if let Some(from) = self.listen_until(due) {
                 begins.get_or_insert_with(|| Instant::now() + self.pause);
@@ -139,6 +159,13 @@ impl End {
             }
             due += FRAME_TIME;
             let Some(peer) = peer else { continue };
+            if let Some(key) = pressed.take().or_else(|| self.pressed(number)) {
+                // The call may be over on the other side.
+                let _ = self.socket.send_to(&key_packet(number, key), peer);
+                pressed = Some(key).filter(|&(_, since)| number.wrapping_sub(since) < KEY_PACKETS);
+                number = number.wrapping_add(1);
+                continue;
+            }
             let speaks = begins.is_some_and(|begins| Instant::now() >= begins);
             let frame = if speaks {
                 self.frame(position)
@@ -155,6 +182,12 @@ impl End {
                 }
             }
         }
+    }
+
+    /// The key that is pressed from now on, if one is, and with which packet it begins.
+    fn pressed(&self, number: u16) -> Option<(u8, u16)> {
+        let key = self.key.swap(NO_KEY, Ordering::Relaxed);
+        (key != NO_KEY).then_some((key, number))
     }
 
     fn frame(&self, position: usize) -> [u8; FRAME] {
@@ -203,6 +236,19 @@ fn packet(number: u16, frame: &[u8; FRAME]) -> Vec<u8> {
     packet.extend_from_slice(&(u32::from(number) * FRAME as u32).to_be_bytes());
     packet.extend_from_slice(&0x5EED_u32.to_be_bytes());
     packet.extend_from_slice(frame);
+    packet
+}
+
+/// A packet of a key that has been down since that packet.
+fn key_packet(number: u16, (key, since): (u8, u16)) -> Vec<u8> {
+    let packets = number.wrapping_sub(since);
+    let mut packet = vec![0x80, EVENTS | if packets == 0 { 0x80 } else { 0 }];
+    packet.extend_from_slice(&number.to_be_bytes());
+    packet.extend_from_slice(&(u32::from(since) * FRAME as u32).to_be_bytes());
+    packet.extend_from_slice(&0x5EED_u32.to_be_bytes());
+    let ends = if packets >= KEY_PACKETS { 0x80 } else { 0 };
+    packet.extend_from_slice(&[key, ends | 10]);
+    packet.extend_from_slice(&((packets + 1) * FRAME as u16).to_be_bytes());
     packet
 }
 

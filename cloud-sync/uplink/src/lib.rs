@@ -35,8 +35,8 @@ mod uplink;
 pub use link::{State, Tuning};
 
 pub use outbox::{
-    Appender, Budget, KeyFile, KeyProvider, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError,
-    OutboxOptions, OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear,
+    Appender, Budget, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError, OutboxOptions,
+    OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear,
 };
 pub use tls::TlsFiles;
 pub use uplink::{Broker, Login, Status, Uplink, UplinkConfig, UplinkError};

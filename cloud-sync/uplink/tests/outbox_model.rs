@@ -8,7 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde::Deserialize;
 use trunkside_record::{Ack, Alarm, Body, DeviceHealth, Lane, RedactedText, Severity, Timestamp};
-use trunkside_uplink::{Budget, KeyProvider, Outbox, OutboxOptions, Receipt, Stamp};
+use trunkside_uplink::{Budget, Outbox, OutboxOptions, Receipt, Stamp};
+use trunkside_vault::KeyProvider;
 
 #[path = "support/disk.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]

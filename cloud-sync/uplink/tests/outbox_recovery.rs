@@ -7,9 +7,8 @@ use std::time::Duration;
 use trunkside_record::{
     Ack, Alarm, Body, DeviceHealth, Gap, GapReason, Lane, RedactedText, Severity, Timestamp,
 };
-use trunkside_uplink::{
-    Budget, KeyProvider, Outbox, OutboxError, OutboxOptions, Problem, Receipt, Stamp,
-};
+use trunkside_uplink::{Budget, Outbox, OutboxError, OutboxOptions, Problem, Receipt, Stamp};
+use trunkside_vault::KeyProvider;
 
 #[path = "support/disk.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]

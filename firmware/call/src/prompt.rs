@@ -16,6 +16,12 @@ pub enum PromptKey {
     Queue,
     /// Apologises and promises a call back.
     Apology,
+    /// Says that the call will be recorded, and how to decline.
+    RecordingNotice,
+    /// Asks whether the call may be recorded.
+    RecordingConsent,
+    /// Says that the call is not recorded.
+    NotRecorded,
     /// The ringback tone, while an agent rings.
     Ringback,
     /// Music, while a side is held by the other.
@@ -24,7 +30,15 @@ pub enum PromptKey {
 
 impl PromptKey {
     /// The prompts that are spoken, and so recorded in every language.
-    pub const SPOKEN: [Self; 4] = [Self::Greeting, Self::Transfer, Self::Queue, Self::Apology];
+    pub const SPOKEN: [Self; 7] = [
+        Self::Greeting,
+        Self::Transfer,
+        Self::Queue,
+        Self::Apology,
+        Self::RecordingNotice,
+        Self::RecordingConsent,
+        Self::NotRecorded,
+    ];
 
     /// The name of the recording, without its extension.
     pub const fn name(self) -> &'static str {
@@ -33,6 +47,9 @@ impl PromptKey {
             Self::Transfer => "transfer",
             Self::Queue => "queue",
             Self::Apology => "apology",
+            Self::RecordingNotice => "recording_notice",
+            Self::RecordingConsent => "recording_consent",
+            Self::NotRecorded => "not_recorded",
             Self::Ringback => "ringback",
             Self::Hold => "hold",
         }

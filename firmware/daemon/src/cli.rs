@@ -48,6 +48,63 @@ pub enum Command {
     Policy(PolicyCommand),
     /// List, add, check or remove speech models.
     Models(ModelsArgs),
+    /// List, export or delete recordings of calls.
+    #[command(subcommand)]
+    Recordings(RecordingsCommand),
+}
+
+/// `trunkside recordings`
+#[derive(Debug, Subcommand)]
+pub enum RecordingsCommand {
+    /// List the recordings, oldest first: call, beginning, seconds, bytes, and whether each is whole,
+    /// running, cut (the box stopped or the disk was full) or damaged.
+    List {
+        /// The box's configuration file.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/trunkside/config.toml"
+        )]
+        config: PathBuf,
+        /// Print one JSON object a recording.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write one call's recording as a WAV file: the caller left, the agent right.
+    Export {
+        /// The call, as `list` names it.
+        #[arg(value_name = "CALL")]
+        call: trunkside_call::CallId,
+        /// The WAV file; it must not exist.
+        #[arg(long, value_name = "FILE.wav")]
+        out: PathBuf,
+        /// The box's configuration file.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/trunkside/config.toml"
+        )]
+        config: PathBuf,
+        /// The key that it is sealed with, if it is not `recording.key_file`.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Export what is whole of a damaged recording, with silence for the rest.
+        #[arg(long)]
+        salvage: bool,
+    },
+    /// Destroy one call's recording for good.
+    Delete {
+        /// The call, as `list` names it.
+        #[arg(value_name = "CALL")]
+        call: trunkside_call::CallId,
+        /// The box's configuration file.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/trunkside/config.toml"
+        )]
+        config: PathBuf,
+    },
 }
 
 /// `trunkside demo`

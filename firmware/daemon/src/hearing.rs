@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understanding, Utterance};
 use trunkside_media::FrameStream;
+use trunkside_media::recording::Tape;
 use trunkside_recognition::Stream;
 use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
@@ -73,6 +74,7 @@ pub struct Hearing {
 struct NewCall {
     call: CallId,
     frames: FrameStream,
+    tape: Option<Tape>,
     unheard: Unheard,
 }
 
@@ -120,12 +122,14 @@ impl Hearing {
         Ok((hearing, receiver))
     }
 
-    /// Listens to a call until its media end. Returns the count of what it does not hear.
-    pub fn listen(&mut self, call: CallId, frames: FrameStream) -> Unheard {
+    /// Listens to a call until its media end. The tape has a copy of every frame, also of those that
+    /// are not recognised. Returns the count of what it does not hear.
+    pub fn listen(&mut self, call: CallId, frames: FrameStream, tape: Option<Tape>) -> Unheard {
         let unheard = Unheard::default();
         let new = NewCall {
             call,
             frames,
+            tape,
             unheard: unheard.clone(),
         };
         if self.calls.send(new).is_err() {
@@ -203,21 +207,25 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     let NewCall {
         call,
         mut frames,
+        tape,
         unheard,
     } = new;
     let in_force = shared.models.borrow().clone();
     let recogniser = Arc::clone(&in_force.recogniser);
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
-    let hearing = match CallHearing::new(call, shared, &in_force) {
-        Ok(hearing) => hearing,
+    let key = match CallHearing::new(call, shared, &in_force) {
+        Ok(hearing) => Some(intake.open(hearing)),
         Err(error) => {
             tracing::error!(%call, %error, "cannot listen to the call");
-            return;
+            None
         }
     };
-    let key = intake.open(hearing);
     let mut began = [None; 2];
     while let Some(frame) = frames.recv().await {
+        if let Some(tape) = &tape {
+            tape.hear(&frame);
+        }
+        let Some(key) = key else { continue };
         let side = usize::from(frame.side == Side::Agent);
         let first = *began[side].get_or_insert(frame.start);
         let before = frame.start.saturating_sub(first).as_millis() / FRAME_DURATION.as_millis();
@@ -225,7 +233,9 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
         let lost = intake.arrive(key, &frame, completes);
         unheard.0.store(lost, Ordering::Relaxed);
     }
-    intake.close(key);
+    if let Some(key) = key {
+        intake.close(key);
+    }
 }
 
 /// Recognition and understanding of one call.

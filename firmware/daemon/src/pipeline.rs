@@ -12,18 +12,19 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trunkside_call::{Action, AgentId, CallId, Decision, Pii, Repeat, Side};
+use trunkside_call::{Action, AgentId, CallId, Decision, Pii, PromptKey, Repeat, Side};
 use trunkside_decision::{Input, Lesson, Policy, Router, log::Entry};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
+use trunkside_media::recording::Keeper;
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
 use trunkside_record::PseudonymKey;
 use uuid::Uuid;
 
 use crate::clock::{self, Clock};
-use crate::config::LineConfig;
+use crate::config::{LineConfig, RecordingConfig};
 use crate::conversation::Conversation;
 use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
@@ -33,6 +34,7 @@ use crate::policy::Versions;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
 use crate::story::Ended;
+use crate::taping::Taping;
 use crate::translate;
 
 /// How long calls may take to end in good order when the box stops.
@@ -72,6 +74,10 @@ pub struct Stages<U> {
     pub key: PseudonymKey,
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
+    /// Whether and how calls are recorded.
+    pub recording: RecordingConfig,
+    /// Keeps the recordings, where there are any.
+    pub keeper: Option<Keeper>,
     /// Where each call's media runs.
     pub tasks: TaskTracker,
     /// Shows the watchdog that calls are handled.
@@ -100,6 +106,7 @@ struct Call {
     tap: Option<trunkside_media::Tap>,
     unheard: Unheard,
     conversation: Conversation,
+    taping: Taping,
 }
 
 enum Wake {
@@ -146,7 +153,7 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     /// Runs until `stop`; then ends every call and gives back the stages that must drain.
-    pub async fn run(mut self, stop: CancellationToken) -> (Hearing, Recorder) {
+    pub async fn run(mut self, stop: CancellationToken) -> (Hearing, Option<Keeper>, Recorder) {
         let mut farewell = None;
         loop {
             let wake = self.wait(&stop, farewell).await;
@@ -175,7 +182,13 @@ impl<U: SipUa> Pipeline<U> {
         for call in self.calls.keys() {
             tracing::warn!(%call, "the box stops in the middle of a call");
         }
-        (self.stages.hearing, self.stages.recorder)
+        let Stages {
+            hearing,
+            keeper,
+            recorder,
+            ..
+        } = self.stages;
+        (hearing, keeper, recorder)
     }
 
     async fn wait(&mut self, stop: &CancellationToken, farewell: Option<Duration>) -> Wake {
@@ -198,6 +211,12 @@ impl<U: SipUa> Pipeline<U> {
         if let LegEvent::Incoming { from, .. } = &what {
             let from = from.clone();
             self.begin(now, leg, from);
+        }
+        if let LegEvent::Digit { digit } = what
+            && leg == leg.first()
+            && let Some(call) = self.legs.get(&leg).copied()
+        {
+            self.key(now, call, digit);
         }
         if let Some(call) = self.legs.get(&leg.first()).copied() {
             self.tell_flow(now, call, trunkside_line::Input::Leg(leg, what));
@@ -250,6 +269,10 @@ impl<U: SipUa> Pipeline<U> {
             self.line.listen_timeout,
         );
         let flow = CallFlow::new(self.flow_config(), leg, addresses);
+        let recording = &self.stages.recording;
+        let tape = self.stages.keeper.as_ref().map(|keeper| keeper.tape(id));
+        let prompts = self.stages.prompts.clone();
+        let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
         self.legs.insert(leg.first(), id);
         self.calls.insert(
             id,
@@ -259,6 +282,7 @@ impl<U: SipUa> Pipeline<U> {
                 tap: Some(tap),
                 unheard: Unheard::default(),
                 conversation,
+                taping,
             },
         );
     }
@@ -284,7 +308,7 @@ impl<U: SipUa> Pipeline<U> {
         while let Some(output) = self.calls.get_mut(&id).and_then(|call| call.flow.poll()) {
             match output {
                 Output::Sip(command) => self.stages.ua.command(command),
-                Output::Media(command) => self.media_command(id, command),
+                Output::Media(command) => self.media_command(now, id, command),
                 Output::Call(event) => self.call_event(now, id, event),
             }
         }
@@ -297,34 +321,64 @@ impl<U: SipUa> Pipeline<U> {
     // --- media ---
 
     fn media(&mut self, now: Duration, id: CallId, event: MediaEvent) {
-        let MediaEvent::PromptDone(side) = event;
+        let side = match event {
+            MediaEvent::PromptDone(side) => side,
+            MediaEvent::Key(Side::Caller, key) => return self.key(now, id, key),
+            MediaEvent::Key(Side::Agent, _) => return,
+        };
         if let Some(call) = self.calls.get_mut(&id) {
+            let language = call.conversation.language();
+            if side == Side::Caller && call.taping.prompted(now, &call.media, language) {
+                return;
+            }
             call.conversation.prompted(now);
         }
         self.tell_flow(now, id, trunkside_line::Input::PromptDone(side));
     }
 
-    fn media_command(&mut self, id: CallId, command: trunkside_line::MediaCommand) {
+    /// The caller has pressed a key, whichever way it was told.
+    fn key(&mut self, now: Duration, id: CallId, key: char) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            let language = call.conversation.language();
+            call.taping.key(now, &call.media, language, key);
+        }
+    }
+
+    fn media_command(&mut self, now: Duration, id: CallId, command: trunkside_line::MediaCommand) {
         use trunkside_line::MediaCommand::{Bridge, Play, SetRemote, Stop, Unbridge};
-        let Some(call) = self.calls.get(&id) else {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let language = call.conversation.language();
         match command {
-            SetRemote { side, remote } => call.media.set_remote(side, translate::remote(remote)),
+            SetRemote { side, remote } => {
+                call.taping.speak(remote.codec);
+                call.media.set_remote(side, translate::remote(remote));
+            }
             Play {
                 side,
                 prompt,
                 repeat,
             } => {
-                let prompt = self
-                    .stages
-                    .prompts
-                    .get(call.conversation.language(), prompt);
-                call.media.play(side, prompt, repeat);
+                let played = (self.stages.prompts.get(language, prompt), repeat);
+                match (side, prompt) {
+                    (Side::Agent, _) => call.media.play(side, played.0, repeat),
+                    (_, PromptKey::Greeting) => {
+                        call.taping.greet(now, &call.media, language, played);
+                    }
+                    _ => call.taping.play(&call.media, played),
+                }
             }
+            Stop { side: Side::Caller } => call.taping.stop(now, &call.media),
             Stop { side } => call.media.stop(side),
-            Bridge => call.media.bridge(),
-            Unbridge => call.media.unbridge(),
+            Bridge => {
+                call.taping.bridge(true);
+                call.media.bridge();
+            }
+            Unbridge => {
+                call.taping.bridge(false);
+                call.media.unbridge();
+            }
         }
     }
 
@@ -332,11 +386,11 @@ impl<U: SipUa> Pipeline<U> {
 
     fn recognition(&mut self, now: Duration, id: CallId) {
         let answered = self.clock.instant(now);
-        if let Some(tap) = self.calls.get_mut(&id).and_then(|call| call.tap.take()) {
-            let unheard = self.stages.hearing.listen(id, tap.frames(answered));
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.unheard = unheard;
-            }
+        if let Some(call) = self.calls.get_mut(&id)
+            && let Some(tap) = call.tap.take()
+        {
+            let tape = call.taping.listen(now);
+            call.unheard = self.stages.hearing.listen(id, tap.frames(answered), tape);
         }
     }
 
@@ -347,9 +401,13 @@ impl<U: SipUa> Pipeline<U> {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        let language = call.conversation.language();
+        if call.taping.heard(now, &call.media, language, &heard) {
+            return;
+        }
         if call.conversation.may_be_interrupted() && heard.utterance.side == Side::Caller {
             // Who speaks into the greeting or a recording need not hear the rest of it.
-            call.media.stop(Side::Caller);
+            call.taping.interrupt(&call.media);
         }
         let input = call.conversation.hear(now, &heard);
         let is_final = heard.utterance.is_final;
@@ -495,7 +553,7 @@ impl<U: SipUa> Pipeline<U> {
         };
         let language = call.conversation.language();
         if let Some(recording) = self.stages.recordings.get(language, service) {
-            call.media.play(Side::Caller, recording, Repeat::Once);
+            call.taping.play(&call.media, (recording, Repeat::Once));
             call.conversation.serving();
         } else {
             tracing::error!(service, "there is no such recording; the caller is routed");
@@ -583,6 +641,7 @@ impl<U: SipUa> Pipeline<U> {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        call.taping.end();
         let voice = translate::voice(&call.media.stats(), &call.unheard);
         let faulty = by == trunkside_line::EndedBy::Fault;
         let by = translate::ended_by(by);
@@ -620,7 +679,8 @@ impl<U: SipUa> Pipeline<U> {
         let listening = self
             .calls
             .values()
-            .filter_map(|call| call.conversation.deadline());
+            .flat_map(|call| [call.conversation.deadline(), call.taping.deadline()])
+            .flatten();
         flows
             .chain(listening)
             .chain(self.router.deadline())
@@ -645,6 +705,8 @@ impl<U: SipUa> Pipeline<U> {
             let Some(call) = self.calls.get_mut(&id) else {
                 continue;
             };
+            let language = call.conversation.language();
+            call.taping.tick(now, &call.media, language);
             if let Some(input) = call.conversation.tick(now) {
                 self.tell_router(now, input);
             }

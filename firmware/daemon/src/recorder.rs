@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 use trunkside_call::{CallId, Pii};
 use trunkside_decision::{Lesson, log::Entry};
+use trunkside_media::recording::Report;
 use trunkside_record::{Body, CallSummary, PseudonymKey, Timestamp, Transcript};
 use trunkside_uplink::{Outbox, Stamp};
 
@@ -45,6 +46,8 @@ enum Note {
     Decision(String),
     /// What the router has learnt, whole.
     Lessons(String),
+    /// What became of a recording, and in which mode it was made.
+    Recorded(Report, &'static str),
 }
 
 impl Note {
@@ -59,6 +62,9 @@ impl Note {
             Self::Ended(ended) => {
                 let export = export(&ended.summary, ended.transcript.as_ref());
                 store.close_call(&export, &ended.turns, ended.callback.as_ref())
+            }
+            Self::Recorded(report, mode) => {
+                store.recorded(report, mode, clock::timestamp().as_millisecond())
             }
             Self::Decision(_) | Self::Lessons(_) => Ok(()),
         }
@@ -149,6 +155,18 @@ impl Recorder {
         }
     }
 
+    /// What tells the recorder of recordings that are made in a mode. It must be gone before the
+    /// recorder can stop.
+    pub fn of_recordings(&self, mode: &'static str) -> impl Fn(Report) + Send + Sync + 'static {
+        let (notes, pulse) = (self.notes.clone(), self.pulse.clone());
+        move |report| {
+            pulse.taken();
+            if notes.send(Note::Recorded(report, mode)).is_err() {
+                tracing::error!("the recorder is gone; what became of a recording is not noted");
+            }
+        }
+    }
+
     fn note(&self, note: Note) {
         self.pulse.taken();
         if self.notes.send(note).is_err() {
@@ -219,6 +237,10 @@ impl Desk {
             (Note::Ended(ended), Err(error)) => {
                 tracing::error!(call = %ended.summary.call, %error, "cannot store a call");
                 self.unstored.push(*ended);
+            }
+            (Note::Recorded(..), Ok(())) => {}
+            (Note::Recorded(..), Err(error)) => {
+                tracing::error!(%error, "cannot note what became of a recording");
             }
             (Note::Lessons(text), _) => {
                 if let Err(error) = replace_file(&self.lessons, &text) {
@@ -298,6 +320,7 @@ fn bodies(export: &Export) -> anyhow::Result<Vec<Body>> {
 
 /// The box stopped in the middle of these calls: all that is known is that they were.
 fn close_interrupted(store: &mut Store) -> anyhow::Result<()> {
+    store.interrupt_recordings()?;
     for (call, started_ms) in store.interrupted()? {
         let started_at = Timestamp::from_millisecond(started_ms).unwrap_or_default();
         let summary = story::interrupted(call, started_at);

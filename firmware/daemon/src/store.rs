@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use trunkside_call::{CallId, CallbackCause, Pii, Side};
+use trunkside_media::recording::{Deletion, Report};
 
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,17 @@ const SCHEMA: &str = "
         number TEXT NOT NULL,
         cause TEXT NOT NULL,
         done_ms INTEGER
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS recording (
+        call TEXT PRIMARY KEY,
+        mode TEXT NOT NULL,
+        began_ms INTEGER,
+        ended_ms INTEGER,
+        kept_ms INTEGER,
+        dropped_frames INTEGER,
+        fault TEXT,
+        deleted_ms INTEGER,
+        deleted_because TEXT
     ) STRICT;
 ";
 
@@ -247,6 +259,73 @@ impl Store {
         })
     }
 
+    /// Notes what became of a call's recording, which was made in that mode.
+    pub fn recorded(&mut self, report: &Report, mode: &str, now_ms: i64) -> Result<(), StoreError> {
+        match report {
+            Report::Began { call, at_ms } => self.work(|connection| {
+                connection.execute(
+                    "INSERT OR REPLACE INTO recording (call, mode, began_ms) VALUES (?1, ?2, ?3)",
+                    params![call.to_string(), mode, at_ms],
+                )?;
+                Ok(())
+            }),
+            Report::Ended {
+                call,
+                at_ms,
+                kept,
+                dropped_frames,
+                fault,
+            } => self.work(|connection| {
+                // One that the disk refused from the first has not begun.
+                connection.execute(
+                    "INSERT INTO recording (call, mode, ended_ms, kept_ms, dropped_frames, fault)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT (call) DO UPDATE SET ended_ms = ?3, kept_ms = ?4,
+                         dropped_frames = ?5, fault = ?6",
+                    params![
+                        call.to_string(),
+                        mode,
+                        at_ms.unwrap_or(now_ms),
+                        kept.as_millis() as i64,
+                        *dropped_frames as i64,
+                        fault,
+                    ],
+                )?;
+                Ok(())
+            }),
+            Report::Deleted { call, why } => self.recording_deleted(*call, *why, now_ms),
+        }
+    }
+
+    /// Notes that a recording is gone, and why.
+    pub fn recording_deleted(
+        &mut self,
+        call: CallId,
+        why: Deletion,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.work(|connection| {
+            connection.execute(
+                "UPDATE recording SET deleted_ms = ?2, deleted_because = ?3,
+                     ended_ms = coalesce(ended_ms, ?2) WHERE call = ?1",
+                params![call.to_string(), now_ms, why.name()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Notes of recordings that had not ended when the box stopped that they were interrupted.
+    pub fn interrupt_recordings(&mut self) -> Result<(), StoreError> {
+        self.work(|connection| {
+            connection.execute(
+                "UPDATE recording SET fault = 'interrupted'
+                 WHERE ended_ms IS NULL AND fault IS NULL",
+                [],
+            )?;
+            Ok(())
+        })
+    }
+
     fn work<T>(
         &mut self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
@@ -367,6 +446,50 @@ mod tests {
         // The store is of use after the failure.
         begin(&mut store, 4).unwrap();
         assert_eq!(store.interrupted().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_became_of_a_recording_stands_beside_its_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("calls.db")).unwrap();
+        let began = |number| Report::Began {
+            call: call(number),
+            at_ms: 5,
+        };
+        for number in 1..=2 {
+            store.recorded(&began(number), "notice", 6).unwrap();
+        }
+        let failed = Report::Ended {
+            call: call(3),
+            at_ms: None,
+            kept: Duration::ZERO,
+            dropped_frames: 2,
+            fault: Some("no space".to_owned()),
+        };
+        store.recorded(&failed, "notice", 9).unwrap();
+        let refused = Report::Deleted {
+            call: call(1),
+            why: Deletion::Refused,
+        };
+        store.recorded(&refused, "notice", 7).unwrap();
+        store.interrupt_recordings().unwrap();
+        let rows: Vec<String> = store
+            .connection
+            .prepare(
+                "SELECT concat_ws(' ', mode, began_ms, ended_ms, dropped_frames, fault, deleted_ms,
+                 deleted_because) FROM recording ORDER BY call",
+            )
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let wanted = [
+            "notice 5 7 7 refused",
+            "notice 5 interrupted",
+            "notice 9 2 no space",
+        ];
+        assert_eq!(rows, wanted);
     }
 
     #[test]

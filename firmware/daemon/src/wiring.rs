@@ -1,7 +1,7 @@
 //! Every task of the box is started here, and stopped here in the order of the sentence.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
+use trunkside_media::recording::{Archive, Keeper, Keeping, Report, Retention, SEALED_AS};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_record::Origin;
 use trunkside_uplink::{
-    Broker, KeyFile, KeyProvider, Login, Outbox, OutboxOptions, Recovery, TlsFiles, Uplink,
-    UplinkConfig,
+    Broker, Login, Outbox, OutboxOptions, Recovery, TlsFiles, Uplink, UplinkConfig,
 };
+use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
-use crate::config::{self, Config, LineConfig};
+use crate::clock;
+use crate::config::{self, Config, LineConfig, RecordingConfig, RecordingMode};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
@@ -38,6 +40,13 @@ const DRAIN: Duration = Duration::from_secs(3);
 
 /// How often the outbox gives up what is too old.
 const EXPIRE_EVERY: Duration = Duration::from_mins(10);
+
+/// How often recordings whose time has come are deleted.
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
+
+/// How long voice waits in memory where card numbers are silenced: a number is known to be one when
+/// it has been said, and its utterance has ended.
+const HOLD_BACK: Duration = Duration::from_secs(20);
 
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
@@ -67,7 +76,7 @@ pub struct Running {
     pub stop_asked: CancellationToken,
     stop: CancellationToken,
     panel: JoinHandle<()>,
-    pipeline: JoinHandle<(Hearing, Recorder)>,
+    pipeline: JoinHandle<(Hearing, Option<Keeper>, Recorder)>,
     uplink: Option<JoinHandle<u64>>,
     stop_uplink: CancellationToken,
     tasks: TaskTracker,
@@ -113,6 +122,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let key = recorder::pseudonym_key(folder)?;
     let pulses = Pulses::default();
     let recorder = Recorder::start(folder, outbox, pulses.recorder.clone())?;
+    let keeper = keep_recordings(&config.recording, folder, &recorder)?;
 
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
@@ -135,6 +145,12 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
 
     let stop = CancellationToken::new();
+    tasks.spawn(sweep(
+        Archive::new(recordings_folder(folder)),
+        config.recording.retention,
+        recorder.of_recordings(config.recording.mode.name()),
+        stop.clone(),
+    ));
     let versions = kept(folder, &policy)?;
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = tokio::sync::mpsc::channel(1);
@@ -159,6 +175,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         versions,
         recorder,
         key,
+        recording: config.recording,
+        keeper,
         notices: notices.clone(),
         tasks: tasks.clone(),
         pulse: pulses.pipeline.clone(),
@@ -180,6 +198,70 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop_uplink,
         tasks,
     })
+}
+
+/// Where recordings lie in the data folder.
+pub(crate) fn recordings_folder(data: &Path) -> PathBuf {
+    data.join("recordings")
+}
+
+fn keep_recordings(
+    config: &RecordingConfig,
+    data: &Path,
+    recorder: &Recorder,
+) -> anyhow::Result<Option<Keeper>> {
+    let Some(path) = config.key_file.as_ref() else {
+        return Ok(None);
+    };
+    if config.mode == RecordingMode::Off {
+        return Ok(None);
+    }
+    let key = KeyFile::new(path).key();
+    let key = key.with_context(|| format!("with the key file `{}`", path.display()))?;
+    let folder = recordings_folder(data);
+    let keeping = Keeping {
+        folder: folder.clone(),
+        sealer: Sealer::new(&key, SEALED_AS),
+        hold_back: if config.mask_cards {
+            HOLD_BACK
+        } else {
+            Duration::ZERO
+        },
+        retention: config.retention,
+    };
+    let report = Box::new(recorder.of_recordings(config.mode.name()));
+    let keeper = Keeper::start(keeping, report)
+        .with_context(|| format!("cannot keep recordings in `{}`", folder.display()))?;
+    Ok(Some(keeper))
+}
+
+/// Deletes recordings whose time has come, also those of a time when calls were recorded.
+async fn sweep(
+    archive: Archive,
+    retention: Retention,
+    report: impl Fn(Report),
+    stop: CancellationToken,
+) {
+    let mut pace = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = pace.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let stamp = recorder::stamp();
+        // Nothing is too old by a clock that may be wrong.
+        let now_ms = stamp.clock_trusted.then(|| stamp.at.as_millisecond());
+        let archive = archive.clone();
+        let swept = tokio::task::spawn_blocking(move || archive.enforce(retention, now_ms)).await;
+        let (gone, errors) = swept.expect("the archive does not panic");
+        for (call, why) in gone {
+            tracing::info!(%call, why = why.name(), "a recording is deleted");
+            report(Report::Deleted { call, why });
+        }
+        for error in errors {
+            tracing::error!(%error, "a recording whose time has come cannot be deleted");
+        }
+    }
 }
 
 /// Keeps the policy that comes into force, beside those before it.
@@ -260,9 +342,12 @@ impl Running {
     /// is sent as far as the deadline allows. What was not sent stays on disk.
     pub async fn stop(self) {
         self.stop.cancel();
-        if let Ok((hearing, recorder)) = self.pipeline.await {
+        if let Ok((hearing, keeper, recorder)) = self.pipeline.await {
             let flushed = tokio::task::spawn_blocking(move || {
                 hearing.stop();
+                if let Some(keeper) = keeper {
+                    keeper.stop(clock::timestamp().as_millisecond());
+                }
                 recorder.stop();
             });
             if flushed.await.is_err() {

@@ -1,4 +1,4 @@
-//! RTP, G.711, prompts and the relay that carries voice between two legs.
+//! RTP, G.711, prompts, the relay that carries voice between two legs, and sealed recordings of it.
 //!
 //! Place in the sentence: *line → **media** → recognition*. The line says where each leg's voice
 //! comes from and goes to; media carries it, plays prompts, and hands copies to recognition.
@@ -33,6 +33,7 @@ mod player;
 mod ports;
 mod prompt;
 mod quality;
+pub mod recording;
 mod relay;
 mod reports;
 pub mod rtp;

@@ -57,10 +57,16 @@ const fn shipped(language: Language, key: PromptKey) -> &'static [u8] {
         (Language::En, PromptKey::Transfer) => recording!("en", "transfer"),
         (Language::En, PromptKey::Queue) => recording!("en", "queue"),
         (Language::En, PromptKey::Apology) => recording!("en", "apology"),
+        (Language::En, PromptKey::RecordingNotice) => recording!("en", "recording_notice"),
+        (Language::En, PromptKey::RecordingConsent) => recording!("en", "recording_consent"),
+        (Language::En, PromptKey::NotRecorded) => recording!("en", "not_recorded"),
         (_, PromptKey::Greeting) => recording!("zh", "greeting"),
         (_, PromptKey::Transfer) => recording!("zh", "transfer"),
         (_, PromptKey::Queue) => recording!("zh", "queue"),
         (_, PromptKey::Apology) => recording!("zh", "apology"),
+        (_, PromptKey::RecordingNotice) => recording!("zh", "recording_notice"),
+        (_, PromptKey::RecordingConsent) => recording!("zh", "recording_consent"),
+        (_, PromptKey::NotRecorded) => recording!("zh", "not_recorded"),
         (_, PromptKey::Ringback | PromptKey::Hold) => &[],
     }
 }
@@ -78,7 +84,8 @@ impl Prompts {
         .expect("the shipped recordings are well formed")
     }
 
-    /// Recordings of the customer's own, as `DIRECTORY/{zh,en}/{greeting,transfer,queue,apology}.wav`.
+    /// Recordings of the customer's own, as `DIRECTORY/{zh,en}/NAME.wav`, by the names of
+    /// [`PromptKey::SPOKEN`].
     pub fn from_directory(directory: &Path) -> Result<Self, MediaError> {
         Self::load(|language, key| {
             let path = directory

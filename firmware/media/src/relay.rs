@@ -13,12 +13,14 @@ use crate::rtp::{self, Header, RtpError};
 
 mod control;
 mod incoming;
+mod keys;
 mod outgoing;
 mod protection;
 mod source;
 
 use incoming::Reception;
 pub use incoming::{BUFFER, Block};
+use keys::Keys;
 pub use outgoing::{Outgoing, Sent};
 use protection::Guard;
 pub use protection::{Content, Protection};
@@ -76,6 +78,8 @@ pub struct Received {
     pub forward: Option<SocketAddr>,
     /// The voice in it.
     pub heard: Option<Heard>,
+    /// The key that the far end began to press with it.
+    pub key: Option<char>,
 }
 
 /// The two legs of one call.
@@ -92,6 +96,7 @@ struct Leg {
     remote: Option<Remote>,
     source: Source,
     reception: Reception,
+    keys: Keys,
     outgoing: Outgoing,
     reports: Reports,
     guard: Option<Box<Guard>>,
@@ -112,6 +117,7 @@ impl Relay {
             remote: None,
             source: Source::default(),
             reception: Reception::default(),
+            keys: Keys::default(),
             reports: Reports::new(outgoing.ssrc(), outgoing.seed(), clock),
             outgoing,
             guard: None,
@@ -191,6 +197,9 @@ impl Relay {
             return Received::default();
         }
         leg.reports.begin(now);
+        let key = event
+            .then(|| leg.keys.take(now, &header, &datagram[payload.clone()]))
+            .flatten();
         counters.heard(
             leg.reception.count(now, &header, !event),
             leg.reception.losses(),
@@ -216,7 +225,11 @@ impl Relay {
             header,
             payload,
         });
-        Received { forward, heard }
+        Received {
+            forward,
+            heard,
+            key,
+        }
     }
 
     /// The header for the next packet of a prompt, 20 ms long, and where to send it.

@@ -28,11 +28,13 @@ const MAX_DATAGRAM: usize = 2_048;
 /// Packets taken from one leg before the other leg and the prompts get their turn.
 const BATCH: usize = 16;
 
-/// What a session tells; few, and all after an order of the same session.
+/// What a session tells; few, for no prompt ends and no finger presses a key often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaEvent {
     /// The prompt to this side has been heard to its end. A stopped or replaced prompt says nothing.
     PromptDone(Side),
+    /// A side has pressed a key (RFC 4733).
+    Key(Side, char),
 }
 
 /// What a session tells, in order.
@@ -292,6 +294,10 @@ impl MediaTask {
                 self.counters
                     .delay
                     .record(now().saturating_duration_since(arrived));
+            }
+            if let Some(key) = received.key {
+                // The listener may be gone at the end of a call.
+                let _ = self.events.send(MediaEvent::Key(side, key));
             }
             if let Some(heard) = &received.heard {
                 if self.port(side.other()).player.is_some()

@@ -1,7 +1,7 @@
 //! Telephone recordings as WAV files: mono, 8 kHz, 16-bit linear or G.711.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use trunkside_call::{Codec, SAMPLE_RATE_HZ};
@@ -118,6 +118,27 @@ pub fn write(path: &Path, samples: &[i16], encoding: Encoding) -> Result<(), Wav
     })
 }
 
+/// Writes two sides as the two channels of one recording, linear in 16 bits; the shorter one is
+/// silent to the end. The file must not exist.
+pub fn write_pair(path: &Path, left: &[i16], right: &[i16]) -> Result<(), WavError> {
+    let frames = left.len().max(right.len());
+    let write = || -> io::Result<()> {
+        let mut out = BufWriter::new(File::create_new(path)?);
+        out.write_all(&header(FORMAT_PCM, 2, 2, frames as u32 * 4))?;
+        for n in 0..frames {
+            for side in [left, right] {
+                let sample = side.get(n).copied().unwrap_or_default();
+                out.write_all(&sample.to_le_bytes())?;
+            }
+        }
+        out.flush()
+    };
+    write().map_err(|error| WavError {
+        file: path.to_owned(),
+        problem: WavProblem::Io(error),
+    })
+}
+
 fn samples_of(bytes: &[u8]) -> Result<Vec<i16>, WavProblem> {
     if bytes.is_empty() {
         return Err(WavProblem::Empty);
@@ -225,25 +246,32 @@ pub fn to_bytes(samples: &[i16], encoding: Encoding) -> Vec<u8> {
         }
     };
     let padding = data.len() % 2;
-    let mut bytes = Vec::with_capacity(46 + data.len());
+    let mut bytes = header(tag, 1, width, data.len() as u32);
+    bytes.extend(data);
+    bytes.extend(std::iter::repeat_n(0, padding));
+    bytes
+}
+
+/// All before the samples; `width` is a sample's bytes, `length` that of all samples.
+fn header(tag: u16, channels: u16, width: u16, length: u32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(46);
     bytes.extend(b"RIFF");
-    bytes.extend((38 + data.len() as u32 + padding as u32).to_le_bytes());
+    bytes.extend((38 + length + length % 2).to_le_bytes());
     bytes.extend(b"WAVEfmt ");
     // 18 bytes: formats other than linear carry a length of extra fields, here none.
     bytes.extend(18_u32.to_le_bytes());
-    for field in [tag, 1] {
+    let frame = width * channels;
+    for field in [tag, channels] {
         bytes.extend(field.to_le_bytes());
     }
-    for field in [SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * u32::from(width)] {
+    for field in [SAMPLE_RATE_HZ, SAMPLE_RATE_HZ * u32::from(frame)] {
         bytes.extend(field.to_le_bytes());
     }
-    for field in [width, width * 8, 0] {
+    for field in [frame, width * 8, 0] {
         bytes.extend(field.to_le_bytes());
     }
     bytes.extend(b"data");
-    bytes.extend((data.len() as u32).to_le_bytes());
-    bytes.extend(data);
-    bytes.extend(std::iter::repeat_n(0, padding));
+    bytes.extend(length.to_le_bytes());
     bytes
 }
 
@@ -283,6 +311,22 @@ mod tests {
             let expected = g711::decode_all(codec, &g711::encode_all(codec, &speech()));
             assert_eq!(parse(&bytes, file).expect("well formed"), expected);
         }
+    }
+
+    #[test]
+    fn two_sides_become_two_channels_and_no_file_is_overwritten() {
+        let folder = tempfile::tempdir().expect("writable");
+        let path = folder.path().join("pair.wav");
+        write_pair(&path, &[1, 2, 3], &[-1]).expect("writable");
+        let bytes = std::fs::read(&path).expect("there");
+        assert_eq!((bytes.len(), bytes[22], bytes[32]), (46 + 12, 2, 4));
+        let samples: Vec<i16> = bytes[46..]
+            .chunks_exact(2)
+            .map(|sample| i16::from_le_bytes([sample[0], sample[1]]))
+            .collect();
+        assert_eq!(samples, [1, -1, 2, 0, 3, 0]);
+        assert!(error(&bytes).contains("2 channels"));
+        assert!(write_pair(&path, &[], &[]).is_err());
     }
 
     #[test]

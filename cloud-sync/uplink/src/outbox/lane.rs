@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use trunkside_record::Lane;
+use trunkside_vault::frame::Scan;
 
-use super::frame::Scan;
 use super::ledger::{Ledger, Place};
 use super::segment::{Header, SegmentId};
 use super::storage::Appender;

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use trunkside_record::{Ack, GapReason, Lane};
+use trunkside_vault::frame::UNTRUSTED;
 
-use super::frame::UNTRUSTED;
 use super::segment::SegmentId;
 use super::state::{Gone, LaneState};
 

@@ -9,25 +9,22 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 use trunkside_record::{Ack, Body, Lane, Timestamp};
+use trunkside_vault::{KeyProvider, Sealer};
 
-mod frame;
 mod lane;
 mod ledger;
 mod open;
 mod pending;
 mod room;
-mod seal;
 mod segment;
 mod state;
 mod storage;
 mod write;
 
 pub use open::{Problem, Recovery};
-pub use seal::{KeyFile, KeyProvider};
 pub use storage::{Appender, Storage};
 
 use lane::LaneLog;
-use seal::Sealer;
 use storage::Disk;
 
 /// The largest record, in bytes of JSON: a long call's transcript has a tenth of it.

@@ -6,15 +6,18 @@ use std::sync::{Condvar, Mutex};
 
 use tokio::sync::watch;
 use trunkside_record::Lane;
+use trunkside_vault::Sealer;
+use trunkside_vault::frame::Scan;
 
-use super::frame::Scan;
 use super::lane::LaneLog;
 use super::ledger::{Data, Found, Ledger};
-use super::seal::Sealer;
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::state::{self, State};
 use super::storage::Storage;
 use super::{Inner, Outbox, OutboxError, OutboxOptions, Wear};
+
+/// What the key is for.
+const SEALED_AS: &str = "outbox";
 
 /// What was found when an outbox was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,7 +136,7 @@ impl Outbox {
         let sealer = key
             .transpose()
             .map_err(OutboxError::Key)?
-            .map(|key| Sealer::new(&key));
+            .map(|key| Sealer::new(&key, SEALED_AS));
         let mut problems = Vec::new();
         let names = storage
             .list()
@@ -298,7 +301,7 @@ fn examine(
             name: file.name.clone(),
         });
     }
-    let untrusted = super::frame::UNTRUSTED;
+    let untrusted = trunkside_vault::frame::UNTRUSTED;
     let mut data = Data {
         bytes: file.bytes,
         first_ms: file.header.map_or(untrusted, |header| header.at_ms),

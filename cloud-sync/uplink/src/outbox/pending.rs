@@ -4,8 +4,8 @@ use std::io;
 
 use serde_json::value::RawValue;
 use trunkside_record::{Body, Entry, Gap, GapReason, Lane, Timestamp};
+use trunkside_vault::frame::{Frame, Scan};
 
-use super::frame::{Frame, Scan};
 use super::lane::{LaneLog, Reader};
 use super::ledger::{Kind, Place};
 use super::segment::{HEADER_BYTES, Header, SegmentId};
@@ -174,10 +174,11 @@ impl Outbox {
         let plain = match reader.header {
             Some(Header {
                 key: Some(_), salt, ..
-            }) => self
-                .sealer
-                .as_ref()?
-                .open(reader.id, &salt, frame.sequence, bytes)?,
+            }) => {
+                self.sealer
+                    .as_ref()?
+                    .open(&salt, &reader.id.to_string(), frame.sequence, bytes)?
+            }
             _ => bytes.to_vec(),
         };
         RawValue::from_string(String::from_utf8(plain).ok()?).ok()

@@ -3,8 +3,8 @@
 use std::io;
 
 use trunkside_record::{GapReason, Lane, Timestamp};
+use trunkside_vault::frame::{HEADER_BYTES, UNTRUSTED};
 
-use super::frame::{HEADER_BYTES, UNTRUSTED};
 use super::segment::SegmentId;
 use super::state::{self, State};
 use super::{Inner, Outbox};

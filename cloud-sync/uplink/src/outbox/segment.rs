@@ -7,17 +7,12 @@
 use std::fmt;
 
 use trunkside_record::Lane;
+use trunkside_vault::{KeyId, Salt};
 
 /// Bytes before the first frame.
 pub(super) const HEADER_BYTES: usize = 64;
 
 const MAGIC: &[u8; 8] = b"TSOUTBX1";
-
-/// What makes a segment's sealing unlike any other's.
-pub(super) type Salt = [u8; 16];
-
-/// Names a key without telling it.
-pub(super) type KeyId = [u8; 8];
 
 /// Which segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +69,7 @@ impl fmt::Display for SegmentId {
 pub(super) struct Header {
     pub(super) id: SegmentId,
     /// When its first record was made, in milliseconds since 1970, or
-    /// [`UNTRUSTED`](super::frame::UNTRUSTED).
+    /// [`UNTRUSTED`](trunkside_vault::frame::UNTRUSTED).
     pub(super) at_ms: i64,
     pub(super) salt: Salt,
     /// The key that seals its records; none when they are plain.

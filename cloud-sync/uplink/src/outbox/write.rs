@@ -5,8 +5,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use trunkside_record::{Body, Lane, Timestamp};
+use trunkside_vault::frame::{self, UNTRUSTED};
 
-use super::frame::{self, UNTRUSTED};
 use super::lane::{LaneLog, OneFailure, Unsynced, Writer};
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::{Inner, MAX_RECORD_BYTES, Outbox, OutboxError, Receipt, Stamp};
@@ -174,7 +174,7 @@ impl Outbox {
                 &record.record,
             ),
             Some(key) => {
-                let sealed = key.seal(id, &salt, record.sequence, &record.record);
+                let sealed = key.seal(&salt, &id.to_string(), record.sequence, &record.record);
                 frame::write(
                     &mut bytes,
                     id.identity(),
@@ -205,7 +205,7 @@ impl Outbox {
             id,
             at_ms,
             salt,
-            key: self.sealer.as_ref().map(super::Sealer::id),
+            key: self.sealer.as_ref().map(trunkside_vault::Sealer::id),
         };
         let name = id.to_string();
         let written = self.create(&name, header).and_then(|mut writer| {

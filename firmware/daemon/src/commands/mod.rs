@@ -16,6 +16,7 @@ mod claim;
 mod intents;
 mod models;
 mod policy;
+mod recordings;
 mod replay;
 mod run;
 mod simulate;
@@ -49,6 +50,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Bench(BenchCommand::Recognition(args)) => bench::recognition(&args),
         Command::Policy(command) => policy::policy(&command),
         Command::Models(command) => models::models(command),
+        Command::Recordings(command) => recordings::recordings(&command),
     }
 }
 

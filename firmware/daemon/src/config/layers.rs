@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use toml::Value;
 use toml::de::{DeTable, DeValue};
+use trunkside_vault::KeyFile;
 
 use super::problem::Problem;
 
@@ -256,6 +257,25 @@ impl Layers {
             "must be an address and port such as `0.0.0.0:5060`",
             |value| value.as_str()?.parse().ok(),
         )
+    }
+
+    /// A key's file that may be missing: it is made at first use, so only its folder has to be there.
+    pub fn key_file(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.path(key)?;
+        let fault = match std::fs::metadata(&path) {
+            Ok(file) if file.len() == KeyFile::BYTES => return Some(path),
+            Ok(file) => format!(
+                "has {} bytes instead of {}; put the right file back, or name one that does not \
+                 exist yet",
+                file.len(),
+                KeyFile::BYTES
+            ),
+            Err(_) if path.parent().is_some_and(Path::is_dir) => return Some(path),
+            Err(_) => "cannot be made there; create its folder or change the key".to_owned(),
+        };
+        let message = format!("`{key}` names `{}`, which {fault}", path.display());
+        self.report(key, &message);
+        Some(path)
     }
 
     /// A value that may be missing and must parse.

@@ -5,6 +5,7 @@
 
 mod layers;
 mod problem;
+mod recording;
 mod secrets;
 mod transports;
 mod trunks;
@@ -15,14 +16,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use trunkside_call::Language;
-use trunkside_uplink::KeyFile;
-
 use layers::Layers;
 pub use problem::{Problem, Severity};
+pub use recording::{RecordingConfig, RecordingMode};
 pub use secrets::agent_secrets;
 pub use transports::Transports;
 pub use trunks::Trunk;
+use trunkside_call::Language;
 
 /// Everything the daemon needs to run; nothing optional that it could not do without.
 #[derive(Clone, Debug)]
@@ -51,6 +51,8 @@ pub struct Config {
     pub privacy: PrivacyConfig,
     /// The rules that calls are inspected by.
     pub quality: QualityRulesFrom,
+    /// Whether and how calls are recorded.
+    pub recording: RecordingConfig,
 }
 
 /// What stands in transcripts in place of what is personal.
@@ -328,7 +330,7 @@ fn resolve(layers: &mut Layers) -> Config {
         data_dir: layers
             .path("box.data_dir")
             .unwrap_or_else(|| "/var/lib/trunkside".into()),
-        outbox_key_file: resolve_outbox_key(layers),
+        outbox_key_file: layers.key_file("box.outbox_key_file"),
         line,
         recognition: RecognitionConfig {
             model: layers
@@ -347,6 +349,7 @@ fn resolve(layers: &mut Layers) -> Config {
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),
         quality: resolve_quality(layers),
+        recording: recording::resolve(layers),
     }
 }
 
@@ -369,28 +372,6 @@ fn resolve_quality(layers: &mut Layers) -> QualityRulesFrom {
             QualityRulesFrom::File(path)
         }
     }
-}
-
-/// The file is made at first use, so only its folder has to be there.
-fn resolve_outbox_key(layers: &mut Layers) -> Option<PathBuf> {
-    let key = "box.outbox_key_file";
-    let path = layers.path(key)?;
-    let fault = match std::fs::metadata(&path) {
-        Ok(file) if file.len() == KeyFile::BYTES => return Some(path),
-        Ok(file) => format!(
-            "has {} bytes instead of {}; put the right file back, or name one that does not exist \
-             yet",
-            file.len(),
-            KeyFile::BYTES
-        ),
-        Err(_) if path.parent().is_some_and(Path::is_dir) => return Some(path),
-        Err(_) => "cannot be made there; create its folder or change the key".to_owned(),
-    };
-    layers.report(
-        key,
-        &format!("`{key}` names `{}`, which {fault}", path.display()),
-    );
-    Some(path)
 }
 
 fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {

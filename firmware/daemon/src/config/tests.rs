@@ -76,6 +76,39 @@ fn the_outboxs_key_may_be_made_yet_but_not_be_wrong() {
 }
 
 #[test]
+fn calls_are_recorded_with_a_key_or_not_at_all() {
+    let of = |recording: &str| {
+        let text =
+            format!("[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[recording]\n{recording}\n");
+        let loaded = loaded(&text);
+        let problems = loaded.problems.into_iter().map(|problem| problem.message);
+        let problems = problems.filter(|message| message.contains("recording."));
+        (loaded.config.recording, problems.collect::<Vec<_>>())
+    };
+    let (usual, problems) = of("");
+    assert_eq!((usual.mode, problems.len()), (RecordingMode::Off, 0));
+    let (_, problems) = of("mode = 'notice'");
+    assert!(
+        problems[0].contains("needs `recording.key_file`"),
+        "{problems:?}"
+    );
+    let (_, problems) = of("mode = 'always'");
+    assert!(
+        problems[0].contains("`off`, `notice`, `consent`"),
+        "{problems:?}"
+    );
+    let (kept, problems) =
+        of("mode = 'consent'\nkey_file = 'rec.key'\nkeep_days = 2\nkeep_mb = 11");
+    assert_eq!(
+        (kept.mode, problems.len()),
+        (RecordingMode::Consent, 0),
+        "{problems:?}"
+    );
+    assert_eq!(kept.retention.bytes, 11 << 20);
+    assert_eq!(kept.retention.age, Duration::from_secs(2 * DAY_S));
+}
+
+#[test]
 fn a_value_that_cannot_be_used_is_reported_once() {
     let loaded = loaded(concat!(
         "[box]\n",

@@ -21,7 +21,7 @@ use trunkside_decision::Policy;
 use crate::cli::DemoArgs;
 use crate::config::{
     BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, PrivacyConfig,
-    QualityRulesFrom, RecognitionConfig, ShownNumber,
+    QualityRulesFrom, RecognitionConfig, RecordingConfig, ShownNumber,
 };
 use crate::notice::{Event, Notice};
 use crate::wiring;
@@ -194,6 +194,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
         board: BoardConfig::default(),
         privacy: PrivacyConfig::default(),
         quality: QualityRulesFrom::Bank,
+        recording: RecordingConfig::default(),
     }
 }
 

@@ -1,37 +1,39 @@
-//! How records lie in a segment: one frame after another, each checked on its own.
+//! How records lie in a file: one frame after another, each checked on its own.
 //!
 //! A frame is a header of 24 bytes and the record. All numbers are little-endian.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0-4 | length of the record |
-//! | 4-8 | CRC-32 of the segment's identity, the other header fields and the record |
+//! | 4-8 | CRC-32 of the file's identity, the other header fields and the record |
 //! | 8-16 | sequence |
 //! | 16-24 | time in milliseconds since 1970, or [`UNTRUSTED`] |
 //!
-//! The identity in the checksum keeps a frame from being taken for one of another segment, and the
+//! The identity in the checksum keeps a frame from being taken for one of another file, and the
 //! sequence lets a reader find the next good frame behind a damaged one.
 
 /// Bytes before every record.
-pub(super) const HEADER_BYTES: usize = 24;
+pub const HEADER_BYTES: usize = 24;
 
 /// The time of a record made while the clock was not synchronised.
-pub(super) const UNTRUSTED: i64 = i64::MIN;
+pub const UNTRUSTED: i64 = i64::MIN;
 
 /// Where a good frame lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) sequence: u64,
-    pub(super) at_ms: i64,
+pub struct Frame {
+    /// Its place in the file, ascending.
+    pub sequence: u64,
+    /// When the record was made, in milliseconds since 1970, or [`UNTRUSTED`].
+    pub at_ms: i64,
     /// Where the record begins.
-    pub(super) offset: usize,
+    pub offset: usize,
     /// How long the record is.
-    pub(super) len: usize,
+    pub len: usize,
 }
 
 impl Frame {
     /// The record in the bytes that were scanned.
-    pub(super) fn record<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+    pub fn record<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &bytes[self.offset..self.offset + self.len]
     }
 
@@ -41,7 +43,10 @@ impl Frame {
 }
 
 /// Appends a frame to `out`.
-pub(super) fn write(out: &mut Vec<u8>, identity: u32, sequence: u64, at_ms: i64, record: &[u8]) {
+///
+/// # Panics
+/// When the record has 4 GiB.
+pub fn write(out: &mut Vec<u8>, identity: u32, sequence: u64, at_ms: i64, record: &[u8]) {
     let len = u32::try_from(record.len()).expect("records are limited to far less than 4 GiB");
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&checksum(identity, sequence, at_ms, record).to_le_bytes());
@@ -52,18 +57,18 @@ pub(super) fn write(out: &mut Vec<u8>, identity: u32, sequence: u64, at_ms: i64,
 
 /// What a scan of a segment's bytes found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Scan {
+pub struct Scan {
     /// Good frames, in ascending sequence.
-    pub(super) frames: Vec<Frame>,
+    pub frames: Vec<Frame>,
     /// Bytes between good frames that are none.
-    pub(super) damaged_bytes: usize,
+    pub damaged_bytes: usize,
     /// Bytes after the last good frame: a torn write, or damage to the last frames.
-    pub(super) tail_bytes: usize,
+    pub tail_bytes: usize,
 }
 
 impl Scan {
     /// Reads on in `bytes` (the whole segment so far) behind the last good frame.
-    pub(super) fn extend(&mut self, bytes: &[u8], start: usize, identity: u32, first: u64) {
+    pub fn extend(&mut self, bytes: &[u8], start: usize, identity: u32, first: u64) {
         let (mut at, mut expected) = self
             .frames
             .last()

@@ -1,0 +1,323 @@
+//! Whether one call may be recorded: the notice or the question before the greeting, the caller's
+//! answer by voice or key, and a refusal at any time.
+//!
+//! Pure: it is told what happens and says what to play, and when to record and to destroy. It fails
+//! closed: a notice that was not heard to its end, or a question without a yes, records nothing.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use trunkside_call::PromptKey;
+
+use crate::config::RecordingMode;
+
+mod words;
+
+/// The key that agrees, as the question says.
+const AGREE: char = '1';
+
+/// The key that declines, as notice and question say.
+const DECLINE: char = '9';
+
+/// How long the question waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// What a call's consent is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// The caller is about to be greeted.
+    Greeting,
+    /// What it asked to be played has been heard to its end.
+    Said,
+    /// What it asked to be played was cut off: caller and agent hear each other.
+    Cut,
+    /// The caller pressed a key.
+    Key(char),
+    /// The caller says something, so far or to the end.
+    Heard {
+        /// When they began.
+        began: Duration,
+        /// What.
+        text: &'a str,
+    },
+    /// The deadline has come.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Play this to the caller, before all else.
+    Say(PromptKey),
+    /// Go on with whatever else the caller is to hear.
+    Proceed,
+    /// Record from now on.
+    Record,
+    /// Destroy what was recorded, and record no more.
+    Destroy,
+}
+
+/// Where a call's consent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Fresh,
+    Announcing,
+    Asking,
+    Waiting {
+        since: Duration,
+    },
+    Recording,
+    /// Says that nothing is recorded.
+    Confirming,
+    Never,
+}
+
+/// One call's consent.
+#[derive(Debug)]
+pub struct Consent {
+    mode: RecordingMode,
+    state: State,
+    outputs: VecDeque<Output>,
+}
+
+impl Consent {
+    /// A call comes in.
+    pub fn new(mode: RecordingMode) -> Self {
+        let state = match mode {
+            RecordingMode::Off => State::Never,
+            RecordingMode::Notice | RecordingMode::Consent => State::Fresh,
+        };
+        Self {
+            mode,
+            state,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Whether something of its own is played, which nothing else may cut short.
+    pub const fn is_speaking(&self) -> bool {
+        matches!(
+            self.state,
+            State::Announcing | State::Asking | State::Confirming
+        )
+    }
+
+    /// Whether nothing else may be played yet.
+    pub const fn holds_back(&self) -> bool {
+        self.is_speaking() || matches!(self.state, State::Waiting { .. })
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to hand in [`Input::Tick`].
+    pub fn deadline(&self) -> Option<Duration> {
+        match self.state {
+            State::Waiting { since } => Some(since + PATIENCE),
+            _ => None,
+        }
+    }
+
+    /// Takes one input; whether it was an answer to the question, which means nothing else.
+    pub fn handle(&mut self, now: Duration, input: Input) -> bool {
+        match (self.state, input) {
+            (State::Fresh, Input::Greeting) => self.announce(),
+            (State::Announcing, Input::Said) => self.record(),
+            (State::Asking, Input::Said) => self.state = State::Waiting { since: now },
+            (State::Confirming, Input::Said) => {
+                self.state = State::Never;
+                self.outputs.push_back(Output::Proceed);
+            }
+            (state, Input::Cut) => self.cut(state),
+            (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => self.record(),
+            (
+                State::Announcing | State::Asking | State::Waiting { .. } | State::Recording,
+                Input::Key(DECLINE),
+            ) => self.decline(),
+            // What began earlier may be the echo of the question, whose words are the answers.
+            (State::Waiting { since }, Input::Heard { began, text }) if began >= since => {
+                return self.answer(text);
+            }
+            (State::Recording, Input::Heard { text, .. }) if words::refuses(text) => {
+                self.decline();
+            }
+            (State::Waiting { since }, Input::Tick) if now >= since + PATIENCE => self.give_up(),
+            _ => {}
+        }
+        false
+    }
+
+    fn announce(&mut self) {
+        let (state, prompt) = match self.mode {
+            RecordingMode::Consent => (State::Asking, PromptKey::RecordingConsent),
+            _ => (State::Announcing, PromptKey::RecordingNotice),
+        };
+        self.state = state;
+        self.outputs.push_back(Output::Say(prompt));
+    }
+
+    fn record(&mut self) {
+        self.state = State::Recording;
+        self.outputs.extend([Output::Record, Output::Proceed]);
+    }
+
+    fn decline(&mut self) {
+        if self.state == State::Recording {
+            self.outputs.push_back(Output::Destroy);
+        }
+        self.state = State::Confirming;
+        self.outputs.push_back(Output::Say(PromptKey::NotRecorded));
+    }
+
+    fn answer(&mut self, text: &str) -> bool {
+        match words::answer(text) {
+            Some(true) => self.record(),
+            Some(false) => self.decline(),
+            // Whoever says something else has not agreed; they are heard out.
+            None if !text.is_empty() => {
+                self.give_up();
+                return false;
+            }
+            None => return false,
+        }
+        true
+    }
+
+    fn give_up(&mut self) {
+        self.state = State::Never;
+        self.outputs.push_back(Output::Proceed);
+    }
+
+    fn cut(&mut self, state: State) {
+        match state {
+            State::Announcing | State::Asking | State::Waiting { .. } | State::Confirming => {
+                self.state = State::Never;
+            }
+            State::Fresh | State::Recording | State::Never => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(10);
+
+    fn told(consent: &mut Consent, input: Input) -> Vec<Output> {
+        consent.handle(NOW, input);
+        std::iter::from_fn(|| consent.poll()).collect()
+    }
+
+    fn greeted(mode: RecordingMode) -> Consent {
+        let mut consent = Consent::new(mode);
+        let said = told(&mut consent, Input::Greeting);
+        assert!(matches!(said[..], [Output::Say(_)]), "{said:?}");
+        consent
+    }
+
+    fn heard(text: &str) -> Input<'_> {
+        Input::Heard { began: NOW, text }
+    }
+
+    #[test]
+    fn where_nothing_is_recorded_nothing_is_said_of_it() {
+        let mut consent = Consent::new(RecordingMode::Off);
+        assert_eq!(told(&mut consent, Input::Greeting), []);
+        assert_eq!(told(&mut consent, Input::Key(DECLINE)), []);
+        assert!(!consent.holds_back());
+    }
+
+    #[test]
+    fn a_notice_is_heard_to_its_end_before_anything_is_recorded() {
+        let mut consent = greeted(RecordingMode::Notice);
+        assert!(consent.is_speaking());
+        assert_eq!(told(&mut consent, heard("我要查余额")), []);
+        let said = told(&mut consent, Input::Said);
+        assert_eq!(said, [Output::Record, Output::Proceed]);
+        assert!(!consent.holds_back());
+    }
+
+    #[test]
+    fn a_notice_that_is_cut_off_records_nothing() {
+        for mode in [RecordingMode::Notice, RecordingMode::Consent] {
+            let mut consent = greeted(mode);
+            assert_eq!(told(&mut consent, Input::Cut), []);
+            assert_eq!(told(&mut consent, Input::Said), []);
+            assert_eq!(told(&mut consent, Input::Key(AGREE)), []);
+        }
+    }
+
+    #[test]
+    fn the_key_declines_during_the_notice_and_at_any_time_after_it() {
+        let mut consent = greeted(RecordingMode::Notice);
+        let confirm = Output::Say(PromptKey::NotRecorded);
+        assert_eq!(told(&mut consent, Input::Key('5')), []);
+        assert_eq!(told(&mut consent, Input::Key(DECLINE)), [confirm]);
+        assert_eq!(told(&mut consent, Input::Said), [Output::Proceed]);
+
+        let mut consent = greeted(RecordingMode::Notice);
+        told(&mut consent, Input::Said);
+        let declined = [Output::Destroy, confirm];
+        assert_eq!(told(&mut consent, Input::Key(DECLINE)), declined);
+        assert_eq!(told(&mut consent, Input::Key(DECLINE)), []);
+        assert_eq!(told(&mut consent, heard("不要录音")), []);
+    }
+
+    #[test]
+    fn a_spoken_refusal_destroys_and_a_question_about_recording_does_not() {
+        let mut consent = greeted(RecordingMode::Notice);
+        told(&mut consent, Input::Said);
+        assert_eq!(told(&mut consent, heard("你们有没有录音")), []);
+        let outputs = told(&mut consent, heard("请不要录音"));
+        assert_eq!(outputs[0], Output::Destroy);
+    }
+
+    #[test]
+    fn a_question_records_only_after_a_yes() {
+        for yes in [Input::Key(AGREE), heard("我同意"), heard("yes")] {
+            let mut consent = greeted(RecordingMode::Consent);
+            assert_eq!(told(&mut consent, Input::Said), []);
+            assert!(consent.holds_back() && !consent.is_speaking());
+            assert_eq!(told(&mut consent, yes), [Output::Record, Output::Proceed]);
+        }
+        for no in [Input::Key(DECLINE), heard("不同意"), heard("no")] {
+            let mut consent = greeted(RecordingMode::Consent);
+            told(&mut consent, Input::Said);
+            let confirm = Output::Say(PromptKey::NotRecorded);
+            assert_eq!(told(&mut consent, no), [confirm]);
+        }
+    }
+
+    #[test]
+    fn silence_and_a_wish_are_no_yes() {
+        let mut consent = greeted(RecordingMode::Consent);
+        told(&mut consent, Input::Said);
+        assert_eq!(consent.deadline(), Some(NOW + PATIENCE));
+        assert_eq!(told(&mut consent, Input::Tick), []);
+        assert!(!consent.handle(NOW + PATIENCE, Input::Tick));
+        assert_eq!(consent.poll(), Some(Output::Proceed));
+
+        let mut consent = greeted(RecordingMode::Consent);
+        told(&mut consent, Input::Said);
+        assert!(
+            !consent.handle(NOW, heard("我的卡可以挂失吗")),
+            "it is a wish"
+        );
+        assert_eq!(consent.poll(), Some(Output::Proceed));
+        assert_eq!(told(&mut consent, Input::Key(AGREE)), []);
+    }
+
+    #[test]
+    fn the_echo_of_the_question_is_no_answer() {
+        let mut consent = greeted(RecordingMode::Consent);
+        assert_eq!(told(&mut consent, heard("同意")), []);
+        told(&mut consent, Input::Said);
+        let began = NOW.saturating_sub(Duration::from_millis(500));
+        let text = "同意";
+        assert_eq!(told(&mut consent, Input::Heard { began, text }), []);
+        assert!(consent.holds_back(), "it still waits");
+    }
+}

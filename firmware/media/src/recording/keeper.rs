@@ -1,0 +1,268 @@
+//! The thread that writes recordings.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use trunkside_call::CallId;
+use trunkside_vault::Sealer;
+
+use super::archive::{Archive, Deletion, Retention};
+use super::sheet::{self, MakeSheet};
+use super::tape::{Job, Tape};
+use writer::Writer;
+
+mod writer;
+
+/// How recordings are kept.
+pub struct Keeping {
+    /// Their folder; made where it is missing.
+    pub folder: PathBuf,
+    /// Seals them.
+    pub sealer: Sealer,
+    /// How long voice waits in memory, so that what must not be kept never reaches the disk.
+    pub hold_back: Duration,
+    /// How long they stay.
+    pub retention: Retention,
+}
+
+/// What became of a call's recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It has begun.
+    Began {
+        /// The call.
+        call: CallId,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// It has ended.
+    Ended {
+        /// The call.
+        call: CallId,
+        /// When, in milliseconds since 1970; none when the disk ended it.
+        at_ms: Option<i64>,
+        /// How much voice is kept, from the first moment of either side to the last.
+        kept: Duration,
+        /// Frames of 20 ms that the disk was too slow for.
+        dropped_frames: u64,
+        /// What went wrong with the disk, if anything did.
+        fault: Option<String>,
+    },
+    /// It is gone from the disk.
+    Deleted {
+        /// The call.
+        call: CallId,
+        /// Why.
+        why: Deletion,
+    },
+}
+
+/// Takes reports; called from the keeper's thread, which it must not block.
+pub type Reporter = Box<dyn Fn(Report) + Send>;
+
+/// Writes the recordings of all calls, on a thread of its own.
+#[derive(Debug)]
+pub struct Keeper {
+    jobs: Sender<Job>,
+    queued: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts the thread. What becomes of recordings is told to `report`.
+    pub fn start(keeping: Keeping, report: Reporter) -> std::io::Result<Self> {
+        Self::start_on(keeping, Box::new(sheet::on_disk), report)
+    }
+
+    pub(super) fn start_on(
+        keeping: Keeping,
+        make: MakeSheet,
+        report: Reporter,
+    ) -> std::io::Result<Self> {
+        make_folder(&keeping.folder)?;
+        let (jobs, receiver) = channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let desk = Desk {
+            archive: Archive::new(&keeping.folder),
+            keeping,
+            make,
+            report,
+            running: BTreeMap::new(),
+            queued: Arc::clone(&queued),
+        };
+        let thread = std::thread::Builder::new()
+            .name("recordings".to_owned())
+            .spawn(move || desk.work(&receiver))?;
+        Ok(Self {
+            jobs,
+            queued,
+            thread,
+        })
+    }
+
+    /// A tape for a call, which does not run yet.
+    pub fn tape(&self, call: CallId) -> Tape {
+        Tape {
+            call,
+            jobs: self.jobs.clone(),
+            queued: Arc::clone(&self.queued),
+            state: Arc::default(),
+        }
+    }
+
+    /// Ends every recording that still runs, then the thread.
+    pub fn stop(self, ended_ms: i64) {
+        let told = self.jobs.send(Job::Stop { ended_ms }).is_ok();
+        if !told || self.thread.join().is_err() {
+            tracing::error!("the keeper of recordings ended by a fault");
+        }
+    }
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+struct Desk {
+    archive: Archive,
+    keeping: Keeping,
+    make: MakeSheet,
+    report: Reporter,
+    running: BTreeMap<CallId, Writer>,
+    queued: Arc<AtomicUsize>,
+}
+
+impl Desk {
+    fn work(mut self, jobs: &Receiver<Job>) {
+        for job in jobs {
+            match job {
+                Job::Begin {
+                    call,
+                    codec,
+                    started_ms,
+                    state,
+                } => {
+                    let begun =
+                        Writer::begin(&self.keeping, &self.make, (call, codec, started_ms), &state);
+                    match begun {
+                        Ok(writer) => {
+                            self.running.insert(call, writer);
+                            let at_ms = started_ms;
+                            (self.report)(Report::Began { call, at_ms });
+                        }
+                        Err(error) => {
+                            state.runs.store(false, Ordering::Release);
+                            self.tell_failed(call, Duration::ZERO, 0, &error);
+                        }
+                    }
+                }
+                Job::Voice { call, frame } => {
+                    self.queued.fetch_sub(1, Ordering::AcqRel);
+                    self.write(call, |writer, sealer| writer.hear(sealer, &frame));
+                }
+                Job::Mask {
+                    call,
+                    side,
+                    from,
+                    to,
+                } => {
+                    if let Some(writer) = self.running.get_mut(&call) {
+                        writer.mask(side, from, to);
+                    }
+                }
+                Job::Finish { call, ended_ms } => self.finish(call, ended_ms),
+                Job::Discard { call, why } => self.discard(call, why),
+                Job::Stop { ended_ms } => {
+                    for call in self.running.keys().copied().collect::<Vec<_>>() {
+                        self.finish(call, ended_ms);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Lets a recording take something; one that the disk refuses has ended.
+    fn write(
+        &mut self,
+        call: CallId,
+        work: impl FnOnce(&mut Writer, &Sealer) -> std::io::Result<()>,
+    ) {
+        let Some(writer) = self.running.get_mut(&call) else {
+            return;
+        };
+        if let Err(error) = work(writer, &self.keeping.sealer)
+            && let Some(mut writer) = self.running.remove(&call)
+        {
+            writer.give_up();
+            self.tell_failed(call, writer.written(), writer.dropped_frames(), &error);
+        }
+    }
+
+    fn tell_failed(
+        &self,
+        call: CallId,
+        kept: Duration,
+        dropped_frames: u64,
+        error: &dyn fmt::Display,
+    ) {
+        tracing::error!(%call, %error, "a recording has ended before its call; free disk space, or mend the folder of recordings");
+        (self.report)(Report::Ended {
+            call,
+            at_ms: None,
+            kept,
+            dropped_frames,
+            fault: Some(error.to_string()),
+        });
+    }
+
+    fn finish(&mut self, call: CallId, ended_ms: i64) {
+        self.write(call, Writer::finish);
+        let Some(writer) = self.running.remove(&call) else {
+            return;
+        };
+        (self.report)(Report::Ended {
+            call,
+            at_ms: Some(ended_ms),
+            kept: writer.written(),
+            dropped_frames: writer.dropped_frames(),
+            fault: None,
+        });
+        drop(writer);
+        self.make_room();
+    }
+
+    fn discard(&mut self, call: CallId, why: Deletion) {
+        // Its lock goes first.
+        self.running.remove(&call);
+        match self.archive.delete(call) {
+            Ok(()) => {
+                tracing::info!(%call, why = why.name(), "a recording is deleted");
+                (self.report)(Report::Deleted { call, why });
+            }
+            Err(error) => tracing::error!(%call, %error, "a recording cannot be deleted"),
+        }
+    }
+
+    /// Deletes the oldest where all have grown too much; of their age the clock's owner takes care.
+    fn make_room(&mut self) {
+        let (gone, errors) = self.archive.enforce(self.keeping.retention, None);
+        for (call, why) in gone {
+            tracing::info!(%call, why = why.name(), "a recording is deleted");
+            (self.report)(Report::Deleted { call, why });
+        }
+        for error in errors {
+            tracing::error!(%error, "a recording cannot be deleted to make room");
+        }
+    }
+}

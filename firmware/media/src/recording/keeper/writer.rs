@@ -1,0 +1,226 @@
+//! One recording as it grows.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use trunkside_call::{CallId, Codec, Frame, SAMPLE_RATE_HZ, Side};
+use trunkside_vault::{Sealer, frame};
+
+use super::Keeping;
+use crate::g711;
+use crate::recording::LONGEST;
+use crate::recording::format::{Ending, HEADER_BYTES, Header, Piece};
+use crate::recording::sheet::{MakeSheet, Sheet};
+use crate::recording::tape::TapeState;
+
+/// Samples of a piece of one side: a crash costs no more of what was not held back.
+const PIECE: usize = SAMPLE_RATE_HZ as usize;
+
+/// Pieces between two flushes of the file: five seconds of both sides.
+const PIECES_A_FLUSH: u32 = 10;
+
+/// What is said around a number is silent too.
+const MARGIN: u64 = SAMPLE_RATE_HZ as u64 / 5;
+
+/// A stretch of one side, one code a sample.
+struct Stretch {
+    side: Side,
+    start: u64,
+    codes: Vec<u8>,
+}
+
+impl Stretch {
+    fn end(&self) -> u64 {
+        self.start + self.codes.len() as u64
+    }
+
+    /// Silences what lies between two positions; says how many samples.
+    fn silence(&mut self, from: u64, to: u64, codec: Codec) -> u64 {
+        let place = |position: u64| {
+            let within = position.clamp(self.start, self.start + self.codes.len() as u64);
+            (within - self.start) as usize
+        };
+        let range = place(from)..place(to);
+        let silenced = range.len() as u64;
+        self.codes[range].fill(g711::silence(codec));
+        silenced
+    }
+}
+
+/// Writes one recording.
+pub struct Writer {
+    sheet: Box<dyn Sheet>,
+    header: Header,
+    place: String,
+    codec: Codec,
+    hold_back: u64,
+    sequence: u64,
+    /// Bytes of the file up to the last whole frame.
+    whole: u64,
+    unflushed: u32,
+    /// Where the first voice began, and where the last ended.
+    span: Option<(u64, u64)>,
+    growing: [Option<Stretch>; 2],
+    held: VecDeque<Stretch>,
+    masked: u64,
+    tape: Arc<TapeState>,
+}
+
+impl Writer {
+    /// Makes the file of a call's recording.
+    pub fn begin(
+        keeping: &Keeping,
+        make: &MakeSheet,
+        (call, codec, started_ms): (CallId, Codec, i64),
+        tape: &Arc<TapeState>,
+    ) -> io::Result<Self> {
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(io::Error::other)?;
+        let header = Header {
+            call,
+            started_ms,
+            salt,
+            key: keeping.sealer.id(),
+        };
+        let mut sheet = make(&keeping.folder.join(header.place()))?;
+        sheet.append(&header.write())?;
+        Ok(Self {
+            sheet,
+            place: header.place(),
+            header,
+            codec,
+            hold_back: samples(keeping.hold_back),
+            sequence: 1,
+            whole: HEADER_BYTES as u64,
+            unflushed: 0,
+            span: None,
+            growing: [None, None],
+            held: VecDeque::new(),
+            masked: 0,
+            tape: Arc::clone(tape),
+        })
+    }
+
+    /// Takes a frame of either side.
+    pub fn hear(&mut self, sealer: &Sealer, frame: &Frame) -> io::Result<()> {
+        let start = samples(frame.start);
+        let end = start + frame.samples.len() as u64;
+        let (first, last) = self.span.unwrap_or((start, end));
+        self.span = Some((first.min(start), last.max(end)));
+        if end.saturating_sub(first) > samples(LONGEST) {
+            return Err(io::Error::other(
+                "it has reached the longest that is recorded",
+            ));
+        }
+        let slot = usize::from(frame.side == Side::Agent);
+        // After a gap a new stretch begins; what is missing is silence when it is read.
+        if let Some(grown) = self.growing[slot].take_if(|stretch| stretch.end() != start) {
+            self.held.push_back(grown);
+        }
+        let stretch = self.growing[slot].get_or_insert_with(|| Stretch {
+            side: frame.side,
+            start,
+            codes: Vec::with_capacity(PIECE),
+        });
+        let codec = self.codec;
+        let codes = frame
+            .samples
+            .iter()
+            .map(|&sample| g711::encode(codec, sample));
+        stretch.codes.extend(codes);
+        if let Some(grown) = self.growing[slot].take_if(|stretch| stretch.codes.len() >= PIECE) {
+            self.held.push_back(grown);
+        }
+        let newest = self.span.map_or(0, |(_, last)| last);
+        self.release(sealer, newest.saturating_sub(self.hold_back))
+    }
+
+    /// Silences what a side said between two moments, as far as it has not been written.
+    pub fn mask(&mut self, side: Side, from: Duration, to: Duration) {
+        let (from, to) = (samples(from).saturating_sub(MARGIN), samples(to) + MARGIN);
+        let codec = self.codec;
+        let growing = self.growing.iter_mut().flatten();
+        let all = self.held.iter_mut().chain(growing);
+        for stretch in all.filter(|stretch| stretch.side == side) {
+            self.masked += stretch.silence(from, to, codec);
+        }
+    }
+
+    /// Writes all that is held, and the end.
+    pub fn finish(&mut self, sealer: &Sealer) -> io::Result<()> {
+        let growing = self.growing.iter_mut().filter_map(Option::take);
+        self.held.extend(growing);
+        self.release(sealer, u64::MAX)?;
+        let ending = Ending {
+            dropped_frames: self.dropped_frames(),
+            masked_samples: self.masked,
+        };
+        let at_ms = self.written().as_millis() as i64;
+        self.append(sealer, at_ms, &Piece::End(ending))?;
+        self.sheet.sync()
+    }
+
+    /// The disk has refused: what is whole stays.
+    pub fn give_up(&mut self) {
+        self.tape.runs.store(false, Ordering::Release);
+        let cut = self.sheet.cut(self.whole).and_then(|()| self.sheet.sync());
+        if let Err(error) = cut {
+            tracing::debug!(call = %self.header.call, %error, "a recording ends in a torn piece");
+        }
+    }
+
+    /// How much has been recorded.
+    pub fn written(&self) -> Duration {
+        let (first, last) = self.span.unwrap_or_default();
+        Duration::from_millis((last - first) * 1_000 / u64::from(SAMPLE_RATE_HZ))
+    }
+
+    /// Frames that the disk was too slow for.
+    pub fn dropped_frames(&self) -> u64 {
+        self.tape.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is held and ends by then.
+    fn release(&mut self, sealer: &Sealer, up_to: u64) -> io::Result<()> {
+        while let Some(stretch) = self.held.pop_front_if(|stretch| stretch.end() <= up_to) {
+            let at_ms = (stretch.start * 1_000 / u64::from(SAMPLE_RATE_HZ)).cast_signed();
+            let piece = Piece::Voice {
+                side: stretch.side,
+                codec: self.codec,
+                start: stretch.start,
+                codes: stretch.codes,
+            };
+            self.append(sealer, at_ms, &piece)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, sealer: &Sealer, at_ms: i64, piece: &Piece) -> io::Result<()> {
+        let sealed = sealer.seal(
+            &self.header.salt,
+            &self.place,
+            self.sequence,
+            &piece.write(),
+        );
+        let mut bytes = Vec::with_capacity(frame::HEADER_BYTES + sealed.len());
+        let identity = self.header.identity();
+        frame::write(&mut bytes, identity, self.sequence, at_ms, &sealed);
+        self.sheet.append(&bytes)?;
+        self.sequence += 1;
+        self.whole += bytes.len() as u64;
+        self.unflushed += 1;
+        if self.unflushed >= PIECES_A_FLUSH {
+            self.unflushed = 0;
+            self.sheet.sync()?;
+        }
+        Ok(())
+    }
+}
+
+fn samples(time: Duration) -> u64 {
+    // A call of 70 years fits.
+    (time.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000) as u64
+}

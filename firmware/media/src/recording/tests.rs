@@ -1,0 +1,432 @@
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use trunkside_call::{CallId, Codec, FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
+use trunkside_vault::Sealer;
+use uuid::Uuid;
+
+use super::keeper::{Keeper, Keeping, Report};
+use super::sheet::{MakeSheet, Sheet, on_disk};
+use super::*;
+use crate::g711;
+
+/// A test fails after so long without a report.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const SECOND: usize = 50;
+
+fn call(number: u128) -> CallId {
+    CallId::new(Uuid::from_u128(number))
+}
+
+fn sealer() -> Sealer {
+    Sealer::new(&[7; 32], SEALED_AS)
+}
+
+fn keeping(folder: &Path) -> Keeping {
+    Keeping {
+        folder: folder.to_owned(),
+        sealer: sealer(),
+        hold_back: Duration::ZERO,
+        retention: Retention {
+            age: Duration::from_secs(3_600),
+            bytes: 1 << 30,
+        },
+    }
+}
+
+struct Rig {
+    keeper: Keeper,
+    reports: Receiver<Report>,
+}
+
+fn start(keeping: Keeping) -> Rig {
+    start_on(keeping, Box::new(on_disk))
+}
+
+fn start_on(keeping: Keeping, make: MakeSheet) -> Rig {
+    let (sender, reports) = channel();
+    let report = Box::new(move |report| sender.send(report).expect("the test listens"));
+    Rig {
+        keeper: Keeper::start_on(keeping, make, report).expect("writable"),
+        reports,
+    }
+}
+
+impl Rig {
+    fn report(&self) -> Report {
+        self.reports.recv_timeout(DEADLINE).expect("a report")
+    }
+
+    fn ended(&self) -> (Duration, Option<String>) {
+        loop {
+            if let Report::Ended { kept, fault, .. } = self.report() {
+                return (kept, fault);
+            }
+        }
+    }
+}
+
+/// What a side says in its nth frame: another tone for each side, which its law keeps as it is.
+fn frame(side: Side, n: usize) -> Frame {
+    let period = if side == Side::Caller { 16 } else { 10 };
+    let samples = std::array::from_fn(|t| {
+        let place = (n * FRAME_SAMPLES + t) % period;
+        g711::decode(
+            Codec::Pcma,
+            g711::encode(Codec::Pcma, place as i16 * 700 - 3_000),
+        )
+    });
+    Frame {
+        side,
+        start: FRAME_DURATION * n as u32,
+        samples,
+    }
+}
+
+fn speech(side: Side, frames: std::ops::Range<usize>) -> Vec<i16> {
+    frames.flat_map(|n| frame(side, n).samples).collect()
+}
+
+fn speak(tape: &Tape, frames: std::ops::Range<usize>) {
+    for n in frames {
+        tape.hear(&frame(Side::Caller, n));
+        tape.hear(&frame(Side::Agent, n));
+    }
+}
+
+fn record(folder: &Path, number: u128, frames: usize) {
+    let rig = start(keeping(folder));
+    let tape = rig.keeper.tape(call(number));
+    tape.begin(Codec::Pcma, 1_000);
+    speak(&tape, 0..frames);
+    tape.finish(9_000);
+    assert_eq!(rig.ended(), (FRAME_DURATION * frames as u32, None));
+    rig.keeper.stop(9_000);
+}
+
+fn file(folder: &Path, number: u128) -> std::path::PathBuf {
+    folder.join(format!("{}.rec", call(number)))
+}
+
+#[test]
+fn each_side_is_read_as_it_spoke_and_the_disk_shows_nothing_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    record(folder.path(), 1, 3 * SECOND + 7);
+    let archive = Archive::new(folder.path());
+    let recording = archive.read(call(1), &sealer(), false).unwrap();
+    assert_eq!(recording.caller, speech(Side::Caller, 0..157));
+    assert_eq!(recording.agent, speech(Side::Agent, 0..157));
+    assert_eq!((recording.started_ms, recording.torn_bytes), (1_000, 0));
+    assert_eq!(recording.ending, Some(Ending::default()));
+    let entry = archive.list().unwrap()[0];
+    assert_eq!((entry.call, entry.state), (call(1), State::Whole));
+    assert_eq!(entry.length, Some(FRAME_DURATION * 157));
+    let bytes = std::fs::read(file(folder.path(), 1)).unwrap();
+    let codes = g711::encode_all(Codec::Pcma, &speech(Side::Caller, 0..1));
+    assert!(!bytes.windows(64).any(|window| window == &codes[..64]));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(file(folder.path(), 1))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+}
+
+#[test]
+fn what_one_side_did_not_say_is_silence_in_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = start(keeping(folder.path()));
+    let tape = rig.keeper.tape(call(1));
+    tape.hear(&frame(Side::Caller, 0)); // Before it begins.
+    tape.begin(Codec::Pcmu, 5);
+    speak(&tape, 10..12);
+    tape.hear(&frame(Side::Agent, 20));
+    tape.finish(9);
+    rig.ended();
+    let recording = Archive::new(folder.path())
+        .read(call(1), &sealer(), false)
+        .unwrap();
+    assert_eq!(recording.caller.len(), 2 * FRAME_SAMPLES);
+    assert_eq!(recording.agent.len(), 11 * FRAME_SAMPLES);
+    let gap = &recording.agent[2 * FRAME_SAMPLES..10 * FRAME_SAMPLES];
+    assert!(gap.iter().all(|&sample| sample == 0));
+    assert!(
+        recording.agent[10 * FRAME_SAMPLES..]
+            .iter()
+            .any(|&sample| sample != 0)
+    );
+    rig.keeper.stop(10);
+}
+
+#[test]
+fn the_wrong_key_and_a_flipped_bit_are_named_and_the_rest_can_be_salvaged() {
+    let folder = tempfile::tempdir().unwrap();
+    record(folder.path(), 1, 3 * SECOND);
+    let archive = Archive::new(folder.path());
+    let read = |sealer: &Sealer| {
+        archive
+            .read(call(1), sealer, false)
+            .unwrap_err()
+            .to_string()
+    };
+    let wrong = read(&Sealer::new(&[8; 32], SEALED_AS));
+    assert!(wrong.contains(".rec` is sealed with the key `"), "{wrong}");
+
+    let path = file(folder.path(), 1);
+    let whole = std::fs::read(&path).unwrap();
+    // Six chunks of voice; the second lies behind the first's 24 + 16 + 8,000 + 16 bytes.
+    let chunk = 8_056;
+    for (at, damaged) in [
+        (64 + chunk + 500, 2),
+        (64 + chunk + 1, 2),
+        (whole.len() - 3, 7),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        std::fs::write(&path, &bytes).unwrap();
+        let said = read(&sealer());
+        assert!(
+            said.contains(&format!(".rec`: chunk {damaged} is damaged")),
+            "{said}"
+        );
+        let rest = archive.read(call(1), &sealer(), true).unwrap();
+        assert_eq!(rest.damaged, [damaged]);
+    }
+    let mut bytes = whole;
+    bytes[40] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let said = read(&sealer());
+    assert!(
+        said.contains(".rec` is no recording, or its header is damaged"),
+        "{said}"
+    );
+    assert_eq!(archive.list().unwrap()[0].state, State::Damaged);
+}
+
+#[test]
+fn a_torn_end_is_told_from_damage_wherever_it_is_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    record(folder.path(), 1, 2 * SECOND);
+    let path = file(folder.path(), 1);
+    let whole = std::fs::read(&path).unwrap();
+    let archive = Archive::new(folder.path());
+    for cut in (64..whole.len()).step_by(997) {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let recording = archive.read(call(1), &sealer(), false).unwrap();
+        let chunks = (cut - 64) / 8_056;
+        assert_eq!(recording.torn_bytes, (cut - 64) % 8_056, "cut at {cut}");
+        assert_eq!(
+            recording.caller.len() + recording.agent.len(),
+            chunks * 8_000
+        );
+        assert_eq!(recording.ending, None);
+        assert_eq!(archive.list().unwrap()[0].state, State::Cut);
+    }
+}
+
+#[test]
+fn refusing_destroys_what_was_kept_and_the_file_cannot_be_opened_by_any_copy_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = start(keeping(folder.path()));
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    speak(&tape, 0..3 * SECOND);
+    let other = rig.keeper.tape(call(2));
+    other.begin(Codec::Pcma, 5);
+    // A second name for the same bytes: what the disk keeps when only the name goes.
+    assert!(matches!(rig.report(), Report::Began { .. }));
+    assert!(matches!(rig.report(), Report::Began { .. }));
+    let path = file(folder.path(), 1);
+    let bytes_left = folder.path().join("left");
+    std::fs::hard_link(&path, &bytes_left).unwrap();
+    tape.discard(Deletion::Refused);
+    let gone = Report::Deleted {
+        call: call(1),
+        why: Deletion::Refused,
+    };
+    assert_eq!(rig.report(), gone);
+    assert!(!path.exists());
+    std::fs::rename(&bytes_left, &path).unwrap();
+    let error = Archive::new(folder.path())
+        .read(call(1), &sealer(), true)
+        .unwrap_err();
+    assert!(matches!(error, ArchiveError::Header { .. }), "{error}");
+    // The other call's goes on, and what is said after a refusal is not kept.
+    tape.hear(&frame(Side::Caller, 0));
+    let busy = Archive::new(folder.path()).delete(call(2)).unwrap_err();
+    assert!(matches!(busy, ArchiveError::Busy { .. }), "{busy}");
+    rig.keeper.stop(10);
+}
+
+#[test]
+fn recordings_go_by_age_and_by_room_and_those_that_run_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=3 {
+        record(folder.path(), number, SECOND);
+    }
+    let archive = Archive::new(folder.path());
+    let bytes = archive.list().unwrap()[0].bytes;
+    let retention = |seconds, bytes| Retention {
+        age: Duration::from_secs(seconds),
+        bytes,
+    };
+    // They began at 1,000 ms.
+    let (gone, _) = archive.enforce(retention(60, u64::MAX), Some(60_000));
+    assert_eq!(gone, []);
+    let (gone, _) = archive.enforce(retention(60, 2 * bytes), Some(60_000));
+    assert_eq!(gone, [(call(1), Deletion::Room)]);
+    let (gone, _) = archive.enforce(retention(60, 2 * bytes), None);
+    assert_eq!(gone, []);
+    let rig = start(keeping(folder.path()));
+    let tape = rig.keeper.tape(call(9));
+    tape.begin(Codec::Pcma, 1_000);
+    assert!(matches!(rig.report(), Report::Began { .. }));
+    let (gone, _) = archive.enforce(retention(60, u64::MAX), Some(62_000));
+    assert_eq!(gone, [(call(2), Deletion::Age), (call(3), Deletion::Age)]);
+    let left = archive.list().unwrap();
+    assert_eq!((left.len(), left[0].state), (1, State::Running));
+    rig.keeper.stop(10);
+}
+
+#[test]
+fn a_card_number_is_silent_in_what_reaches_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeping = keeping(folder.path());
+    keeping.hold_back = Duration::from_secs(20);
+    let rig = start(keeping);
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    speak(&tape, 0..5 * SECOND);
+    tape.mask(Side::Caller, Duration::from_secs(2), Duration::from_secs(3));
+    speak(&tape, 5 * SECOND..6 * SECOND);
+    tape.finish(9);
+    rig.ended();
+    rig.keeper.stop(10);
+    let recording = Archive::new(folder.path())
+        .read(call(1), &sealer(), false)
+        .unwrap();
+    let second = |n: usize| n * 8_000;
+    let silence = g711::decode(Codec::Pcma, g711::silence(Codec::Pcma));
+    let masked = second(2) - 1_600..second(3) + 1_600;
+    assert!(
+        recording.caller[masked.clone()]
+            .iter()
+            .all(|&sample| sample == silence)
+    );
+    assert_eq!(
+        recording.caller[masked.end],
+        speech(Side::Caller, 0..300)[masked.end]
+    );
+    assert_eq!(recording.agent, speech(Side::Agent, 0..300));
+    assert_eq!(
+        recording.ending.unwrap().masked_samples,
+        masked.len() as u64
+    );
+}
+
+/// A disk with room for so many bytes, which tears what does not fit.
+struct Full {
+    sheet: Box<dyn Sheet>,
+    room: Arc<Mutex<usize>>,
+}
+
+impl Sheet for Full {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut room = self.room.lock().unwrap();
+        let fits = bytes.len().min(*room);
+        *room -= fits;
+        self.sheet.append(&bytes[..fits])?;
+        if fits < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sheet.sync()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.sheet.cut(length)
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Arc::new(Mutex::new(20_000));
+    let make: MakeSheet = Box::new(move |path| {
+        let (sheet, room) = (on_disk(path)?, Arc::clone(&room));
+        Ok(Box::new(Full { sheet, room }))
+    });
+    let rig = start_on(keeping(folder.path()), make);
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    speak(&tape, 0..4 * SECOND);
+    let (_, fault) = rig.ended();
+    assert!(fault.unwrap().contains("storage"));
+    tape.finish(9); // It has ended already: nothing more is told of it.
+    let recording = Archive::new(folder.path())
+        .read(call(1), &sealer(), false)
+        .unwrap();
+    assert_eq!(recording.caller, speech(Side::Caller, 0..SECOND));
+    assert_eq!((recording.ending, recording.torn_bytes), (None, 0));
+    rig.keeper.stop(10);
+    assert_eq!(
+        rig.reports.try_recv(),
+        Err(std::sync::mpsc::TryRecvError::Disconnected)
+    );
+}
+
+#[test]
+fn voice_never_waits_for_a_disk_that_hangs_and_what_is_dropped_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (go, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let make: MakeSheet = Box::new(move |path| {
+        // The disk hangs until the test has spoken.
+        gate.lock().unwrap().recv().expect("the test lets it go on");
+        on_disk(path)
+    });
+    let rig = start_on(keeping(folder.path()), make);
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    let spoken = super::tape::QUEUE + 500;
+    for n in 0..spoken {
+        tape.hear(&frame(Side::Caller, n));
+    }
+    go.send(()).unwrap();
+    tape.finish(9);
+    let Report::Began { .. } = rig.report() else {
+        panic!("it begins when the disk goes on");
+    };
+    let Report::Ended { dropped_frames, .. } = rig.report() else {
+        panic!("it ends");
+    };
+    assert_eq!(dropped_frames, 500);
+    let recording = Archive::new(folder.path())
+        .read(call(1), &sealer(), false)
+        .unwrap();
+    assert_eq!(recording.ending.unwrap().dropped_frames, 500);
+    rig.keeper.stop(10);
+}
+
+#[test]
+fn a_call_without_a_recording_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::new(folder.path().join("none"));
+    assert!(archive.list().unwrap().is_empty());
+    let error = archive
+        .read(call(1), &sealer(), false)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("no recording of call `00000000-"), "{error}");
+    assert!(error.contains("trunkside recordings list"), "{error}");
+}

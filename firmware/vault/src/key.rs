@@ -1,0 +1,85 @@
+//! Keys that lie in files.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Where the key comes from: a file, or a chip that guards it.
+pub trait KeyProvider: fmt::Debug + Send + Sync {
+    /// The key: 32 random bytes, the same every time.
+    fn key(&self) -> io::Result<[u8; 32]>;
+}
+
+/// A key in a file that only its owner may read; made at first use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFile(PathBuf);
+
+impl KeyFile {
+    /// Bytes of the file.
+    pub const BYTES: u64 = 32;
+
+    /// The key in `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl KeyProvider for KeyFile {
+    fn key(&self) -> io::Result<[u8; 32]> {
+        match fs::read(&self.0) {
+            Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| {
+                let message = format!(
+                    "the key file must hold {} bytes, not {}; put the right one back",
+                    Self::BYTES,
+                    bytes.len()
+                );
+                io::Error::new(io::ErrorKind::InvalidData, message)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(&self.0),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn make_key(path: &Path) -> io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    // Without its name on the disk too, a power cut could leave sealed records without their key.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_made_once_and_only_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let key = KeyFile::new(&path).key().unwrap();
+        assert_eq!(KeyFile::new(&path).key().unwrap(), key);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
+        }
+        fs::write(&path, b"short").unwrap();
+        assert!(
+            KeyFile::new(&path)
+                .key()
+                .unwrap_err()
+                .to_string()
+                .contains("32 bytes")
+        );
+    }
+}
