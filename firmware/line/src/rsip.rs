@@ -45,11 +45,11 @@ use crate::registrar::Registrar;
 use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
 use crate::stream::{TlsIdentity, TlsTrust, Transport};
-use dial::Dialled;
+use dial::{Dialled, There};
 use doors::Doors;
 use early::Reliable;
 use socket::{Counters, GatedSocket};
-use streams::Streams;
+use streams::{Lost, Streams};
 use trunks::{Answered, Carrier};
 use ways::{Own, Ways};
 
@@ -146,6 +146,7 @@ pub struct RsipUa {
     trunk_answers: mpsc::UnboundedReceiver<Answered>,
     refresh_sender: mpsc::UnboundedSender<(LegId, bool, Option<Response>)>,
     refreshes: mpsc::UnboundedReceiver<(LegId, bool, Option<Response>)>,
+    lost: mpsc::UnboundedReceiver<Lost>,
     ready: VecDeque<SipEvent>,
     counters: Arc<Counters>,
 }
@@ -179,6 +180,8 @@ struct Leg {
     transfer_progress: Option<mpsc::UnboundedSender<u16>>,
     /// Outgoing: what was dialled.
     dialled: Option<Dialled>,
+    /// Outgoing: where its INVITE went.
+    there: Option<There>,
     /// Outgoing: the stack has given it up, with this status.
     gave_up: Option<u16>,
 }
@@ -202,6 +205,7 @@ impl Leg {
             transfer: None,
             transfer_progress: None,
             dialled: None,
+            there: None,
             gave_up: None,
         }
     }
@@ -241,7 +245,9 @@ impl RsipUa {
         let stop = CancellationToken::new();
         let counters = Arc::new(Counters::default());
         let (stream_tasks, stream_queue) = mpsc::unbounded_channel();
-        let streams = Streams::new(own, connector, stream_tasks, Arc::clone(&counters));
+        let (lost_sender, lost) = mpsc::unbounded_channel();
+        let shared = Arc::clone(&counters);
+        let streams = Streams::new(own, connector, stream_tasks, lost_sender, shared);
         let gated = Arc::new(GatedSocket::new(udp, Arc::clone(&counters)));
         let connection = UdpConnection::from_socket(gated, Some(own.udp), Some(stop.child_token()))
             .await
@@ -311,6 +317,7 @@ impl RsipUa {
             trunk_answers,
             refresh_sender,
             refreshes,
+            lost,
             ready: VecDeque::new(),
             counters,
         };
@@ -527,6 +534,7 @@ impl SipUa for RsipUa {
                 Some((leg, offered, response)) = self.refreshes.recv() => {
                     self.on_refreshed(leg, offered, response.as_ref());
                 }
+                Some(lost) = self.lost.recv() => self.on_lost(&lost),
                 () = sleep_until(deadline) => {
                     self.tick_trunks();
                     self.tick_timers();

@@ -8,6 +8,7 @@ use rsipstack::transport::SipAddr;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
 
+use super::streams::Lost;
 use super::{Leg, LegState, RsipUa, headers, now, sip_uri, ways};
 use crate::identity::is_user_part;
 use crate::session_timer::SessionTimer;
@@ -37,6 +38,15 @@ impl Dialled {
             detours: 0,
         }
     }
+}
+
+/// Where an INVITE went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum There {
+    /// The far end of a connection that its phone opened.
+    Flow(SocketAddr),
+    /// The host and port of its URI.
+    Name(String),
 }
 
 /// Where a contact is.
@@ -97,6 +107,10 @@ impl RsipUa {
             more.push(headers::other("Require", "replaces"));
         }
         let offer = self.secrecy.outward(transport, true, dialled.sdp.clone());
+        let there = match flow {
+            Some((_, there)) => There::Flow(there),
+            None => There::Name(callee.host_with_port.to_string()),
+        };
         let invite = InviteOption {
             caller: self.own_uri(number.as_deref().unwrap_or("anonymous"), Transport::Udp),
             callee,
@@ -117,6 +131,7 @@ impl RsipUa {
                 entry.description = offer;
                 entry.timer = dialled.timer;
                 entry.dialled = Some(dialled);
+                entry.there = Some(there);
                 self.insert(leg, entry);
                 self.job(async move {
                     let response = match response.await {
@@ -188,6 +203,29 @@ impl RsipUa {
     /// it: nobody listens at its far end.
     fn is_reachable(&self, transport: Transport, there: SocketAddr) -> bool {
         transport == Transport::Udp || self.streams.is_open(transport, there)
+    }
+
+    /// A connection is gone: legs whose answer would have come over it fail now, not when their
+    /// transaction has given up.
+    pub(super) fn on_lost(&mut self, lost: &Lost) {
+        let went_there = |entry: &Leg| match &entry.there {
+            Some(There::Flow(there)) => *there == lost.far_end,
+            Some(There::Name(name)) => lost.names.contains(name),
+            None => false,
+        };
+        let waits = |entry: &Leg| {
+            entry.state == LegState::Dialling
+                && entry.transport == lost.transport
+                && went_there(entry)
+        };
+        let legs = self.legs.iter().filter(|(_, entry)| waits(entry));
+        for leg in legs.map(|(leg, _)| *leg).collect::<Vec<_>>() {
+            if let Some(entry) = self.remove(leg) {
+                debug!(%leg, "the connection that an invite went over is gone");
+                self.dialogs.remove_dialog(&entry.dialog.id());
+                self.fail(leg, entry.gave_up.unwrap_or(503));
+            }
+        }
     }
 
     /// The final response to a leg that we dialled; answers are told with the dialog's state.

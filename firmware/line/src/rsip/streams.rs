@@ -8,7 +8,7 @@
 mod carry;
 mod seats;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -48,14 +48,30 @@ const PROBE_AGAIN: Duration = Duration::from_secs(15);
 /// How long what was sent may stay unacknowledged.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
+/// How long the stack has to read what came with the last bytes of a connection.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// One connection, as the far end's address names it.
 type Flow = (Transport, SocketAddr);
 
-/// How many connections there are with one address, and our end of the newest.
-#[derive(Clone, Copy, Debug)]
+/// How many connections there are with one address, our end of the newest, and what the box was
+/// told to call when it used them.
+#[derive(Clone, Debug)]
 struct Open {
     count: usize,
     local: SocketAddr,
+    names: BTreeSet<String>,
+}
+
+/// The last connection with an address is gone: what waits there for an answer waits in vain.
+#[derive(Debug)]
+pub struct Lost {
+    /// What it was.
+    pub transport: Transport,
+    /// With whom.
+    pub far_end: SocketAddr,
+    /// The hosts and ports that led there.
+    pub names: BTreeSet<String>,
 }
 
 /// All connections of a user agent.
@@ -70,15 +86,17 @@ struct Shared {
     open: Mutex<BTreeMap<Flow, Open>>,
     seats: Seats,
     tasks: mpsc::UnboundedSender<Job>,
+    lost: mpsc::UnboundedSender<Lost>,
     counters: Arc<Counters>,
 }
 
 impl Streams {
-    /// Without any connection yet. What moves them is put on `tasks`.
+    /// Without any connection yet. What moves them is put on `tasks`, and which are gone on `lost`.
     pub fn new(
         own: Own,
         connector: Option<TlsConnector>,
         tasks: mpsc::UnboundedSender<Job>,
+        lost: mpsc::UnboundedSender<Lost>,
         counters: Arc<Counters>,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -88,6 +106,7 @@ impl Streams {
             open: Mutex::default(),
             seats: Seats::default(),
             tasks,
+            lost,
             counters,
         }))
     }
@@ -106,11 +125,21 @@ impl Streams {
     /// Where the far end of a connection reaches the box: where it listens, or else over that very
     /// connection, by the address that it has here.
     pub fn own_address(&self, transport: Transport, far_end: SocketAddr) -> SocketAddr {
-        let open = self.open().get(&(transport, far_end)).copied();
+        let local = self
+            .open()
+            .get(&(transport, far_end))
+            .map(|open| open.local);
         let own = &self.0.own;
-        match open {
-            Some(open) if !own.listens(transport) => open.local,
+        match local {
+            Some(local) if !own.listens(transport) => local,
             _ => own.address(transport),
+        }
+    }
+
+    /// Notes that something goes to a host and port over this connection.
+    pub fn name(&self, transport: Transport, far_end: SocketAddr, there: String) {
+        if let Some(entry) = self.open().get_mut(&(transport, far_end)) {
+            entry.names.insert(there);
         }
     }
 
@@ -213,7 +242,8 @@ impl Streams {
         let endpoint = self.0.endpoint.get().and_then(Weak::upgrade);
         let endpoint = endpoint.ok_or_else(gone)?;
         self.remember(flow, local);
-        let (pipe, connection) = self.connection(flow).inspect_err(|_| self.forget(flow))?;
+        let made = self.connection(flow);
+        let (pipe, connection) = made.inspect_err(|_| drop(self.forget(flow)))?;
         let accepted = seat.is_some();
         let mut carried = Carried::new(stream, pipe, flow, accepted, Arc::clone(&self.0.counters));
         endpoint.transport_layer.add_connection(connection);
@@ -221,9 +251,13 @@ impl Streams {
         self.task(async move {
             let reason = carried.carry().await;
             debug!(transport = flow.0.name(), reason, "a sip connection ended");
-            streams.forget(flow);
+            let names = streams.forget(flow);
             carried.close().await;
             drop(seat);
+            if let Some(names) = names {
+                tokio::time::sleep(LAST_WORDS).await;
+                streams.tell_lost(flow, names);
+            }
         });
         Ok(())
     }
@@ -248,18 +282,35 @@ impl Streams {
 
     fn remember(&self, flow: Flow, local: SocketAddr) {
         let mut open = self.open();
-        let entry = open.entry(flow).or_insert(Open { count: 0, local });
+        let entry = open.entry(flow).or_insert_with(|| Open {
+            count: 0,
+            local,
+            names: BTreeSet::new(),
+        });
         entry.count += 1;
         entry.local = local;
     }
 
-    fn forget(&self, flow: Flow) {
+    /// One connection less; what it was called if it was the last with that address.
+    fn forget(&self, flow: Flow) -> Option<BTreeSet<String>> {
         let mut open = self.open();
-        if let Some(entry) = open.get_mut(&flow) {
-            entry.count -= 1;
-            if entry.count == 0 {
-                open.remove(&flow);
-            }
+        let entry = open.get_mut(&flow)?;
+        entry.count -= 1;
+        if entry.count > 0 {
+            return None;
+        }
+        open.remove(&flow).map(|entry| entry.names)
+    }
+
+    /// Says that a connection is gone, unless there is another by now, which may carry the answer.
+    fn tell_lost(&self, (transport, far_end): Flow, names: BTreeSet<String>) {
+        if !self.is_open(transport, far_end) {
+            // The user agent may be gone by now.
+            let _ = self.0.lost.send(Lost {
+                transport,
+                far_end,
+                names,
+            });
         }
     }
 

@@ -116,6 +116,7 @@ impl Ways {
         self.streams
             .reach(transport, &there.host.to_string(), address)
             .await?;
+        self.streams.name(transport, address, there.to_string());
         Ok(SipAddr::new(stacks(transport), address.into()))
     }
 }

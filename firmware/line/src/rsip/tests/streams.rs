@@ -204,6 +204,43 @@ async fn a_phone_is_rung_over_the_connection_that_it_registered_over() {
 }
 
 #[tokio::test]
+async fn a_leg_fails_when_its_connection_dies_before_the_answer() {
+    let (mut ua, _) = listening(|config| config.registered_users = vec!["li_na".into()]).await;
+    // The box's own connection, to a far end by its address.
+    let agent = TcpListener::bind(any_port()).await.expect("loopback");
+    let there = agent.local_addr().expect("bound");
+    for rings in [false, true] {
+        ua.dial(to(there, ";transport=tcp"));
+        let accepted = timeout(LIMIT, agent.accept()).await.expect("it comes");
+        let mut line = Line::over(accepted.expect("accepted").0);
+        let invite = line.read().await;
+        if rings {
+            line.respond(&invite, "180 Ringing", "").await;
+            let event = ua.event().await.what;
+            assert!(matches!(event, LegEvent::Ringing { .. }), "{event:?}");
+        }
+        drop(line);
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 503 });
+    }
+    // What was said last counts, also when nothing follows it.
+    ua.dial(to(there, ";transport=tcp"));
+    let accepted = timeout(LIMIT, agent.accept()).await.expect("it comes");
+    let mut line = Line::over(accepted.expect("accepted").0);
+    let invite = line.read().await;
+    line.respond(&invite, "486 Busy Here", "").await;
+    line.stream.shutdown().await.expect("open until now");
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
+    // A connection that the phone opened.
+    let mut phone = Line::to(ua.tcp.expect("it listens")).await;
+    phone.write(&phone.request("REGISTER", "", "")).await;
+    assert!(phone.read().await.starts_with("SIP/2.0 200"));
+    ua.dial(AgentContact::Registered("li_na".into()));
+    assert!(phone.read().await.starts_with("INVITE "));
+    drop(phone);
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 503 });
+}
+
+#[tokio::test]
 async fn messages_are_read_however_they_are_cut() {
     let (mut ua, _) = listening(|_| {}).await;
     let mut line = Line::to(ua.tcp.expect("it listens")).await;
