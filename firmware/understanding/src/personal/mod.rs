@@ -22,9 +22,15 @@ pub(crate) enum Opening {
     Address,
 }
 
-/// Everything of these kinds in a text. `original` is the text as given, whose capitals count.
-pub(crate) fn find(text: &Folded, original: &[char], opening: Opening) -> Vec<Hidden> {
-    let mut hidden = names::find(text, original, opening);
+/// Everything of these kinds in a text. `original` is the text as given, whose capitals count;
+/// `strict` takes names as well that are only perhaps some.
+pub(crate) fn find(
+    text: &Folded,
+    original: &[char],
+    opening: Opening,
+    strict: bool,
+) -> Vec<Hidden> {
+    let mut hidden = names::find(text, original, opening, strict);
     hidden.extend(addresses::find(text, original, opening));
     hidden.extend(mail::find(text));
     hidden.extend(plates::find(text));

@@ -95,7 +95,7 @@ fn redactions_from(text: &str, opening: Opening, strict: bool) -> Vec<Hidden> {
     let original: Vec<char> = text.chars().collect();
     let runs = runs_of(&folded);
     let found = find(&folded, &runs);
-    let mut hidden = personal::find(&folded, &original, opening.personal);
+    let mut hidden = personal::find(&folded, &original, opening.personal, strict);
     for entity in &found {
         let personal = match entity.kind {
             EntityKind::Date => {

@@ -4,6 +4,10 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::hidden;
+use super::known::{
+    is_also_a_word, is_chinese_family_name, is_chinese_syllable, is_first_name, is_ordinary,
+    is_place,
+};
 use crate::numbers::Folded;
 use crate::redact::Hidden;
 
@@ -37,7 +41,7 @@ const CERTAIN: [&str; 24] = [
 
 /// Words behind which a name may stand: its first word must be known as one, or be written with a
 /// capital.
-const POSSIBLE: [&str; 22] = [
+const POSSIBLE: [&str; 24] = [
     "this is",
     "i'm",
     "i am",
@@ -55,6 +59,8 @@ const POSSIBLE: [&str; 22] = [
     "spoke with",
     "call me",
     "called",
+    "calls me",
+    "named",
     "ask for",
     "for",
     "from",
@@ -93,37 +99,13 @@ fn stop_words() -> &'static HashSet<&'static str> {
     &STOP
 }
 
-fn is_first_name(word: &str) -> bool {
-    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-        include_str!("../../../data/personal/first_names.txt")
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .flat_map(str::split_whitespace)
-            .collect()
-    });
-    NAMES.contains(word)
-}
-
-/// First names that are ordinary words too.
-const ALSO_WORDS: [&str; 18] = [
-    "mark", "will", "may", "grace", "amber", "ruby", "poppy", "holly", "daisy", "ivy", "jack",
-    "frank", "bill", "rose", "carol", "dawn", "virginia", "georgia",
-];
-
-/// Whether a text is written with capitals, so that they tell something: some, not most.
-pub(super) fn is_written(original: &[char]) -> bool {
-    let upper = original.iter().filter(|c| c.is_uppercase()).count();
-    let lower = original.iter().filter(|c| c.is_lowercase()).count();
-    upper > 0 && lower > 2 * upper
+/// Whether a word is a title, such as `mr`.
+pub(super) fn is_title(word: &str) -> bool {
+    TITLES.contains(&word)
 }
 
 /// The name that begins, or is introduced, at a word's begin.
-pub(super) fn name_at(
-    text: &Folded,
-    original: &[char],
-    at: usize,
-    is_written: bool,
-) -> Option<Hidden> {
+pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidden> {
     if let Some(after) = introduced(text, at, &CERTAIN) {
         return names_from(text, after, 3);
     }
@@ -135,19 +117,17 @@ pub(super) fn name_at(
     if let Some(after) = introduced(text, at, &POSSIBLE) {
         let start = skip_leads(text, after);
         let first = text.slice(start, word_end(text, start).min(start + 20));
-        let capital = is_written && original.get(start).is_some_and(|c| c.is_uppercase());
-        let known = is_first_name(&first) && !ALSO_WORDS.contains(&first.as_str());
+        let known = is_first_name(&first) && !is_also_a_word(&first) && !is_ordinary(&first);
         if known {
             return names_from(text, start, 2);
-        }
-        if capital && !is_place_or_word(&first) {
-            return capitalised(text, original, start, 3);
         }
         if let Some(name) = by_what_follows(text, at, start) {
             return Some(name);
         }
     }
-    spelled(text, at).or_else(|| full_name(text, original, at, is_written))
+    spelled(text, at)
+        .or_else(|| (!is_written).then(|| full_name(text, at)).flatten())
+        .or_else(|| romanised(text, at))
 }
 
 /// Behind `i am`, `this is` and `speak to`: one or two words that no language uses there, before an
@@ -192,7 +172,7 @@ fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
 }
 
 /// Words that follow `i am` or `this is` in ordinary talk, by themselves or by their ending.
-fn is_common(word: &str) -> bool {
+pub(super) fn is_common(word: &str) -> bool {
     const WORDS: &str = "happy sad angry upset worried tired sick ill old young new late early back home out \
         in up down off on over under away alone free busy full empty able unable sure certain afraid \
         good bad fine great well better best worse worst right wrong true false real fake big small \
@@ -227,54 +207,54 @@ fn introduced(text: &Folded, at: usize, introductions: &[&str]) -> Option<usize>
         .map(|(_, end)| end)
 }
 
-/// A known first name with a surname behind it; written text must give both a capital.
-fn full_name(text: &Folded, original: &[char], at: usize, is_written: bool) -> Option<Hidden> {
+/// A known first name, with the family name behind it where one follows.
+fn full_name(text: &Folded, at: usize) -> Option<Hidden> {
     let end = word_end(text, at);
     let first = text.slice(at, end.min(at + 20));
-    if !is_first_name(&first) {
-        return None;
-    }
-    let capital = |at: usize| original.get(at).is_some_and(|c| c.is_uppercase());
-    if is_written {
-        return capital(at)
-            .then(|| capitalised(text, original, at, 3))
-            .flatten();
-    }
-    if ALSO_WORDS.contains(&first.as_str()) {
+    if !is_first_name(&first) || is_also_a_word(&first) || is_ordinary(&first) || is_place(&first) {
         return None;
     }
     let next = skip_blanks(text, end);
     let next_end = word_end(text, next);
     let surname = text.slice(next, next_end.min(next + 20));
-    let follows = next_end > next + 2 && next > end && !stop_words().contains(surname.as_str());
+    let follows = next_end > next + 2
+        && next > end
+        && !stop_words().contains(surname.as_str())
+        && !is_common(&surname);
     Some(hidden(at, if follows { next_end } else { end }))
 }
 
-/// Words with capitals, up to so many, as one name.
-fn capitalised(text: &Folded, original: &[char], start: usize, most: usize) -> Option<Hidden> {
-    let (mut at, mut end) = (start, start);
-    for _ in 0..most {
-        let is_name = original.get(at).is_some_and(|c| c.is_uppercase());
-        let word = word_end(text, at);
-        if !is_name || word == at || stop_words().contains(text.slice(at, word).as_str()) {
+/// `chan tai man`, `siu-ming wong`: a Chinese family name in Latin letters before or behind one or two
+/// syllables of given names, most of them words that callers do not use otherwise.
+fn romanised(text: &Folded, at: usize) -> Option<Hidden> {
+    let mut parts: Vec<(usize, String)> = Vec::new();
+    let mut start = at;
+    while parts.len() < 3 {
+        let mut end = start;
+        while text.at(end).is_some_and(|c| c.is_ascii_alphabetic()) {
+            end += 1;
+        }
+        if end < start + 2 || end > start + 8 {
             break;
         }
-        end = word;
-        at = skip_blanks(text, word + usize::from(text.at(word) == Some('.')));
-        if at == word {
+        parts.push((end, text.slice(start, end)));
+        if !matches!(text.at(end), Some(' ' | '-')) {
             break;
         }
+        start = end + 1;
     }
-    (end > start).then(|| hidden(start, end))
-}
-
-/// Capitalised words that are no names of people.
-fn is_place_or_word(word: &str) -> bool {
-    const OTHERS: &str = "monday tuesday wednesday thursday friday saturday sunday january february \
-        march april may june july august september october november december english chinese \
-        cantonese mandarin hong kong china london beijing shanghai visa mastercard paypal amazon \
-        apple google microsoft android iphone euro dollar i";
-    stop_words().contains(word) || OTHERS.split_whitespace().any(|other| other == word)
+    (2..=parts.len()).rev().find_map(|length| {
+        let words: Vec<&str> = parts[..length]
+            .iter()
+            .map(|(_, word)| word.as_str())
+            .collect();
+        let syllables = |words: &[&str]| words.iter().all(|word| is_chinese_syllable(word));
+        let (first, last) = (words[0], words[length - 1]);
+        let named = is_chinese_family_name(first) && syllables(&words[1..])
+            || is_chinese_family_name(last) && syllables(&words[..length - 1]);
+        let strange = words.iter().filter(|word| !is_ordinary(word)).count();
+        (named && strange >= 2).then(|| hidden(at, parts[length - 1].0))
+    })
 }
 
 /// Skips words with which a speaker gains time.
@@ -301,7 +281,7 @@ fn skip_blanks(text: &Folded, mut at: usize) -> usize {
 }
 
 /// The end of a word of any alphabet, with an apostrophe or hyphen inside.
-fn word_end(text: &Folded, start: usize) -> usize {
+pub(super) fn word_end(text: &Folded, start: usize) -> usize {
     let letter = |at: usize| {
         text.at(at)
             .is_some_and(|c| c.is_alphabetic() && !('\u{2e80}'..='\u{d7ff}').contains(&c))

@@ -3,6 +3,11 @@
 
 mod chinese;
 mod english;
+mod known;
+mod written;
+
+#[cfg(test)]
+mod tests;
 
 use super::Opening;
 use crate::numbers::Folded;
@@ -19,18 +24,26 @@ const fn hidden(start: usize, end: usize) -> Hidden {
     }
 }
 
-/// All names of a text.
-pub(super) fn find(text: &Folded, original: &[char], opening: Opening) -> Vec<Hidden> {
+/// All names of a text; `strict` takes what is only perhaps one as well.
+pub(super) fn find(
+    text: &Folded,
+    original: &[char],
+    opening: Opening,
+    strict: bool,
+) -> Vec<Hidden> {
     let mut found = Vec::new();
     if opening == Opening::Name {
         found.extend(chinese::answer(text));
         found.extend(english::answer(text));
     }
-    let is_written = english::is_written(original);
+    let is_written = written::is_written(original);
+    if is_written {
+        found.extend(written::find(text, original, strict));
+    }
     for at in 0..text.chars().len() {
         if text.chars()[at].is_ascii_alphabetic() {
             if text.is_word_start(at) {
-                found.extend(english::name_at(text, original, at, is_written));
+                found.extend(english::name_at(text, at, is_written));
             }
         } else {
             found.extend(chinese::name_at(text, at));
