@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ fn main() -> Outcome<()> {
             "zh_seed" => vec![zh_seed(&text)?],
             "smp" => vec![smp(&text)?],
             "shipped" => shipped(&text)?,
-            "sentiment" => vec![hotels(&text)?, cantonese(&text)?],
+            "sentiment" => vec![hotels(&text)?, goods(&text)?, cantonese(&text)?],
             "anytime" => anytime("test")?,
             // What the course of a call's certainty is chosen on.
             "anytime_kept" => anytime("kept")?,
@@ -454,42 +455,84 @@ fn mishear(text: &str, seed: usize) -> String {
 fn hotels(text: &Path) -> Outcome<Value> {
     let lines = fs::read_to_string(text.join("chnsenticorp_htl/ChnSentiCorp_htl_all.csv"))?;
     let rows = csv(&lines);
-    let (mut right, mut balanced, mut counts) = (0_u32, [0_u32; 2], [0_u32; 2]);
-    for row in rows.iter().skip(1).filter(|row| row.len() == 2) {
-        let positive = row[0] == "1";
-        let judged = mood_of(&row[1], Language::Zh, None).sentiment.score >= 0.0;
-        right += u32::from(judged == positive);
-        balanced[usize::from(positive)] += u32::from(judged == positive);
+    let reviews = rows.iter().filter(|row| row.len() == 2);
+    Ok(signs(
+        "chnsenticorp",
+        reviews.map(|row| (row[0].as_str(), row[1].as_str())),
+    ))
+}
+
+/// The same of what buyers say of ten kinds of goods; needs `unzip`.
+fn goods(text: &Path) -> Outcome<Value> {
+    let archive = text.join("online_shopping_10_cats/online_shopping_10_cats.zip");
+    let unpacked = Command::new("unzip").arg("-p").arg(&archive).output()?;
+    if !unpacked.status.success() {
+        return Err(format!("`unzip -p {}` failed", archive.display()).into());
+    }
+    let rows = csv(std::str::from_utf8(&unpacked.stdout)?);
+    let reviews = rows.iter().filter(|row| row.len() == 3);
+    Ok(signs(
+        "online_shopping_10_cats",
+        reviews.map(|row| (row[1].as_str(), row[2].as_str())),
+    ))
+}
+
+/// How often the sign of the sentiment is that of a review, `1` for good ones and `0` for bad ones.
+fn signs<'a>(set: &str, reviews: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+    let (mut right, mut counts) = ([0_u32; 2], [0_u32; 2]);
+    for (label, review) in reviews.filter(|(label, _)| ["0", "1"].contains(label)) {
+        let positive = label == "1";
+        let judged = mood_of(review, Language::Zh, None).sentiment.score >= 0.0;
+        right[usize::from(positive)] += u32::from(judged == positive);
         counts[usize::from(positive)] += 1;
     }
-    let recall = |class: usize| f64::from(balanced[class]) / f64::from(counts[class]);
-    Ok(json!({
-        "set": "chnsenticorp",
-        "accuracy": f64::from(right) / f64::from(counts[0] + counts[1]),
+    let n = f64::from(counts[0] + counts[1]);
+    let accuracy = f64::from(right[0] + right[1]) / n;
+    let recall = |class: usize| f64::from(right[class]) / f64::from(counts[class]);
+    json!({
+        "set": set,
+        "accuracy": accuracy,
+        "half_of_95": half_of_95(accuracy, n),
         "negative_recall": recall(0),
         "positive_recall": recall(1),
-    }))
+        "n": n,
+    })
+}
+
+/// Half of the 95 % interval of a share, by the normal distribution.
+fn half_of_95(share: f64, n: f64) -> f64 {
+    1.96 * (share * (1.0 - share) / n).sqrt()
 }
 
 fn cantonese(text: &Path) -> Outcome<Value> {
     let all: Vec<Value> = serde_json::from_str(&fs::read_to_string(
         text.join("yue_sentiment/training_data.json"),
     )?)?;
-    let right = all
-        .iter()
-        .filter(|post| {
-            let judged = mood_of(post["text"].as_str().unwrap_or(""), Language::Yue, None);
-            let label = match judged.sentiment.label {
-                SentimentLabel::Negative => "negative",
-                SentimentLabel::Neutral => "neutral",
-                SentimentLabel::Positive => "positive",
-            };
-            post["sentiment"].as_str() == Some(label)
-        })
-        .count();
-    Ok(
-        json!({ "set": "yue_sentiment", "accuracy": right as f64 / all.len() as f64, "n": all.len() }),
-    )
+    let names = ["negative", "neutral", "positive"];
+    // True classes by row, judged ones by column.
+    let mut table = [[0_u32; 3]; 3];
+    for post in &all {
+        let judged = mood_of(post["text"].as_str().unwrap_or(""), Language::Yue, None);
+        let column = match judged.sentiment.label {
+            SentimentLabel::Negative => 0,
+            SentimentLabel::Neutral => 1,
+            SentimentLabel::Positive => 2,
+        };
+        let label = post["sentiment"].as_str().unwrap_or("");
+        if let Some(row) = names.iter().position(|name| *name == label) {
+            table[row][column] += 1;
+        }
+    }
+    let n = f64::from(table.iter().flatten().sum::<u32>());
+    let accuracy = f64::from((0..3).map(|class| table[class][class]).sum::<u32>()) / n;
+    Ok(json!({
+        "set": "yue_sentiment",
+        "accuracy": accuracy,
+        "half_of_95": half_of_95(accuracy, n),
+        "classes": names,
+        "table": table,
+        "n": n,
+    }))
 }
 
 /// Microseconds for everything about one utterance, and to load what ships.

@@ -148,7 +148,7 @@ pub(crate) fn features_of(tokens: &[Token]) -> Vec<Feature> {
     features
 }
 
-fn fold(c: char) -> char {
+pub(crate) fn fold(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
         '’' => '\'',

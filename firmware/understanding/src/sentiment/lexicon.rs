@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use trunkside_call::Language;
 
+use crate::features::fold;
+
 /// What a word shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sense {
@@ -12,6 +14,8 @@ pub(super) enum Sense {
     Dissatisfied,
     Anxious,
     Satisfied,
+    /// Nothing, although a shorter word in it does: `正在`, `大家`.
+    Neutral,
     /// Turns what follows into its opposite.
     Negation,
     /// Makes what follows stronger.
@@ -91,12 +95,15 @@ impl Lexicon {
         let (head, terms) = line.split_once(':')?;
         let (name, strength) = head.split_once(' ').unwrap_or((head, "1"));
         let strength: f32 = strength.parse().ok()?;
-        let terms = terms.split_whitespace().map(|term| term.replace('_', " "));
+        let terms = terms
+            .split_whitespace()
+            .map(|term| term.replace('_', " ").chars().map(fold).collect::<String>());
         let sense = match name {
             "angry" => Sense::Angry,
             "dissatisfied" => Sense::Dissatisfied,
             "anxious" => Sense::Anxious,
             "satisfied" => Sense::Satisfied,
+            "neutral" => Sense::Neutral,
             "negation" => Sense::Negation,
             "strong" => Sense::Strong,
             "weak" => Sense::Weak,

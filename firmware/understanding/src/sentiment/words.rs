@@ -3,6 +3,7 @@
 use trunkside_call::Language;
 
 use super::lexicon::{Entry, Lexicon, Sense};
+use crate::features::fold;
 
 /// Text beyond this many characters is not looked at.
 const LONGEST: usize = 4_000;
@@ -37,11 +38,7 @@ impl Words {
 /// Reads the words of a text by a language's lists, clause by clause.
 pub(super) fn read(text: &str, language: Language) -> Words {
     let lexicon = Lexicon::of(language);
-    let text: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+    let text: String = text.chars().take(LONGEST).map(fold).collect();
     let mut words = Words {
         said_something: text.chars().any(char::is_alphanumeric),
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
@@ -125,7 +122,7 @@ impl Words {
 
 /// The trigger words that a text holds, each once.
 pub fn triggers(text: &str, language: Language) -> Vec<&'static str> {
-    let text = text.to_lowercase();
+    let text: String = text.chars().map(fold).collect();
     let spaced = format!(" {} ", text.replace(|c: char| !c.is_alphanumeric(), " "));
     Lexicon::of(language)
         .triggers()
@@ -197,7 +194,7 @@ impl Clause {
                 words.note(term);
                 return;
             }
-            Sense::Contrast => return,
+            Sense::Contrast | Sense::Neutral => return,
             Sense::Angry | Sense::Dissatisfied | Sense::Anxious | Sense::Satisfied => {}
         }
         let degree = sway
