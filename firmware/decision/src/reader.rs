@@ -290,6 +290,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether a key is there and holds a list of nothing.
+    pub fn is_empty_list(&self, key: &'static str) -> bool {
+        self.value(key).is_some() && self.elements(key).is_empty()
+    }
+
     /// How many elements a list has, bad ones too.
     pub fn count(&self, key: &'static str) -> usize {
         self.elements(key).len()

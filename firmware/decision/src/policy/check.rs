@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use trunkside_call::Emotion;
+use trunkside_call::{Emotion, Language};
 
+use super::group::Chain;
 use super::{AgentProfile, Condition, Policy, Route, WhenClosed};
 use crate::need::Need;
 use crate::reader::Section;
@@ -80,6 +81,14 @@ pub(super) fn condition(when: &Condition, section: &Section<'_>) {
                 .error(section.offset, &section.key(key), message);
         }
     }
+    for key in ["intent", "emotion", "language", "tier"] {
+        if section.is_empty_list(key) {
+            let message = "is an empty list, which nothing is in; name one or remove the key";
+            section
+                .reader
+                .error(section.offset, &section.key(key), message.to_owned());
+        }
+    }
 }
 
 /// Rules that can never fire, and needs that nobody can meet.
@@ -101,14 +110,21 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
         {
             report("when.hours", message);
         }
-        needs_somebody(policy, &rule.then, &|message| report("then", message));
-        relaxes_in_time(policy, &rule.then, &|message| report("then.relax", message));
+        let languages = &rule.when.languages;
+        needs_somebody(policy, &rule.then, languages, &|message| {
+            report("then", message);
+        });
+        comes_in_time(policy, &rule.then, &|key, message| {
+            report(&format!("then.{key}"), message);
+        });
     }
     novices(policy, tables);
     together(policy, tables);
     let report = |message: String| default.reader.warning(default.offset, "default", message);
-    needs_somebody(policy, &policy.default, &report);
-    relaxes_in_time(policy, &policy.default, &report);
+    needs_somebody(policy, &policy.default, &[], &report);
+    comes_in_time(policy, &policy.default, &|key, message| {
+        report(format!("{key} {message}"));
+    });
 }
 
 /// A limit without a novice, novices without a limit, and novices without anybody to go on to.
@@ -192,9 +208,18 @@ fn together(policy: &Policy, tables: &[Section<'_>]) {
     }
 }
 
-fn needs_somebody(policy: &Policy, route: &Route, report: &dyn Fn(String)) {
+/// Whether an agent who may get such calls meets the route, for each language that its rule names.
+fn needs_somebody(policy: &Policy, route: &Route, languages: &[Language], report: &dyn Fn(String)) {
+    let opens = Chain::of(policy, route.group).opens;
+    let agents = policy.agents.iter().zip(opens);
+    let able: Vec<&AgentProfile> = agents
+        .filter(|(agent, opens)| opens.is_some() && could_take(agent, route))
+        .map(|(agent, _)| agent)
+        .collect();
+    let spoken = |language| able.iter().any(|agent| agent.languages.contains(language));
+    let unspoken = languages.iter().find(|language| !spoken(language));
     // A policy without agents has been refused already.
-    if policy.agents.is_empty() || policy.agents.iter().any(|agent| could_take(agent, route)) {
+    if policy.agents.is_empty() || !able.is_empty() && unspoken.is_none() {
         return;
     }
     let mut needs: Vec<String> = route
@@ -204,6 +229,15 @@ fn needs_somebody(policy: &Policy, route: &Route, report: &dyn Fn(String)) {
         .collect();
     if route.senior {
         needs.push("seniority".to_owned());
+    }
+    if let Some(language) = unspoken {
+        needs.push(format!("the language `{language}`"));
+    }
+    if let Some(group) = route.group {
+        needs.push(format!(
+            "a place in the group `{}`",
+            policy.groups[group].name
+        ));
     }
     report(format!(
         "asks for {} of one agent, whom nobody is; such calls would go to anybody. lower the level \
@@ -220,19 +254,22 @@ fn could_take(agent: &AgentProfile, route: &Route) -> bool {
             .all(|need| agent.skills[need.skill] >= need.level)
 }
 
-fn relaxes_in_time(policy: &Policy, route: &Route, report: &dyn Fn(String)) {
-    let steps: [(&str, Option<Duration>); 3] = [
-        ("senior_after_s", route.relax.senior_after),
-        ("skills_after_s", route.relax.skills_after),
-        ("language_after_s", route.relax.language_after),
+/// Moments of a call's wait that lie behind its longest.
+fn comes_in_time(policy: &Policy, route: &Route, report: &dyn Fn(&str, String)) {
+    let steps = [
+        ("relax", "senior_after_s", route.relax.senior_after),
+        ("relax", "skills_after_s", route.relax.skills_after),
+        ("relax", "language_after_s", route.relax.language_after),
+        ("answer_within_s", "answer_within_s", route.answer_within),
     ];
-    for (key, after) in steps {
+    for (table, key, after) in steps {
         if let Some(after) = after.filter(|after| *after >= policy.queue.max_wait) {
-            report(format!(
+            let message = format!(
                 "`{key}` of {} s can never come: a call waits at most `queue.max_wait_s` = {} s",
                 after.as_secs(),
                 policy.queue.max_wait.as_secs()
-            ));
+            );
+            report(table, message);
         }
     }
 }

@@ -154,6 +154,54 @@ then = { priority = 1 }
 }
 
 #[test]
+fn a_group_or_a_language_that_nobody_serves_is_warned_of() {
+    let text = r#"
+[[agent]]
+id = "a"
+languages = ["zh"]
+skills = { general = 3 }
+[[agent]]
+id = "b"
+languages = ["en"]
+skills = { banking = 3 }
+[[group]]
+name = "g"
+agents = ["a"]
+[[rule]]
+name = "elsewhere"
+then = { group = "g", skills_required = { banking = 3 } }
+[[rule]]
+name = "unspoken"
+when = { language = ["zh", "yue"] }
+then = { priority = 1 }
+[[rule]]
+name = "late"
+then = { answer_within_s = 2000 }
+"#;
+    let expected = [
+        "p.toml:14: `rule.elsewhere.then` asks for `banking` at level 3 and a place in the group `g`",
+        "p.toml:17: `rule.unspoken.then` asks for the language `yue` of one agent, whom nobody is",
+        "p.toml:21: `rule.late.then.answer_within_s` `answer_within_s` of 2000 s can never come",
+    ];
+    let faults = faults(text);
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+}
+
+#[test]
+fn a_condition_of_nothing_is_refused() {
+    let text = "[[agent]]\nid = \"a\"\n[[rule]]\nname = \"r\"\nwhen = { intent = [] }\nthen = {}\n";
+    let faults = faults(text);
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert!(
+        faults[0].contains("intent` is an empty list"),
+        "{faults:#?}"
+    );
+}
+
+#[test]
 fn rules_that_nobody_meets_together_and_rules_without_effect_are_warned_of() {
     let text = r#"
 [[agent]]
