@@ -354,6 +354,46 @@ fn a_waiting_call_is_decided_anew_when_the_mood_changes() {
 }
 
 #[test]
+fn who_turns_angry_while_waiting_overtakes_who_waits_a_little_longer() {
+    let next = |moods: &[(Emotion, u16)]| {
+        let mut desk = Desk::branch();
+        desk.ready(1, wants("refund"));
+        desk.bridged(1, li_na());
+        desk.ready(2, wants("refund"));
+        desk.bridged(2, zhang_wei());
+        desk.ready(3, wants("refund"));
+        desk.pass(10);
+        desk.ready(4, wants("refund"));
+        for (emotion, emotion_permille) in moods {
+            desk.tell(Input::MoodChanged {
+                call: call(4),
+                emotion: *emotion,
+                emotion_permille: *emotion_permille,
+            });
+        }
+        desk.pass(5);
+        let mut decisions = desk.ended(2);
+        decisions.extend(desk.pass(60));
+        let offered = decisions
+            .iter()
+            .find(|decision| decision.action == offer(zhang_wei()));
+        offered.expect("somebody is next").call
+    };
+    assert_eq!(next(&[]), call(3));
+    assert_eq!(next(&[(Emotion::Angry, 900)]), call(4));
+    // The rule wants a score of a half: what is told first may be less, and more follows.
+    assert_eq!(next(&[(Emotion::Angry, 450)]), call(3));
+    assert_eq!(
+        next(&[(Emotion::Angry, 450), (Emotion::Angry, 800)]),
+        call(4)
+    );
+    assert_eq!(
+        next(&[(Emotion::Angry, 900), (Emotion::Neutral, 900)]),
+        call(3)
+    );
+}
+
+#[test]
 fn the_longest_wait_ends_in_a_call_back() {
     let mut desk = Desk::branch();
     desk.ready(1, wants("refund"));

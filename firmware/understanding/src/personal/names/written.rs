@@ -126,8 +126,10 @@ impl Run<'_> {
             let word = &self.words[first];
             let named = is_first_name(&word.text) || is_also_a_word(&word.text);
             let goes_on = first + 1 < end && !self.words[first + 1].is_plain();
+            // `Will I`, `May I`: no name.
+            let asks = first + 1 < end && self.words[first + 1].text == "i";
             let begins_sentence = opens && first == self.first;
-            let kept = named && (goes_on || !(begins_sentence || word.is_plain()));
+            let kept = named && !asks && (goes_on || !(begins_sentence || word.is_plain()));
             let dropped = is_ordinary(&word.text) || word.is_plain();
             if kept || !(dropped || word.is_particle()) {
                 break;
