@@ -89,9 +89,9 @@ impl RsipUa {
         let destination = target.destination();
         let Target {
             callee,
+            flow,
             replaces,
             transport,
-            ..
         } = target;
         let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
         let identity = identity.cloned().unwrap_or_default();
