@@ -124,14 +124,14 @@ impl Consent {
     pub fn handle(&mut self, now: Duration, input: Input) -> bool {
         match (self.state, input) {
             (State::Fresh, Input::Greeting) => self.announce(),
-            (State::Announcing, Input::Said) => self.record(),
+            (State::Announcing, Input::Said)
+            | (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => self.record(),
             (State::Asking, Input::Said) => self.state = State::Waiting { since: now },
             (State::Confirming, Input::Said) => {
                 self.state = State::Never;
                 self.outputs.push_back(Output::Proceed);
             }
             (state, Input::Cut) => self.cut(state),
-            (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => self.record(),
             (
                 State::Announcing | State::Asking | State::Waiting { .. } | State::Recording,
                 Input::Key(DECLINE),

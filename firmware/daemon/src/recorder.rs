@@ -229,7 +229,7 @@ impl Desk {
 
     fn settle(&mut self, note: Note, kept: Result<(), StoreError>) {
         match (note, kept) {
-            (Note::Opened { .. }, Ok(())) => {}
+            (Note::Opened { .. } | Note::Recorded(..), Ok(())) => {}
             (Note::Opened { call, .. }, Err(error)) => {
                 tracing::error!(%call, %error, "cannot store that a call began");
             }
@@ -238,7 +238,6 @@ impl Desk {
                 tracing::error!(call = %ended.summary.call, %error, "cannot store a call");
                 self.unstored.push(*ended);
             }
-            (Note::Recorded(..), Ok(())) => {}
             (Note::Recorded(..), Err(error)) => {
                 tracing::error!(%error, "cannot note what became of a recording");
             }

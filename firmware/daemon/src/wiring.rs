@@ -15,9 +15,7 @@ use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Keeper, Keeping, Report, Retention, SEALED_AS};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_record::Origin;
-use trunkside_uplink::{
-    Broker, Login, Outbox, OutboxOptions, Recovery, TlsFiles, Uplink, UplinkConfig,
-};
+use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, TlsFiles, Uplink, UplinkConfig};
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::clock;
@@ -51,17 +49,21 @@ const HOLD_BACK: Duration = Duration::from_secs(20);
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
 
-fn open_outbox(folder: &Path, key_file: Option<&Path>) -> anyhow::Result<(Outbox, Recovery)> {
+fn open_outbox(folder: &Path, key_file: Option<&Path>) -> anyhow::Result<Outbox> {
     let key = key_file.map(|path| Arc::new(KeyFile::new(path)) as Arc<dyn KeyProvider>);
     let options = OutboxOptions {
         key,
         ..OutboxOptions::default()
     };
     let opened = Outbox::open(&folder.join("outbox"), options);
-    Ok(match key_file {
+    let (outbox, recovery) = match key_file {
         Some(path) => opened.with_context(|| format!("with the key file `{}`", path.display()))?,
         None => opened?,
-    })
+    };
+    for problem in &recovery.problems {
+        tracing::warn!(%problem, "the outbox was mended");
+    }
+    Ok(outbox)
 }
 
 /// A box that takes calls.
@@ -93,11 +95,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         .with_context(|| format!("cannot make the data folder `{}`", folder.display()))?;
     let tasks = TaskTracker::new();
 
-    let (outbox, recovery) = open_outbox(folder, config.outbox_key_file.as_deref())?;
-    for problem in &recovery.problems {
-        tracing::warn!(%problem, "the outbox was mended");
-    }
-    let outbox = Arc::new(outbox);
+    let outbox = Arc::new(open_outbox(folder, config.outbox_key_file.as_deref())?);
     let stop_uplink = CancellationToken::new();
     let uplink = if config.cloud.enabled {
         let uplink = Uplink::new(uplink_config(&config)?, Arc::clone(&outbox))?;
@@ -145,12 +143,9 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
 
     let stop = CancellationToken::new();
-    tasks.spawn(sweep(
-        Archive::new(recordings_folder(folder)),
-        config.recording.retention,
-        recorder.of_recordings(config.recording.mode.name()),
-        stop.clone(),
-    ));
+    let report = recorder.of_recordings(config.recording.mode.name());
+    let (swept, retention) = (recordings_folder(folder), config.recording.retention);
+    tasks.spawn(sweep(swept, retention, report, stop.clone()));
     let versions = kept(folder, &policy)?;
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = tokio::sync::mpsc::channel(1);
@@ -237,11 +232,12 @@ fn keep_recordings(
 
 /// Deletes recordings whose time has come, also those of a time when calls were recorded.
 async fn sweep(
-    archive: Archive,
+    folder: PathBuf,
     retention: Retention,
     report: impl Fn(Report),
     stop: CancellationToken,
 ) {
+    let archive = Archive::new(folder);
     let mut pace = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {

@@ -366,8 +366,8 @@ impl Reading {
         for frame in &scan.frames {
             self.damaged.extend(expected..frame.sequence);
             expected = frame.sequence + 1;
-            let sealed = frame.record(bytes);
-            let opened = sealer.open(&header.salt, &header.place(), frame.sequence, sealed);
+            let record = frame.record(bytes);
+            let opened = sealer.open(&header.salt, &header.place(), frame.sequence, record);
             match opened.as_deref().and_then(Piece::read) {
                 Some(Piece::Voice {
                     side,

@@ -125,11 +125,11 @@ impl Writer {
             start,
             codes: Vec::with_capacity(PIECE),
         });
-        let codec = self.codec;
+        let law = self.codec;
         let codes = frame
             .samples
             .iter()
-            .map(|&sample| g711::encode(codec, sample));
+            .map(|&sample| g711::encode(law, sample));
         stretch.codes.extend(codes);
         if let Some(grown) = self.growing[slot].take_if(|stretch| stretch.codes.len() >= PIECE) {
             self.held.push_back(grown);
@@ -185,7 +185,10 @@ impl Writer {
 
     /// Writes what is held and ends by then.
     fn release(&mut self, sealer: &Sealer, up_to: u64) -> io::Result<()> {
-        while let Some(stretch) = self.held.pop_front_if(|stretch| stretch.end() <= up_to) {
+        let is_due = |stretch: &Stretch| stretch.end() <= up_to;
+        while self.held.front().is_some_and(is_due)
+            && let Some(stretch) = self.held.pop_front()
+        {
             let at_ms = (stretch.start * 1_000 / u64::from(SAMPLE_RATE_HZ)).cast_signed();
             let piece = Piece::Voice {
                 side: stretch.side,
@@ -199,15 +202,15 @@ impl Writer {
     }
 
     fn append(&mut self, sealer: &Sealer, at_ms: i64, piece: &Piece) -> io::Result<()> {
-        let sealed = sealer.seal(
+        let record = sealer.seal(
             &self.header.salt,
             &self.place,
             self.sequence,
             &piece.write(),
         );
-        let mut bytes = Vec::with_capacity(frame::HEADER_BYTES + sealed.len());
+        let mut bytes = Vec::with_capacity(frame::HEADER_BYTES + record.len());
         let identity = self.header.identity();
-        frame::write(&mut bytes, identity, self.sequence, at_ms, &sealed);
+        frame::write(&mut bytes, identity, self.sequence, at_ms, &record);
         self.sheet.append(&bytes)?;
         self.sequence += 1;
         self.whole += bytes.len() as u64;
