@@ -1,7 +1,6 @@
 //! Faults that only the whole policy shows.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use trunkside_call::{Emotion, Language};
 
