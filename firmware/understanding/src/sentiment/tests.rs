@@ -50,6 +50,9 @@ fn plain_requests_are_neutral_in_either_voice() {
         ("你好我想查一下我的账户余额", Language::Zh),
         ("hello i want to check my balance", Language::En),
         ("我想查下我嘅结余", Language::Yue),
+        ("我想查信用卡账单", Language::Zh),
+        ("我想办一张会员卡", Language::Zh),
+        ("请问怎么激活储蓄卡", Language::Zh),
         ("", Language::Zh),
     ] {
         for voice in [None, Some(&CALM), Some(&SHOUTED)] {
