@@ -61,12 +61,29 @@ impl Voice {
         Self::speaking(codes, pause)
     }
 
+    /// The same on a line that gives back what it is played: so much later, and softened to that share.
+    ///
+    /// # Panics
+    /// When the recording cannot be read.
+    pub fn echoing(recording: Option<(&Path, Duration)>, delay: Duration, share: f32) -> Self {
+        let (codes, pause) = recording.map_or_else(Default::default, |(path, pause)| {
+            let file = std::fs::read(path).expect("a recording");
+            (alaw_of(&file), pause)
+        });
+        let delay = (delay.as_millis() / FRAME_TIME.as_millis()) as usize;
+        Self::on_a_line(codes, pause, Some(Echo { delay, share }))
+    }
+
     /// Says nothing, but is there.
     pub fn silent() -> Self {
         Self::speaking(Vec::new(), Duration::ZERO)
     }
 
     fn speaking(codes: Vec<u8>, pause: Duration) -> Self {
+        Self::on_a_line(codes, pause, None)
+    }
+
+    fn on_a_line(codes: Vec<u8>, pause: Duration, echo: Option<Echo>) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let port = socket.local_addr().expect("a bound socket").port();
         let stop = Arc::new(AtomicBool::new(false));
@@ -80,6 +97,7 @@ impl Voice {
             stop: Arc::clone(&stop),
             heard: Arc::clone(&heard),
             key: Arc::clone(&key),
+            echo,
         };
         let thread = std::thread::spawn(move || end.talk(&said));
         Self {
@@ -139,6 +157,13 @@ struct End {
     stop: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<u8>>>,
     key: Arc<AtomicU8>,
+    echo: Option<Echo>,
+}
+
+/// A line that gives back what it is played: so many frames later, and softer.
+struct Echo {
+    delay: usize,
+    share: f32,
 }
 
 impl End {
@@ -149,6 +174,8 @@ impl End {
         let mut due = Instant::now() + FRAME_TIME;
         let mut position = 0;
         let mut pressed = None;
+        // How much had been heard when each frame was due.
+        let mut heard_by = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
             if let Some(from) = self.listen_until(due) {
                 begins.get_or_insert_with(|| Instant::now() + self.pause);
@@ -166,12 +193,19 @@ impl End {
                 number = number.wrapping_add(1);
                 continue;
             }
+            heard_by.push(
+                self.heard
+                    .lock()
+                    .expect("no thread fails with the lock")
+                    .len(),
+            );
             let speaks = begins.is_some_and(|begins| Instant::now() >= begins);
-            let frame = if speaks {
+            let mut frame = if speaks {
                 self.frame(position)
             } else {
                 [ALAW_SILENCE; FRAME]
             };
+            self.add_echo(&heard_by, &mut frame);
             // The call may be over on the other side.
             let _ = self.socket.send_to(&packet(number, &frame), peer);
             number = number.wrapping_add(1);
@@ -188,6 +222,28 @@ impl End {
     fn pressed(&self, number: u16) -> Option<(u8, u16)> {
         let key = self.key.swap(NO_KEY, Ordering::Relaxed);
         (key != NO_KEY).then_some((key, number))
+    }
+
+    fn add_echo(&self, heard_by: &[usize], frame: &mut [u8; FRAME]) {
+        let Some(echo) = &self.echo else { return };
+        let then = heard_by.len().checked_sub(echo.delay + 1);
+        let Some(heard_by_then) = then.map(|then| heard_by[then]) else {
+            return;
+        };
+        let heard = self.heard.lock().expect("no thread fails with the lock");
+        let Some(from) = heard_by_then.checked_sub(FRAME) else {
+            return;
+        };
+        // Once nothing more is played, nothing more comes back.
+        if heard_by.len() > echo.delay + 1
+            && heard_by[heard_by.len() - echo.delay - 2] == heard_by_then
+        {
+            return;
+        }
+        for (code, played) in frame.iter_mut().zip(&heard[from..heard_by_then]) {
+            let both = f32::from(decode_alaw(*code)) + echo.share * f32::from(decode_alaw(*played));
+            *code = encode_alaw(both as i16);
+        }
     }
 
     fn frame(&self, position: usize) -> [u8; FRAME] {
@@ -271,6 +327,12 @@ fn alaw_of(file: &[u8]) -> Vec<u8> {
         .position(|name| name == b"data")
         .expect("a WAV with a data chunk");
     file[at + 8..].to_vec()
+}
+
+/// The code whose sample is nearest.
+fn encode_alaw(sample: i16) -> u8 {
+    let distance = |code: &u8| (i32::from(decode_alaw(*code)) - i32::from(sample)).abs();
+    (0..=u8::MAX).min_by_key(distance).expect("there are 256")
 }
 
 /// ITU-T G.711, A-law. Of its own, so that an error of the box's decoder is not repeated here.

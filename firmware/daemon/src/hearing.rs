@@ -225,6 +225,8 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
         if let Some(tape) = &tape {
             tape.hear(&frame);
         }
+        // The caller who speaks over a prompt is heard, the prompt that comes back is not.
+        let frame = frames.without_echo(frame);
         let Some(key) = key else { continue };
         let side = usize::from(frame.side == Side::Agent);
         let first = *began[side].get_or_insert(frame.start);

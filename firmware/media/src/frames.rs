@@ -113,7 +113,7 @@ impl Framer {
     }
 }
 
-fn samples(duration: Duration) -> u64 {
+pub(crate) fn samples(duration: Duration) -> u64 {
     // A call of 70 years fits.
     (duration.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000) as u64
 }

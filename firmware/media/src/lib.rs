@@ -25,6 +25,7 @@
 //! ```
 
 mod counters;
+mod echo;
 mod error;
 mod frames;
 pub mod g711;

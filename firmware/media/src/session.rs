@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
-use trunkside_call::{FRAME_SAMPLES, Repeat, Side};
+use trunkside_call::{Codec, FRAME_SAMPLES, Repeat, Side};
 
 use crate::counters::{Counters, MediaStats};
 use crate::error::MediaError;
@@ -371,13 +371,12 @@ impl MediaTask {
             return;
         };
         // A prompt that begins before the far end is known waits for it, unheard.
-        let codec = self
-            .relay
-            .codec(side)
-            .unwrap_or(trunkside_call::Codec::Pcma);
+        let codec = self.relay.codec(side).unwrap_or(Codec::Pcma);
         while let Some(played) = player.poll(now, codec) {
             match played {
-                Played::Packet { payload, first } => self.send_prompt(now, side, &payload, first),
+                Played::Packet { payload, first } => {
+                    self.send_prompt((now, side, codec), &payload, first);
+                }
                 Played::Done => {
                     // The listener may be gone at the end of a call.
                     let _ = self.events.send(MediaEvent::PromptDone(side));
@@ -390,8 +389,7 @@ impl MediaTask {
 
     fn send_prompt(
         &mut self,
-        now: Instant,
-        side: Side,
+        (now, side, codec): (Instant, Side, Codec),
         payload: &[u8; FRAME_SAMPLES],
         first: bool,
     ) {
@@ -401,6 +399,7 @@ impl MediaTask {
         let mut datagram = [0; rtp::HEADER_BYTES + FRAME_SAMPLES];
         if let Ok(bytes) = rtp::build(&mut datagram, header, payload) {
             self.send(side, address, &datagram[..bytes]);
+            self.tap.played(side, now, codec, payload);
         }
     }
 

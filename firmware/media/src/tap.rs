@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Notify;
-use trunkside_call::{Codec, Frame, Side};
+use trunkside_call::{Codec, FRAME_SAMPLES, Frame, Side};
 
 use crate::counters::Counters;
-use crate::frames::{FrameStats, Framer};
+use crate::echo::EchoGate;
+use crate::frames::{FrameStats, Framer, samples};
+use crate::g711;
 use crate::relay::Heard;
 
 /// The longest stretch of one copy: 40 ms. Longer packets are copied in several.
@@ -57,10 +59,24 @@ pub struct TapPacket {
     pub voice: Voice,
 }
 
+/// What the ring holds.
+#[derive(Clone, Copy, Debug)]
+enum Copied {
+    /// What a side said.
+    Heard(TapPacket),
+    /// What the box played to a side.
+    Played {
+        to: Side,
+        at: Instant,
+        codec: Codec,
+        voice: Voice,
+    },
+}
+
 /// The ring between the relay and one listener.
 #[derive(Debug)]
 struct Ring {
-    packets: ArrayQueue<TapPacket>,
+    packets: ArrayQueue<Copied>,
     arrived: Notify,
     closed: AtomicBool,
 }
@@ -110,11 +126,27 @@ impl TapSender {
                     .wrapping_add((part * MAX_VOICE) as u32),
                 voice: Voice::new(codes),
             };
-            if self.ring.packets.force_push(packet).is_some() {
-                self.counters.tap_dropped.add(1);
-            }
+            self.copy(&Copied::Heard(packet));
         }
         self.ring.arrived.notify_one();
+    }
+
+    /// Copies what is played to a side: its echo may come back.
+    pub fn played(&self, to: Side, at: Instant, codec: Codec, voice: &[u8]) {
+        let voice = Voice::new(voice);
+        self.copy(&Copied::Played {
+            to,
+            at,
+            codec,
+            voice,
+        });
+        self.ring.arrived.notify_one();
+    }
+
+    fn copy(&self, copied: &Copied) {
+        if let Some(Copied::Heard(_)) = self.ring.packets.force_push(*copied) {
+            self.counters.tap_dropped.add(1);
+        }
     }
 }
 
@@ -126,10 +158,19 @@ impl Drop for TapSender {
 }
 
 impl Tap {
-    /// The oldest copy that is left; none once the call's media has ended and all are taken.
+    /// The oldest copy that is left of what was said; none once the call's media has ended and all are
+    /// taken.
     ///
     /// Cancel safe.
     pub async fn recv(&mut self) -> Option<TapPacket> {
+        loop {
+            if let Copied::Heard(packet) = self.next().await? {
+                return Some(packet);
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<Copied> {
         loop {
             let closed = self.ring.closed.load(Ordering::Acquire);
             if let Some(packet) = self.ring.packets.pop() {
@@ -146,7 +187,9 @@ impl Tap {
     pub fn frames(self, answered: Instant) -> FrameStream {
         FrameStream {
             tap: self,
+            answered,
             framer: Framer::new(answered),
+            echoes: Default::default(),
         }
     }
 }
@@ -155,8 +198,14 @@ impl Tap {
 #[derive(Debug)]
 pub struct FrameStream {
     tap: Tap,
+    answered: Instant,
     framer: Framer,
+    echoes: [EchoGate; 2],
 }
+
+/// What is played counts from so much earlier than it was sent: the position of what is heard is that
+/// of its first sample, and networks deliver some packets early.
+const AHEAD: u64 = 2 * FRAME_SAMPLES as u64;
 
 impl FrameStream {
     /// The next frame of either side; none once the call's media has ended.
@@ -171,15 +220,32 @@ impl FrameStream {
             let deadline = self.framer.deadline();
             tokio::select! {
                 biased;
-                packet = self.tap.recv() => {
-                    let packet = packet?;
-                    self.framer.handle(packet.arrived, &packet);
-                }
+                copied = self.tap.next() => match copied? {
+                    Copied::Heard(packet) => self.framer.handle(packet.arrived, &packet),
+                    Copied::Played { to, at, codec, voice } => {
+                        let position = samples(at.saturating_duration_since(self.answered));
+                        let played = voice.codes().iter().map(|&code| g711::decode(codec, code));
+                        self.echo(to).play(position.saturating_sub(AHEAD), played);
+                    }
+                },
                 () = sleep_until(deadline) => {
                     self.framer.advance(now());
                 }
             }
         }
+    }
+
+    /// A frame without the echo of what the box played to its side. Every frame must be given, in the
+    /// order in which they came.
+    #[must_use]
+    pub fn without_echo(&mut self, mut frame: Frame) -> Frame {
+        let position = samples(frame.start);
+        self.echo(frame.side).clean(position, &mut frame.samples);
+        frame
+    }
+
+    fn echo(&mut self, side: Side) -> &mut EchoGate {
+        &mut self.echoes[usize::from(side == Side::Agent)]
     }
 
     /// What the frames had to make up for so far.
