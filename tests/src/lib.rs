@@ -11,5 +11,6 @@ pub mod daemon;
 pub mod kamailio;
 pub mod process;
 pub mod sipp;
+pub mod small_disk;
 pub mod tls;
 pub mod voice;

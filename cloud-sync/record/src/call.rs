@@ -10,7 +10,7 @@ use trunkside_call::{
     Action, CallId, CallbackCause, Decision, Emotion, EntityKind, Intent, Language, Mood, Side,
 };
 
-use crate::{Pseudonym, PseudonymKey, RedactedText};
+use crate::{Pseudonym, Pseudonyms, RedactedText};
 
 /// Seconds to the millisecond, as records carry times.
 pub fn seconds(duration: Duration) -> f64 {
@@ -161,25 +161,25 @@ pub struct DecisionRecord {
 }
 
 impl DecisionRecord {
-    /// The decision as it may leave the box.
-    pub fn new(decision: &Decision, key: &PseudonymKey) -> Self {
+    /// The decision as it may leave the box: nobody is named, not in the reasons either.
+    pub fn new(decision: &Decision, names: &Pseudonyms) -> Self {
         Self {
             number: decision.number,
-            action: ActionRecord::new(&decision.action, key),
+            action: ActionRecord::new(&decision.action, names),
             reasons: decision
                 .reasons
                 .iter()
                 .map(|reason| ReasonRecord {
-                    rule: reason.rule.clone(),
-                    finding: RedactedText::or_withheld(&reason.finding),
+                    rule: names.name(&reason.rule),
+                    finding: names.text(&reason.finding),
                 })
                 .collect(),
             alternative: decision
                 .alternative
                 .as_ref()
                 .map(|other| AlternativeRecord {
-                    agent: key.agent(&other.agent),
-                    because: RedactedText::or_withheld(&other.because),
+                    agent: names.agent(&other.agent),
+                    because: names.text(&other.because),
                 }),
             policy: decision.policy.clone(),
         }
@@ -223,17 +223,17 @@ pub enum ActionRecord {
 
 impl ActionRecord {
     /// The action with the agent as a pseudonym.
-    pub fn new(action: &Action, key: &PseudonymKey) -> Self {
+    pub fn new(action: &Action, names: &Pseudonyms) -> Self {
         match action {
             Action::Offer { agent } => Self::Offer {
-                agent: key.agent(agent),
+                agent: names.agent(agent),
             },
             Action::Wait { ahead } => Self::Wait { ahead: *ahead },
             Action::SelfService { service } => Self::SelfService {
                 service: service.clone(),
             },
             Action::Transfer { agent } => Self::Transfer {
-                agent: key.agent(agent),
+                agent: names.agent(agent),
             },
             Action::Callback { cause } => Self::Callback { cause: *cause },
         }

@@ -67,4 +67,9 @@ pub struct DeviceHealth {
     pub model_changes: u64,
     /// Models that could not be used, since it started.
     pub models_refused: u64,
+    /// Calls that wait in memory because the disk refuses them; the cloud has their records.
+    pub unstored_calls: u64,
+    /// Calls, transcripts and lines of the decision log that were given up because too much waited
+    /// for the disk, since it started.
+    pub records_given_up: u64,
 }

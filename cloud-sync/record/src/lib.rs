@@ -44,6 +44,6 @@ pub use jiff::Timestamp;
 pub use payload::{
     MAX_BATCH_BYTES, MAX_PAYLOAD_BYTES, PayloadError, decode, decode_ack, encode, encode_ack,
 };
-pub use pseudonym::{Pseudonym, PseudonymKey};
+pub use pseudonym::{Pseudonym, PseudonymKey, Pseudonyms};
 pub use text::{RedactedText, TextRefused};
 pub use topic::{Name, NameError, Origin, Topic, TopicError, ack_filter, up_filter};

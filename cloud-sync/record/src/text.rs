@@ -35,7 +35,12 @@ impl RedactedText {
 
     /// Passes the gate, or holds `[withheld]` in the text's place.
     pub fn or_withheld(text: &str) -> Self {
-        Self::try_new(text).unwrap_or_else(|_| Self(WITHHELD.to_owned()))
+        Self::try_new(text).unwrap_or_else(|_| Self::withheld())
+    }
+
+    /// Stands for text that could not be passed.
+    pub fn withheld() -> Self {
+        Self(WITHHELD.to_owned())
     }
 
     /// The text.

@@ -73,7 +73,7 @@ fn mood() -> Mood {
 }
 
 fn summary() -> CallSummary {
-    let key = PseudonymKey::new([1; 32]);
+    let names = Pseudonyms::new(PseudonymKey::new([1; 32]));
     let leg = LegQuality {
         packets: 900,
         lost: 2,
@@ -98,8 +98,8 @@ fn summary() -> CallSummary {
         }],
         mood: Some(MoodRecord::from(&mood())),
         mood_course: vec![MoodPoint::new(Duration::from_millis(2_500), &mood())],
-        decision: Some(DecisionRecord::new(&decision(), &key)),
-        agent: Some(key.agent(&AgentId::new("li.wei"))),
+        decision: Some(DecisionRecord::new(&decision(), &names)),
+        agent: Some(names.agent(&AgentId::new("li.wei"))),
         outcome: Outcome::Bridged,
         ended_by: EndedBy::Caller,
         times: Times {
@@ -383,7 +383,7 @@ fn a_callback_keeps_its_cause() {
     let action = Action::Callback {
         cause: CallbackCause::Closed,
     };
-    let record = ActionRecord::new(&action, &PseudonymKey::new([1; 32]));
+    let record = ActionRecord::new(&action, &Pseudonyms::new(PseudonymKey::new([1; 32])));
     assert_eq!(
         serde_json::to_string(&record).unwrap(),
         r#"{"do":"callback","cause":"closed"}"#

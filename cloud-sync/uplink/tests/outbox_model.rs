@@ -20,7 +20,7 @@ use disk::{FaultyDisk, Random};
 struct Key;
 
 impl KeyProvider for Key {
-    fn key(&self) -> std::io::Result<[u8; 32]> {
+    fn key(&self, _: bool) -> std::io::Result<[u8; 32]> {
         Ok([7; 32])
     }
 }

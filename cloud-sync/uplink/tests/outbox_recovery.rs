@@ -105,7 +105,7 @@ fn segments(disk: &FaultyDisk) -> Vec<String> {
 struct Key(u8);
 
 impl KeyProvider for Key {
-    fn key(&self) -> std::io::Result<[u8; 32]> {
+    fn key(&self, _: bool) -> std::io::Result<[u8; 32]> {
         Ok([self.0; 32])
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use trunkside_call::{AgentId, CallId, Decision, Emotion, Language, Pii, Side};
 use trunkside_decision::{CallProfile, Input};
-use trunkside_record::{EndedBy, PseudonymKey, Timestamp, VoiceQuality};
+use trunkside_record::{EndedBy, Pseudonyms, Timestamp, VoiceQuality};
 use trunkside_understanding::intents::OUT_OF_SCOPE;
 
 use crate::escalation::{Telling, Temper};
@@ -266,18 +266,19 @@ impl Conversation {
         by: EndedBy,
         faulty: bool,
         voice: VoiceQuality,
-        key: &PseudonymKey,
+        names: &Pseudonyms,
     ) -> Option<Ended> {
         self.phase = Phase::Bridged;
         self.story
             .take()
-            .map(|story| story.end(now, by, faulty, voice, key))
+            .map(|story| story.end(now, by, faulty, voice, names))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use trunkside_call::{Intent, Mood, Prosody, Understanding, Utterance};
+    use trunkside_record::PseudonymKey;
     use uuid::Uuid;
 
     use super::*;
@@ -405,8 +406,8 @@ mod tests {
         let mut conversation = conversation();
         conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
         conversation.serving();
-        let key = PseudonymKey::new([0; 32]);
-        let ended = conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &key);
+        let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
+        let ended = conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &names);
         assert_eq!(
             ended.expect("it ends once").summary.outcome,
             trunkside_record::Outcome::SelfServed
@@ -509,9 +510,9 @@ mod tests {
     fn a_call_that_is_over_yields_one_record_and_nothing_more() {
         let mut conversation = conversation();
         conversation.prompted(NOW);
-        let key = PseudonymKey::new([0; 32]);
+        let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
         let mut end =
-            || conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &key);
+            || conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &names);
         assert!(end().is_some());
         assert!(end().is_none());
         assert_eq!(conversation.tick(NOW + Duration::from_secs(60)), None);

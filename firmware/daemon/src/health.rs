@@ -15,7 +15,7 @@ use trunkside_uplink::{Outbox, OutboxStatus};
 use crate::clock::Clock;
 use crate::model::InForce;
 use crate::notice::{Event, Notice};
-use crate::recorder;
+use crate::recorder::{self, Standing};
 
 /// How often the cloud is told; it is also how soon it knows that a box is silent.
 const EVERY: Duration = Duration::from_mins(5);
@@ -47,6 +47,7 @@ impl Calls {
 pub async fn report(
     outbox: Arc<Outbox>,
     folder: PathBuf,
+    recorder: Arc<Standing>,
     mut notices: broadcast::Receiver<Notice>,
     mut models: watch::Receiver<InForce>,
     stop: CancellationToken,
@@ -71,7 +72,9 @@ pub async fn report(
             () = stop.cancelled() => return,
         }
         let in_force = models.borrow_and_update().clone();
-        let health = health(clock.now(), &calls, &in_force, &outbox, &folder).await;
+        let mut health = health(clock.now(), &calls, &in_force, &outbox, &folder).await;
+        health.unstored_calls = recorder.unstored();
+        health.records_given_up = recorder.given_up();
         if let Err(error) = outbox.store(recorder::stamp(), vec![health.into()]).await {
             tracing::warn!(%error, "the cloud is not told how the box does");
         }
@@ -108,6 +111,7 @@ async fn health(
         model: in_force.recogniser.model_name().to_owned(),
         model_changes: in_force.changes,
         models_refused: in_force.refused,
+        ..DeviceHealth::default()
     }
 }
 
@@ -175,7 +179,14 @@ mod tests {
         let stop = CancellationToken::new();
         let data = folder.path().to_owned();
         let (_models, in_force) = watch::channel(crate::model::tests::tones_in_force());
-        let reporting = report(Arc::clone(&outbox), data, notices, in_force, stop.clone());
+        let reporting = report(
+            Arc::clone(&outbox),
+            data,
+            Arc::default(),
+            notices,
+            in_force,
+            stop.clone(),
+        );
         let telling = async {
             let mut stored = outbox.changes();
             stored.changed().await.unwrap();

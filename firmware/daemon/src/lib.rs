@@ -13,15 +13,19 @@
 //! commands::dispatch(cli).expect("the catalogue is listed");
 //! ```
 
+mod backlog;
 pub mod cli;
 mod clock;
 pub mod commands;
 pub mod config;
 mod consent;
 mod conversation;
+mod decision_log;
 mod demo;
+mod device_key;
 mod download;
 mod escalation;
+mod faults;
 mod health;
 mod hearing;
 mod lessons;
@@ -32,7 +36,9 @@ mod outcomes;
 mod panel;
 pub mod pipeline;
 mod policy;
+mod post;
 mod privacy;
+mod private;
 mod quality;
 mod recorder;
 mod recordings;

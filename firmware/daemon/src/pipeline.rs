@@ -20,7 +20,7 @@ use trunkside_line::{
 };
 use trunkside_media::recording::Keeper;
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
-use trunkside_record::PseudonymKey;
+use trunkside_record::Pseudonyms;
 use uuid::Uuid;
 
 use crate::clock::{self, Clock};
@@ -30,7 +30,6 @@ use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
 use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
-use crate::policy::Versions;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
 use crate::story::Ended;
@@ -64,14 +63,12 @@ pub struct Stages<U> {
     pub policy: Arc<Policy>,
     /// Policies that come into force while the box runs.
     pub policies: mpsc::Receiver<Arc<Policy>>,
-    /// Where each is kept.
-    pub versions: Versions,
     /// What the last run learnt of agents.
     pub lessons: Vec<Lesson>,
     /// Makes calls durable.
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
-    pub key: PseudonymKey,
+    pub names: Pseudonyms,
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
     /// Whether and how calls are recorded.
@@ -134,10 +131,11 @@ impl<U: SipUa> Pipeline<U> {
             legs: BTreeMap::new(),
             stages,
         };
-        pipeline
-            .stages
-            .recorder
-            .decision(&Entry::start(&pipeline.stages.policy));
+        let policy = Arc::clone(&pipeline.stages.policy);
+        pipeline.stages.names.know(translate::named(&policy));
+        let recorder = &pipeline.stages.recorder;
+        recorder.policy(Arc::clone(&policy));
+        recorder.decision(&Entry::start(&policy));
         pipeline.tell_local_time(Duration::ZERO);
         let lessons = std::mem::take(&mut pipeline.stages.lessons);
         if !lessons.is_empty() {
@@ -480,8 +478,9 @@ impl<U: SipUa> Pipeline<U> {
 
     /// Goes on under another policy; its agents who are new count as signed in.
     fn policy(&mut self, now: Duration, policy: &Arc<Policy>) {
-        let version = self.stages.versions.keep(policy).ok();
-        tracing::info!(name = %policy.name, version, sha256 = %policy.sha256, "another policy is in force");
+        tracing::info!(name = %policy.name, sha256 = %policy.sha256, "another policy is in force");
+        self.stages.names.know(translate::named(policy));
+        self.stages.recorder.policy(Arc::clone(policy));
         let before = std::mem::replace(&mut self.stages.policy, Arc::clone(policy));
         self.stages.recorder.decision(&Entry::replace(now, policy));
         self.router.replace(now, Arc::clone(policy));
@@ -647,7 +646,7 @@ impl<U: SipUa> Pipeline<U> {
         let by = translate::ended_by(by);
         let Some(ended) = call
             .conversation
-            .end(now, by, faulty, voice, &self.stages.key)
+            .end(now, by, faulty, voice, &self.stages.names)
         else {
             return;
         };

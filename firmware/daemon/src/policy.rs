@@ -10,6 +10,7 @@ use trunkside_decision::{Policy, sha256_hex};
 use trunkside_understanding::intents::IntentModel;
 
 use crate::config::{Problem, Severity};
+use crate::private;
 
 /// Reads a policy. None when it cannot be used; the problems say why, warnings included.
 pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
@@ -117,10 +118,10 @@ impl Versions {
             return Ok(last.number);
         }
         let number = last.map_or(1, |last| last.number + 1);
-        std::fs::create_dir_all(&self.folder)?;
-        replace_file(
+        private::folder(&self.folder)?;
+        private::replace(
             &self.folder.join(format!("{number:04}-{short}.toml")),
-            &policy.text,
+            policy.text.as_bytes(),
         )?;
         Ok(number)
     }

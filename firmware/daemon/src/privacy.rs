@@ -1,7 +1,5 @@
 //! The redaction policy of new calls, with a key that lives for its period only.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +10,7 @@ use trunkside_understanding::{RedactionKey, RedactionPolicy};
 
 use crate::clock;
 use crate::config::{PrivacyConfig, RedactionLevel};
+use crate::private;
 
 /// Bytes of the file: when the key was made (seconds since 1970, little endian), then the key.
 const FILE_BYTES: usize = 40;
@@ -35,6 +34,8 @@ impl Privacy {
     pub fn open(config: PrivacyConfig, folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("redaction.key");
         let key = match std::fs::read(&path) {
+            // A full disk or a power cut left it behind: it is made anew with the next call.
+            Ok(bytes) if bytes.is_empty() => None,
             Ok(bytes) => Some(parse(&bytes).with_context(|| {
                 format!(
                     "`{}` must hold {FILE_BYTES} bytes, not {}; remove it to get new pseudonyms",
@@ -86,7 +87,7 @@ impl Privacy {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-        write(&self.path, now_s, &bytes)
+        private::replace(&self.path, &[&now_s.to_le_bytes()[..], &bytes].concat())
             .with_context(|| format!("cannot write `{}`", self.path.display()))?;
         let key = RedactionKey::new(bytes);
         *held = Some(DatedKey {
@@ -109,23 +110,6 @@ fn parse(bytes: &[u8]) -> Option<DatedKey> {
         born_s: i64::from_le_bytes(*born),
         key: RedactionKey::new(key.try_into().ok()?),
     })
-}
-
-/// Writes beside the file and renames, so that a power cut leaves the old key or the new one.
-fn write(path: &Path, born_s: i64, key: &[u8; 32]) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&beside)?;
-    file.write_all(&born_s.to_le_bytes())?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 #[cfg(test)]
@@ -171,7 +155,11 @@ mod tests {
     #[test]
     fn a_damaged_key_is_told_with_its_remedy() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("redaction.key"), b"short").unwrap();
+        let path = folder.path().join("redaction.key");
+        std::fs::write(&path, b"").unwrap();
+        let made = privacy(folder.path()).policy_at(at(5));
+        assert!(matches!(made, RedactionPolicy::Pseudonym(_)));
+        std::fs::write(&path, b"short").unwrap();
         let error = Privacy::open(PrivacyConfig::default(), folder.path()).unwrap_err();
         assert!(format!("{error:#}").contains("40 bytes, not 5; remove it"));
     }

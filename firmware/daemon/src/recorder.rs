@@ -1,74 +1,58 @@
 //! The thread that makes calls durable: SQLite first, then the outbox, then the mark in SQLite.
 //!
-//! Its queue has no bound, because records are small and must never be dropped, and because
-//! nothing on a call's path may wait for a disk. When the disk refuses, calls stay in SQLite or in
-//! the queue and are handed over again later.
+//! Nothing on a call's path may wait for a disk, so its queue takes everything at once. What the
+//! disk refuses waits in memory, within bounds, goes to the cloud all the same, and is tried again
+//! until the disk takes it; log, health record and an alarm say so.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::sync::watch;
 use trunkside_call::{CallId, Pii};
-use trunkside_decision::{Lesson, log::Entry};
+use trunkside_decision::{Lesson, Policy, log::Entry};
 use trunkside_media::recording::Report;
-use trunkside_record::{Body, CallSummary, PseudonymKey, Timestamp, Transcript};
-use trunkside_uplink::{Outbox, Stamp};
+use trunkside_record::{Body, CallSummary, Timestamp, Transcript};
+use trunkside_uplink::{Outbox, OutboxError, Stamp};
 
+use crate::backlog::{self, Backlog, CallNote, Held};
 use crate::clock;
+use crate::decision_log::DecisionLog;
+use crate::device_key::Unsaved;
+use crate::faults::Faults;
 use crate::panel::Pulse;
-use crate::policy::replace_file;
-use crate::store::{Export, Store, StoreError};
-use crate::story::{self, Ended};
+use crate::policy::Versions;
+use crate::private;
+use crate::store::{Began, Export, Store, StoreError};
+use crate::story::Ended;
 
 /// How long the recorder waits before it tries again what failed.
-const RETRY: Duration = Duration::from_secs(5);
+pub const RETRY: Duration = Duration::from_secs(5);
 
 /// Notes that become durable together at most, and calls that the outbox gets at once.
 const BATCH: usize = 64;
 
+/// Policies that wait for the disk at most; the newest matter.
+const MOST_POLICIES: usize = 16;
+
+/// The outbox, once it could be opened.
+pub type Post = watch::Receiver<Option<Arc<Outbox>>>;
+
 /// Something to make durable.
 #[derive(Debug)]
 enum Note {
-    /// A call has begun.
-    Opened {
-        call: CallId,
-        started_at: Timestamp,
-        caller: Pii<String>,
-    },
-    /// A call is over.
-    Ended(Box<Ended>),
+    /// Something about a call.
+    Call(CallNote),
     /// A line of the decision log.
     Decision(String),
     /// What the router has learnt, whole.
     Lessons(String),
-    /// What became of a recording, and in which mode it was made.
-    Recorded(Report, &'static str),
-}
-
-impl Note {
-    /// Writes what belongs into the store.
-    fn keep_in(&self, store: &mut Store) -> Result<(), StoreError> {
-        match self {
-            Self::Opened {
-                call,
-                started_at,
-                caller,
-            } => store.open_call(*call, started_at.as_millisecond(), caller),
-            Self::Ended(ended) => {
-                let export = export(&ended.summary, ended.transcript.as_ref());
-                store.close_call(&export, &ended.turns, ended.callback.as_ref())
-            }
-            Self::Recorded(report, mode) => {
-                store.recorded(report, mode, clock::timestamp().as_millisecond())
-            }
-            Self::Decision(_) | Self::Lessons(_) => Ok(()),
-        }
-    }
+    /// A policy that comes into force.
+    Policy(Arc<Policy>),
 }
 
 /// What the router has learnt, in the data folder.
@@ -86,36 +70,48 @@ pub fn lessons(folder: &Path) -> Vec<Lesson> {
     })
 }
 
+/// How the recorder does, for the health record.
+#[derive(Debug, Default)]
+pub struct Standing {
+    unstored: AtomicU64,
+    given_up: AtomicU64,
+}
+
+impl Standing {
+    /// Calls that wait in memory because the disk refuses them.
+    pub fn unstored(&self) -> u64 {
+        self.unstored.load(Ordering::Relaxed)
+    }
+
+    /// Calls, transcripts and lines of the decision log that were given up since the start.
+    pub fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Relaxed)
+    }
+}
+
 /// The way to the recorder's thread.
 #[derive(Debug)]
 pub struct Recorder {
     notes: Sender<Note>,
     pulse: Pulse,
+    standing: Arc<Standing>,
     thread: JoinHandle<()>,
 }
 
 impl Recorder {
-    /// Opens the call store in `folder`, closes what a power cut left open, hands over what the
-    /// outbox may miss, and starts the thread.
-    pub fn start(folder: &Path, outbox: Arc<Outbox>, pulse: Pulse) -> anyhow::Result<Self> {
-        let mut store = Store::open(&folder.join("calls.db"))?;
-        close_interrupted(&mut store)?;
-        let path = folder.join("decisions.jsonl");
-        let decisions = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .with_context(|| format!("cannot open the decision log `{}`", path.display()))?;
-        let mut desk = Desk {
-            store,
-            outbox,
-            decisions,
-            lessons: folder.join(LESSONS),
-            pending: true,
-            unstored: Vec::new(),
-            pulse: pulse.clone(),
-        };
-        desk.hand_over();
+    /// Starts the thread, which opens the call store in `folder`, closes what a power cut left open
+    /// and hands over what the outbox may miss: as soon as the disk lets it.
+    pub fn start(
+        folder: &Path,
+        key: Option<Unsaved>,
+        outbox: Post,
+        pulse: Pulse,
+    ) -> anyhow::Result<Self> {
+        let standing = Arc::new(Standing::default());
+        let mut desk = Desk::new(folder, outbox);
+        desk.files.key = key;
+        desk.pulse = pulse.clone();
+        desk.standing = Arc::clone(&standing);
         let (notes, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("recorder".into())
@@ -124,22 +120,28 @@ impl Recorder {
         Ok(Self {
             notes,
             pulse,
+            standing,
             thread,
         })
     }
 
+    /// How it does.
+    pub fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+
     /// A call has begun.
     pub fn opened(&self, call: CallId, started_at: Timestamp, caller: Pii<String>) {
-        self.note(Note::Opened {
+        self.note(Note::Call(CallNote::Opened(Began {
             call,
-            started_at,
+            started_ms: started_at.as_millisecond(),
             caller,
-        });
+        })));
     }
 
     /// A call is over.
     pub fn ended(&self, ended: Ended) {
-        self.note(Note::Ended(Box::new(ended)));
+        self.note(Note::Call(CallNote::Ended(Box::new(ended))));
     }
 
     /// An entry of the decision log.
@@ -155,13 +157,24 @@ impl Recorder {
         }
     }
 
+    /// A policy comes into force: it is kept beside those before it.
+    pub fn policy(&self, policy: Arc<Policy>) {
+        self.note(Note::Policy(policy));
+    }
+
     /// What tells the recorder of recordings that are made in a mode. It must be gone before the
     /// recorder can stop.
     pub fn of_recordings(&self, mode: &'static str) -> impl Fn(Report) + Send + Sync + 'static {
         let (notes, pulse) = (self.notes.clone(), self.pulse.clone());
         move |report| {
             pulse.taken();
-            if notes.send(Note::Recorded(report, mode)).is_err() {
+            let at_ms = clock::timestamp().as_millisecond();
+            let note = Note::Call(CallNote::Recorded {
+                report,
+                mode,
+                at_ms,
+            });
+            if notes.send(note).is_err() {
                 tracing::error!("the recorder is gone; what became of a recording is not noted");
             }
         }
@@ -184,109 +197,281 @@ impl Recorder {
 }
 
 struct Desk {
-    store: Store,
-    outbox: Arc<Outbox>,
-    decisions: File,
-    lessons: PathBuf,
+    folder: PathBuf,
+    store: Option<Store>,
+    /// What the last run left open has been looked for.
+    looked_back: bool,
+    backlog: Backlog,
+    outbox: Post,
     /// Whether SQLite holds calls that the outbox may not.
     pending: bool,
-    /// Calls that SQLite refused, oldest first; they go to the outbox all the same.
-    unstored: Vec<Ended>,
+    /// Calls that the outbox has and SQLite could not be told so.
+    unmarked: Vec<CallId>,
+    decisions: DecisionLog,
+    files: Files,
+    faults: Faults,
     pulse: Pulse,
+    standing: Arc<Standing>,
 }
 
 impl Desk {
+    fn new(folder: &Path, outbox: Post) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            store: None,
+            looked_back: false,
+            backlog: Backlog::default(),
+            outbox,
+            pending: true,
+            unmarked: Vec::new(),
+            decisions: DecisionLog::new(&folder.join("decisions.jsonl")),
+            files: Files::new(folder),
+            faults: Faults::default(),
+            pulse: Pulse::default(),
+            standing: Arc::default(),
+        }
+    }
+
     fn work(mut self, notes: &Receiver<Note>) {
+        self.settle();
         loop {
             match notes.recv_timeout(RETRY) {
                 Ok(note) => {
                     // A power cut loses what waits here, so what has piled up shares one flush.
                     let more = notes.try_iter().take(BATCH - 1);
-                    self.take(std::iter::once(note).chain(more).collect());
+                    let taken: Vec<Note> = std::iter::once(note).chain(more).collect();
+                    let count = taken.len();
+                    for note in taken {
+                        self.take(note);
+                    }
+                    self.settle();
+                    (0..count).for_each(|_| self.pulse.finished());
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.settle(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.hand_over();
         }
-        self.hand_over();
-    }
-
-    fn take(&mut self, notes: Vec<Note>) {
-        let stored = self
-            .store
-            .together(|store| notes.iter().try_for_each(|note| note.keep_in(store)));
-        for note in notes {
-            // What fails together is tried alone, so that one fault costs one call at most.
-            let kept = match &stored {
-                Ok(()) => Ok(()),
-                Err(_) => note.keep_in(&mut self.store),
-            };
-            self.settle(note, kept);
-            self.pulse.finished();
+        self.settle();
+        if self.backlog.len() > 0 {
+            let calls = self.backlog.calls();
+            tracing::error!(calls, "calls could not be stored before the box stopped");
         }
     }
 
-    fn settle(&mut self, note: Note, kept: Result<(), StoreError>) {
-        match (note, kept) {
-            (Note::Opened { .. } | Note::Recorded(..), Ok(())) => {}
-            (Note::Opened { call, .. }, Err(error)) => {
-                tracing::error!(%call, %error, "cannot store that a call began");
+    fn take(&mut self, note: Note) {
+        match note {
+            Note::Call(note) => self.backlog.push(note),
+            Note::Decision(line) => self.decisions.push(line),
+            Note::Lessons(text) => self.files.lessons = Some(text),
+            Note::Policy(policy) => self.files.keep_policy(policy),
+        }
+    }
+
+    /// Writes everything that waits, as far as the disk lets it.
+    fn settle(&mut self) {
+        self.files.write(&mut self.faults);
+        let stored = self.store_backlog();
+        if stored.as_ref().is_err_and(|error| !error.is_passing()) {
+            self.store = None;
+        }
+        self.faults.note("the call store", stored);
+        self.faults.note("the decision log", self.decisions.write());
+        let handed_over = self.hand_over();
+        self.faults.note("records for the cloud", handed_over);
+        self.tell();
+    }
+
+    fn store_backlog(&mut self) -> Result<(), StoreError> {
+        let mut store = match self.store.take() {
+            Some(store) => store,
+            None => self.open_store()?,
+        };
+        let stored = self.store_in(&mut store);
+        self.store = Some(store);
+        stored
+    }
+
+    fn open_store(&mut self) -> Result<Store, StoreError> {
+        // It may not have been possible before; if it is not now, the store says so.
+        let _ = private::folder(&self.folder);
+        let mut store = Store::open(&self.folder.join("calls.db"))?;
+        if !self.looked_back {
+            #[expect(
+                clippy::redundant_closure_for_method_calls,
+                reason = "a method's own lifetime is not general enough"
+            )]
+            store.write(|writing| writing.interrupt_recordings())?;
+            for began in store.interrupted()? {
+                tracing::warn!(call = %began.call, "a call was interrupted when the box stopped");
+                self.backlog.push(backlog::interrupted(began));
             }
-            (Note::Ended(_), Ok(())) => self.pending = true,
-            (Note::Ended(ended), Err(error)) => {
-                tracing::error!(call = %ended.summary.call, %error, "cannot store a call");
-                self.unstored.push(*ended);
-            }
-            (Note::Recorded(..), Err(error)) => {
-                tracing::error!(%error, "cannot note what became of a recording");
-            }
-            (Note::Lessons(text), _) => {
-                if let Err(error) = replace_file(&self.lessons, &text) {
-                    tracing::error!(%error, "cannot keep what was learnt");
+            self.looked_back = true;
+        }
+        Ok(store)
+    }
+
+    /// Each note once: what fails together is tried alone, so that a note at fault harms no other.
+    fn store_in(&mut self, store: &mut Store) -> Result<(), StoreError> {
+        let mut left = self.backlog.len();
+        let mut most = BATCH;
+        let mut refused = None;
+        while left > 0 {
+            let count = most.min(left);
+            let stored = store.write(|writing| {
+                let mut notes = self.backlog.first(count);
+                notes.try_for_each(|held| held.keep_in(writing))
+            });
+            match stored {
+                Ok(()) => {
+                    self.pending |= self.backlog.stored(count);
+                    left -= count;
                 }
-            }
-            (Note::Decision(line), _) => {
-                if let Err(error) = self.decisions.write_all(line.as_bytes()) {
-                    tracing::error!(%error, "cannot write the decision log");
+                Err(error) if !error.is_of_one_record() => return Err(error),
+                Err(_) if count > 1 => most = 1,
+                Err(error) => {
+                    refused = Some(error);
+                    self.backlog.postpone_first();
+                    left -= 1;
                 }
             }
         }
+        refused.map_or(Ok(()), Err)
     }
 
     /// Gives the outbox every call that it may not have.
-    fn hand_over(&mut self) {
-        if let Err(error) = self
-            .hand_over_unstored()
-            .and_then(|()| self.hand_over_stored())
-        {
-            tracing::error!(%error, "cannot hand calls over to the outbox; trying again");
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        let Some(outbox) = self.outbox.borrow().clone() else {
+            anyhow::bail!("it is not open yet");
+        };
+        self.hand_over_unstored(&outbox)?;
+        self.hand_over_stored(&outbox)
+    }
+
+    fn hand_over_unstored(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
+        loop {
+            let calls: Vec<Vec<Body>> = self
+                .backlog
+                .unsent()
+                .take(BATCH)
+                .map(|held| held.bodies())
+                .collect();
+            if calls.is_empty() {
+                return Ok(());
+            }
+            send(outbox, &calls)?;
+            self.backlog.unsent().take(BATCH).for_each(Held::mark_sent);
         }
     }
 
-    fn hand_over_unstored(&mut self) -> anyhow::Result<()> {
-        while let Some(ended) = self.unstored.first() {
-            let mut bodies = vec![Body::from(ended.summary.clone())];
-            bodies.extend(ended.transcript.clone().map(Body::from));
-            self.outbox.append(stamp(), &bodies)?;
-            self.unstored.remove(0);
-        }
-        Ok(())
-    }
-
-    fn hand_over_stored(&mut self) -> anyhow::Result<()> {
-        if !self.pending {
+    fn hand_over_stored(&mut self, outbox: &Outbox) -> anyhow::Result<()> {
+        let Some(store) = &mut self.store else {
             return Ok(());
+        };
+        while self.pending {
+            // Before anything else is sent: what is not marked would be sent again and again.
+            if !self.unmarked.is_empty() {
+                store.write(|writing| writing.mark_exported(&self.unmarked))?;
+                self.unmarked.clear();
+            }
+            let exports = store.unexported(BATCH)?;
+            if exports.is_empty() {
+                self.pending = false;
+                break;
+            }
+            let calls: Vec<Vec<Body>> = exports.iter().map(bodies).collect();
+            send(outbox, &calls)?;
+            self.unmarked = exports.iter().map(|export| export.call).collect();
         }
-        for exports in self.store.unexported()?.chunks(BATCH) {
-            let bodies: Vec<Vec<Body>> = exports.iter().map(bodies).collect::<Result<_, _>>()?;
-            self.outbox.append(stamp(), &bodies.concat())?;
-            let calls = exports.iter().map(|export| export.call);
-            self.store.mark_exported(calls)?;
-        }
-        self.pending = false;
         Ok(())
     }
+
+    /// Tells the cloud, and whoever asks, how it stands.
+    fn tell(&mut self) {
+        let calls = self.backlog.calls() as u64;
+        self.standing.unstored.store(calls, Ordering::Relaxed);
+        let given_up = self.backlog.given_up();
+        let given_up = given_up.calls + given_up.transcripts + self.decisions.given_up();
+        if self.standing.given_up.swap(given_up, Ordering::Relaxed) == 0 && given_up > 0 {
+            tracing::error!(
+                "too much waits for the disk: the oldest transcripts are given up, then the oldest calls"
+            );
+        }
+        let outbox = self.outbox.borrow().clone();
+        if let Some(outbox) = outbox
+            && let Some(alarm) = self.faults.untold()
+            && outbox.append(stamp(), &[alarm.into()]).is_ok()
+        {
+            self.faults.told();
+        }
+    }
+}
+
+/// Small files that wait to be written.
+struct Files {
+    folder: PathBuf,
+    lessons: Option<String>,
+    policies: Vec<Arc<Policy>>,
+    key: Option<Unsaved>,
+}
+
+impl Files {
+    fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            lessons: None,
+            policies: Vec::new(),
+            key: None,
+        }
+    }
+
+    fn keep_policy(&mut self, policy: Arc<Policy>) {
+        if self.policies.len() == MOST_POLICIES {
+            self.policies.remove(0);
+        }
+        self.policies.push(policy);
+    }
+
+    fn write(&mut self, faults: &mut Faults) {
+        if let Some(key) = &self.key
+            && faults.note("the key for pseudonyms", key.save())
+        {
+            self.key = None;
+        }
+        let versions = Versions::of(&self.folder);
+        while let Some(policy) = self.policies.first() {
+            let kept = versions.keep(policy).map(|version| {
+                tracing::info!(version, sha256 = %policy.sha256, "the policy in force is kept");
+            });
+            if !faults.note("the policy in force", kept) {
+                break;
+            }
+            self.policies.remove(0);
+        }
+        if let Some(text) = &self.lessons {
+            let kept = private::replace(&self.folder.join(LESSONS), text.as_bytes());
+            if faults.note("what was learnt", kept) {
+                self.lessons = None;
+            }
+        }
+    }
+}
+
+/// Stores the calls' records in the outbox. One that is too large for it stays on the box; the
+/// others must not wait behind it.
+fn send(outbox: &Outbox, calls: &[Vec<Body>]) -> Result<(), OutboxError> {
+    match outbox.append(stamp(), &calls.concat()) {
+        Err(OutboxError::Unfit(_)) => {}
+        stored => return stored.map(drop),
+    }
+    for body in calls.iter().flatten() {
+        match outbox.append(stamp(), std::slice::from_ref(body)) {
+            Err(error @ OutboxError::Unfit(_)) => {
+                tracing::error!(%error, "a record stays on the box");
+            }
+            stored => drop(stored?),
+        }
+    }
+    Ok(())
 }
 
 /// The time, and whether it can be trusted.
@@ -297,73 +482,22 @@ pub(crate) fn stamp() -> Stamp {
     }
 }
 
-fn export(summary: &CallSummary, transcript: Option<&Transcript>) -> Export {
-    let json = |record: serde_json::Result<String>| record.expect("a record is plain data");
-    Export {
-        call: summary.call,
-        summary: json(serde_json::to_string(summary)),
-        transcript: transcript.map(|transcript| json(serde_json::to_string(transcript))),
-    }
-}
-
-fn bodies(export: &Export) -> anyhow::Result<Vec<Body>> {
-    let damaged = || format!("the stored record of call {} is damaged", export.call);
-    let summary: CallSummary = serde_json::from_str(&export.summary).with_context(damaged)?;
+/// A stored call's records. What is damaged cannot be sent, and must not keep others from it.
+fn bodies(export: &Export) -> Vec<Body> {
+    let damaged = |error: &serde_json::Error| {
+        tracing::error!(call = %export.call, %error, "a stored record is damaged; it stays on the box");
+    };
+    let summary = serde_json::from_str::<CallSummary>(&export.summary).inspect_err(damaged);
+    let Ok(summary) = summary else {
+        return Vec::new();
+    };
     let mut bodies = vec![Body::from(summary)];
     if let Some(transcript) = &export.transcript {
-        let transcript: Transcript = serde_json::from_str(transcript).with_context(damaged)?;
-        bodies.push(Body::from(transcript));
+        let transcript = serde_json::from_str::<Transcript>(transcript).inspect_err(damaged);
+        bodies.extend(transcript.map(Body::from));
     }
-    Ok(bodies)
+    bodies
 }
 
-/// The box stopped in the middle of these calls: all that is known is that they were.
-fn close_interrupted(store: &mut Store) -> anyhow::Result<()> {
-    store.interrupt_recordings()?;
-    for (call, started_ms) in store.interrupted()? {
-        let started_at = Timestamp::from_millisecond(started_ms).unwrap_or_default();
-        let summary = story::interrupted(call, started_at);
-        store.close_call(&export(&summary, None), &[], None)?;
-        tracing::warn!(%call, "a call was interrupted when the box stopped");
-    }
-    Ok(())
-}
-
-/// The device's key for pseudonyms, made at the first start; it never leaves the box.
-pub fn pseudonym_key(folder: &Path) -> anyhow::Result<PseudonymKey> {
-    let path = folder.join("pseudonym.key");
-    let name = || format!("`{}`", path.display());
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let bytes = <[u8; 32]>::try_from(bytes).map_err(|bytes| {
-                anyhow::anyhow!(
-                    "{} must hold 32 bytes, not {}; remove it to get new pseudonyms",
-                    name(),
-                    bytes.len()
-                )
-            })?;
-            Ok(PseudonymKey::new(bytes))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes)
-                .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-            write_secret(&path, &bytes).with_context(name)?;
-            Ok(PseudonymKey::new(bytes))
-        }
-        Err(error) => Err(error).with_context(name),
-    }
-}
-
-fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,18 @@
 //! leaves a call to be closed as interrupted, never a call that did not happen. Its record is
 //! marked once the outbox holds it; unmarked ones are handed over again at the next start, and the
 //! cloud tells repeated calls by their identity.
+//!
+//! There is one way of writing, [`Store::write`]: all of it is on the disk when it returns, or
+//! nothing is and no transaction is left open.
 
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 use trunkside_call::{CallId, CallbackCause, Pii, Side};
 use trunkside_media::recording::{Deletion, Report};
+
+use crate::private;
 
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,17 @@ pub struct Callback {
     pub number: Pii<String>,
     /// Why nobody took the call.
     pub cause: CallbackCause,
+}
+
+/// A call that has begun.
+#[derive(Clone, Debug)]
+pub struct Began {
+    /// The call.
+    pub call: CallId,
+    /// When, in Unix milliseconds.
+    pub started_ms: i64,
+    /// Who called.
+    pub caller: Pii<String>,
 }
 
 /// The records of one call, serialised for the cloud: already redacted.
@@ -105,11 +121,40 @@ const SCHEMA: &str = "
     ) STRICT;
 ";
 
+impl StoreError {
+    /// Whether one record is at fault, so that others may be stored without it.
+    pub fn is_of_one_record(&self) -> bool {
+        let Self::Database { source, .. } = self;
+        match source {
+            rusqlite::Error::SqliteFailure(failure, _) => matches!(
+                failure.code,
+                ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch
+            ),
+            rusqlite::Error::StatementChangedRows(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the connection may be of use again; a full or locked disk does it no harm.
+    pub fn is_passing(&self) -> bool {
+        let Self::Database { source, .. } = self;
+        let code = source.sqlite_error_code();
+        self.is_of_one_record()
+            || matches!(
+                code,
+                Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            )
+    }
+}
+
 impl Store {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it, for its owner alone.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let name = path.display().to_string();
         let connect = || -> rusqlite::Result<Connection> {
+            // SQLite gives the files beside it this one's mode; when it cannot be made, SQLite
+            // says why.
+            let _ = private::options().create(true).append(true).open(path);
             let connection = Connection::open(path)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
@@ -120,7 +165,6 @@ impl Store {
             path: name.clone(),
             source,
         })?;
-        restrict_to_owner(path);
         Ok(Self {
             connection,
             path: name,
@@ -128,101 +172,32 @@ impl Store {
     }
 
     /// Does several things with one flush to the disk: all of them, or none after an error.
-    pub fn together(
+    pub fn write(
         &mut self,
-        work: impl FnOnce(&mut Self) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let run = |store: &mut Self, statement| {
-            store.work(|connection| connection.execute_batch(statement))
-        };
-        run(self, "BEGIN IMMEDIATE")?;
-        let done = work(self).and_then(|()| run(self, "COMMIT"));
-        if done.is_err() {
-            // SQLite may have rolled back by itself; the first error is the one to tell.
-            let _ = run(self, "ROLLBACK");
-        }
-        done
-    }
-
-    /// Notes that a call has begun. `started_ms` is Unix time in milliseconds.
-    pub fn open_call(
-        &mut self,
-        call: CallId,
-        started_ms: i64,
-        caller: &Pii<String>,
+        work: impl FnOnce(&Writing<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
         self.work(|connection| {
-            connection.execute(
-                "INSERT OR IGNORE INTO call (id, started_ms, caller) VALUES (?1, ?2, ?3)",
-                params![call.to_string(), started_ms, caller.reveal()],
-            )?;
-            Ok(())
+            end_transaction(connection)?;
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let done =
+                work(&Writing { connection }).and_then(|()| connection.execute_batch("COMMIT"));
+            if done.is_err() {
+                // The first error is the one to tell; what could not be ended now is ended before
+                // the next writing begins.
+                let _ = end_transaction(connection);
+            }
+            done
         })
     }
 
-    /// Notes that a call has ended: its records, what was said, and whom to call back.
-    pub fn close_call(
-        &mut self,
-        export: &Export,
-        turns: &[Turn],
-        callback: Option<&Callback>,
-    ) -> Result<(), StoreError> {
-        let call = export.call.to_string();
-        self.work(|connection| {
-            // Within `together` it is a part of that transaction, alone it is one of its own.
-            let transaction = connection.savepoint()?;
-            transaction.execute(
-                "UPDATE call SET summary = ?2, transcript = ?3 WHERE id = ?1",
-                params![call, export.summary, export.transcript],
-            )?;
-            for (number, turn) in turns.iter().enumerate() {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO turn VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![
-                        call,
-                        number as i64,
-                        side_name(turn.side),
-                        turn.start.as_millis() as i64,
-                        turn.end.as_millis() as i64,
-                        turn.text.reveal(),
-                    ],
-                )?;
-            }
-            if let Some(callback) = callback {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO callback (call, number, cause) VALUES (?1, ?2, ?3)",
-                    params![call, callback.number.reveal(), cause_name(callback.cause)],
-                )?;
-            }
-            transaction.commit()
-        })
-    }
-
-    /// Notes that the outbox holds the calls' records.
-    pub fn mark_exported(
-        &mut self,
-        calls: impl IntoIterator<Item = CallId>,
-    ) -> Result<(), StoreError> {
-        self.work(|connection| {
-            let transaction = connection.savepoint()?;
-            for call in calls {
-                transaction.execute(
-                    "UPDATE call SET exported = 1 WHERE id = ?1",
-                    [call.to_string()],
-                )?;
-            }
-            transaction.commit()
-        })
-    }
-
-    /// Calls that ended but whose records the outbox may not hold.
-    pub fn unexported(&mut self) -> Result<Vec<Export>, StoreError> {
+    /// The first `most` calls that ended but whose records the outbox may not hold.
+    pub fn unexported(&mut self, most: usize) -> Result<Vec<Export>, StoreError> {
         self.work(|connection| {
             let mut statement = connection.prepare(
                 "SELECT id, summary, transcript FROM call
-                 WHERE exported = 0 AND summary IS NOT NULL ORDER BY id",
+                 WHERE exported = 0 AND summary IS NOT NULL ORDER BY id LIMIT ?1",
             )?;
-            let rows = statement.query_map([], |row| {
+            let rows = statement.query_map([most as i64], |row| {
                 Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
             })?;
             let mut exports = Vec::new();
@@ -240,44 +215,147 @@ impl Store {
         })
     }
 
-    /// Calls that began and never ended: the box stopped in their middle. With their start.
-    pub fn interrupted(&mut self) -> Result<Vec<(CallId, i64)>, StoreError> {
+    /// Calls that began and never ended: the box stopped in their middle.
+    pub fn interrupted(&mut self) -> Result<Vec<Began>, StoreError> {
         self.work(|connection| {
-            let mut statement =
-                connection.prepare("SELECT id, started_ms FROM call WHERE summary IS NULL")?;
+            let mut statement = connection
+                .prepare("SELECT id, started_ms, caller FROM call WHERE summary IS NULL")?;
             let rows = statement.query_map([], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
             })?;
             let mut calls = Vec::new();
             for row in rows {
-                let (id, started_ms) = row?;
+                let (id, started_ms, caller) = row?;
                 if let Ok(call) = id.parse() {
-                    calls.push((call, started_ms));
+                    calls.push(Began {
+                        call,
+                        started_ms,
+                        caller: Pii::new(caller),
+                    });
                 }
             }
             Ok(calls)
         })
     }
 
+    /// Notes that a recording is gone, and why.
+    pub fn recording_deleted(
+        &mut self,
+        call: CallId,
+        why: Deletion,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.write(|writing| writing.recording_deleted(call, why, now_ms))
+    }
+
+    fn work<T>(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        work(&mut self.connection).map_err(|source| StoreError::Database {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// What is written in one transaction.
+pub struct Writing<'a> {
+    connection: &'a Connection,
+}
+
+impl Writing<'_> {
+    /// Notes that a call has begun.
+    pub fn open_call(&self, began: &Began) -> rusqlite::Result<()> {
+        self.connection
+            .execute(
+                "INSERT OR IGNORE INTO call (id, started_ms, caller) VALUES (?1, ?2, ?3)",
+                params![
+                    began.call.to_string(),
+                    began.started_ms,
+                    began.caller.reveal()
+                ],
+            )
+            .map(drop)
+    }
+
+    /// Notes that a call has ended, whether or not it was noted that it began: its records, what
+    /// was said, and whom to call back. `exported`: the outbox holds the records already.
+    pub fn close_call(
+        &self,
+        began: &Began,
+        export: &Export,
+        turns: &[Turn],
+        callback: Option<&Callback>,
+        exported: bool,
+    ) -> rusqlite::Result<()> {
+        let call = export.call.to_string();
+        let rows = self.connection.execute(
+            "INSERT INTO call (id, started_ms, caller, summary, transcript, exported)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET summary = excluded.summary,
+                 transcript = excluded.transcript, exported = max(exported, excluded.exported)",
+            params![
+                call,
+                began.started_ms,
+                began.caller.reveal(),
+                export.summary,
+                export.transcript,
+                exported,
+            ],
+        )?;
+        one_row(rows)?;
+        for (number, turn) in turns.iter().enumerate() {
+            self.connection.execute(
+                "INSERT OR REPLACE INTO turn VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    call,
+                    number as i64,
+                    side_name(turn.side),
+                    turn.start.as_millis() as i64,
+                    turn.end.as_millis() as i64,
+                    turn.text.reveal(),
+                ],
+            )?;
+        }
+        if let Some(callback) = callback {
+            self.connection.execute(
+                "INSERT OR REPLACE INTO callback (call, number, cause) VALUES (?1, ?2, ?3)",
+                params![call, callback.number.reveal(), cause_name(callback.cause)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the outbox holds the calls' records.
+    pub fn mark_exported(&self, calls: &[CallId]) -> rusqlite::Result<()> {
+        let mut mark = self
+            .connection
+            .prepare("UPDATE call SET exported = 1 WHERE id = ?1")?;
+        calls
+            .iter()
+            .try_for_each(|call| one_row(mark.execute([call.to_string()])?))
+    }
+
     /// Notes what became of a call's recording, which was made in that mode.
-    pub fn recorded(&mut self, report: &Report, mode: &str, now_ms: i64) -> Result<(), StoreError> {
+    pub fn recorded(&self, report: &Report, mode: &str, now_ms: i64) -> rusqlite::Result<()> {
         match report {
-            Report::Began { call, at_ms } => self.work(|connection| {
-                connection.execute(
+            Report::Began { call, at_ms } => {
+                self.connection.execute(
                     "INSERT OR REPLACE INTO recording (call, mode, began_ms) VALUES (?1, ?2, ?3)",
                     params![call.to_string(), mode, at_ms],
                 )?;
                 Ok(())
-            }),
+            }
             Report::Ended {
                 call,
                 at_ms,
                 kept,
                 dropped_frames,
                 fault,
-            } => self.work(|connection| {
+            } => {
                 // One that the disk refused from the first has not begun.
-                connection.execute(
+                self.connection.execute(
                     "INSERT INTO recording (call, mode, ended_ms, kept_ms, dropped_frames, fault)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT (call) DO UPDATE SET ended_ms = ?3, kept_ms = ?4,
@@ -292,48 +370,56 @@ impl Store {
                     ],
                 )?;
                 Ok(())
-            }),
+            }
             Report::Deleted { call, why } => self.recording_deleted(*call, *why, now_ms),
         }
     }
 
     /// Notes that a recording is gone, and why.
     pub fn recording_deleted(
-        &mut self,
+        &self,
         call: CallId,
         why: Deletion,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
-        self.work(|connection| {
-            connection.execute(
+    ) -> rusqlite::Result<()> {
+        {
+            self.connection.execute(
                 "UPDATE recording SET deleted_ms = ?2, deleted_because = ?3,
                      ended_ms = coalesce(ended_ms, ?2) WHERE call = ?1",
                 params![call.to_string(), now_ms, why.name()],
             )?;
             Ok(())
-        })
+        }
     }
 
     /// Notes of recordings that had not ended when the box stopped that they were interrupted.
-    pub fn interrupt_recordings(&mut self) -> Result<(), StoreError> {
-        self.work(|connection| {
-            connection.execute(
+    pub fn interrupt_recordings(&self) -> rusqlite::Result<()> {
+        {
+            self.connection.execute(
                 "UPDATE recording SET fault = 'interrupted'
                  WHERE ended_ms IS NULL AND fault IS NULL",
                 [],
             )?;
             Ok(())
-        })
+        }
     }
+}
 
-    fn work<T>(
-        &mut self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        work(&mut self.connection).map_err(|source| StoreError::Database {
-            path: self.path.clone(),
-            source,
-        })
+/// A record that is written nowhere is lost: that is an error.
+fn one_row(rows: usize) -> rusqlite::Result<()> {
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(rows))
+    }
+}
+
+/// Ends a transaction that an error has left open: nothing written later would ever be committed.
+fn end_transaction(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() {
+        Ok(())
+    } else {
+        connection.execute_batch("ROLLBACK")
     }
 }
 
@@ -352,152 +438,5 @@ const fn cause_name(cause: CallbackCause) -> &'static str {
     }
 }
 
-/// The file holds what callers said: nobody but the daemon's user may read it.
-fn restrict_to_owner(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let owner_only = std::fs::Permissions::from_mode(0o600);
-        if let Err(error) = std::fs::set_permissions(path, owner_only) {
-            tracing::warn!(%error, "cannot restrict the call store to its owner");
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn call(number: u128) -> CallId {
-        CallId::new(Uuid::from_u128(number))
-    }
-
-    fn export(number: u128) -> Export {
-        Export {
-            call: call(number),
-            summary: "{}".into(),
-            transcript: None,
-        }
-    }
-
-    #[test]
-    fn a_call_is_exported_once_it_is_marked() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("calls.db")).unwrap();
-        store
-            .open_call(call(1), 5, &Pii::new("100".into()))
-            .unwrap();
-        assert_eq!(store.interrupted().unwrap(), [(call(1), 5)]);
-        store.close_call(&export(1), &[], None).unwrap();
-        assert_eq!(store.interrupted().unwrap(), []);
-        assert_eq!(store.unexported().unwrap(), [export(1)]);
-        store.mark_exported([call(1)]).unwrap();
-        assert_eq!(store.unexported().unwrap(), []);
-    }
-
-    #[test]
-    fn calls_outlive_the_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("calls.db");
-        {
-            let mut store = Store::open(&path).unwrap();
-            store
-                .open_call(call(1), 5, &Pii::new("100".into()))
-                .unwrap();
-            let callback = Callback {
-                number: Pii::new("100".into()),
-                cause: CallbackCause::NobodyAnswered,
-            };
-            store.close_call(&export(1), &[], Some(&callback)).unwrap();
-        }
-        let mut store = Store::open(&path).unwrap();
-        assert_eq!(store.unexported().unwrap(), [export(1)]);
-        let number: String = store
-            .connection
-            .query_row("SELECT number FROM callback", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(number, "100");
-    }
-
-    #[test]
-    fn what_is_done_together_is_done_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("calls.db");
-        let mut store = Store::open(&path).unwrap();
-        let begin =
-            |store: &mut Store, number| store.open_call(call(number), 5, &Pii::new("100".into()));
-        store
-            .together(|store| {
-                begin(store, 1)?;
-                store.close_call(&export(1), &[], None)?;
-                begin(store, 2)
-            })
-            .unwrap();
-        let failed = store.together(|store| {
-            begin(store, 3)?;
-            store.close_call(&export(2), &[], None)?;
-            store.work(|connection| connection.execute_batch("INSERT INTO nowhere VALUES (1)"))
-        });
-        assert!(failed.is_err());
-        assert_eq!(store.unexported().unwrap(), [export(1)]);
-        assert_eq!(store.interrupted().unwrap(), [(call(2), 5)]);
-        // The store is of use after the failure.
-        begin(&mut store, 4).unwrap();
-        assert_eq!(store.interrupted().unwrap().len(), 2);
-    }
-
-    #[test]
-    fn what_became_of_a_recording_stands_beside_its_call() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("calls.db")).unwrap();
-        let began = |number| Report::Began {
-            call: call(number),
-            at_ms: 5,
-        };
-        for number in 1..=2 {
-            store.recorded(&began(number), "notice", 6).unwrap();
-        }
-        let failed = Report::Ended {
-            call: call(3),
-            at_ms: None,
-            kept: Duration::ZERO,
-            dropped_frames: 2,
-            fault: Some("no space".to_owned()),
-        };
-        store.recorded(&failed, "notice", 9).unwrap();
-        let refused = Report::Deleted {
-            call: call(1),
-            why: Deletion::Refused,
-        };
-        store.recorded(&refused, "notice", 7).unwrap();
-        store.interrupt_recordings().unwrap();
-        let rows: Vec<String> = store
-            .connection
-            .prepare(
-                "SELECT concat_ws(' ', mode, began_ms, ended_ms, dropped_frames, fault, deleted_ms,
-                 deleted_because) FROM recording ORDER BY call",
-            )
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        let wanted = [
-            "notice 5 7 7 refused",
-            "notice 5 interrupted",
-            "notice 9 2 no space",
-        ];
-        assert_eq!(rows, wanted);
-    }
-
-    #[test]
-    fn a_file_that_is_no_database_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("calls.db");
-        std::fs::write(&path, vec![b'x'; 4096]).unwrap();
-        let error = Store::open(&path).unwrap_err().to_string();
-        assert!(error.contains("calls.db"), "{error}");
-    }
-}
+mod tests;

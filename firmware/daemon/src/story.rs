@@ -11,8 +11,8 @@ use trunkside_call::{
     Understanding, Utterance,
 };
 use trunkside_record::{
-    CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord, Outcome,
-    PseudonymKey, QualityHit, QualityMark, Redacted, RedactedText, Times, Timestamp, Transcript,
+    CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord, Outcome, Pseudonyms,
+    QualityHit, QualityMark, Redacted, RedactedText, Times, Timestamp, Transcript,
     Turn as RedactedTurn, VoiceQuality, seconds,
 };
 
@@ -207,7 +207,7 @@ impl Story {
         by: EndedBy,
         faulty: bool,
         voice: VoiceQuality,
-        key: &PseudonymKey,
+        names: &Pseudonyms,
     ) -> Ended {
         self.times.ended_s = self.since_begin(now);
         self.turns.sort_by_key(|(turn, _)| turn.start);
@@ -224,8 +224,8 @@ impl Story {
             decision: self
                 .decision
                 .as_ref()
-                .map(|decision| DecisionRecord::new(decision, key)),
-            agent: self.agent.as_ref().map(|agent| key.agent(agent)),
+                .map(|decision| DecisionRecord::new(decision, names)),
+            agent: self.agent.as_ref().map(|agent| names.agent(agent)),
             outcome: self.outcome(faulty),
             ended_by: by,
             times: self.times,
@@ -292,11 +292,12 @@ pub fn interrupted(call: CallId, started_at: Timestamp) -> CallSummary {
 #[cfg(test)]
 mod tests {
     use trunkside_call::{Entity, Language, Prosody};
+    use trunkside_record::PseudonymKey;
     use uuid::Uuid;
 
     use super::*;
 
-    const KEY: PseudonymKey = PseudonymKey::new([7; 32]);
+    const KEY: Pseudonyms = Pseudonyms::new(PseudonymKey::new([7; 32]));
 
     fn story() -> Story {
         let call = CallId::new(Uuid::from_u128(1));

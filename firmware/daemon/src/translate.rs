@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use trunkside_call::Pii;
+use trunkside_call::{AgentId, Pii};
 use trunkside_decision::{OfferFailure, Policy};
 use trunkside_line::{
     AgentContact, AgentFailure, MediaKey, RemoteMedia, ShownNumber, Suite, TrunkConfig, TrunkTimes,
@@ -13,6 +13,11 @@ use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
 
 use crate::config::{self, Greeting};
 use crate::hearing::Unheard;
+
+/// The people whom a policy's decisions may name; destinations are places.
+pub fn named(policy: &Policy) -> impl Iterator<Item = AgentId> {
+    policy.agents.iter().map(|agent| agent.id.clone())
+}
 
 /// The configured greeting as the line knows it.
 pub const fn greeting(greeting: Greeting) -> trunkside_line::Greeting {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,12 +16,13 @@ use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Keeper, Keeping, Report, Retention, SEALED_AS};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
-use trunkside_record::Origin;
-use trunkside_uplink::{Broker, Login, Outbox, OutboxOptions, TlsFiles, Uplink, UplinkConfig};
+use trunkside_record::{Origin, Pseudonyms};
+use trunkside_uplink::{Broker, Login, TlsFiles, Uplink, UplinkConfig, is_disk_fault};
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::clock;
 use crate::config::{self, Config, LineConfig, RecordingConfig, RecordingMode};
+use crate::device_key;
 use crate::health;
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
@@ -27,9 +30,11 @@ use crate::model;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
-use crate::policy::{self, Versions};
+use crate::policy;
+use crate::post;
 use crate::privacy::Privacy;
-use crate::recorder::{self, Recorder};
+use crate::private;
+use crate::recorder::{self, Post, Recorder};
 use crate::recordings::Recordings;
 use crate::translate;
 
@@ -48,23 +53,6 @@ const HOLD_BACK: Duration = Duration::from_secs(20);
 
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
-
-fn open_outbox(folder: &Path, key_file: Option<&Path>) -> anyhow::Result<Outbox> {
-    let key = key_file.map(|path| Arc::new(KeyFile::new(path)) as Arc<dyn KeyProvider>);
-    let options = OutboxOptions {
-        key,
-        ..OutboxOptions::default()
-    };
-    let opened = Outbox::open(&folder.join("outbox"), options);
-    let (outbox, recovery) = match key_file {
-        Some(path) => opened.with_context(|| format!("with the key file `{}`", path.display()))?,
-        None => opened?,
-    };
-    for problem in &recovery.problems {
-        tracing::warn!(%problem, "the outbox was mended");
-    }
-    Ok(outbox)
-}
 
 /// A box that takes calls.
 pub struct Running {
@@ -91,35 +79,36 @@ pub struct Running {
 )]
 pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let folder = &config.data_dir;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the data folder `{}`", folder.display()))?;
+    data_folder(folder)?;
     let tasks = TaskTracker::new();
 
-    let outbox = Arc::new(open_outbox(folder, config.outbox_key_file.as_deref())?);
+    let place = post::Place::new(folder, config.outbox_key_file.clone());
+    let opening = post::open(&place)?;
+    let outbox = opening.subscribe();
     let stop_uplink = CancellationToken::new();
+    tasks.spawn(post::retry(place, opening, stop_uplink.clone()));
     let uplink = if config.cloud.enabled {
-        let uplink = Uplink::new(uplink_config(&config)?, Arc::clone(&outbox))?;
-        Some(tokio::spawn(uplink.run(stop_uplink.clone(), DRAIN)))
+        let sending = uplink(uplink_config(&config)?, outbox.clone(), stop_uplink.clone())?;
+        Some(tokio::spawn(sending))
     } else {
         None
     };
-    tasks.spawn(expire(Arc::clone(&outbox), stop_uplink.clone()));
+    tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
-    if config.cloud.enabled {
-        let watched = notices.subscribe();
-        let reporting = health::report(
-            Arc::clone(&outbox),
-            folder.clone(),
-            watched,
-            models.subscribe(),
-            stop_uplink.clone(),
-        );
-        tasks.spawn(reporting);
-    }
-    let key = recorder::pseudonym_key(folder)?;
+    let (key, unsaved) = device_key::load(folder)?;
     let pulses = Pulses::default();
-    let recorder = Recorder::start(folder, outbox, pulses.recorder.clone())?;
+    let recorder = Recorder::start(folder, unsaved, outbox.clone(), pulses.recorder.clone())?;
+    if config.cloud.enabled {
+        let (folder, standing) = (folder.clone(), recorder.standing());
+        let (watched, in_force) = (notices.subscribe(), models.subscribe());
+        let stop = stop_uplink.clone();
+        tasks.spawn(async move {
+            if let Some(outbox) = post::opened(outbox, &stop).await {
+                health::report(outbox, folder, standing, watched, in_force, stop).await;
+            }
+        });
+    }
     let keeper = keep_recordings(&config.recording, folder, &recorder)?;
 
     let (hearing, heard) = Hearing::start(
@@ -146,7 +135,6 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let report = recorder.of_recordings(config.recording.mode.name());
     let (swept, retention) = (recordings_folder(folder), config.recording.retention);
     tasks.spawn(sweep(swept, retention, report, stop.clone()));
-    let versions = kept(folder, &policy)?;
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = tokio::sync::mpsc::channel(1);
     let watch = policy::watch(
@@ -167,9 +155,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         heard,
         policy: Arc::new(policy),
         policies,
-        versions,
         recorder,
-        key,
+        names: Pseudonyms::new(key),
         recording: config.recording,
         keeper,
         notices: notices.clone(),
@@ -211,9 +198,15 @@ fn keep_recordings(
     if config.mode == RecordingMode::Off {
         return Ok(None);
     }
-    let key = KeyFile::new(path).key();
-    let key = key.with_context(|| format!("with the key file `{}`", path.display()))?;
     let folder = recordings_folder(data);
+    let unused = std::fs::read_dir(&folder).map_or(true, |mut files| files.next().is_none());
+    let key = match KeyFile::new(path).key(unused) {
+        Err(error) if is_disk_fault(&error) => {
+            tracing::error!(%error, "no recordings are made: their key cannot be; restart the box");
+            return Ok(None);
+        }
+        key => key.with_context(|| format!("with the key file `{}`", path.display()))?,
+    };
     let keeping = Keeping {
         folder: folder.clone(),
         sealer: Sealer::new(&key, SEALED_AS),
@@ -225,9 +218,15 @@ fn keep_recordings(
         retention: config.retention,
     };
     let report = Box::new(recorder.of_recordings(config.mode.name()));
-    let keeper = Keeper::start(keeping, report)
-        .with_context(|| format!("cannot keep recordings in `{}`", folder.display()))?;
-    Ok(Some(keeper))
+    match Keeper::start(keeping, report) {
+        Err(error) if is_disk_fault(&error) => {
+            tracing::error!(%error, "no recordings are made: their folder cannot be; restart the box");
+            Ok(None)
+        }
+        keeper => keeper
+            .map(Some)
+            .with_context(|| format!("cannot keep recordings in `{}`", folder.display())),
+    }
 }
 
 /// Deletes recordings whose time has come, also those of a time when calls were recorded.
@@ -260,13 +259,42 @@ async fn sweep(
     }
 }
 
-/// Keeps the policy that comes into force, beside those before it.
-fn kept(folder: &Path, policy: &Policy) -> anyhow::Result<Versions> {
-    let versions = Versions::of(folder);
-    versions
-        .keep(policy)
-        .with_context(|| format!("cannot keep the policy in `{}`", folder.display()))?;
-    Ok(versions)
+/// Makes the data folder. One that a disk at fault refuses is made later, with what lies in it.
+fn data_folder(folder: &Path) -> anyhow::Result<()> {
+    let made = private::folder(folder);
+    private::close(folder);
+    match made {
+        Err(error) if is_disk_fault(&error) => {
+            tracing::error!(%error, "the data folder cannot be made; trying again");
+            Ok(())
+        }
+        made => made.with_context(|| format!("cannot make the data folder `{}`", folder.display())),
+    }
+}
+
+/// Sends what the outbox holds, from when it is open; its credentials are looked at now.
+fn uplink(
+    config: UplinkConfig,
+    outbox: Post,
+    stop: CancellationToken,
+) -> anyhow::Result<BoxFuture<'static, u64>> {
+    let open = outbox.borrow().clone();
+    if let Some(open) = open {
+        return Ok(Uplink::new(config, open)?.run(stop, DRAIN).boxed());
+    }
+    Ok(async move {
+        let Some(open) = post::opened(outbox, &stop).await else {
+            return 0;
+        };
+        match Uplink::new(config, open) {
+            Ok(uplink) => uplink.run(stop, DRAIN).await,
+            Err(error) => {
+                tracing::error!(%error, "nothing is sent to the cloud; mend it and restart the box");
+                0
+            }
+        }
+    }
+    .boxed())
 }
 
 /// Who may call and register, and which trunks are registered with.
@@ -297,7 +325,10 @@ fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> 
 }
 
 /// Gives up what waited longer than its lane allows, while the clock can be trusted to say so.
-async fn expire(outbox: Arc<Outbox>, stop: CancellationToken) {
+async fn expire(outbox: Post, stop: CancellationToken) {
+    let Some(outbox) = post::opened(outbox, &stop).await else {
+        return;
+    };
     let mut pace = tokio::time::interval(EXPIRE_EVERY);
     loop {
         tokio::select! {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use trunkside_call::{Action, AgentId, CallId};
 
 use crate::engine::{Act, Engine};
-use crate::log::{Entry, ReplayError, parse_policy};
+use crate::log::{Entry, ReplayError, parse_policy, read};
 use crate::{Input, Policy};
 
 type Micros = u64;
@@ -62,6 +62,8 @@ pub struct DryRun {
     /// Calls to whom the logged policies, played, give another agent than the log: the error of
     /// the method.
     pub unlike_log: u64,
+    /// Lines of the log that are torn, or that the disk refused; what they held is not in it.
+    pub lost_lines: u64,
     /// Calls that would have gone elsewhere than before.
     pub moved: Vec<Moved>,
 }
@@ -75,6 +77,8 @@ struct Story {
     talk: Micros,
     /// The log's last moment.
     end: Micros,
+    /// Lines that are torn or missing.
+    lost_lines: u64,
 }
 
 #[derive(Clone)]
@@ -133,6 +137,7 @@ pub fn dry_run(log: &str, policy: &Arc<Policy>) -> Result<DryRun, ReplayError> {
     Ok(DryRun {
         calls: logged.len() as u64,
         unlike_log: unlike.count() as u64,
+        lost_lines: story.lost_lines,
         logged: day(&logged),
         before: day(&before),
         after: day(&after),
@@ -162,26 +167,14 @@ impl Story {
             ring: RING,
             talk: 180_000_000,
             end: 0,
+            lost_lines: 0,
         };
-        let lines: Vec<&str> = log.lines().collect();
         // A router that starts anew starts its clock anew: its day follows the one before.
         let mut shift = 0;
-        for (index, text) in lines.iter().enumerate() {
-            if text.trim().is_empty() {
-                continue;
-            }
-            let line = index + 1;
-            match serde_json::from_str(text) {
-                Ok(entry) => story.take(line, entry, &mut shift)?,
-                // How a power failure looks, at the end or before a new start.
-                Err(_) if line == lines.len() && line > 1 => {}
-                Err(_) if line > 1 && lines[line].contains("\"start\"") => {}
-                Err(fault) => {
-                    let fault = fault.to_string();
-                    return Err(ReplayError::Damaged { line, fault });
-                }
-            }
-        }
+        story.lost_lines = read(log, |line, entry| match entry {
+            Some(entry) => story.take(line, entry, &mut shift),
+            None => Ok(()),
+        })?;
         story.times();
         Ok(story)
     }
@@ -222,6 +215,7 @@ impl Story {
                     }
                 }
             }
+            Entry::Gap { .. } => {}
         }
         Ok(())
     }

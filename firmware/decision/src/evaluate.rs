@@ -12,7 +12,7 @@ use serde::Serialize;
 use trunkside_call::{Action, AgentId, CallId};
 
 use crate::engine::{Act, Engine};
-use crate::log::{Entry, ReplayError, parse_policy};
+use crate::log::{Entry, ReplayError, parse_policy, read};
 use crate::off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 use crate::policy::Learning;
 use crate::{Input, Policy};
@@ -33,6 +33,8 @@ pub struct Evaluation {
     pub choices: u64,
     /// Those in which the other policy would have rung somebody whom the log's could not.
     pub beyond: u64,
+    /// Lines of the log that are torn, or that the disk refused.
+    pub lost_lines: u64,
     /// What was earned.
     pub logged: Estimate,
     /// What the other policy would have earned, by inverse propensity.
@@ -52,20 +54,14 @@ struct Open {
 /// Reads a log, and asks `policy` at each of its explored choices.
 pub fn evaluate(log: &str, policy: &Policy) -> Result<Evaluation, ReplayError> {
     let mut reading = Reading::new(policy);
-    let lines = log.lines().count();
-    for (index, text) in log.lines().enumerate() {
-        let line = index + 1;
-        match serde_json::from_str(text) {
-            Ok(entry) => reading.take(line, entry)?,
-            // A torn end is how a power failure looks.
-            Err(_) if text.trim().is_empty() || (line == lines && line > 1) => {}
-            Err(fault) => {
-                let fault = fault.to_string();
-                return Err(ReplayError::Damaged { line, fault });
-            }
-        }
-    }
-    Ok(reading.finish())
+    let lost_lines = read(log, |line, entry| match entry {
+        Some(entry) => reading.take(line, entry),
+        None => Ok(()),
+    })?;
+    Ok(Evaluation {
+        lost_lines,
+        ..reading.finish()
+    })
 }
 
 /// The policy without chance of its own.
@@ -123,6 +119,7 @@ impl Reading {
                 }
             }
             Entry::Input { at_us, input } => self.input(Duration::from_micros(at_us), &input),
+            Entry::Gap { .. } => {}
             Entry::Decision { decision } => {
                 if let (Action::Offer { agent }, Some(odds)) = (decision.action, decision.odds)
                     && let Some((_, target)) = self.other.take_if(|(id, _)| *id == decision.call)
@@ -205,6 +202,7 @@ impl Reading {
         Evaluation {
             choices: logged.len() as u64,
             beyond: self.beyond,
+            lost_lines: 0,
             logged: estimate(crate::Interval::of(&logged)),
             inverse_propensity: estimate(inverse_propensity(&within)),
             doubly_robust: estimate(doubly_robust(&within)),

@@ -47,6 +47,11 @@ pub enum Entry {
         /// What, and why.
         decision: Decision,
     },
+    /// Lines are missing here: the disk refused them for too long.
+    Gap {
+        /// How many.
+        lines: u64,
+    },
 }
 
 impl Entry {
@@ -106,7 +111,7 @@ pub enum ReplayError {
         /// The system's word.
         source: std::io::Error,
     },
-    /// Some line is not of a log; another file, or a damaged one.
+    /// Not a log, or one whose policy was changed.
     #[error(
         "line {line} of the decision log is not an entry: {fault}; restore the file or cut it before that line"
     )]
@@ -131,6 +136,10 @@ pub struct ReplayReport {
     pub digest: String,
     /// How often the log breaks off in the middle, as when the power failed.
     pub cut_short: u32,
+    /// Lines that are torn, or that the disk refused.
+    pub lost_lines: u64,
+    /// Decisions behind such lines that came out differently; what was lost may be why.
+    pub unsure: u64,
     /// Where log and replay differ.
     pub differences: Vec<Difference>,
 }
@@ -158,42 +167,58 @@ pub fn replay_file(path: &Path) -> Result<ReplayReport, ReplayError> {
 /// Replays a log's text.
 ///
 /// A line that is torn, or decisions that are missing, at the very end or before a new start are
-/// how a power failure looks; they are counted in [`ReplayReport::cut_short`].
+/// how a power failure looks; they are counted in [`ReplayReport::cut_short`]. Elsewhere what was
+/// lost may be why a later decision comes out differently: such ones are [`ReplayReport::unsure`].
 pub fn replay(log: &str) -> Result<ReplayReport, ReplayError> {
     let mut replay = Replay::default();
-    let mut torn: Option<ReplayError> = None;
-    for (index, text) in log
-        .lines()
-        .enumerate()
-        .filter(|(_, text)| !text.trim().is_empty())
-    {
+    let lost = read(log, |line, entry| {
+        replay.torn |= entry.is_none();
+        entry.map_or(Ok(()), |entry| replay.take(line, entry))
+    })?;
+    Ok(replay.finish(lost))
+}
+
+/// Hands every entry of a log to `take`, with its line's number from 1; none for a line that is
+/// torn. Returns how many lines are torn or missing. A text without any entry is no log.
+pub(crate) fn read(
+    log: &str,
+    mut take: impl FnMut(usize, Option<Entry>) -> Result<(), ReplayError>,
+) -> Result<u64, ReplayError> {
+    let mut lost = 0;
+    let mut entries = 0_u64;
+    let mut first_torn = None;
+    for (index, text) in log.lines().enumerate() {
         let line = index + 1;
-        match serde_json::from_str(text) {
-            Ok(entry) => {
-                if let Some(error) = torn.take() {
-                    if !matches!(entry, Entry::Start { .. }) {
-                        return Err(error);
-                    }
-                    replay.torn = true;
-                }
-                replay.take(line, entry)?;
+        if text.trim().is_empty() {
+            continue;
+        }
+        let (torn, entry) = match serde_json::from_str(text) {
+            Ok(entry) => (None, Some(entry)),
+            Err(fault) => (Some(fault.to_string()), whole_tail(text)),
+        };
+        if let Some(fault) = torn {
+            lost += 1;
+            take(line, None)?;
+            first_torn.get_or_insert(ReplayError::Damaged { line, fault });
+        }
+        if let Some(entry) = entry {
+            entries += 1;
+            if let Entry::Gap { lines } = &entry {
+                lost += lines;
             }
-            Err(fault) => {
-                if let Some(error) = torn {
-                    return Err(error);
-                }
-                torn = Some(ReplayError::Damaged {
-                    line,
-                    fault: fault.to_string(),
-                });
-            }
+            take(line, Some(entry))?;
         }
     }
-    // A file whose only line is no entry is no log.
-    match torn {
-        Some(error) if replay.router.is_none() => Err(error),
-        torn => Ok(replay.finish(torn.is_some())),
+    match first_torn {
+        Some(error) if entries == 0 => Err(error),
+        _ => Ok(lost),
     }
+}
+
+/// The entry that was written behind a torn one without a line's end between them.
+fn whole_tail(text: &str) -> Option<Entry> {
+    let at = text.rfind("{\"entry\":\"").filter(|at| *at > 0)?;
+    serde_json::from_str(&text[at..]).ok()
 }
 
 #[derive(Default)]
@@ -203,6 +228,9 @@ struct Replay {
     pending: VecDeque<Decision>,
     /// The line before was not whole.
     torn: bool,
+    /// Something of this run is missing: what follows need not come out the same.
+    unsure: bool,
+    unsure_decisions: u64,
     inputs: u64,
     decisions: u64,
     policies: Vec<String>,
@@ -213,10 +241,22 @@ struct Replay {
 
 impl Replay {
     fn take(&mut self, line: usize, entry: Entry) -> Result<(), ReplayError> {
+        if !matches!(entry, Entry::Start { .. }) {
+            self.unsure |= std::mem::take(&mut self.torn);
+            if self.unsure && self.router.is_none() {
+                // The start itself was lost.
+                return Ok(());
+            }
+        }
         match entry {
+            Entry::Gap { .. } => {
+                self.unsure = true;
+                self.unsure_decisions += self.pending.drain(..).count() as u64;
+            }
             Entry::Start { policy, text } => {
                 self.cut_short += u32::from(self.torn || !self.pending.is_empty());
                 self.torn = false;
+                self.unsure = false;
                 self.pending.clear();
                 self.router = Some(Router::new(self.policy(line, policy, &text)?));
             }
@@ -239,7 +279,7 @@ impl Replay {
             Entry::Decision { decision } => {
                 let replayed = self.pending.pop_front();
                 if replayed.as_ref() != Some(&decision) {
-                    self.differences.push(Difference {
+                    self.differ(Difference {
                         line,
                         logged: Some(decision),
                         replayed,
@@ -270,8 +310,8 @@ impl Replay {
 
     /// Takes what the router decided; what is left of the round before was never logged.
     fn drain(&mut self, line: usize) {
-        for replayed in self.pending.drain(..) {
-            self.differences.push(Difference {
+        for replayed in std::mem::take(&mut self.pending) {
+            self.differ(Difference {
                 line,
                 logged: None,
                 replayed: Some(replayed),
@@ -289,14 +329,24 @@ impl Replay {
         }
     }
 
-    fn finish(mut self, torn: bool) -> ReplayReport {
-        self.cut_short += u32::from(torn || !self.pending.is_empty());
+    fn differ(&mut self, difference: Difference) {
+        if self.unsure {
+            self.unsure_decisions += 1;
+        } else {
+            self.differences.push(difference);
+        }
+    }
+
+    fn finish(mut self, lost_lines: u64) -> ReplayReport {
+        self.cut_short += u32::from(self.torn || !self.pending.is_empty());
         ReplayReport {
             inputs: self.inputs,
             decisions: self.decisions,
             policies: self.policies,
             digest: crate::policy::hex(&self.digest.finalize()),
             cut_short: self.cut_short,
+            lost_lines,
+            unsure: self.unsure_decisions,
             differences: self.differences,
         }
     }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Where the key comes from: a file, or a chip that guards it.
 pub trait KeyProvider: fmt::Debug + Send + Sync {
-    /// The key: 32 random bytes, the same every time.
-    fn key(&self) -> io::Result<[u8; 32]>;
+    /// The key: 32 random bytes, the same every time. `unused`: nothing is sealed, so that a key
+    /// which was never finished may be made anew.
+    fn key(&self, unused: bool) -> io::Result<[u8; 32]>;
 }
 
 /// A key in a file that only its owner may read; made at first use.
@@ -26,8 +27,10 @@ impl KeyFile {
 }
 
 impl KeyProvider for KeyFile {
-    fn key(&self) -> io::Result<[u8; 32]> {
+    fn key(&self, unused: bool) -> io::Result<[u8; 32]> {
         match fs::read(&self.0) {
+            // A full disk or a power cut left it behind.
+            Ok(bytes) if bytes.is_empty() && unused => make_key(&self.0),
             Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| {
                 let message = format!(
                     "the key file must hold {} bytes, not {}; put the right one back",
@@ -46,12 +49,20 @@ fn make_key(path: &Path) -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
+    // Beside the file first, so that there is a whole key or none.
+    let part = path.with_extension("part");
+    let written = options.open(&part).and_then(|mut file| {
+        file.write_all(&key)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written?;
     // Without its name on the disk too, a power cut could leave sealed records without their key.
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -66,8 +77,8 @@ mod tests {
     fn a_key_file_is_made_once_and_only_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let key = KeyFile::new(&path).key().unwrap();
-        assert_eq!(KeyFile::new(&path).key().unwrap(), key);
+        let key = KeyFile::new(&path).key(true).unwrap();
+        assert_eq!(KeyFile::new(&path).key(false).unwrap(), key);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -76,10 +87,24 @@ mod tests {
         fs::write(&path, b"short").unwrap();
         assert!(
             KeyFile::new(&path)
-                .key()
+                .key(true)
                 .unwrap_err()
                 .to_string()
                 .contains("32 bytes")
         );
+    }
+
+    #[test]
+    fn an_empty_key_file_is_made_anew_only_while_nothing_is_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, b"").unwrap();
+        let refused = KeyFile::new(&path).key(false).unwrap_err().to_string();
+        assert!(refused.contains("put the right one back"), "{refused}");
+        let key = KeyFile::new(&path).key(true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), key);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let nowhere = KeyFile::new(folder.path().join("no/key"));
+        assert!(nowhere.key(true).is_err());
     }
 }

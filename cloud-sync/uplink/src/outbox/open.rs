@@ -132,15 +132,18 @@ impl Outbox {
         storage: Box<dyn Storage>,
         options: OutboxOptions,
     ) -> Result<(Self, Recovery), OutboxError> {
-        let key = options.key.as_ref().map(|provider| provider.key());
-        let sealer = key
-            .transpose()
-            .map_err(OutboxError::Key)?
-            .map(|key| Sealer::new(&key, SEALED_AS));
         let mut problems = Vec::new();
         let names = storage
             .list()
             .map_err(OutboxError::storage("list its folder"))?;
+        let empty = !names
+            .iter()
+            .any(|name| SegmentId::from_name(name).is_some());
+        let key = options.key.as_ref().map(|provider| provider.key(empty));
+        let sealer = key
+            .transpose()
+            .map_err(OutboxError::Key)?
+            .map(|key| Sealer::new(&key, SEALED_AS));
         let mut state = read_state(storage.as_ref(), &names, &mut problems);
         let mut files = look(storage.as_ref(), names, &mut problems);
         let mut done = Vec::new();

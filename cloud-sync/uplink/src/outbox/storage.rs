@@ -37,6 +37,23 @@ pub trait Appender: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// Options for files that nobody but their owner may read: they hold what callers said, if redacted.
+fn for_owner() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes the outbox's folder and all above it, for their owner.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// A folder on a real disk, locked for this process.
 pub(super) struct Disk {
     folder: PathBuf,
@@ -46,9 +63,9 @@ pub(super) struct Disk {
 impl Disk {
     /// Opens or creates the folder. [`io::ErrorKind::WouldBlock`]: another process holds it.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         let path = folder.join("lock");
-        let lock = OpenOptions::new().create(true).append(true).open(path)?;
+        let lock = for_owner().create(true).append(true).open(path)?;
         lock.try_lock()?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -93,17 +110,18 @@ impl Storage for Disk {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn Appender>> {
         let path = self.folder.join(name);
-        let file = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(path)?;
+        let file = for_owner().create_new(true).append(true).open(path)?;
         self.sync_names()?;
         Ok(Box::new(OnDisk(file)))
     }
 
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let aside = self.folder.join(format!("{name}.new"));
-        let mut file = File::create(&aside)?;
+        let mut file = for_owner()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(&aside)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(aside, self.folder.join(name))?;

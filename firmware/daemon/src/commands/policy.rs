@@ -95,6 +95,13 @@ fn settings(file: &Path) -> Result<config::Config, Failure> {
     }
 }
 
+fn lost(lines: u64) -> Result<(), Failure> {
+    if lines > 0 {
+        say!("{lines} lines of the log are torn or missing and were skipped");
+    }
+    Ok(())
+}
+
 fn log_text(log: &Path) -> Result<String, Failure> {
     let bytes = std::fs::read(log)
         .with_context(|| format!("cannot read the decision log `{}`", log.display()))
@@ -110,6 +117,7 @@ fn evaluation(found: &Evaluation) -> Result<(), Failure> {
         )));
     }
     say!("{} choices by chance, judged since", found.choices);
+    lost(found.lost_lines)?;
     let row = |name: &str, estimate: Estimate| -> Result<(), Failure> {
         let (mean, half) = (100.0 * estimate.mean, 100.0 * estimate.half);
         say!("{name:<34} {mean:>6.1} % ± {half:.1}");
@@ -176,6 +184,7 @@ fn table(found: &DryRun) -> Result<(), Failure> {
     row("as it was logged", found.logged)?;
     row("played as it was", found.before)?;
     row("with the new policy", found.after)?;
+    lost(found.lost_lines)?;
     if found.unlike_log > 0 {
         say!(
             "playing the day as it was gives {} calls another agent than the log: trust the rest \

@@ -63,7 +63,7 @@ fn sealer(config: &Config, key: Option<&Path>) -> Result<Sealer, Failure> {
         );
         return Err(Failure::Input(anyhow::anyhow!(message)));
     }
-    let key = KeyFile::new(path).key();
+    let key = KeyFile::new(path).key(false);
     let key =
         key.map_err(|error| Failure::Input(anyhow::anyhow!("`{}`: {error}", path.display())))?;
     Ok(Sealer::new(&key, SEALED_AS))

@@ -16,6 +16,14 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
             report.differences.len(),
             report.digest
         );
+        if report.lost_lines > 0 {
+            say!(
+                "{} lines are torn or missing and were skipped; {} decisions behind them came out \
+                 differently, which may be why",
+                report.lost_lines,
+                report.unsure
+            );
+        }
         for difference in &report.differences {
             say!("line {}: the log and the replay differ", difference.line);
         }

@@ -180,7 +180,9 @@ fn a_log_s_text_gives_the_same_and_faults_are_named() {
     let found = evaluate(&log, &skilled()).expect("the log is whole");
     assert_eq!(found, read(7, 100).finish());
     let torn = format!("{log}{{\"entry\":\"in");
-    assert_eq!(evaluate(&torn, &skilled()).expect("its end is torn"), found);
+    let lossy = evaluate(&torn, &skilled()).expect("its end is torn");
+    assert_eq!(lossy.lost_lines, 1);
+    assert_eq!((lossy.choices, lossy.logged), (found.choices, found.logged));
     let error = evaluate("nonsense\n{}", &skilled()).expect_err("it is no log");
     assert!(error.to_string().starts_with("line 1 of the decision log"));
     // The same policy without chance earns about what the log earned.

@@ -151,17 +151,8 @@ fn a_power_failure_is_not_a_difference() {
 }
 
 #[test]
-fn damage_names_the_line() {
+fn what_is_no_log_is_refused_with_its_line() {
     let log = day(5);
-    let mut lines: Vec<&str> = log.lines().collect();
-    lines[2] = "{}";
-    let error = replay(&lines.join("\n")).expect_err("line 3 is no entry");
-    assert!(
-        error
-            .to_string()
-            .starts_with("line 3 of the decision log is not an entry"),
-        "{error}"
-    );
     let error = replay("hello").expect_err("that is no log");
     assert!(error.to_string().starts_with("line 1"), "{error}");
     let tampered = log.replacen("max_wait_s = 300", "max_wait_s = 301", 1);
@@ -178,6 +169,32 @@ fn damage_names_the_line() {
             .to_string()
             .starts_with("cannot read decision log `/nowhere/decisions.jsonl`")
     );
+}
+
+#[test]
+fn a_torn_line_is_skipped_and_counted_and_spoils_nothing_behind_it() {
+    let log = day(50);
+    let whole = replay(&log).expect("the log is whole");
+    let lines: Vec<&str> = log.lines().collect();
+    let torn = lines.len() / 2;
+    let with = |text: &str| {
+        let mut lines = lines.clone();
+        lines[torn] = text;
+        replay(&(lines.join("\n") + "\n" + &log)).expect("it is still a log")
+    };
+    // Cut off, and what the next line was glued to.
+    let cut = &lines[torn][..20];
+    let glued = format!("{cut}{}", lines[torn]);
+    for (text, inputs) in [(cut, 0), (glued.as_str(), 0)] {
+        let report = with(text);
+        assert_eq!((report.lost_lines, report.differences.len()), (1, inputs));
+        assert!(report.inputs + 1 >= 2 * whole.inputs);
+    }
+    // The whole entry behind a torn one is read: nothing of the day is missing.
+    assert_eq!(with(&glued).unsure, 0);
+    let gap = Entry::Gap { lines: 7 }.to_line();
+    let report = with(gap.trim_end());
+    assert_eq!((report.lost_lines, report.differences.len()), (7, 0));
 }
 
 #[test]

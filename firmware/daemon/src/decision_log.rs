@@ -1,0 +1,185 @@
+//! The decision log's file: whole lines only, and none lost while the disk refuses them for a time.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use trunkside_decision::log::Entry;
+
+use crate::private;
+
+/// Bytes of lines that wait for the disk at most: more than a thousand calls.
+const MOST_BYTES: usize = 8 << 20;
+
+/// Bytes that are written at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Lines on their way to the file.
+#[derive(Debug)]
+pub struct DecisionLog {
+    path: PathBuf,
+    file: Option<File>,
+    /// The file ends within a line, which the next one must not be glued to.
+    torn: bool,
+    waiting: VecDeque<String>,
+    bytes: usize,
+    most_bytes: usize,
+    /// Lines given up since the last that waits.
+    gap: u64,
+    given_up: u64,
+}
+
+impl DecisionLog {
+    /// The log in `path`, which is opened or made with the first line.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+            torn: false,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            most_bytes: MOST_BYTES,
+            gap: 0,
+            given_up: 0,
+        }
+    }
+
+    /// Takes a line. When too many wait already it is given up: what is kept stays replayable up to
+    /// there, and the log tells of the gap.
+    pub fn push(&mut self, line: String) {
+        if self.bytes + line.len() > self.most_bytes {
+            self.gap += 1;
+            self.given_up += 1;
+            return;
+        }
+        if self.gap > 0 {
+            let gap = Entry::Gap {
+                lines: std::mem::take(&mut self.gap),
+            };
+            self.wait(gap.to_line());
+        }
+        self.wait(line);
+    }
+
+    fn wait(&mut self, line: String) {
+        self.bytes += line.len();
+        self.waiting.push_back(line);
+    }
+
+    /// Lines given up since the start.
+    pub const fn given_up(&self) -> u64 {
+        self.given_up
+    }
+
+    /// Writes what waits. After an error it waits on, and no part of a line stands in the file or
+    /// the next one will begin on its own.
+    pub fn write(&mut self) -> io::Result<()> {
+        while !self.waiting.is_empty() {
+            let mut file = match self.file.take() {
+                Some(file) => file,
+                None => self.open()?,
+            };
+            let (count, chunk) = self.chunk();
+            let before = file.metadata()?.len();
+            if let Err(error) = file.write_all(chunk.as_bytes()) {
+                self.torn |= file.set_len(before).is_err();
+                return Err(error);
+            }
+            self.torn = false;
+            self.bytes -= self
+                .waiting
+                .drain(..count)
+                .map(|line| line.len())
+                .sum::<usize>();
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) -> io::Result<File> {
+        let mut file = private::options()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&self.path)?;
+        let mut last = [b'\n'];
+        if file.seek(SeekFrom::End(0))? > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        // The power failed in the middle of a line.
+        self.torn = last != [b'\n'];
+        Ok(file)
+    }
+
+    /// The lines to write next: how many, and their text.
+    fn chunk(&self) -> (usize, String) {
+        let mut chunk = String::from(if self.torn { "\n" } else { "" });
+        let mut count = 0;
+        for line in &self.waiting {
+            if count > 0 && chunk.len() + line.len() > CHUNK_BYTES {
+                break;
+            }
+            chunk.push_str(line);
+            count += 1;
+        }
+        (count, chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_in(folder: &Path) -> DecisionLog {
+        DecisionLog::new(&folder.join("decisions.jsonl"))
+    }
+
+    fn text(folder: &Path) -> String {
+        std::fs::read_to_string(folder.join("decisions.jsonl")).unwrap()
+    }
+
+    #[test]
+    fn a_torn_line_never_spoils_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("decisions.jsonl"), "{\"entry\":\"sta").unwrap();
+        let mut log = log_in(folder.path());
+        log.push("one\n".to_owned());
+        log.push("two\n".to_owned());
+        log.write().unwrap();
+        log.push("three\n".to_owned());
+        log.write().unwrap();
+        assert_eq!(text(folder.path()), "{\"entry\":\"sta\none\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn lines_wait_until_the_disk_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut log = log_in(&data);
+        log.push("one\n".to_owned());
+        assert!(log.write().is_err());
+        log.push("two\n".to_owned());
+        std::fs::create_dir(&data).unwrap();
+        log.write().unwrap();
+        assert_eq!(text(&data), "one\ntwo\n");
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_the_log_tells_of_the_gap() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = log_in(folder.path());
+        log.most_bytes = 8;
+        for line in ["one\n", "two\n", "six\n", "ten\n"] {
+            log.push(line.to_owned());
+        }
+        assert_eq!((log.given_up(), log.bytes), (2, 8));
+        log.write().unwrap();
+        log.most_bytes = 100;
+        log.push("end\n".to_owned());
+        log.write().unwrap();
+        let gap = Entry::Gap { lines: 2 }.to_line();
+        assert_eq!(text(folder.path()), format!("one\ntwo\n{gap}end\n"));
+    }
+}
