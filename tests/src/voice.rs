@@ -303,7 +303,7 @@ fn key_packet(number: u16, (key, since): (u8, u16)) -> Vec<u8> {
     packet.extend_from_slice(&(u32::from(since) * FRAME as u32).to_be_bytes());
     packet.extend_from_slice(&0x5EED_u32.to_be_bytes());
     let ends = if packets >= KEY_PACKETS { 0x80 } else { 0 };
-    packet.extend_from_slice(&[key, ends | 10]);
+    packet.extend_from_slice(&[key, ends | 0x0a]);
     packet.extend_from_slice(&((packets + 1) * FRAME as u16).to_be_bytes());
     packet
 }

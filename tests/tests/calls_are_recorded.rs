@@ -20,9 +20,9 @@ const NOT_HEARD: f64 = 0.7;
 
 fn branch(phone: &Phone) -> Branch {
     Branch::start_with(vec![phone.agent("li_na", false)], |settings| {
-        settings.more = "[recording]\nmode = \"notice\"\nkey_file = \"../recording.key\"\n\
-                         mask_cards = false\n"
-            .to_owned();
+        settings.more = String::from(
+            "[recording]\nmode = \"notice\"\nkey_file = \"../recording.key\"\nmask_cards = false\n",
+        );
     })
 }
 

@@ -28,9 +28,9 @@ impl Sealer {
         let digest = Sha256::new()
             .chain_update(format!("trunkside {purpose} key\0"))
             .chain_update(key);
-        let id = digest.finalize()[..8]
-            .try_into()
-            .expect("a digest has 32 bytes");
+        let digest: [u8; 32] = digest.finalize().into();
+        let mut id = KeyId::default();
+        id.copy_from_slice(&digest[..8]);
         Self {
             cipher: XChaCha20Poly1305::new(Key::from_slice(key)),
             id,

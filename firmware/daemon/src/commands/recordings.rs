@@ -77,20 +77,22 @@ fn failure(error: ArchiveError) -> Failure {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
     let entries = archive(config).list().map_err(failure)?;
     if !as_json {
-        println!(
+        say!(
             "{:36}  {:20}  {:>8}  {:>10}  state",
-            "call", "began", "seconds", "bytes"
+            "call",
+            "began",
+            "seconds",
+            "bytes"
         );
     }
     for entry in entries {
         if as_json {
-            println!("{}", line_of_json(&entry));
+            say!("{}", line_of_json(&entry));
         } else {
-            println!("{}", line(&entry));
+            say!("{}", line(&entry));
         }
     }
     Ok(())
@@ -135,11 +137,7 @@ fn line_of_json(entry: &Entry) -> serde_json::Value {
     })
 }
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command's output"
-)]
+#[expect(clippy::print_stderr, reason = "a command's output")]
 fn export(
     config: &Config,
     call: CallId,
@@ -167,7 +165,7 @@ fn export(
         eprintln!("warning: {seconds:.2} s are missing, for which the disk was too slow");
     }
     let samples = recording.caller.len().max(recording.agent.len());
-    println!(
+    say!(
         "{}: {:.1} s, caller left, agent right",
         out.display(),
         samples as f64 / 8_000.0
@@ -175,7 +173,6 @@ fn export(
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a command's output")]
 fn delete(config: &Config, call: CallId) -> Result<(), Failure> {
     archive(config).delete(call).map_err(failure)?;
     let calls = config.data_dir.join("calls.db");
@@ -185,6 +182,6 @@ fn delete(config: &Config, call: CallId) -> Result<(), Failure> {
             .and_then(|mut store| store.recording_deleted(call, Deletion::Operator, now_ms))
             .map_err(anyhow::Error::from)?;
     }
-    println!("{call}: the recording is destroyed");
+    say!("{call}: the recording is destroyed");
     Ok(())
 }
