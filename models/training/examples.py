@@ -20,17 +20,19 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "tts-zh": 0.07, "tts-yue": 0.05, "tts-en": 0.04, "natural": 0.04, "natural-digits": 0.03,
-    "prompt": 0.05, "prompts": 0.02,
-    "word": 0.07, "words": 0.11, "command": 0.05, "commands": 0.06, "digit": 0.04, "digits": 0.05,
-    "sentence-zh": 0.10, "sentence-yue": 0.05, "syllable": 0.03, "syllables": 0.04, "jyutping": 0.03, "jyutpings": 0.05,
-    "nothing": 0.02,
+    "neural-zh": 0.16, "neural-en": 0.09,
+    "tts-zh": 0.04, "tts-yue": 0.04, "tts-en": 0.10, "natural": 0.04, "natural-digits": 0.03,
+    "prompt": 0.03, "prompts": 0.01,
+    "word": 0.05, "words": 0.06, "command": 0.05, "commands": 0.04, "digit": 0.03, "digits": 0.03,
+    "sentence-zh": 0.03, "sentence-yue": 0.04, "syllable": 0.01, "syllables": 0.02, "jyutping": 0.03, "jyutpings": 0.06,
+    "nothing": 0.01,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
 # Each formant's own warp beside the common one, and how the pace sways within an utterance (standard deviations).
 FORMANT_SPREAD, SWAY = 0.03, 0.13
 TTS_KINDS = ("tts-zh", "tts-yue", "tts-en", "natural", "natural-digits")
+NEURAL_KINDS = ("neural-zh", "neural-en")  # as natural as recordings, so multiplied as hard
 TTS_GROUPS = {"tts-natural": "natural", "tts-digits": "natural-digits"}
 SYLLABLE_VOICES = ("pinyin-syllables-train", "gcin-syllables")
 # Syllables recorded one by one last a second each; they are hurried up to this many times, but not beyond one unit
@@ -48,7 +50,9 @@ class Corpus:
         self.tts, self.by_speaker, self.spoken_by = defaultdict(list), defaultdict(list), defaultdict(dict)
         for samples, clip in read_shards(work_dir() / "speech", "train"):
             entry = (samples, np.array([IDS[u] for u in clip.units.split()], np.int64))
-            if clip.source.startswith("tts"):
+            if clip.source in NEURAL_KINDS:
+                self.tts[clip.source].append(entry)
+            elif clip.source.startswith("tts"):
                 self.tts[TTS_GROUPS.get(clip.source, f"tts-{clip.language}")].append(entry)
             else:
                 self.by_speaker[clip.source, clip.speaker].append(entry)
@@ -60,7 +64,7 @@ class Corpus:
         for source, speaker in self.by_speaker:
             self.speakers[source].append((source, speaker))
         self.sentences = self._spell(sentences, random.Random(seed))
-        absent = set(TTS_KINDS) - set(self.tts)  # while speech.py is still at work
+        absent = set(TTS_KINDS + NEURAL_KINDS) - set(self.tts)  # while speech.py is still at work
         self.kinds = [kind for kind in KINDS if kind not in absent]
         shares = np.array([KINDS[kind] for kind in self.kinds])
         self.shares = shares / shares.sum()
@@ -116,7 +120,7 @@ class Corpus:
         """The clips of one example, in order, all of one voice."""
         if kind == "nothing":
             return []
-        if kind in TTS_KINDS:
+        if kind in TTS_KINDS + NEURAL_KINDS:
             return [self.tts[kind][rng.integers(len(self.tts[kind]))]]
         if kind.startswith("sentence-"):
             spelt = self.sentences[kind.removeprefix("sentence-")]

@@ -149,7 +149,8 @@ def write_catalogue():
             "mandarin-words-train (CC BY-SA)", "cantonese-syllables-train (CC BY-SA 4.0)",
             "digits-en-train (CC BY-SA 4.0)", "banking77 (CC BY 4.0)", "clinc150 (CC BY 3.0)",
             "multidogo (CDLA-Permissive 1.0)", "hkcancor (CC BY)",
-            "gcin-voice, voice 5 (CC BY 3.0)", "espeak-ng, flite, festival and SVOX Pico speech")), "]",
+            "gcin-voice, voice 5 (CC BY 3.0)", "Asterisk's English prompts (CC BY-SA 3.0)",
+            "speech of Kokoro-82M (Apache-2.0)", "espeak-ng, flite, festival and SVOX Pico speech")), "]",
         f"shapes = {{ window = {WINDOW}, shift = {SHIFT}, outputs = {OUTPUTS}, units = {len(UNITS)} }}",
     ]
     for role, name in (("acoustic", "model.onnx"), ("tokens", "tokens.txt"),

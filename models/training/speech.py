@@ -2,6 +2,7 @@
 
     python speech.py real
     python speech.py tts
+    python speech.py neural
 
 Each writes WORK/speech/NAME.i16 (mono 8 kHz samples, end to end) and NAME.tsv (its index).
 The channel is applied later, while training (channel.py), so each clip is heard in many ways.
@@ -38,6 +39,14 @@ TTS_COUNTS = {
             "en-corpus": 60},
 }
 SHARD = 4000
+# Sentences that neural voices say, a split; their shards are small, since half a minute of work makes a minute of speech.
+NEURAL_COUNTS = {
+    "dev": {"zh-branch": 70, "zh-words": 30, "en-branch": 35, "en-corpus": 35, "en-words": 10},
+    "train": {"zh-branch": 2600, "zh-words": 2600, "zh-digits": 800, "en-branch": 900, "en-corpus": 900, "en-words": 500,
+              "en-digits": 300},
+}
+NEURAL_SHARD, NEURAL_MOST_PHONEMES = 200, 110
+ZH_DIGITS = "零一二三四五六七八九幺两"
 EN_DIGITS = "zero one two three four five six seven eight nine oh double".split()
 # Mandarin syllables in bopomofo, of the Debian package gcin-voice: the voice 5.ogg (CC BY 3.0) trains, 3.ogg (GPL)
 # only measures.
@@ -224,9 +233,47 @@ def speak(job):
         0, 0, language, voice.name, f"tts-{kind}", split, text, " ".join(units))
 
 
+def neural_texts(split, rng):
+    """(language, kind, text) for the neural voices, shuffled."""
+    with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
+        sentences = [line.rstrip("\n").split("\t") for line in f]
+    counts, texts = NEURAL_COUNTS[split], []
+    for language in ("zh", "en"):
+        branch = sorted({s[3] for s in sentences if s[0] == language and s[1] != "corpus" and len(s[3]) < 90})
+        texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
+    corpus = sorted({s[3] for s in sentences if s[:2] == ["en", "corpus"] and len(s[3]) < 90})
+    texts += [("en", "corpus", t) for t in rng.sample(corpus, counts["en-corpus"])]
+    vocabulary = sorted({w for t in corpus for w in t.split() if en_readings(w)})
+    for _ in range(counts["en-words"]):
+        texts.append(("en", "words", " ".join(rng.choices(vocabulary, k=rng.randint(2, 7)))))
+    words = frequent_words(30_000)
+    for _ in range(counts["zh-words"]):
+        texts.append(("zh", "words", rng.choice(["", "，"]).join(rng.choices(words, k=rng.randint(2, 6)))))
+    for language, digits, mark in ("zh", ZH_DIGITS, ""), ("en", EN_DIGITS, " "):
+        for _ in range(counts.get(f"{language}-digits", 0)):
+            texts.append((language, "digits", mark.join(rng.choices(digits, k=rng.choice([1, 2, 4, 6, 8, 11])))))
+    rng.shuffle(texts)
+    return texts
+
+
+def neural_clips(texts, split, seed):
+    """Each sentence by a neural voice or a blend of them."""
+    from neural import RATE, Kokoro, draw_voices, spoken  # heavy, and wanted by nothing else here
+    synthesiser = Kokoro()
+    for i, (language, kind, text) in enumerate(texts):
+        rng = random.Random(f"{seed}-{split}-{i}")
+        found = spoken(language, text)
+        if not found or len(found[0]) > NEURAL_MOST_PHONEMES:
+            continue
+        voices = draw_voices(language, split, rng)
+        samples = trim(resample_poly(synthesiser.say(found[0], voices, rng.uniform(0.95, 1.4)), 8000, RATE))
+        yield samples * (0.7 / np.abs(samples).max()), Clip(
+            0, 0, language, "+".join(voices), f"neural-{language}", split, text, " ".join(found[1]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["real", "tts"])
+    parser.add_argument("what", choices=["real", "tts", "neural"])
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--kinds", nargs="*", help="only these kinds of sentences, beside the shards that there are")
@@ -237,6 +284,15 @@ def main():
         write_shard(out / "real", real_clips())
         write_shard(out / "gcin", gcin_clips())
         write_shard(out / "prompts", prompt_clips())
+        return
+    if args.what == "neural":
+        for split in ("dev", "train"):
+            texts = neural_texts(split, random.Random(f"{args.seed}-{split}"))
+            for start in range(0, len(texts), NEURAL_SHARD):
+                path = out / f"neural-{split}-{start // NEURAL_SHARD}"
+                if not path.with_suffix(".tsv").exists():
+                    write_shard(path, neural_clips(texts[start:start + NEURAL_SHARD], split, f"{args.seed}-{start}"))
+                    print(f"{split}: {min(start + NEURAL_SHARD, len(texts))} of {len(texts)} sentences", flush=True)
         return
     with Pool(args.jobs) as pool:
         for split in ("dev", "train"):

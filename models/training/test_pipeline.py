@@ -17,6 +17,7 @@ from features import check, fbank
 from initial import start_from
 from lm import words_of
 from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
+from neural import EN_DEVELOPMENT, EN_TRAINING, OTHERS, ZH_DEVELOPMENT, ZH_TRAINING, mandarin, spoken
 from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
 from pronounce import text_units, yue_jyutping, yue_readings, zh_words
 from text import HERE, INTENTS, Grammar, branch_sentences
@@ -24,6 +25,10 @@ from train import edit_distance, greedy, learning_rate
 from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
 from voices import DEVELOPMENT, FLITE_DEVELOPMENT, SHIPPED, Voice
 from wishes import Wishes, rules_of, whole_requests
+
+
+TONELESS = "ba po mei fou dan ten lang geng kong jia qie xiao niu tian nin liang ying xiong zhi chi shi ri zi ci si " \
+    "gua kuo huai dui tuan lun zhuang nv lve juan qun er wo yi wu yu".split()
 
 
 class Units(unittest.TestCase):
@@ -163,6 +168,20 @@ class Voices(unittest.TestCase):
             drawn = [Voice.draw(language, "train", rng).name for _ in range(400)]
             variants = {name.split("+")[-1] for name in drawn}
             self.assertFalse(variants & {*SHIPPED, *DEVELOPMENT, *FLITE_DEVELOPMENT}, language)
+
+    def test_neural_voices_are_given_the_sounds_that_the_units_name(self):
+        said, units = spoken("zh", "转账，十四")
+        self.assertEqual(units, "zh uan zh ang sh iii s ii".split())
+        self.assertEqual(said, "ꭧwa↓nꭧa↘ŋ, ʂɻ↗sɹ↘")
+        said, units = spoken("en", "about nothing")
+        self.assertEqual((said, units), ("əbˈWt nˈʌθɪŋ", "AH B AW T N AH TH IH NG".split()))
+        self.assertIsNone(spoken("en", "xqzt"))
+        everything = set("".join(mandarin(s + t)[0] for s in TONELESS for t in "12345"))
+        self.assertLessEqual(everything, set("pʰmftnlkxʨɕꭧʂɻʦsaiueoɤəʊɛɚɹyɥwjŋ→↗↓↘"))
+
+    def test_held_out_neural_voices_never_train(self):
+        trained = set(ZH_TRAINING) | set(EN_TRAINING) | set(OTHERS)
+        self.assertFalse(trained & (set(ZH_DEVELOPMENT) | set(EN_DEVELOPMENT)))
 
     def test_the_shares_of_examples_make_one(self):
         self.assertAlmostEqual(sum(KINDS.values()), 1)

