@@ -101,6 +101,9 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
     found
 }
 
+/// The first year of two digits that is meant in the last century: those born then still call.
+const LAST_CENTURY: u64 = 40;
+
 type Hit = Option<(usize, Found)>;
 
 fn in_range(group: &Group, low: u64, high: u64) -> Option<u64> {
@@ -142,7 +145,7 @@ fn chinese_date(text: &Folded, groups: &[Group]) -> Hit {
     let year = next_part(groups, taken, end, taken == 0)
         .filter(|group| text.at(group.end) == Some('年') && matches!(group.digits.len(), 2 | 4))
         .filter(|group| !group.cardinal)
-        .and_then(|group| group.value().map(|value| (group, value)));
+        .and_then(|group| full_year(group).map(|value| (group, value)));
     if let Some((group, _)) = year {
         taken += 1;
         end = group.end + 1;
@@ -174,6 +177,16 @@ fn chinese_date(text: &Folded, groups: &[Group]) -> Hit {
         (None, None, None) => return None,
     };
     Some((taken, Found::new(EntityKind::Date, value, start, end)))
+}
+
+/// A year of four digits, or of the two that people say: 八五年 is 1985, 二六年 is 2026.
+fn full_year(group: &Group) -> Option<u64> {
+    let value = group.value()?;
+    Some(match group.digits.len() {
+        2 if value < LAST_CENTURY => value + 2000,
+        2 => value + 1900,
+        _ => value,
+    })
 }
 
 /// The group that stands exactly where the last part ended.

@@ -106,6 +106,8 @@ fn money_has_value_and_currency() {
 fn moments_are_written_out() {
     for (text, kind, value) in [
         ("二零二六年三月五日", "date", "2026-03-05"),
+        ("八五年三月十二号", "date", "1985-03-12"),
+        ("零八年五月", "date", "2008-05"),
         ("三月五号", "date", "03-05"),
         ("2026-03-05", "date", "2026-03-05"),
         ("march 5th", "date", "03-05"),
