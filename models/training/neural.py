@@ -20,10 +20,10 @@ from onnx import numpy_helper
 from torch.nn import functional as F
 
 from paths import work_dir
-from pronounce import cmudict_phones, yue_jyutping, yue_words, zh_pinyin, zh_words
-from units import arpabet_units, jyutping_units, syllable_units
+from pronounce import cmudict_phones, zh_pinyin, zh_words
+from units import arpabet_units, syllable_units
+from voices import to_8k
 
-RATE = 24000
 # Mandarin voices first in the model's order; the last woman and the last man only measure.
 ZH_TRAINING = ("zf_xiaobei", "zf_xiaoni", "zf_xiaoxiao", "zm_yunjian", "zm_yunxi", "zm_yunxia")
 ZH_DEVELOPMENT = ("zf_xiaoyi", "zm_yunyang")
@@ -35,7 +35,6 @@ OTHERS = tuple("ef_dora em_alex ff_siwis hf_alpha hm_omega if_sara im_nicola jf_
 
 _GENERATOR = "/decoder/decoder/generator"
 _OUTPUTS = ["/decoder/Slice_output_0", "/decoder/decoder/decode.3/Div_4_output_0", f"{_GENERATOR}/Concat_3_output_0"]
-_KERNELS = (3, 7, 11)
 _DILATIONS = (1, 3, 5)
 
 _TONES = {1: "→", 2: "↗", 3: "↓", 4: "↘", 5: ""}
@@ -52,14 +51,6 @@ _ARPABET = dict(zip(
     "ɑ æ ʌ ɔ W I b ʧ d ð ɛ ɜɹ A f ɡ h ɪ i ʤ k l m n ŋ O Y p ɹ s ʃ t θ ʊ u v w j z ʒ".split()))
 
 
-# Cantonese is not among the model's languages: its sounds are put together from those that are.
-_JYUTPING_INITIALS = dict(zip("b p m f d t n l g k ng gw kw h w z c s j".split(),
-                              "p pʰ m f t tʰ n l k kʰ ŋ kw kʰw h w ʦ ʦʰ s j".split()))
-_JYUTPING_VOWELS = dict(zip("aa a e i o u oe eo yu".split(), "a ɐ ɛ i ɔ u œ ø y".split()))
-_JYUTPING_CODAS = {"": "", "i": "i", "u": "u", "m": "m", "n": "n", "ng": "ŋ", "p": "p", "t": "t", "k": "k"}
-_JYUTPING_TONES = {"1": "→", "2": "↗", "3": "", "4": "↓", "5": "↗", "6": "↘"}
-
-
 def mandarin(syllable):
     """The model's phonemes of a syllable of numbered pinyin and its units; None where it has none."""
     units = syllable_units(syllable)
@@ -67,18 +58,6 @@ def mandarin(syllable):
         return None
     tone = int(syllable[-1]) if syllable[-1] in "1234" else 5
     return _INITIALS.get(units[0], "") + _FINALS[units[-1]].replace("0", _TONES[tone]), units
-
-
-def cantonese(syllable):
-    """The same for a syllable of jyutping."""
-    units = jyutping_units(syllable)
-    match = re.fullmatch(r"(ng|gw|kw|[bpmfdtnlgkhwzcsj])?(aa|oe|eo|yu|[aeiou])(ng|[iumnptk])?([1-6])", syllable)
-    if not units or not match:
-        return None
-    initial, vowel, coda, tone = match.groups()
-    sound = {"ing": "ɪ", "ik": "ɪ", "ung": "ʊ", "uk": "ʊ", "ei": "e", "ou": "o"}.get(vowel + (coda or "")) or _JYUTPING_VOWELS[vowel]
-    coda = "y" if vowel + (coda or "") == "eoi" else _JYUTPING_CODAS[coda or ""]
-    return _JYUTPING_INITIALS.get(initial, "") + sound + _JYUTPING_TONES[tone] + coda, units
 
 
 def english(word):
@@ -100,8 +79,6 @@ def spoken(language, text):
     for group in re.split(r"[，。？！、；,.?!;]+", text):
         if language == "en":
             words = [[english(word)] for word in group.split()]
-        elif language == "yue":
-            words = [[cantonese(s.rstrip(",")) for s in (yue_jyutping(word) or "?").split()] for word in yue_words(group)]
         else:
             words = [[mandarin(s.rstrip(",")) for s in zh_pinyin(word).split()] for word in zh_words(group)]
         if words:
@@ -146,12 +123,12 @@ class Kokoro:
 
     @torch.inference_mode()
     def say(self, phonemes, voices, speed=1.0):
-        """Mono samples at 24 kHz; `voices` is {name: share}."""
+        """Mono samples at 8 kHz; `voices` is {name: share}."""
         tokens = [self.vocabulary[c] for c in phonemes if c in self.vocabulary][:508]
         blend = sum(share * style(name)[len(tokens) - 1] for name, share in voices.items()) / sum(voices.values())
         found = self.front.run(_OUTPUTS, {"tokens": np.array([[0, *tokens, 0]]), "style": blend[None].astype(np.float32),
                                           "speed": np.array([speed], np.float32)})
-        return self.vocoder(*map(torch.from_numpy, found)).numpy()
+        return to_8k(self.vocoder(*map(torch.from_numpy, found)).numpy(), 24000)
 
 
 class Vocoder:
@@ -201,7 +178,7 @@ class Vocoder:
             if stage == 1:
                 x = F.pad(x, (1, 0), mode="reflect")
             x = x + heard
-            x = sum(resblock(block, x, speaker) for block in self.blocks[3 * stage:3 * stage + 3]) / len(_KERNELS)
+            x = sum(resblock(block, x, speaker) for block in self.blocks[3 * stage:3 * stage + 3]) / 3
         x = F.conv1d(F.leaky_relu(x, self.slopes["LeakyRelu_2"]), *self.last, padding=3)[0]
         spectrum = torch.polar(torch.exp(x[:11]), torch.sin(x[11:]))
         return torch.istft(spectrum, 20, 5, window=self.window)

@@ -14,7 +14,6 @@ import shutil
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 import development
 import neural
@@ -94,7 +93,7 @@ def natural(language, rng, synthesiser):
     for text in kept_texts(language, rng):
         phonemes, _ = neural.spoken(language, text)
         voices = neural.draw_voices(language, "dev", rng)
-        samples = trim(resample_poly(synthesiser.say(phonemes, voices, rng.uniform(0.95, 1.3)), 8000, neural.RATE))
+        samples = trim(synthesiser.say(phonemes, voices, rng.uniform(0.95, 1.3)))
         quiet = np.zeros(2400, np.float32)
         audio = np.concatenate([quiet, samples * (0.25 / np.abs(samples).max()), quiet]).astype(np.float32)
         yield (companded(audio, ALAW), "+".join(voices)), language, text

@@ -258,7 +258,7 @@ def neural_texts(split, rng):
 
 def neural_clips(texts, split, seed):
     """Each sentence by a neural voice or a blend of them."""
-    from neural import RATE, Kokoro, draw_voices, spoken  # heavy, and wanted by nothing else here
+    from neural import Kokoro, draw_voices, spoken  # heavy, and wanted by nothing else here
     synthesiser = Kokoro()
     for i, (language, kind, text) in enumerate(texts):
         rng = random.Random(f"{seed}-{split}-{i}")
@@ -266,7 +266,7 @@ def neural_clips(texts, split, seed):
         if not found or len(found[0]) > NEURAL_MOST_PHONEMES:
             continue
         voices = draw_voices(language, split, rng)
-        samples = trim(resample_poly(synthesiser.say(found[0], voices, rng.uniform(0.95, 1.4)), 8000, RATE))
+        samples = trim(synthesiser.say(found[0], voices, rng.uniform(0.95, 1.4)))
         yield samples * (0.7 / np.abs(samples).max()), Clip(
             0, 0, language, "+".join(voices), f"neural-{language}", split, text, " ".join(found[1]))
 

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use trunkside_record::PseudonymKey;
 
-use crate::private;
-
 /// A key that could not be kept yet: what it names stays the same until the box stops.
 #[derive(Debug)]
 pub struct Unsaved {
@@ -18,7 +16,7 @@ pub struct Unsaved {
 impl Unsaved {
     /// Keeps it.
     pub fn save(&self) -> std::io::Result<()> {
-        private::replace(&self.path, &self.bytes)
+        trunkside_vault::replace(&self.path, &self.bytes)
     }
 }
 

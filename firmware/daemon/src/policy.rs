@@ -119,7 +119,7 @@ impl Versions {
         }
         let number = last.map_or(1, |last| last.number + 1);
         private::folder(&self.folder)?;
-        private::replace(
+        trunkside_vault::replace(
             &self.folder.join(format!("{number:04}-{short}.toml")),
             policy.text.as_bytes(),
         )?;

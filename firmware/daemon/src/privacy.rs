@@ -10,7 +10,6 @@ use trunkside_understanding::{RedactionKey, RedactionPolicy};
 
 use crate::clock;
 use crate::config::{PrivacyConfig, RedactionLevel};
-use crate::private;
 
 /// Bytes of the file: when the key was made (seconds since 1970, little endian), then the key.
 const FILE_BYTES: usize = 40;
@@ -87,7 +86,7 @@ impl Privacy {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-        private::replace(&self.path, &[&now_s.to_le_bytes()[..], &bytes].concat())
+        trunkside_vault::replace(&self.path, &[&now_s.to_le_bytes()[..], &bytes].concat())
             .with_context(|| format!("cannot write `{}`", self.path.display()))?;
         let key = RedactionKey::new(bytes);
         *held = Some(DatedKey {

@@ -1,8 +1,8 @@
 //! Files and folders that nobody but the daemon's user may read, made so before anything is in
 //! them: what callers said and the numbers they called from lie there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -27,29 +27,6 @@ pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
-}
-
-/// Writes a file whole or not at all, durably.
-pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    let written = write(&part, content).and_then(|()| fs::rename(&part, path));
-    if written.is_err() {
-        // On a full disk it would stand in the way of the next try.
-        let _ = fs::remove_file(&part);
-    }
-    written?;
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
 }
 
 fn close_to(path: &Path, deepest: u32) {
@@ -98,17 +75,5 @@ mod tests {
         assert_eq!(mode(&data.join("outbox/x.segment")), 0o600);
         folder(&data.join("new/er")).unwrap();
         assert_eq!(mode(&data.join("new")), 0o700);
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_and_only_its_owner_reads_it() {
-        let above = tempfile::tempdir().unwrap();
-        let path = above.path().join("key");
-        replace(&path, b"one").unwrap();
-        replace(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(mode(&path), 0o600);
-        assert!(replace(&above.path().join("no/key"), b"x").is_err());
-        assert_eq!(fs::read_dir(above.path()).unwrap().count(), 1);
     }
 }

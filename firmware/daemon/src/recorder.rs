@@ -448,7 +448,7 @@ impl Files {
             self.policies.remove(0);
         }
         if let Some(text) = &self.lessons {
-            let kept = private::replace(&self.folder.join(LESSONS), text.as_bytes());
+            let kept = trunkside_vault::replace(&self.folder.join(LESSONS), text.as_bytes());
             if faults.note("what was learnt", kept) {
                 self.lessons = None;
             }

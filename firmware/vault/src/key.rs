@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::replace;
 
 /// Where the key comes from: a file, or a chip that guards it.
 pub trait KeyProvider: fmt::Debug + Send + Sync {
@@ -48,24 +50,7 @@ impl KeyProvider for KeyFile {
 fn make_key(path: &Path) -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Beside the file first, so that there is a whole key or none.
-    let part = path.with_extension("part");
-    let written = options.open(&part).and_then(|mut file| {
-        file.write_all(&key)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    written?;
-    // Without its name on the disk too, a power cut could leave sealed records without their key.
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    replace(path, &key)?;
     Ok(key)
 }
 

@@ -23,6 +23,8 @@
 pub mod frame;
 mod key;
 mod sealer;
+mod whole;
 
 pub use key::{KeyFile, KeyProvider};
 pub use sealer::{KeyId, Salt, Sealer};
+pub use whole::replace;
