@@ -1,3 +1,4 @@
+use super::{Folded, Opening, addresses};
 use crate::redact;
 
 #[test]
@@ -105,5 +106,60 @@ fn mail_plates_and_codes_are_hidden() {
         ("e.g. all-in", "e.g. all-in"),
     ] {
         assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+/// What of a text is hidden as an address, as written.
+fn addresses(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    addresses::find(&Folded::new(text), &chars, Opening::None)
+        .iter()
+        .map(|piece| chars[piece.start..piece.end].iter().collect())
+        .collect()
+}
+
+#[test]
+fn written_addresses_of_many_countries_are_hidden_whole() {
+    for (text, address) in [
+        (
+            "Please ship it to 12 Lindenweg 48, Bremen today",
+            "12 Lindenweg 48, Bremen",
+        ),
+        ("He moved: Rue Gambetta 17, Lille", "Rue Gambetta 17, Lille"),
+        (
+            "Anna Berg\n7 Kastanienallee 9\nApt. 12\nPotsdam\nGermany 14467",
+            "7 Kastanienallee 9\nApt. 12\nPotsdam\nGermany 14467",
+        ),
+        (
+            "meet at 31 via garibaldi 8 apt. 4, torino, italy 10122 please",
+            "31 via garibaldi 8 apt. 4, torino, italy 10122",
+        ),
+        (
+            "Write to PSC 1234, Box 56\nAPO AE 09128",
+            "PSC 1234, Box 56\nAPO AE 09128",
+        ),
+        (
+            "It goes to P.O. Box 77, Springfield",
+            "P.O. Box 77, Springfield",
+        ),
+        ("my zip code is 90210", "90210"),
+    ] {
+        let found = addresses(text);
+        assert!(found.contains(&address.to_owned()), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn figures_beside_ordinary_words_are_no_addresses() {
+    for text in [
+        "We sold 12 Monday tickets at 5 pm",
+        "I need 2 return labels and 3 boxes",
+        "my order has 4 items from week 12",
+        "please call me in 20 minutes about 2 accounts",
+        "are 29 months old should u change them",
+        "the Top 5 Musicians Of The 70s",
+        "I work for 48 Factoring Inc",
+    ] {
+        assert_eq!(addresses(text), Vec::<String>::new(), "{text}");
     }
 }

@@ -14,6 +14,9 @@ const ABSTAINS_BELOW: f32 = 0.4;
 /// So near must the next one be for the likeliest to be a matter of chance.
 const ABSTAINS_WITHIN: f32 = 0.05;
 
+/// What a lean without a listed word counts for the feeling: by itself, only a sure one tells.
+const LEARNT: f32 = 0.8;
+
 /// The five outcomes with their probabilities, likeliest first.
 pub type Outcomes = [(Emotion, f32); 5];
 
@@ -28,9 +31,15 @@ pub(super) fn abstains(words: &Words, outcomes: &Outcomes) -> bool {
 pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> (Mood, Outcomes) {
     let anger = sigmoid(anger_odds(words, voice));
     let others = shares([
-        (Emotion::Dissatisfied, 1.5 * words.heat().min(4.0) - 0.4),
+        (
+            Emotion::Dissatisfied,
+            1.5 * words.heat().min(4.0) + LEARNT * (-words.learnt).clamp(0.0, 2.0) - 0.4,
+        ),
         (Emotion::Anxious, 1.2 * words.anxious.min(4.0) - 0.4),
-        (Emotion::Satisfied, 1.2 * words.satisfied.min(4.0) - 0.4),
+        (
+            Emotion::Satisfied,
+            1.2 * words.satisfied.min(4.0) + LEARNT * words.learnt.clamp(0.0, 2.0) - 0.4,
+        ),
         (Emotion::Neutral, 0.9),
     ]);
     let [a, b, c, d] = others.map(|(emotion, share)| (emotion, share * (1.0 - anger)));
@@ -67,7 +76,8 @@ fn anger_odds(words: &Words, voice: Option<&Voice>) -> f32 {
 }
 
 fn sentiment(words: &Words, anger: f32) -> Sentiment {
-    let balance = words.satisfied - words.angry - words.dissatisfied - 0.3 * words.anxious;
+    let balance =
+        words.satisfied - words.angry - words.dissatisfied - 0.3 * words.anxious + words.learnt;
     let score = (balance / 2.5).tanh();
     // Anger that the voice shows is negative whatever the words' balance.
     let score = if anger > 0.5 {

@@ -47,6 +47,12 @@ pub(super) struct Lexicon {
     /// English stems, which match with any ending.
     stems: Vec<(String, Entry)>,
     triggers: Vec<String>,
+    /// What marks a verdict on the whole: `总的来说`.
+    pub overall: Vec<String>,
+    /// What makes little of the fault that is named with it: `美中不足`.
+    pub minor: Vec<String>,
+    /// What asks for little more: `就完美了`.
+    pub nearly: Vec<String>,
     /// Length of the longest term: characters in Chinese, words in English.
     pub longest: usize,
 }
@@ -77,6 +83,9 @@ impl Lexicon {
             entries: HashMap::new(),
             stems: Vec::new(),
             triggers: Vec::new(),
+            overall: Vec::new(),
+            minor: Vec::new(),
+            nearly: Vec::new(),
             longest: 1,
         };
         for list in lists {
@@ -112,8 +121,14 @@ impl Lexicon {
             "unreal" => Sense::Unreal,
             "wish" => Sense::Wish,
             "rhetorical" => Sense::Rhetorical,
-            "trigger" => {
-                self.triggers.extend(terms);
+            "trigger" | "overall" | "minor" | "nearly" => {
+                let phrases = match name {
+                    "overall" => &mut self.overall,
+                    "minor" => &mut self.minor,
+                    "nearly" => &mut self.nearly,
+                    _ => &mut self.triggers,
+                };
+                phrases.extend(terms);
                 return Some(());
             }
             _ => return None,

@@ -1,10 +1,12 @@
 //! How the caller feels: words and voice, each read by itself, then fused.
 //!
-//! Words come from readable lists for each language, voice from the prosody of the utterance.
+//! Words come from readable lists for each language and, in Chinese, from weights of n-grams that were
+//! learnt from this crate's own text; voice from the prosody of the utterance.
 //! Angry words in an ordinary voice are dissatisfaction; the same words in a raised voice are
 //! anger; a raised voice with nothing negative in it is neither.
 
 mod fuse;
+mod learnt;
 mod lexicon;
 mod voice;
 mod words;

@@ -99,6 +99,55 @@ fn reasons_come_from_the_lists_and_never_quote_a_number() {
 }
 
 #[test]
+fn facts_without_a_listed_word_show_a_feeling_too() {
+    for (text, language, label) in [
+        (
+            "窗帘关不拢早上五点就亮了",
+            Language::Zh,
+            SentimentLabel::Negative,
+        ),
+        (
+            "这台机器开着开着就自己关了",
+            Language::Zh,
+            SentimentLabel::Negative,
+        ),
+        (
+            "如果能送个充电器就更好了",
+            Language::Zh,
+            SentimentLabel::Positive,
+        ),
+        (
+            "总体来说还是很满意的，只是早餐有点简单，电梯有点慢",
+            Language::Zh,
+            SentimentLabel::Positive,
+        ),
+        ("部機用咗兩日就壞", Language::Yue, SentimentLabel::Negative),
+        (
+            "佢解釋得好清楚好有耐性",
+            Language::Yue,
+            SentimentLabel::Positive,
+        ),
+        ("周末你们几点关门", Language::Zh, SentimentLabel::Neutral),
+        (
+            "我想把地址改成公司的",
+            Language::Zh,
+            SentimentLabel::Neutral,
+        ),
+        ("聽日開唔開門", Language::Yue, SentimentLabel::Neutral),
+    ] {
+        let mood = mood_of(text, language, None);
+        assert_eq!(mood.sentiment.label, label, "{text}: {mood:?}");
+    }
+    let mood = mood_of("这台机器开着开着就自己关了", Language::Zh, None);
+    assert!(
+        mood.reasons
+            .iter()
+            .any(|reason| reason.starts_with("said `")),
+        "{mood:?}"
+    );
+}
+
+#[test]
 fn triggers_are_whole_words() {
     assert_eq!(triggers("我要找律师投诉", Language::Zh), ["投诉", "律师"]);
     assert_eq!(triggers("I'll sue, pursue!", Language::En), ["sue"]);

@@ -2,6 +2,7 @@
 
 use trunkside_call::Language;
 
+use super::learnt::Learnt;
 use super::lexicon::{Entry, Lexicon, Sense};
 use crate::features::fold;
 
@@ -18,6 +19,8 @@ pub(super) struct Words {
     pub dissatisfied: f32,
     pub anxious: f32,
     pub satisfied: f32,
+    /// What n-grams show beyond the lists: good above 0, bad below.
+    pub learnt: f32,
     /// Marks of exclamation, for typed text.
     pub exclamations: usize,
     /// Whether there is a letter, a character or a figure in it at all.
@@ -44,24 +47,37 @@ pub(super) fn read(text: &str, language: Language) -> Words {
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
         ..Words::default()
     };
+    let chars: Vec<char> = text.chars().collect();
     let mut clauses = vec![Clause::default()];
     let mut sway = Sway::default();
-    for (position, unit) in units(&text, lexicon) {
+    for Placed { at, position, unit } in units(&chars, lexicon) {
         let clause = clauses.last_mut().expect("there is a first clause");
         match unit {
             Unit::Term(_, entry) if entry.sense == Sense::Contrast => {
+                clause.end = at;
                 clauses.push(Clause {
                     turns: true,
+                    start: at,
                     ..Clause::default()
                 });
                 sway = Sway::default();
             }
             Unit::Term(term, entry) => clause.add(&term, entry, position, &mut sway, &mut words),
             Unit::Break => {
-                clauses.push(Clause::default());
+                clause.end = at;
+                clauses.push(Clause {
+                    start: at + 1,
+                    ..Clause::default()
+                });
                 sway = Sway::default();
             }
         }
+    }
+    if let Some(last) = clauses.last_mut() {
+        last.end = chars.len();
+    }
+    for clause in &mut clauses {
+        clause.read_whole(&chars, language, &mut words);
     }
     words.sum(&clauses);
     words
@@ -80,6 +96,24 @@ struct Clause {
     concedes: bool,
     /// What is good in it was expected or wished for, not found.
     unreal: bool,
+    /// Where it stands in the text, in characters.
+    start: usize,
+    end: usize,
+    /// How its n-grams lean.
+    learnt: f32,
+    /// What it is within the text.
+    marks: Vec<Mark>,
+}
+
+/// What a clause is within a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// A verdict on the whole.
+    Overall,
+    /// It makes little of the fault that it names.
+    Minor,
+    /// It asks for little more.
+    Nearly,
 }
 
 /// What stands before a contrast keeps this much of its weight, and what follows gains as much.
@@ -90,6 +124,59 @@ const CONCEDED: f32 = 0.6;
 
 /// The last word has more weight than those before.
 const LAST: f32 = 1.25;
+
+/// Of three clauses and more, the first tells what the others are about.
+const FIRST: f32 = 1.4;
+
+/// A verdict on the whole counts as much as two of its parts.
+const OVERALL: f32 = 2.0;
+
+/// What a small fault keeps of its weight.
+const MINOR: f32 = 0.4;
+
+/// Who lacks only a little is content.
+const NEARLY: f32 = 0.6;
+
+/// What no listed word shows is noted as a reason from here on.
+const NOTABLE: f32 = 1.0;
+
+impl Clause {
+    /// Reads what the clause shows as a whole: how it leans, and which part of the text it is.
+    fn read_whole(&mut self, chars: &[char], language: Language, words: &mut Words) {
+        let chars = &chars[self.start.min(self.end)..self.end];
+        let lexicon = Lexicon::of(language);
+        let text: String = chars.iter().collect();
+        let holds = |phrases: &[String]| phrases.iter().any(|phrase| text.contains(phrase));
+        self.marks = [
+            (Mark::Overall, &lexicon.overall),
+            (Mark::Minor, &lexicon.minor),
+            (Mark::Nearly, &lexicon.nearly),
+        ]
+        .into_iter()
+        .filter_map(|(mark, phrases)| holds(phrases).then_some(mark))
+        .collect();
+        let Some(learnt) = Learnt::of(language) else {
+            return;
+        };
+        let lean = learnt.lean(chars);
+        self.learnt = lean.score;
+        if let Some(gram) = lean.by
+            && lean.score.abs() >= NOTABLE
+            && !self.shows_something()
+        {
+            words.note(gram);
+        }
+    }
+
+    fn is(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+
+    /// Good less bad.
+    fn balance(&self) -> f32 {
+        self.satisfied - self.angry - self.dissatisfied - 0.3 * self.anxious + self.learnt
+    }
+}
 
 impl Words {
     fn sum(&mut self, clauses: &[Clause]) {
@@ -110,8 +197,28 @@ impl Words {
             if Some(index) == last && index > 0 {
                 weights[index] *= LAST;
             }
+            if index == 0 && clauses.len() > 2 {
+                weights[index] *= FIRST;
+            }
+            if clause.is(Mark::Overall) {
+                weights[index] *= OVERALL;
+            }
+            if clause.is(Mark::Minor) && clause.balance() < 0.0 {
+                // The contrast that brings a small fault in does not make it greater.
+                weights[index] *= if clause.turns {
+                    MINOR / (2.0 - BEFORE_CONTRAST)
+                } else {
+                    MINOR
+                };
+            }
         }
         for (clause, weight) in clauses.iter().zip(weights) {
+            if clause.is(Mark::Nearly) {
+                let good = clause.balance().max(0.0);
+                self.learnt += weight * (0.5 * good + NEARLY);
+                continue;
+            }
+            self.learnt += weight * clause.learnt;
             self.angry += weight * clause.angry;
             self.dissatisfied += weight * clause.dissatisfied;
             self.anxious += weight * clause.anxious;
@@ -243,22 +350,27 @@ enum Unit {
     Break,
 }
 
-/// The terms of a text with their position in characters (Chinese) or words (Latin), the longest
-/// match first.
-fn units(text: &str, lexicon: &Lexicon) -> Vec<(usize, Unit)> {
-    let chars: Vec<char> = text.chars().collect();
+/// A unit with where it begins in the text, and its position in characters (Chinese) or words (Latin).
+struct Placed {
+    at: usize,
+    position: usize,
+    unit: Unit,
+}
+
+/// The terms of a text, the longest match first.
+fn units(chars: &[char], lexicon: &Lexicon) -> Vec<Placed> {
     let mut units = Vec::new();
     let (mut at, mut position) = (0, 0);
     while at < chars.len() {
         let c = chars[at];
         if is_letter(c) {
-            let (taken, unit) = latin(&chars, at, lexicon);
-            units.extend(unit.map(|unit| (position, unit)));
+            let (taken, unit) = latin(chars, at, lexicon);
+            units.extend(unit.map(|unit| Placed { at, position, unit }));
             at += taken;
             position += 1;
         } else if c.is_alphanumeric() {
-            let (taken, unit) = han(&chars, at, lexicon);
-            units.extend(unit.map(|unit| (position, unit)));
+            let (taken, unit) = han(chars, at, lexicon);
+            units.extend(unit.map(|unit| Placed { at, position, unit }));
             at += taken;
             position += taken;
         } else {
@@ -266,7 +378,8 @@ fn units(text: &str, lexicon: &Lexicon) -> Vec<(usize, Unit)> {
                 c,
                 '，' | '。' | ',' | '.' | '！' | '!' | '？' | '?' | '；' | ';' | '…' | '\n'
             ) {
-                units.push((position, Unit::Break));
+                let unit = Unit::Break;
+                units.push(Placed { at, position, unit });
             }
             at += 1;
         }

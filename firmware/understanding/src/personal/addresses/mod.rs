@@ -2,6 +2,7 @@
 
 mod chinese;
 mod english;
+mod written;
 
 use super::Opening;
 use crate::numbers::Folded;
@@ -35,6 +36,7 @@ pub(super) fn find(text: &Folded, original: &[char], opening: Opening) -> Vec<Hi
         at = hit.as_ref().map_or(at + 1, |hit| hit.end.max(at + 1));
         found.extend(hit);
     }
+    found.extend(written::find(text, original));
     found
 }
 
