@@ -49,13 +49,13 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         Act::Wait { ahead } => {
             reasons.insert(0, reason("all_busy", waiting(policy, facts, ahead)));
             if let Some(expected) = facts.and_then(|facts| facts.expected) {
-                let (median, ninety) =
-                    (expected.median.as_secs(), expected.ninety_percent.as_secs());
+                let median = seconds(policy, micros(expected.median));
+                let ninety = seconds(policy, micros(expected.ninety_percent));
                 let finding = if zh(policy) {
-                    format!("半数此类来电还需等待至多 {median} 秒，九成至多 {ninety} 秒")
+                    format!("半数此类来电还需等待至多 {median}，九成至多 {ninety}")
                 } else {
                     format!(
-                        "half of such callers wait {median} s more at most, nine in ten {ninety} s"
+                        "half of such callers wait {median} more at most, 90 % of them {ninety}"
                     )
                 };
                 reasons.insert(1, reason("expected_wait", finding));
@@ -150,14 +150,35 @@ fn zh(policy: &Policy) -> bool {
     policy.reasons_in == Language::Zh
 }
 
-/// Seconds with one decimal, rounded down.
+/// A time, rounded down to three digits at most. Records leave the box only without longer runs of
+/// digits, and a reason that is withheld explains nothing.
 fn seconds(policy: &Policy, time: Micros) -> String {
-    let unit = if zh(policy) { "秒" } else { "s" };
-    format!(
-        "{}.{} {unit}",
-        time / 1_000_000,
-        (time / 100_000 % 10).abs()
-    )
+    const S: Micros = 1_000_000;
+    let zh = zh(policy);
+    let (number, unit) = if time < 100 * S {
+        let tenths = time / (S / 10);
+        let number = format!("{}.{}", tenths / 10, (tenths % 10).abs());
+        (number, if zh { "秒" } else { "s" })
+    } else if time < 1000 * S {
+        ((time / S).to_string(), if zh { "秒" } else { "s" })
+    } else if time < 1000 * 60 * S {
+        let minutes = time / (60 * S);
+        (minutes.to_string(), if zh { "分钟" } else { "min" })
+    } else {
+        let hours = (time / (3600 * S)).min(999);
+        (hours.to_string(), if zh { "小时" } else { "h" })
+    };
+    format!("{number} {unit}")
+}
+
+/// A thousandth's count in per cent, three digits at most, as [`seconds`].
+pub(crate) fn percent(permille: impl Into<i64>) -> String {
+    let permille = permille.into();
+    if permille % 10 == 0 {
+        format!("{} %", permille / 10)
+    } else {
+        format!("{}.{} %", permille / 10, permille % 10)
+    }
 }
 
 fn plural(count: usize, one: &str, many: &str) -> String {
@@ -181,17 +202,17 @@ fn grounds(policy: &Policy, facts: &Facts) -> Vec<Reason> {
     if reasons.is_empty() {
         let heard = match &facts.profile.intent {
             Some(intent) if zh(policy) => format!(
-                "没有规则适用：意图 `{intent}` 概率 {}‰，情绪 {} 概率 {}‰",
-                facts.profile.intent_permille,
+                "没有规则适用：意图 `{intent}` 概率 {}，情绪 {} 概率 {}",
+                percent(facts.profile.intent_permille),
                 emotion_zh(facts.profile.emotion),
-                facts.profile.emotion_permille
+                percent(facts.profile.emotion_permille)
             ),
             None if zh(policy) => "没有听懂任何内容".to_owned(),
             Some(intent) => format!(
-                "no rule applies to `{intent}` at {} of 1000, {} at {} of 1000",
-                facts.profile.intent_permille,
+                "no rule applies to `{intent}` at {}, {} at {}",
+                percent(facts.profile.intent_permille),
                 facts.profile.emotion.name(),
-                facts.profile.emotion_permille
+                percent(facts.profile.emotion_permille)
             ),
             None => "nothing was understood".to_owned(),
         };
@@ -343,8 +364,8 @@ fn consideration(policy: &Policy, which: usize, cost: Cost, next: Cost) -> (&'st
             ("preferred_skills", because)
         }
         2 => {
-            let (own, other) = (cost.scarcity, next.scarcity);
-            let because = format!("spends less of what few can do ({own} of 1000, not {other})");
+            let (own, other) = (percent(cost.scarcity), percent(next.scarcity));
+            let because = format!("spends less of what few can do ({own}, not {other})");
             ("scarcity", because)
         }
         3 => {
@@ -353,10 +374,8 @@ fn consideration(policy: &Policy, which: usize, cost: Cost, next: Cost) -> (&'st
             ("pace", because)
         }
         4 => {
-            let because = format!(
-                "{} of 1000 of the day on calls, not {}",
-                cost.busy, next.busy
-            );
+            let (own, other) = (percent(cost.busy), percent(next.busy));
+            let because = format!("{own} of the day on calls, not {other}");
             ("occupancy", because)
         }
         6 => (
@@ -391,8 +410,9 @@ fn consideration_zh(
         }
         2 => {
             let because = format!(
-                "较少占用稀缺技能（{}‰，次选 {}‰）",
-                cost.scarcity, next.scarcity
+                "较少占用稀缺技能（{}，次选 {}）",
+                percent(cost.scarcity),
+                percent(next.scarcity)
             );
             ("scarcity", because)
         }
@@ -404,7 +424,8 @@ fn consideration_zh(
             )
         }
         4 => {
-            let because = format!("当日通话占比 {}‰，次选 {}‰", cost.busy, next.busy);
+            let (own, other) = (percent(cost.busy), percent(next.busy));
+            let because = format!("当日通话占比 {own}，次选 {other}");
             ("occupancy", because)
         }
         6 => ("same_agent", "来电者上次由其接待".to_owned()),
@@ -436,9 +457,9 @@ fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> String {
             return format!("前面有 {ahead} 个来电");
         };
         return format!(
-            "暂无合适的空闲坐席；前面有 {ahead} 个来电；已等待 {}，上限 {} 秒",
+            "暂无合适的空闲坐席；前面有 {ahead} 个来电；已等待 {}，上限 {}",
             seconds(policy, facts.waited),
-            policy.queue.max_wait.as_secs()
+            seconds(policy, micros(policy.queue.max_wait))
         );
     }
     let before = plural(
@@ -447,9 +468,9 @@ fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> String {
         "calls stand before it",
     );
     let Some(facts) = facts else { return before };
-    let limit = policy.queue.max_wait.as_secs();
+    let limit = seconds(policy, micros(policy.queue.max_wait));
     format!(
-        "nobody who fits is free; {before}; has waited {} of at most {limit} s",
+        "nobody who fits is free; {before}; has waited {} of at most {limit}",
         seconds(policy, facts.waited)
     )
 }
@@ -467,13 +488,11 @@ fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> 
         };
         return reason("group_overflow", finding);
     }
-    let limit = policy.queue.max_wait.as_secs();
+    let limit = seconds(policy, micros(policy.queue.max_wait));
     if zh(policy) {
         return match cause {
             CallbackCause::Closed => reason("closed", "网点已下班，且没有规则受理该来电"),
-            CallbackCause::WaitedTooLong => {
-                reason("max_wait", format!("等待已达策略上限 {limit} 秒"))
-            }
+            CallbackCause::WaitedTooLong => reason("max_wait", format!("等待已达策略上限 {limit}")),
             CallbackCause::NobodyAnswered if tried == 0 => {
                 reason("nobody_left", "没有在岗坐席可以接听")
             }
@@ -486,10 +505,9 @@ fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> 
         CallbackCause::Closed => {
             reason("closed", "the branch is closed and no rule takes the call")
         }
-        CallbackCause::WaitedTooLong => reason(
-            "max_wait",
-            format!("waited the policy's limit of {limit} s"),
-        ),
+        CallbackCause::WaitedTooLong => {
+            reason("max_wait", format!("waited the policy's limit of {limit}"))
+        }
         CallbackCause::NobodyAnswered => {
             let finding = if tried == 0 {
                 "nobody is signed in who could take it".to_owned()
@@ -520,11 +538,11 @@ fn sent(policy: &Policy, to: usize) -> Reason {
 /// Why a novice's call goes on.
 fn handed_on(policy: &Policy, novice: usize) -> Reason {
     let name = &policy.agents[novice].id;
-    let limit = policy.queue.novice_limit.as_secs();
+    let limit = seconds(policy, micros(policy.queue.novice_limit));
     let finding = if zh(policy) {
-        format!("新人坐席 {name} 通话已超过 {limit} 秒，转给有经验的坐席")
+        format!("新人坐席 {name} 通话已超过 {limit}，转给有经验的坐席")
     } else {
-        format!("{name} is a novice and has talked for {limit} s; somebody experienced takes over")
+        format!("{name} is a novice and has talked for {limit}; somebody experienced takes over")
     };
     reason("novice", finding)
 }

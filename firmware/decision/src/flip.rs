@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkside_call::{Action, AgentId, Emotion, Language};
 
 use crate::engine::{Change, Engine, Fate, WhatIf};
-use crate::explain::emotion_zh;
+use crate::explain::{emotion_zh, percent};
 use crate::{CallProfile, Input};
 
 /// One change of an input, and what would then have been decided.
@@ -82,11 +82,14 @@ fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
         let word = if zh { "若意图为" } else { "intent" };
         format!("{word} `{intent}`")
     } else if other.intent_permille != actual.intent_permille {
-        let (new, old) = (other.intent_permille, actual.intent_permille);
+        let (new, old) = (
+            percent(other.intent_permille),
+            percent(actual.intent_permille),
+        );
         if zh {
-            format!("若意图概率为 {new}‰，而非 {old}‰")
+            format!("若意图概率为 {new}，而非 {old}")
         } else {
-            format!("intent at {new} of 1000, not {old}")
+            format!("intent at {new}, not {old}")
         }
     } else if other.emotion != actual.emotion {
         let (new, old) = (other.emotion, actual.emotion);
@@ -96,11 +99,15 @@ fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
             format!("{}, not {}", new.name(), old.name())
         }
     } else if other.emotion_permille != actual.emotion_permille {
-        let (new, old) = (other.emotion_permille, actual.emotion_permille);
+        let (new, old) = (
+            percent(other.emotion_permille),
+            percent(actual.emotion_permille),
+        );
         if zh {
-            format!("若{}概率为 {new}‰，而非 {old}‰", emotion_zh(other.emotion))
+            format!("若{}概率为 {new}，而非 {old}", emotion_zh(other.emotion))
         } else {
-            format!("{} at {new} of 1000, not {old}", other.emotion.name())
+            let name = other.emotion.name();
+            format!("{name} at {new}, not {old}")
         }
     } else {
         let word = if zh { "若语言为" } else { "language" };

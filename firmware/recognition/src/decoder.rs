@@ -9,6 +9,11 @@
 //! every output, whatever it is, for a price a unit. It wins where no word comes near to what was
 //! heard, so such speech is passed over rather than forced into words.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use foldhash::fast::FixedState;
+
 use crate::grammar::{PhraseGraph, Phrases};
 use crate::lexicon::{Lexicon, Trie, Unit, WordId, language_bit};
 use crate::lm::{NO_HISTORY, Ngram};
@@ -30,6 +35,8 @@ pub struct Tuning {
     pub lm_weight: f32,
     /// Reward for a word, against the model's bias to few long ones.
     pub word_reward: f32,
+    /// Price of a word of another language than the one before.
+    pub switch_price: f32,
     /// Price of beginning to pass over speech.
     pub filler_price: f32,
     /// Price of each unit passed over.
@@ -63,6 +70,7 @@ impl Default for Tuning {
             units: 12,
             lm_weight: 0.6,
             word_reward: 1.0,
+            switch_price: 0.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
             grammar_reward: 3.5,
@@ -176,6 +184,15 @@ impl Search<'_> {
         }
     }
 
+    /// No word scores above this.
+    fn most_of_a_word(&self) -> f32 {
+        match (self.model, self.phrases) {
+            (_, Some(_)) => f32::INFINITY,
+            (WordModel::Ngram(_), None) => self.tuning.word_reward.max(0.0),
+            (WordModel::Grammar(_), None) => self.tuning.grammar_reward.max(0.0),
+        }
+    }
+
     fn ahead(&self, node: u32) -> f32 {
         if node == FILLER {
             0.0
@@ -199,6 +216,8 @@ struct Hypothesis {
     state: u32,
     hint: u32,
     last: Unit,
+    /// The last word's language as a bit; 0 before the first.
+    language: u8,
     /// Everything: outputs, words, hints, prices, look-ahead.
     score: f32,
     /// The outputs alone.
@@ -221,9 +240,12 @@ enum Completed {
     Filler,
 }
 
+/// What later outputs can tell hypotheses apart by.
+type Key = (u32, u32, u32, Unit, u8);
+
 impl Hypothesis {
-    const fn key(&self) -> (u32, u32, u32, Unit) {
-        (self.node, self.state, self.hint, self.last)
+    const fn key(&self) -> Key {
+        (self.node, self.state, self.hint, self.last, self.language)
     }
 }
 
@@ -267,7 +289,7 @@ impl Spoken {
 /// The beam of one stream.
 pub(crate) struct Decoder {
     beam: Vec<Hypothesis>,
-    next: Vec<Hypothesis>,
+    next: Candidates,
     paths: Vec<Spoken>,
     followed: Vec<(Unit, f32)>,
     /// Outputs since the beginning of the utterance.
@@ -277,6 +299,49 @@ pub(crate) struct Decoder {
     likeliest: Option<Unit>,
     /// Units that the likeliest classes spell.
     free_units: u32,
+}
+
+/// The hypotheses of the next output: the best of those that nothing can tell apart, without those
+/// that the best of all has left too far behind.
+#[derive(Default)]
+struct Candidates {
+    all: Vec<Hypothesis>,
+    places: HashMap<Key, u32, FixedState>,
+    best: f32,
+    depth: f32,
+}
+
+impl Candidates {
+    fn clear(&mut self, depth: f32) {
+        self.all.clear();
+        self.places.clear();
+        self.best = f32::MIN;
+        self.depth = depth;
+    }
+
+    /// Whether nothing of that score is kept, whatever else may come.
+    fn hopeless(&self, score: f32) -> bool {
+        score <= self.best - self.depth
+    }
+
+    fn push(&mut self, hypothesis: Hypothesis) {
+        if self.hopeless(hypothesis.score) {
+            return;
+        }
+        self.best = self.best.max(hypothesis.score);
+        match self.places.entry(hypothesis.key()) {
+            Entry::Vacant(place) => {
+                place.insert(self.all.len() as u32);
+                self.all.push(hypothesis);
+            }
+            Entry::Occupied(place) => {
+                let other = &mut self.all[*place.get() as usize];
+                if hypothesis.score > other.score {
+                    *other = hypothesis;
+                }
+            }
+        }
+    }
 }
 
 /// One output's likeliest class.
@@ -291,7 +356,7 @@ impl Decoder {
     pub(crate) fn new() -> Self {
         Self {
             beam: Vec::new(),
-            next: Vec::new(),
+            next: Candidates::default(),
             paths: Vec::new(),
             followed: Vec::new(),
             outputs: 0,
@@ -340,8 +405,13 @@ impl Decoder {
             0.0
         };
         self.follow_units(search.tuning, output, &free);
-        self.next.clear();
-        let beam = std::mem::take(&mut self.beam);
+        self.next.clear(search.tuning.depth);
+        let mut beam = std::mem::take(&mut self.beam);
+        // The best first, so that the hopeless are known early.
+        if let Some(best) = (0..beam.len()).max_by(|&a, &b| beam[a].score.total_cmp(&beam[b].score))
+        {
+            beam.swap(0, best);
+        }
         for hypothesis in &beam {
             if hypothesis.node == FILLER {
                 self.stay_in_filler(search, hypothesis, &free, blank);
@@ -429,15 +499,14 @@ impl Decoder {
     /// Every unit that the tree has next, and every word that it completes.
     fn follow(&mut self, search: &Search<'_>, from: &Hypothesis) {
         let Search {
-            trie,
-            tuning: _,
-            languages,
-            ..
+            trie, languages, ..
         } = *search;
         let ahead = search.ahead(from.node);
+        let most = search.most_of_a_word();
         for index in 0..self.followed.len() {
             let (unit, score) = self.followed[index];
-            if unit == from.last {
+            let bare = from.score + score - ahead;
+            if unit == from.last || self.next.hopeless(bare + most) {
                 continue;
             }
             let Some(child) = trie.child(from.node, unit) else {
@@ -456,7 +525,6 @@ impl Decoder {
             on.units += 1;
             on.last = unit;
             on.acoustic += score;
-            let bare = from.score + score - ahead;
             on.node = child;
             on.score = bare + search.ahead(child);
             self.next.push(on);
@@ -467,12 +535,19 @@ impl Decoder {
     }
 
     fn complete(&mut self, search: &Search<'_>, on: &Hypothesis, word: WordId, bare: f32) {
-        if language_bit(search.lexicon.words[word as usize].language) & search.languages == 0 {
+        let language = language_bit(search.lexicon.words[word as usize].language);
+        if language & search.languages == 0 {
             return;
         }
-        let Some((score, state)) = search.word(on.state, word) else {
+        if self.next.hopeless(bare + search.most_of_a_word()) {
+            return;
+        }
+        let Some((mut score, state)) = search.word(on.state, word) else {
             return;
         };
+        if on.language & !language != 0 {
+            score -= search.tuning.switch_price;
+        }
         let (hinted, hint) = search
             .phrases
             .map_or((0.0, 0), |phrases| phrases.step(on.hint, word));
@@ -480,6 +555,7 @@ impl Decoder {
             node: Trie::ROOT,
             state,
             hint,
+            language,
             score: bare + score + hinted,
             completed: Completed::Word(word),
             ..*on
@@ -555,18 +631,18 @@ impl Decoder {
         });
     }
 
-    /// Merges, keeps the best, and writes down what they completed.
+    /// Keeps the best, and writes down what they completed.
     fn prune(&mut self, tuning: &Tuning) {
-        let next = &mut self.next;
-        let best = next.iter().map(|h| h.score).fold(f32::MIN, f32::max);
+        let Candidates {
+            all: next, best, ..
+        } = &mut self.next;
+        let best = *best;
         next.retain(|hypothesis| hypothesis.score > best - tuning.depth);
-        next.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then(b.score.total_cmp(&a.score)));
-        next.dedup_by_key(|hypothesis| hypothesis.key());
         if next.len() > tuning.width {
             next.select_nth_unstable_by(tuning.width, |a, b| b.score.total_cmp(&a.score));
             next.truncate(tuning.width);
         }
-        std::mem::swap(&mut self.beam, &mut self.next);
+        std::mem::swap(&mut self.beam, next);
         for hypothesis in &mut self.beam {
             hypothesis.score -= best;
             let word = match hypothesis.completed {
@@ -632,6 +708,7 @@ fn first_hypothesis(search: &Search<'_>) -> Hypothesis {
         state: search.start(),
         hint: 0,
         last: NOTHING,
+        language: 0,
         score: 0.0,
         acoustic: 0.0,
         path: NO_PATH,

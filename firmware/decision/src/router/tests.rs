@@ -552,7 +552,7 @@ fn the_smallest_change_that_flips_a_decision_is_found() {
         .router
         .flip(desk.now, &ready(angry("refund")))
         .expect("there is one");
-    assert_eq!(flip.change, "angry at 499 of 1000, not 800");
+    assert_eq!(flip.change, "angry at 49.9 %, not 80 %");
     assert_eq!((flip.size_permille, flip.action), (301, offer(li_na())));
     let flip = desk
         .router
@@ -587,7 +587,7 @@ fn waiting_callers_hear_how_long_it_may_take() {
     // Two agents at 180 s a call: the next is free after 90 s on average, exponentially.
     assert_eq!(
         finding.finding,
-        "half of such callers wait 63 s more at most, nine in ten 205 s"
+        "half of such callers wait 63.0 s more at most, 90 % of them 205 s"
     );
     desk.ready(4, wants("refund"));
     let estimate = |desk: &Desk, number| desk.router.expected_wait(call(number)).expect("it waits");
