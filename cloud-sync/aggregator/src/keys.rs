@@ -13,7 +13,7 @@ pub(crate) enum Command {
     /// Make a key and print it; it cannot be shown again.
     Add {
         /// What it is for, such as `grafana`.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         name: String,
         /// What its bearer may do: `analyst`, `operator` or `admin`.
         #[arg(long, default_value = "analyst", value_parser = str::parse::<Role>)]

@@ -1,5 +1,6 @@
 //! Files for spreadsheets, pandas and Spark, over HTTP and from the command line.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -90,6 +91,33 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(said, b"24 calls\n");
     let file = SerializedFileReader::new(std::fs::File::open(&target).unwrap()).unwrap();
     assert_eq!(file.metadata().file_metadata().num_rows(), 24);
+    let csv = ["--format", "csv"];
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&target), 0o600, "words may be in it");
+    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert_eq!(export(link.to_str().unwrap(), &csv).0, 0);
+    assert!(link.is_symlink() && std::fs::read(&target).unwrap().starts_with(b"tenant,"));
+    assert_eq!(mode(&target), 0o640, "as its owner had it");
+    let pipe = folder.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    assert_eq!(export(pipe.to_str().unwrap(), &csv).0, 0);
+    assert!(reader.join().unwrap().starts_with(b"tenant,"));
+    let (status, _, error) = export(folder.path().join("no/calls.csv").to_str().unwrap(), &csv);
+    assert!(status == 2 && !folder.path().join("no").exists());
+    assert!(String::from_utf8_lossy(&error).contains("there is no folder"));
     let (status, _, error) = export("gopher://x/y", &[]);
     assert_eq!(status, 2);
     assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));

@@ -95,5 +95,44 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
     let (status, page) = get(http, &format!("/calls/{call}")).await;
     assert_eq!(status, 200);
     assert!(page.contains("我的卡丢了"), "{page}");
+    let (status, page) = get(http, "/calls/unknown").await;
+    assert_eq!(status, 404);
+    assert!(
+        page.contains("<h2>Not Found</h2>"),
+        "people get a page: {page}"
+    );
+    cloud.shutdown().await;
+}
+
+/// The answer as it stands on the wire.
+async fn raw(address: std::net::SocketAddr, host: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_site_reads_through_a_browser_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = embedded(&folder.path().join("cloud")).await;
+    let answer = raw(cloud.http_addr, &cloud.http_addr.to_string()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for header in [
+        "cache-control: no-store",
+        "x-frame-options: DENY",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(answer.contains(header), "{header} is missing in {answer}");
+    }
+    let answer = raw(cloud.http_addr, "evil.example").await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(
+        answer.contains("text/html") && answer.contains("keys add"),
+        "{answer}"
+    );
     cloud.shutdown().await;
 }

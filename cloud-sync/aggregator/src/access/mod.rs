@@ -1,6 +1,6 @@
 //! Who is asking: keys, tokens, or nobody while only this machine can ask.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use trunkside_record::Timestamp;
@@ -29,6 +29,12 @@ pub(crate) enum Refusal {
     /// Nothing was shown.
     #[error("a key is needed; send it as `Authorization: Bearer KEY`, or as the password")]
     Nothing,
+    /// A name that another site could have given this machine.
+    #[error(
+        "without a key only `localhost` or a loopback address in the address line is answered; \
+         make a key with `trunkside-cloud keys add` to use another name"
+    )]
+    Host,
     /// The key is unknown, revoked or mistyped.
     #[error("the key is not in force")]
     Key,
@@ -38,6 +44,17 @@ pub(crate) enum Refusal {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Whether a `Host` header names this machine in a way that nobody else can.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Decides who may ask.
@@ -62,18 +79,26 @@ impl Guard {
         Ok(!self.loopback && self.tokens.is_none() && !self.store.has_keys()?)
     }
 
-    /// Who shows this; blocks.
+    /// Who shows this and calls us by the name `host`; blocks.
     pub(crate) fn identify(
         &self,
         shown: Option<&str>,
+        host: Option<&str>,
         now: Timestamp,
     ) -> Result<Identity, Refusal> {
         match shown {
-            None if self.is_open()? => Ok(Identity {
-                subject: "this machine".to_owned(),
-                role: Role::Admin,
-                scope: Scope::ALL,
-            }),
+            None if self.is_open()? => {
+                // A page of another site that resolves its own name to this machine reaches us
+                // through a browser here, and would read all.
+                if host.is_some_and(|host| !is_this_machine(host)) {
+                    return Err(Refusal::Host);
+                }
+                Ok(Identity {
+                    subject: "this machine".to_owned(),
+                    role: Role::Admin,
+                    scope: Scope::ALL,
+                })
+            }
             None => Err(Refusal::Nothing),
             Some(text) => match (key::Key::parse(text), &self.tokens) {
                 (Some(key), _) => self.bearer_of(&key),
@@ -96,5 +121,26 @@ impl Guard {
             role: kept.role,
             scope: kept.scope,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_nobody_else_can_give_are_this_machine() {
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "[::1]:8080"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "",
+            "192.0.2.7",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! Exports into files and object stores.
 
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, parse_url};
+use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Export, ExportError, Pieces};
+use super::{Export, ExportError, PIECE, Pieces};
 use crate::ingest::now;
 use crate::store::Store;
 
@@ -26,6 +29,9 @@ pub enum SinkError {
     /// Writing there.
     #[error("cannot write `{0}`: {1}")]
     Write(String, object_store::Error),
+    /// Writing a file.
+    #[error("cannot write `{}`: {}", .0.display(), .1)]
+    File(PathBuf, io::Error),
     /// The export itself.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -34,6 +40,59 @@ pub enum SinkError {
 /// Writes an export to `destination`, an address or the path of a file; it appears there when it
 /// is whole. Returns how many calls it holds.
 pub async fn store_object(
+    export: Export,
+    store: Arc<dyn Store>,
+    destination: &str,
+) -> Result<u64, SinkError> {
+    if destination.contains("://") {
+        return store_at(export, store, destination).await;
+    }
+    let path = PathBuf::from(destination);
+    let writing = tokio::task::spawn_blocking(move || store_file(&export, &*store, &path));
+    writing
+        .await
+        .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+}
+
+/// A file is replaced as a whole, and only its owner may read a new one: words may be in it. A pipe
+/// or a device is written to.
+fn store_file(export: &Export, store: &dyn Store, path: &Path) -> Result<u64, SinkError> {
+    let failed = |error| SinkError::File(path.to_owned(), error);
+    let there = fs::metadata(path).ok();
+    if there.as_ref().is_some_and(|kind| !kind.is_file()) {
+        let out = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        return Ok(export.write(store, now, out)?);
+    }
+    // Where a link leads: to replace the link would leave what it names as it is.
+    let whole = if path.is_symlink() {
+        fs::canonicalize(path).map_err(failed)?
+    } else {
+        path.to_owned()
+    };
+    let folder = whole.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let fault = format!("there is no folder `{}`", folder.display());
+        return Err(SinkError::Destination(path.display().to_string(), fault));
+    }
+    let part = NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(PIECE, part);
+    let calls = export.write(store, now, &mut out)?;
+    out.flush().map_err(failed)?;
+    let part = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    if let Some(kind) = &there {
+        part.as_file()
+            .set_permissions(kind.permissions())
+            .map_err(failed)?;
+    }
+    part.as_file().sync_all().map_err(failed)?;
+    part.persist(&whole).map_err(|error| failed(error.error))?;
+    Ok(calls)
+}
+
+async fn store_at(
     export: Export,
     store: Arc<dyn Store>,
     destination: &str,
@@ -63,13 +122,8 @@ pub async fn store_object(
     }
 }
 
-fn open(destination: &str) -> Result<(Box<dyn ObjectStore>, Path), SinkError> {
+fn open(destination: &str) -> Result<(Box<dyn ObjectStore>, object_store::path::Path), SinkError> {
     let wrong = |fault: String| SinkError::Destination(destination.to_owned(), fault);
-    let url = if destination.contains("://") {
-        Url::parse(destination).map_err(|error| wrong(error.to_string()))?
-    } else {
-        let path = std::path::absolute(destination).map_err(|error| wrong(error.to_string()))?;
-        Url::from_file_path(path).map_err(|()| wrong("it is no path".to_owned()))?
-    };
+    let url = Url::parse(destination).map_err(|error| wrong(error.to_string()))?;
     parse_url(&url).map_err(|error| wrong(error.to_string()))
 }

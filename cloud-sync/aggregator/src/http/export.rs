@@ -31,7 +31,8 @@ const WAITING: usize = 8;
     responses(
         (status = 200, description = "One row a call", content_type = "text/csv"),
         (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem)
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant or branch", body = Problem)
     )
 )]
 pub(super) async fn calls(
@@ -53,7 +54,8 @@ pub(super) async fn calls(
     responses(
         (status = 200, description = "One row a turn", content_type = "text/csv"),
         (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem)
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant or branch", body = Problem)
     )
 )]
 pub(super) async fn transcripts(

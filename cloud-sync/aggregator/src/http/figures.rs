@@ -40,7 +40,8 @@ pub(super) struct Hours {
     responses(
         (status = 200, description = "Hours", body = Hours),
         (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem)
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant or branch", body = Problem)
     )
 )]
 pub(super) async fn hourly(
@@ -68,7 +69,8 @@ pub(super) struct Moods {
     responses(
         (status = 200, description = "Hours", body = Moods),
         (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem)
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant or branch", body = Problem)
     )
 )]
 pub(super) async fn moods(
@@ -105,7 +107,8 @@ pub(super) struct Intents {
     responses(
         (status = 200, description = "Intents", body = Intents),
         (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem)
+        (status = 401, description = "A key is needed", body = Problem),
+        (status = 403, description = "The key is for another tenant or branch", body = Problem)
     )
 )]
 pub(super) async fn intents(

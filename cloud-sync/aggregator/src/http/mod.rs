@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -68,9 +71,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn router(app: App) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(page::index))
         .route("/calls/{id}", get(page::call))
+        .layer(map_response(page::problem));
+    pages
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
         .route("/api/v1/transcripts", get(api::transcripts))
@@ -89,7 +94,27 @@ fn router(app: App) -> Router {
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Problem::method() })
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(map_response(close))
         .with_state(app)
+}
+
+/// What is read here stays with who read it: not kept by a cache, not shown within another site's
+/// page, not taken for anything but what it says it is.
+async fn close(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// Serves until `stop`.

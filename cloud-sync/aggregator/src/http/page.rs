@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_record::{CallSummary, EndedBy, MoodPoint, Outcome, Timestamp, Turn};
 
 use super::reader::Reader;
 use super::{App, Problem};
+use crate::ingest::now;
 use crate::store::{self, CallDetail, CallFilter, CallItem, Hour, Span, Totals};
 
 /// Calls on the front page.
@@ -71,6 +76,24 @@ pub(super) async fn call(
 ) -> Result<Markup, Problem> {
     let detail = super::api::detail(&app, &reader, id).await?;
     Ok(document("Call · Trunkside", false, &call_page(&detail)))
+}
+
+/// Shows a problem to people, who asked for a page, as a page.
+pub(super) async fn problem(mut response: Response) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let body = html! {
+            header { div.brand { span.mark {} h1 { a href="/" { "Trunkside" } } } }
+            section.card.quiet {
+                h2 { (problem.title()) }
+                p { (problem.detail()) }
+            }
+        };
+        let page = document(&format!("{} · Trunkside", problem.title()), false, &body);
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, html);
+        *response.body_mut() = Body::from(page.into_string());
+    }
+    response
 }
 
 fn document(title: &str, refresh: bool, body: &Markup) -> Markup {
@@ -267,7 +290,7 @@ fn call_row(item: &CallItem) -> Markup {
     html! {
         tr {
             td { a href=(format!("/calls/{}", call.call)) { (day_and_clock(call.started_at)) } }
-            td { (item.branch) span.faint { " " (item.device) } }
+            td.place { (item.branch) span.faint { " " (item.device) } }
             td { (intent(call)) }
             td { (feeling(call)) }
             td { (outcome(call.outcome)) }
@@ -402,8 +425,15 @@ fn clock(time: Timestamp) -> String {
     time.strftime("%H:%M").to_string()
 }
 
+/// With the year when it is another than this one.
 fn day_and_clock(time: Timestamp) -> String {
-    time.strftime("%-d %b %H:%M").to_string()
+    let year = |time: Timestamp| time.to_zoned(TimeZone::UTC).year();
+    let format = if year(time) == year(now()) {
+        "%-d %b %H:%M"
+    } else {
+        "%-d %b %Y %H:%M"
+    };
+    time.strftime(format).to_string()
 }
 
 fn optional_seconds(seconds: Option<f64>) -> String {

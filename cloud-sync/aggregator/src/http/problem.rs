@@ -20,6 +20,16 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// What kind of problem, in a word or two.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// What exactly, and what to do about it.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
         Self {
@@ -80,6 +90,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = self.clone();
         let body = serde_json::to_vec(&self).expect("a problem has a JSON form");
         let mut response = (
             status,
@@ -94,6 +105,8 @@ impl IntoResponse for Problem {
                 HeaderValue::from_static("Basic realm=\"trunkside\", charset=\"UTF-8\", Bearer"),
             );
         }
+        // For the pages, which show it to people.
+        response.extensions_mut().insert(problem);
         response
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -30,9 +30,13 @@ impl FromRequestParts<App> for Reader {
                     .ok_or_else(|| Problem::unauthorized(&Refusal::Nothing.to_string()))?,
             ),
         };
+        let host = parts.headers.get(HOST);
+        let host = host.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
         let guard = Arc::clone(&app.guard);
-        let identified =
-            tokio::task::spawn_blocking(move || guard.identify(shown.as_deref(), now())).await;
+        let identified = tokio::task::spawn_blocking(move || {
+            guard.identify(shown.as_deref(), host.as_deref(), now())
+        })
+        .await;
         match identified.expect("identifying does not panic") {
             Ok(identity) => Ok(Self(identity)),
             Err(Refusal::Store(error)) => {

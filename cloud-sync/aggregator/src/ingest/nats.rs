@@ -70,12 +70,20 @@ pub(crate) async fn receive(
     incoming: mpsc::Sender<Incoming>,
     stop: CancellationToken,
 ) {
+    let mut reason = String::new();
     loop {
         let ended = Box::pin(converse(&servers, &counters, &publishers, &incoming));
         let Some(ended) = stop.run_until_cancelled(ended).await else {
             return;
         };
-        if let Err(error) = ended {
+        if counters.is_connected() {
+            reason.clear();
+        }
+        // A reason is told once, not with every try.
+        if let Err(error) = ended
+            && reason != error.to_string()
+        {
+            reason = error.to_string();
             tracing::warn!(%error, "not receiving from NATS; trying again");
         }
         if !rest(&counters, &publishers, &stop).await {

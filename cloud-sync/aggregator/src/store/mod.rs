@@ -3,6 +3,7 @@
 //! What is new is worked out in [`plan`], once for both. A commit is one transaction and is on the
 //! disk when it returns, because the watermark that follows lets the box delete.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,9 +66,9 @@ pub enum StoreError {
         fault: String,
     },
     /// The data folder.
-    #[error("cannot create the data folder `{}`: {source}", path.display())]
+    #[error("cannot create `{}`: {source}", path.display())]
     Folder {
-        /// Which.
+        /// The folder, or the database's file in it.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -265,8 +266,13 @@ pub fn open(choice: &StoreChoice) -> Result<Arc<dyn Store>, StoreError> {
     })
 }
 
+/// Makes the folder, and nobody but its owner reads what is in it: what callers said lies there.
 fn create_folder(folder: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder);
+    made.map_err(|source| StoreError::Folder {
         path: folder.to_owned(),
         source,
     })

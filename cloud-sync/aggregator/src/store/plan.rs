@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use trunkside_call::CallId;
 use trunkside_record::{
     Ack, Batch, Body, CallSummary, Entry, Gap, GapReason, Lane, Origin, Received, Timestamp,
@@ -12,6 +13,11 @@ use super::intake::{Intake, Verdict};
 
 /// A decision that took longer than a day is a clock's mistake.
 const LONGEST_S: f64 = 86_400.0;
+
+/// What a box's clock that nothing has set yet may say beside the time of arrival: a little later,
+/// and earlier by as long as records wait on a box.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+const BEHIND: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// A batch and where it came from; topic and content agree.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +113,10 @@ pub(super) struct Place<'a> {
 pub(super) struct CallRow<'a> {
     pub(super) place: Place<'a>,
     pub(super) call: CallId,
+    /// When the call began; when it came, where the box's clock is plainly wrong.
     pub(super) started_at: Timestamp,
+    /// Whether that is when it came: another time the next time that it comes.
+    pub(super) moved: bool,
     pub(super) language: Option<&'static str>,
     pub(super) intent: Option<&'a str>,
     pub(super) emotion: Option<&'static str>,
@@ -121,7 +130,7 @@ pub(super) struct CallRow<'a> {
 pub(super) struct TranscriptRow<'a> {
     pub(super) place: Place<'a>,
     pub(super) call: CallId,
-    /// When the call's name says that it began.
+    /// When the call's name says that it began; when it came, where the box's clock is plainly wrong.
     pub(super) named_at: Timestamp,
     pub(super) turns: String,
 }
@@ -157,8 +166,12 @@ pub(super) struct Plan<'a> {
 }
 
 /// Works out what is new, and moves the streams' watermarks. `streams` holds the stream of every
-/// message.
-pub(super) fn plan<'a>(messages: &'a [Message], streams: &mut [Stream<'a>]) -> Plan<'a> {
+/// message; `now` is when they came.
+pub(super) fn plan<'a>(
+    messages: &'a [Message],
+    streams: &mut [Stream<'a>],
+    now: Timestamp,
+) -> Plan<'a> {
     let mut plan = Plan::default();
     let places: BTreeMap<StreamKey<'_>, usize> = streams
         .iter()
@@ -171,7 +184,7 @@ pub(super) fn plan<'a>(messages: &'a [Message], streams: &mut [Stream<'a>]) -> P
         };
         let stream = &mut streams[*place];
         for received in &message.batch.records {
-            plan.take(stream, message.lane, received);
+            plan.take(stream, message.lane, received, now);
         }
     }
     keep_last(&mut plan.calls, |row| (row.place.origin, row.call));
@@ -207,14 +220,20 @@ fn keep_last<R, K: Ord>(rows: &mut Vec<R>, key: impl Fn(&R) -> K) {
 }
 
 impl<'a> Plan<'a> {
-    fn take(&mut self, stream: &mut Stream<'a>, lane: Lane, received: &'a Received) {
+    fn take(
+        &mut self,
+        stream: &mut Stream<'a>,
+        lane: Lane,
+        received: &'a Received,
+        now: Timestamp,
+    ) {
         match received {
             Received::Entry(entry) => match &entry.body {
                 Body::Gap(gap) => self.give_up(stream, entry.sequence, *gap),
                 body if entry.lane != lane || body.lane().is_some_and(|of| of != lane) => {
                     self.refuse(stream, entry.sequence);
                 }
-                _ => self.take_entry(stream, entry),
+                _ => self.take_entry(stream, entry, now),
             },
             Received::Refused { sequence, .. } => self.refuse(stream, *sequence),
         }
@@ -245,7 +264,7 @@ impl<'a> Plan<'a> {
         });
     }
 
-    fn take_entry(&mut self, stream: &mut Stream<'a>, entry: &'a Entry) {
+    fn take_entry(&mut self, stream: &mut Stream<'a>, entry: &'a Entry, now: Timestamp) {
         let Some(row) = Row::new(entry) else {
             return self.refuse(stream, entry.sequence);
         };
@@ -259,18 +278,31 @@ impl<'a> Plan<'a> {
         }
         self.committed.stored += 1;
         let place = place(stream, entry.sequence);
+        let likely = |at| {
+            if entry.clock_trusted {
+                at
+            } else {
+                likely(at, now)
+            }
+        };
         match row {
-            Row::Call(call, summary) => self.calls.push(call_row(place, call, summary)),
+            Row::Call(call, summary) => {
+                let mut row = call_row(place, call, summary);
+                let at = likely(row.started_at);
+                row.moved = at != row.started_at;
+                row.started_at = at;
+                self.calls.push(row);
+            }
             Row::Transcript(transcript, turns) => self.transcripts.push(TranscriptRow {
                 place,
                 call: transcript.call,
-                named_at: named_at(transcript.call),
+                named_at: likely(named_at(transcript.call)),
                 turns,
             }),
             Row::Report(kind, body) => self.reports.push(ReportRow {
                 place,
                 kind,
-                at: storable(entry.at),
+                at: likely(storable(entry.at)),
                 clock_trusted: entry.clock_trusted,
                 body,
             }),
@@ -332,6 +364,7 @@ fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: String) -> Cal
         place,
         call: call.call,
         started_at: storable(call.started_at),
+        moved: false,
         language: call.language.map(trunkside_call::Language::tag),
         intent: call.intent.as_ref().map(|intent| intent.name.as_str()),
         emotion: call.mood.as_ref().map(|mood| mood.emotion.name()),
@@ -343,6 +376,17 @@ fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: String) -> Cal
         outcome: call.outcome.name(),
         decided_s: call.times.decided_s.filter(|value| seconds(*value)),
         summary,
+    }
+}
+
+/// What a clock that nobody vouches for says, or when its record came if that cannot be: a box
+/// without a battery wakes in 1970, and what it records then is neither old nor in the future.
+fn likely(at: Timestamp, now: Timestamp) -> Timestamp {
+    let age = now.duration_since(at);
+    if age < -AHEAD || age > BEHIND {
+        storable(now)
+    } else {
+        at
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use trunkside_record::{
@@ -54,6 +56,7 @@ behaviours!(
     a_scope_hides_other_tenants_and_branches,
     a_call_that_comes_again_replaces_itself,
     times_beyond_every_calendar_are_kept,
+    a_clock_that_nobody_set_moves_no_call_out_of_sight,
     devices_tell_how_they_do,
     keys_work_until_they_are_revoked,
     the_audit_log_keeps_its_order_and_scope,
@@ -469,6 +472,53 @@ fn a_call_that_comes_again_replaces_itself(fresh: &dyn Fn() -> Fresh) {
     let calls = all(store).calls;
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].summary.outcome.name(), "bridged");
+}
+
+fn a_clock_that_nobody_set_moves_no_call_out_of_sight(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let now: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
+    let send = |sequence: u64, number: u64, started_at: &str, now: Timestamp| {
+        let more = serde_json::json!({ "started_at": started_at });
+        let Received::Entry(mut entry) = record(number, &more) else {
+            unreachable!()
+        };
+        (entry.sequence, entry.clock_trusted) = (sequence, false);
+        let message = message(Lane::Metric, vec![Received::Entry(entry)]);
+        assert_eq!(store.commit(&[message], now).unwrap().stored, 1);
+    };
+    send(1, 1, "1970-01-01T00:01:00Z", now);
+    send(2, 2, "2099-11-30T00:00:00Z", now);
+    send(3, 3, "2026-11-12T08:00:00Z", now);
+    let ago = |hours: i64| now - SignedDuration::from_hours(hours);
+    let since = |from: Timestamp| {
+        let filter = CallFilter {
+            since: Some(from),
+            until: Some(ago(-1)),
+            ..CallFilter::default()
+        };
+        store
+            .calls(&Scope::ALL, &filter, 9, None)
+            .unwrap()
+            .calls
+            .len()
+    };
+    assert_eq!(
+        (since(ago(1)), since(ago(30 * 24))),
+        (2, 3),
+        "the third may be right"
+    );
+    let keep_from = ago(60 * 24);
+    store
+        .maintain(now.to_zoned(TimeZone::UTC).date(), Some(keep_from))
+        .unwrap();
+    assert_eq!(all(store).calls.len(), 3, "none of them is old");
+    send(4, 1, "1970-01-01T00:01:00Z", ago(-24));
+    assert_eq!(
+        all(store).calls.len(),
+        3,
+        "what comes again replaces itself"
+    );
 }
 
 fn times_beyond_every_calendar_are_kept(fresh: &dyn Fn() -> Fresh) {

@@ -587,7 +587,7 @@ fn waiting_callers_hear_how_long_it_may_take() {
     // Two agents at 180 s a call: the next is free after 90 s on average, exponentially.
     assert_eq!(
         finding.finding,
-        "half of such callers wait 63.0 s more at most, 90 % of them 205 s"
+        "half of such callers wait 63.2 s more at most, 90 % of them 205 s"
     );
     desk.ready(4, wants("refund"));
     let estimate = |desk: &Desk, number| desk.router.expected_wait(call(number)).expect("it waits");

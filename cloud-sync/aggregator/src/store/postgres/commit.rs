@@ -19,7 +19,7 @@ pub(super) fn commit(
     now: Timestamp,
 ) -> Result<Committed, StoreError> {
     let mut streams = open(&mut transaction, &plan::keys(messages), now)?;
-    let plan = plan::plan(messages, &mut streams);
+    let plan = plan::plan(messages, &mut streams, now);
     store_calls(&mut transaction, &plan.calls)?;
     store_transcripts(&mut transaction, &plan.transcripts)?;
     store_reports(&mut transaction, &plan.reports)?;
@@ -194,6 +194,19 @@ fn close(
 fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
+    }
+    let moved: Vec<_> = rows.iter().filter(|row| row.moved).collect();
+    if !moved.is_empty() {
+        // Its time is part of its key, and was another when it came before.
+        let places = Places::new(moved.iter().map(|row| row.place));
+        let calls: Vec<String> = moved.iter().map(|row| row.call.to_string()).collect();
+        transaction.execute(
+            "DELETE FROM call USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                 AS again (tenant, branch, device, name)
+             WHERE call.tenant = again.tenant AND call.branch = again.branch
+                 AND call.device = again.device AND call.call = again.name::uuid",
+            &[&places.tenants, &places.branches, &places.devices, &calls],
+        )?;
     }
     let places = Places::new(rows.iter().map(|row| row.place));
     transaction.execute(

@@ -19,7 +19,7 @@ pub(super) fn commit(
     for (key, lane) in plan::keys(messages) {
         streams.push(open(&transaction, key, lane, now)?);
     }
-    let plan = plan::plan(messages, &mut streams);
+    let plan = plan::plan(messages, &mut streams, now);
     for row in &plan.calls {
         store_call(&transaction, row)?;
     }

@@ -1,5 +1,8 @@
 //! The store in SQLite: one connection writes, another reads.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,6 +50,10 @@ impl Sqlite {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         create_folder(folder)?;
         let path = folder.join(FILE);
+        close_to_others(&path).map_err(|source| StoreError::Folder {
+            path: path.clone(),
+            source,
+        })?;
         let mut writer = Connection::open(&path)?;
         writer.busy_timeout(BUSY)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
@@ -72,6 +79,23 @@ impl Sqlite {
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Nobody but the owner reads the database, whose log and index SQLite makes with the same
+/// permissions: its own program keeps an audit log, others do not.
+fn close_to_others(database: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(database)?;
+    for part in ["", "-wal", "-shm"] {
+        let mut name = database.as_os_str().to_owned();
+        name.push(part);
+        match fs::set_permissions(&name, fs::Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Brings the database to this program's version.
