@@ -1,6 +1,7 @@
 //! Files for spreadsheets, pandas and Spark, over HTTP and from the command line.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -73,35 +74,44 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(file.metadata().file_metadata().num_rows(), 0);
 
     let target = folder.path().join("calls.parquet");
-    let export = |to: &str, more: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
-            .args(["export", "calls", "--to", to])
-            .args(more)
-            .arg("--data")
-            .arg(&data)
-            .output()
-            .unwrap();
-        (output.status.code().unwrap(), output.stdout, output.stderr)
-    };
-    let (status, said, error) = export(
-        target.to_str().unwrap(),
-        &["--since", "2026-11-21T08:01:00Z"],
-    );
+    let (status, said, error) = export(&data, &target, &["--since", "2026-11-21T08:01:00Z"]);
     assert_eq!(status, 0, "{}", String::from_utf8_lossy(&error));
     assert_eq!(said, b"24 calls\n");
     let file = SerializedFileReader::new(std::fs::File::open(&target).unwrap()).unwrap();
     assert_eq!(file.metadata().file_metadata().num_rows(), 24);
+    replaced_or_written_to(&data, &target);
+    let (status, _, error) = export(&data, "gopher://x/y".as_ref(), &[]);
+    assert_eq!(status, 2);
+    assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));
+    assert_eq!(export(&data, "x".as_ref(), &["--since", "yesterday"]).0, 2);
+    cloud.shutdown().await;
+}
+
+/// Exit status and what was said by `trunkside-cloud export calls`.
+fn export(data: &Path, to: &Path, more: &[&str]) -> (i32, Vec<u8>, Vec<u8>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
+        .args(["export", "calls", "--to"])
+        .arg(to)
+        .args(more)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), output.stdout, output.stderr)
+}
+
+/// A file is replaced whole, through a link too; a pipe is written to; no folder is made.
+fn replaced_or_written_to(data: &Path, target: &Path) {
     let csv = ["--format", "csv"];
-    let mode =
-        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&target), 0o600, "words may be in it");
-    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o640)).unwrap();
-    let link = folder.path().join("link");
-    std::os::unix::fs::symlink(&target, &link).unwrap();
-    assert_eq!(export(link.to_str().unwrap(), &csv).0, 0);
-    assert!(link.is_symlink() && std::fs::read(&target).unwrap().starts_with(b"tenant,"));
-    assert_eq!(mode(&target), 0o640, "as its owner had it");
-    let pipe = folder.path().join("pipe");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(target), 0o600, "words may be in it");
+    std::fs::set_permissions(target, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let link = data.join("link");
+    std::os::unix::fs::symlink(target, &link).unwrap();
+    assert_eq!(export(data, &link, &csv).0, 0);
+    assert!(link.is_symlink() && std::fs::read(target).unwrap().starts_with(b"tenant,"));
+    assert_eq!(mode(target), 0o640, "as its owner had it");
+    let pipe = data.join("pipe");
     assert!(
         Command::new("mkfifo")
             .arg(&pipe)
@@ -113,14 +123,9 @@ async fn calls_and_words_come_as_csv_and_parquet() {
         let pipe = pipe.clone();
         move || std::fs::read(pipe).unwrap()
     });
-    assert_eq!(export(pipe.to_str().unwrap(), &csv).0, 0);
+    assert_eq!(export(data, &pipe, &csv).0, 0);
     assert!(reader.join().unwrap().starts_with(b"tenant,"));
-    let (status, _, error) = export(folder.path().join("no/calls.csv").to_str().unwrap(), &csv);
-    assert!(status == 2 && !folder.path().join("no").exists());
+    let (status, _, error) = export(data, &data.join("no/calls.csv"), &csv);
+    assert!(status == 2 && !data.join("no").exists());
     assert!(String::from_utf8_lossy(&error).contains("there is no folder"));
-    let (status, _, error) = export("gopher://x/y", &[]);
-    assert_eq!(status, 2);
-    assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));
-    assert_eq!(export("x", &["--since", "yesterday"]).0, 2);
-    cloud.shutdown().await;
 }
