@@ -230,6 +230,7 @@ pub(super) fn name_at(text: &Folded, at: usize) -> Option<Hidden> {
         .or_else(|| family_only(text, at))
         .or_else(|| titled(text, at))
         .or_else(|| possible(text, at))
+        .or_else(|| serving(text, at))
         .or_else(|| alone(text, at))
 }
 
@@ -266,7 +267,51 @@ fn certain_name(text: &Folded, start: usize) -> Option<Hidden> {
 fn possible(text: &Folded, at: usize) -> Option<Hidden> {
     let word = POSSIBLE.iter().find(|word| text.starts_with(at, word))?;
     let start = skip_hesitations(text, at + word.chars().count());
-    looks_like_name(text, start).or_else(|| told_by_end(text, start))
+    looks_like_name(text, start)
+        .or_else(|| told_by_end(text, start))
+        .or_else(|| {
+            let end = familiar(text, start)?;
+            (ends_phrase(text, end) || serves(text, end)).then(|| hidden(start, end))
+        })
+}
+
+/// Where `小李` or `老王` ends.
+fn familiar(text: &Folded, at: usize) -> Option<usize> {
+    let addressed = text.at(at).is_some_and(|c| "小老阿".contains(c));
+    (addressed && surname_at(text, at + 1) == 1).then_some(at + 2)
+}
+
+/// Whether an agent's greeting goes on here.
+fn serves(text: &Folded, at: usize) -> bool {
+    const WORDS: [&str; 6] = [
+        "为您服务",
+        "为你服务",
+        "为您办理",
+        "很高兴",
+        "竭诚",
+        "请问有",
+    ];
+    WORDS.iter().any(|word| text.starts_with(at, word))
+}
+
+/// `工号八号李娜为您服务`, `小李为您服务`: who says so is named before it.
+fn serving(text: &Folded, at: usize) -> Option<Hidden> {
+    if let Some(end) = familiar(text, at).filter(|end| serves(text, *end)) {
+        return Some(hidden(at, end));
+    }
+    let surname = surname_at(text, at);
+    if surname == 0 || is_word(text, at) {
+        return None;
+    }
+    (1..=2).find_map(|own| {
+        let end = at + surname + own;
+        let named = text
+            .chars()
+            .get(at + surname..end)?
+            .iter()
+            .all(|c| given(*c));
+        (named && serves(text, end)).then(|| hidden(at, end))
+    })
 }
 
 /// `找荆先生`, `我就是逄丹本人`: whatever family name stands there, what follows tells.

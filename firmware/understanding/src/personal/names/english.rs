@@ -126,6 +126,7 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
         }
     }
     spelled(text, at)
+        .or_else(|| answering(text, at))
         .or_else(|| (!is_written).then(|| full_name(text, at)).flatten())
         .or_else(|| romanised(text, at))
 }
@@ -163,12 +164,25 @@ fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
     let after = text.slice(next, word_end(text, next).min(next + 10));
     let calls = CALLS.contains(&after.as_str());
     let ends = !text.at(next).is_some_and(char::is_alphanumeric);
+    // As agents answer: `this is leena how can i help you`.
+    let offers = ["how can", "how may", "how could", "what can"]
+        .iter()
+        .any(|words| text.starts_with(next, words));
     let goes_on = after == "and" || after == "i" || after == "please";
     let asks = text.starts_with(at, "speak")
         || text.starts_with(at, "talk")
         || text.starts_with(at, "ask")
         || text.starts_with(at, "call");
-    (calls || ((says_who || asks) && (ends || goes_on))).then_some(name)
+    (calls || offers || ((says_who || asks) && (ends || goes_on))).then_some(name)
+}
+
+/// `leena speaking`, as people answer a telephone: a word of no ordinary talk before it.
+fn answering(text: &Folded, at: usize) -> Option<Hidden> {
+    let end = word_end(text, at);
+    let word = text.slice(at, end.min(at + 20));
+    let next = skip_blanks(text, end);
+    let speaks = next > end && text.slice(next, word_end(text, next).min(next + 9)) == "speaking";
+    (speaks && end > at + 1 && !is_common(&word) && !is_ordinary(&word)).then(|| hidden(at, end))
 }
 
 /// Words that follow `i am` or `this is` in ordinary talk, by themselves or by their ending.
