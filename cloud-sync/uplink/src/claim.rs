@@ -43,9 +43,25 @@ pub enum ClaimError {
     /// Somebody answered who does not know the code.
     #[error("the answer does not come from the cloud that made the code; nothing was changed")]
     Forged,
-    /// The files.
-    #[error("cannot write `{}`: {source}", path.display())]
+    /// The files; nothing was asked of the cloud yet.
+    #[error(
+        "cannot write `{}`: {source}; run the command as the box's own user (`sudo -u trunkside \
+         trunkside claim …`) or name another folder with --out; the code is still good",
+        path.display()
+    )]
     File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The files, when the cloud had answered.
+    #[error(
+        "cannot write `{}`: {source}; make room or name another folder with --out, and ask the \
+         operator for a new code: this one is used up",
+        path.display()
+    )]
+    Late {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -54,7 +70,8 @@ pub enum ClaimError {
 }
 
 /// Claims this box at `address`, such as `http://cloud.example.net:8080`, and writes certificates
-/// and key into `folder`. Blocks.
+/// and key into `folder`. Blocks. The key is on the disk before the code is used up; a failure leaves
+/// the files of an earlier claim as they were.
 pub fn claim(address: &str, code: &ClaimCode, folder: &Path) -> Result<ClaimAnswer, ClaimError> {
     let pair = KeyPair::generate()?;
     let csr = CertificateParams::new(Vec::new())?
@@ -66,21 +83,88 @@ pub fn claim(address: &str, code: &ClaimCode, folder: &Path) -> Result<ClaimAnsw
         proof: key.prove_request(code.id(), &csr),
         csr,
     };
+    let mut files = Files::begin(folder)?;
+    files.write(KEY_FILE, &pair.serialize_pem(), 0o600, Files::early)?;
     let answer = ask(address, &request)?;
     if !key.trusts(&answer) {
         return Err(ClaimError::Forged);
     }
-    let file = |path: PathBuf| |source| ClaimError::File { path, source };
-    fs::create_dir_all(folder).map_err(file(folder.to_owned()))?;
-    for (name, content, mode) in [
-        (KEY_FILE, pair.serialize_pem(), 0o600),
-        (CA_FILE, answer.ca.clone(), 0o644),
-        (CERTIFICATE_FILE, answer.certificate.clone(), 0o644),
-    ] {
-        let path = folder.join(name);
-        write(&path, &content, mode).map_err(file(path))?;
-    }
+    files.write(CA_FILE, &answer.ca, 0o644, Files::late)?;
+    files.write(CERTIFICATE_FILE, &answer.certificate, 0o644, Files::late)?;
+    files.finish()?;
     Ok(answer)
+}
+
+/// Files on their way into a folder: beside the old ones until all are there, and gone if they never
+/// are.
+struct Files<'a> {
+    folder: &'a Path,
+    was_there: bool,
+    names: Vec<&'static str>,
+}
+
+impl<'a> Files<'a> {
+    fn begin(folder: &'a Path) -> Result<Self, ClaimError> {
+        let was_there = folder.exists();
+        fs::create_dir_all(folder).map_err(|source| Self::early(folder.to_owned(), source))?;
+        Ok(Self {
+            folder,
+            was_there,
+            names: Vec::new(),
+        })
+    }
+
+    fn early(path: PathBuf, source: std::io::Error) -> ClaimError {
+        ClaimError::File { path, source }
+    }
+
+    fn late(path: PathBuf, source: std::io::Error) -> ClaimError {
+        ClaimError::Late { path, source }
+    }
+
+    fn new_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.new"))
+    }
+
+    fn write(
+        &mut self,
+        name: &'static str,
+        content: &str,
+        mode: u32,
+        fault: fn(PathBuf, std::io::Error) -> ClaimError,
+    ) -> Result<(), ClaimError> {
+        let path = self.new_of(name);
+        self.names.push(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(mode);
+        let written = options.open(&path).and_then(|mut file| {
+            file.write_all(content.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|source| fault(self.folder.join(name), source))
+    }
+
+    /// Puts all of them in place, one right after the other.
+    fn finish(mut self) -> Result<(), ClaimError> {
+        for name in std::mem::take(&mut self.names) {
+            let path = self.folder.join(name);
+            fs::rename(self.new_of(name), &path).map_err(|source| Self::late(path, source))?;
+        }
+        let synced = fs::File::open(self.folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| Self::late(self.folder.to_owned(), source))
+    }
+}
+
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        for name in &self.names {
+            let _ = fs::remove_file(self.new_of(name));
+        }
+        if !self.was_there {
+            // It stays where there is something in it.
+            let _ = fs::remove_dir(self.folder);
+        }
+    }
 }
 
 /// What the cloud says when it refuses (RFC 9457).
@@ -112,15 +196,4 @@ fn ask(address: &str, request: &ClaimRequest) -> Result<ClaimAnswer, ClaimError>
         |_| format!("HTTP status {status}"),
         |problem| problem.detail,
     )))
-}
-
-/// Replaces a file whole, so that a failure leaves the old one.
-fn write(path: &Path, content: &str, mode: u32) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(mode);
-    let mut out = options.open(&new)?;
-    out.write_all(content.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(new, path)
 }
