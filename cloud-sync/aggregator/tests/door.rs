@@ -168,6 +168,42 @@ async fn a_revoked_box_is_cut_off_keeps_its_records_and_joins_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_claim_is_taken_up_by_the_running_box_and_the_cause_is_named_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mqtts = free_address();
+    let cloud = cloud(folder.path(), mqtts).await;
+    let own = folder.path().join("box1");
+    let http = cloud.http_addr;
+    join(http, code(folder.path(), "box1"), &own).await.unwrap();
+    // Half a claim: the key of another certificate, as a power cut may leave it.
+    let other = folder.path().join("box2");
+    join(http, code(folder.path(), "box2"), &other)
+        .await
+        .unwrap();
+    let key = std::fs::read(own.join(KEY_FILE)).unwrap();
+    std::fs::copy(other.join(KEY_FILE), own.join(KEY_FILE)).unwrap();
+    let mut branch = Branch::start_with(&own.join("outbox"), uplink("box1", mqtts, files(&own)));
+    branch.store(0).await;
+    branch.troubled("box.key").await;
+    std::fs::write(own.join(KEY_FILE), key).unwrap();
+    branch.drained().await;
+    assert_eq!(*branch.trouble.borrow(), None);
+
+    boxes("revoke", folder.path(), "box1");
+    branch
+        .reaches(|status| status.state == State::Offline)
+        .await;
+    branch.store(1).await;
+    branch.troubled("turns the box's certificate away").await;
+    join(http, code(folder.path(), "box1"), &own).await.unwrap();
+    branch.drained().await;
+    assert_eq!(*branch.trouble.borrow(), None);
+    assert_eq!(all_calls(http).await.len(), 2);
+    branch.kill().await;
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_good_once_and_only_for_who_has_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let cloud = cloud(folder.path(), free_address()).await;
@@ -183,7 +219,20 @@ async fn a_code_is_good_once_and_only_for_who_has_all_of_it() {
         "{refused}"
     );
     assert!(!own.exists(), "a refusal leaves nothing");
+    // Where nothing can be written the code is not used up.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let nowhere = join(http, code.clone(), &file.join("keys"))
+        .await
+        .unwrap_err();
+    let told = nowhere.to_string();
+    assert!(
+        told.contains("--out") && told.contains("still good"),
+        "{told}"
+    );
     join(http, code.clone(), &own).await.unwrap();
+    let left: Vec<_> = std::fs::read_dir(&own).unwrap().collect();
+    assert_eq!(left.len(), 3, "{left:?}");
     assert!(matches!(
         join(http, code, &own).await,
         Err(ClaimError::Refused(_))

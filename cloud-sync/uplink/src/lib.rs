@@ -19,7 +19,7 @@
 //! let stamp = Stamp { at: Timestamp::UNIX_EPOCH, clock_trusted: false };
 //! outbox.store(stamp, vec![body]).await?;
 //! let origin = Origin::new("acme", "harbour", "box1")?;
-//! let uplink = Uplink::new(UplinkConfig::new(origin, Broker::new("127.0.0.1", 1883)), outbox)?;
+//! let uplink = Uplink::new(UplinkConfig::new(origin, Broker::new("127.0.0.1", 1883)), outbox);
 //! let status = uplink.status();
 //! let stop = tokio_util::sync::CancellationToken::new();
 //! let left = uplink.run(stop, Duration::from_secs(5)).await;
@@ -30,6 +30,7 @@ pub mod claim;
 pub mod link;
 mod outbox;
 mod tls;
+mod trouble;
 mod uplink;
 
 pub use link::{State, Tuning};
@@ -39,4 +40,4 @@ pub use outbox::{
     OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear, is_disk_fault,
 };
 pub use tls::TlsFiles;
-pub use uplink::{Broker, Login, Status, Uplink, UplinkConfig, UplinkError};
+pub use uplink::{Access, Broker, Login, Status, Uplink, UplinkConfig, UplinkError};

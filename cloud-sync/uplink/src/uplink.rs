@@ -4,7 +4,7 @@ use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Outgoing, Packet, QoS};
@@ -15,6 +15,7 @@ use trunkside_record::{
 };
 
 use crate::link::{ALARM_FLIGHTS, Input, Link, Output, State, Tuning};
+use crate::trouble::{Greeting, Trouble};
 use crate::{Outbox, OutboxStatus, Pending, TlsFiles};
 
 /// Events of a connection that wait for the link; the connection stands still when it is full.
@@ -96,7 +97,33 @@ impl UplinkConfig {
     }
 }
 
-/// What can go wrong before the uplink starts; afterwards it retries.
+/// How the broker is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The broker.
+    pub broker: Broker,
+    /// Credentials, when the broker asks for them.
+    pub login: Option<Login>,
+    /// Whom to trust and how to show who this is; plain TCP when none.
+    pub tls: Option<TlsFiles>,
+}
+
+impl Access {
+    /// Reads every file and sees that they belong together, as before a connection. Blocks.
+    pub fn check(&self) -> Result<(), UplinkError> {
+        self.login
+            .as_ref()
+            .map_or(Ok(()), |login| login.read().map(drop))?;
+        self.tls
+            .as_ref()
+            .map_or(Ok(()), |tls| tls.transport().map(drop))
+    }
+}
+
+/// Says how the broker is reached, or what somebody must mend first. May block.
+type Look = Arc<dyn Fn() -> Result<Access, String> + Send + Sync>;
+
+/// Why a file that the uplink needs cannot be used: it is tried again before the next connection.
 #[derive(Debug, thiserror::Error)]
 pub enum UplinkError {
     /// A credential file.
@@ -129,19 +156,16 @@ pub struct Status {
 /// Sends the outbox to the cloud.
 pub struct Uplink {
     origin: Origin,
-    options: MqttOptions,
+    look: Look,
     tuning: Tuning,
     outbox: Arc<Outbox>,
     status: watch::Sender<Status>,
-    fault: Fault,
+    trouble: Arc<Trouble>,
 }
 
-/// Why there is no connection, as it was said last: an outage of days is told once.
-type Fault = Arc<Mutex<Option<String>>>;
-
 impl Uplink {
-    /// Prepares the link; nothing is opened before [`run`](Self::run).
-    pub fn new(config: UplinkConfig, outbox: Arc<Outbox>) -> Result<Self, UplinkError> {
+    /// Prepares the link; nothing is opened or read before [`run`](Self::run).
+    pub fn new(config: UplinkConfig, outbox: Arc<Outbox>) -> Self {
         let UplinkConfig {
             origin,
             broker,
@@ -149,34 +173,39 @@ impl Uplink {
             tls,
             tuning,
         } = config;
-        let name = format!(
-            "trunkside-{}-{}-{}",
-            origin.tenant, origin.branch, origin.device
-        );
-        let mut options = MqttOptions::new(name, broker.host, broker.port);
-        options.set_clean_session(true);
-        options.set_keep_alive(tuning.keep_alive);
-        options.set_inflight((tuning.most_flights + ALARM_FLIGHTS) as u16);
-        options.set_max_packet_size(MAX_PAYLOAD_BYTES, 2 * MAX_PAYLOAD_BYTES);
-        if let Some(login) = login {
-            let (username, password) = login.read()?;
-            options.set_credentials(username, password);
-        }
-        if let Some(tls) = tls {
-            options.set_transport(tls.transport()?);
-        }
+        let access = Access { broker, login, tls };
         let status = watch::Sender::new(Status {
             state: State::Offline,
             queue: outbox.status(),
         });
-        Ok(Self {
+        Self {
             origin,
-            options,
+            look: Arc::new(move || {
+                let usable = access.check().map_err(|error| error.to_string());
+                usable.map(|()| access.clone())
+            }),
             tuning,
             outbox,
             status,
-            fault: Fault::default(),
-        })
+            trouble: Arc::default(),
+        }
+    }
+
+    /// Asks `look` before each connection how the broker is reached. When it says what somebody must
+    /// mend first, that is told, and it is asked again after the link's back-off. It may block.
+    #[must_use]
+    pub fn looking(
+        mut self,
+        look: impl Fn() -> Result<Access, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.look = Arc::new(look);
+        self
+    }
+
+    /// Why there is no connection, where somebody must mend something; none once there is one, and
+    /// while a network or a broker is merely away.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.mending.subscribe()
     }
 
     /// The link and its queue, for consoles and health.
@@ -223,10 +252,13 @@ impl Uplink {
 
     async fn perform(&self, output: Output, link: &mut Link, session: &mut Option<Session>) {
         match output {
-            Output::Connect => {
-                let (options, fault) = (self.options.clone(), Arc::clone(&self.fault));
-                *session = Some(Session::new(options, &self.tuning, fault));
-            }
+            Output::Connect => match self.way().await {
+                Ok(way) => *session = Some(Session::new(way, &self.tuning, &self.trouble)),
+                Err(what) => {
+                    self.trouble.unusable(what);
+                    link.handle(now(), Input::Lost);
+                }
+            },
             Output::Disconnect => *session = None,
             Output::Finished => {}
             Output::Subscribe => {
@@ -250,6 +282,30 @@ impl Uplink {
                 link.handle(now(), input);
             }
         }
+    }
+
+    /// Reads how the broker is reached; or what must be mended first.
+    async fn way(&self) -> Result<Way, String> {
+        let look = Arc::clone(&self.look);
+        let way = self.with_outbox(move |_| {
+            let access = look()?;
+            Way::read(&access).map_err(|error| error.to_string())
+        });
+        let mut way = way.await?;
+        let Origin {
+            tenant,
+            branch,
+            device,
+        } = &self.origin;
+        let name = format!("trunkside-{tenant}-{branch}-{device}");
+        let inflight = (self.tuning.most_flights + ALARM_FLIGHTS) as u16;
+        way.options.set_client_id(name);
+        way.options.set_clean_session(true);
+        way.options.set_keep_alive(self.tuning.keep_alive);
+        way.options.set_inflight(inflight);
+        way.options
+            .set_max_packet_size(MAX_PAYLOAD_BYTES, 2 * MAX_PAYLOAD_BYTES);
+        Ok(way)
     }
 
     /// Puts the next records into a message, or says why there is none.
@@ -339,6 +395,32 @@ struct Message {
     through: u64,
 }
 
+/// What is known before a connection.
+struct Way {
+    options: MqttOptions,
+    greeting: Greeting,
+}
+
+impl Way {
+    fn read(access: &Access) -> Result<Self, UplinkError> {
+        let Broker { host, port } = access.broker.clone();
+        let mut options = MqttOptions::new("", host, port);
+        if let Some(login) = &access.login {
+            let (username, password) = login.read()?;
+            options.set_credentials(username, password);
+        }
+        let mut greeting = Greeting::Plain;
+        if let Some(tls) = &access.tls {
+            greeting = match tls.identity {
+                Some(_) => Greeting::Certificate,
+                None => Greeting::Tls,
+            };
+            options.set_transport(tls.transport()?);
+        }
+        Ok(Self { options, greeting })
+    }
+}
+
 /// One connection to the broker. It is never reused: rumqttc's own resending loses what was
 /// queued when a session is not present, and can collide on packet identifiers.
 struct Session {
@@ -349,7 +431,8 @@ struct Session {
 }
 
 impl Session {
-    fn new(options: MqttOptions, tuning: &Tuning, fault: Fault) -> Self {
+    fn new(way: Way, tuning: &Tuning, trouble: &Arc<Trouble>) -> Self {
+        let Way { options, greeting } = way;
         let requests = tuning.most_flights + ALARM_FLIGHTS + 8;
         let (client, mut connection) = AsyncClient::new(options, requests);
         let mut network = NetworkOptions::new();
@@ -359,7 +442,7 @@ impl Session {
         let (sender, events) = mpsc::channel(EVENTS);
         Self {
             client,
-            pump: Box::pin(pump(connection, sender, fault)),
+            pump: Box::pin(pump(connection, sender, greeting, Arc::clone(trouble))),
             events,
         }
     }
@@ -414,19 +497,26 @@ impl Session {
 }
 
 /// Drives a connection to its end, and tells what came; [`Input::Lost`] comes last.
-async fn pump(mut connection: EventLoop, events: mpsc::Sender<Input>, fault: Fault) {
+async fn pump(
+    mut connection: EventLoop,
+    events: mpsc::Sender<Input>,
+    greeting: Greeting,
+    trouble: Arc<Trouble>,
+) {
+    let mut taken_in = false;
     loop {
         let input = match connection.poll().await {
             Ok(Event::Incoming(packet)) => {
+                taken_in |= matches!(packet, Packet::ConnAck(_));
                 if matches!(packet, Packet::SubAck(_)) {
-                    *fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    trouble.over();
                 }
                 input(packet)
             }
             Ok(Event::Outgoing(Outgoing::Disconnect)) => Some(Input::Lost),
             Ok(Event::Outgoing(_)) => None,
             Err(error) => {
-                complain(&fault, &error);
+                trouble.lost(&error, (!taken_in).then_some(greeting));
                 Some(Input::Lost)
             }
         };
@@ -435,18 +525,6 @@ async fn pump(mut connection: EventLoop, events: mpsc::Sender<Input>, fault: Fau
         if events.send(input).await.is_err() || ended {
             return std::future::pending().await;
         }
-    }
-}
-
-/// A wrong certificate or password is nothing that waiting mends: somebody must read of it.
-fn complain(fault: &Fault, error: &rumqttc::ConnectionError) {
-    let text = error.to_string();
-    let mut said = fault.lock().unwrap_or_else(PoisonError::into_inner);
-    if said.as_ref() == Some(&text) {
-        tracing::debug!(%error, "still no connection to the broker");
-    } else {
-        tracing::warn!(%error, "no connection to the broker; trying on, records wait here");
-        *said = Some(text);
     }
 }
 

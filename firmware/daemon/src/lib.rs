@@ -16,6 +16,7 @@
 mod backlog;
 pub mod cli;
 mod clock;
+mod cloud;
 pub mod commands;
 pub mod config;
 mod consent;

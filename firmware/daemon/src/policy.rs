@@ -51,6 +51,7 @@ fn problem(found: &trunkside_decision::Problem) -> Problem {
         severity: found.severity,
         place: found.place(),
         message: format!("`{}` {}", found.key, found.message),
+        spares_calls: false,
     }
 }
 

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,11 +14,12 @@ use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Keeper, Keeping, Report, Retention, SEALED_AS};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
-use trunkside_record::{Origin, Pseudonyms};
-use trunkside_uplink::{Broker, Login, TlsFiles, Uplink, UplinkConfig, is_disk_fault};
+use trunkside_record::Pseudonyms;
+use trunkside_uplink::is_disk_fault;
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::clock;
+use crate::cloud;
 use crate::config::{self, Config, LineConfig, RecordingConfig, RecordingMode};
 use crate::device_key;
 use crate::health;
@@ -88,7 +87,12 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let stop_uplink = CancellationToken::new();
     tasks.spawn(post::retry(place, opening, stop_uplink.clone()));
     let uplink = if config.cloud.enabled {
-        let sending = uplink(uplink_config(&config)?, outbox.clone(), stop_uplink.clone())?;
+        let sending = send(
+            config.clone(),
+            outbox.clone(),
+            stop_uplink.clone(),
+            tasks.clone(),
+        );
         Some(tokio::spawn(sending))
     } else {
         None
@@ -272,29 +276,21 @@ fn data_folder(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Sends what the outbox holds, from when it is open; its credentials are looked at now.
-fn uplink(
-    config: UplinkConfig,
-    outbox: Post,
-    stop: CancellationToken,
-) -> anyhow::Result<BoxFuture<'static, u64>> {
-    let open = outbox.borrow().clone();
-    if let Some(open) = open {
-        return Ok(Uplink::new(config, open)?.run(stop, DRAIN).boxed());
-    }
-    Ok(async move {
-        let Some(open) = post::opened(outbox, &stop).await else {
-            return 0;
-        };
-        match Uplink::new(config, open) {
-            Ok(uplink) => uplink.run(stop, DRAIN).await,
-            Err(error) => {
-                tracing::error!(%error, "nothing is sent to the cloud; mend it and restart the box");
-                0
-            }
+/// Sends what the outbox holds, from when it is open; returns how many records are left.
+async fn send(config: Config, outbox: Post, stop: CancellationToken, tasks: TaskTracker) -> u64 {
+    let Some(open) = post::opened(outbox, &stop).await else {
+        return 0;
+    };
+    match cloud::uplink(&config, Arc::clone(&open)) {
+        Ok(uplink) => {
+            tasks.spawn(cloud::alarm(open, uplink.trouble(), stop.clone()));
+            uplink.run(stop, DRAIN).await
+        }
+        Err(error) => {
+            tracing::error!(%error, "nothing is sent to the cloud; mend it and restart the box");
+            0
         }
     }
-    .boxed())
 }
 
 /// Who may call and register, and which trunks are registered with.
@@ -342,26 +338,6 @@ async fn expire(outbox: Post, stop: CancellationToken) {
             expired.expect("the outbox does not panic");
         }
     }
-}
-
-fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
-    let identity = &config.identity;
-    let origin = Origin::new(&*identity.tenant, &*identity.branch, &*identity.device)?;
-    let (host, port) = config.cloud.broker.clone();
-    let mut uplink = UplinkConfig::new(origin, Broker::new(host, port));
-    uplink.login = config
-        .cloud
-        .login
-        .clone()
-        .map(|(username_file, password_file)| Login {
-            username_file,
-            password_file,
-        });
-    uplink.tls = config.cloud.ca_file.clone().map(|ca_file| TlsFiles {
-        ca_file,
-        identity: config.cloud.certificate.clone(),
-    });
-    Ok(uplink)
 }
 
 impl Running {

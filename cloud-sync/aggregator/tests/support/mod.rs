@@ -106,6 +106,7 @@ pub fn tuning() -> Tuning {
 pub struct Branch {
     pub outbox: Arc<Outbox>,
     pub status: watch::Receiver<Status>,
+    pub trouble: watch::Receiver<Option<String>>,
     stop: CancellationToken,
     task: JoinHandle<u64>,
 }
@@ -123,13 +124,15 @@ impl Branch {
             tuning: tuning(),
             ..config
         };
-        let uplink = Uplink::new(config, Arc::clone(&outbox)).unwrap();
+        let uplink = Uplink::new(config, Arc::clone(&outbox));
         let (status, stop) = (uplink.status(), CancellationToken::new());
+        let trouble = uplink.trouble();
         #[expect(clippy::disallowed_methods, reason = "a test wires its own tasks")]
         let task = tokio::spawn(uplink.run(stop.clone(), Duration::from_secs(10)));
         Self {
             outbox,
             status,
+            trouble,
             stop,
             task,
         }
@@ -147,6 +150,14 @@ impl Branch {
     pub async fn drained(&mut self) {
         let waiting = || async { self.outbox.status().records() };
         until(waiting, |records| *records == 0).await;
+    }
+
+    /// Waits until somebody must mend what is told in these words.
+    pub async fn troubled(&mut self, words: &str) {
+        let told = |what: &Option<String>| what.as_ref().is_some_and(|what| what.contains(words));
+        let reached = self.trouble.wait_for(told);
+        let reached = tokio::time::timeout(WITHIN, reached).await.is_ok();
+        assert!(reached, "{:?}", *self.trouble.borrow());
     }
 
     pub async fn reaches(&mut self, condition: impl Fn(&Status) -> bool) {

@@ -18,6 +18,8 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(of_the_policy(&loaded));
         problems.extend(crate::quality::load(&loaded.config.quality).1);
         problems.extend(of_the_surroundings(&loaded));
+        problems.extend(of_the_cloud(&loaded));
+        problems.extend(of_what_is_not_meant(&loaded));
     }
     for problem in &problems {
         eprintln!("{problem}");
@@ -52,6 +54,14 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
+/// What keeps the box from the cloud, though it takes calls: files that are there and cannot be used.
+fn of_the_cloud(loaded: &Loaded) -> Option<Problem> {
+    let is_known = loaded.problems.iter().any(|problem| problem.spares_calls);
+    let cloud = &loaded.config.cloud;
+    let (key, message) = crate::cloud::fault(cloud).filter(|_| cloud.enabled && !is_known)?;
+    Some(Problem::error(loaded.place(key), message).of_key(key))
+}
+
 /// What keeps a box from starting though its settings are right: a model that cannot be loaded, a
 /// board that this binary cannot drive, a folder that cannot be written.
 fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
@@ -71,7 +81,11 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
             _ => "recognition.model",
         };
         report(key, format!("`{key}`: {}", explain(&error)));
-    } else if config.recognition.phrases.is_some()
+    } else if config
+        .recognition
+        .phrases
+        .as_deref()
+        .is_some_and(is_readable)
         && let Err(error) = crate::model::load(&config.recognition)
     {
         report("recognition.phrases", explain(&error));
@@ -108,6 +122,60 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
         problems.push(problem(loaded.place("box.data_dir"), message));
     }
     problems
+}
+
+/// Settings that the box runs with, and that nobody can mean.
+fn of_what_is_not_meant(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let mut problems = Vec::new();
+    let mut report = |key: &str, message: String| {
+        problems.push(Problem::error(loaded.place(key), message));
+    };
+    let folders = [
+        (
+            "line.agent_secrets",
+            config.line.agent_secrets.as_deref(),
+            "phones cannot register from elsewhere",
+        ),
+        (
+            "decision.recordings",
+            config.recordings.as_deref(),
+            "no recording can be played",
+        ),
+    ];
+    for (key, folder, so) in folders {
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let message = format!(
+                "`{key}` names `{}`, which is no folder, so {so}; make it or change the key",
+                folder.display()
+            );
+            report(key, message);
+        }
+    }
+    let (listen, ports) = (config.line.listen, &config.line.rtp_ports);
+    if ports.contains(&listen.port()) {
+        let message = format!(
+            "`line.rtp_ports` is `{}-{}`, in which lies the port of `line.listen`, `{listen}`: SIP and \
+             voice need ports of their own; change one of the two",
+            ports.start(),
+            ports.end()
+        );
+        report("line.rtp_ports", message);
+    }
+    let board = &config.board;
+    if board.lamp_pin == board.button_pin {
+        let message = format!(
+            "`board.button_pin` is {}, as is `board.lamp_pin`; give lamp and button a pin each",
+            board.button_pin
+        );
+        report("board.button_pin", message);
+    }
+    problems
+}
+
+/// Whether a file opens; where it does not, that has been told.
+fn is_readable(path: &Path) -> bool {
+    std::fs::File::open(path).is_ok()
 }
 
 /// Whether a folder can be written, or made; nothing is left behind.

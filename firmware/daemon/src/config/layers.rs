@@ -4,8 +4,9 @@
 //! goes on with the default, so that one run reports everything that is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,8 +50,17 @@ impl Layers {
             self.first_file.clone_from(&name);
         }
         let (table, errors) = DeTable::parse_recoverable(text);
+        let mut section_twice = None;
         for error in errors {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
+            // A section that stands there twice is one mistake, whatever keys are in it.
+            let section = section_of(text, line);
+            if error.message() == DUPLICATE && section_twice == Some(section) {
+                continue;
+            }
+            if line == section {
+                section_twice = Some(section);
+            }
             self.problems.push(Problem::error(
                 format!("{name}:{line}"),
                 format!(
@@ -105,12 +115,20 @@ impl Layers {
     }
 
     /// Adds variables such as `TRUNKSIDE_LINE__LISTEN` over what is there.
-    pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
+    pub fn add_environment(&mut self, variables: impl Iterator<Item = (OsString, OsString)>) {
         for (name, text) in variables {
+            // What others have set may be in any encoding.
+            let name = name.to_string_lossy();
             let Some(path) = name
                 .strip_prefix(ENVIRONMENT_PREFIX)
                 .filter(|path| path.contains("__"))
             else {
+                continue;
+            };
+            let Some(text) = text.to_str().map(str::to_owned) else {
+                let message = "is not UTF-8; write it anew in a terminal that is, or remove it";
+                self.problems
+                    .push(Problem::error(format!("${name}"), message));
                 continue;
             };
             let key = path.to_lowercase().replace("__", ".");
@@ -132,7 +150,8 @@ impl Layers {
     /// Notes a problem that a later check found.
     pub fn report(&mut self, key: &str, message: &str) {
         let place = self.place(key);
-        self.problems.push(Problem::error(place, message));
+        self.problems
+            .push(Problem::error(place, message).of_key(key));
     }
 
     /// Whether a key has a value that was read and could not be used.
@@ -197,7 +216,8 @@ impl Layers {
                 "`{key}` {rule}, got `{}`; change it or remove the key",
                 shown(&setting.value)
             ),
-        );
+        )
+        .of_key(key);
         self.problems.push(problem);
         self.faulty.insert(key.to_owned());
         default
@@ -308,11 +328,11 @@ impl Layers {
         self.read(
             key,
             default,
-            "must be a host and port such as `broker.example:1883`",
+            "must be a host and port such as `broker.example:1883`, and nothing before or behind them",
             |value| {
                 let (host, port) = value.as_str()?.rsplit_once(':')?;
                 let port = port.parse().ok().filter(|port| *port != 0)?;
-                (!host.is_empty()).then(|| (host.to_owned(), port))
+                is_host(host).then(|| (host.to_owned(), port))
             },
         )
     }
@@ -386,6 +406,18 @@ impl Layers {
     }
 }
 
+/// Whether this can be a host's name or address; an IPv6 address stands in brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[') {
+        let inner = inner.strip_suffix(']');
+        return inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok());
+    }
+    (1..=253).contains(&host.len())
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
 fn is_topic_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name
@@ -398,6 +430,16 @@ fn shown(value: &Value) -> impl Display + '_ {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// What the parser says of a key or a section that stands there twice.
+const DUPLICATE: &str = "duplicate key";
+
+/// The line (from 1) at which the section of a line begins; 0 before the first.
+fn section_of(text: &str, line: usize) -> usize {
+    let lines = text.lines().take(line).enumerate();
+    let headers = lines.filter(|(_, text)| text.trim_start().starts_with('['));
+    headers.last().map_or(0, |(index, _)| index + 1)
 }
 
 /// The line (from 1) that a byte offset lies in.

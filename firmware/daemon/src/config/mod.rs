@@ -101,7 +101,7 @@ pub enum QualityRulesFrom {
 }
 
 /// The names under which the cloud knows the box.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The customer.
     pub tenant: String,
@@ -240,11 +240,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether the daemon may start with it.
+    /// Whether the daemon may start with it. What is wrong with the way to the cloud may be mended
+    /// while calls are taken.
     pub fn is_usable(&self) -> bool {
         self.problems
             .iter()
-            .all(|problem| problem.severity == Severity::Warning)
+            .all(|problem| problem.severity == Severity::Warning || problem.spares_calls)
     }
 
     /// Where a key was set; the file itself when it was not.
@@ -288,7 +289,7 @@ pub fn load(path: &Path) -> Loaded {
             places: BTreeMap::new(),
         };
     }
-    layers.add_environment(std::env::vars());
+    layers.add_environment(std::env::vars_os());
     let config = Config {
         file: Some(path.to_owned()),
         ..resolve(&mut layers)
@@ -434,7 +435,13 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
             "must be an IP address that peers can reach",
         )
         .unwrap_or(listen.ip());
-    if advertise.is_unspecified() && !layers.is_faulty("line.listen") {
+    if advertise.is_unspecified() && !listen.ip().is_unspecified() {
+        let message = format!(
+            "`line.advertise` is `{advertise}`, which no peer can send to; set it to the address of \
+             the box that the trunk reaches, or remove it: then it is that of `line.listen`"
+        );
+        layers.report("line.advertise", &message);
+    } else if advertise.is_unspecified() && !layers.is_faulty("line.listen") {
         let message = format!(
             "`line.listen` is `{listen}`, which no peer can send to; set `line.advertise` to the \
              address of the box that the trunk reaches"

@@ -13,6 +13,8 @@ pub struct Problem {
     pub place: String,
     /// Key, rule, value and remedy.
     pub message: String,
+    /// Only the way to the cloud is at fault: calls are taken all the same.
+    pub spares_calls: bool,
 }
 
 impl Problem {
@@ -22,6 +24,7 @@ impl Problem {
             severity: Severity::Error,
             place: place.into(),
             message: message.into(),
+            spares_calls: false,
         }
     }
 
@@ -31,7 +34,17 @@ impl Problem {
             severity: Severity::Warning,
             place: place.into(),
             message: message.into(),
+            spares_calls: false,
         }
+    }
+}
+
+impl Problem {
+    /// The same, as a fault of this key.
+    #[must_use]
+    pub fn of_key(mut self, key: &str) -> Self {
+        self.spares_calls = key.starts_with("cloud.");
+        self
     }
 }
 

@@ -190,14 +190,92 @@ fn drop_ins_and_environment_lie_over_the_file() {
         ("TRUNKSIDE_LINE__LANGUAGE", "en"),
         ("TRUNKSIDE_DATA", "elsewhere"),
     ];
-    layers.add_environment(
-        variables
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
-    );
+    layers.add_environment(variables.iter().map(|(k, v)| (k.into(), v.into())));
     let line = resolve_line(&mut layers);
     assert_eq!(line.ring_timeout, Duration::from_secs(30));
     assert_eq!(line.language, Language::En);
+}
+
+#[test]
+fn variables_in_another_encoding_harm_nothing_unless_they_are_ours() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let foreign = || std::ffi::OsString::from_vec(vec![0xff, 0xfe]);
+    let mut layers = Layers::default();
+    layers.add_environment([(foreign(), "x".into()), ("LC_NAME".into(), foreign())].into_iter());
+    assert_eq!(layers.finish(), []);
+    let mut layers = Layers::default();
+    layers.add_environment([("TRUNKSIDE_BOX__TENANT".into(), foreign())].into_iter());
+    let problems = layers.finish();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let told = problems[0].to_string();
+    assert!(
+        told.contains("$TRUNKSIDE_BOX__TENANT") && told.contains("UTF-8"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_section_that_stands_there_twice_is_told_once() {
+    let loaded = loaded(concat!(
+        "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n",
+        "[line]\nlisten = '127.0.0.1:0'\n",
+        "[cloud]\nbroker = 'a:1'\n",
+        "[cloud]\nbroker = 'x:1'\nenabled = true\n",
+        "[board]\nlamp_pin = 3\nlamp_pin = 4\n",
+    ));
+    let lines: Vec<&str> = loaded
+        .problems
+        .iter()
+        .filter_map(|problem| Some(problem.place.rsplit_once(':')?.1))
+        .collect();
+    assert_eq!(lines, ["9", "14"], "{:?}", loaded.problems);
+}
+
+#[test]
+fn a_broker_is_a_host_and_a_port_and_nothing_else() {
+    let told = |broker: &str| {
+        let loaded = loaded(&format!("[cloud]\nbroker = '{broker}'\n"));
+        let mut problems = loaded.problems.into_iter();
+        problems.any(|problem| problem.message.contains("`cloud.broker`"))
+    };
+    for good in [
+        "127.0.0.1:1883",
+        "cloud-1.example.net:8883",
+        "[::1]:1883",
+        "localhost:1",
+    ] {
+        assert!(!told(good), "{good}");
+    }
+    for bad in [
+        "mqtts://h:1",
+        "h",
+        "h:0",
+        ":1",
+        "::1:1883",
+        "a b:1",
+        "[h]:1",
+        "h/x:1",
+    ] {
+        assert!(told(bad), "{bad}");
+    }
+}
+
+#[test]
+fn an_address_that_was_set_wrongly_is_told_of_itself() {
+    let mut layers = Layers::default();
+    let text = "[line]\nlisten = \"127.0.0.1:5060\"\nadvertise = \"0.0.0.0\"\n";
+    layers.add_file(Path::new("a.toml"), text);
+    resolve_line(&mut layers);
+    let problems = layers.finish();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].place, "a.toml:3");
+    assert!(
+        problems[0]
+            .message
+            .starts_with("`line.advertise` is `0.0.0.0`"),
+        "{problems:?}"
+    );
 }
 
 #[test]
@@ -223,7 +301,7 @@ fn trunks_have_sections_of_their_own() {
     );
     layers.add_file(Path::new("a.toml"), text);
     let variable = ("TRUNKSIDE_TRUNK__TELECOM__KEEPALIVE_S", "60");
-    layers.add_environment([(variable.0.to_owned(), variable.1.to_owned())].into_iter());
+    layers.add_environment([(variable.0.into(), variable.1.into())].into_iter());
     let trunks = resolve_line(&mut layers).trunks;
     let [ims, pbx, telecom] = &trunks[..] else {
         panic!("{trunks:?}")

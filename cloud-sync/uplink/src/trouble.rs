@@ -1,0 +1,231 @@
+//! Why there is no connection: told once, with what is likely behind it, and in two kinds. A network or
+//! a broker that is away comes back; what somebody must mend is told to whoever watches as well.
+
+use std::error::Error;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use rumqttc::ConnectionError;
+use tokio::sync::watch;
+use tokio_rustls::rustls;
+
+/// How the box introduces itself to the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    /// Over plain TCP.
+    Plain,
+    /// Over TLS, without a certificate.
+    Tls,
+    /// Over TLS, with its certificate.
+    Certificate,
+}
+
+/// What keeps the box from the broker, as it was said last: an outage of days is told once.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    said: Mutex<Option<String>>,
+    /// What somebody must mend.
+    pub mending: watch::Sender<Option<String>>,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Self {
+            said: Mutex::default(),
+            mending: watch::Sender::new(None),
+        }
+    }
+}
+
+impl Trouble {
+    /// The files or settings cannot be used.
+    pub fn unusable(&self, what: String) {
+        if self.is_new(&what) {
+            tracing::error!(
+                what,
+                "the cloud cannot be reached; calls go on, records wait here, trying again"
+            );
+        }
+        self.mending.send_replace(Some(what));
+    }
+
+    /// A connection failed, or was lost; `before`: the broker had not taken the box in yet.
+    pub fn lost(&self, error: &ConnectionError, before: Option<Greeting>) {
+        let text = shortened(error);
+        let cause = before.and_then(|greeting| likely(error, greeting));
+        let is_new = self.is_new(cause.unwrap_or(&text));
+        match cause {
+            Some(likely) if is_new => {
+                tracing::warn!(
+                    error = text,
+                    likely,
+                    "no connection to the broker; trying on, records wait here"
+                );
+            }
+            // A broker that stops in the wrong moment looks the same, once.
+            Some(likely) => drop(self.mending.send_replace(Some(likely.to_owned()))),
+            None if is_new => {
+                tracing::warn!(
+                    error = text,
+                    "no connection to the broker; trying on, records wait here"
+                );
+            }
+            None => tracing::debug!(error = text, "still no connection to the broker"),
+        }
+    }
+
+    /// The broker has taken the box in.
+    pub fn over(&self) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.mending
+            .send_if_modified(|mending| mending.take().is_some());
+    }
+
+    fn is_new(&self, text: &str) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = said.as_deref() != Some(text);
+        *said = Some(text.to_owned());
+        is_new
+    }
+}
+
+/// The error without the address of a web page that explains it to programmers.
+fn shortened(error: &ConnectionError) -> String {
+    let text = error.to_string();
+    let end = text.find(": https://").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// What is probably behind a connection that came to nothing, and what mends it.
+fn likely(error: &ConnectionError, greeting: Greeting) -> Option<&'static str> {
+    if matches!(error, ConnectionError::ConnectionRefused(_)) {
+        return Some(
+            "the broker refuses the box: check its user name and password, and whether the box may \
+             connect under this name",
+        );
+    }
+    if is_distrusted(error) {
+        return Some(
+            "the certificate that the broker shows is not from whom the box trusts for this name: \
+             check the broker's address and `ca_file`, or claim the box again",
+        );
+    }
+    if !is_turned_away(error) {
+        return None;
+    }
+    Some(match greeting {
+        Greeting::Certificate => {
+            "the cloud turns the box's certificate away: was it revoked, is it over, or another \
+             box's? Ask the operator for a new code and run `trunkside claim`; the box need not be \
+             started again"
+        }
+        Greeting::Tls => {
+            "the broker closes before it has said anything: it may ask for a certificate, which \
+             `trunkside claim` gets"
+        }
+        Greeting::Plain => {
+            "the broker closes before it has said anything: it may speak TLS at this port, for \
+             which `ca_file` must be set"
+        }
+    })
+}
+
+/// The error and everything behind it.
+fn causes<'a>(error: &'a ConnectionError) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next: Option<&'a (dyn Error + 'static)> = Some(error);
+    std::iter::from_fn(move || {
+        let current = next?;
+        // An I/O error hides what it wraps from `source`.
+        let wrapped = current
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => current.source(),
+        };
+        Some(current)
+    })
+}
+
+fn is_distrusted(error: &ConnectionError) -> bool {
+    causes(error).any(|cause| {
+        let tls = cause.downcast_ref::<rustls::Error>();
+        matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+    })
+}
+
+/// Whether the far end ended it, by word or by deed.
+fn is_turned_away(error: &ConnectionError) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let ended = [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionReset,
+        UnexpectedEof,
+    ];
+    causes(error).any(|cause| {
+        if let Some(rumqttc::StateError::ConnectionAborted) = cause.downcast_ref() {
+            return true;
+        }
+        if let Some(rustls::Error::AlertReceived(_)) = cause.downcast_ref() {
+            return true;
+        }
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| ended.contains(&error.kind()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended() -> ConnectionError {
+        let page = "peer closed connection without sending TLS close_notify: https://docs.rs/x";
+        let error = io::Error::new(io::ErrorKind::UnexpectedEof, page);
+        ConnectionError::MqttState(rumqttc::StateError::Io(error))
+    }
+
+    #[test]
+    fn who_is_turned_away_reads_of_the_certificate_and_of_the_claim() {
+        let cause = likely(&ended(), Greeting::Certificate).unwrap();
+        assert!(cause.contains("certificate") && cause.contains("trunkside claim"));
+        assert!(!shortened(&ended()).contains("https"));
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRevoked);
+        let told = ConnectionError::Io(io::Error::new(io::ErrorKind::InvalidData, alert));
+        assert_eq!(likely(&told, Greeting::Certificate), Some(cause));
+        assert!(likely(&ended(), Greeting::Plain).unwrap().contains("TLS"));
+        let stranger = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let shown = ConnectionError::Io(io::Error::new(io::ErrorKind::InvalidData, stranger));
+        assert!(likely(&shown, Greeting::Tls).unwrap().contains("ca_file"));
+    }
+
+    #[test]
+    fn a_broker_that_is_away_need_not_be_mended() {
+        let trouble = Trouble::default();
+        let mending = trouble.mending.subscribe();
+        let away = ConnectionError::Io(io::Error::from(io::ErrorKind::ConnectionRefused));
+        for _ in 0..3 {
+            trouble.lost(&away, Some(Greeting::Certificate));
+            trouble.lost(&ended(), None);
+        }
+        assert_eq!(*mending.borrow(), None);
+    }
+
+    #[test]
+    fn what_must_be_mended_is_told_until_it_is() {
+        let trouble = Trouble::default();
+        let mending = trouble.mending.subscribe();
+        trouble.lost(&ended(), Some(Greeting::Certificate));
+        assert_eq!(
+            *mending.borrow(),
+            None,
+            "the broker may have stopped just then"
+        );
+        trouble.lost(&ended(), Some(Greeting::Certificate));
+        assert!(mending.borrow().as_ref().unwrap().contains("certificate"));
+        trouble.unusable("`box.key` is empty".to_owned());
+        assert_eq!(mending.borrow().as_deref(), Some("`box.key` is empty"));
+        trouble.over();
+        assert_eq!(*mending.borrow(), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! The way to the cloud: looked up before each connection, so that what a claim has changed counts
+//! without a new start, and told of when it cannot be used. No call waits for it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use trunkside_record::{Alarm, Origin, RedactedText, Severity};
+use trunkside_uplink::{
+    Access, Broker, Login, Outbox, TlsFiles, Uplink, UplinkConfig, UplinkError,
+};
+
+use crate::config::{self, CloudConfig, Config, Identity};
+use crate::recorder;
+
+/// The alarm's code.
+const CODE: &str = "cloud_access";
+
+/// Sends what the outbox holds over the way that the configuration names at the time.
+pub fn uplink(config: &Config, outbox: Arc<Outbox>) -> anyhow::Result<Uplink> {
+    let Identity {
+        tenant,
+        branch,
+        device,
+    } = &config.identity;
+    let origin = Origin::new(&**tenant, &**branch, &**device)?;
+    let access = access(&config.cloud);
+    let uplink = UplinkConfig::new(origin, access.broker);
+    let config = config.clone();
+    Ok(Uplink::new(uplink, outbox).looking(move || look(&config)))
+}
+
+/// The way as it is now; or what must be mended first.
+fn look(started_with: &Config) -> Result<Access, String> {
+    let cloud = match &started_with.file {
+        Some(file) => read_again(file, started_with)?,
+        None => started_with.cloud.clone(),
+    };
+    match fault(&cloud) {
+        Some((_, message)) => Err(message),
+        None => Ok(access(&cloud)),
+    }
+}
+
+fn read_again(file: &Path, started_with: &Config) -> Result<CloudConfig, String> {
+    let loaded = config::load(file);
+    if !loaded.was_read {
+        return Ok(started_with.cloud.clone());
+    }
+    if let Some(problem) = loaded.problems.iter().find(|problem| problem.spares_calls) {
+        return Err(problem.to_string());
+    }
+    let (was, is) = (&started_with.identity, &loaded.config.identity);
+    if was != is {
+        let [was, is] = [was, is].map(|it| format!("{}/{}/{}", it.tenant, it.branch, it.device));
+        return Err(format!(
+            "the configuration names this box `{is}`, but it was started as `{was}`; start it again"
+        ));
+    }
+    Ok(loaded.config.cloud)
+}
+
+fn access(cloud: &CloudConfig) -> Access {
+    let (host, port) = cloud.broker.clone();
+    let login = cloud.login.clone();
+    Access {
+        broker: Broker::new(host, port),
+        login: login.map(|(username_file, password_file)| Login {
+            username_file,
+            password_file,
+        }),
+        tls: cloud.ca_file.clone().map(|ca_file| TlsFiles {
+            ca_file,
+            identity: cloud.certificate.clone(),
+        }),
+    }
+}
+
+/// What keeps the files from being used: the key that names the faulty one, and what mends it.
+pub fn fault(cloud: &CloudConfig) -> Option<(&'static str, String)> {
+    let error = access(cloud).check().err()?;
+    let (path, fault) = match &error {
+        UplinkError::Login { path, source } => (path, source.to_string()),
+        UplinkError::Tls { path, fault } => (path, fault.clone()),
+    };
+    let login = cloud.login.as_ref();
+    let (key, remedy) = if login.is_some_and(|(username, _)| username == path) {
+        ("cloud.username_file", "write the user name into it")
+    } else if login.is_some_and(|(_, password)| password == path) {
+        ("cloud.password_file", "write the password into it")
+    } else {
+        let key = match &cloud.certificate {
+            Some((certificate, _)) if certificate == path => "cloud.cert_file",
+            Some((_, key)) if key == path => "cloud.key_file",
+            _ => "cloud.ca_file",
+        };
+        let remedy = "put the right PEM file there, or claim the box again (`trunkside claim` with \
+                      a new code)";
+        (key, remedy)
+    };
+    let message = format!(
+        "`{key}` names `{}`, which cannot be used: {fault}; {remedy}",
+        path.display()
+    );
+    Some((key, message))
+}
+
+/// Leaves an alarm for the cloud when somebody must mend the way there, and when it is mended: the
+/// record waits like all others, and tells afterwards why nothing came.
+pub async fn alarm(
+    outbox: Arc<Outbox>,
+    mut trouble: watch::Receiver<Option<String>>,
+    stop: CancellationToken,
+) {
+    let mut raised = false;
+    loop {
+        let what = trouble.borrow_and_update().clone();
+        if what.is_some() != raised {
+            let alarm = of(what.as_deref());
+            match outbox.store(recorder::stamp(), vec![alarm.into()]).await {
+                Ok(_) => raised = what.is_some(),
+                Err(error) => tracing::warn!(%error, "an alarm cannot be kept"),
+            }
+        }
+        tokio::select! {
+            changed = trouble.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+fn of(trouble: Option<&str>) -> Alarm {
+    let text = trouble.map_or_else(
+        || "the cloud is reached again".to_owned(),
+        |what| format!("the cloud cannot be reached, records wait on the box: {what}"),
+    );
+    Alarm {
+        code: CODE.to_owned(),
+        severity: Severity::Minor,
+        cleared: trouble.is_none(),
+        // A path may hold digits that must not leave the box.
+        text: RedactedText::try_new(&text).unwrap_or_else(|_| {
+            RedactedText::or_withheld(
+                "the cloud cannot be reached; the box's log says what to mend",
+            )
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
