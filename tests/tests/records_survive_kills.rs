@@ -96,6 +96,67 @@ fn two_hundred_records_arrive_once_though_box_and_cloud_are_killed_in_their_midd
 }
 
 #[test]
+fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let cloud_home = CloudHome::new();
+    let cloud = cloud_home.start();
+    let mut watcher = Eavesdropper::connect(cloud.mqtt);
+    let phone = Phone::new(Voice::silent());
+    let agents = vec![phone.agent("li_na", false)];
+    let home = Home::new(&BoxSettings::new(cloud.mqtt, agents));
+    let mut running = home.start();
+    let caller = Voice::saying(&recording("balance_zh.wav"), BEFORE_SPEAKING);
+    let answering = phone.run("agent_answers");
+    let carrier = Sipp::carrier("carrier_hangs_up", running.sip, caller.port());
+    let calling = carrier.pause_ms(60_000).start();
+    for words in ["caller and agent are joined", "have come to is stored"] {
+        let said = |line: &str| line.contains(words).then_some(());
+        running.process.wait_for(words, said);
+    }
+    running.process.kill();
+    drop((calling, answering));
+
+    let _running = home.start();
+    watcher.wait_for_call();
+    let calls = cloud.calls();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    let call = &calls[0];
+    assert_eq!(
+        (&call["outcome"], &call["ended_by"]),
+        (&"bridged".into(), &"box".into()),
+        "{call}"
+    );
+    let times = &call["times"];
+    let [answered, decided, bridged, ended] = ["answered_s", "decided_s", "bridged_s", "ended_s"]
+        .map(|time| times[time].as_f64().unwrap_or(f64::NAN));
+    assert!(
+        answered < decided && decided < bridged && bridged <= ended,
+        "{times}"
+    );
+    assert!(
+        !call["agent"].is_null() && !call["decision"].is_null(),
+        "{call}"
+    );
+    assert_eq!(call["language"], "zh", "{call}");
+    // The words travel behind the summary.
+    loop {
+        let words = cloud.get("/api/v1/transcripts?limit=10");
+        if words["transcripts"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+        {
+            assert!(words.to_string().contains("\"caller\""), "{words}");
+            break;
+        }
+        watcher.wait_for("acknowledgement", |message| {
+            message.topic.ends_with("/ack").then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_broker_that_is_down_harms_no_call_and_the_record_arrives_after() {
     if !has_peer("sipp") {
         return;

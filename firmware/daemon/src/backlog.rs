@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 
 use trunkside_media::recording::Report;
-use trunkside_record::{Body, Timestamp};
+use trunkside_record::Body;
 
 use crate::store::{Began, Export, Writing};
-use crate::story::{self, Ended};
+use crate::story::Ended;
 
 /// Bytes that may wait: thousands of calls with their words.
 const MOST_BYTES: usize = 16 << 20;
@@ -246,19 +246,6 @@ impl Held {
     }
 }
 
-/// The note for a call in whose middle the box stopped: all that is known is that it was.
-pub fn interrupted(began: Began) -> CallNote {
-    let started_at = Timestamp::from_millisecond(began.started_ms).unwrap_or_default();
-    CallNote::Ended(Box::new(Ended {
-        summary: story::interrupted(began.call, started_at),
-        transcript: None,
-        turns: Vec::new(),
-        callback: None,
-        taken: None,
-        caller: began.caller,
-    }))
-}
-
 fn export(ended: &Ended) -> Export {
     let json = |record: serde_json::Result<String>| record.expect("a record is plain data");
     Export {
@@ -279,7 +266,9 @@ pub mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::store::unfinished::Interrupted;
     use crate::store::{Callback, Turn};
+    use crate::story;
 
     pub fn began(number: u128) -> Began {
         Began {
@@ -291,9 +280,11 @@ pub mod tests {
 
     /// A call of one turn that nobody took.
     pub fn ended(number: u128, said: &str) -> CallNote {
-        let CallNote::Ended(mut ended) = interrupted(began(number)) else {
-            unreachable!("it is over");
-        };
+        let mut ended = story::interrupted(Interrupted {
+            began: began(number),
+            summary: None,
+            turns: Vec::new(),
+        });
         ended.turns.push(Turn {
             side: Side::Caller,
             start: Duration::ZERO,
@@ -304,7 +295,7 @@ pub mod tests {
             number: ended.caller.clone(),
             cause: CallbackCause::NobodyAnswered,
         });
-        CallNote::Ended(ended)
+        CallNote::Ended(Box::new(ended))
     }
 
     #[test]

@@ -48,9 +48,57 @@ pub enum Command {
     Policy(PolicyCommand),
     /// List, add, check or remove speech models.
     Models(ModelsArgs),
+    /// List the calls that the box keeps, and forget those that somebody asks to be forgotten.
+    #[command(subcommand)]
+    Calls(CallsCommand),
     /// List, export or delete recordings of calls.
     #[command(subcommand)]
     Recordings(RecordingsCommand),
+}
+
+/// `trunkside calls`
+#[derive(Debug, Subcommand)]
+pub enum CallsCommand {
+    /// List the calls, oldest first: call, beginning, number, turns whose words are kept, outcome.
+    List {
+        /// Only those from this number; spaces and signs in it do not matter.
+        #[arg(long, value_name = "NUMBER")]
+        number: Option<String>,
+        /// The box's configuration file.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/trunkside/config.toml"
+        )]
+        config: PathBuf,
+        /// Print one JSON object a call.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget calls for good: number, words, promise to call back and recording. The box may run.
+    ///
+    /// A record that the cloud's queue does not have yet stays until it has it; it names nobody, and
+    /// what the cloud has is not touched. Without being asked the box forgets a call after
+    /// `privacy.keep_days`.
+    Delete {
+        /// The calls, as `list` names them.
+        #[arg(
+            value_name = "CALL",
+            required_unless_present = "number",
+            conflicts_with = "number"
+        )]
+        calls: Vec<trunkside_call::CallId>,
+        /// All calls from this number; spaces and signs in it do not matter.
+        #[arg(long, value_name = "NUMBER")]
+        number: Option<String>,
+        /// The box's configuration file.
+        #[arg(
+            long,
+            value_name = "FILE",
+            default_value = "/etc/trunkside/config.toml"
+        )]
+        config: PathBuf,
+    },
 }
 
 /// `trunkside recordings`

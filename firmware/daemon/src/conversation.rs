@@ -12,7 +12,7 @@ use trunkside_understanding::intents::OUT_OF_SCOPE;
 
 use crate::escalation::{Telling, Temper};
 use crate::hearing::Heard;
-use crate::story::{Ended, Story};
+use crate::story::{Ended, SoFar, Story};
 
 /// After so many turns the caller has been asked enough: the best guess decides.
 const TURNS_BEFORE_GUESS: u32 = 2;
@@ -257,6 +257,17 @@ impl Conversation {
             });
         }
         self.agent = Some(agent);
+    }
+
+    /// What the call has come to, while it goes on.
+    pub fn so_far(
+        &mut self,
+        now: Duration,
+        voice: VoiceQuality,
+        names: &Pseudonyms,
+    ) -> Option<SoFar> {
+        let story = self.story.as_mut()?;
+        Some(story.so_far(now, voice, names))
     }
 
     /// The call is over; its record, once.

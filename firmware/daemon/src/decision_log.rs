@@ -1,13 +1,23 @@
 //! The decision log's file: whole lines only, and none lost while the disk refuses them for a time.
+//! What is too old goes ([`old`]).
+
+mod old;
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use trunkside_decision::log::Entry;
 
 use crate::private;
+use crate::store::keeping::Horizon;
+
+use old::Cut;
+
+/// How often a log is cut while it is kept: each time, so great a part of that goes.
+const CUTS: u32 = 12;
 
 /// Bytes of lines that wait for the disk at most: more than a thousand calls.
 const MOST_BYTES: usize = 8 << 20;
@@ -113,6 +123,29 @@ impl DecisionLog {
         Ok(file)
     }
 
+    /// Forgets what is too old; says how many bytes went. The file is replaced whole.
+    pub fn forget(&mut self, horizon: &Horizon, keep: Duration) -> io::Result<u64> {
+        let file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            file => file?,
+        };
+        let mut log = BufReader::new(file);
+        let nearer = horizon.nearer(keep / CUTS);
+        let Some(cut) = old::cut(&mut log, horizon, &nearer)? else {
+            return Ok(0);
+        };
+        let part = self.path.with_extension("part");
+        let copied = copy(&cut, &mut log, &part).and_then(|()| fs::rename(&part, &self.path));
+        if copied.is_err() {
+            // On a full disk it would stand in the way of the next try.
+            let _ = fs::remove_file(&part);
+        }
+        copied?;
+        // The next line opens the new one.
+        self.file = None;
+        Ok(cut.bytes)
+    }
+
     /// The lines to write next: how many, and their text.
     fn chunk(&self) -> (usize, String) {
         let mut chunk = String::from(if self.torn { "\n" } else { "" });
@@ -126,6 +159,19 @@ impl DecisionLog {
         }
         (count, chunk)
     }
+}
+
+/// Writes what is left of a log.
+fn copy(cut: &Cut, log: &mut BufReader<File>, to: &Path) -> io::Result<()> {
+    log.seek(SeekFrom::Start(cut.bytes))?;
+    let mut file = private::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(to)?;
+    file.write_all(cut.head.as_bytes())?;
+    io::copy(log, &mut file)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -151,6 +197,33 @@ mod tests {
         log.push("three\n".to_owned());
         log.write().unwrap();
         assert_eq!(text(folder.path()), "{\"entry\":\"sta\none\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn what_is_too_old_goes_and_the_log_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let time = |day: &str| {
+            let local = format!("{day}T12:00:00").parse().unwrap();
+            let input = trunkside_decision::Input::LocalTime { local };
+            Entry::input(Duration::ZERO, input).to_line()
+        };
+        let mut log = log_in(folder.path());
+        let days = ["2026-01-01", "2026-06-01", "2026-06-02"].map(time);
+        days.iter().for_each(|line| log.push(line.clone()));
+        log.write().unwrap();
+        let keep = Duration::from_secs(30 * 86_400);
+        let now: jiff::Timestamp = "2026-06-03T00:00:00Z".parse().unwrap();
+        let horizon = Horizon::new(now.as_millisecond(), true, keep).unwrap();
+        assert_eq!(log.forget(&horizon, keep).unwrap(), days[0].len() as u64);
+        assert_eq!(log.forget(&horizon, keep).unwrap(), 0);
+        log.push("next\n".to_owned());
+        log.write().unwrap();
+        let gap = Entry::Gap { lines: 1 }.to_line();
+        let left = format!("{gap}{}{}next\n", days[1], days[2]);
+        assert_eq!(text(folder.path()), left);
+        let path = folder.path().join("decisions.jsonl");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o077, 0);
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod policy;
 mod post;
 mod privacy;
 mod private;
+mod progress;
 mod quality;
 mod recorder;
 mod recordings;

@@ -30,6 +30,7 @@ use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
 use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
+use crate::progress::Urgency;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
 use crate::story::Ended;
@@ -409,6 +410,9 @@ impl<U: SipUa> Pipeline<U> {
         }
         let input = call.conversation.hear(now, &heard);
         let is_final = heard.utterance.is_final;
+        if is_final {
+            self.note(now, id, Urgency::Soon);
+        }
         let understood = Box::new(heard.understood);
         let spoken_by_caller = heard.utterance.side == Side::Caller;
         self.notify(now, id, Event::Heard(Box::new(heard.utterance)));
@@ -461,6 +465,11 @@ impl<U: SipUa> Pipeline<U> {
         let local = self.stages.policy.hours.local(clock::timestamp());
         self.tell_router(now, Input::LocalTime { local });
         self.local_time_due = now + LOCAL_TIME_EVERY;
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            // However long nobody says a word: that the call went on.
+            self.note(now, id, Urgency::Soon);
+        }
         if self.stages.policy.learning.enabled && now > Duration::ZERO {
             let within = self.stages.policy.learning.repeat_within;
             for input in self.outcomes.due(now, within) {
@@ -501,6 +510,7 @@ impl<U: SipUa> Pipeline<U> {
                 .decision(&Entry::decision(decision.clone()));
             if let Some(call) = self.calls.get_mut(&decision.call) {
                 call.conversation.decided(now, &decision);
+                self.note(now, decision.call, Urgency::Now);
             }
             self.action(now, &decision);
         }
@@ -585,6 +595,7 @@ impl<U: SipUa> Pipeline<U> {
             CallEvent::Answered { .. } => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.conversation.answered(now);
+                    self.note(now, id, Urgency::Soon);
                 }
                 self.notify(now, id, Event::Answered);
             }
@@ -592,6 +603,8 @@ impl<U: SipUa> Pipeline<U> {
             CallEvent::Bridged { agent } => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.conversation.bridged(now, agent.clone());
+                    tracing::debug!(call = %id, "caller and agent are joined");
+                    self.note(now, id, Urgency::Now);
                 }
                 self.tell_router(
                     now,
@@ -634,6 +647,18 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     // --- record ---
+
+    /// Has it noted what a call has come to, in case the box stops in its middle.
+    fn note(&mut self, now: Duration, id: CallId, urgency: Urgency) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let voice = translate::voice(&call.media.stats(), &call.unheard);
+        let so_far = call.conversation.so_far(now, voice, &self.stages.names);
+        if let Some(so_far) = so_far {
+            self.stages.recorder.so_far(so_far, urgency);
+        }
+    }
 
     fn record(&mut self, now: Duration, id: CallId, by: trunkside_line::EndedBy) {
         self.tell_router(now, Input::CallEnded { call: id });

@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkside_decision::{Policy, sha256_hex};
+use trunkside_record::Timestamp;
 use trunkside_understanding::intents::IntentModel;
 
 use crate::config::{Problem, Severity};
 use crate::private;
+use crate::store::keeping::Horizon;
 
 /// Reads a policy. None when it cannot be used; the problems say why, warnings included.
 pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
@@ -111,6 +113,23 @@ impl Versions {
         Ok(versions)
     }
 
+    /// Forgets versions that were replaced too long ago; says how many. The last two stay: the one in
+    /// force, and the one that a rollback goes to.
+    pub fn forget(&self, horizon: &Horizon) -> std::io::Result<usize> {
+        let versions = self.list()?;
+        let replaced = versions.iter().zip(versions.iter().skip(1));
+        let mut forgotten = 0;
+        for (version, next) in replaced.take(versions.len().saturating_sub(2)) {
+            let kept_at = std::fs::metadata(&next.path)?.modified()?;
+            let kept_at = Timestamp::try_from(kept_at).map_err(std::io::Error::other)?;
+            if horizon.is_old(kept_at.as_millisecond()) {
+                std::fs::remove_file(&version.path)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+
     /// Keeps a policy that comes into force; the same one twice in a row is one version.
     pub fn keep(&self, policy: &Policy) -> std::io::Result<u32> {
         let short = &policy.sha256[..12];
@@ -204,5 +223,37 @@ mod tests {
         let list = versions.list().expect("it can be read");
         assert_eq!(list.len(), 3);
         assert_eq!(list[1].text().expect("it is there"), policy("b").text);
+    }
+
+    #[test]
+    fn versions_that_were_replaced_long_ago_go_and_the_last_two_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let versions = Versions::of(folder.path());
+        let day = Duration::from_secs(86_400);
+        let now = std::time::SystemTime::UNIX_EPOCH + 21_000 * day;
+        for (name, days_ago) in [("a", 300), ("b", 200), ("c", 5), ("d", 4), ("e", 3)] {
+            versions.keep(&policy(name)).expect("it is kept");
+            let last = versions
+                .list()
+                .expect("it can be read")
+                .pop()
+                .expect("it is there");
+            let file = std::fs::File::options().append(true).open(last.path);
+            let file = file.expect("it opens");
+            file.set_modified(now - days_ago * day)
+                .expect("it is dated");
+        }
+        let now_ms = 21_000 * 86_400_000;
+        let horizon = |days| Horizon::new(now_ms, true, days * day).expect("it is set");
+        let numbers = || -> Vec<u32> {
+            let list = versions.list().expect("it can be read");
+            list.iter().map(|version| version.number).collect()
+        };
+        // `b` was in force until five days ago.
+        assert_eq!(versions.forget(&horizon(90)).expect("it works"), 1);
+        assert_eq!(numbers(), [2, 3, 4, 5]);
+        assert_eq!(versions.forget(&horizon(1)).expect("it works"), 2);
+        assert_eq!(numbers(), [4, 5]);
+        assert_eq!(versions.keep(&policy("f")).expect("it is kept"), 6);
     }
 }

@@ -119,6 +119,7 @@ mod tests {
         let config = PrivacyConfig {
             redaction: RedactionLevel::Pseudonym,
             rotate_every: Duration::from_secs(86_400),
+            ..PrivacyConfig::default()
         };
         Privacy::open(config, folder).unwrap()
     }

@@ -19,19 +19,24 @@ use trunkside_media::recording::Report;
 use trunkside_record::{Body, CallSummary, Timestamp, Transcript};
 use trunkside_uplink::{Outbox, OutboxError, Stamp};
 
-use crate::backlog::{self, Backlog, CallNote, Held};
-use crate::clock;
+use crate::backlog::{Backlog, CallNote, Held};
+use crate::clock::{self, Clock};
 use crate::decision_log::DecisionLog;
 use crate::device_key::Unsaved;
 use crate::faults::Faults;
 use crate::panel::Pulse;
 use crate::policy::Versions;
 use crate::private;
+use crate::progress::{Progress, Urgency};
+use crate::store::keeping::{AT_ONCE, Horizon};
 use crate::store::{Began, Export, Store, StoreError};
-use crate::story::Ended;
+use crate::story::{self, Ended, SoFar};
 
 /// How long the recorder waits before it tries again what failed.
 pub const RETRY: Duration = Duration::from_secs(5);
+
+/// How often what is too old is looked for.
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Notes that become durable together at most, and calls that the outbox gets at once.
 const BATCH: usize = 64;
@@ -47,6 +52,8 @@ pub type Post = watch::Receiver<Option<Arc<Outbox>>>;
 enum Note {
     /// Something about a call.
     Call(CallNote),
+    /// What a call in progress has come to.
+    SoFar(Box<SoFar>, Urgency),
     /// A line of the decision log.
     Decision(String),
     /// What the router has learnt, whole.
@@ -100,15 +107,17 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the thread, which opens the call store in `folder`, closes what a power cut left open
-    /// and hands over what the outbox may miss: as soon as the disk lets it.
+    /// and hands over what the outbox may miss: as soon as the disk lets it. What is older than `keep`
+    /// is forgotten.
     pub fn start(
         folder: &Path,
+        keep: Duration,
         key: Option<Unsaved>,
         outbox: Post,
         pulse: Pulse,
     ) -> anyhow::Result<Self> {
         let standing = Arc::new(Standing::default());
-        let mut desk = Desk::new(folder, outbox);
+        let mut desk = Desk::new(folder, keep, outbox);
         desk.files.key = key;
         desk.pulse = pulse.clone();
         desk.standing = Arc::clone(&standing);
@@ -137,6 +146,11 @@ impl Recorder {
             started_ms: started_at.as_millisecond(),
             caller,
         })));
+    }
+
+    /// What a call in progress has come to, in case the box stops before its end.
+    pub fn so_far(&self, so_far: SoFar, urgency: Urgency) {
+        self.note(Note::SoFar(Box::new(so_far), urgency));
     }
 
     /// A call is over.
@@ -198,10 +212,16 @@ impl Recorder {
 
 struct Desk {
     folder: PathBuf,
+    /// How long calls, decisions and policies are kept.
+    keep: Duration,
+    /// When what is too old is looked for again.
+    sweep_due: Duration,
     store: Option<Store>,
     /// What the last run left open has been looked for.
     looked_back: bool,
+    clock: Clock,
     backlog: Backlog,
+    progress: Progress,
     outbox: Post,
     /// Whether SQLite holds calls that the outbox may not.
     pending: bool,
@@ -215,12 +235,16 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(folder: &Path, outbox: Post) -> Self {
+    fn new(folder: &Path, keep: Duration, outbox: Post) -> Self {
         Self {
             folder: folder.to_owned(),
+            keep,
+            sweep_due: Duration::ZERO,
             store: None,
             looked_back: false,
+            clock: Clock::start(),
             backlog: Backlog::default(),
+            progress: Progress::default(),
             outbox,
             pending: true,
             unmarked: Vec::new(),
@@ -235,7 +259,9 @@ impl Desk {
     fn work(mut self, notes: &Receiver<Note>) {
         self.settle();
         loop {
-            match notes.recv_timeout(RETRY) {
+            let due = self.progress.due();
+            let due = due.map(|due| due.saturating_sub(self.clock.now()));
+            match notes.recv_timeout(due.unwrap_or(RETRY).min(RETRY)) {
                 Ok(note) => {
                     // A power cut loses what waits here, so what has piled up shares one flush.
                     let more = notes.try_iter().take(BATCH - 1);
@@ -252,6 +278,9 @@ impl Desk {
             }
         }
         self.settle();
+        // Calls that did not end in time are closed at the next start.
+        let noted = self.store_progress();
+        self.faults.note("the call store", noted);
         if self.backlog.len() > 0 {
             let calls = self.backlog.calls();
             tracing::error!(calls, "calls could not be stored before the box stopped");
@@ -260,7 +289,13 @@ impl Desk {
 
     fn take(&mut self, note: Note) {
         match note {
-            Note::Call(note) => self.backlog.push(note),
+            Note::Call(note) => {
+                if let CallNote::Ended(ended) = &note {
+                    self.progress.ended(ended.summary.call);
+                }
+                self.backlog.push(note);
+            }
+            Note::SoFar(so_far, urgency) => self.progress.take(self.clock.now(), *so_far, urgency),
             Note::Decision(line) => self.decisions.push(line),
             Note::Lessons(text) => self.files.lessons = Some(text),
             Note::Policy(policy) => self.files.keep_policy(policy),
@@ -270,7 +305,12 @@ impl Desk {
     /// Writes everything that waits, as far as the disk lets it.
     fn settle(&mut self) {
         self.files.write(&mut self.faults);
-        let stored = self.store_backlog();
+        let now = self.clock.now();
+        let mut stored = self.store_backlog();
+        if self.progress.due().is_some_and(|due| due <= now) {
+            stored = stored.and_then(|()| self.store_progress());
+            self.progress.tried(now);
+        }
         if stored.as_ref().is_err_and(|error| !error.is_passing()) {
             self.store = None;
         }
@@ -279,6 +319,43 @@ impl Desk {
         let handed_over = self.hand_over();
         self.faults.note("records for the cloud", handed_over);
         self.tell();
+        if now >= self.sweep_due {
+            self.sweep_due = now + SWEEP_EVERY;
+            let stamp = stamp();
+            let now_ms = stamp.at.as_millisecond();
+            if let Some(horizon) = Horizon::new(now_ms, stamp.clock_trusted, self.keep) {
+                self.sweep(&horizon);
+            }
+        }
+    }
+
+    /// Forgets what is too old.
+    fn sweep(&mut self, horizon: &Horizon) {
+        let calls = match self.store.as_mut().map(|store| store.forget_old(horizon)) {
+            None => 0,
+            Some(Ok(calls)) => calls,
+            Some(Err(error)) => {
+                tracing::error!(%error, "calls that are too old cannot be forgotten; trying again");
+                0
+            }
+        };
+        if calls == AT_ONCE {
+            // There may be more, but whatever came meanwhile goes first.
+            self.sweep_due = Duration::ZERO;
+        }
+        let log_bytes = self.decisions.forget(horizon, self.keep);
+        let policies = Versions::of(&self.folder).forget(horizon);
+        let errors = [log_bytes.as_ref().err(), policies.as_ref().err()];
+        for error in errors.into_iter().flatten() {
+            tracing::error!(
+                %error,
+                "decisions or policies that are too old cannot be deleted; trying again"
+            );
+        }
+        let (log_bytes, policies) = (log_bytes.unwrap_or(0), policies.unwrap_or(0));
+        if calls > 0 || log_bytes > 0 || policies > 0 {
+            tracing::info!(calls, log_bytes, policies, "what was too old is forgotten");
+        }
     }
 
     fn store_backlog(&mut self) -> Result<(), StoreError> {
@@ -301,13 +378,25 @@ impl Desk {
                 reason = "a method's own lifetime is not general enough"
             )]
             store.write(|writing| writing.interrupt_recordings())?;
-            for began in store.interrupted()? {
-                tracing::warn!(call = %began.call, "a call was interrupted when the box stopped");
-                self.backlog.push(backlog::interrupted(began));
+            for call in store.interrupted()? {
+                tracing::warn!(call = %call.began.call, "a call was interrupted when the box stopped");
+                let ended = Box::new(story::interrupted(call));
+                self.backlog.push(CallNote::Ended(ended));
             }
             self.looked_back = true;
         }
         Ok(store)
+    }
+
+    /// Notes what calls in progress have come to; their beginnings are stored before.
+    fn store_progress(&mut self) -> Result<(), StoreError> {
+        let (Some(store), Some(_)) = (&mut self.store, self.progress.due()) else {
+            return Ok(());
+        };
+        store.write(|writing| self.progress.keep_in(writing))?;
+        let calls = self.progress.stored();
+        tracing::debug!(calls, "what calls in progress have come to is stored");
+        Ok(())
     }
 
     /// Each note once: what fails together is tried alone, so that a note at fault harms no other.

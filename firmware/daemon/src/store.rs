@@ -5,8 +5,15 @@
 //! marked once the outbox holds it; unmarked ones are handed over again at the next start, and the
 //! cloud tells repeated calls by their identity.
 //!
+//! What is known of a call while it lasts is noted beside it ([`unfinished`]), so that the record
+//! of one that was cut off holds it. What callers said and the numbers they called from go when
+//! their time has come, or when somebody asks ([`keeping`]); what the outbox has not yet stays.
+//!
 //! There is one way of writing, [`Store::write`]: all of it is on the disk when it returns, or
-//! nothing is and no transaction is left open.
+//! nothing is and no transaction is left open. What is deleted is overwritten.
+
+pub mod keeping;
+pub mod unfinished;
 
 use std::path::Path;
 use std::time::Duration;
@@ -108,6 +115,25 @@ const SCHEMA: &str = "
         cause TEXT NOT NULL,
         done_ms INTEGER
     ) STRICT;
+    CREATE INDEX IF NOT EXISTS call_by_start ON call (started_ms);
+    CREATE TABLE IF NOT EXISTS unfinished (
+        call TEXT PRIMARY KEY,
+        summary TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS unfinished_turn (
+        call TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        side TEXT NOT NULL,
+        start_ms INTEGER NOT NULL,
+        end_ms INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        redacted TEXT NOT NULL,
+        PRIMARY KEY (call, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS undated (
+        call TEXT PRIMARY KEY,
+        found_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS recording (
         call TEXT PRIMARY KEY,
         mode TEXT NOT NULL,
@@ -158,6 +184,7 @@ impl Store {
             let connection = Connection::open(path)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "secure_delete", "ON")?;
             connection.execute_batch(SCHEMA)?;
             Ok(connection)
         };
@@ -212,29 +239,6 @@ impl Store {
                 }
             }
             Ok(exports)
-        })
-    }
-
-    /// Calls that began and never ended: the box stopped in their middle.
-    pub fn interrupted(&mut self) -> Result<Vec<Began>, StoreError> {
-        self.work(|connection| {
-            let mut statement = connection
-                .prepare("SELECT id, started_ms, caller FROM call WHERE summary IS NULL")?;
-            let rows = statement.query_map([], |row| {
-                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
-            })?;
-            let mut calls = Vec::new();
-            for row in rows {
-                let (id, started_ms, caller) = row?;
-                if let Ok(call) = id.parse() {
-                    calls.push(Began {
-                        call,
-                        started_ms,
-                        caller: Pii::new(caller),
-                    });
-                }
-            }
-            Ok(calls)
         })
     }
 
@@ -318,6 +322,7 @@ impl Writing<'_> {
                 ],
             )?;
         }
+        self.finish(&call)?;
         if let Some(callback) = callback {
             self.connection.execute(
                 "INSERT OR REPLACE INTO callback (call, number, cause) VALUES (?1, ?2, ?3)",

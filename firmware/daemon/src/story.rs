@@ -11,14 +11,15 @@ use trunkside_call::{
     Understanding, Utterance,
 };
 use trunkside_record::{
-    CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord, Outcome, Pseudonyms,
-    QualityHit, QualityMark, Redacted, RedactedText, Times, Timestamp, Transcript,
-    Turn as RedactedTurn, VoiceQuality, seconds,
+    ActionRecord, CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord,
+    Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText, Times, Timestamp,
+    Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
 };
 
 use trunkside_understanding::quality::QualityOutcome;
 
 use crate::outcomes::Taken;
+use crate::store::unfinished::{Interrupted, NotedTurn};
 use crate::store::{Callback, Turn};
 
 /// What is known of a call so far. All times are the pipeline's.
@@ -39,8 +40,19 @@ pub struct Story {
     /// A recording serves the caller, and nobody has been asked for since.
     self_served: bool,
     turns: Vec<(Turn, String)>,
+    /// Turns that were told as part of what the story had come to.
+    noted: usize,
     quality: Vec<QualityHit>,
     language: Option<trunkside_call::Language>,
+}
+
+/// What a call in progress has come to: its record, should the box stop now.
+#[derive(Debug)]
+pub struct SoFar {
+    /// What the cloud may know of the call.
+    pub summary: CallSummary,
+    /// The turns since this was asked last.
+    pub turns: Vec<NotedTurn>,
 }
 
 /// A finished story: what is kept, and what may leave.
@@ -78,6 +90,7 @@ impl Story {
             callback: None,
             self_served: false,
             turns: Vec::new(),
+            noted: 0,
             quality: Vec::new(),
             language: None,
         }
@@ -209,31 +222,9 @@ impl Story {
         voice: VoiceQuality,
         names: &Pseudonyms,
     ) -> Ended {
-        self.times.ended_s = self.since_begin(now);
+        let summary = self.summary(now, by, faulty, voice, names);
         self.turns.sort_by_key(|(turn, _)| turn.start);
         let transcript = self.transcript();
-        let intents: Vec<IntentScore> = self.intents.iter().map(IntentScore::from).collect();
-        let summary = CallSummary {
-            call: self.call,
-            started_at: self.started_at,
-            language: self.language,
-            intent: intents.first().cloned(),
-            intents,
-            mood: self.mood.as_ref().map(MoodRecord::from),
-            mood_course: std::mem::take(&mut self.mood_course),
-            decision: self
-                .decision
-                .as_ref()
-                .map(|decision| DecisionRecord::new(decision, names)),
-            agent: self.agent.as_ref().map(|agent| names.agent(agent)),
-            outcome: self.outcome(faulty),
-            ended_by: by,
-            times: self.times,
-            entities: std::mem::take(&mut self.entities),
-            voice,
-            quality: std::mem::take(&mut self.quality),
-            redacted: Redacted,
-        };
         let taken = self.taken(&summary);
         let callback = self.callback.map(|cause| Callback {
             number: self.caller.clone(),
@@ -249,26 +240,114 @@ impl Story {
         }
     }
 
-    fn transcript(&self) -> Option<Transcript> {
-        let turns: Vec<RedactedTurn> = self
-            .turns
-            .iter()
-            .map(|(turn, redacted)| RedactedTurn {
-                side: turn.side,
-                start_s: seconds(turn.start),
-                end_s: seconds(turn.end),
-                text: RedactedText::or_withheld(redacted),
-            })
-            .collect();
-        (!turns.is_empty()).then_some(Transcript {
+    /// What the call has come to, in case the box stops before its end.
+    pub fn so_far(&mut self, now: Duration, voice: VoiceQuality, names: &Pseudonyms) -> SoFar {
+        let first = std::mem::replace(&mut self.noted, self.turns.len());
+        let new = self.turns.iter().enumerate().skip(first);
+        SoFar {
+            summary: self.summary(now, EndedBy::Box, true, voice, names),
+            turns: new
+                .map(|(number, (turn, redacted))| NotedTurn {
+                    number: number as u32,
+                    turn: turn.clone(),
+                    redacted: redacted.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    fn summary(
+        &self,
+        now: Duration,
+        by: EndedBy,
+        faulty: bool,
+        voice: VoiceQuality,
+        names: &Pseudonyms,
+    ) -> CallSummary {
+        let intents: Vec<IntentScore> = self.intents.iter().map(IntentScore::from).collect();
+        let decision = self.decision.as_ref();
+        CallSummary {
             call: self.call,
-            turns,
-        })
+            started_at: self.started_at,
+            language: self.language,
+            intent: intents.first().cloned(),
+            intents,
+            mood: self.mood.as_ref().map(MoodRecord::from),
+            mood_course: self.mood_course.clone(),
+            decision: decision.map(|decision| DecisionRecord::new(decision, names)),
+            agent: self.agent.as_ref().map(|agent| names.agent(agent)),
+            outcome: self.outcome(faulty),
+            ended_by: by,
+            times: Times {
+                ended_s: self.since_begin(now),
+                ..self.times
+            },
+            entities: self.entities.clone(),
+            voice,
+            quality: self.quality.clone(),
+            redacted: Redacted,
+        }
+    }
+
+    fn transcript(&self) -> Option<Transcript> {
+        let turns = self.turns.iter();
+        transcript(self.call, turns.map(|(turn, redacted)| (turn, redacted)))
     }
 }
 
-/// The record of a call in whose middle the box stopped: only that it was.
-pub fn interrupted(call: CallId, started_at: Timestamp) -> CallSummary {
+fn transcript<'a>(
+    call: CallId,
+    turns: impl Iterator<Item = (&'a Turn, &'a String)>,
+) -> Option<Transcript> {
+    let turns: Vec<RedactedTurn> = turns
+        .map(|(turn, redacted)| RedactedTurn {
+            side: turn.side,
+            start_s: seconds(turn.start),
+            end_s: seconds(turn.end),
+            text: RedactedText::or_withheld(redacted),
+        })
+        .collect();
+    (!turns.is_empty()).then_some(Transcript { call, turns })
+}
+
+/// The end of a call in whose middle the box stopped: what was noted of it until then.
+pub fn interrupted(call: Interrupted) -> Ended {
+    let Interrupted {
+        began,
+        summary,
+        mut turns,
+    } = call;
+    let damaged = |error: &serde_json::Error| {
+        tracing::warn!(call = %began.call, %error, "what was noted of a call is damaged");
+    };
+    let noted = summary.and_then(|noted| serde_json::from_str(&noted).inspect_err(damaged).ok());
+    let started_at = Timestamp::from_millisecond(began.started_ms).unwrap_or_default();
+    let summary = noted.unwrap_or_else(|| unknown(began.call, started_at));
+    turns.sort_by_key(|noted| noted.turn.start);
+    let said = turns.iter().map(|noted| (&noted.turn, &noted.redacted));
+    Ended {
+        transcript: transcript(began.call, said),
+        turns: turns.into_iter().map(|noted| noted.turn).collect(),
+        callback: promised(&summary).map(|cause| Callback {
+            number: began.caller.clone(),
+            cause,
+        }),
+        summary,
+        taken: None,
+        caller: began.caller,
+    }
+}
+
+/// Why the caller was promised a call back, if they were.
+fn promised(summary: &CallSummary) -> Option<CallbackCause> {
+    match summary.decision.as_ref()?.action {
+        ActionRecord::Callback { cause } if summary.outcome == Outcome::Callback => Some(cause),
+        _ => None,
+    }
+}
+
+/// The record of a call of which nothing is known but that it came.
+fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
     CallSummary {
         call,
         started_at,
@@ -400,6 +479,59 @@ mod tests {
             &KEY,
         );
         assert!(ended.transcript.unwrap().turns[0].text.is_withheld());
+    }
+
+    #[test]
+    fn what_a_call_has_come_to_is_its_record_should_the_box_stop() {
+        let mut story = story();
+        let voice = VoiceQuality::default;
+        story.answered(Duration::from_millis(100_250));
+        let understood = understood("我的电话是[phone]");
+        for second in [104, 106] {
+            let (now, said) = (Duration::from_secs(second), utterance("我的电话"));
+            let intents = &understood.intents;
+            story.heard(now, &said, &understood, intents, &understood.mood);
+        }
+        let first = story.so_far(Duration::from_secs(107), voice(), &KEY);
+        assert_eq!(first.summary.outcome, Outcome::Failed);
+        assert_eq!(first.summary.intents[0].name, "balance_inquiry");
+        let numbers: Vec<u32> = first.turns.iter().map(|noted| noted.number).collect();
+        assert_eq!(numbers, [0, 1]);
+        story.bridged(Duration::from_secs(110), AgentId::new("li_na"));
+        let second = story.so_far(Duration::from_secs(130), voice(), &KEY);
+        assert_eq!(second.turns.len(), 0, "turns are told once");
+        let json = serde_json::to_string(&second.summary).unwrap();
+        let call = second.summary.call;
+        let ended = interrupted(Interrupted {
+            began: crate::store::Began {
+                call,
+                started_ms: 0,
+                caller: Pii::new("13800138000".to_owned()),
+            },
+            summary: Some(json),
+            turns: first.turns,
+        });
+        let named = story.end(Duration::from_secs(130), EndedBy::Box, true, voice(), &KEY);
+        // Nothing is lost, and nothing else is said than a good end would have said.
+        assert_eq!(ended.summary, named.summary);
+        assert_eq!(ended.transcript, named.transcript);
+        assert_eq!(ended.summary.outcome, Outcome::Bridged);
+        assert!((ended.summary.times.ended_s - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn damaged_notes_leave_the_call_at_least() {
+        let ended = interrupted(Interrupted {
+            began: crate::store::Began {
+                call: CallId::new(Uuid::from_u128(1)),
+                started_ms: 5,
+                caller: Pii::default(),
+            },
+            summary: Some("{".to_owned()),
+            turns: Vec::new(),
+        });
+        assert_eq!(ended.summary.outcome, Outcome::Failed);
+        assert!(ended.transcript.is_none() && ended.callback.is_none());
     }
 
     #[test]

@@ -102,7 +102,13 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (models, _) = watch::channel(model::load(&config.recognition)?);
     let (key, unsaved) = device_key::load(folder)?;
     let pulses = Pulses::default();
-    let recorder = Recorder::start(folder, unsaved, outbox.clone(), pulses.recorder.clone())?;
+    let recorder = Recorder::start(
+        folder,
+        config.privacy.keep,
+        unsaved,
+        outbox.clone(),
+        pulses.recorder.clone(),
+    )?;
     if config.cloud.enabled {
         let (folder, standing) = (folder.clone(), recorder.standing());
         let (watched, in_force) = (notices.subscribe(), models.subscribe());

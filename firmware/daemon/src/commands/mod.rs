@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod bench;
+mod calls;
 mod check;
 mod claim;
 mod intents;
@@ -50,6 +51,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Bench(BenchCommand::Recognition(args)) => bench::recognition(&args),
         Command::Policy(command) => policy::policy(&command),
         Command::Models(command) => models::models(command),
+        Command::Calls(command) => calls::calls(&command),
         Command::Recordings(command) => recordings::recordings(&command),
     }
 }

@@ -35,7 +35,7 @@ pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
 }
 
 /// The settings, whatever else may be wrong with them.
-fn settings(path: &Path) -> Result<Config, Failure> {
+pub(super) fn settings(path: &Path) -> Result<Config, Failure> {
     if let Err(error) = std::fs::File::open(path) {
         let message = format!(
             "`{}`: {error}; give the right file with --config",

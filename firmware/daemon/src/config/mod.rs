@@ -73,6 +73,8 @@ pub struct PrivacyConfig {
     pub redaction: RedactionLevel,
     /// How long a key of pseudonyms lives.
     pub rotate_every: Duration,
+    /// How long the box keeps what callers said, the numbers they called from and its decisions.
+    pub keep: Duration,
 }
 
 impl Default for PrivacyConfig {
@@ -80,11 +82,15 @@ impl Default for PrivacyConfig {
         Self {
             redaction: RedactionLevel::Mask,
             rotate_every: Duration::from_secs(30 * DAY_S),
+            keep: Duration::from_secs(USUAL_KEEP_DAYS * DAY_S),
         }
     }
 }
 
 const DAY_S: u64 = 86_400;
+
+/// How many days calls stay on the box.
+const USUAL_KEEP_DAYS: u64 = 90;
 
 /// Where quality rules come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -382,9 +388,11 @@ fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {
         ("drop", RedactionLevel::Drop),
     ];
     let days = layers.integer("privacy.rotate_days", 30, 1..=366);
+    let keep_days = layers.integer("privacy.keep_days", USUAL_KEEP_DAYS, 1..=3_650);
     PrivacyConfig {
         redaction: layers.choice("privacy.redaction", RedactionLevel::Mask, &levels),
         rotate_every: Duration::from_secs(days * DAY_S),
+        keep: Duration::from_secs(keep_days * DAY_S),
     }
 }
 

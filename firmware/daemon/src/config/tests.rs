@@ -109,6 +109,23 @@ fn calls_are_recorded_with_a_key_or_not_at_all() {
 }
 
 #[test]
+fn calls_stay_for_ninety_days_unless_asked_otherwise() {
+    let keep = |privacy: &str| {
+        loaded(&format!("[privacy]\n{privacy}\n"))
+            .config
+            .privacy
+            .keep
+    };
+    assert_eq!(keep(""), Duration::from_secs(90 * DAY_S));
+    assert_eq!(keep("keep_days = 7"), Duration::from_secs(7 * DAY_S));
+    for wrong in ["0", "-1", "'always'", "3651"] {
+        let loaded = loaded(&format!("[privacy]\nkeep_days = {wrong}\n"));
+        let told = |problem: &Problem| problem.message.contains("from 1 to 3650");
+        assert!(loaded.problems.iter().any(told), "{wrong}");
+    }
+}
+
+#[test]
 fn a_value_that_cannot_be_used_is_reported_once() {
     let loaded = loaded(concat!(
         "[box]\n",

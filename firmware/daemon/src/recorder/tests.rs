@@ -5,6 +5,10 @@ use trunkside_uplink::OutboxOptions;
 
 use super::*;
 use crate::backlog::tests::{began, ended};
+use crate::progress::tests::so_far;
+
+/// Longer than any test's calls are old.
+const KEEP: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// An outbox in a folder of its own, and the way to it.
 fn outbox_in(folder: &Path) -> (Arc<Outbox>, Post) {
@@ -44,7 +48,7 @@ fn calls_wait_while_the_disk_refuses_them_and_are_stored_when_it_takes_them() {
     let data = folder.path().join("data");
     // Nothing can be made where a file stands.
     std::fs::write(&data, "").unwrap();
-    let mut desk = Desk::new(&data, post);
+    let mut desk = Desk::new(&data, KEEP, post);
     desk.take(Note::Call(CallNote::Opened(began(1))));
     desk.take(Note::Decision("{}\n".to_owned()));
     desk.settle();
@@ -85,7 +89,7 @@ fn what_the_last_run_left_open_is_closed_and_this_run_s_calls_are_not() {
         let mut store = Store::open(&data.join("calls.db")).unwrap();
         store.write(|writing| writing.open_call(&began(1))).unwrap();
     }
-    let mut desk = Desk::new(data, post);
+    let mut desk = Desk::new(data, KEEP, post);
     desk.take(Note::Call(CallNote::Opened(began(2))));
     desk.settle();
     assert_eq!(counts(data), [1, 1, 0, 0]);
@@ -104,7 +108,7 @@ fn a_damaged_record_keeps_no_other_from_the_cloud() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
     let data = folder.path();
-    let mut desk = Desk::new(data, watch::Sender::new(None).subscribe());
+    let mut desk = Desk::new(data, KEEP, watch::Sender::new(None).subscribe());
     desk.take(Note::Call(ended(1, "one")));
     desk.take(Note::Call(ended(2, "two")));
     desk.settle();
@@ -121,7 +125,7 @@ fn a_damaged_record_keeps_no_other_from_the_cloud() {
 fn records_wait_for_an_outbox_that_opens_late() {
     let folder = tempfile::tempdir().unwrap();
     let sender = watch::Sender::new(None);
-    let mut desk = Desk::new(folder.path(), sender.subscribe());
+    let mut desk = Desk::new(folder.path(), KEEP, sender.subscribe());
     desk.take(Note::Call(ended(1, "hello")));
     desk.settle();
     assert_eq!(counts(folder.path()), [1, 0, 1, 1]);
@@ -130,4 +134,135 @@ fn records_wait_for_an_outbox_that_opens_late() {
     desk.settle();
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
     assert_eq!(counts(folder.path()), [1, 1, 1, 1]);
+}
+
+#[test]
+fn a_call_that_was_cut_off_leaves_what_was_known_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (outbox, post) = outbox_in(&folder.path().join("outbox"));
+    {
+        let mut desk = Desk::new(data, KEEP, watch::Sender::new(None).subscribe());
+        desk.take(Note::Call(CallNote::Opened(began(1))));
+        let mut first = so_far(1, 7, 1);
+        first.summary.times.answered_s = Some(0.25);
+        desk.take(Note::SoFar(Box::new(first), Urgency::Soon));
+        desk.settle();
+        assert_eq!(noted(data), [0, 0], "it waits for others");
+        let mut second = so_far(1, 12, 0);
+        second.summary.times.answered_s = Some(0.25);
+        second.summary.outcome = trunkside_record::Outcome::Bridged;
+        desk.take(Note::SoFar(Box::new(second), Urgency::Now));
+        desk.settle();
+        assert_eq!(noted(data), [1, 2]);
+        // Killed here.
+    }
+    let mut desk = Desk::new(data, KEEP, post);
+    desk.settle();
+    assert_eq!(noted(data), [0, 0]);
+    assert_eq!(counts(data), [1, 1, 2, 0]);
+    let records = waiting(&outbox, Lane::Metric);
+    assert_eq!(records.len(), 1);
+    let times = &records[0]["times"];
+    assert_eq!(
+        (&times["answered_s"], &times["ended_s"]),
+        (&0.25.into(), &12.0.into())
+    );
+    assert_eq!(
+        (&records[0]["outcome"], &records[0]["ended_by"]),
+        (&"bridged".into(), &"box".into())
+    );
+    let words = waiting(&outbox, Lane::Transcript);
+    let texts: Vec<&Value> = words[0]["turns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| &t["text"])
+        .collect();
+    assert_eq!(
+        texts,
+        ["[phone] 0", "[phone] 1"],
+        "in order of time, and redacted"
+    );
+    // Another start says nothing twice.
+    drop(desk);
+    let sender = watch::Sender::new(Some(Arc::clone(&outbox)));
+    Desk::new(data, KEEP, sender.subscribe()).settle();
+    assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
+}
+
+#[test]
+fn a_call_that_ended_in_order_leaves_its_own_record_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let mut desk = Desk::new(data, KEEP, post);
+    desk.take(Note::Call(CallNote::Opened(began(1))));
+    desk.take(Note::SoFar(Box::new(so_far(1, 7, 0)), Urgency::Now));
+    desk.settle();
+    desk.take(Note::SoFar(Box::new(so_far(1, 8, 1)), Urgency::Now));
+    desk.take(Note::Call(ended(1, "hello")));
+    desk.settle();
+    assert_eq!((noted(data), counts(data)), ([0, 0], [1, 1, 1, 1]));
+    assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
+}
+
+#[test]
+fn a_call_that_talks_for_an_hour_costs_the_disk_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let mut desk = Desk::new(data, KEEP, watch::Sender::new(None).subscribe());
+    desk.take(Note::Call(CallNote::Opened(began(1))));
+    desk.settle();
+    let log = data.join("calls.db-wal");
+    let before = std::fs::metadata(&log).unwrap().len();
+    // Five turns between two flushes, as two people talk; none of it is written alone.
+    for turn in 0..5 {
+        let note = so_far(1, turn, turn);
+        desk.take(Note::SoFar(Box::new(note), Urgency::Soon));
+        desk.settle();
+        assert_eq!(std::fs::metadata(&log).unwrap().len(), before);
+    }
+    desk.store_progress().unwrap();
+    let written = std::fs::metadata(&log).unwrap().len() - before;
+    assert!((1..=5 * 4_200).contains(&written), "{written} bytes");
+}
+
+/// Calls in progress that are noted, and their turns.
+fn noted(data: &Path) -> [i64; 2] {
+    let store = Connection::open(data.join("calls.db")).unwrap();
+    [
+        "SELECT count(*) FROM unfinished",
+        "SELECT count(*) FROM unfinished_turn",
+    ]
+    .map(|query| store.query_row(query, [], |row| row.get(0)).unwrap())
+}
+
+#[test]
+fn what_is_too_old_is_forgotten_by_the_running_box() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let (_outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let day_ms = 86_400_000;
+    let now_ms = clock::timestamp().as_millisecond();
+    {
+        let mut desk = Desk::new(data, KEEP, post.clone());
+        for number in [1, 2] {
+            desk.take(Note::Call(ended(number, "hello")));
+        }
+        desk.settle();
+    }
+    let store = Connection::open(data.join("calls.db")).unwrap();
+    let date = |number: i64, days: i64| {
+        let set = "UPDATE call SET started_ms = ?1 WHERE rowid = ?2";
+        store
+            .execute(set, [now_ms - days * day_ms, number])
+            .unwrap();
+    };
+    date(1, 11);
+    date(2, 9);
+    drop(store);
+    let mut desk = Desk::new(data, Duration::from_secs(10 * 86_400), post);
+    desk.settle();
+    assert_eq!(counts(data), [1, 1, 1, 1]);
 }

@@ -34,7 +34,7 @@ fn close(store: &mut Store, number: u128) -> Result<(), StoreError> {
 
 fn interrupted(store: &mut Store) -> Vec<CallId> {
     let calls = store.interrupted().unwrap();
-    calls.into_iter().map(|began| began.call).collect()
+    calls.into_iter().map(|call| call.began.call).collect()
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! `trunkside calls`: what the box keeps of its calls, found and forgotten when somebody asks.
+
+use serde_json::json;
+use trunkside_call::CallId;
+use trunkside_media::recording::{Archive, ArchiveError, Deletion};
+use trunkside_record::{CallSummary, Timestamp};
+
+use super::recordings::settings;
+use crate::cli::{CallsCommand, Failure};
+use crate::clock;
+use crate::config::Config;
+use crate::store::keeping::Kept;
+use crate::store::{Store, StoreError};
+use crate::wiring::recordings_folder;
+
+/// Lists or deletes.
+pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
+    match command {
+        CallsCommand::List {
+            number,
+            config,
+            json,
+        } => list(&settings(config)?, number.as_deref(), *json),
+        CallsCommand::Delete {
+            calls,
+            number,
+            config,
+        } => delete(&settings(config)?, calls, number.as_deref()),
+    }
+}
+
+/// The box's store; none before its first call.
+fn open(config: &Config) -> Result<Option<Store>, Failure> {
+    let path = config.data_dir.join("calls.db");
+    if !path.exists() {
+        return Ok(None);
+    }
+    Store::open(&path).map(Some).map_err(failed)
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::Operation(error.into())
+}
+
+/// The calls from a number, or all of them.
+fn of_number(store: &mut Store, number: Option<&str>) -> Result<Vec<Kept>, Failure> {
+    let mut calls = store.calls().map_err(failed)?;
+    if let Some(number) = number {
+        calls.retain(|call| is_the_same(call.caller.reveal(), number));
+    }
+    Ok(calls)
+}
+
+/// Whether two ways of writing mean one number: spaces and signs do not matter.
+fn is_the_same(one: &str, other: &str) -> bool {
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    one == other || !digits(one).is_empty() && digits(one) == digits(other)
+}
+
+fn list(config: &Config, number: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let calls = match open(config)? {
+        Some(mut store) => of_number(&mut store, number)?,
+        None => Vec::new(),
+    };
+    if !as_json {
+        say!(
+            "{:36}  {:20}  {:16}  {:>5}  outcome",
+            "call",
+            "began",
+            "number",
+            "turns"
+        );
+    }
+    for call in &calls {
+        if as_json {
+            say!("{}", line_of_json(call));
+        } else {
+            say!("{}", line(call));
+        }
+    }
+    Ok(())
+}
+
+fn began(call: &Kept) -> Option<String> {
+    let at = Timestamp::from_millisecond(call.started_ms).ok()?;
+    Some(format!("{at:.0}"))
+}
+
+/// What became of it; none while that is not known.
+fn outcome(call: &Kept) -> Option<&'static str> {
+    let summary: CallSummary = serde_json::from_str(call.summary.as_deref()?).ok()?;
+    Some(summary.outcome.name())
+}
+
+fn line(call: &Kept) -> String {
+    let number = Some(call.caller.reveal().as_str()).filter(|number| !number.is_empty());
+    format!(
+        "{}  {:20}  {:16}  {:>5}  {}",
+        call.call,
+        began(call).unwrap_or_else(|| "-".to_owned()),
+        number.unwrap_or("-"),
+        call.turns,
+        outcome(call).unwrap_or("not ended")
+    )
+}
+
+fn line_of_json(call: &Kept) -> serde_json::Value {
+    json!({
+        "call": call.call,
+        "began": began(call),
+        "number": call.caller.reveal(),
+        "turns": call.turns,
+        "outcome": outcome(call),
+        "queued": call.exported,
+    })
+}
+
+fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(), Failure> {
+    let unknown = |what: String| {
+        let message = format!("{what}; see which there are with `trunkside calls list`");
+        Failure::Input(anyhow::anyhow!(message))
+    };
+    let Some(mut store) = open(config)? else {
+        return Err(unknown("the box keeps no calls".to_owned()));
+    };
+    let kept = of_number(&mut store, number)?;
+    let wanted: Vec<&Kept> = match number {
+        Some(_) => kept.iter().collect(),
+        None => kept
+            .iter()
+            .filter(|kept| calls.contains(&kept.call))
+            .collect(),
+    };
+    if let Some(missing) = calls
+        .iter()
+        .find(|call| wanted.iter().all(|kept| kept.call != **call))
+    {
+        return Err(unknown(format!("there is no call `{missing}`")));
+    }
+    if wanted.is_empty() {
+        return Err(unknown("there is no call from that number".to_owned()));
+    }
+    // Those that can be forgotten are, whatever becomes of the others.
+    let mut going_on = 0;
+    for kept in wanted {
+        if kept.summary.is_none() {
+            going_on += 1;
+            continue;
+        }
+        destroy_recording(config, &mut store, kept.call)?;
+        store.forget(kept.call).map_err(failed)?;
+        let rest = if kept.exported {
+            ""
+        } else {
+            "; its record, which names nobody, goes once the cloud's queue has it"
+        };
+        say!("{}: forgotten{rest}", kept.call);
+    }
+    if going_on > 0 {
+        return Err(Failure::Operation(anyhow::anyhow!(
+            "{going_on} of the calls have not ended: wait for their end, or start the box, which \
+             closes those that were cut off; then ask again"
+        )));
+    }
+    Ok(())
+}
+
+fn destroy_recording(config: &Config, store: &mut Store, call: CallId) -> Result<(), Failure> {
+    match Archive::new(recordings_folder(&config.data_dir)).delete(call) {
+        Ok(()) => {
+            let now_ms = clock::timestamp().as_millisecond();
+            let noted = store.recording_deleted(call, Deletion::Operator, now_ms);
+            noted.map_err(failed)
+        }
+        Err(ArchiveError::Missing { .. }) => Ok(()),
+        Err(error) => Err(Failure::Operation(error.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_however_it_is_written() {
+        assert!(is_the_same("13912345678", "139 1234 5678"));
+        assert!(is_the_same("+8613912345678", "86-139-1234-5678"));
+        assert!(is_the_same("anonymous", "anonymous"));
+        assert!(!is_the_same("13912345678", "1391234567"));
+        assert!(!is_the_same("anonymous", "withheld"));
+        assert!(!is_the_same("", "x"));
+    }
+}
