@@ -322,6 +322,7 @@ fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> 
     if sip_config.trunks.is_empty() {
         tracing::warn!("no trunk is configured: calls are taken from every address");
     }
+    sip_config.dns_servers.clone_from(&line.dns_servers);
     sip_config.shown = translate::shown(&line.shown);
     Ok(sip_config)
 }

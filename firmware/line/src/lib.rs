@@ -28,6 +28,7 @@
 
 mod auth;
 mod call_flow;
+mod directory;
 mod error;
 mod gate;
 mod identity;
@@ -48,7 +49,7 @@ pub use error::LineError;
 pub use gate::{Gate, Verdict};
 pub use identity::ShownNumber;
 pub use registrar::Registrar;
-pub use rsip::{LineStats, RsipConfig, RsipUa, Secrecy, TrunkConfig};
+pub use rsip::{LineStats, NotATarget, RsipConfig, RsipUa, Secrecy, TrunkConfig, TrunkTarget};
 pub use sdp::{
     Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
 };

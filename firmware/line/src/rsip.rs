@@ -6,6 +6,7 @@ mod doors;
 mod early;
 mod headers;
 mod message;
+mod names;
 mod phones;
 mod refresh;
 mod requests;
@@ -50,9 +51,10 @@ use doors::Doors;
 use early::Reliable;
 use socket::{Counters, GatedSocket};
 use streams::{Lost, Streams};
-use trunks::{Answered, Carrier};
+use trunks::{Carrier, TrunkNews};
 use ways::{Own, Ways};
 
+pub use names::{NotATarget, TrunkTarget};
 pub use secrecy::Secrecy;
 pub use socket::LineStats;
 pub use trunks::TrunkConfig;
@@ -88,6 +90,8 @@ pub struct RsipConfig {
     pub secrets: Vec<(String, Pii<String>)>,
     /// Carriers and PBXs. Without any, calls are taken from everywhere.
     pub trunks: Vec<TrunkConfig>,
+    /// Servers of the DNS that are asked for SRV records; the system's where there are none.
+    pub dns_servers: Vec<SocketAddr>,
     /// What agents are shown of a caller's number.
     pub shown: ShownNumber,
 }
@@ -108,6 +112,7 @@ impl RsipConfig {
             registered_users: Vec::new(),
             secrets: Vec::new(),
             trunks: Vec::new(),
+            dns_servers: Vec::new(),
             shown: ShownNumber::default(),
         }
     }
@@ -142,8 +147,9 @@ pub struct RsipUa {
     unproven: BTreeSet<String>,
     endpoint: EndpointInnerRef,
     carriers: Vec<Carrier>,
-    trunk_answer_sender: mpsc::UnboundedSender<Answered>,
-    trunk_answers: mpsc::UnboundedReceiver<Answered>,
+    dns_servers: Vec<SocketAddr>,
+    trunk_news_sender: mpsc::UnboundedSender<TrunkNews>,
+    trunk_news: mpsc::UnboundedReceiver<TrunkNews>,
     refresh_sender: mpsc::UnboundedSender<(LegId, bool, Option<Response>)>,
     refreshes: mpsc::UnboundedReceiver<(LegId, bool, Option<Response>)>,
     lost: mpsc::UnboundedReceiver<Lost>,
@@ -272,7 +278,7 @@ impl RsipUa {
         let (state_sender, states) = dialogs.new_dialog_state_channel();
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();
         let (jobs, job_queue) = mpsc::unbounded_channel();
-        let (trunk_answer_sender, trunk_answers) = mpsc::unbounded_channel();
+        let (trunk_news_sender, trunk_news) = mpsc::unbounded_channel();
         let (refresh_sender, refreshes) = mpsc::unbounded_channel();
         let (key, seed) = random()?;
         let proven: BTreeSet<&String> = config.secrets.iter().map(|(user, _)| user).collect();
@@ -313,8 +319,9 @@ impl RsipUa {
             unproven,
             endpoint: Arc::clone(&endpoint.inner),
             carriers,
-            trunk_answer_sender,
-            trunk_answers,
+            dns_servers: config.dns_servers,
+            trunk_news_sender,
+            trunk_news,
             refresh_sender,
             refreshes,
             lost,
@@ -530,7 +537,7 @@ impl SipUa for RsipUa {
                     let (leg, response) = outcome?;
                     self.on_outcome(leg, response.as_ref());
                 }
-                Some(answered) = self.trunk_answers.recv() => self.on_trunk_answered(answered),
+                Some(news) = self.trunk_news.recv() => self.on_trunk_news(news),
                 Some((leg, offered, response)) = self.refreshes.recv() => {
                     self.on_refreshed(leg, offered, response.as_ref());
                 }

@@ -1,14 +1,15 @@
 //! One trunk: where its carrier is reached, and whether it is there.
 //!
 //! Pure: told the time and what became of the last request, it says what to send. A trunk has
-//! ordered targets. Where it registers, it registers with the first that accepts; where it does
+//! ordered targets, and is told when the names that they are known by lead elsewhere. Where it registers, it registers with the first that accepts; where it does
 //! not, it only asks (OPTIONS) which of them answer. A target that fails is followed by the next
 //! at once; when all have failed, the wait doubles each time, with jitter, so that a thousand boxes
 //! do not return to a carrier in the same second.
 
-mod jitter;
+pub(crate) mod jitter;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use jitter::Jitter;
@@ -82,8 +83,10 @@ pub enum Reply {
 }
 
 /// What a trunk is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrunkInput {
+    /// Where its carrier is reached now, most preferred first.
+    Targets(Vec<SocketAddr>),
     /// A request has its reply.
     Reply {
         /// The request's number, as [`TrunkOutput::Send`] gave it.
@@ -114,8 +117,8 @@ pub enum Ask {
 pub enum TrunkOutput {
     /// Send this to a target.
     Send {
-        /// The target's place in the list.
-        target: usize,
+        /// The target.
+        target: SocketAddr,
         /// What.
         ask: Ask,
         /// Names the request in its reply.
@@ -123,8 +126,8 @@ pub enum TrunkOutput {
     },
     /// Calls can come and go through this target now.
     Up {
-        /// Its place in the list.
-        target: usize,
+        /// Which.
+        target: SocketAddr,
     },
     /// No target is there.
     Down {
@@ -139,7 +142,7 @@ pub enum TrunkOutput {
 #[derive(Debug)]
 pub struct Trunk {
     times: TrunkTimes,
-    targets: usize,
+    targets: Vec<SocketAddr>,
     state: State,
     /// The request under way, and until when its reply is awaited.
     awaited: Option<Awaited>,
@@ -155,7 +158,7 @@ pub struct Trunk {
 #[derive(Clone, Copy, Debug)]
 struct Awaited {
     request: u64,
-    target: usize,
+    target: SocketAddr,
     ask: Ask,
     until: Instant,
 }
@@ -166,7 +169,7 @@ enum State {
     Trying,
     /// Served by one.
     Up {
-        target: usize,
+        target: SocketAddr,
         missed: u32,
         refresh: Option<Instant>,
         probe: Instant,
@@ -181,13 +184,13 @@ enum State {
 }
 
 impl Trunk {
-    /// A trunk with so many targets, most preferred first; it begins at once. The seed spreads the
-    /// waits of many boxes.
-    pub fn new(now: Instant, times: TrunkTimes, targets: usize, seed: u64) -> Self {
-        let mut trunk = Self {
+    /// A trunk that begins as soon as it is told of targets. The seed spreads the waits of many
+    /// boxes.
+    pub fn new(times: TrunkTimes, seed: u64) -> Self {
+        Self {
             expiry: times.expiry,
             times,
-            targets,
+            targets: Vec::new(),
             state: State::Trying,
             awaited: None,
             requests: 0,
@@ -195,16 +198,13 @@ impl Trunk {
             refused: false,
             jitter: Jitter::new(seed),
             outputs: VecDeque::new(),
-        };
-        if targets > 0 {
-            trunk.attempt(now, 0);
         }
-        trunk
     }
 
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: TrunkInput) {
         match input {
+            TrunkInput::Targets(targets) => self.on_targets(now, targets),
             TrunkInput::Reply { request, reply } => {
                 if let Some(awaited) = self.awaited.take_if(|awaited| awaited.request == request) {
                     self.on_reply(now, awaited, reply);
@@ -240,10 +240,30 @@ impl Trunk {
     }
 
     /// The target that serves, if one does.
-    pub const fn serving(&self) -> Option<usize> {
+    pub const fn serving(&self) -> Option<SocketAddr> {
         match self.state {
             State::Up { target, .. } => Some(target),
             _ => None,
+        }
+    }
+
+    fn on_targets(&mut self, now: Instant, targets: Vec<SocketAddr>) {
+        self.targets = targets;
+        match &mut self.state {
+            State::Stopped => {}
+            State::Up {
+                target, look_back, ..
+            } => {
+                let place = self.targets.iter().position(|listed| listed == target);
+                *look_back = match place {
+                    Some(0) => None,
+                    Some(_) => look_back.or(Some(now + RETURN)),
+                    // Its carrier wants it left; it serves until another has taken over.
+                    None => Some(now),
+                };
+            }
+            State::Trying if self.awaited.is_some() => {}
+            State::Trying | State::Waiting { .. } => self.try_from(now, 0, 0),
         }
     }
 
@@ -257,8 +277,7 @@ impl Trunk {
         }
         match self.state {
             State::Waiting { until } if now >= until => {
-                self.state = State::Trying;
-                self.attempt(now, 0);
+                self.try_from(now, 0, 0);
             }
             State::Up {
                 target,
@@ -266,9 +285,11 @@ impl Trunk {
                 ..
             } if now >= refresh => self.attempt(now, target),
             State::Up {
-                look_back: Some(at),
-                ..
-            } if now >= at => self.send(now, 0, Ask::Options),
+                ref mut look_back, ..
+            } if look_back.is_some_and(|at| now >= at) => match self.targets.first() {
+                Some(&first) => self.send(now, first, Ask::Options),
+                None => *look_back = None,
+            },
             State::Up { target, probe, .. } if now >= probe => self.send(now, target, Ask::Options),
             _ => {}
         }
@@ -298,7 +319,7 @@ impl Trunk {
         }
     }
 
-    fn on_alive(&mut self, now: Instant, answered: usize) {
+    fn on_alive(&mut self, now: Instant, answered: SocketAddr) {
         let next = self.next_probe(now);
         match &mut self.state {
             State::Up {
@@ -316,7 +337,7 @@ impl Trunk {
         }
     }
 
-    fn on_silence(&mut self, now: Instant, asked: usize) {
+    fn on_silence(&mut self, now: Instant, asked: SocketAddr) {
         match &mut self.state {
             State::Up {
                 target,
@@ -338,7 +359,7 @@ impl Trunk {
         }
     }
 
-    fn attempt_or_up(&mut self, now: Instant, target: usize) {
+    fn attempt_or_up(&mut self, now: Instant, target: SocketAddr) {
         if self.times.register {
             self.attempt(now, target);
         } else {
@@ -347,7 +368,7 @@ impl Trunk {
     }
 
     /// Asks a target to serve.
-    fn attempt(&mut self, now: Instant, target: usize) {
+    fn attempt(&mut self, now: Instant, target: SocketAddr) {
         let ask = if self.times.register {
             Ask::Register {
                 expiry: self.expiry,
@@ -358,7 +379,7 @@ impl Trunk {
         self.send(now, target, ask);
     }
 
-    fn send(&mut self, now: Instant, target: usize, ask: Ask) {
+    fn send(&mut self, now: Instant, target: SocketAddr, ask: Ask) {
         self.requests += 1;
         let request = self.requests;
         self.awaited = Some(Awaited {
@@ -374,7 +395,7 @@ impl Trunk {
         });
     }
 
-    fn up(&mut self, now: Instant, target: usize, refresh: Option<Instant>) {
+    fn up(&mut self, now: Instant, target: SocketAddr, refresh: Option<Instant>) {
         self.failures = 0;
         self.refused = false;
         let news = self.serving() != Some(target);
@@ -383,7 +404,7 @@ impl Trunk {
             missed: 0,
             refresh,
             probe: self.next_probe(now),
-            look_back: (target > 0).then(|| now + RETURN),
+            look_back: (self.targets.first() != Some(&target)).then(|| now + RETURN),
         };
         if news {
             self.outputs.push_back(TrunkOutput::Up { target });
@@ -398,7 +419,7 @@ impl Trunk {
     }
 
     /// A target failed: the next one, or a wait when it was the last.
-    fn fail(&mut self, now: Instant, target: usize, reply: Reply) {
+    fn fail(&mut self, now: Instant, target: SocketAddr, reply: Reply) {
         if let State::Up {
             target: serving,
             look_back,
@@ -416,15 +437,21 @@ impl Trunk {
         };
         self.refused |= matches!(status, 401 | 403 | 404 | 407);
         let was_up = matches!(self.state, State::Up { .. });
+        let place = self.targets.iter().position(|listed| *listed == target);
         // One that served and is gone: begin again with the most preferred of the others.
-        let next = match (was_up, target) {
-            (true, 0) => 1,
-            (true, _) => 0,
-            (false, _) => target + 1,
+        let next = match (was_up, place) {
+            (true, Some(0)) => 1,
+            (true, _) | (false, None) => 0,
+            (false, Some(place)) => place + 1,
         };
-        if next < self.targets {
+        self.try_from(now, next, status);
+    }
+
+    /// Asks the target at this place to serve; waits where there is none.
+    fn try_from(&mut self, now: Instant, place: usize, status: u16) {
+        if let Some(&target) = self.targets.get(place) {
             self.state = State::Trying;
-            self.attempt(now, next);
+            self.attempt(now, target);
             return;
         }
         let wait = self.wait();

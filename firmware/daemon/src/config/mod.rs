@@ -167,6 +167,8 @@ pub struct LineConfig {
     pub shown: ShownNumber,
     /// Carriers and PBXs; without any, calls are taken from everywhere.
     pub trunks: Vec<Trunk>,
+    /// Servers of the DNS that know the trunks' SRV records; the system's where there are none.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Speech recognition.
@@ -483,6 +485,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         tell_agents: layers.switch("line.tell_agents", true),
         shown: resolve_shown(layers),
         trunks: trunks::resolve(layers),
+        dns_servers: trunks::resolve_dns_servers(layers),
     }
 }
 

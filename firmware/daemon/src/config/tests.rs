@@ -314,7 +314,7 @@ fn trunks_have_sections_of_their_own() {
     let text = concat!(
         "[trunk.pbx]\nallow = [\"192.0.2.0/24\"]\n",
         "[trunk.telecom]\ntargets = [\"sip.example\", \"192.0.2.9:5080\"]\nregister = false\n",
-        "[trunk.ims]\ntargets = [\"sip.example\"]\ntransport = \"tls\"\n",
+        "[trunk.ims]\ntargets = [\"[2001:db8::1]\"]\ntransport = \"tls\"\n",
     );
     layers.add_file(Path::new("a.toml"), text);
     let variable = ("TRUNKSIDE_TRUNK__TELECOM__KEEPALIVE_S", "60");
@@ -324,10 +324,24 @@ fn trunks_have_sections_of_their_own() {
         panic!("{trunks:?}")
     };
     assert_eq!((pbx.allow.len(), pbx.register), (1, false));
-    assert_eq!(ims.targets, ["sip.example:5061"]);
-    assert_eq!(telecom.targets, ["sip.example:5060", "192.0.2.9:5080"]);
+    let target = |text: &str| text.parse().expect("a target");
+    assert_eq!(ims.targets, [target("[2001:db8::1]")]);
+    assert_eq!(ims.domain, "[2001:db8::1]");
+    let both = [target("sip.example"), target("192.0.2.9:5080")];
+    assert_eq!(telecom.targets, both);
     assert_eq!(telecom.domain, "sip.example");
     assert_eq!(telecom.keep_alive, Duration::from_secs(60));
+}
+
+#[test]
+fn servers_of_the_dns_are_addresses() {
+    let good = loaded("[line]\ndns_servers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]\n");
+    let servers = ["192.0.2.53:53", "[2001:db8::53]:5353"];
+    let servers = servers.map(|server| server.parse().expect("an address"));
+    assert_eq!(good.config.line.dns_servers, servers);
+    let bad = loaded("[line]\ndns_servers = [\"dns.example\"]\n");
+    let told = |problem: &Problem| problem.message.contains("`line.dns_servers`");
+    assert!(bad.problems.iter().any(told), "{:?}", bad.problems);
 }
 
 #[test]

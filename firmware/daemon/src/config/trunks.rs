@@ -1,9 +1,10 @@
 //! `[trunk.NAME]`: carriers and PBXs.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use trunkside_line::{Network, Transport};
+use trunkside_line::{Network, Transport, TrunkTarget};
 
 use super::layers::Layers;
 
@@ -12,8 +13,8 @@ use super::layers::Layers;
 pub struct Trunk {
     /// Its name.
     pub name: String,
-    /// Where it is reached, `host:port`, most preferred first.
-    pub targets: Vec<String>,
+    /// Where it is reached, most preferred first.
+    pub targets: Vec<TrunkTarget>,
     /// What carries what is sent there.
     pub transport: Transport,
     /// What stands behind the `@` of our address of record.
@@ -41,7 +42,7 @@ pub fn resolve(layers: &mut Layers) -> Vec<Trunk> {
 fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
     let key = |end: &str| format!("trunk.{name}.{end}");
     let rule = "must be a list of hosts with or without port, such as `[\"sip.example:5060\"]`";
-    let targets: Vec<Target> = layers.list(&key("targets"), rule);
+    let targets: Vec<TrunkTarget> = layers.list(&key("targets"), rule);
     let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
     let transports = transports.map(|transport| (transport.name(), transport));
     let transport = layers.choice(&key("transport"), Transport::Udp, &transports);
@@ -63,16 +64,13 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
         );
         layers.report(&key("targets"), &message);
     }
-    let host = targets.first().map(|target| target.host.clone());
+    let host = targets.first().map(uri_host);
     Trunk {
         domain: layers
             .optional_text(&key("domain"))
             .or(host)
             .unwrap_or_else(|| "localhost".into()),
-        targets: targets
-            .iter()
-            .map(|target| target.with_port(transport))
-            .collect(),
+        targets,
         transport,
         register,
         login: user.zip(password),
@@ -83,34 +81,30 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
     }
 }
 
-struct Target {
-    host: String,
-    port: Option<u16>,
-}
-
-impl std::str::FromStr for Target {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port.parse().map_err(|_| ())?)),
-            None => (text, None),
-        };
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-[]:".contains(&byte);
-        if host.is_empty() || port == Some(0) || !host.bytes().all(fits) {
-            return Err(());
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+/// A target's host as URIs write it.
+fn uri_host(target: &TrunkTarget) -> String {
+    if target.host.contains(':') {
+        format!("[{}]", target.host)
+    } else {
+        target.host.clone()
     }
 }
 
-impl Target {
-    /// `host:port`, with the transport's usual port where none is named.
-    fn with_port(&self, transport: Transport) -> String {
-        let port = self.port.unwrap_or(transport.default_port());
-        format!("{}:{port}", self.host)
+/// `line.dns_servers`: addresses, with a port where it is not the usual one.
+pub fn resolve_dns_servers(layers: &mut Layers) -> Vec<SocketAddr> {
+    let rule = "must be a list of addresses with or without port such as `[\"192.0.2.53\"]`";
+    let servers: Vec<DnsServer> = layers.list("line.dns_servers", rule);
+    servers.into_iter().map(|server| server.0).collect()
+}
+
+struct DnsServer(SocketAddr);
+
+impl std::str::FromStr for DnsServer {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.parse::<IpAddr>();
+        let address = address.map(|address| SocketAddr::new(address, 53));
+        address.or_else(|_| text.parse()).map(Self)
     }
 }

@@ -174,6 +174,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             tell_agents: false,
             shown: ShownNumber::default(),
             trunks: Vec::new(),
+            dns_servers: Vec::new(),
         },
         recognition: RecognitionConfig {
             model: "zh-en-1".into(),

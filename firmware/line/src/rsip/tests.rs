@@ -10,6 +10,7 @@ use crate::sip_ua::AgentContact;
 use crate::sip_ua::EndCause;
 
 mod dialogs;
+pub mod dns;
 mod messages;
 mod peer;
 mod strangers;

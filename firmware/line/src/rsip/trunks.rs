@@ -1,5 +1,6 @@
 //! Trunks on the wire: REGISTER and OPTIONS as [`Trunk`] asks for them, and whose calls come in.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use rsipstack::dialog::authenticate::Credential;
@@ -13,8 +14,10 @@ use rsipstack::transaction::transaction::Transaction;
 use tracing::{debug, info, warn};
 use trunkside_call::Pii;
 
+use super::names::{LookUp, TrunkTarget};
 use super::streams::Streams;
 use super::{RsipUa, now, sip_uri, ways};
+use crate::directory::{Directory, DirectoryInput, DirectoryOutput, Found};
 use crate::sources::Network;
 use crate::stream::Transport;
 use crate::trunk::{Ask, Reply, Trunk, TrunkInput, TrunkOutput, TrunkTimes};
@@ -24,8 +27,8 @@ use crate::trunk::{Ask, Reply, Trunk, TrunkInput, TrunkOutput, TrunkTimes};
 pub struct TrunkConfig {
     /// Its name, for the log.
     pub name: String,
-    /// Where it is reached, `host:port`, most preferred first.
-    pub targets: Vec<String>,
+    /// Where it is reached, most preferred first.
+    pub targets: Vec<TrunkTarget>,
     /// What carries what is sent there.
     pub transport: Transport,
     /// What stands behind the `@` of our address of record.
@@ -42,54 +45,66 @@ pub struct TrunkConfig {
 pub(super) struct Carrier {
     config: TrunkConfig,
     trunk: Trunk,
-    targets: Vec<Target>,
+    directory: Directory,
+    /// Registrations with servers; away while a request is under way.
+    registrations: BTreeMap<SocketAddr, Registration>,
 }
 
-#[derive(Default)]
-struct Target {
-    /// Where its name led at the last request.
-    address: Option<SocketAddr>,
-    /// The registration with it; away while a request is under way.
-    registration: Option<Registration>,
-}
-
-/// What became of a request to a trunk's target.
-pub(super) struct Answered {
-    carrier: usize,
-    target: usize,
-    request: u64,
-    reply: Reply,
-    address: Option<SocketAddr>,
-    registration: Option<Registration>,
+/// What a job of a trunk's has come to.
+pub(super) enum TrunkNews {
+    /// A request has its reply.
+    Answered {
+        carrier: usize,
+        server: SocketAddr,
+        request: u64,
+        reply: Reply,
+        registration: Option<Registration>,
+    },
+    /// A name has been looked up.
+    Found {
+        carrier: usize,
+        name: usize,
+        found: Found,
+    },
 }
 
 impl Carrier {
     pub(super) fn new(config: TrunkConfig, seed: u64) -> Self {
-        let targets = config.targets.iter().map(|_| Target::default()).collect();
-        let trunk = Trunk::new(now(), config.times.clone(), config.targets.len(), seed);
+        let leads = config.targets.iter();
+        let leads: Vec<_> = leads.map(|target| target.lead(config.transport)).collect();
         Self {
+            trunk: Trunk::new(config.times.clone(), seed),
+            directory: Directory::new(now(), &leads, seed),
+            registrations: BTreeMap::new(),
             config,
-            trunk,
-            targets,
         }
     }
 
     fn owns(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();
-        let is_target = |target: &Target| {
-            target
-                .address
-                .is_some_and(|address| address.ip().to_canonical() == source)
-        };
+        let listed = self.directory.servers().iter().map(|&(server, _)| server);
         self.config
             .sources
             .iter()
             .any(|network| network.contains(source))
-            || self.targets.iter().any(is_target)
+            || listed
+                .chain(self.trunk.serving())
+                .any(|server| server.ip().to_canonical() == source)
     }
 
     pub(super) fn deadline(&self) -> Option<std::time::Instant> {
-        self.trunk.deadline()
+        let deadlines = [self.trunk.deadline(), self.directory.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The configured name of a server, which its certificate must be of (RFC 5922, section 4).
+    fn host(&self, server: SocketAddr) -> String {
+        let mut servers = self.directory.servers().iter();
+        let found = servers.find(|&&(listed, _)| listed == server);
+        match found.and_then(|&(_, name)| self.config.targets.get(name)) {
+            Some(target) => target.host.clone(),
+            None => server.ip().to_string(),
+        }
     }
 }
 
@@ -99,24 +114,36 @@ impl RsipUa {
         self.carriers.is_empty() || self.carriers.iter().any(|carrier| carrier.owns(source))
     }
 
-    pub(super) fn on_trunk_answered(&mut self, answered: Answered) {
-        let Answered {
-            carrier,
-            target,
-            request,
-            reply,
-            address,
-            registration,
-        } = answered;
-        let Some(carrier) = self.carriers.get_mut(carrier) else {
-            return;
-        };
-        let entry = &mut carrier.targets[target];
-        entry.address = address.or(entry.address);
-        entry.registration = registration;
-        carrier
-            .trunk
-            .handle(now(), TrunkInput::Reply { request, reply });
+    pub(super) fn on_trunk_news(&mut self, news: TrunkNews) {
+        match news {
+            TrunkNews::Answered {
+                carrier,
+                server,
+                request,
+                reply,
+                registration,
+            } => {
+                let Some(carrier) = self.carriers.get_mut(carrier) else {
+                    return;
+                };
+                if let Some(registration) = registration {
+                    carrier.registrations.insert(server, registration);
+                }
+                let reply = TrunkInput::Reply { request, reply };
+                carrier.trunk.handle(now(), reply);
+            }
+            TrunkNews::Found {
+                carrier,
+                name,
+                found,
+            } => {
+                let Some(carrier) = self.carriers.get_mut(carrier) else {
+                    return;
+                };
+                let found = DirectoryInput::Found { name, found };
+                carrier.directory.handle(now(), found);
+            }
+        }
         self.drive_trunks();
     }
 
@@ -130,6 +157,10 @@ impl RsipUa {
             {
                 carrier.trunk.handle(now, TrunkInput::Tick);
             }
+            let due = carrier.directory.deadline();
+            if due.is_some_and(|deadline| now >= deadline) {
+                carrier.directory.handle(now, DirectoryInput::Tick);
+            }
         }
         self.drive_trunks();
     }
@@ -141,11 +172,30 @@ impl RsipUa {
         self.drive_trunks();
     }
 
-    /// Carries out what the trunks put out.
+    /// Carries out what the trunks and their directories put out.
     pub(super) fn drive_trunks(&mut self) {
         let mut requests = Vec::new();
+        let mut names = Vec::new();
         for (index, carrier) in self.carriers.iter_mut().enumerate() {
             let name = &carrier.config.name;
+            while let Some(output) = carrier.directory.poll() {
+                match output {
+                    DirectoryOutput::LookUp { name } => names.push((index, name)),
+                    DirectoryOutput::Unknown { name: target } => {
+                        let host = &carrier.config.targets[target].host;
+                        warn!(trunk = %name, %host, "a trunk's target has no address");
+                    }
+                    DirectoryOutput::Changed => {
+                        let servers = carrier.directory.servers();
+                        let targets: Vec<_> = servers.iter().map(|&(server, _)| server).collect();
+                        debug!(trunk = %name, ?targets, "a trunk's targets are known");
+                        carrier
+                            .registrations
+                            .retain(|server, _| targets.contains(server));
+                        carrier.trunk.handle(now(), TrunkInput::Targets(targets));
+                    }
+                }
+            }
             while let Some(output) = carrier.trunk.poll() {
                 match output {
                     TrunkOutput::Send {
@@ -153,7 +203,7 @@ impl RsipUa {
                         ask,
                         request,
                     } => requests.push((index, target, ask, request)),
-                    TrunkOutput::Up { target } => info!(trunk = %name, target, "trunk is up"),
+                    TrunkOutput::Up { target } => info!(trunk = %name, %target, "trunk is up"),
                     TrunkOutput::Down { status, retry_in } => {
                         let retry_in_s = retry_in.as_secs();
                         warn!(trunk = %name, status, retry_in_s, "trunk is down");
@@ -161,41 +211,63 @@ impl RsipUa {
                 }
             }
         }
-        for (carrier, target, ask, request) in requests {
-            self.ask_target(carrier, target, ask, request);
+        for (carrier, name) in names {
+            self.look_up(carrier, name);
+        }
+        for (carrier, server, ask, request) in requests {
+            self.ask_server(carrier, server, ask, request);
         }
     }
 
-    fn ask_target(&mut self, index: usize, target: usize, ask: Ask, request: u64) {
-        let registration = self.carriers[index].targets[target].registration.take();
+    fn look_up(&self, carrier: usize, name: usize) {
+        let config = &self.carriers[carrier].config;
+        let look_up = LookUp {
+            target: config.targets[name].clone(),
+            transport: config.transport,
+            ipv4: self.local.is_ipv4(),
+            servers: self.dns_servers.clone(),
+        };
+        let news = self.trunk_news_sender.clone();
+        self.job(async move {
+            let found = look_up.run().await;
+            // The user agent may be gone by now.
+            let _ = news.send(TrunkNews::Found {
+                carrier,
+                name,
+                found,
+            });
+        });
+    }
+
+    fn ask_server(&mut self, index: usize, server: SocketAddr, ask: Ask, request: u64) {
+        let registration = self.carriers[index].registrations.remove(&server);
         let carrier = &self.carriers[index];
         let question = Question {
             endpoint: self.endpoint.clone(),
-            host: carrier.config.targets[target].clone(),
+            host: carrier.host(server),
+            server,
             domain: carrier.config.domain.clone(),
             login: carrier.config.login.clone(),
             contact: self.own_uri(
                 carrier.config.login.as_ref().map_or("trunkside", |l| &l.0),
                 carrier.config.transport,
             ),
-            ipv4: self.local.is_ipv4(),
             transport: carrier.config.transport,
             registers: carrier.config.times.register,
             streams: self.streams.clone(),
         };
-        let answers = self.trunk_answer_sender.clone();
+        let news = self.trunk_news_sender.clone();
         self.job(async move {
-            let (reply, address, registration) = question.ask(ask, registration).await;
-            let answered = Answered {
+            let (reply, registration) = question.ask(ask, registration).await;
+            let answered = TrunkNews::Answered {
                 carrier: index,
-                target,
+                server,
                 request,
                 reply,
-                address,
                 registration,
             };
             // The user agent may be gone by now.
-            let _ = answers.send(answered);
+            let _ = news.send(answered);
         });
     }
 }
@@ -204,10 +276,10 @@ impl RsipUa {
 struct Question {
     endpoint: EndpointInnerRef,
     host: String,
+    server: SocketAddr,
     domain: String,
     login: Option<(String, Pii<String>)>,
     contact: Uri,
-    ipv4: bool,
     transport: Transport,
     registers: bool,
     streams: Streams,
@@ -218,51 +290,36 @@ impl Question {
         &self,
         ask: Ask,
         registration: Option<Registration>,
-    ) -> (Reply, Option<SocketAddr>, Option<Registration>) {
-        let found = tokio::net::lookup_host(&self.host).await;
-        let address = found
-            .ok()
-            .and_then(|mut addresses| addresses.find(|a| a.is_ipv4() == self.ipv4));
-        let Some(address) = address else {
-            debug!(host = %self.host, "a trunk's target has no address");
-            return (Reply::Silent, None, registration);
-        };
-        if ask == Ask::Options && self.is_cut_off(address) {
-            return (Reply::CutOff, Some(address), registration);
+    ) -> (Reply, Option<Registration>) {
+        if ask == Ask::Options && self.is_cut_off() {
+            return (Reply::CutOff, registration);
         }
-        if let Err(error) = self.reach(address).await {
+        let reached = self.streams.reach(self.transport, &self.host, self.server);
+        if let Err(error) = reached.await {
             debug!(host = %self.host, %error, "no connection to a trunk's target");
-            return (Reply::Silent, Some(address), registration);
+            return (Reply::Silent, registration);
         }
         match ask {
             Ask::Register { expiry } => {
                 let mut registration = registration.unwrap_or_else(|| self.registration());
-                registration.contact = Some(self.contact_for(address));
-                registration.outbound_proxy = Some(address);
+                registration.contact = Some(self.contact_here());
+                registration.outbound_proxy = Some(self.server);
                 let seconds = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
                 let reply = self.register(&mut registration, seconds).await;
-                (reply, Some(address), Some(registration))
+                (reply, Some(registration))
             }
-            Ask::Options => (self.options(address).await, Some(address), registration),
+            Ask::Options => (self.options().await, registration),
         }
     }
 
     /// Whether the registrar knows the box by a connection that is gone.
-    fn is_cut_off(&self, address: SocketAddr) -> bool {
+    fn is_cut_off(&self) -> bool {
         let carried = self.transport != Transport::Udp;
-        carried && self.registers && !self.streams.is_open(self.transport, address)
-    }
-
-    async fn reach(&self, address: SocketAddr) -> std::io::Result<()> {
-        let name = self
-            .host
-            .rsplit_once(':')
-            .map_or(&*self.host, |(name, _)| name);
-        self.streams.reach(self.transport, name, address).await
+        carried && self.registers && !self.streams.is_open(self.transport, self.server)
     }
 
     /// The carrier's own address, by the transport that it is reached over.
-    fn server(&self) -> Option<Uri> {
+    fn domain(&self) -> Option<Uri> {
         let mut uri = sip_uri(&format!("sip:{}", self.domain))?;
         if self.transport != Transport::Udp {
             uri.params
@@ -282,10 +339,10 @@ impl Question {
     }
 
     /// The box as the target reaches it, which is another with every connection.
-    fn contact_for(&self, address: SocketAddr) -> Contact {
+    fn contact_here(&self) -> Contact {
         let mut uri = self.contact.clone();
         if self.transport != Transport::Udp {
-            uri.host_with_port = self.streams.own_address(self.transport, address).into();
+            uri.host_with_port = self.streams.own_address(self.transport, self.server).into();
         }
         Contact {
             display_name: None,
@@ -295,7 +352,7 @@ impl Question {
     }
 
     async fn register(&self, registration: &mut Registration, seconds: u32) -> Reply {
-        let Some(server) = self.server() else {
+        let Some(server) = self.domain() else {
             return Reply::Refused { status: 404 };
         };
         let response = match registration.register(server, Some(seconds)).await {
@@ -322,8 +379,8 @@ impl Question {
         }
     }
 
-    async fn options(&self, address: SocketAddr) -> Reply {
-        match self.send_options(address).await {
+    async fn options(&self) -> Reply {
+        match self.send_options().await {
             Ok(true) => Reply::Alive,
             Ok(false) => Reply::Silent,
             Err(error) => {
@@ -334,9 +391,9 @@ impl Question {
     }
 
     /// Whether any final response came.
-    async fn send_options(&self, address: SocketAddr) -> rsipstack::Result<bool> {
+    async fn send_options(&self) -> rsipstack::Result<bool> {
         let uri = self
-            .server()
+            .domain()
             .ok_or_else(|| rsipstack::Error::Error("no such domain".to_owned()))?;
         let from = FromHeader {
             display_name: None,
@@ -355,7 +412,7 @@ impl Question {
             .make_request(Method::Options, uri, via, from, to, 1, None);
         let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
         let mut transaction = Transaction::new_client(key, request, self.endpoint.clone(), None);
-        transaction.destination = Some(ways::addressed(self.transport, address));
+        transaction.destination = Some(ways::addressed(self.transport, self.server));
         transaction.send().await?;
         while let Some(message) = transaction.receive().await {
             if let SipMessage::Response(response) = message

@@ -2,6 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The n-th target.
+fn at(n: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 5_000 + n as u16))
+}
+
+fn listed(targets: impl IntoIterator<Item = usize>) -> TrunkInput {
+    TrunkInput::Targets(targets.into_iter().map(at).collect())
+}
+
 /// A trunk under a clock of our own.
 struct Bench {
     now: Instant,
@@ -15,10 +24,9 @@ impl Bench {
             register,
             ..TrunkTimes::default()
         };
-        Self {
-            now,
-            trunk: Trunk::new(now, times, targets, 1),
-        }
+        let mut trunk = Trunk::new(times, 1);
+        trunk.handle(now, listed(0..targets));
+        Self { now, trunk }
     }
 
     fn outputs(&mut self) -> Vec<TrunkOutput> {
@@ -34,7 +42,7 @@ impl Bench {
                     ask,
                     request,
                 },
-            ] => (target, ask, request),
+            ] => (usize::from(target.port()) - 5_000, ask, request),
             ref other => panic!("{other:?}"),
         }
     }
@@ -70,7 +78,7 @@ fn a_registration_is_renewed_before_it_ends_and_the_target_asked_between() {
     let expiry = Duration::from_mins(10);
     assert_eq!((target, ask), (0, Ask::Register { expiry }));
     bench.reply(request, Reply::Registered { granted: MINUTE });
-    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: 0 }]);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(0) }]);
     let began = bench.now;
     let mut probes = 0;
     let renewed = loop {
@@ -105,7 +113,7 @@ fn a_target_that_does_not_answer_is_followed_by_the_next_at_once() {
     let (target, _, request) = bench.sent();
     assert_eq!(target, 2);
     bench.reply(request, Reply::Registered { granted: MINUTE });
-    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: 2 }]);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(2) }]);
 }
 
 #[test]
@@ -117,7 +125,7 @@ fn a_late_reply_of_a_target_that_was_given_up_changes_nothing() {
     bench.reply(late, Reply::Registered { granted: MINUTE });
     assert_eq!(bench.trunk.serving(), None);
     bench.reply(request, Reply::Registered { granted: MINUTE });
-    assert_eq!(bench.trunk.serving(), Some(1));
+    assert_eq!(bench.trunk.serving(), Some(at(1)));
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn a_target_that_falls_silent_is_left_after_two_questions_and_returned_to_when_i
     let (target, _, request) = bench.sent();
     assert_eq!(target, 1);
     bench.reply(request, Reply::Registered { granted });
-    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: 1 }]);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(1) }]);
 
     let mut looked_back = false;
     for _ in 0..20 {
@@ -215,7 +223,7 @@ fn a_target_that_falls_silent_is_left_after_two_questions_and_returned_to_when_i
                 bench.reply(request, Reply::Silent);
                 assert_eq!(
                     bench.trunk.serving(),
-                    Some(1),
+                    Some(at(1)),
                     "the second goes on meanwhile"
                 );
             }
@@ -225,7 +233,7 @@ fn a_target_that_falls_silent_is_left_after_two_questions_and_returned_to_when_i
     let (target, ask, request) = bench.sent();
     assert!(target == 0 && matches!(ask, Ask::Register { .. }));
     bench.reply(request, Reply::Registered { granted });
-    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: 0 }]);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(0) }]);
 }
 
 #[test]
@@ -235,7 +243,7 @@ fn a_static_trunk_never_registers() {
     assert_eq!((target, ask), (0, Ask::Options));
     // Whatever it says, it is there.
     bench.reply(request, Reply::Refused { status: 405 });
-    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: 0 }]);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(0) }]);
     bench.trunk.handle(bench.now, TrunkInput::Stop);
     assert_eq!(bench.outputs(), []);
 }
@@ -252,6 +260,74 @@ fn a_box_that_stops_takes_its_registration_back() {
     assert_eq!(bench.trunk.deadline(), None);
 }
 
+#[test]
+fn a_trunk_without_a_target_says_so_and_begins_when_one_is_known() {
+    let mut bench = Bench::new(true, 0);
+    assert!(matches!(
+        bench.outputs()[..],
+        [TrunkOutput::Down { status: 0, .. }]
+    ));
+    bench.trunk.handle(bench.now, listed([2]));
+    assert_eq!(bench.sent().0, 2);
+}
+
+#[test]
+fn a_target_that_the_names_no_longer_lead_to_serves_until_another_does() {
+    let mut bench = Bench::new(true, 1);
+    let request = bench.register();
+    bench.reply(request, Reply::Registered { granted: MINUTE });
+    bench.outputs();
+    bench.trunk.handle(bench.now, listed([1, 2]));
+    bench.pass();
+    let (target, ask, request) = bench.sent();
+    assert_eq!((target, ask), (1, Ask::Options));
+    bench.reply(request, Reply::Alive);
+    let (target, _, request) = bench.sent();
+    assert_eq!(target, 1);
+    // It refuses: the old one still serves.
+    bench.reply(request, Reply::Refused { status: 503 });
+    assert_eq!(bench.trunk.serving(), Some(at(0)));
+    // And is renewed; when that fails, the new ones follow in their order.
+    let request = loop {
+        bench.pass();
+        match bench.sent() {
+            (0, Ask::Register { .. }, request) => break request,
+            (_, _, request) => bench.reply(request, Reply::Alive),
+        }
+    };
+    bench.reply(request, Reply::Silent);
+    assert_eq!(bench.sent().0, 1);
+}
+
+#[test]
+fn another_order_is_followed_at_leisure_and_an_empty_list_ends_nothing() {
+    let mut bench = Bench::new(false, 2);
+    let (_, _, request) = bench.sent();
+    bench.reply(request, Reply::Alive);
+    bench.outputs();
+    bench.trunk.handle(bench.now, listed([1, 0]));
+    assert_eq!(bench.outputs(), []);
+    bench.trunk.handle(bench.now, listed([]));
+    assert_eq!(bench.trunk.serving(), Some(at(0)));
+    bench.trunk.handle(bench.now, listed([1, 0]));
+    let mut asked = 0;
+    while asked != 1 {
+        let deadline = bench.trunk.deadline().expect("something to wait for");
+        bench.now = bench.now.max(deadline);
+        bench.trunk.handle(bench.now, TrunkInput::Tick);
+        for output in bench.outputs() {
+            if let TrunkOutput::Send {
+                target, request, ..
+            } = output
+            {
+                asked = usize::from(target.port()) - 5_000;
+                bench.reply(request, Reply::Alive);
+            }
+        }
+    }
+    assert_eq!(bench.trunk.serving(), Some(at(1)));
+}
+
 proptest! {
     /// Whatever targets do, a trunk waits for something, and never asks more than twice a second
     /// over a day.
@@ -262,14 +338,15 @@ proptest! {
     ) {
         let now = crate::rsip::now();
         let times = TrunkTimes { register, ..TrunkTimes::default() };
-        let mut bench = Bench { now, trunk: Trunk::new(now, times, targets, seed) };
+        let mut bench = Bench { now, trunk: Trunk::new(times, seed) };
+        bench.trunk.handle(now, listed(0..targets));
         let began = bench.now;
         let mut sent = 0_u32;
         for reply in replies.iter().cycle().take(400) {
             let mut request = None;
             for output in bench.outputs() {
                 if let TrunkOutput::Send { request: number, target, .. } = output {
-                    prop_assert!(target < targets);
+                    prop_assert!(target <= at(targets - 1));
                     request = Some(number);
                     sent += 1;
                 }

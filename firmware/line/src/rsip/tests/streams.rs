@@ -303,7 +303,14 @@ async fn a_trunk_that_lost_its_connection_is_registered_with_again() {
     let carrier = TcpListener::bind(any_port()).await.expect("loopback");
     let trunk = TrunkConfig {
         name: "telecom".into(),
-        targets: vec![carrier.local_addr().expect("bound").to_string()],
+        targets: vec![
+            carrier
+                .local_addr()
+                .expect("bound")
+                .to_string()
+                .parse()
+                .expect("a target"),
+        ],
         transport: Transport::Tcp,
         domain: "carrier.example".into(),
         login: None,

@@ -1,5 +1,6 @@
 //! Trunks that register, against carriers that write their own SIP.
 
+use super::dns::{Dns, Says};
 use super::peer::{Driven, Peer, SDP, header, offer};
 use super::*;
 use crate::trunk::TrunkTimes;
@@ -9,7 +10,7 @@ fn trunk(targets: &[&Peer]) -> TrunkConfig {
         name: "telecom".into(),
         targets: targets
             .iter()
-            .map(|target| target.own.to_string())
+            .map(|target| target.own.to_string().parse().expect("a target"))
             .collect(),
         transport: Transport::Udp,
         domain: "carrier.example".into(),
@@ -71,4 +72,40 @@ async fn the_next_target_is_tried_when_one_refuses() {
     let asked = second.expect("REGISTER").await;
     second.respond(&asked, "200 OK", GRANTED, "").await;
     second.expect("OPTIONS").await;
+}
+
+#[tokio::test]
+async fn a_trunk_s_name_leads_to_its_servers_in_their_order_and_they_outlive_the_dns() {
+    let (mut first, mut second) = (carrier().await, carrier().await);
+    let services = |peers: [(u16, &Peer); 2]| {
+        let service = |(priority, peer): (u16, &Peer)| (priority, 0, peer.own.port(), "127.0.0.1");
+        Says::Services(0, peers.map(service).to_vec())
+    };
+    let name = "_sip._udp.carrier.example";
+    let says = services([(20, &second), (10, &first)]);
+    let mut dns = Dns::new(&[(name, says)]).await;
+    let mut config = trunk(&[]);
+    config.targets = vec!["carrier.example".parse().expect("a target")];
+    let address = dns.address;
+    let mut ua = Driven::new(|c| {
+        c.trunks = vec![config];
+        c.dns_servers = vec![address];
+    })
+    .await;
+    assert_eq!(dns.asked().await, name);
+    let asked = first.expect("REGISTER sip:carrier.example").await;
+    first
+        .respond(&asked, "503 Service Unavailable", "", "")
+        .await;
+    let asked = second.expect("REGISTER sip:carrier.example").await;
+    second.respond(&asked, "200 OK", GRANTED, "").await;
+    let options = second.expect("OPTIONS").await;
+    second.respond(&options, "200 OK", "", "").await;
+    dns.say(name, Says::Silence);
+
+    // The calls of both are taken: either may send them.
+    first.to = ua.address;
+    first.tag.clear();
+    first.send("INVITE", SDP, &offer()).await;
+    ua.incoming().await;
 }
