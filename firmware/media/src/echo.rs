@@ -11,6 +11,10 @@ use std::collections::VecDeque;
 
 use trunkside_call::FRAME_SAMPLES;
 
+use search::Found;
+
+mod search;
+
 const FRAME: usize = FRAME_SAMPLES;
 
 /// What is played goes on without a gap, however unevenly it was sent; a longer one is a pause.
@@ -25,9 +29,6 @@ const LONGEST: usize = 4_000;
 /// What is compared: the newest 120 ms.
 const WINDOW: usize = 960;
 
-/// For the search, every fourth sample of both (after a mean of four) is enough.
-const COARSE: usize = 4;
-
 /// The filter's reach: 32 ms, a quarter of it before the delay that was found.
 const TAPS: usize = 256;
 const BEFORE: usize = 64;
@@ -39,10 +40,13 @@ const STEP: f32 = 0.5;
 const QUIET: f32 = 40.0;
 
 /// So alike are an echo and what was played where nobody speaks over it.
-const ALIKE: f32 = 0.6;
+const ALIKE: f32 = 0.55;
 
-/// And so alike where it is certain that nobody does.
-const SAME: f32 = 0.9;
+/// And so much of the likeness that this echo usually has, where it is certain that nobody does.
+const SAME: f32 = 0.88;
+
+/// What is left after a frame of the likeness that an echo has been seen to have.
+const FADING: f32 = 0.998;
 
 /// No echo comes back with more than this share of the power that was played, its colour included.
 const SOFTER: f32 = 0.7;
@@ -74,6 +78,8 @@ struct Path {
     weights: Vec<f32>,
     /// Whether the filter has taken an echo away.
     is_settled: bool,
+    /// How alike this echo has been to what was played, without a voice over it.
+    usual: f32,
     /// Frames in a row that are more than echo.
     voiced: u32,
 }
@@ -129,13 +135,12 @@ impl EchoGate {
             self.seen = None;
             return 0.0;
         }
-        let newest = coarse(came);
-        let history = span(&self.played, self.played_to, ends, LONGEST + WINDOW);
-        let history = coarse(&history);
-        let Some(found) = best(&history, &newest) else {
+        let end = ends.cast_signed();
+        let history = span(&self.played, self.played_to, end, LONGEST + WINDOW);
+        let Some(found) = search::find(&history, came) else {
             return 0.0;
         };
-        let delay = found.lag * COARSE;
+        let Found { delay, .. } = found;
         let near = |other: usize| other.abs_diff(delay) < BEFORE / 2;
         if self.path.as_ref().is_some_and(|path| near(path.delay)) {
             return found.alike;
@@ -148,6 +153,7 @@ impl EchoGate {
                 delay,
                 weights: vec![0.0; TAPS],
                 is_settled: false,
+                usual: 0.0,
                 voiced: 0,
             });
             return found.alike;
@@ -162,13 +168,18 @@ impl Path {
     fn clean(&mut self, reference: &[f32], frame: &[f32], alike: f32) -> Option<[f32; FRAME]> {
         let left = self.cancel(reference, frame);
         let share = energy(&left) / energy(frame).max(1.0);
-        let spoken_over = self.is_settled && share > OVER && alike < SAME;
+        self.usual = (self.usual * FADING).max(alike);
+        let same = SAME * self.usual;
+        let spoken_over = self.is_settled && share > OVER && alike < same;
         if alike > ALIKE && !spoken_over {
             self.learn(reference, frame);
         }
         self.is_settled |= alike > ALIKE && share < LEFT;
         let unsettled = alike > ALIKE && !self.is_settled;
-        let is_echo = unsettled || share < LEFT || alike > ALIKE && share < OVER || alike > SAME;
+        let is_echo = unsettled
+            || share < LEFT
+            || alike > ALIKE && share < OVER
+            || alike > ALIKE && alike > same;
         self.voiced = if is_echo { 0 } else { self.voiced + 1 };
         (self.voiced > STRAY).then_some(left)
     }
@@ -198,19 +209,18 @@ impl Path {
 /// What was played around `delay` before a frame that ends there: for each sample of the frame the
 /// taps that end `BEFORE` after it.
 fn reference(played: &VecDeque<f32>, played_to: u64, ends: u64, delay: usize) -> Vec<f32> {
-    let newest = ends
-        .saturating_add(BEFORE as u64)
-        .saturating_sub(delay as u64);
+    let newest = ends.cast_signed() + BEFORE as i64 - delay as i64;
     span(played, played_to, newest, FRAME + TAPS)
 }
 
-/// So many samples of what was played, up to a position; silence where none is known.
-fn span(played: &VecDeque<f32>, played_to: u64, up_to: u64, samples: usize) -> Vec<f32> {
-    let first = up_to.saturating_sub(samples as u64);
-    let known = played_to - played.len() as u64;
-    (first..first + samples as u64)
-        .map(|position| {
-            let place = position.checked_sub(known).map(|place| place as usize);
+/// So many samples of what was played, up to a position, which may lie before the call's begin;
+/// silence where none is known.
+fn span(played: &VecDeque<f32>, played_to: u64, up_to: i64, samples: usize) -> Vec<f32> {
+    let known = played_to.cast_signed() - played.len() as i64;
+    let first = up_to - samples as i64 - known;
+    (first..first + samples as i64)
+        .map(|place| {
+            let place = usize::try_from(place).ok();
             place
                 .and_then(|place| played.get(place))
                 .copied()
@@ -219,48 +229,8 @@ fn span(played: &VecDeque<f32>, played_to: u64, up_to: u64, samples: usize) -> V
         .collect()
 }
 
-fn coarse(samples: &[f32]) -> Vec<f32> {
-    let mean = |four: &[f32]| four.iter().sum::<f32>() / COARSE as f32;
-    samples.chunks_exact(COARSE).map(mean).collect()
-}
-
 fn energy(samples: &[f32]) -> f32 {
     samples.iter().map(|sample| sample * sample).sum()
-}
-
-/// Where two stretches are most alike.
-struct Found {
-    /// By how much the newest lags behind the history that it ends with.
-    lag: usize,
-    /// From 0 to 1.
-    alike: f32,
-    /// The newest's power as a share of the history's there.
-    share: f32,
-}
-
-fn best(history: &[f32], newest: &[f32]) -> Option<Found> {
-    let length = newest.len();
-    let power = energy(newest);
-    let mut best: Option<Found> = None;
-    let mut there = energy(&history[history.len() - length..]);
-    let quiet = (QUIET * QUIET) * length as f32;
-    for lag in 0..=history.len() - length {
-        let from = history.len() - length - lag;
-        let old = &history[from..from + length];
-        if lag > 0 {
-            there += old[0] * old[0] - history[from + length] * history[from + length];
-        }
-        if there < quiet {
-            continue;
-        }
-        let product: f32 = old.iter().zip(newest).map(|(a, b)| a * b).sum();
-        let alike = product.abs() / (there * power).sqrt();
-        if best.as_ref().is_none_or(|best| alike > best.alike) {
-            let share = power / there;
-            best = Some(Found { lag, alike, share });
-        }
-    }
-    best
 }
 
 #[cfg(test)]
