@@ -1,4 +1,4 @@
-//! Hold and resume, a transfer, and an ACK that never arrives, with sipp as carrier and agents.
+//! Hold and resume, a transfer, an answer given early, and an ACK that never arrives, with sipp as carrier and agents.
 
 use std::time::Duration;
 
@@ -33,6 +33,24 @@ fn a_held_call_is_answered_the_right_way_round_and_heard_again_after() {
     succeed(answering);
     let heard = best_correlation(&samples_of(&caller_says), &phone.voice.heard());
     assert!(heard > HEARD, "the agent heard the caller at {heard:.2}");
+    assert_eq!(branch.record()["outcome"], "bridged");
+}
+
+#[test]
+fn an_answer_that_the_agent_s_pbx_gave_early_and_only_then_counts() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let agent_says = recording("lostcard_en.wav");
+    let phone = Phone::new(Voice::saying(&agent_says, Duration::from_millis(300)));
+    let caller = Voice::silent();
+    let mut branch = routed_soon(&[(&phone, "li_na")]);
+    let answering = phone.run("agent_answers_early");
+    let carrier = branch.carrier("carrier_hangs_up", &caller).pause_ms(16_000);
+    succeed(carrier.start());
+    succeed(answering);
+    let heard = best_correlation(&samples_of(&agent_says), &caller.heard());
+    assert!(heard > HEARD, "the caller heard the agent at {heard:.2}");
     assert_eq!(branch.record()["outcome"], "bridged");
 }
 

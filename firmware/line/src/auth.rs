@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-pub use digest::{Credentials, hashed_secret};
+pub use digest::{Credentials, hashed_secret, parameters};
 pub use limit::{CHALLENGE, FAILURE, Limit, SourceLimit};
 
 /// How long a nonce may be used before its holder is asked to take a new one.

@@ -91,6 +91,8 @@ struct Agent {
     id: AgentId,
     local: Local,
     state: AgentState,
+    /// What they described before they answered.
+    early: Vec<u8>,
     /// Whether they hold the caller.
     holds: bool,
 }
@@ -118,6 +120,20 @@ impl Agent {
             AgentState::Ringing { answer_by } => Some(answer_by),
             AgentState::Up => None,
         }
+    }
+
+    /// Notes what they describe before they answer.
+    fn describe(&mut self, sdp: Vec<u8>) {
+        if !sdp.is_empty() {
+            self.early = sdp;
+        }
+    }
+
+    /// Their answer: one that came before with an acknowledgement of its own need not be repeated
+    /// (RFC 6337, section 3.1.1).
+    fn answer(&mut self, sdp: Vec<u8>) -> Vec<u8> {
+        self.describe(sdp);
+        std::mem::take(&mut self.early)
     }
 
     /// Notes that their phone rings; whether that is news.
@@ -226,7 +242,7 @@ impl CallFlow {
                 let (by, cause) = ended(EndedBy::Caller, cause);
                 self.end(now, by, cause);
             }
-            LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, &sdp),
+            LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Caller, &sdp),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Caller, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Caller, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
@@ -272,13 +288,16 @@ impl CallFlow {
         self.call(CallEvent::Offered { from, to });
     }
 
-    /// The caller's answer, where the INVITE came without an offer.
-    fn on_answer_in_ack(&mut self, now: Instant, sdp: &[u8]) {
+    /// A side's answer, where its INVITE came without an offer.
+    fn on_answer_in_ack(&mut self, now: Instant, side: Side, sdp: &[u8]) {
         if sdp.is_empty() || self.ended {
             return;
         }
         match self.usable(sdp) {
-            Some(answer) => self.set_remote(Side::Caller, &answer),
+            Some(answer) => {
+                self.set_remote(side, &answer);
+                self.follow_hold(side, &answer);
+            }
             None => self.end(now, EndedBy::Box, Cause::NoCommonCodec),
         }
     }
@@ -391,14 +410,15 @@ impl CallFlow {
             id,
             local,
             state,
+            early: Vec::new(),
             holds: false,
         }
     }
 
     fn on_agent(&mut self, now: Instant, event: LegEvent) {
         match event {
-            LegEvent::Ringing { .. } => self.on_ringing(),
-            LegEvent::Answered { sdp } => self.on_agent_answered(now, &sdp),
+            LegEvent::Ringing { sdp } => self.on_ringing(sdp),
+            LegEvent::Answered { sdp } => self.on_agent_answered(now, sdp),
             LegEvent::Failed { status } => self.on_agent_failed(status),
             LegEvent::Ended { cause } => {
                 self.agent = None;
@@ -416,20 +436,23 @@ impl CallFlow {
             LegEvent::Digit { digit } => self.pass_digit(Side::Agent, digit),
             LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Agent, by, &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
-            LegEvent::Incoming { .. } | LegEvent::Cancelled | LegEvent::Acknowledged { .. } => {}
+            LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),
+            LegEvent::Incoming { .. } | LegEvent::Cancelled => {}
         }
     }
 
-    fn on_ringing(&mut self) {
+    fn on_ringing(&mut self, sdp: Vec<u8>) {
         let Some(agent) = &mut self.agent else { return };
+        agent.describe(sdp);
         if agent.rings() {
             let agent = agent.id.clone();
             self.call(CallEvent::AgentRinging { agent });
         }
     }
 
-    fn on_agent_answered(&mut self, now: Instant, sdp: &[u8]) {
-        let usable = self.usable(sdp);
+    fn on_agent_answered(&mut self, now: Instant, sdp: Vec<u8>) {
+        let sdp = self.agent.as_mut().map_or(Vec::new(), |a| a.answer(sdp));
+        let usable = self.usable(&sdp);
         let Some(agent) = self
             .agent
             .as_mut()

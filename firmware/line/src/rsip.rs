@@ -1,6 +1,7 @@
 //! The user agent over the `rsipstack` crate: UDP, TCP and TLS, and stricter than the crate where it
 //! is lax.
 
+mod challenge;
 mod dial;
 mod doors;
 mod early;
@@ -10,6 +11,7 @@ mod names;
 mod phones;
 mod refresh;
 mod requests;
+mod routes;
 mod secrecy;
 mod socket;
 mod states;

@@ -12,6 +12,8 @@ pub use crypto::{MediaKey, Protection, Secret, Suite};
 
 /// The profiles of voice that is not protected, and of voice that is.
 const PLAIN: &str = "RTP/AVP";
+/// The same for who could take feedback, which is not sent (RFC 4585, section 3.1).
+const WITH_FEEDBACK: &str = "RTP/AVPF";
 const PROTECTED: &str = "RTP/SAVP";
 
 /// The payload type that we offer telephone events under.
@@ -171,7 +173,7 @@ impl Offer {
 
     /// Whether its voice can be had unprotected.
     pub fn takes_plain(&self) -> bool {
-        self.streams[self.voice].proto == PLAIN
+        matches!(&*self.streams[self.voice].proto, PLAIN | WITH_FEEDBACK)
     }
 
     /// The first law of ours that the far end takes too.
@@ -195,7 +197,7 @@ impl Stream {
 
 fn is_voice(media: &Media) -> bool {
     let carried = match &*media.proto {
-        PLAIN => true,
+        PLAIN | WITH_FEEDBACK => true,
         PROTECTED => Crypto::of(media).is_some(),
         _ => false,
     };
@@ -459,6 +461,10 @@ mod tests {
         ] {
             assert_eq!(offered.mirrored(), answered);
         }
+        let offered = parse("m=audio 4000 RTP/AVPF 8\r\n").expect("usable");
+        let text = answer(local(), &offered, Codec::Pcma, SendRecv);
+        let text = String::from_utf8(text).expect("text");
+        assert!(text.contains("m=audio 20000 RTP/AVPF 8"), "{text}");
         let old = parse("m=audio 4000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n").expect("usable");
         assert_eq!(old.direction, SendOnly);
         let session = Offer::parse(

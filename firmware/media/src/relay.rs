@@ -60,6 +60,18 @@ impl Remote {
     }
 }
 
+/// The payload type that the line offers telephone events under.
+const OFFERED_EVENT: u8 = 101;
+
+impl Remote {
+    /// Whether that is the far end's payload type for events. One that named another in its answer
+    /// sends under the one that was offered (RFC 3264, section 5.1); some send under their own.
+    fn sends_events_under(&self, payload_type: u8) -> bool {
+        let named = self.telephone_event.is_some();
+        self.telephone_event == Some(payload_type) || named && payload_type == OFFERED_EVENT
+    }
+}
+
 /// Voice that a leg sent, for those who listen in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
@@ -187,12 +199,12 @@ impl Relay {
             counters.foreign.add(1);
             return Received::default();
         };
-        let event = remote.telephone_event == Some(header.payload_type);
+        let event = remote.sends_events_under(header.payload_type);
         if !remote.receive || !(event || header.payload_type == remote.codec.payload_type()) {
             counters.unexpected.add(1);
             return Received::default();
         }
-        if !leg.source.accepts(remote.address, source, &header) {
+        if !leg.source.accepts(now, remote.address, source, &header) {
             counters.foreign.add(1);
             return Received::default();
         }

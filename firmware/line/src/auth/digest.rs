@@ -102,7 +102,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// `name=value` pairs parted by commas; values may be quoted, and commas stand inside quotes.
-fn parameters(text: &str) -> Option<Vec<(String, String)>> {
+pub fn parameters(text: &str) -> Option<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {

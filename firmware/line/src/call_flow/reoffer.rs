@@ -169,7 +169,7 @@ impl CallFlow {
     }
 
     /// Who does not want to be sent to holds the other, who hears music meanwhile.
-    fn follow_hold(&mut self, side: Side, offer: &Offer) {
+    pub(super) fn follow_hold(&mut self, side: Side, offer: &Offer) {
         let holds = !offer.direction.receives();
         let held_before = match (side, &mut self.agent) {
             (Side::Caller, _) => std::mem::replace(&mut self.caller.holds, holds),

@@ -506,6 +506,35 @@ fn a_reoffer_that_cannot_be_met_leaves_the_session_as_it_was() {
 }
 
 #[test]
+fn an_answer_that_came_before_the_call_was_taken_need_not_be_repeated() {
+    let early = LegEvent::Ringing {
+        sdp: sdp(5_000, "8 101", "sendrecv"),
+    };
+    let taken = LegEvent::Answered { sdp: Vec::new() };
+    let mut bench = Bench::dialling();
+    bench.agent(1, early);
+    bench.agent(1, LegEvent::Ringing { sdp: Vec::new() });
+    let outputs = bench.agent(1, taken.clone());
+    let told = |outputs: &[Output]| {
+        outputs
+            .iter()
+            .any(|output| matches!(output, Output::Call(CallEvent::Bridged { .. })))
+    };
+    assert!(told(&outputs), "{outputs:?}");
+    let port = outputs.iter().find_map(|output| match output {
+        Output::Media(MediaCommand::SetRemote {
+            side: Side::Agent,
+            remote,
+        }) => Some(remote.address.port()),
+        _ => None,
+    });
+    assert_eq!(port, Some(5_000));
+    // Without any description there is no voice.
+    let outputs = Bench::dialling().agent(1, taken);
+    assert!(!told(&outputs), "{outputs:?}");
+}
+
+#[test]
 fn waiting_plays_the_queue_prompt_until_an_agent_is_free() {
     let mut bench = Bench::greeted();
     let waiting = bench.order(Order::Wait);

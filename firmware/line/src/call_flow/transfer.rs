@@ -83,29 +83,31 @@ impl CallFlow {
 
     pub(super) fn on_transfer_target(&mut self, now: Instant, event: LegEvent) {
         match event {
-            LegEvent::Ringing { .. } => self.on_target_ringing(),
-            LegEvent::Answered { sdp } => self.on_target_answered(now, &sdp),
+            LegEvent::Ringing { sdp } => self.on_target_ringing(sdp),
+            LegEvent::Answered { sdp } => self.on_target_answered(now, sdp),
             LegEvent::Failed { status } => self.fail_transfer(now, status),
             LegEvent::Ended { .. } => self.fail_transfer(now, UNAVAILABLE),
             _ => {}
         }
     }
 
-    fn on_target_ringing(&mut self) {
+    fn on_target_ringing(&mut self, sdp: Vec<u8>) {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
+        transfer.target.describe(sdp);
         let (by, asked) = (transfer.by, transfer.asked);
         if transfer.target.rings() && asked {
             self.sip(by, LegCommand::TellTransfer { status: RINGING });
         }
     }
 
-    fn on_target_answered(&mut self, now: Instant, sdp: &[u8]) {
+    fn on_target_answered(&mut self, now: Instant, sdp: Vec<u8>) {
         let Some(mut transfer) = self.transfer.take() else {
             return;
         };
-        let Some(answer) = self.usable(sdp) else {
+        let sdp = transfer.target.answer(sdp);
+        let Some(answer) = self.usable(&sdp) else {
             self.sip(transfer.target.leg, LegCommand::HangUp);
             self.transfer = Some(transfer);
             self.fail_transfer(now, NOT_ACCEPTABLE);

@@ -99,8 +99,25 @@ impl RsipUa {
         }
     }
 
+    /// Whether a request is of a call that we have dialled and nobody has answered.
+    fn is_dialling(&self, transaction: &Transaction) -> bool {
+        let request = &transaction.original;
+        let call_id = request.call_id_header().map(|id| id.value().to_owned());
+        let tag = request.to_header().and_then(|to| to.tag());
+        let (Ok(call_id), Ok(Some(tag))) = (call_id, tag) else {
+            return false;
+        };
+        let leg = self.keys.get(&(call_id, tag.value().to_owned()));
+        leg.and_then(|leg| self.legs.get(leg))
+            .is_some_and(|entry| entry.state == LegState::Dialling)
+    }
+
     fn on_request_in_dialog(&mut self, mut transaction: Transaction) {
         let Some(Dialog::Invite(mut dialog)) = self.dialogs.match_dialog(&transaction) else {
+            // A dialog that we dialled is the stack's only once it is answered.
+            if transaction.original.method == Method::Update && self.is_dialling(&transaction) {
+                return self.on_early_update(transaction);
+            }
             let status = StatusCode::CallTransactionDoesNotExist;
             self.reply(transaction, status, Vec::new());
             return;

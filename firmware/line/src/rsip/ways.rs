@@ -9,6 +9,7 @@ use rsipstack::transaction::endpoint::{MessageInspector, TargetLocator};
 use rsipstack::transport::SipAddr;
 
 use super::streams::Streams;
+use super::{challenge, routes};
 use crate::stream::Transport;
 
 /// Where the box is reached, as others are told.
@@ -125,10 +126,13 @@ impl Ways {
 impl TargetLocator for Ways {
     async fn locate(&self, uri: &Uri) -> rsipstack::Result<SipAddr> {
         match asked_by(uri) {
-            Some(Transport::Udp) => SipAddr::try_from(uri),
-            Some(transport) => self.way_to(uri, transport).await.map_err(|error| {
-                rsipstack::Error::Error(format!("no {} connection: {error}", transport.name()))
-            }),
+            Some(Transport::Udp) => SipAddr::try_from(&routes::addressed(uri)),
+            Some(transport) => self
+                .way_to(&routes::addressed(uri), transport)
+                .await
+                .map_err(|error| {
+                    rsipstack::Error::Error(format!("no {} connection: {error}", transport.name()))
+                }),
             None => Err(rsipstack::Error::Error("unknown transport".to_owned())),
         }
     }
@@ -138,12 +142,14 @@ impl MessageInspector for Ways {
     /// A request names what carries it and where the box is reached so; the stack knows of
     /// datagrams only.
     fn before_send(&self, message: SipMessage, to: Option<&SipAddr>) -> SipMessage {
-        let transport = to.and_then(|to| to.r#type).and_then(|way| ours(Some(way)));
-        let Some(transport @ (Transport::Tcp | Transport::Tls)) = transport else {
-            return message;
-        };
         let SipMessage::Request(mut request) = message else {
             return message;
+        };
+        routes::follow_strict_router(&mut request);
+        challenge::spell(&mut request);
+        let transport = to.and_then(|to| to.r#type).and_then(|way| ours(Some(way)));
+        let Some(transport @ (Transport::Tcp | Transport::Tls)) = transport else {
+            return request.into();
         };
         if let Ok(via) = request.via_header_mut() {
             // One that cannot be read was not made by the stack.
@@ -160,7 +166,13 @@ impl MessageInspector for Ways {
     }
 
     fn after_received(&self, message: SipMessage, _from: Option<&SipAddr>) -> SipMessage {
-        message
+        match message {
+            SipMessage::Response(mut response) => {
+                challenge::simplify(&mut response);
+                response.into()
+            }
+            SipMessage::Request(_) => message,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a leg's packets really come from (symmetric RTP, RFC 4961), and who may claim that.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use crate::rtp::Header;
 
@@ -8,11 +9,17 @@ use crate::rtp::Header;
 /// A.1, asks two): one stray packet turns no call away from its phone.
 const PROBATION: u8 = 3;
 
+/// After so much silence a far end may go on from another port of its machine: address translation
+/// has forgotten the old one.
+const FORGOTTEN: Duration = Duration::from_secs(1);
+
 /// The source of one leg's packets. Address translation may stand between, so it need not be the
 /// signalled address.
 #[derive(Debug, Default)]
 pub struct Source {
     learnt: Option<SocketAddr>,
+    /// When it was heard last.
+    heard: Option<Instant>,
     /// Where the leg was before it moved: that phone may speak on for a while after it has handed
     /// the call on, and must not win it back.
     former: Option<SocketAddr>,
@@ -38,17 +45,29 @@ impl Source {
 
     /// Whether a well-formed packet of the leg's own payload types from there is the far end's.
     ///
-    /// The signalled address may claim the leg at any time; a stranger only while nobody has, and
-    /// nobody can take it over from a stranger but the signalled address.
-    pub fn accepts(&mut self, signalled: SocketAddr, from: SocketAddr, header: &Header) -> bool {
-        if from == signalled {
+    /// The signalled address may claim the leg at any time; a stranger only while nobody has, or, from
+    /// the same machine, when who has it has fallen silent.
+    pub fn accepts(
+        &mut self,
+        now: Instant,
+        signalled: SocketAddr,
+        from: SocketAddr,
+        header: &Header,
+    ) -> bool {
+        let is_known = from == signalled || self.learnt == Some(from);
+        let is_new = || self.is_free_for(now, from) && self.former != Some(from);
+        let accepted = is_known || is_new() && self.is_proven(from, header);
+        if accepted {
             self.learnt = Some(from);
-            return true;
+            self.heard = Some(now);
         }
-        if self.learnt.is_none() && self.former != Some(from) && self.is_proven(from, header) {
-            self.learnt = Some(from);
-        }
-        self.learnt == Some(from)
+        accepted
+    }
+
+    fn is_free_for(&self, now: Instant, from: SocketAddr) -> bool {
+        let silent = |heard| now.saturating_duration_since(heard) >= FORGOTTEN;
+        self.learnt
+            .is_none_or(|learnt| learnt.ip() == from.ip() && self.heard.is_some_and(silent))
     }
 
     /// Where to send what is for the far end.
@@ -79,6 +98,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tap::now;
 
     const PHONE: &str = "192.0.2.1:4000";
     const STRANGER: &str = "198.51.100.7:40000";
@@ -103,9 +123,30 @@ mod tests {
             .iter()
             .map(|&(ssrc, sequence)| {
                 let header = header(ssrc, sequence);
-                source.accepts(address(PHONE), address(STRANGER), &header)
+                source.accepts(now(), address(PHONE), address(STRANGER), &header)
             })
             .collect()
+    }
+
+    #[test]
+    fn a_phone_whose_port_was_translated_anew_is_followed_once_the_old_one_is_silent() {
+        let (mut source, mut at) = (Source::default(), now());
+        let phone = address(PHONE);
+        let (moved, stranger) = (address("192.0.2.1:6000"), address(STRANGER));
+        assert!(source.accepts(at, phone, phone, &header(1, 1)));
+        let three = |source: &mut Source, at, from| {
+            (10..13).all(|n| !source.accepts(at, phone, from, &header(2, n)))
+        };
+        at += FORGOTTEN / 2;
+        assert!(three(&mut source, at, moved), "too soon");
+        at += FORGOTTEN;
+        assert!(three(&mut source, at, stranger), "another machine");
+        assert!(!three(&mut source, at, moved));
+        assert_eq!(source.destination(phone), moved);
+        assert!(
+            source.accepts(at, phone, phone, &header(1, 2)),
+            "it is back"
+        );
     }
 
     #[test]
@@ -132,7 +173,7 @@ mod tests {
     fn the_signalled_address_claims_the_leg_at_any_time() {
         let mut source = Source::default();
         assert!(accepted(&mut source, &[(1, 1), (1, 2), (1, 3)])[2]);
-        assert!(source.accepts(address(PHONE), address(PHONE), &header(9, 9)));
+        assert!(source.accepts(now(), address(PHONE), address(PHONE), &header(9, 9)));
         assert_eq!(accepted(&mut source, &[(1, 4), (1, 5), (1, 6)]), [false; 3]);
         assert_eq!(source.destination(address(PHONE)), address(PHONE));
     }
@@ -141,7 +182,7 @@ mod tests {
     fn who_handed_the_call_on_cannot_win_it_back() {
         let mut source = Source::default();
         let first = address(STRANGER);
-        assert!(source.accepts(first, first, &header(1, 1)));
+        assert!(source.accepts(now(), first, first, &header(1, 1)));
         source.moved_from(first);
         assert_eq!(accepted(&mut source, &[(1, 2), (1, 3), (1, 4)]), [false; 3]);
         assert_eq!(source.destination(address(PHONE)), address(PHONE));

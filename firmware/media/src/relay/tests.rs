@@ -135,6 +135,26 @@ fn telephone_events_take_the_other_legs_payload_type_and_are_not_heard() {
 }
 
 #[test]
+fn who_named_another_payload_type_for_events_may_send_under_the_one_that_was_offered() {
+    let (mut relay, counters) = bridged();
+    let mut agent = Remote::new(address(AGENT), Codec::Pcma);
+    agent.telephone_event = Some(127);
+    relay.set_remote(Side::Agent, agent);
+    for (sequence, payload_type) in [(1, 101), (2, 127)] {
+        let mut datagram = packet(payload_type, sequence, 0, 9);
+        let received = relay.receive(now(), Side::Agent, address(AGENT), &mut datagram, false);
+        assert_eq!(received.forward, Some(address(CALLER)), "{payload_type}");
+        assert_eq!(header_of(&datagram).payload_type, 96);
+    }
+    // Who takes no events sends none.
+    relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcma));
+    let mut datagram = packet(101, 3, 0, 9);
+    let received = relay.receive(now(), Side::Agent, address(AGENT), &mut datagram, false);
+    assert_eq!(received.forward, None);
+    assert_eq!(counters.leg(Side::Agent).unexpected.get(), 1);
+}
+
+#[test]
 fn an_event_that_the_other_leg_cannot_take_is_counted() {
     let (mut relay, counters) = bridged();
     relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcma));

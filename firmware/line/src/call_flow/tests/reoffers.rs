@@ -136,3 +136,30 @@ fn an_agent_who_takes_a_call_on_hold_hears_music() {
         [(Side::Caller, false), (Side::Agent, true)]
     );
 }
+
+#[test]
+fn an_answer_in_the_acknowledgement_moves_and_resumes_either_side() {
+    for side in [Side::Caller, Side::Agent] {
+        let mut bench = Bench::bridged();
+        let tell = |bench: &mut Bench, event: LegEvent| match side {
+            Side::Caller => bench.caller(event),
+            Side::Agent => bench.agent(1, event),
+        };
+        let held = sdp(5_000, "8 101", "sendonly");
+        tell(&mut bench, LegEvent::Reoffered { sdp: held });
+        let outputs = tell(&mut bench, LegEvent::Reoffered { sdp: Vec::new() });
+        assert!(body(&outputs).contains("a=sendrecv"), "{outputs:?}");
+        let answer = sdp(6_000, "8 101", "sendrecv");
+        let outputs = tell(&mut bench, LegEvent::Acknowledged { sdp: answer });
+        let commands = media(&outputs);
+        let moved = commands.iter().any(|command| match command {
+            MediaCommand::SetRemote { side: of, remote } => {
+                *of == side && remote.address.port() == 6_000
+            }
+            _ => false,
+        });
+        assert!(moved, "{outputs:?}");
+        let stops = |command: &MediaCommand| matches!(command, MediaCommand::Stop { .. });
+        assert!(commands.iter().any(stops), "{outputs:?}");
+    }
+}

@@ -109,3 +109,39 @@ async fn a_trunk_s_name_leads_to_its_servers_in_their_order_and_they_outlive_the
     first.send("INVITE", SDP, &offer()).await;
     ua.incoming().await;
 }
+
+#[tokio::test]
+async fn the_better_of_two_challenges_is_answered_and_of_its_qualities_the_plain_one() {
+    use sha2::{Digest as _, Sha256};
+    let mut carrier = carrier().await;
+    let config = trunk(&[&carrier]);
+    let _ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let first = carrier.expect("REGISTER").await;
+    let challenges = "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"m\", algorithm=MD5\r\n\
+         WWW-Authenticate: Digest realm=\"carrier\", nonce=\"s\", algorithm=SHA-256, qop=\"auth-int,auth\"\r\n";
+    carrier
+        .respond(&first, "401 Unauthorized", challenges, "")
+        .await;
+    let second = carrier.expect("REGISTER").await;
+    let proof = header(&second, "Authorization").expect("a proof");
+    assert!(proof.contains("algorithm=SHA-256"), "{proof}");
+    let (_, rest) = proof.split_once(' ').expect("a scheme");
+    let pairs = crate::auth::parameters(rest).expect("well formed");
+    let of = |name: &str| {
+        let found = pairs.iter().find(|(have, _)| have == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    assert_eq!((of("qop"), of("nonce")), ("auth", "s"));
+    let hashed = |text: &str| {
+        let digest = Sha256::digest(text.as_bytes());
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let one = hashed("trunk-1:carrier:geheim");
+    let two = hashed(&format!("REGISTER:{}", of("uri")));
+    let (count, client) = (of("nc"), of("cnonce"));
+    let expected = hashed(&format!("{one}:s:{count}:{client}:auth:{two}"));
+    assert_eq!(of("response"), expected);
+}
