@@ -84,7 +84,6 @@ fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
         "units" => tuning.units = number as usize,
         "lm_weight" => tuning.lm_weight = number,
         "word_reward" => tuning.word_reward = number,
-        "switch_price" => tuning.switch_price = number,
         "filler_price" => tuning.filler_price = number,
         "filler_unit_price" => tuning.filler_unit_price = number,
         "grammar_reward" => tuning.grammar_reward = number,

@@ -35,8 +35,6 @@ pub struct Tuning {
     pub lm_weight: f32,
     /// Reward for a word, against the model's bias to few long ones.
     pub word_reward: f32,
-    /// Price of a word of another language than the one before.
-    pub switch_price: f32,
     /// Price of beginning to pass over speech.
     pub filler_price: f32,
     /// Price of each unit passed over.
@@ -64,13 +62,12 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            width: 48,
-            depth: 14.0,
-            unit_depth: 7.0,
-            units: 12,
+            width: 96,
+            depth: 18.0,
+            unit_depth: 9.0,
+            units: 20,
             lm_weight: 0.6,
             word_reward: 1.0,
-            switch_price: 0.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
             grammar_reward: 3.5,
@@ -216,8 +213,6 @@ struct Hypothesis {
     state: u32,
     hint: u32,
     last: Unit,
-    /// The last word's language as a bit; 0 before the first.
-    language: u8,
     /// Everything: outputs, words, hints, prices, look-ahead.
     score: f32,
     /// The outputs alone.
@@ -241,11 +236,11 @@ enum Completed {
 }
 
 /// What later outputs can tell hypotheses apart by.
-type Key = (u32, u32, u32, Unit, u8);
+type Key = (u32, u32, u32, Unit);
 
 impl Hypothesis {
     const fn key(&self) -> Key {
-        (self.node, self.state, self.hint, self.last, self.language)
+        (self.node, self.state, self.hint, self.last)
     }
 }
 
@@ -535,19 +530,15 @@ impl Decoder {
     }
 
     fn complete(&mut self, search: &Search<'_>, on: &Hypothesis, word: WordId, bare: f32) {
-        let language = language_bit(search.lexicon.words[word as usize].language);
-        if language & search.languages == 0 {
+        if language_bit(search.lexicon.words[word as usize].language) & search.languages == 0 {
             return;
         }
         if self.next.hopeless(bare + search.most_of_a_word()) {
             return;
         }
-        let Some((mut score, state)) = search.word(on.state, word) else {
+        let Some((score, state)) = search.word(on.state, word) else {
             return;
         };
-        if on.language & !language != 0 {
-            score -= search.tuning.switch_price;
-        }
         let (hinted, hint) = search
             .phrases
             .map_or((0.0, 0), |phrases| phrases.step(on.hint, word));
@@ -555,7 +546,6 @@ impl Decoder {
             node: Trie::ROOT,
             state,
             hint,
-            language,
             score: bare + score + hinted,
             completed: Completed::Word(word),
             ..*on
@@ -708,7 +698,6 @@ fn first_hypothesis(search: &Search<'_>) -> Hypothesis {
         state: search.start(),
         hint: 0,
         last: NOTHING,
-        language: 0,
         score: 0.0,
         acoustic: 0.0,
         path: NO_PATH,

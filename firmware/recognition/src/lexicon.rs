@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 
+use foldhash::fast::RandomState;
 use trunkside_call::Language;
 
 use crate::Error;
@@ -23,7 +24,7 @@ const BLANKS: [&str; 3] = ["<blk>", "<blank>", "<eps>"];
 
 /// The units of a model, by id; the blank is the last one.
 pub(crate) struct Tokens {
-    ids: HashMap<String, Unit>,
+    ids: HashMap<String, Unit, RandomState>,
     classes: usize,
 }
 
@@ -35,7 +36,7 @@ impl Tokens {
             line,
             problem,
         };
-        let mut ids = HashMap::new();
+        let mut ids = HashMap::default();
         let mut blank = None;
         for (index, line) in text.lines().enumerate() {
             let fields: Vec<&str> = line.split_whitespace().collect();
@@ -92,7 +93,7 @@ pub(crate) struct Word {
 /// All words and how they sound.
 pub(crate) struct Lexicon {
     pub(crate) words: Vec<Word>,
-    ids: HashMap<String, WordId>,
+    ids: HashMap<String, WordId, RandomState>,
     pronunciations: Vec<(Box<[Unit]>, WordId)>,
     /// Characters of the longest word, for longest-match segmentation.
     longest: usize,
@@ -106,7 +107,7 @@ impl Lexicon {
     pub(crate) fn read(file: &Path, text: &str, tokens: &Tokens) -> Result<Self, Error> {
         let mut lexicon = Self {
             words: Vec::new(),
-            ids: HashMap::new(),
+            ids: HashMap::default(),
             pronunciations: Vec::new(),
             longest: 0,
         };

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use foldhash::fast::RandomState;
+
 use crate::Error;
 use crate::error::brief;
 use crate::lexicon::WordId;
@@ -116,7 +118,7 @@ impl Ngram {
 
     fn build(by_order: &[Vec<Entry>], words: usize, unknown: f32) -> Self {
         let (start_word, end_word) = (words as WordId, words as WordId + 1);
-        let mut ids: HashMap<Vec<WordId>, State> = HashMap::from([(Vec::new(), 0)]);
+        let mut ids: Histories = HashMap::from_iter([(Vec::new(), 0)]);
         let mut states = vec![History {
             back_off: 0.0,
             shorter: 0,
@@ -185,7 +187,10 @@ impl Ngram {
     }
 }
 
-fn longest_suffix(ids: &HashMap<Vec<WordId>, State>, words: &[WordId]) -> State {
+/// Histories by their words; a hundred thousands of them are looked up while a file is read.
+type Histories = HashMap<Vec<WordId>, State, RandomState>;
+
+fn longest_suffix(ids: &Histories, words: &[WordId]) -> State {
     (0..=words.len())
         .find_map(|skip| ids.get(&words[skip..]).copied())
         .unwrap_or(0)
