@@ -209,7 +209,9 @@ mod tests {
         };
         let mut log = log_in(folder.path());
         let days = ["2026-01-01", "2026-06-01", "2026-06-02"].map(time);
-        days.iter().for_each(|line| log.push(line.clone()));
+        for line in &days {
+            log.push(line.clone());
+        }
         log.write().unwrap();
         let keep = Duration::from_secs(30 * 86_400);
         let now: jiff::Timestamp = "2026-06-03T00:00:00Z".parse().unwrap();

@@ -103,7 +103,7 @@ pub mod tests {
             turns: vec![NotedTurn {
                 number: turn,
                 turn: Turn {
-                    side: if turn % 2 == 0 {
+                    side: if turn.is_multiple_of(2) {
                         Side::Caller
                     } else {
                         Side::Agent

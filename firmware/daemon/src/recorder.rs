@@ -279,8 +279,8 @@ impl Desk {
         }
         self.settle();
         // Calls that did not end in time are closed at the next start.
-        let noted = self.store_progress();
-        self.faults.note("the call store", noted);
+        let stored = self.store_progress();
+        self.faults.note("the call store", stored);
         if self.backlog.len() > 0 {
             let calls = self.backlog.calls();
             tracing::error!(calls, "calls could not be stored before the box stopped");

@@ -86,29 +86,14 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let outbox = opening.subscribe();
     let stop_uplink = CancellationToken::new();
     tasks.spawn(post::retry(place, opening, stop_uplink.clone()));
-    let uplink = if config.cloud.enabled {
-        let sending = send(
-            config.clone(),
-            outbox.clone(),
-            stop_uplink.clone(),
-            tasks.clone(),
-        );
-        Some(tokio::spawn(sending))
-    } else {
-        None
-    };
+    let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
     let (key, unsaved) = device_key::load(folder)?;
     let pulses = Pulses::default();
-    let recorder = Recorder::start(
-        folder,
-        config.privacy.keep,
-        unsaved,
-        outbox.clone(),
-        pulses.recorder.clone(),
-    )?;
+    let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
+    let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
     if config.cloud.enabled {
         let (folder, standing) = (folder.clone(), recorder.standing());
         let (watched, in_force) = (notices.subscribe(), models.subscribe());
@@ -280,6 +265,21 @@ fn data_folder(folder: &Path) -> anyhow::Result<()> {
         }
         made => made.with_context(|| format!("cannot make the data folder `{}`", folder.display())),
     }
+}
+
+/// Sends to the cloud, where that is asked for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tasks are spawned in this file and nowhere else"
+)]
+fn spawn_uplink(
+    config: &Config,
+    outbox: &Post,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Option<JoinHandle<u64>> {
+    let sending = || send(config.clone(), outbox.clone(), stop.clone(), tasks.clone());
+    config.cloud.enabled.then(|| tokio::spawn(sending()))
 }
 
 /// Sends what the outbox holds, from when it is open; returns how many records are left.

@@ -253,14 +253,14 @@ fn what_is_too_old_is_forgotten_by_the_running_box() {
         desk.settle();
     }
     let store = Connection::open(data.join("calls.db")).unwrap();
-    let date = |number: i64, days: i64| {
+    let backdate = |number: i64, days: i64| {
         let set = "UPDATE call SET started_ms = ?1 WHERE rowid = ?2";
         store
             .execute(set, [now_ms - days * day_ms, number])
             .unwrap();
     };
-    date(1, 11);
-    date(2, 9);
+    backdate(1, 11);
+    backdate(2, 9);
     drop(store);
     let mut desk = Desk::new(data, Duration::from_secs(10 * 86_400), post);
     desk.settle();
