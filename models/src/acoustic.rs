@@ -90,6 +90,10 @@ pub trait Network: Send + Sync {
         &[1]
     }
 
+    /// The first thing for which a general graph runtime (tract) computes the network; none where
+    /// steps of our own do, which costs less.
+    fn general_because(&self) -> Option<&str>;
+
     /// A new stream, its state zero.
     fn session(&self) -> Result<Box<dyn Session>, Error>;
 }

@@ -97,6 +97,11 @@ impl Graph {
 
     /// Fixes the inputs' shapes, folds what follows from them, and lets tract optimise.
     pub(crate) fn plan(&self, inputs: &[Fixed]) -> Result<Arc<TypedSimplePlan>, String> {
+        self.folded(inputs)?.plan()
+    }
+
+    /// Fixes the inputs' shapes and computes what follows from them.
+    pub(crate) fn folded(&self, inputs: &[Fixed]) -> Result<Folded, String> {
         let parsed = self
             .onnx
             .parse(&self.proto, None)
@@ -109,8 +114,34 @@ impl Graph {
                 .map_err(|error| brief(&error))?;
         }
         fold::fold(&mut model)?;
-        let model = model.into_optimized().map_err(|error| brief(&error))?;
+        let sets = self.proto.opset_import.iter();
+        let own = sets.filter(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
+        Ok(Folded {
+            model,
+            outlets: parsed.outlets_by_name,
+            operators: own.map(|set| set.version).max().unwrap_or(0),
+        })
+    }
+}
+
+/// A graph whose shapes are fixed, and what is known of each name in it.
+pub(crate) struct Folded {
+    model: InferenceModel,
+    outlets: HashMap<String, OutletId>,
+    /// The version of the operator set.
+    pub(crate) operators: i64,
+}
+
+impl Folded {
+    /// Lets tract optimise it.
+    pub(crate) fn plan(self) -> Result<Arc<TypedSimplePlan>, String> {
+        let model = self.model.into_optimized().map_err(|error| brief(&error))?;
         model.into_runnable().map_err(|error| brief(&error))
+    }
+
+    /// Type, shape and, where it is a constant, value of a name.
+    pub(crate) fn fact(&self, name: &str) -> Option<&InferenceFact> {
+        self.model.outlet_fact(*self.outlets.get(name)?).ok()
     }
 }
 

@@ -32,6 +32,7 @@ mod import;
 mod nemo_ctc;
 mod public;
 mod stateful;
+mod steps;
 mod t_one;
 mod transducer;
 mod wire;

@@ -89,6 +89,13 @@ impl Network for NemoCtc {
         }
     }
 
+    fn general_because(&self) -> Option<&str> {
+        match &self.engine {
+            Engine::Convolutional(_) => None,
+            Engine::Tract { .. } => Some("it is no purely convolutional network"),
+        }
+    }
+
     fn session(&self) -> Result<Box<dyn Session>, Error> {
         let (plan, zero_caches) = match &self.engine {
             Engine::Convolutional(plans) => {

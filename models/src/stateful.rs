@@ -11,17 +11,30 @@ use tract_onnx::prelude::*;
 use crate::Error;
 use crate::graph::{Declared, Fixed, Graph, brief, output_shape};
 use crate::guard::MAX_TENSOR_ELEMENTS;
+use crate::steps;
 
 /// The most state tensors; the largest public zipformer has 116.
 const MAX_STATES: usize = 1_024;
 
-/// The optimised plan and its first state, shared by all streams.
+/// The plan and its first state, shared by all streams.
 pub(crate) struct Stateful {
-    plan: Arc<TypedSimplePlan>,
+    runs: Runs,
     first: Fixed,
-    zero: Vec<TValue>,
-    /// The first output.
-    pub(crate) output: Fixed,
+    states: Vec<Fixed>,
+    /// The first output's shape.
+    pub(crate) output: Vec<usize>,
+}
+
+/// What computes a stretch.
+enum Runs {
+    /// Steps of our own.
+    Steps(Arc<steps::Plan>),
+    /// tract, for a graph with something that the steps do not know.
+    Tract {
+        plan: Arc<TypedSimplePlan>,
+        zero: Vec<TValue>,
+        unknown: String,
+    },
 }
 
 impl Stateful {
@@ -51,7 +64,25 @@ impl Stateful {
         }
         let mut fixed = vec![first.clone()];
         fixed.extend(states.iter().cloned());
-        let plan = graph.plan(&fixed)?;
+        let folded = graph.folded(&fixed)?;
+        let names = inputs.iter().map(|input| input.name.clone());
+        let given = steps::Given {
+            graph: graph.proto().graph.as_ref().ok_or("it holds no graph")?,
+            folded: &folded,
+            inputs: &names.zip(fixed).collect::<Vec<_>>(),
+        };
+        let unknown = match steps::Plan::build(&given) {
+            Ok(plan) => {
+                return Ok(Self {
+                    output: plan.output().to_vec(),
+                    runs: Runs::Steps(Arc::new(plan)),
+                    first,
+                    states,
+                });
+            }
+            Err(unknown) => unknown,
+        };
+        let plan = folded.plan()?;
         for (index, (_, expected)) in states.iter().enumerate() {
             let (_, found) = output_shape(&plan, index + 1)?;
             if found != *expected {
@@ -67,60 +98,110 @@ impl Stateful {
             .map(|(kind, shape)| Tensor::zero_dt(*kind, shape).map(Tensor::into_tvalue))
             .collect::<TractResult<_>>()
             .map_err(|error| brief(&error))?;
-        let output = output_shape(&plan, 0)?;
+        let (_, output) = output_shape(&plan, 0)?;
         Ok(Self {
-            plan,
+            runs: Runs::Tract {
+                plan,
+                zero,
+                unknown,
+            },
             first,
-            zero,
+            states,
             output,
         })
     }
 
     /// Shape of a state as it goes in, by its place among the states.
     pub(crate) fn state(&self, index: usize) -> Option<&[usize]> {
-        self.zero.get(index).map(|state| state.shape())
+        self.states.get(index).map(|(_, shape)| &shape[..])
     }
 
     /// How many state tensors there are.
     pub(crate) fn states(&self) -> usize {
-        self.zero.len()
+        self.states.len()
+    }
+
+    /// What the steps do not know, where tract computes the network.
+    pub(crate) fn general_because(&self) -> Option<&str> {
+        match &self.runs {
+            Runs::Steps(_) => None,
+            Runs::Tract { unknown, .. } => Some(unknown),
+        }
     }
 
     /// A stream at its beginning.
     pub(crate) fn begin(&self) -> Result<Flow, Error> {
-        Ok(Flow {
-            run: self
-                .plan
-                .spawn()
-                .map_err(|error| Error::Run(brief(&error)))?,
-            first: self.first.clone(),
-            zero: self.zero.clone(),
-            state: self.zero.clone(),
+        Ok(match &self.runs {
+            Runs::Steps(plan) => Flow::Steps {
+                state: vec![0.0; plan.state_len()],
+                plan: Arc::clone(plan),
+            },
+            Runs::Tract { plan, zero, .. } => Flow::Tract(Box::new(TractFlow {
+                run: plan.spawn().map_err(|error| Error::Run(brief(&error)))?,
+                first: self.first.clone(),
+                zero: zero.clone(),
+                state: zero.clone(),
+            })),
         })
     }
 }
 
 /// One stream's state.
-pub(crate) struct Flow {
+pub(crate) enum Flow {
+    Steps {
+        plan: Arc<steps::Plan>,
+        state: Vec<f32>,
+    },
+    Tract(Box<TractFlow>),
+}
+
+impl Flow {
+    /// Runs one stretch, whose values are whole numbers where the first input's are; `found`
+    /// becomes the first output's values.
+    pub(crate) fn run(&mut self, heard: &[f32], found: &mut Vec<f32>) -> Result<(), Error> {
+        match self {
+            Self::Steps { plan, state } => {
+                check_length(heard.len(), plan.heard_len())?;
+                plan.run(heard, state, found);
+                Ok(())
+            }
+            Self::Tract(flow) => copy(&flow.run(heard)?, found),
+        }
+    }
+
+    /// Forgets all that was heard.
+    pub(crate) fn reset(&mut self) {
+        match self {
+            Self::Steps { state, .. } => state.fill(0.0),
+            Self::Tract(flow) => flow.state.clone_from(&flow.zero),
+        }
+    }
+}
+
+fn check_length(found: usize, expected: usize) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Run(format!(
+        "it takes {expected} values, got {found}"
+    )))
+}
+
+/// One stream's state in tract.
+pub(crate) struct TractFlow {
     run: TypedSimpleState,
     first: Fixed,
     zero: Vec<TValue>,
     state: Vec<TValue>,
 }
 
-impl Flow {
-    /// Runs one stretch; its values must have the first input's type and number.
-    pub(crate) fn run<T: Datum + Copy>(&mut self, heard: &[T]) -> Result<TValue, Error> {
+impl TractFlow {
+    fn run(&mut self, heard: &[f32]) -> Result<TValue, Error> {
         let failed = |error: TractError| Error::Run(brief(&error));
-        if heard.len() != elements(&self.first.1) {
-            return Err(Error::Run(format!(
-                "it takes {} values, got {}",
-                elements(&self.first.1),
-                heard.len()
-            )));
-        }
+        check_length(heard.len(), elements(&self.first.1))?;
         let heard = Tensor::from_shape(&self.first.1, heard).map_err(failed)?;
-        let mut inputs = tvec!(heard.into_tvalue());
+        let heard = heard.cast_to_dt(self.first.0).map_err(failed)?;
+        let mut inputs = tvec!(heard.into_owned().into_tvalue());
         inputs.extend(self.state.iter().cloned());
         let mut outputs = self.run.run(inputs).map_err(failed)?.into_iter();
         let found = outputs
@@ -138,11 +219,6 @@ impl Flow {
             };
         }
         Ok(found)
-    }
-
-    /// Forgets all that was heard.
-    pub(crate) fn reset(&mut self) {
-        self.state.clone_from(&self.zero);
     }
 }
 

@@ -11,7 +11,7 @@ use tract_onnx::prelude::*;
 use crate::Error;
 use crate::acoustic::{Geometry, Input, Network, Session};
 use crate::graph::{Graph, guarded};
-use crate::stateful::{Flow, Stateful, copy};
+use crate::stateful::{Flow, Stateful};
 
 const CONTRACT: &str = "T-one";
 /// The most milliseconds of one run; the public model takes 300.
@@ -53,13 +53,13 @@ impl TOne {
                 network.state(0).unwrap_or_default()
             ));
         }
-        let (outputs, width) = match network.output.1[..] {
+        let (outputs, width) = match network.output[..] {
             [1, outputs, width] if outputs > 0 && width > 1 => (outputs, width),
             _ => {
                 return Err(format!(
                     "its first output has shape {:?}, the contract's is [1, outputs, classes]; \
                      export it again",
-                    network.output.1
+                    network.output
                 ));
             }
         };
@@ -90,6 +90,10 @@ impl Network for TOne {
         &self.geometry
     }
 
+    fn general_because(&self) -> Option<&str> {
+        self.network.general_because()
+    }
+
     fn session(&self) -> Result<Box<dyn Session>, Error> {
         Ok(Box::new(TOneSession {
             flow: self.network.begin()?,
@@ -101,7 +105,7 @@ impl Network for TOne {
 
 struct TOneSession {
     flow: Flow,
-    whole: Vec<i32>,
+    whole: Vec<f32>,
     found: Vec<f32>,
 }
 
@@ -111,10 +115,9 @@ impl Session for TOneSession {
         self.whole.extend(
             window
                 .iter()
-                .map(|&sample| (sample.clamp(-1.0, 1.0) * FULL_SCALE) as i32),
+                .map(|&sample| (sample.clamp(-1.0, 1.0) * FULL_SCALE).trunc()),
         );
-        let output = self.flow.run(&self.whole)?;
-        copy(&output, &mut self.found)?;
+        self.flow.run(&self.whole, &mut self.found)?;
         Ok(&self.found)
     }
 

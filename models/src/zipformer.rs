@@ -13,7 +13,7 @@ use tract_onnx::prelude::*;
 use crate::Error;
 use crate::acoustic::{Geometry, Input, Network, Session};
 use crate::graph::{Graph, guarded};
-use crate::stateful::{Flow, Stateful, copy};
+use crate::stateful::{Flow, Stateful};
 
 /// Feature frames that one output stands for, in every public export.
 const SUBSAMPLING: usize = 4;
@@ -99,13 +99,13 @@ impl Zipformer {
         let bands = bands(graph)?;
         let network = Stateful::build(graph, (f32::datum_type(), vec![1, window, bands]))?;
         check_state(graph, generation, &network)?;
-        let (outputs, width) = match network.output.1[..] {
+        let (outputs, width) = match network.output[..] {
             [1, outputs, width] if outputs > 0 && width > 1 => (outputs, width),
             _ => {
                 return Err(format!(
                     "its first output has shape {:?}, the contract's is [1, outputs, values]; \
                      export it again",
-                    network.output.1
+                    network.output
                 ));
             }
         };
@@ -137,6 +137,10 @@ impl Network for Zipformer {
         &self.geometry
     }
 
+    fn general_because(&self) -> Option<&str> {
+        self.network.general_because()
+    }
+
     fn session(&self) -> Result<Box<dyn Session>, Error> {
         Ok(Box::new(ZipformerSession {
             flow: self.network.begin()?,
@@ -152,8 +156,7 @@ struct ZipformerSession {
 
 impl Session for ZipformerSession {
     fn advance(&mut self, window: &[f32]) -> Result<&[f32], Error> {
-        let output = self.flow.run(window)?;
-        copy(&output, &mut self.found)?;
+        self.flow.run(window, &mut self.found)?;
         Ok(&self.found)
     }
 
