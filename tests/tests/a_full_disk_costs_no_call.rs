@@ -79,6 +79,41 @@ fn calls_during_a_full_disk_and_after_it_are_all_stored() {
 }
 
 #[test]
+fn calls_are_recorded_once_a_disk_that_was_full_at_the_start_has_room() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let agents = vec![Phone::new(Voice::silent()).agent("li_na", false)];
+    let nowhere = "127.0.0.1:9".parse().expect("an address");
+    let mut settings = BoxSettings::new(nowhere, agents);
+    // Key and recordings are on the disk.
+    settings.more = "[recording]\nmode = \"notice\"\nkey_file = \"../data/recording.key\"\n".into();
+    let home = Home::new(&settings);
+    let Some(disk) = SmallDisk::mount(&home.data()) else {
+        return;
+    };
+    disk.fill();
+    let mut running = home.start();
+    call(&running);
+    disk.free();
+    running.process.find("recordings", |line| {
+        line.contains("recordings can be made").then_some(())
+    });
+    let caller = Voice::silent();
+    let carrier = Sipp::carrier("carrier_hangs_up", running.sip, caller.port());
+    let calling = carrier.pause_ms(12_000).start();
+    running.process.wait_for("the recording", |line| {
+        line.contains("recording begins").then_some(())
+    });
+    succeed(calling);
+    stop(running);
+    let store = rusqlite::Connection::open(home.data().join("calls.db")).expect("the store");
+    let query = "SELECT count(*) FROM recording WHERE ended_ms IS NOT NULL";
+    let recorded: u32 = store.query_row(query, [], |row| row.get(0)).expect("rows");
+    assert_eq!(recorded, 1, "the second of two calls");
+}
+
+#[test]
 fn a_box_starts_and_takes_calls_on_a_full_disk() {
     let Some((disk, home, _cloud, _cloud_home)) = branch() else {
         return;

@@ -1,5 +1,6 @@
 //! Calls are recorded once the caller has heard the notice: each side is heard again as it spoke.
-//! Whoever declines is not kept, and a box that is killed in the middle leaves what it had written.
+//! Whoever declines, by key or by voice, is not kept; where callers are asked, only a yes records; and a
+//! box that is killed in the middle leaves what it had written.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -18,10 +19,17 @@ const AFTER_THE_NOTICE: Duration = Duration::from_secs(7);
 /// A voice that is not in a channel correlates with it less than this.
 const NOT_HEARD: f64 = 0.7;
 
+/// The question takes 7 s, and its answer is waited for 6 s.
+const AFTER_THE_QUESTION: Duration = Duration::from_millis(8_200);
+
 fn branch(phone: &Phone) -> Branch {
+    branch_in("notice", phone)
+}
+
+fn branch_in(mode: &str, phone: &Phone) -> Branch {
     Branch::start_with(vec![phone.agent("li_na", false)], |settings| {
-        settings.more = String::from(
-            "[recording]\nmode = \"notice\"\nkey_file = \"../recording.key\"\nmask_cards = false\n",
+        settings.more = format!(
+            "[recording]\nmode = \"{mode}\"\nkey_file = \"../recording.key\"\nmask_cards = false\n",
         );
     })
 }
@@ -62,6 +70,12 @@ fn exported(config: &Path, call: &str) -> (Vec<i16>, Vec<i16>) {
         .chunks_exact(2)
         .map(|pair| (pair[0], pair[1]))
         .unzip()
+}
+
+/// A prompt of the box, in Mandarin.
+fn prompt(name: &str) -> Vec<i16> {
+    let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/media/prompts/zh");
+    samples_of(&prompts.join(name))
 }
 
 fn noted(data: &Path, column: &str) -> Option<String> {
@@ -160,6 +174,63 @@ fn a_caller_who_presses_nine_is_not_kept() {
         noted(&branch.home.data(), "deleted_because").as_deref(),
         Some("refused")
     );
+}
+
+#[test]
+fn who_agrees_by_voice_is_recorded_until_they_refuse_by_voice() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let phone = Phone::new(Voice::silent());
+    let mut branch = branch_in("consent", &phone);
+    let (agree, refuse) = (recording("agree_zh.wav"), recording("refuse_zh.wav"));
+    let between = Duration::from_secs(3);
+    let caller = Voice::saying_two(&agree, between, &refuse, AFTER_THE_QUESTION);
+    let calling = branch
+        .carrier("carrier_hangs_up", &caller)
+        .pause_ms(22_000)
+        .start();
+    let running = &mut branch.running.process;
+    running.wait_for("the recording", |line| {
+        line.contains("recording begins").then_some(())
+    });
+    running.wait_for("its end", |line| {
+        line.contains("a recording is deleted").then_some(())
+    });
+    let folder = branch.home.data().join("recordings");
+    assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 0);
+    succeed(calling);
+    branch.record();
+    let data = branch.home.data();
+    assert_eq!(noted(&data, "mode").as_deref(), Some("consent"));
+    assert_eq!(noted(&data, "deleted_because").as_deref(), Some("refused"));
+    // They are told so.
+    let told = prompt("not_recorded.wav");
+    let heard = best_correlation(&told, &caller.heard());
+    assert!(heard > HEARD, "the caller is told at {heard:.2}");
+}
+
+#[test]
+fn who_does_not_answer_the_question_is_not_recorded_and_is_greeted() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let phone = Phone::new(Voice::silent());
+    let mut branch = branch_in("consent", &phone);
+    let caller = Voice::silent();
+    let calling = branch.carrier("carrier_hangs_up", &caller).pause_ms(20_000);
+    succeed(calling.start());
+    branch.record();
+    let heard = best_correlation(&prompt("greeting.wav"), &caller.heard());
+    assert!(heard > HEARD, "the caller is greeted at {heard:.2}");
+    assert!(listed(&branch.home.config()).is_empty());
+    let store = branch.home.data().join("calls.db");
+    let store = rusqlite::Connection::open(store).expect("the call store");
+    let query = "SELECT count(*) FROM recording";
+    let recorded: u32 = store
+        .query_row(query, [], |row| row.get(0))
+        .expect("its rows");
+    assert_eq!(recorded, 0);
 }
 
 #[test]

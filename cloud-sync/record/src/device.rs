@@ -72,4 +72,7 @@ pub struct DeviceHealth {
     /// Calls, transcripts and lines of the decision log that were given up because too much waited
     /// for the disk, since it started.
     pub records_given_up: u64,
+    /// Frames of recordings that the disk was too slow for, since it started; 50 are a second of one
+    /// side.
+    pub recording_frames_dropped: u64,
 }

@@ -72,7 +72,7 @@ impl Default for Backlog {
 }
 
 impl Backlog {
-    const fn with_room(most_bytes: usize) -> Self {
+    pub const fn with_room(most_bytes: usize) -> Self {
         Self {
             held: VecDeque::new(),
             bytes: 0,
@@ -112,6 +112,12 @@ impl Backlog {
             self.bytes -= held.bytes;
             self.given_up.calls += u64::from(held.ended().is_some());
         }
+    }
+
+    /// Takes all notes out, oldest first.
+    pub fn take(&mut self) -> Vec<CallNote> {
+        self.bytes = 0;
+        self.held.drain(..).map(|held| held.note).collect()
     }
 
     /// Notes that wait.

@@ -25,13 +25,9 @@ const MOST_BYTES: usize = 8 << 20;
 /// Bytes that are written at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Lines on their way to the file.
+/// Lines that wait, within bounds.
 #[derive(Debug)]
-pub struct DecisionLog {
-    path: PathBuf,
-    file: Option<File>,
-    /// The file ends within a line, which the next one must not be glued to.
-    torn: bool,
+pub struct Lines {
     waiting: VecDeque<String>,
     bytes: usize,
     most_bytes: usize,
@@ -40,13 +36,9 @@ pub struct DecisionLog {
     given_up: u64,
 }
 
-impl DecisionLog {
-    /// The log in `path`, which is opened or made with the first line.
-    pub fn new(path: &Path) -> Self {
+impl Default for Lines {
+    fn default() -> Self {
         Self {
-            path: path.to_owned(),
-            file: None,
-            torn: false,
             waiting: VecDeque::new(),
             bytes: 0,
             most_bytes: MOST_BYTES,
@@ -54,7 +46,9 @@ impl DecisionLog {
             given_up: 0,
         }
     }
+}
 
+impl Lines {
     /// Takes a line. When too many wait already it is given up: what is kept stays replayable up to
     /// there, and the log tells of the gap.
     pub fn push(&mut self, line: String) {
@@ -82,10 +76,54 @@ impl DecisionLog {
         self.given_up
     }
 
+    /// Takes what waits out.
+    pub fn take(&mut self) -> VecDeque<String> {
+        self.bytes = 0;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// The first so many have been written.
+    fn written(&mut self, count: usize) {
+        let written = self.waiting.drain(..count);
+        self.bytes -= written.map(|line| line.len()).sum::<usize>();
+    }
+}
+
+/// Lines on their way to the file.
+#[derive(Debug)]
+pub struct DecisionLog {
+    path: PathBuf,
+    file: Option<File>,
+    /// The file ends within a line, which the next one must not be glued to.
+    torn: bool,
+    lines: Lines,
+}
+
+impl DecisionLog {
+    /// The log in `path`, which is opened or made with the first line.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+            torn: false,
+            lines: Lines::default(),
+        }
+    }
+
+    /// Takes a line, or gives it up when too many wait.
+    pub fn push(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// Lines given up since the start.
+    pub const fn given_up(&self) -> u64 {
+        self.lines.given_up()
+    }
+
     /// Writes what waits. After an error it waits on, and no part of a line stands in the file or
     /// the next one will begin on its own.
     pub fn write(&mut self) -> io::Result<()> {
-        while !self.waiting.is_empty() {
+        while !self.lines.waiting.is_empty() {
             let mut file = match self.file.take() {
                 Some(file) => file,
                 None => self.open()?,
@@ -97,11 +135,7 @@ impl DecisionLog {
                 return Err(error);
             }
             self.torn = false;
-            self.bytes -= self
-                .waiting
-                .drain(..count)
-                .map(|line| line.len())
-                .sum::<usize>();
+            self.lines.written(count);
             self.file = Some(file);
         }
         Ok(())
@@ -150,7 +184,7 @@ impl DecisionLog {
     fn chunk(&self) -> (usize, String) {
         let mut chunk = String::from(if self.torn { "\n" } else { "" });
         let mut count = 0;
-        for line in &self.waiting {
+        for line in &self.lines.waiting {
             if count > 0 && chunk.len() + line.len() > CHUNK_BYTES {
                 break;
             }
@@ -245,13 +279,13 @@ mod tests {
     fn what_waits_is_bounded_and_the_log_tells_of_the_gap() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = log_in(folder.path());
-        log.most_bytes = 8;
+        log.lines.most_bytes = 8;
         for line in ["one\n", "two\n", "six\n", "ten\n"] {
             log.push(line.to_owned());
         }
-        assert_eq!((log.given_up(), log.bytes), (2, 8));
+        assert_eq!((log.given_up(), log.lines.bytes), (2, 8));
         log.write().unwrap();
-        log.most_bytes = 100;
+        log.lines.most_bytes = 100;
         log.push("end\n".to_owned());
         log.write().unwrap();
         let gap = Entry::Gap { lines: 2 }.to_line();

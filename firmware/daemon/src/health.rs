@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::model::InForce;
 use crate::notice::{Event, Notice};
 use crate::recorder::{self, Standing};
+use crate::tapes::Tapes;
 
 /// How often the cloud is told; it is also how soon it knows that a box is silent.
 const EVERY: Duration = Duration::from_mins(5);
@@ -47,7 +48,7 @@ impl Calls {
 pub async fn report(
     outbox: Arc<Outbox>,
     folder: PathBuf,
-    recorder: Arc<Standing>,
+    (recorder, tapes): (Arc<Standing>, Tapes),
     mut notices: broadcast::Receiver<Notice>,
     mut models: watch::Receiver<InForce>,
     stop: CancellationToken,
@@ -75,6 +76,7 @@ pub async fn report(
         let mut health = health(clock.now(), &calls, &in_force, &outbox, &folder).await;
         health.unstored_calls = recorder.unstored();
         health.records_given_up = recorder.given_up();
+        health.recording_frames_dropped = tapes.dropped_frames();
         if let Err(error) = outbox.store(recorder::stamp(), vec![health.into()]).await {
             tracing::warn!(%error, "the cloud is not told how the box does");
         }
@@ -182,7 +184,7 @@ mod tests {
         let reporting = report(
             Arc::clone(&outbox),
             data,
-            Arc::default(),
+            (Arc::default(), Tapes::default()),
             notices,
             in_force,
             stop.clone(),

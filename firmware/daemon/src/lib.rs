@@ -47,6 +47,7 @@ mod recordings;
 mod store;
 mod story;
 mod supervisor;
+mod tapes;
 mod taping;
 mod translate;
 pub mod wiring;

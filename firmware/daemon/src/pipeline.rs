@@ -18,7 +18,6 @@ use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
-use trunkside_media::recording::Keeper;
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
 use trunkside_record::Pseudonyms;
 use uuid::Uuid;
@@ -34,6 +33,7 @@ use crate::progress::Urgency;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
 use crate::story::Ended;
+use crate::tapes::Tapes;
 use crate::taping::Taping;
 use crate::translate;
 
@@ -74,8 +74,8 @@ pub struct Stages<U> {
     pub notices: broadcast::Sender<Notice>,
     /// Whether and how calls are recorded.
     pub recording: RecordingConfig,
-    /// Keeps the recordings, where there are any.
-    pub keeper: Option<Keeper>,
+    /// Where calls have their tapes from.
+    pub tapes: Tapes,
     /// Where each call's media runs.
     pub tasks: TaskTracker,
     /// Shows the watchdog that calls are handled.
@@ -152,7 +152,7 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     /// Runs until `stop`; then ends every call and gives back the stages that must drain.
-    pub async fn run(mut self, stop: CancellationToken) -> (Hearing, Option<Keeper>, Recorder) {
+    pub async fn run(mut self, stop: CancellationToken) -> (Hearing, Tapes, Recorder) {
         let mut farewell = None;
         loop {
             let wake = self.wait(&stop, farewell).await;
@@ -183,11 +183,11 @@ impl<U: SipUa> Pipeline<U> {
         }
         let Stages {
             hearing,
-            keeper,
+            tapes,
             recorder,
             ..
         } = self.stages;
-        (hearing, keeper, recorder)
+        (hearing, tapes, recorder)
     }
 
     async fn wait(&mut self, stop: &CancellationToken, farewell: Option<Duration>) -> Wake {
@@ -269,7 +269,7 @@ impl<U: SipUa> Pipeline<U> {
         );
         let flow = CallFlow::new(self.flow_config(), leg, addresses);
         let recording = &self.stages.recording;
-        let tape = self.stages.keeper.as_ref().map(|keeper| keeper.tape(id));
+        let tape = self.stages.tapes.tape(id);
         let prompts = self.stages.prompts.clone();
         let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
         self.legs.insert(leg.first(), id);

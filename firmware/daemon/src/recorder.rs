@@ -1,13 +1,13 @@
 //! The thread that makes calls durable: SQLite first, then the outbox, then the mark in SQLite.
 //!
-//! Nothing on a call's path may wait for a disk, so its queue takes everything at once. What the
-//! disk refuses waits in memory, within bounds, goes to the cloud all the same, and is tried again
-//! until the disk takes it; log, health record and an alarm say so.
+//! Nothing on a call's path may wait for a disk, so its inbox takes everything at once, within bounds
+//! even where the disk hangs. What the disk refuses waits in memory, within bounds too, goes to the
+//! cloud all the same, and is tried again until the disk takes it; log, health record and an alarm say
+//! so.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ use crate::progress::{Progress, Urgency};
 use crate::store::keeping::{AT_ONCE, Horizon};
 use crate::store::{Began, Export, Store, StoreError};
 use crate::story::{self, Ended, SoFar};
+use inbox::{Load, MOST_POLICIES, Receiver, Sender, Taken, inbox};
+
+mod inbox;
 
 /// How long the recorder waits before it tries again what failed.
 pub const RETRY: Duration = Duration::from_secs(5);
@@ -40,9 +43,6 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Notes that become durable together at most, and calls that the outbox gets at once.
 const BATCH: usize = 64;
-
-/// Policies that wait for the disk at most; the newest matter.
-const MOST_POLICIES: usize = 16;
 
 /// The outbox, once it could be opened.
 pub type Post = watch::Receiver<Option<Arc<Outbox>>>;
@@ -99,7 +99,7 @@ impl Standing {
 /// The way to the recorder's thread.
 #[derive(Debug)]
 pub struct Recorder {
-    notes: Sender<Note>,
+    notes: Sender,
     pulse: Pulse,
     standing: Arc<Standing>,
     thread: JoinHandle<()>,
@@ -121,7 +121,7 @@ impl Recorder {
         desk.files.key = key;
         desk.pulse = pulse.clone();
         desk.standing = Arc::clone(&standing);
-        let (notes, receiver) = channel();
+        let (notes, receiver) = inbox();
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || desk.work(&receiver))
@@ -188,7 +188,7 @@ impl Recorder {
                 mode,
                 at_ms,
             });
-            if notes.send(note).is_err() {
+            if !notes.send(note) {
                 tracing::error!("the recorder is gone; what became of a recording is not noted");
             }
         }
@@ -196,7 +196,7 @@ impl Recorder {
 
     fn note(&self, note: Note) {
         self.pulse.taken();
-        if self.notes.send(note).is_err() {
+        if !self.notes.send(note) {
             tracing::error!("the recorder is gone; restart the box to record calls again");
         }
     }
@@ -228,6 +228,8 @@ struct Desk {
     /// Calls that the outbox has and SQLite could not be told so.
     unmarked: Vec<CallId>,
     decisions: DecisionLog,
+    /// What was given up while it waited to be taken.
+    given_up_before: u64,
     files: Files,
     faults: Faults,
     pulse: Pulse,
@@ -249,6 +251,7 @@ impl Desk {
             pending: true,
             unmarked: Vec::new(),
             decisions: DecisionLog::new(&folder.join("decisions.jsonl")),
+            given_up_before: 0,
             files: Files::new(folder),
             faults: Faults::default(),
             pulse: Pulse::default(),
@@ -256,25 +259,21 @@ impl Desk {
         }
     }
 
-    fn work(mut self, notes: &Receiver<Note>) {
+    fn work(mut self, notes: &Receiver) {
         self.settle();
         loop {
             let due = self.progress.due();
             let due = due.map(|due| due.saturating_sub(self.clock.now()));
-            match notes.recv_timeout(due.unwrap_or(RETRY).min(RETRY)) {
-                Ok(note) => {
+            match notes.take(due.unwrap_or(RETRY).min(RETRY)) {
+                Taken::Load(load) => {
                     // A power cut loses what waits here, so what has piled up shares one flush.
-                    let more = notes.try_iter().take(BATCH - 1);
-                    let taken: Vec<Note> = std::iter::once(note).chain(more).collect();
-                    let count = taken.len();
-                    for note in taken {
-                        self.take(note);
-                    }
+                    let count = load.notes;
+                    self.take(load);
                     self.settle();
                     (0..count).for_each(|_| self.pulse.finished());
                 }
-                Err(RecvTimeoutError::Timeout) => self.settle(),
-                Err(RecvTimeoutError::Disconnected) => break,
+                Taken::Nothing => self.settle(),
+                Taken::Closed => break,
             }
         }
         self.settle();
@@ -287,19 +286,28 @@ impl Desk {
         }
     }
 
-    fn take(&mut self, note: Note) {
-        match note {
-            Note::Call(note) => {
-                if let CallNote::Ended(ended) = &note {
-                    self.progress.ended(ended.summary.call);
-                }
-                self.backlog.push(note);
-            }
-            Note::SoFar(so_far, urgency) => self.progress.take(self.clock.now(), *so_far, urgency),
-            Note::Decision(line) => self.decisions.push(line),
-            Note::Lessons(text) => self.files.lessons = Some(text),
-            Note::Policy(policy) => self.files.keep_policy(policy),
+    fn take(&mut self, load: Load) {
+        let now = self.clock.now();
+        for (so_far, urgency) in load.so_far {
+            self.progress.take(now, so_far, urgency);
         }
+        for note in load.calls {
+            if let CallNote::Ended(ended) = &note {
+                self.progress.ended(ended.summary.call);
+            }
+            self.backlog.push(note);
+        }
+        load.lines
+            .into_iter()
+            .for_each(|line| self.decisions.push(line));
+        if load.lessons.is_some() {
+            self.files.lessons = load.lessons;
+        }
+        for policy in load.policies {
+            self.files.keep_policy(policy);
+        }
+        self.given_up_before =
+            load.given_up.calls + load.given_up.transcripts + load.lines_given_up;
     }
 
     /// Writes everything that waits, as far as the disk lets it.
@@ -479,7 +487,10 @@ impl Desk {
         let calls = self.backlog.calls() as u64;
         self.standing.unstored.store(calls, Ordering::Relaxed);
         let given_up = self.backlog.given_up();
-        let given_up = given_up.calls + given_up.transcripts + self.decisions.given_up();
+        let given_up = given_up.calls
+            + given_up.transcripts
+            + self.decisions.given_up()
+            + self.given_up_before;
         if self.standing.given_up.swap(given_up, Ordering::Relaxed) == 0 && given_up > 0 {
             tracing::error!(
                 "too much waits for the disk: the oldest transcripts are given up, then the oldest calls"

@@ -12,15 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
-use trunkside_media::recording::{Archive, Keeper, Keeping, Report, Retention, SEALED_AS};
+use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_record::Pseudonyms;
 use trunkside_uplink::is_disk_fault;
-use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::clock;
 use crate::cloud;
-use crate::config::{self, Config, LineConfig, RecordingConfig, RecordingMode};
+use crate::config::{self, Config, LineConfig};
 use crate::device_key;
 use crate::health;
 use crate::hearing::{Hearing, Manner};
@@ -35,6 +34,7 @@ use crate::privacy::Privacy;
 use crate::private;
 use crate::recorder::{self, Post, Recorder};
 use crate::recordings::Recordings;
+use crate::tapes::{self, Tapes};
 use crate::translate;
 
 /// How long the uplink may go on sending once the box stops; what is left is on disk.
@@ -45,10 +45,6 @@ const EXPIRE_EVERY: Duration = Duration::from_mins(10);
 
 /// How often recordings whose time has come are deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
-
-/// How long voice waits in memory where card numbers are silenced: a number is known to be one when
-/// it has been said, and its utterance has ended.
-const HOLD_BACK: Duration = Duration::from_secs(20);
 
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
@@ -65,7 +61,7 @@ pub struct Running {
     pub stop_asked: CancellationToken,
     stop: CancellationToken,
     panel: JoinHandle<()>,
-    pipeline: JoinHandle<(Hearing, Option<Keeper>, Recorder)>,
+    pipeline: JoinHandle<(Hearing, Tapes, Recorder)>,
     uplink: Option<JoinHandle<u64>>,
     stop_uplink: CancellationToken,
     tasks: TaskTracker,
@@ -94,18 +90,19 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let pulses = Pulses::default();
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
     let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
+    let report = recorder.of_recordings(config.recording.mode.name());
+    let (tapes, opening) = tapes::open(&config.recording, folder, report)?;
     if config.cloud.enabled {
         let (folder, standing) = (folder.clone(), recorder.standing());
+        let tapes = tapes.clone();
         let (watched, in_force) = (notices.subscribe(), models.subscribe());
         let stop = stop_uplink.clone();
         tasks.spawn(async move {
             if let Some(outbox) = post::opened(outbox, &stop).await {
-                health::report(outbox, folder, standing, watched, in_force, stop).await;
+                health::report(outbox, folder, (standing, tapes), watched, in_force, stop).await;
             }
         });
     }
-    let keeper = keep_recordings(&config.recording, folder, &recorder)?;
-
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
         models.subscribe(),
@@ -128,8 +125,11 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
 
     let stop = CancellationToken::new();
     let report = recorder.of_recordings(config.recording.mode.name());
-    let (swept, retention) = (recordings_folder(folder), config.recording.retention);
+    let (swept, retention) = (tapes::folder(folder), config.recording.retention);
     tasks.spawn(sweep(swept, retention, report, stop.clone()));
+    if let Some(opening) = opening {
+        tasks.spawn(tapes::retry(opening, tapes.clone(), stop.clone()));
+    }
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = tokio::sync::mpsc::channel(1);
     let watch = policy::watch(
@@ -153,7 +153,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         recorder,
         names: Pseudonyms::new(key),
         recording: config.recording,
-        keeper,
+        tapes,
         notices: notices.clone(),
         tasks: tasks.clone(),
         pulse: pulses.pipeline.clone(),
@@ -175,53 +175,6 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop_uplink,
         tasks,
     })
-}
-
-/// Where recordings lie in the data folder.
-pub(crate) fn recordings_folder(data: &Path) -> PathBuf {
-    data.join("recordings")
-}
-
-fn keep_recordings(
-    config: &RecordingConfig,
-    data: &Path,
-    recorder: &Recorder,
-) -> anyhow::Result<Option<Keeper>> {
-    let Some(path) = config.key_file.as_ref() else {
-        return Ok(None);
-    };
-    if config.mode == RecordingMode::Off {
-        return Ok(None);
-    }
-    let folder = recordings_folder(data);
-    let unused = std::fs::read_dir(&folder).map_or(true, |mut files| files.next().is_none());
-    let key = match KeyFile::new(path).key(unused) {
-        Err(error) if is_disk_fault(&error) => {
-            tracing::error!(%error, "no recordings are made: their key cannot be; restart the box");
-            return Ok(None);
-        }
-        key => key.with_context(|| format!("with the key file `{}`", path.display()))?,
-    };
-    let keeping = Keeping {
-        folder: folder.clone(),
-        sealer: Sealer::new(&key, SEALED_AS),
-        hold_back: if config.mask_cards {
-            HOLD_BACK
-        } else {
-            Duration::ZERO
-        },
-        retention: config.retention,
-    };
-    let report = Box::new(recorder.of_recordings(config.mode.name()));
-    match Keeper::start(keeping, report) {
-        Err(error) if is_disk_fault(&error) => {
-            tracing::error!(%error, "no recordings are made: their folder cannot be; restart the box");
-            Ok(None)
-        }
-        keeper => keeper
-            .map(Some)
-            .with_context(|| format!("cannot keep recordings in `{}`", folder.display())),
-    }
 }
 
 /// Deletes recordings whose time has come, also those of a time when calls were recorded.
@@ -352,12 +305,10 @@ impl Running {
     /// is sent as far as the deadline allows. What was not sent stays on disk.
     pub async fn stop(self) {
         self.stop.cancel();
-        if let Ok((hearing, keeper, recorder)) = self.pipeline.await {
+        if let Ok((hearing, tapes, recorder)) = self.pipeline.await {
             let flushed = tokio::task::spawn_blocking(move || {
                 hearing.stop();
-                if let Some(keeper) = keeper {
-                    keeper.stop(clock::timestamp().as_millisecond());
-                }
+                tapes.stop(clock::timestamp().as_millisecond());
                 recorder.stop();
             });
             if flushed.await.is_err() {

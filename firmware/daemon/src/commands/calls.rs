@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::store::keeping::Kept;
 use crate::store::{Store, StoreError};
-use crate::wiring::recordings_folder;
+use crate::tapes;
 
 /// Lists or deletes.
 pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
@@ -166,7 +166,7 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
 }
 
 fn destroy_recording(config: &Config, store: &mut Store, call: CallId) -> Result<(), Failure> {
-    match Archive::new(recordings_folder(&config.data_dir)).delete(call) {
+    match Archive::new(tapes::folder(&config.data_dir)).delete(call) {
         Ok(()) => {
             let now_ms = clock::timestamp().as_millisecond();
             let noted = store.recording_deleted(call, Deletion::Operator, now_ms);

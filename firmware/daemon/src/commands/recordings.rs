@@ -13,7 +13,7 @@ use crate::cli::{Failure, RecordingsCommand};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::store::Store;
-use crate::wiring::recordings_folder;
+use crate::tapes;
 
 /// Lists, exports or deletes.
 pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
@@ -47,7 +47,7 @@ pub(super) fn settings(path: &Path) -> Result<Config, Failure> {
 }
 
 fn archive(config: &Config) -> Archive {
-    Archive::new(recordings_folder(&config.data_dir))
+    Archive::new(tapes::folder(&config.data_dir))
 }
 
 fn sealer(config: &Config, key: Option<&Path>) -> Result<Sealer, Failure> {

@@ -18,6 +18,16 @@ fn outbox_in(folder: &Path) -> (Arc<Outbox>, Post) {
     (outbox, sender.subscribe())
 }
 
+/// Hands the desk a note as its thread would.
+fn put(desk: &mut Desk, note: Note) {
+    let (sender, receiver) = inbox();
+    sender.send(note);
+    let Taken::Load(load) = receiver.take(Duration::ZERO) else {
+        unreachable!("a note has been put in");
+    };
+    desk.take(load);
+}
+
 /// The bodies that wait in a lane.
 fn waiting(outbox: &Outbox, lane: Lane) -> Vec<Value> {
     let Some(pending) = outbox.pending(lane, None, 1 << 20).unwrap() else {
@@ -49,11 +59,11 @@ fn calls_wait_while_the_disk_refuses_them_and_are_stored_when_it_takes_them() {
     // Nothing can be made where a file stands.
     std::fs::write(&data, "").unwrap();
     let mut desk = Desk::new(&data, KEEP, post);
-    desk.take(Note::Call(CallNote::Opened(began(1))));
-    desk.take(Note::Decision("{}\n".to_owned()));
+    put(&mut desk, Note::Call(CallNote::Opened(began(1))));
+    put(&mut desk, Note::Decision("{}\n".to_owned()));
     desk.settle();
     for number in 1..=2 {
-        desk.take(Note::Call(ended(number, "hello")));
+        put(&mut desk, Note::Call(ended(number, "hello")));
         desk.settle();
     }
     assert_eq!(desk.standing.unstored(), 2);
@@ -90,13 +100,13 @@ fn what_the_last_run_left_open_is_closed_and_this_run_s_calls_are_not() {
         store.write(|writing| writing.open_call(&began(1))).unwrap();
     }
     let mut desk = Desk::new(data, KEEP, post);
-    desk.take(Note::Call(CallNote::Opened(began(2))));
+    put(&mut desk, Note::Call(CallNote::Opened(began(2))));
     desk.settle();
     assert_eq!(counts(data), [1, 1, 0, 0]);
     // The connection is lost in the middle of a call, which is still up.
     desk.store = None;
     desk.settle();
-    desk.take(Note::Call(ended(2, "hello")));
+    put(&mut desk, Note::Call(ended(2, "hello")));
     desk.settle();
     assert_eq!(counts(data), [2, 2, 1, 1]);
     let outcomes: Vec<Value> = waiting(&outbox, Lane::Metric);
@@ -109,8 +119,8 @@ fn a_damaged_record_keeps_no_other_from_the_cloud() {
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
     let data = folder.path();
     let mut desk = Desk::new(data, KEEP, watch::Sender::new(None).subscribe());
-    desk.take(Note::Call(ended(1, "one")));
-    desk.take(Note::Call(ended(2, "two")));
+    put(&mut desk, Note::Call(ended(1, "one")));
+    put(&mut desk, Note::Call(ended(2, "two")));
     desk.settle();
     let store = Connection::open(data.join("calls.db")).unwrap();
     let damage = "UPDATE call SET summary = '{' WHERE rowid = 1";
@@ -126,7 +136,7 @@ fn records_wait_for_an_outbox_that_opens_late() {
     let folder = tempfile::tempdir().unwrap();
     let sender = watch::Sender::new(None);
     let mut desk = Desk::new(folder.path(), KEEP, sender.subscribe());
-    desk.take(Note::Call(ended(1, "hello")));
+    put(&mut desk, Note::Call(ended(1, "hello")));
     desk.settle();
     assert_eq!(counts(folder.path()), [1, 0, 1, 1]);
     let (outbox, _) = outbox_in(&folder.path().join("outbox"));
@@ -143,16 +153,16 @@ fn a_call_that_was_cut_off_leaves_what_was_known_of_it() {
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
     {
         let mut desk = Desk::new(data, KEEP, watch::Sender::new(None).subscribe());
-        desk.take(Note::Call(CallNote::Opened(began(1))));
+        put(&mut desk, Note::Call(CallNote::Opened(began(1))));
         let mut first = so_far(1, 7, 1);
         first.summary.times.answered_s = Some(0.25);
-        desk.take(Note::SoFar(Box::new(first), Urgency::Soon));
+        put(&mut desk, Note::SoFar(Box::new(first), Urgency::Soon));
         desk.settle();
         assert_eq!(noted(data), [0, 0], "it waits for others");
         let mut second = so_far(1, 12, 0);
         second.summary.times.answered_s = Some(0.25);
         second.summary.outcome = trunkside_record::Outcome::Bridged;
-        desk.take(Note::SoFar(Box::new(second), Urgency::Now));
+        put(&mut desk, Note::SoFar(Box::new(second), Urgency::Now));
         desk.settle();
         assert_eq!(noted(data), [1, 2]);
         // Killed here.
@@ -197,11 +207,17 @@ fn a_call_that_ended_in_order_leaves_its_own_record_only() {
     let data = folder.path();
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
     let mut desk = Desk::new(data, KEEP, post);
-    desk.take(Note::Call(CallNote::Opened(began(1))));
-    desk.take(Note::SoFar(Box::new(so_far(1, 7, 0)), Urgency::Now));
+    put(&mut desk, Note::Call(CallNote::Opened(began(1))));
+    put(
+        &mut desk,
+        Note::SoFar(Box::new(so_far(1, 7, 0)), Urgency::Now),
+    );
     desk.settle();
-    desk.take(Note::SoFar(Box::new(so_far(1, 8, 1)), Urgency::Now));
-    desk.take(Note::Call(ended(1, "hello")));
+    put(
+        &mut desk,
+        Note::SoFar(Box::new(so_far(1, 8, 1)), Urgency::Now),
+    );
+    put(&mut desk, Note::Call(ended(1, "hello")));
     desk.settle();
     assert_eq!((noted(data), counts(data)), ([0, 0], [1, 1, 1, 1]));
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
@@ -212,14 +228,14 @@ fn a_call_that_talks_for_an_hour_costs_the_disk_little() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let mut desk = Desk::new(data, KEEP, watch::Sender::new(None).subscribe());
-    desk.take(Note::Call(CallNote::Opened(began(1))));
+    put(&mut desk, Note::Call(CallNote::Opened(began(1))));
     desk.settle();
     let log = data.join("calls.db-wal");
     let before = std::fs::metadata(&log).unwrap().len();
     // Five turns between two flushes, as two people talk; none of it is written alone.
     for turn in 0..5 {
         let note = so_far(1, turn, turn);
-        desk.take(Note::SoFar(Box::new(note), Urgency::Soon));
+        put(&mut desk, Note::SoFar(Box::new(note), Urgency::Soon));
         desk.settle();
         assert_eq!(std::fs::metadata(&log).unwrap().len(), before);
     }
@@ -248,7 +264,7 @@ fn what_is_too_old_is_forgotten_by_the_running_box() {
     {
         let mut desk = Desk::new(data, KEEP, post.clone());
         for number in [1, 2] {
-            desk.take(Note::Call(ended(number, "hello")));
+            put(&mut desk, Note::Call(ended(number, "hello")));
         }
         desk.settle();
     }

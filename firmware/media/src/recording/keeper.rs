@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use trunkside_vault::Sealer;
 
 use super::archive::{Archive, Deletion, Retention};
 use super::sheet::{self, MakeSheet};
-use super::tape::{Job, Tape};
+use super::tape::{Job, Queue, Tape};
 use writer::Writer;
 
 mod writer;
@@ -70,7 +70,7 @@ pub type Reporter = Box<dyn Fn(Report) + Send>;
 #[derive(Debug)]
 pub struct Keeper {
     jobs: Sender<Job>,
-    queued: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
     thread: JoinHandle<()>,
 }
 
@@ -87,21 +87,21 @@ impl Keeper {
     ) -> std::io::Result<Self> {
         make_folder(&keeping.folder)?;
         let (jobs, receiver) = channel();
-        let queued = Arc::new(AtomicUsize::new(0));
+        let queue = Arc::new(Queue::default());
         let desk = Desk {
             archive: Archive::new(&keeping.folder),
             keeping,
             make,
             report,
             running: BTreeMap::new(),
-            queued: Arc::clone(&queued),
+            queue: Arc::clone(&queue),
         };
         let thread = std::thread::Builder::new()
             .name("recordings".to_owned())
             .spawn(move || desk.work(&receiver))?;
         Ok(Self {
             jobs,
-            queued,
+            queue,
             thread,
         })
     }
@@ -111,9 +111,14 @@ impl Keeper {
         Tape {
             call,
             jobs: self.jobs.clone(),
-            queued: Arc::clone(&self.queued),
+            queue: Arc::clone(&self.queue),
             state: Arc::default(),
         }
+    }
+
+    /// Frames of all recordings that the disk was too slow for.
+    pub fn dropped_frames(&self) -> u64 {
+        self.queue.dropped.load(Ordering::Relaxed)
     }
 
     /// Ends every recording that still runs, then the thread.
@@ -139,7 +144,7 @@ struct Desk {
     make: MakeSheet,
     report: Reporter,
     running: BTreeMap<CallId, Writer>,
-    queued: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
 }
 
 impl Desk {
@@ -167,7 +172,7 @@ impl Desk {
                     }
                 }
                 Job::Voice { call, frame } => {
-                    self.queued.fetch_sub(1, Ordering::AcqRel);
+                    self.queue.waiting.fetch_sub(1, Ordering::AcqRel);
                     self.write(call, |writer, sealer| writer.hear(sealer, &frame));
                 }
                 Job::Mask {

@@ -12,6 +12,15 @@ use super::archive::Deletion;
 /// Frames of all calls that may wait for the disk: more are dropped and counted.
 pub const QUEUE: usize = 16_384;
 
+/// What waits for the disk.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// Frames of all calls.
+    pub waiting: AtomicUsize,
+    /// Frames of all calls that found no room, since the start.
+    pub dropped: AtomicU64,
+}
+
 /// What the keeper is to do.
 #[derive(Debug)]
 pub enum Job {
@@ -53,7 +62,7 @@ pub struct TapeState {
 pub struct Tape {
     pub(super) call: CallId,
     pub(super) jobs: Sender<Job>,
-    pub(super) queued: Arc<AtomicUsize>,
+    pub(super) queue: Arc<Queue>,
     pub(super) state: Arc<TapeState>,
 }
 
@@ -81,8 +90,9 @@ impl Tape {
         if !self.state.runs.load(Ordering::Acquire) {
             return;
         }
-        if self.queued.fetch_add(1, Ordering::AcqRel) >= QUEUE {
-            self.queued.fetch_sub(1, Ordering::AcqRel);
+        if self.queue.waiting.fetch_add(1, Ordering::AcqRel) >= QUEUE {
+            self.queue.waiting.fetch_sub(1, Ordering::AcqRel);
+            self.queue.dropped.fetch_add(1, Ordering::Relaxed);
             if self.state.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 tracing::warn!(call = %self.call, "the disk is too slow for a recording; voice of it is dropped");
             }

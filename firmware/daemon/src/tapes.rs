@@ -1,0 +1,165 @@
+//! Tapes for calls: they are recorded as soon as the disk lets the recordings' key and folder be.
+//! Until then calls go on unrecorded, and nobody is told that they are.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+use trunkside_call::CallId;
+use trunkside_media::recording::{Keeper, Keeping, Report, SEALED_AS, Tape};
+use trunkside_uplink::is_disk_fault;
+use trunkside_vault::{KeyFile, KeyProvider, Sealer};
+
+use crate::config::{RecordingConfig, RecordingMode};
+use crate::recorder::RETRY;
+
+/// How long voice waits in memory where card numbers are silenced: a number is known to be one when
+/// it has been said, and its utterance has ended.
+const HOLD_BACK: Duration = Duration::from_secs(20);
+
+/// Where recordings lie in the data folder.
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("recordings")
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Waiting,
+    Open(Keeper),
+    Stopped,
+}
+
+/// Where calls have their tapes from. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Tapes(Arc<Mutex<State>>);
+
+/// Opens what keeps recordings.
+pub struct Opening {
+    config: RecordingConfig,
+    key_file: PathBuf,
+    folder: PathBuf,
+    report: Arc<dyn Fn(Report) + Send + Sync>,
+}
+
+/// Where calls have their tapes from, if they are to be recorded, and what opens it later where the
+/// disk did not let it be now. Everything else that is at fault must be mended first.
+pub fn open(
+    config: &RecordingConfig,
+    data: &Path,
+    report: impl Fn(Report) + Send + Sync + 'static,
+) -> anyhow::Result<(Tapes, Option<Opening>)> {
+    let tapes = Tapes::default();
+    let (Some(key_file), true) = (&config.key_file, config.mode != RecordingMode::Off) else {
+        return Ok((tapes, None));
+    };
+    let opening = Opening {
+        key_file: key_file.clone(),
+        config: config.clone(),
+        folder: folder(data),
+        report: Arc::new(report),
+    };
+    match opening.keeper()? {
+        Ok(keeper) => {
+            tapes.begin(keeper);
+            Ok((tapes, None))
+        }
+        Err(error) => {
+            tracing::error!(%error, "no recordings are made: their key or folder cannot be; trying again");
+            Ok((tapes, Some(opening)))
+        }
+    }
+}
+
+/// Opens it later, where [`open`] could not.
+pub async fn retry(opening: Opening, tapes: Tapes, stop: CancellationToken) {
+    let opening = Arc::new(opening);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = stop.cancelled() => return,
+        }
+        let again = Arc::clone(&opening);
+        match tokio::task::spawn_blocking(move || again.keeper()).await {
+            Ok(Ok(Ok(keeper))) => {
+                tracing::info!("recordings can be made");
+                return tapes.begin(keeper);
+            }
+            Ok(Ok(Err(error))) => tracing::debug!(%error, "recordings cannot be made yet"),
+            Ok(Err(error)) => tracing::error!(%error, "recordings cannot be made"),
+            Err(error) => tracing::error!(%error, "opening the recordings ended by a fault"),
+        }
+    }
+}
+
+impl Opening {
+    /// What keeps recordings, or the disk's fault.
+    fn keeper(&self) -> anyhow::Result<std::io::Result<Keeper>> {
+        let files = std::fs::read_dir(&self.folder);
+        let unused = files.map_or(true, |mut files| files.next().is_none());
+        let key = match KeyFile::new(&self.key_file).key(unused) {
+            Err(error) if is_disk_fault(&error) => return Ok(Err(error)),
+            key => {
+                key.with_context(|| format!("with the key file `{}`", self.key_file.display()))?
+            }
+        };
+        let keeping = Keeping {
+            folder: self.folder.clone(),
+            sealer: Sealer::new(&key, SEALED_AS),
+            hold_back: if self.config.mask_cards {
+                HOLD_BACK
+            } else {
+                Duration::ZERO
+            },
+            retention: self.config.retention,
+        };
+        let report = Arc::clone(&self.report);
+        match Keeper::start(keeping, Box::new(move |told| report(told))) {
+            Err(error) if is_disk_fault(&error) => Ok(Err(error)),
+            keeper => keeper
+                .map(Ok)
+                .with_context(|| format!("cannot keep recordings in `{}`", self.folder.display())),
+        }
+    }
+}
+
+impl Tapes {
+    /// A tape for a call, if it can be recorded.
+    pub fn tape(&self, call: CallId) -> Option<Tape> {
+        match &*self.state() {
+            State::Open(keeper) => Some(keeper.tape(call)),
+            State::Waiting | State::Stopped => None,
+        }
+    }
+
+    /// Frames that the disk was too slow for, since the start.
+    pub fn dropped_frames(&self) -> u64 {
+        match &*self.state() {
+            State::Open(keeper) => keeper.dropped_frames(),
+            State::Waiting | State::Stopped => 0,
+        }
+    }
+
+    /// Ends every recording, and makes no more.
+    pub fn stop(&self, ended_ms: i64) {
+        let state = std::mem::replace(&mut *self.state(), State::Stopped);
+        if let State::Open(keeper) = state {
+            keeper.stop(ended_ms);
+        }
+    }
+
+    fn begin(&self, keeper: Keeper) {
+        let mut state = self.state();
+        match *state {
+            // Nothing has been recorded yet.
+            State::Stopped => keeper.stop(0),
+            State::Waiting | State::Open(_) => *state = State::Open(keeper),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
