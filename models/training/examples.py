@@ -20,11 +20,11 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "neural-zh": 0.16, "neural-en": 0.09,
-    "tts-zh": 0.04, "tts-yue": 0.04, "tts-en": 0.10, "natural": 0.04, "natural-digits": 0.03,
+    "neural-zh": 0.20, "neural-en": 0.11,
+    "tts-zh": 0.03, "tts-yue": 0.05, "tts-en": 0.06, "natural": 0.03, "natural-digits": 0.03,
     "prompt": 0.03, "prompts": 0.01,
-    "word": 0.05, "words": 0.06, "command": 0.05, "commands": 0.04, "digit": 0.03, "digits": 0.03,
-    "sentence-zh": 0.03, "sentence-yue": 0.04, "syllable": 0.01, "syllables": 0.02, "jyutping": 0.03, "jyutpings": 0.06,
+    "word": 0.06, "words": 0.06, "command": 0.05, "commands": 0.04, "digit": 0.03, "digits": 0.03,
+    "sentence-zh": 0.03, "sentence-yue": 0.04, "syllable": 0.02, "syllables": 0.03, "jyutping": 0.03, "jyutpings": 0.06,
     "nothing": 0.01,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
