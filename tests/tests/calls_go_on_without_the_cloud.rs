@@ -58,7 +58,7 @@ fn a_certificate_that_cannot_be_used_costs_no_call() {
         assert!(!said.contains("is right"), "{said}");
 
         let mut running = home.start();
-        running.process.wait_for("the reason", |line| {
+        running.process.find("the reason", |line| {
             let told = line.contains("cloud cannot be reached") && line.contains(faulty);
             told.then_some(())
         });

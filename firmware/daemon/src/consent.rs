@@ -39,6 +39,8 @@ pub enum Input<'a> {
         began: Duration,
         /// What.
         text: &'a str,
+        /// Whether that is all of it.
+        is_final: bool,
     },
     /// The deadline has come.
     Tick,
@@ -137,9 +139,14 @@ impl Consent {
                 Input::Key(DECLINE),
             ) => self.decline(),
             // What began earlier may be the echo of the question, whose words are the answers.
-            (State::Waiting { since }, Input::Heard { began, text }) if began >= since => {
-                return self.answer(text);
-            }
+            (
+                State::Waiting { since },
+                Input::Heard {
+                    began,
+                    text,
+                    is_final,
+                },
+            ) if began >= since => return self.answer(text, is_final),
             (State::Recording, Input::Heard { text, .. }) if words::refuses(text) => {
                 self.decline();
             }
@@ -171,12 +178,12 @@ impl Consent {
         self.outputs.push_back(Output::Say(PromptKey::NotRecorded));
     }
 
-    fn answer(&mut self, text: &str) -> bool {
+    fn answer(&mut self, text: &str, is_final: bool) -> bool {
         match words::answer(text) {
             Some(true) => self.record(),
             Some(false) => self.decline(),
-            // Whoever says something else has not agreed; they are heard out.
-            None if !text.is_empty() => {
+            // Whoever says something else has not agreed; they are heard out. `我` may yet become `我同意`.
+            None if is_final && !text.is_empty() => {
                 self.give_up();
                 return false;
             }
@@ -219,7 +226,12 @@ mod tests {
     }
 
     fn heard(text: &str) -> Input<'_> {
-        Input::Heard { began: NOW, text }
+        let (began, is_final) = (NOW, true);
+        Input::Heard {
+            began,
+            text,
+            is_final,
+        }
     }
 
     #[test]
@@ -316,8 +328,27 @@ mod tests {
         assert_eq!(told(&mut consent, heard("同意")), []);
         told(&mut consent, Input::Said);
         let began = NOW.saturating_sub(Duration::from_millis(500));
-        let text = "同意";
-        assert_eq!(told(&mut consent, Input::Heard { began, text }), []);
+        let echo = Input::Heard {
+            began,
+            text: "同意",
+            is_final: true,
+        };
+        assert_eq!(told(&mut consent, echo), []);
         assert!(consent.holds_back(), "it still waits");
+    }
+
+    #[test]
+    fn an_answer_is_waited_for_while_it_is_said() {
+        let mut consent = greeted(RecordingMode::Consent);
+        told(&mut consent, Input::Said);
+        let begun = Input::Heard {
+            began: NOW,
+            text: "我",
+            is_final: false,
+        };
+        assert_eq!(told(&mut consent, begun), []);
+        assert!(consent.holds_back(), "it still waits");
+        let agreed = [Output::Record, Output::Proceed];
+        assert_eq!(told(&mut consent, heard("我同意")), agreed);
     }
 }

@@ -152,7 +152,12 @@ impl Taping {
         }
         let text = utterance.text.as_str();
         let began = self.heard_from + utterance.start;
-        let answered = self.consent.handle(now, Input::Heard { began, text });
+        let said = Input::Heard {
+            began,
+            text,
+            is_final: utterance.is_final,
+        };
+        let answered = self.consent.handle(now, said);
         self.settle(now, media, language);
         answered
     }

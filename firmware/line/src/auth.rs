@@ -5,7 +5,7 @@
 //! answered for a while. One log line a failure (see [`Outcome::Refused`]) is all that a watcher
 //! such as fail2ban needs.
 
-mod digest;
+pub(crate) mod digest;
 mod limit;
 
 use std::collections::BTreeMap;

@@ -103,7 +103,9 @@ impl Builder<'_> {
         let epsilon = attribute(node, "epsilon").map_or(1e-5, |epsilon| epsilon.f);
         let shape = from.shape.clone();
         let mut one = shape.clone();
-        axes.iter().for_each(|&axis| one[axis] = 1);
+        for &axis in &axes {
+            one[axis] = 1;
+        }
         let mean = self.reduced(&from, &axes, Reduction::Mean, &one)?;
         let inputs = [0, 1, 2].map(Argument::Input);
         let less = vec![Node::Binary(Binary::Subtract, inputs[0], inputs[1])];

@@ -60,7 +60,9 @@ pub(super) fn softmax(from: &[f32], width: usize, is_logarithm: bool, to: &mut [
             }
         } else {
             let share = 1.0 / sum;
-            to.iter_mut().for_each(|to| *to *= share);
+            for to in to.iter_mut() {
+                *to *= share;
+            }
         }
     }
 }

@@ -19,7 +19,9 @@ impl Builder<'_> {
             None => (0..from.rank()).rev().collect(),
         };
         let mut seen = vec![false; from.rank()];
-        order.iter().for_each(|&axis| seen[axis] = true);
+        for &axis in &order {
+            seen[axis] = true;
+        }
         (order.len() == from.rank() && seen.iter().all(|&seen| seen)).then(|| from.turned(&order))
     }
 
@@ -172,8 +174,8 @@ impl Builder<'_> {
         let number = self.number(value)?.spread(&shape)?;
         let to = self.chain(vec![fill], vec![number], &shape)?;
         let mut inner = to.clone();
-        for axis in 0..rank {
-            let range = pads[axis]..pads[axis] + from.shape[axis];
+        for (axis, (&before, &length)) in pads.iter().zip(&from.shape).enumerate() {
+            let range = before..before + length;
             inner = inner.part(axis, range, 1)?;
         }
         self.copy(from, inner);

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn simplified(lines: &[&str]) -> Vec<String> {
-        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
         let text = format!(
             "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\n{lines}\
              From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 REGISTER\r\n\

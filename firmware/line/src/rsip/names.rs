@@ -46,24 +46,21 @@ impl FromStr for TrunkTarget {
     type Err = NotATarget;
 
     fn from_str(text: &str) -> Result<Self, NotATarget> {
-        let (host, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (address, rest) = rest.split_once(']').ok_or(NotATarget)?;
-                let is_version_6 = address.parse::<std::net::Ipv6Addr>().is_ok();
-                let port = match rest {
-                    "" => None,
-                    _ => Some(rest.strip_prefix(':').ok_or(NotATarget)?),
-                };
-                (Some(address).filter(|_| is_version_6), port)
-            }
-            None => {
-                let (host, port) = text
-                    .split_once(':')
-                    .map_or((text, None), |(host, port)| (host, Some(port)));
-                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-                let is_name = !host.is_empty() && host.bytes().all(fits);
-                (Some(host).filter(|_| is_name), port)
-            }
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (address, rest) = rest.split_once(']').ok_or(NotATarget)?;
+            let is_version_6 = address.parse::<std::net::Ipv6Addr>().is_ok();
+            let port = match rest {
+                "" => None,
+                _ => Some(rest.strip_prefix(':').ok_or(NotATarget)?),
+            };
+            (Some(address).filter(|_| is_version_6), port)
+        } else {
+            let (host, port) = text
+                .split_once(':')
+                .map_or((text, None), |(host, port)| (host, Some(port)));
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            let is_name = !host.is_empty() && host.bytes().all(fits);
+            (Some(host).filter(|_| is_name), port)
         };
         let port = port.map(|port| port.parse().map_err(|_| NotATarget));
         let port = port.transpose()?;

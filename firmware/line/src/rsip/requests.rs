@@ -103,7 +103,7 @@ impl RsipUa {
     fn is_dialling(&self, transaction: &Transaction) -> bool {
         let request = &transaction.original;
         let call_id = request.call_id_header().map(|id| id.value().to_owned());
-        let tag = request.to_header().and_then(|to| to.tag());
+        let tag = request.to_header().and_then(rsipstack::sip::To::tag);
         let (Ok(call_id), Ok(Some(tag))) = (call_id, tag) else {
             return false;
         };

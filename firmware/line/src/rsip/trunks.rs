@@ -58,7 +58,7 @@ pub(super) enum TrunkNews {
         server: SocketAddr,
         request: u64,
         reply: Reply,
-        registration: Option<Registration>,
+        registration: Option<Box<Registration>>,
     },
     /// A name has been looked up.
     Found {
@@ -127,7 +127,7 @@ impl RsipUa {
                     return;
                 };
                 if let Some(registration) = registration {
-                    carrier.registrations.insert(server, registration);
+                    carrier.registrations.insert(server, *registration);
                 }
                 let reply = TrunkInput::Reply { request, reply };
                 carrier.trunk.handle(now(), reply);
@@ -264,7 +264,7 @@ impl RsipUa {
                 server,
                 request,
                 reply,
-                registration,
+                registration: registration.map(Box::new),
             };
             // The user agent may be gone by now.
             let _ = news.send(answered);

@@ -100,7 +100,9 @@ fn correlate(history: &[f32], newest: &[f32]) -> Option<Vec<f32>> {
     let mut products = back.make_output_vec();
     back.process(&mut both, &mut products).ok()?;
     let scale = 1.0 / POINTS as f32;
-    products.iter_mut().for_each(|product| *product *= scale);
+    for product in &mut products {
+        *product *= scale;
+    }
     Some(products)
 }
 

@@ -132,13 +132,7 @@ async fn the_better_of_two_challenges_is_answered_and_of_its_qualities_the_plain
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     };
     assert_eq!((of("qop"), of("nonce")), ("auth", "s"));
-    let hashed = |text: &str| {
-        let digest = Sha256::digest(text.as_bytes());
-        digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let hashed = |text: &str| crate::auth::digest::hex(&Sha256::digest(text.as_bytes()));
     let one = hashed("trunk-1:carrier:geheim");
     let two = hashed(&format!("REGISTER:{}", of("uri")));
     let (count, client) = (of("nc"), of("cnonce"));
