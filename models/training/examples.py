@@ -20,12 +20,12 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "neural-zh": 0.20, "neural-en": 0.11,
-    "tts-zh": 0.03, "tts-yue": 0.05, "tts-en": 0.06, "natural": 0.03, "natural-digits": 0.03,
-    "prompt": 0.03, "prompts": 0.01,
-    "word": 0.06, "words": 0.06, "command": 0.05, "commands": 0.04, "digit": 0.03, "digits": 0.03,
-    "sentence-zh": 0.03, "sentence-yue": 0.04, "syllable": 0.02, "syllables": 0.03, "jyutping": 0.03, "jyutpings": 0.06,
-    "nothing": 0.01,
+    "neural-zh": 0.190, "neural-en": 0.106,
+    "tts-zh": 0.029, "tts-yue": 0.048, "tts-en": 0.058, "natural": 0.029, "natural-digits": 0.029,
+    "prompt": 0.029, "prompts": 0.010,
+    "word": 0.058, "words": 0.058, "command": 0.048, "commands": 0.038, "digit": 0.029, "digits": 0.029,
+    "sentence-zh": 0.029, "sentence-yue": 0.038, "syllable": 0.019, "syllables": 0.029, "jyutping": 0.029, "jyutpings": 0.058,
+    "nothing": 0.010,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
