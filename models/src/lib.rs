@@ -22,6 +22,7 @@
 //! ```
 
 pub mod acoustic;
+mod arithmetic;
 mod catalogue;
 mod convolutional;
 mod error;
@@ -31,6 +32,7 @@ mod guard;
 mod import;
 mod nemo_ctc;
 mod public;
+mod scratch;
 mod stateful;
 mod steps;
 mod t_one;

@@ -3,7 +3,7 @@
 //! A node that is not understood only spoils its outputs: what matters is whether the log
 //! probabilities and the next state can be computed without them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,11 +11,7 @@ use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 use super::kernels::{Binary, Depthwise, Linear, Operation, Spread, Strides, Unary, Unfold};
 use super::{Plan, Sizes, Step};
-
-/// The most values that one place of the scratch buffer may have, and all of them together.
-const MAX_SCRATCH: usize = 1 << 24;
-/// Places begin at multiples of this, a cache line.
-const ALIGNMENT: usize = 16;
+use crate::scratch::{MAX_VALUES, Places};
 
 /// What a name of the graph stands for.
 #[derive(Clone)]
@@ -197,7 +193,7 @@ impl<'a> Builder<'a, '_> {
         let length = shape
             .iter()
             .try_fold(1usize, |product, &dim| product.checked_mul(dim))
-            .filter(|length| (1..=MAX_SCRATCH).contains(length))?;
+            .filter(|length| (1..=MAX_VALUES).contains(length))?;
         self.slots.push(length);
         Some(View {
             slot: self.slots.len() - 1,
@@ -625,65 +621,34 @@ impl<'a> Builder<'a, '_> {
         let mut steps = Vec::new();
         for (number, draft) in self.drafts.into_iter().enumerate() {
             let slot = draft.to.slot;
-            if !places.starts.contains_key(&slot) {
+            if places.start(slot).is_none() {
                 places.free_before(number);
                 places.take(slot, self.slots[slot], last_use[slot])?;
             }
             steps.push(Step {
-                from: places.range(&draft.from)?,
+                from: place(&places, &draft.from)?,
                 other: match &draft.other {
-                    Some(view) => Some(places.range(view)?),
+                    Some(view) => Some(place(&places, view)?),
                     None => None,
                 },
-                to: places.range(&draft.to)?,
+                to: place(&places, &draft.to)?,
                 operation: draft.operation,
             });
         }
         Some(Plan {
             steps,
-            scratch: places.end,
-            features: places.range(&inputs[0])?,
-            state: places.range(&inputs[1])?,
-            log_probabilities: places.range(&outputs[0])?,
-            next_state: places.range(&outputs[1])?,
+            scratch: places.end(),
+            features: place(&places, &inputs[0])?,
+            state: place(&places, &inputs[1])?,
+            log_probabilities: place(&places, &outputs[0])?,
+            next_state: place(&places, &outputs[1])?,
         })
     }
 }
 
-/// Who lies where in the scratch buffer.
-#[derive(Default)]
-struct Places {
-    /// What is taken, by where it begins: its end and the last step that needs it.
-    taken: BTreeMap<usize, (usize, usize)>,
-    starts: HashMap<usize, usize>,
-    end: usize,
-}
-
-impl Places {
-    /// Frees what no step from that one on needs.
-    fn free_before(&mut self, step: usize) {
-        self.taken.retain(|_, (_, last)| *last >= step);
-    }
-
-    fn take(&mut self, slot: usize, length: usize, last_use: usize) -> Option<()> {
-        let length = length.next_multiple_of(ALIGNMENT);
-        let mut start = 0;
-        for (&taken, &(end, _)) in &self.taken {
-            if start + length <= taken {
-                break;
-            }
-            start = end;
-        }
-        self.taken.insert(start, (start + length, last_use));
-        self.starts.insert(slot, start);
-        self.end = self.end.max(start + length);
-        (self.end <= MAX_SCRATCH).then_some(())
-    }
-
-    fn range(&self, view: &View) -> Option<Range<usize>> {
-        let start = self.starts.get(&view.slot)? + view.start;
-        Some(start..start + view.len())
-    }
+fn place(places: &Places, view: &View) -> Option<Range<usize>> {
+    let start = places.start(view.slot)? + view.start;
+    Some(start..start + view.len())
 }
 
 fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {

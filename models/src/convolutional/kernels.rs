@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::arithmetic::{add, exp, multiply_add};
+
 /// Outputs of a panel of weights: with four rows they fill half of AVX2's registers.
 const PANEL: usize = 16;
 /// Rows that share a pass over a panel.
@@ -215,28 +217,6 @@ fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     }
 }
 
-/// e to the power of x, within one part in ten million (S. Moshier's Cephes, `expf`), without a
-/// branch.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    /// Added and taken away, it rounds to a whole number, which stands in its lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    let x = x.clamp(-87.0, 88.0);
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
-    let whole = rounded - ROUND;
-    let rest = x - whole * 0.693_359_4 + whole * 2.121_944_4e-4;
-    let mut sum = 1.987_569_1e-4;
-    for factor in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
-        sum = sum * rest + factor;
-    }
-    let power = rounded
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127)
-        << 23;
-    (sum * rest * rest + rest + 1.0) * f32::from_bits(power)
-}
-
 impl Strides {
     #[inline(always)]
     fn run(&self, from: &[f32], to: &mut [f32]) {
@@ -332,29 +312,6 @@ impl Linear {
             }
             to[first..first + width].copy_from_slice(&sums[..width]);
         }
-    }
-}
-
-/// Adds so many weights times x, side by side; counting lanes is the form that becomes vector
-/// instructions.
-#[inline(always)]
-fn add<const FUSED: bool, const LANES: usize>(
-    sums: &mut [f32; LANES],
-    x: f32,
-    weights: &[f32; LANES],
-) {
-    for lane in 0..LANES {
-        sums[lane] = multiply_add::<FUSED>(x, weights[lane], sums[lane]);
-    }
-}
-
-/// In one instruction where there is one; otherwise it would be a call.
-#[inline(always)]
-fn multiply_add<const FUSED: bool>(a: f32, b: f32, sum: f32) -> f32 {
-    if FUSED {
-        a.mul_add(b, sum)
-    } else {
-        a * b + sum
     }
 }
 

@@ -4,31 +4,9 @@
     reason = "they take on the instructions of their caller"
 )]
 
-/// Added and taken away, it rounds to a whole number, which stands in its lowest bits.
-const ROUND: f32 = 12_582_912.0;
-/// The natural logarithm of 2 in two parts, the first of few bits.
-const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+use crate::arithmetic::{LN_2, exp};
 
-/// e to the power of x, within one part in five million (S. Moshier's Cephes, `expf`).
-#[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
-    let within = x.clamp(-87.0, 88.0);
-    let rounded = within * std::f32::consts::LOG2_E + ROUND;
-    let whole = rounded - ROUND;
-    let rest = within - whole * LN_2[0] - whole * LN_2[1];
-    let mut sum = 1.987_569_1e-4;
-    for factor in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
-        sum = sum * rest + factor;
-    }
-    let power = rounded
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127)
-        << 23;
-    (sum * rest * rest + rest + 1.0) * f32::from_bits(power)
-}
-
-/// The same, infinite above e^88; the standard one is above e^88.72.
+/// e to the power of x, infinite above e^88; the standard one is above e^88.72.
 #[inline(always)]
 pub(super) fn exp_to_infinity(x: f32) -> f32 {
     if x > 88.0 { f32::INFINITY } else { exp(x) }

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::arithmetic::{add, multiply_add};
+
 /// Columns of a panel: with four rows they fill half of AVX2's registers.
 const PANEL: usize = 16;
 
@@ -302,10 +304,10 @@ fn times<const FUSED: bool>(
         // Four names, not an array of four: so they stay in registers.
         let (mut a, mut b, mut c, mut d) = ([0.0; PANEL], [0.0; PANEL], [0.0; PANEL], [0.0; PANEL]);
         for (weights, (((&of_a, &of_b), &of_c), &of_d)) in panel.iter().zip(columns) {
-            add::<FUSED>(&mut a, of_a, weights);
-            add::<FUSED>(&mut b, of_b, weights);
-            add::<FUSED>(&mut c, of_c, weights);
-            add::<FUSED>(&mut d, of_d, weights);
+            add::<FUSED, PANEL>(&mut a, of_a, weights);
+            add::<FUSED, PANEL>(&mut b, of_b, weights);
+            add::<FUSED, PANEL>(&mut c, of_c, weights);
+            add::<FUSED, PANEL>(&mut d, of_d, weights);
         }
         for (after, sums) in [a, b, c, d].iter().enumerate() {
             put(number + after, sums);
@@ -316,8 +318,8 @@ fn times<const FUSED: bool>(
         let columns = row(number).iter().zip(row(number + 1));
         let (mut a, mut b) = ([0.0; PANEL], [0.0; PANEL]);
         for (weights, (&of_a, &of_b)) in panel.iter().zip(columns) {
-            add::<FUSED>(&mut a, of_a, weights);
-            add::<FUSED>(&mut b, of_b, weights);
+            add::<FUSED, PANEL>(&mut a, of_a, weights);
+            add::<FUSED, PANEL>(&mut b, of_b, weights);
         }
         put(number, &a);
         put(number + 1, &b);
@@ -329,31 +331,13 @@ fn times<const FUSED: bool>(
         let (pairs, last) = panel.as_chunks::<2>();
         let (values, rest) = row(number).as_chunks::<2>();
         for (weights, values) in pairs.iter().zip(values) {
-            add::<FUSED>(&mut a, values[0], &weights[0]);
-            add::<FUSED>(&mut b, values[1], &weights[1]);
+            add::<FUSED, PANEL>(&mut a, values[0], &weights[0]);
+            add::<FUSED, PANEL>(&mut b, values[1], &weights[1]);
         }
         for (weights, &value) in last.iter().zip(rest) {
-            add::<FUSED>(&mut a, value, weights);
+            add::<FUSED, PANEL>(&mut a, value, weights);
         }
         a.iter_mut().zip(&b).for_each(|(a, b)| *a += b);
         put(number, &a);
-    }
-}
-
-/// Counting lanes is the form that becomes vector instructions.
-#[inline(always)]
-fn add<const FUSED: bool>(sums: &mut [f32; PANEL], x: f32, weights: &[f32; PANEL]) {
-    for lane in 0..PANEL {
-        sums[lane] = multiply_add::<FUSED>(x, weights[lane], sums[lane]);
-    }
-}
-
-/// In one instruction where there is one; otherwise it would be a call.
-#[inline(always)]
-fn multiply_add<const FUSED: bool>(a: f32, b: f32, sum: f32) -> f32 {
-    if FUSED {
-        a.mul_add(b, sum)
-    } else {
-        a * b + sum
     }
 }

@@ -4,7 +4,7 @@
     reason = "they take on the instructions of their caller"
 )]
 
-use super::math;
+use crate::arithmetic::exp;
 
 /// Lanes that are worked on side by side, because one sum would wait for itself.
 const LANES: usize = 8;
@@ -50,7 +50,7 @@ pub(super) fn softmax(from: &[f32], width: usize, is_logarithm: bool, to: &mut [
     for (row, to) in from.chunks_exact(width).zip(to.chunks_exact_mut(width)) {
         let most = fold(row, f32::NEG_INFINITY, f32::max);
         for (to, &value) in to.iter_mut().zip(row) {
-            *to = math::exp(value - most);
+            *to = exp(value - most);
         }
         let sum = fold(to, 0.0, |a, b| a + b);
         if is_logarithm {
