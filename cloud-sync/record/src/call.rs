@@ -42,6 +42,9 @@ pub struct CallSummary {
     /// How it went there, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mood_course: Vec<MoodPoint>,
+    /// When the caller turned angry and the people of the branch were told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalations: Vec<EscalationRecord>,
     /// The decision that settled the call; none when it ended before one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionRecord>,
@@ -140,6 +143,16 @@ impl MoodPoint {
             sentiment: mood.sentiment.score,
         }
     }
+}
+
+/// A caller turned angry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EscalationRecord {
+    /// Seconds since the call came in.
+    pub at_s: f64,
+    /// Trigger words and prosody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<RedactedText>,
 }
 
 /// A decision, with agents as pseudonyms.

@@ -34,9 +34,9 @@ mod topic;
 
 pub use batch::{Ack, Batch, Body, Entry, Gap, GapReason, Lane, Received, VERSION};
 pub use call::{
-    ActionRecord, AlternativeRecord, CallSummary, DecisionRecord, EndedBy, IntentScore, LegQuality,
-    MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord, Redacted, Times,
-    Transcript, Turn, VoiceQuality, seconds,
+    ActionRecord, AlternativeRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord,
+    IntentScore, LegQuality, MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord,
+    Redacted, Times, Transcript, Turn, VoiceQuality, seconds,
 };
 pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey};
 pub use device::{Alarm, DeviceHealth, Severity};

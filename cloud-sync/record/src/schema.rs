@@ -84,7 +84,7 @@ pub(crate) fn emotion(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(crate) fn cause(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": ["nobody_answered", "waited_too_long", "closed"] })
+    json_schema!({ "type": "string", "enum": ["nobody_answered", "waited_too_long", "closed", "asked"] })
 }
 
 pub(crate) fn side(_: &mut SchemaGenerator) -> Schema {

@@ -98,6 +98,10 @@ fn summary() -> CallSummary {
         }],
         mood: Some(MoodRecord::from(&mood())),
         mood_course: vec![MoodPoint::new(Duration::from_millis(2_500), &mood())],
+        escalations: vec![EscalationRecord {
+            at_s: 2.5,
+            reasons: vec![RedactedText::or_withheld("said `投诉`")],
+        }],
         decision: Some(DecisionRecord::new(&decision(), &names)),
         agent: Some(names.agent(&AgentId::new("li.wei"))),
         outcome: Outcome::Bridged,

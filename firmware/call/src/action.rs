@@ -16,6 +16,8 @@ pub enum CallbackCause {
     WaitedTooLong,
     /// The branch is closed.
     Closed,
+    /// The caller asked for it, and keeps their place in the queue.
+    Asked,
 }
 
 /// What the box does with a call.

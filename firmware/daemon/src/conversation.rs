@@ -85,9 +85,30 @@ impl Conversation {
         self.language
     }
 
+    /// A call that rings the caller back: they said what they want in the call before.
+    pub fn resume(&mut self, before: &Self) {
+        self.phase = Phase::Routing {
+            emotion: before.profile.emotion,
+            score: f32::from(before.profile.emotion_permille) / 1_000.0,
+        };
+        self.profile.clone_from(&before.profile);
+        self.language = before.language;
+    }
+
+    /// Whether the caller waits for an agent, as far as the conversation knows.
+    pub const fn is_routing(&self) -> bool {
+        matches!(self.phase, Phase::Routing { .. }) && self.story.is_some()
+    }
+
     /// Whether the caller may cut the box short.
     pub const fn may_be_interrupted(&self) -> bool {
         matches!(self.phase, Phase::Listening { .. } | Phase::Serving { .. })
+    }
+
+    /// The caller's number; empty once the call is over.
+    pub fn caller(&self) -> Pii<String> {
+        let story = self.story.as_ref();
+        story.map_or_else(Pii::default, |story| story.caller().clone())
     }
 
     /// A recording is played that may be all the caller needs.
@@ -135,6 +156,7 @@ impl Conversation {
             self.language = heard.utterance.language;
         }
         if let Some(escalation) = self.temper.hear(now, heard) {
+            story.escalated(now, &escalation.reasons);
             self.tellings.push_back(Telling {
                 escalation,
                 agent: self.agent.clone(),

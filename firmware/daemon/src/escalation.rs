@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use trunkside_call::{AgentId, Emotion};
+use trunkside_record::{Alarm, RedactedText, Severity};
 
 use crate::hearing::Heard;
 
@@ -41,6 +42,18 @@ pub struct Telling {
 }
 
 impl Telling {
+    /// What the centre learns: that it was, and why; never the words.
+    pub fn alarm(&self) -> Alarm {
+        let reasons = self.escalation.reasons.join("; ");
+        let text = format!("a caller has turned angry: {reasons}; the branch's people are told");
+        Alarm {
+            code: "caller_angry".to_owned(),
+            severity: Severity::Warning,
+            cleared: false,
+            text: RedactedText::or_withheld(&text),
+        }
+    }
+
     /// One line for a phone's display.
     pub fn text(&self) -> String {
         let with = self.agent.as_ref().map_or_else(

@@ -36,6 +36,7 @@ pub mod notice;
 mod outcomes;
 mod panel;
 pub mod pipeline;
+mod places;
 mod policy;
 mod post;
 mod privacy;

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trunkside_call::{Action, AgentId, CallId, Decision, Pii, PromptKey, Repeat, Side};
+use trunkside_call::{
+    Action, AgentId, CallId, CallbackCause, Decision, Pii, PromptKey, Repeat, Side,
+};
 use trunkside_decision::{Input, Lesson, Policy, Router, log::Entry};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
@@ -29,6 +31,7 @@ use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
 use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
+use crate::places::{self, Place, Places, Returning};
 use crate::progress::Urgency;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
@@ -94,6 +97,7 @@ pub struct Pipeline<U> {
     media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
     calls: BTreeMap<CallId, Call>,
     legs: BTreeMap<LegId, CallId>,
+    places: Places,
 }
 
 /// One call's stages.
@@ -105,6 +109,8 @@ struct Call {
     unheard: Unheard,
     conversation: Conversation,
     taping: Taping,
+    /// The caller is being rung back and has not answered yet.
+    returning: Option<Returning>,
 }
 
 enum Wake {
@@ -130,6 +136,7 @@ impl<U: SipUa> Pipeline<U> {
             media_events,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            places: Places::default(),
             stages,
         };
         let policy = Arc::clone(&pipeline.stages.policy);
@@ -224,6 +231,65 @@ impl<U: SipUa> Pipeline<U> {
 
     /// A call comes in: its media are opened before anything is answered.
     fn begin(&mut self, now: Duration, leg: LegId, from: Pii<String>) {
+        let Some((id, session, tap)) = self.open(leg) else {
+            let what = LegCommand::Reject {
+                status: UNAVAILABLE,
+            };
+            return self.stages.ua.command(SipCommand { leg, what });
+        };
+        for place in self.places.of(&from) {
+            // Who rings again need not be rung.
+            self.places.remove(place);
+            self.tell_router(now, Input::PlaceGivenUp { place });
+        }
+        tracing::debug!(call = %id, %leg, "call begins");
+        let started_at = clock::timestamp();
+        self.stages.recorder.opened(id, started_at, from.clone());
+        if let Some(again) = self.outcomes.called(&from) {
+            self.tell_router(now, again);
+        }
+        let conversation = self.conversation(now, id, from);
+        let flow = CallFlow::new(self.flow_config(), leg, addresses(&session));
+        self.insert(id, leg, (flow, session, tap), conversation);
+    }
+
+    fn conversation(&self, now: Duration, id: CallId, from: Pii<String>) -> Conversation {
+        Conversation::begin(
+            id,
+            from,
+            clock::timestamp(),
+            now,
+            self.line.language,
+            self.line.listen_timeout,
+        )
+    }
+
+    fn insert(
+        &mut self,
+        id: CallId,
+        leg: LegId,
+        (flow, media, tap): (CallFlow, MediaSession, trunkside_media::Tap),
+        conversation: Conversation,
+    ) {
+        let recording = &self.stages.recording;
+        let tape = self.stages.tapes.tape(id);
+        let prompts = self.stages.prompts.clone();
+        let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
+        self.legs.insert(leg.first(), id);
+        let call = Call {
+            flow,
+            media,
+            tap: Some(tap),
+            unheard: Unheard::default(),
+            conversation,
+            taping,
+            returning: None,
+        };
+        self.calls.insert(id, call);
+    }
+
+    /// Opens a new call's media.
+    fn open(&self, leg: LegId) -> Option<(CallId, MediaSession, trunkside_media::Tap)> {
         let Opened {
             session,
             task,
@@ -233,11 +299,7 @@ impl<U: SipUa> Pipeline<U> {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(%leg, %error, "a call is refused");
-                let what = LegCommand::Reject {
-                    status: UNAVAILABLE,
-                };
-                self.stages.ua.command(SipCommand { leg, what });
-                return;
+                return None;
             }
         };
         let id = CallId::new(Uuid::now_v7());
@@ -249,41 +311,7 @@ impl<U: SipUa> Pipeline<U> {
                 let _ = sender.send((id, event));
             }
         });
-        let addresses = MediaAddresses {
-            caller: session.local_addr(Side::Caller),
-            agent: session.local_addr(Side::Agent),
-        };
-        tracing::debug!(call = %id, %leg, "call begins");
-        let started_at = clock::timestamp();
-        self.stages.recorder.opened(id, started_at, from.clone());
-        if let Some(again) = self.outcomes.called(&from) {
-            self.tell_router(now, again);
-        }
-        let conversation = Conversation::begin(
-            id,
-            from,
-            started_at,
-            now,
-            self.line.language,
-            self.line.listen_timeout,
-        );
-        let flow = CallFlow::new(self.flow_config(), leg, addresses);
-        let recording = &self.stages.recording;
-        let tape = self.stages.tapes.tape(id);
-        let prompts = self.stages.prompts.clone();
-        let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
-        self.legs.insert(leg.first(), id);
-        self.calls.insert(
-            id,
-            Call {
-                flow,
-                media: session,
-                tap: Some(tap),
-                unheard: Unheard::default(),
-                conversation,
-                taping,
-            },
-        );
+        Some((id, session, tap))
     }
 
     fn flow_config(&self) -> FlowConfig {
@@ -337,6 +365,9 @@ impl<U: SipUa> Pipeline<U> {
 
     /// The caller has pressed a key, whichever way it was told.
     fn key(&mut self, now: Duration, id: CallId, key: char) {
+        if key == self.line.callback_key {
+            self.keep_place(now, id);
+        }
         if let Some(call) = self.calls.get_mut(&id) {
             let language = call.conversation.language();
             call.taping.key(now, &call.media, language, key);
@@ -408,8 +439,12 @@ impl<U: SipUa> Pipeline<U> {
             // Who speaks into the greeting or a recording need not hear the rest of it.
             call.taping.interrupt(&call.media);
         }
+        let was_routing = call.conversation.is_routing();
         let input = call.conversation.hear(now, &heard);
         let is_final = heard.utterance.is_final;
+        let wants_callback = is_final
+            && heard.utterance.side == Side::Caller
+            && places::asks(&heard.understood.intents);
         if is_final {
             self.note(now, id, Urgency::Soon);
         }
@@ -421,6 +456,9 @@ impl<U: SipUa> Pipeline<U> {
         }
         if let Some(input) = input {
             self.tell_router(now, input);
+        }
+        if wants_callback && was_routing {
+            self.keep_place(now, id);
         }
         self.escalate(now, id);
     }
@@ -448,8 +486,98 @@ impl<U: SipUa> Pipeline<U> {
                 self.stages.ua.message(&contact, &text);
             }
             tracing::info!(call = %id, agent = ?telling.agent, "a caller is angry");
+            if telling.supervisors {
+                self.stages.recorder.alarm(telling.alarm());
+            }
             self.notify(now, id, Event::Escalated(Box::new(telling)));
         }
+    }
+
+    // --- calls back ---
+
+    /// A caller who waits would rather be called back.
+    fn keep_place(&mut self, now: Duration, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let number = call.conversation.caller();
+        let template = self.line.callback_to.as_deref();
+        let rings = template
+            .and_then(|to| places::address(to, &number))
+            .is_some();
+        if rings && call.conversation.is_routing() && call.returning.is_none() {
+            self.tell_router(now, Input::CallbackAsked { call: id });
+        }
+    }
+
+    /// The router has kept their place.
+    fn place_kept(&mut self, now: Duration, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let number = call.conversation.caller();
+        let mut conversation = self.conversation(now, id, number.clone());
+        conversation.resume(&call.conversation);
+        let place = Place {
+            number,
+            conversation,
+        };
+        self.places.keep(id, place);
+    }
+
+    /// Their turn has come: the caller is rung, and the agent once they have answered.
+    fn ring_back(&mut self, now: Duration, decision: &Decision, agent: AgentId) {
+        let place = decision.call;
+        let leg = LegId::dialled(self.places.dial());
+        let Some(kept) = self.places.get(place) else {
+            return;
+        };
+        let number = kept.number.clone();
+        let template = self.line.callback_to.as_deref();
+        let address = template.and_then(|to| places::address(to, &number));
+        let (Some(address), Some((id, session, tap))) = (address, self.open(leg)) else {
+            let call = place;
+            return self.tell_router(now, Input::Unreached { call, place });
+        };
+        tracing::info!(call = %id, asked = %place, "a caller is called back");
+        let mut conversation = self.conversation(now, id, number.clone());
+        if let Some(kept) = self.places.get(place) {
+            conversation.resume(&kept.conversation);
+        }
+        let flow = CallFlow::calling_back(
+            self.clock.instant(now),
+            self.flow_config(),
+            leg,
+            addresses(&session),
+            (number, translate::contact(&address)),
+            Pii::default(),
+        );
+        self.insert(id, leg, (flow, session, tap), conversation);
+        if let Some(call) = self.calls.get_mut(&id) {
+            let agent = Some(agent);
+            call.returning = Some(Returning { place, agent });
+            call.conversation.decided(now, decision);
+        }
+        self.tell_router(now, Input::CalledBack { place, call: id });
+        self.tell_flow(now, id, trunkside_line::Input::Tick);
+    }
+
+    /// The caller has answered: the call goes on like any other.
+    fn reached(&mut self, now: Duration, id: CallId, returning: Returning) {
+        let Some(place) = self.places.remove(returning.place) else {
+            return;
+        };
+        let started_at = clock::timestamp();
+        self.stages.recorder.opened(id, started_at, place.number);
+        self.recognition(now, id);
+        let contact = returning
+            .agent
+            .and_then(|agent| Some((self.contact(&agent)?, agent)));
+        let order = match contact {
+            Some((contact, agent)) => Order::Offer { agent, contact },
+            None => Order::Wait,
+        };
+        self.order(now, id, order);
     }
 
     // --- decision ---
@@ -524,6 +652,32 @@ impl<U: SipUa> Pipeline<U> {
             decision.call,
             Event::Decided(Box::new(decision.clone())),
         );
+        if let Some(returning) = self
+            .calls
+            .get_mut(&decision.call)
+            .and_then(|call| call.returning.as_mut())
+        {
+            // The caller is still rung: what was decided is done when they answer.
+            returning.agent = match &decision.action {
+                Action::Offer { agent } => Some(agent.clone()),
+                _ => None,
+            };
+            return;
+        }
+        if self.places.get(decision.call).is_some() {
+            match &decision.action {
+                Action::Offer { agent } => {
+                    return self.ring_back(now, decision, agent.clone());
+                }
+                // Rung in vain, or kept too long: somebody must call by hand.
+                Action::Callback { .. } => drop(self.places.remove(decision.call)),
+                _ => {}
+            }
+        }
+        let asked = CallbackCause::Asked;
+        if decision.action == (Action::Callback { cause: asked }) {
+            self.place_kept(now, decision.call);
+        }
         let order = match &decision.action {
             Action::Offer { agent } => match self.contact(agent) {
                 Some(contact) => Order::Offer {
@@ -593,11 +747,16 @@ impl<U: SipUa> Pipeline<U> {
                 self.recognition(now, id);
             }
             CallEvent::Answered { .. } => {
+                let mut returning = None;
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.conversation.answered(now);
-                    self.note(now, id, Urgency::Soon);
+                    returning = call.returning.take();
                 }
                 self.notify(now, id, Event::Answered);
+                if let Some(returning) = returning {
+                    self.reached(now, id, returning);
+                }
+                self.note(now, id, Urgency::Soon);
             }
             CallEvent::AgentRinging { agent } => self.notify(now, id, Event::Ringing(agent)),
             CallEvent::Bridged { agent } => {
@@ -661,6 +820,16 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     fn record(&mut self, now: Duration, id: CallId, by: trunkside_line::EndedBy) {
+        let returning = self.calls.get_mut(&id).and_then(|call| {
+            let returning = call.returning.take()?;
+            call.taping.end();
+            Some(returning)
+        });
+        if let Some(Returning { place, .. }) = returning {
+            // Nobody answered: there was no call, and the place waits for another try.
+            tracing::info!(call = %id, "the caller did not answer");
+            return self.tell_router(now, Input::Unreached { call: id, place });
+        }
         self.tell_router(now, Input::CallEnded { call: id });
         let Some(call) = self.calls.get_mut(&id) else {
             return;
@@ -765,5 +934,12 @@ impl<U: SipUa> Pipeline<U> {
     fn notify(&self, at: Duration, call: CallId, event: Event) {
         // Nobody needs to watch.
         let _ = self.stages.notices.send(Notice { call, at, event });
+    }
+}
+
+fn addresses(session: &MediaSession) -> MediaAddresses {
+    MediaAddresses {
+        caller: session.local_addr(Side::Caller),
+        agent: session.local_addr(Side::Agent),
     }
 }

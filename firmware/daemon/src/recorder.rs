@@ -5,6 +5,7 @@
 //! cloud all the same, and is tried again until the disk takes it; log, health record and an alarm say
 //! so.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use trunkside_call::{CallId, Pii};
 use trunkside_decision::{Lesson, Policy, log::Entry};
 use trunkside_media::recording::Report;
-use trunkside_record::{Body, CallSummary, Timestamp, Transcript};
+use trunkside_record::{Alarm, Body, CallSummary, Timestamp, Transcript};
 use trunkside_uplink::{Outbox, OutboxError, Stamp};
 
 use crate::backlog::{Backlog, CallNote, Held};
@@ -31,7 +32,7 @@ use crate::progress::{Progress, Urgency};
 use crate::store::keeping::{AT_ONCE, Horizon};
 use crate::store::{Began, Export, Store, StoreError};
 use crate::story::{self, Ended, SoFar};
-use inbox::{Load, MOST_POLICIES, Receiver, Sender, Taken, inbox};
+use inbox::{Load, MOST_POLICIES, Receiver, Sender, Taken, inbox, keep_newest};
 
 mod inbox;
 
@@ -60,6 +61,8 @@ enum Note {
     Lessons(String),
     /// A policy that comes into force.
     Policy(Arc<Policy>),
+    /// Something that somebody at the centre must know.
+    Alarm(Alarm),
 }
 
 /// What the router has learnt, in the data folder.
@@ -194,6 +197,11 @@ impl Recorder {
         }
     }
 
+    /// Something that somebody at the centre must know.
+    pub fn alarm(&self, alarm: Alarm) {
+        self.note(Note::Alarm(alarm));
+    }
+
     fn note(&self, note: Note) {
         self.pulse.taken();
         if !self.notes.send(note) {
@@ -232,6 +240,7 @@ struct Desk {
     given_up_before: u64,
     files: Files,
     faults: Faults,
+    alarms: VecDeque<Alarm>,
     pulse: Pulse,
     standing: Arc<Standing>,
 }
@@ -254,6 +263,7 @@ impl Desk {
             given_up_before: 0,
             files: Files::new(folder),
             faults: Faults::default(),
+            alarms: VecDeque::new(),
             pulse: Pulse::default(),
             standing: Arc::default(),
         }
@@ -306,6 +316,9 @@ impl Desk {
         for policy in load.policies {
             self.files.keep_policy(policy);
         }
+        load.alarms
+            .into_iter()
+            .for_each(|alarm| keep_newest(&mut self.alarms, alarm));
         self.given_up_before =
             load.given_up.calls + load.given_up.transcripts + load.lines_given_up;
     }
@@ -496,12 +509,18 @@ impl Desk {
                 "too much waits for the disk: the oldest transcripts are given up, then the oldest calls"
             );
         }
-        let outbox = self.outbox.borrow().clone();
-        if let Some(outbox) = outbox
-            && let Some(alarm) = self.faults.untold()
+        let Some(outbox) = self.outbox.borrow().clone() else {
+            return;
+        };
+        if let Some(alarm) = self.faults.untold()
             && outbox.append(stamp(), &[alarm.into()]).is_ok()
         {
             self.faults.told();
+        }
+        while let Some(alarm) = self.alarms.front().cloned()
+            && outbox.append(stamp(), &[alarm.into()]).is_ok()
+        {
+            self.alarms.pop_front();
         }
     }
 }

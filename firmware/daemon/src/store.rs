@@ -440,6 +440,7 @@ const fn cause_name(cause: CallbackCause) -> &'static str {
         CallbackCause::NobodyAnswered => "nobody_answered",
         CallbackCause::WaitedTooLong => "waited_too_long",
         CallbackCause::Closed => "closed",
+        CallbackCause::Asked => "asked",
     }
 }
 

@@ -11,9 +11,9 @@ use trunkside_call::{
     Understanding, Utterance,
 };
 use trunkside_record::{
-    ActionRecord, CallSummary, DecisionRecord, EndedBy, IntentScore, MoodPoint, MoodRecord,
-    Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText, Times, Timestamp,
-    Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
+    ActionRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord, IntentScore, MoodPoint,
+    MoodRecord, Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText, Times,
+    Timestamp, Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
 };
 
 use trunkside_understanding::quality::QualityOutcome;
@@ -33,6 +33,7 @@ pub struct Story {
     intents: Vec<Intent>,
     mood: Option<Mood>,
     mood_course: Vec<MoodPoint>,
+    escalations: Vec<EscalationRecord>,
     entities: BTreeMap<EntityKind, u32>,
     decision: Option<Decision>,
     agent: Option<AgentId>,
@@ -84,6 +85,7 @@ impl Story {
             intents: Vec::new(),
             mood: None,
             mood_course: Vec::new(),
+            escalations: Vec::new(),
             entities: BTreeMap::new(),
             decision: None,
             agent: None,
@@ -94,6 +96,11 @@ impl Story {
             quality: Vec::new(),
             language: None,
         }
+    }
+
+    /// The caller's number.
+    pub const fn caller(&self) -> &Pii<String> {
+        &self.caller
     }
 
     fn since_begin(&self, now: Duration) -> f64 {
@@ -141,6 +148,17 @@ impl Story {
             text: Pii::new(utterance.text.clone()),
         };
         self.turns.push((turn, understood.redacted.clone()));
+    }
+
+    /// The caller has turned angry, and people are told.
+    pub fn escalated(&mut self, now: Duration, reasons: &[String]) {
+        let reasons = reasons.iter();
+        self.escalations.push(EscalationRecord {
+            at_s: self.since_begin(now),
+            reasons: reasons
+                .map(|reason| RedactedText::or_withheld(reason))
+                .collect(),
+        });
     }
 
     /// Which quality rules the call kept so far.
@@ -274,6 +292,7 @@ impl Story {
             intents,
             mood: self.mood.as_ref().map(MoodRecord::from),
             mood_course: self.mood_course.clone(),
+            escalations: self.escalations.clone(),
             decision: decision.map(|decision| DecisionRecord::new(decision, names)),
             agent: self.agent.as_ref().map(|agent| names.agent(agent)),
             outcome: self.outcome(faulty),
@@ -356,6 +375,7 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
         intents: Vec::new(),
         mood: None,
         mood_course: Vec::new(),
+        escalations: Vec::new(),
         decision: None,
         agent: None,
         outcome: Outcome::Failed,
@@ -479,6 +499,29 @@ mod tests {
             &KEY,
         );
         assert!(ended.transcript.unwrap().turns[0].text.is_withheld());
+    }
+
+    #[test]
+    fn an_anger_is_in_the_record_with_its_reasons_and_no_words() {
+        let mut story = story();
+        story.escalated(
+            Duration::from_secs(7),
+            &[
+                "said `投诉`".to_owned(),
+                "voice 9 dB louder than ordinary".to_owned(),
+            ],
+        );
+        let ended = story.end(
+            Duration::from_secs(9),
+            EndedBy::Caller,
+            false,
+            VoiceQuality::default(),
+            &KEY,
+        );
+        let escalations = ended.summary.escalations;
+        assert_eq!(escalations.len(), 1);
+        assert!((escalations[0].at_s - 7.0).abs() < 1e-9);
+        assert_eq!(escalations[0].reasons[0].as_str(), "said `投诉`");
     }
 
     #[test]

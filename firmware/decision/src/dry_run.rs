@@ -240,7 +240,13 @@ impl Story {
                 }
                 return;
             }
-            Input::Tick | Input::OfferFailed { .. } => return,
+            // What the caller and the line did under the old policy.
+            Input::Tick
+            | Input::OfferFailed { .. }
+            | Input::CallbackAsked { .. }
+            | Input::CalledBack { .. }
+            | Input::Unreached { .. }
+            | Input::PlaceGivenUp { .. } => return,
             Input::LocalTime { .. }
             | Input::MoodChanged { .. }
             | Input::AgentAvailable { .. }

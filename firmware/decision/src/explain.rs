@@ -491,6 +491,7 @@ fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> 
     let limit = seconds(policy, micros(policy.queue.max_wait));
     if zh(policy) {
         return match cause {
+            CallbackCause::Asked => reason("keeps_place", "客户要求回电，并保留排队位置"),
             CallbackCause::Closed => reason("closed", "网点已下班，且没有规则受理该来电"),
             CallbackCause::WaitedTooLong => reason("max_wait", format!("等待已达策略上限 {limit}")),
             CallbackCause::NobodyAnswered if tried == 0 => {
@@ -505,6 +506,10 @@ fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> 
         CallbackCause::Closed => {
             reason("closed", "the branch is closed and no rule takes the call")
         }
+        CallbackCause::Asked => reason(
+            "keeps_place",
+            "asked to be called back, and keeps the place in the queue",
+        ),
         CallbackCause::WaitedTooLong => {
             reason("max_wait", format!("waited the policy's limit of {limit}"))
         }

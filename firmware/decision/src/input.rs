@@ -91,10 +91,35 @@ pub enum Input {
         /// All of it.
         lessons: Vec<Lesson>,
     },
-    /// The call is over, whoever hung up and whatever it was doing.
+    /// The call is over, whoever hung up and whatever it was doing. A caller who is to be called
+    /// back keeps their place all the same.
     CallEnded {
         /// The call.
         call: CallId,
+    },
+    /// A caller who waits wants to be called back when it is their turn.
+    CallbackAsked {
+        /// The call.
+        call: CallId,
+    },
+    /// It is their turn: the caller is being rung, as a call of its own.
+    CalledBack {
+        /// The call that asked for it.
+        place: CallId,
+        /// The call that rings the caller; the router speaks of this one from now on.
+        call: CallId,
+    },
+    /// The caller was rung and did not answer. Their place waits for another try.
+    Unreached {
+        /// The call that rang the caller.
+        call: CallId,
+        /// The call that asked for it.
+        place: CallId,
+    },
+    /// Nobody need be called back any more.
+    PlaceGivenUp {
+        /// The call that asked for it.
+        place: CallId,
     },
 }
 

@@ -4,6 +4,7 @@
 //! settled when the call comes in, and agents are offered that law only, so voice need never be
 //! transcoded.
 
+mod back;
 mod input;
 mod output;
 mod reoffer;
@@ -79,6 +80,10 @@ struct Caller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CallerState {
     Expected,
+    /// We ring them; they must answer by then.
+    Called {
+        answer_by: Instant,
+    },
     Offered,
     Early,
     Answered,
@@ -212,7 +217,8 @@ impl CallFlow {
         let transfer = self.transfer.as_ref().and_then(Transfer::deadline);
         let crossing = self.crossing.iter().map(|&(_, until)| until).min();
         let leaving = self.leaving.iter().map(|&(_, until)| until).min();
-        [agent, transfer, self.apology_by, crossing, leaving]
+        let called = self.called_until();
+        [called, agent, transfer, self.apology_by, crossing, leaving]
             .into_iter()
             .flatten()
             .min()
@@ -255,7 +261,9 @@ impl CallFlow {
                     LegCommand::RejectTransfer { status: FORBIDDEN },
                 );
             }
-            LegEvent::Ringing { .. } | LegEvent::Answered { .. } | LegEvent::Failed { .. } => {}
+            LegEvent::Answered { sdp } => self.on_caller_answered(now, &sdp),
+            LegEvent::Failed { .. } => self.on_caller_failed(now),
+            LegEvent::Ringing { .. } => {}
         }
     }
 
@@ -306,9 +314,14 @@ impl CallFlow {
         if let Order::Transfer { agent, contact } = order {
             return self.on_transfer_ordered(now, agent, contact);
         }
-        if matches!(self.caller.state, CallerState::Expected | CallerState::Gone)
-            || self.is_bridged() && order != Order::Release
-        {
+        let absent = matches!(
+            self.caller.state,
+            CallerState::Expected | CallerState::Called { .. } | CallerState::Gone
+        );
+        if self.called_until().is_some() && order == Order::Release {
+            return self.end(now, EndedBy::Box, Cause::Released);
+        }
+        if absent || self.is_bridged() && order != Order::Release {
             return;
         }
         self.withdraw(now);
@@ -561,6 +574,9 @@ impl CallFlow {
 
     fn on_tick(&mut self, now: Instant) {
         self.tick_transfer(now);
+        if self.called_until().is_some_and(|until| now >= until) {
+            self.on_caller_failed(now);
+        }
         self.crossing.retain(|&(_, until)| now < until);
         if self.apology_by.is_some_and(|by| now >= by) {
             self.end(now, EndedBy::Box, Cause::Apologised);
@@ -587,7 +603,7 @@ impl CallFlow {
         if self.ended {
             return;
         }
-        self.close_caller();
+        self.close_caller(now);
         self.close_transfer(now);
         if self.is_bridged() {
             if let Some(agent) = self.agent.take() {
@@ -603,8 +619,12 @@ impl CallFlow {
         self.call(CallEvent::Ended { by, cause });
     }
 
-    fn close_caller(&mut self) {
+    fn close_caller(&mut self, now: Instant) {
         match self.caller.state {
+            CallerState::Called { .. } => {
+                self.crossing.push((self.caller.leg, now + CROSSING));
+                self.sip(self.caller.leg, LegCommand::Cancel);
+            }
             CallerState::Answered => self.sip(self.caller.leg, LegCommand::HangUp),
             CallerState::Offered | CallerState::Early => {
                 self.sip(

@@ -52,6 +52,7 @@ pub fn call(number: u64) -> [Body; 2] {
         intents: Vec::new(),
         mood: None,
         mood_course: Vec::new(),
+        escalations: Vec::new(),
         decision: None,
         agent: None,
         outcome: Outcome::Bridged,

@@ -163,6 +163,10 @@ pub struct LineConfig {
     pub supervisors: Vec<String>,
     /// Whether the agent's phone is told, too.
     pub tell_agents: bool,
+    /// How callers are rung who hang up and keep their place: a contact with `{number}` in it.
+    pub callback_to: Option<String>,
+    /// The key by which a caller who waits asks for that.
+    pub callback_key: char,
     /// What agents see of the caller's number.
     pub shown: ShownNumber,
     /// Carriers and PBXs; without any, calls are taken from everywhere.
@@ -483,6 +487,8 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         agent_secrets: layers.path("line.agent_secrets"),
         supervisors: resolve_supervisors(layers),
         tell_agents: layers.switch("line.tell_agents", true),
+        callback_to: resolve_callback(layers),
+        callback_key: resolve_key(layers),
         shown: resolve_shown(layers),
         trunks: trunks::resolve(layers),
         dns_servers: trunks::resolve_dns_servers(layers),
@@ -493,6 +499,32 @@ fn resolve_supervisors(layers: &mut Layers) -> Vec<String> {
     let rule = "must be a list of phones such as `[\"registered:wang\", \"sip:wang@192.0.2.7\"]`";
     let phones: Vec<Phone> = layers.list("line.supervisors", rule);
     phones.into_iter().map(|Phone(contact)| contact).collect()
+}
+
+fn resolve_callback(layers: &mut Layers) -> Option<String> {
+    let contact = layers.optional_text("line.callback_to")?;
+    let there = contact.parse::<Phone>().is_ok() && !contact.starts_with("registered:");
+    if there && contact.contains("{number}@") {
+        return Some(contact);
+    }
+    let message = format!(
+        "`line.callback_to` must be an address such as `sip:{{number}}@carrier.example`, got \
+         `{contact}`; write where calls to the caller's number go"
+    );
+    layers.report("line.callback_to", &message);
+    None
+}
+
+fn resolve_key(layers: &mut Layers) -> char {
+    let keys: Vec<(String, char)> = "1234567890*#"
+        .chars()
+        .map(|key| (key.into(), key))
+        .collect();
+    let choices: Vec<(&str, char)> = keys
+        .iter()
+        .map(|(text, key)| (text.as_str(), *key))
+        .collect();
+    layers.choice("line.callback_key", '1', &choices)
 }
 
 /// A contact such as the policy's agents have.

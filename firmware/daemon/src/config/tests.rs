@@ -178,6 +178,29 @@ fn supervisors_are_phones() {
 }
 
 #[test]
+fn who_is_called_back_needs_an_address_with_the_number_in_it() {
+    let address = "sip:{number}@carrier.example";
+    let good = loaded(&format!(
+        "[line]\ncallback_to = \"{address}\"\ncallback_key = \"9\"\n"
+    ));
+    assert_eq!(good.config.line.callback_to.as_deref(), Some(address));
+    assert_eq!(good.config.line.callback_key, '9');
+    let nothing = loaded("");
+    assert_eq!(nothing.config.line.callback_to, None);
+    for bad in [
+        "sip:95588@carrier.example",
+        "registered:{number}@x",
+        "{number}@x",
+    ] {
+        let loaded = loaded(&format!("[line]\ncallback_to = \"{bad}\"\n"));
+        let told = |problem: &&Problem| problem.message.contains("`line.callback_to`");
+        let problem = loaded.problems.iter().find(told).expect("a problem");
+        assert!(problem.place.ends_with(":2"), "{problem}");
+        assert_eq!(loaded.config.line.callback_to, None);
+    }
+}
+
+#[test]
 fn a_missing_file_is_one_problem_that_names_it() {
     let loaded = load(Path::new("/nonexistent/trunkside.toml"));
     assert_eq!(loaded.problems.len(), 1);

@@ -170,6 +170,8 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             listen_timeout: Duration::from_secs(10),
             agent_secrets: None,
             supervisors: Vec::new(),
+            callback_to: None,
+            callback_key: '1',
             // Its agents' phones have no display; the screen shows it.
             tell_agents: false,
             shown: ShownNumber::default(),

@@ -199,6 +199,7 @@ const fn cause_words(cause: CallbackCause) -> &'static str {
         CallbackCause::NobodyAnswered => "nobody answered",
         CallbackCause::WaitedTooLong => "the wait grew too long",
         CallbackCause::Closed => "the branch is closed",
+        CallbackCause::Asked => "the caller asked for it, and keeps their place",
     }
 }
 

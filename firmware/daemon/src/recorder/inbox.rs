@@ -2,12 +2,13 @@
 //! hangs, so that nothing is taken out, cannot fill the memory: the oldest transcripts go first, and
 //! only when there are none left, the oldest calls; both are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use trunkside_call::CallId;
 use trunkside_decision::Policy;
+use trunkside_record::Alarm;
 
 use super::Note;
 use crate::backlog::{Backlog, CallNote, GivenUp};
@@ -17,6 +18,9 @@ use crate::story::SoFar;
 
 /// Policies that wait for the disk at most; the newest matter.
 pub const MOST_POLICIES: usize = 16;
+
+/// Alarms that wait at most; then the oldest go.
+const MOST_ALARMS: usize = 64;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -32,6 +36,7 @@ struct Waiting {
     lines: Lines,
     lessons: Option<String>,
     policies: Vec<Arc<Policy>>,
+    alarms: VecDeque<Alarm>,
     /// Notes that came since the last were taken.
     notes: usize,
     senders: usize,
@@ -51,6 +56,8 @@ pub struct Load {
     pub lessons: Option<String>,
     /// Policies, oldest first.
     pub policies: Vec<Arc<Policy>>,
+    /// Alarms, oldest first.
+    pub alarms: VecDeque<Alarm>,
     /// How many notes it was.
     pub notes: usize,
     /// What has been given up since the start.
@@ -77,6 +84,14 @@ pub struct Sender(Arc<Shared>);
 /// Takes them out.
 #[derive(Debug)]
 pub struct Receiver(Arc<Shared>);
+
+/// Lets an alarm wait, in the place of the oldest where too many do.
+pub fn keep_newest(alarms: &mut VecDeque<Alarm>, alarm: Alarm) {
+    if alarms.len() == MOST_ALARMS {
+        alarms.pop_front();
+    }
+    alarms.push_back(alarm);
+}
 
 /// An empty inbox.
 pub fn inbox() -> (Sender, Receiver) {
@@ -162,6 +177,7 @@ impl Waiting {
                 }
                 self.policies.push(policy);
             }
+            Note::Alarm(alarm) => keep_newest(&mut self.alarms, alarm),
         }
     }
 
@@ -186,6 +202,7 @@ impl Waiting {
             lines: self.lines.take().into(),
             lessons: self.lessons.take(),
             policies: std::mem::take(&mut self.policies),
+            alarms: std::mem::take(&mut self.alarms),
             notes: std::mem::take(&mut self.notes),
             given_up: self.calls.given_up(),
             lines_given_up: self.lines.given_up(),

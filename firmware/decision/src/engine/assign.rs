@@ -72,7 +72,16 @@ impl Engine {
             let before = self.call(slot).insist;
             let reachable = self.refresh(slot);
             let limit = self.call(slot).after(self.policy.queue.max_wait);
-            if self.overflows(slot) {
+            if self.call(slot).away {
+                if self.call(slot).after(super::back::KEPT) <= self.now {
+                    self.leave(slot, None, CallbackCause::WaitedTooLong);
+                } else {
+                    if self.call(slot).insist != before {
+                        self.unplaced.push(slot);
+                    }
+                    self.reschedule_call(slot);
+                }
+            } else if self.overflows(slot) {
                 let to = self.call(slot).kind.leaves.and_then(|(_, to)| to);
                 self.leave(slot, to, CallbackCause::WaitedTooLong);
             } else if limit <= self.now {
@@ -107,7 +116,7 @@ impl Engine {
     pub(super) fn cost(&self, slot: Slot, index: usize) -> Option<Cost> {
         let call = self.call(slot);
         let agent = &self.agents[index];
-        if !agent.is_free() || call.tried(index, self.now).is_some() {
+        if !agent.is_free() || call.tried(index, self.now).is_some() || call.rests(self.now) {
             return None;
         }
         if self.may_hold() && self.opens(&call.kind, call.insist, call.entered, index) > self.now {
@@ -271,7 +280,8 @@ impl Engine {
         self.dequeue(slot);
         let until = self
             .now
-            .saturating_add(micros(self.policy.queue.offer_limit));
+            .saturating_add(micros(self.policy.queue.offer_limit))
+            .saturating_add(self.call(slot).ringing());
         let call = self.call_mut(slot);
         call.stage = Stage::Offered {
             agent: index,
@@ -298,6 +308,9 @@ impl Engine {
     /// changed and the time for it has come.
     fn tell_waiting(&mut self) {
         for slot in self.waiting_once(|engine| &mut engine.untold) {
+            if self.call(slot).away {
+                continue;
+            }
             let ahead = self.ahead(slot);
             if self.foretells && self.call(slot).entered == self.now {
                 self.call_mut(slot).forecast = self.forecast(slot);
@@ -305,6 +318,9 @@ impl Engine {
             self.tell(slot, ahead);
         }
         for slot in self.waiting_once(|engine| &mut engine.overdue) {
+            if self.call(slot).away {
+                continue;
+            }
             let ahead = self.ahead(slot);
             if self.call(slot).told_ahead == Some(ahead) {
                 self.told(slot, ahead);

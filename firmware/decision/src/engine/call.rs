@@ -87,6 +87,12 @@ pub(crate) struct Call {
     /// When it is next seen whether a novice must hand it on.
     pub hand_on_at: Option<Micros>,
     pub talking_since: Micros,
+    /// The caller has hung up and is to be called back at their turn.
+    pub away: bool,
+    /// How often they were called back without an answer.
+    pub unreached: u8,
+    /// When they may be called back again.
+    pub rests_until: Option<Micros>,
     /// The moment under which it stands in the engine's timetable.
     pub due: Option<Micros>,
 }
@@ -131,9 +137,14 @@ impl Call {
                 let retries = self.attempts.iter().map(|attempt| attempt.again_at);
                 let next = steps
                     .chain(retries)
+                    .chain(self.rests_until)
                     .chain(self.opens_at)
                     .filter(|at| *at > now)
                     .min();
+                if self.away {
+                    let limit = self.after(super::back::KEPT);
+                    return Some(next.map_or(limit, |next| next.min(limit)));
+                }
                 let limit = self.after(policy.queue.max_wait);
                 let limit = self.kind.leaves.map_or(limit, |(after, _)| {
                     limit.min(self.entered.saturating_add(after))

@@ -5,6 +5,7 @@
 
 pub(crate) mod agent;
 mod assign;
+mod back;
 pub(crate) mod call;
 mod choice;
 mod estimate;
@@ -184,6 +185,10 @@ impl Engine {
                 }
             }
             Input::CallEnded { call } => self.call_ended(*call),
+            Input::CallbackAsked { call } => self.callback_asked(*call),
+            Input::CalledBack { place, call } => self.called_back(*place, *call),
+            Input::Unreached { call, place } => self.unreached(*call, *place),
+            Input::PlaceGivenUp { place } => self.place_given_up(*place),
             Input::Judged {
                 agent,
                 intent,
@@ -272,6 +277,9 @@ impl Engine {
             successor: None,
             hand_on_at: None,
             talking_since: self.now,
+            away: false,
+            unreached: 0,
+            rests_until: None,
             due: None,
         };
         let slot = self.vacant.pop().unwrap_or(self.calls.len());
@@ -334,6 +342,9 @@ impl Engine {
         let Some(slot) = self.slots.get(&id).copied() else {
             return;
         };
+        if self.call(slot).away {
+            return self.went_away(slot);
+        }
         let (entered, talking_since) = (self.call(slot).entered, self.call(slot).talking_since);
         self.withdraw_successor(slot);
         match self.call(slot).stage {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{CallProfile, OfferFailure};
 
+mod back;
 mod beyond;
 mod learning;
 

@@ -126,6 +126,8 @@ pub enum Cause {
     NoCommonCodec,
     /// The caller was promised a call back.
     Apologised,
+    /// The caller was called back and did not answer.
+    Unreached,
     /// The pipeline ended it.
     Released,
     /// A far end fell silent in SIP.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::rsip::now;
 
+mod back;
 mod reoffers;
 mod transfers;
 

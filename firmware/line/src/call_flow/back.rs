@@ -1,0 +1,73 @@
+//! A call that begins here: the caller is rung first, and an agent once they have answered.
+
+use std::time::Instant;
+
+use trunkside_call::Pii;
+
+use super::{CallFlow, CallerState, Cause, EndedBy, FlowConfig, MediaAddresses, Side};
+use crate::call_flow::CallEvent;
+use crate::sdp::{self, Direction};
+use crate::sip_ua::{AgentContact, LegCommand, LegId};
+
+impl CallFlow {
+    /// Rings a caller who is to be called back. `leg` is [dialled](LegId::dialled); `number` is the
+    /// caller's, which agents are shown; `shown` is what the caller is shown.
+    pub fn calling_back(
+        now: Instant,
+        config: FlowConfig,
+        leg: LegId,
+        addresses: MediaAddresses,
+        (number, to): (Pii<String>, AgentContact),
+        shown: Pii<String>,
+    ) -> Self {
+        let answer_by = now + config.ring_timeout;
+        let mut flow = Self::new(config, leg, addresses);
+        flow.caller.state = CallerState::Called { answer_by };
+        flow.caller.number = number;
+        let offer = sdp::offer(flow.caller.local, &[flow.caller.codec], Direction::SendRecv);
+        flow.sip(
+            leg,
+            LegCommand::Dial {
+                to,
+                from: shown,
+                sdp: offer,
+            },
+        );
+        flow
+    }
+
+    /// Until when the caller whom we ring may answer.
+    pub(super) const fn called_until(&self) -> Option<Instant> {
+        match self.caller.state {
+            CallerState::Called { answer_by } => Some(answer_by),
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_caller_answered(&mut self, now: Instant, sdp: &[u8]) {
+        if self.called_until().is_none() || self.ended {
+            // An answer that crossed our giving up.
+            return self.on_given_up(self.caller.leg, &answered(sdp));
+        }
+        self.caller.state = CallerState::Answered;
+        match self.usable(sdp) {
+            Some(answer) => {
+                self.set_remote(Side::Caller, &answer);
+                self.call(CallEvent::Answered { at: now });
+            }
+            None => self.end(now, EndedBy::Box, Cause::NoCommonCodec),
+        }
+    }
+
+    pub(super) fn on_caller_failed(&mut self, now: Instant) {
+        if self.called_until().is_none() {
+            let failed = crate::sip_ua::LegEvent::Failed { status: 487 };
+            return self.on_given_up(self.caller.leg, &failed);
+        }
+        self.end(now, EndedBy::Caller, Cause::Unreached);
+    }
+}
+
+fn answered(sdp: &[u8]) -> crate::sip_ua::LegEvent {
+    crate::sip_ua::LegEvent::Answered { sdp: sdp.to_vec() }
+}
