@@ -60,6 +60,11 @@ fn agent_and_supervisor_see_who_turns_angry() {
     succeed(carrier);
     let record = branch.record();
     assert_eq!(record["outcome"], "bridged", "{record}");
+    let alarms = branch.watcher.seen().iter();
+    let told = alarms
+        .filter(|message| message.topic.ends_with("/alarm"))
+        .any(|message| String::from_utf8_lossy(&message.payload).contains("caller_angry"));
+    assert!(told, "the centre heard of it");
     assert_eq!(shown.more(), "", "told once");
     assert_eq!(supervisors.more(), "", "told once");
 }

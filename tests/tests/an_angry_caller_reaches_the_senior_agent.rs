@@ -37,6 +37,7 @@ fn calm_words_reach_the_ordinary_agent() {
     let (record, ordinary, senior) = call("complaint_calm.wav");
     assert!(ordinary && !senior, "{record}");
     assert_ne!(record["mood"]["emotion"], "angry", "{record}");
+    assert!(record["escalations"].is_null(), "{record}");
 }
 
 #[test]
@@ -47,4 +48,13 @@ fn the_same_words_in_anger_reach_the_senior_agent() {
     let (record, ordinary, senior) = call("complaint_angry.wav");
     assert!(senior && !ordinary, "{record}");
     assert_eq!(record["mood"]["emotion"], "angry", "{record}");
+    let escalated = &record["escalations"][0];
+    assert!(
+        escalated["at_s"].as_f64().is_some_and(|at| at > 0.0),
+        "{record}"
+    );
+    assert!(
+        escalated["reasons"].to_string().contains("said `"),
+        "{record}"
+    );
 }
