@@ -505,14 +505,14 @@ mod tests {
     fn an_anger_is_in_the_record_with_its_reasons_and_no_words() {
         let mut story = story();
         story.escalated(
-            Duration::from_secs(7),
+            Duration::from_secs(107),
             &[
                 "said `投诉`".to_owned(),
                 "voice 9 dB louder than ordinary".to_owned(),
             ],
         );
         let ended = story.end(
-            Duration::from_secs(9),
+            Duration::from_secs(109),
             EndedBy::Caller,
             false,
             VoiceQuality::default(),

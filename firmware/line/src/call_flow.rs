@@ -575,7 +575,7 @@ impl CallFlow {
     fn on_tick(&mut self, now: Instant) {
         self.tick_transfer(now);
         if self.called_until().is_some_and(|until| now >= until) {
-            self.on_caller_failed(now);
+            self.on_unreached(now);
         }
         self.crossing.retain(|&(_, until)| now < until);
         if self.apology_by.is_some_and(|by| now >= by) {

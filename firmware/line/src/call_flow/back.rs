@@ -64,6 +64,11 @@ impl CallFlow {
             let failed = crate::sip_ua::LegEvent::Failed { status: 487 };
             return self.on_given_up(self.caller.leg, &failed);
         }
+        self.caller.state = CallerState::Gone;
+        self.on_unreached(now);
+    }
+
+    pub(super) fn on_unreached(&mut self, now: Instant) {
         self.end(now, EndedBy::Caller, Cause::Unreached);
     }
 }
