@@ -181,7 +181,10 @@ impl Path {
             || alike > ALIKE && share < OVER
             || alike > ALIKE && alike > same;
         self.voiced = if is_echo { 0 } else { self.voiced + 1 };
-        (self.voiced > STRAY).then_some(left)
+        // An echo that was none is not added to what a side says.
+        let helps = self.is_settled && share < 1.0;
+        let own = || std::array::from_fn(|n| frame[n]);
+        (self.voiced > STRAY).then(|| if helps { left } else { own() })
     }
 
     fn cancel(&self, reference: &[f32], frame: &[f32]) -> [f32; FRAME] {
