@@ -33,3 +33,4 @@ calm balance_zh.wav 'cmn-latn-pinyin+Linda' 150 50 'ni2 hao3, wo2 xiang3 cha2 yi
 calm lostcard_en.wav 'en-us+m7' 150 50 'hello, I lost my bank card, and I need to block it'
 calm phone_zh.wav 'cmn-latn-pinyin+Michael' 140 45 'wo3 de5 dian4 hua4 shi4 yao1 san1 ba1 ling2 ling2 yao1 san1 ba1 ling2 ling2 ling2'
 calm agree_zh.wav 'cmn-latn-pinyin+Linda' 145 50 'wo3 tong2 yi4'
+calm refuse_zh.wav 'cmn-latn-pinyin+Linda' 145 50 'qing3 bu2 yao4 lu4 yin1'

@@ -86,6 +86,12 @@ fn noted(data: &Path, column: &str) -> Option<String> {
         .expect("one recording")
 }
 
+/// Waits until the box says so in its log.
+fn logged(branch: &mut Branch, what: &str) {
+    let process = &mut branch.running.process;
+    process.wait_for(what, |line| line.contains(what).then_some(()));
+}
+
 #[test]
 fn both_sides_are_heard_again_each_in_its_own_channel() {
     if !has_peer("sipp") {
@@ -157,14 +163,9 @@ fn a_caller_who_presses_nine_is_not_kept() {
         .carrier("carrier_hangs_up", &caller)
         .pause_ms(15_000)
         .start();
-    let running = &mut branch.running.process;
-    running.wait_for("the recording", |line| {
-        line.contains("recording begins").then_some(())
-    });
+    logged(&mut branch, "recording begins");
     caller.press(9);
-    running.wait_for("its end", |line| {
-        line.contains("a recording is deleted").then_some(())
-    });
+    logged(&mut branch, "a recording is deleted");
     assert!(listed(&branch.home.config()).is_empty());
     let folder = branch.home.data().join("recordings");
     assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 0);
@@ -174,6 +175,29 @@ fn a_caller_who_presses_nine_is_not_kept() {
         noted(&branch.home.data(), "deleted_because").as_deref(),
         Some("refused")
     );
+}
+
+#[test]
+fn who_refuses_by_voice_over_the_greeting_is_not_kept() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let phone = Phone::new(Voice::silent());
+    let mut branch = branch(&phone);
+    let caller = Voice::saying(&recording("refuse_zh.wav"), AFTER_THE_NOTICE);
+    let calling = branch
+        .carrier("carrier_hangs_up", &caller)
+        .pause_ms(16_000)
+        .start();
+    logged(&mut branch, "recording begins");
+    logged(&mut branch, "a recording is deleted");
+    succeed(calling);
+    branch.record();
+    assert!(listed(&branch.home.config()).is_empty());
+    let confirmed = best_correlation(&prompt("not_recorded.wav"), &caller.heard());
+    assert!(confirmed > HEARD, "they are told so at {confirmed:.2}");
+    let because = noted(&branch.home.data(), "deleted_because");
+    assert_eq!(because.as_deref(), Some("refused"));
 }
 
 #[test]
@@ -188,10 +212,7 @@ fn who_agrees_by_voice_is_recorded() {
         .carrier("carrier_hangs_up", &caller)
         .pause_ms(16_000)
         .start();
-    let running = &mut branch.running.process;
-    running.wait_for("the recording", |line| {
-        line.contains("recording begins").then_some(())
-    });
+    logged(&mut branch, "recording begins");
     succeed(calling);
     branch.record();
     let data = branch.home.data();
@@ -235,9 +256,7 @@ fn what_was_written_before_the_box_is_killed_can_be_heard() {
         .carrier("carrier_hangs_up", &caller)
         .pause_ms(60_000)
         .start();
-    branch.running.process.wait_for("the recording", |line| {
-        line.contains("recording begins").then_some(())
-    });
+    logged(&mut branch, "recording begins");
     caller.wait_until_said();
     let config = branch.home.config();
     let call = listed(&config)[0]["call"]

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use trunkside_call::PromptKey;
+use trunkside_call::{Language, PromptKey};
 
 use crate::config::RecordingMode;
 
@@ -19,7 +19,8 @@ const AGREE: char = '1';
 /// The key that declines, as notice and question say.
 const DECLINE: char = '9';
 
-/// How long the question waits for its answer.
+/// How long the question waits for its answer, and how long after the notice a mere "I do not agree"
+/// is about recording.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// What a call's consent is told.
@@ -39,6 +40,8 @@ pub enum Input<'a> {
         began: Duration,
         /// What.
         text: &'a str,
+        /// In which language.
+        language: Language,
         /// Whether that is all of it.
         is_final: bool,
     },
@@ -68,7 +71,9 @@ enum State {
     Waiting {
         since: Duration,
     },
-    Recording,
+    Recording {
+        since: Duration,
+    },
     /// Says that nothing is recorded.
     Confirming,
     Never,
@@ -127,7 +132,7 @@ impl Consent {
         match (self.state, input) {
             (State::Fresh, Input::Greeting) => self.announce(),
             (State::Announcing, Input::Said)
-            | (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => self.record(),
+            | (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => self.record(now),
             (State::Asking, Input::Said) => self.state = State::Waiting { since: now },
             (State::Confirming, Input::Said) => {
                 self.state = State::Never;
@@ -135,7 +140,7 @@ impl Consent {
             }
             (state, Input::Cut) => self.cut(state),
             (
-                State::Announcing | State::Asking | State::Waiting { .. } | State::Recording,
+                State::Announcing | State::Asking | State::Waiting { .. } | State::Recording { .. },
                 Input::Key(DECLINE),
             ) => self.decline(),
             // What began earlier may be the echo of the question, whose words are the answers.
@@ -144,12 +149,19 @@ impl Consent {
                 Input::Heard {
                     began,
                     text,
+                    language,
                     is_final,
                 },
-            ) if began >= since => return self.answer(text, is_final),
-            (State::Recording, Input::Heard { text, .. }) if words::refuses(text) => {
-                self.decline();
-            }
+            ) if began >= since => return self.answer(now, text, language, is_final),
+            (
+                State::Announcing | State::Recording { .. },
+                Input::Heard {
+                    began,
+                    text,
+                    is_final,
+                    ..
+                },
+            ) => return self.objection(began, text, is_final),
             (State::Waiting { since }, Input::Tick) if now >= since + PATIENCE => self.give_up(),
             _ => {}
         }
@@ -165,22 +177,38 @@ impl Consent {
         self.outputs.push_back(Output::Say(prompt));
     }
 
-    fn record(&mut self) {
-        self.state = State::Recording;
+    fn record(&mut self, now: Duration) {
+        self.state = State::Recording { since: now };
         self.outputs.extend([Output::Record, Output::Proceed]);
     }
 
     fn decline(&mut self) {
-        if self.state == State::Recording {
+        if matches!(self.state, State::Recording { .. }) {
             self.outputs.push_back(Output::Destroy);
         }
         self.state = State::Confirming;
         self.outputs.push_back(Output::Say(PromptKey::NotRecorded));
     }
 
-    fn answer(&mut self, text: &str, is_final: bool) -> bool {
+    /// Somebody speaks of recording where nobody has asked them; whether of nothing else.
+    fn objection(&mut self, began: Duration, text: &str, is_final: bool) -> bool {
+        let fresh = match self.state {
+            State::Recording { since } => began < since + PATIENCE,
+            _ => true,
+        };
+        // `不同意` may yet become `不同意这个方案`.
+        let disagrees = fresh && is_final && words::disagrees(text);
+        if disagrees || words::refuses(text) {
+            self.decline();
+        }
+        disagrees
+    }
+
+    fn answer(&mut self, now: Duration, text: &str, language: Language, is_final: bool) -> bool {
         match words::answer(text) {
-            Some(true) => self.record(),
+            // The hum that makes a Cantonese no of it (`唔`) is too often not heard: that yes takes a key.
+            Some(true) if language == Language::Yue => {}
+            Some(true) => self.record(now),
             Some(false) => self.decline(),
             // Whoever says something else has not agreed; they are heard out. `我` may yet become `我同意`.
             None if is_final && !text.is_empty() => {
@@ -202,7 +230,7 @@ impl Consent {
             State::Announcing | State::Asking | State::Waiting { .. } | State::Confirming => {
                 self.state = State::Never;
             }
-            State::Fresh | State::Recording | State::Never => {}
+            State::Fresh | State::Recording { .. } | State::Never => {}
         }
     }
 }
@@ -226,11 +254,11 @@ mod tests {
     }
 
     fn heard(text: &str) -> Input<'_> {
-        let (began, is_final) = (NOW, true);
         Input::Heard {
-            began,
+            began: NOW,
             text,
-            is_final,
+            language: Language::Zh,
+            is_final: true,
         }
     }
 
@@ -288,6 +316,46 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_heard_during_the_notice_and_a_plain_one_soon_after_it() {
+        let confirm = Output::Say(PromptKey::NotRecorded);
+        for words in ["不要录音", "我不同意", "i do not agree"] {
+            let mut consent = greeted(RecordingMode::Notice);
+            assert_eq!(told(&mut consent, heard(words)), [confirm], "{words}");
+
+            let mut consent = greeted(RecordingMode::Notice);
+            told(&mut consent, Input::Said);
+            let declined = [Output::Destroy, confirm];
+            assert_eq!(told(&mut consent, heard(words)), declined, "{words}");
+        }
+        // Later it is about something else.
+        let mut consent = greeted(RecordingMode::Notice);
+        told(&mut consent, Input::Said);
+        let later = Input::Heard {
+            began: NOW + PATIENCE,
+            text: "我不同意",
+            language: Language::Zh,
+            is_final: true,
+        };
+        assert_eq!(told(&mut consent, later), []);
+    }
+
+    #[test]
+    fn a_cantonese_yes_takes_a_key() {
+        let mut consent = greeted(RecordingMode::Consent);
+        told(&mut consent, Input::Said);
+        let yes = Input::Heard {
+            began: NOW,
+            text: "我同意",
+            language: Language::Yue,
+            is_final: true,
+        };
+        assert_eq!(told(&mut consent, yes), []);
+        assert!(consent.holds_back(), "it still waits");
+        let agreed = [Output::Record, Output::Proceed];
+        assert_eq!(told(&mut consent, Input::Key(AGREE)), agreed);
+    }
+
+    #[test]
     fn a_question_records_only_after_a_yes() {
         for yes in [Input::Key(AGREE), heard("我同意"), heard("yes")] {
             let mut consent = greeted(RecordingMode::Consent);
@@ -331,6 +399,7 @@ mod tests {
         let echo = Input::Heard {
             began,
             text: "同意",
+            language: Language::Zh,
             is_final: true,
         };
         assert_eq!(told(&mut consent, echo), []);
@@ -344,6 +413,7 @@ mod tests {
         let begun = Input::Heard {
             began: NOW,
             text: "我",
+            language: Language::Zh,
             is_final: false,
         };
         assert_eq!(told(&mut consent, begun), []);

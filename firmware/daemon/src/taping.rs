@@ -155,6 +155,7 @@ impl Taping {
         let said = Input::Heard {
             began,
             text,
+            language: utterance.language,
             is_final: utterance.is_final,
         };
         let answered = self.consent.handle(now, said);

@@ -1,7 +1,7 @@
 //! What callers say of being recorded, in three languages.
 
 /// What stands before the word for recording when somebody does not want it.
-const AGAINST: [&str; 15] = [
+const AGAINST: [&str; 20] = [
     "不要",
     "不想",
     "不同意",
@@ -14,15 +14,35 @@ const AGAINST: [&str; 15] = [
     "唔好",
     "唔要",
     "唔同意",
+    "唔想",
+    "不愿意",
+    "不希望",
+    "不接受",
     "停止",
     "关掉",
+    "删",
     "咪",
 ];
+
+/// And what stands after it.
+const ENDING: [&str; 5] = ["关", "停", "删", "取消", "熄"];
+
+/// Who cannot hear or find a recording, or wants one, speaks of another.
+const OTHERS: &str = "听查找调拿取";
 
 /// So many characters may stand between the two.
 const BETWEEN: usize = 4;
 
-const AGAINST_IN_ENGLISH: [&str; 7] = ["don't", "dont", "not", "no", "stop", "never", "without"];
+/// Somewhere before the word, as in `I don't want this call to be recorded`.
+const AGAINST_IN_ENGLISH: [&str; 9] = [
+    "don't", "dont", "not", "stop", "never", "without", "off", "delete", "erase",
+];
+
+/// So many words may stand between the two.
+const BETWEEN_IN_ENGLISH: usize = 6;
+
+/// What was recorded is meant by these, and not a record of something.
+const RECORDING: [&str; 3] = ["record", "recorded", "recording"];
 
 const YES: [&str; 12] = [
     "同意",
@@ -51,7 +71,9 @@ const NO: [&str; 9] = [
     "唔好",
 ];
 
-const YES_IN_ENGLISH: [&str; 7] = ["yes", "yeah", "ok", "okay", "sure", "agree", "fine"];
+const YES_IN_ENGLISH: [&str; 8] = [
+    "yes", "yeah", "ok", "okay", "sure", "agree", "consent", "fine",
+];
 
 const NO_IN_ENGLISH: [&str; 6] = ["no", "nope", "not", "don't", "dont", "decline"];
 
@@ -70,28 +92,48 @@ fn refuses_in_chinese(text: &str) -> bool {
         .chars()
         .filter(|letter| !letter.is_whitespace())
         .collect();
-    letters
+    let recording = (0..letters.len()).filter(|&at| letters[at] == '录');
+    recording
+        .map(|at| letters.split_at(at))
+        .any(|(before, after)| stands_before(before) || stands_after(after))
+}
+
+fn stands_before(letters: &[char]) -> bool {
+    let near: String = letters[letters.len().saturating_sub(BETWEEN + 3)..]
         .iter()
-        .enumerate()
-        .filter(|(_, letter)| **letter == '录')
-        .any(|(at, _)| {
-            let before: String = letters[at.saturating_sub(BETWEEN + 3)..at].iter().collect();
-            AGAINST.iter().any(|against| {
-                let rest = before.rsplit_once(against).map(|(_, rest)| rest);
-                rest.is_some_and(|rest| rest.chars().count() <= BETWEEN)
-            })
+        .collect();
+    AGAINST.iter().any(|against| {
+        let rest = near.rsplit_once(against).map(|(_, rest)| rest);
+        rest.is_some_and(|rest| {
+            rest.chars().count() <= BETWEEN && !rest.contains(|letter| OTHERS.contains(letter))
         })
+    })
+}
+
+fn stands_after(letters: &[char]) -> bool {
+    let near: String = letters.iter().take(BETWEEN).collect();
+    ENDING.iter().any(|ending| near.contains(ending))
 }
 
 fn refuses_in_english(text: &str) -> bool {
     let words = words(text);
-    let recording = words.iter().position(|word| word.starts_with("record"));
-    recording.is_some_and(|at| {
-        let before = &words[at.saturating_sub(BETWEEN)..at];
-        before
-            .iter()
-            .any(|word| AGAINST_IN_ENGLISH.contains(&word.as_str()))
+    let of = |at: usize| words.get(at).map(String::as_str);
+    let mut recording = (0..words.len()).filter(|&at| {
+        let is_a_record = of(at + 1) == Some("of");
+        RECORDING.contains(&words[at].as_str()) && !is_a_record
+    });
+    recording.any(|at| {
+        let before = &words[at.saturating_sub(BETWEEN_IN_ENGLISH)..at];
+        let against = |word: &String| AGAINST_IN_ENGLISH.contains(&word.as_str());
+        let none = at > 0 && of(at - 1) == Some("no");
+        none || of(at + 1) == Some("off") || before.iter().any(against)
     })
+}
+
+/// Whether somebody says that they do not agree, and nothing else.
+pub fn disagrees(text: &str) -> bool {
+    let mut agreeing = ["同意", "agree", "consent"].iter();
+    answer(text) == Some(false) && agreeing.any(|word| text.contains(word))
 }
 
 /// A yes or a no and nothing else; whatever says more is none.
@@ -147,6 +189,12 @@ mod tests {
             "please do not record this call",
             "stop recording",
             "i don't want to be recorded",
+            "i don't want this call to be recorded",
+            "no recording please",
+            "please turn the recording off",
+            "我不希望被录音",
+            "把录音关掉",
+            "请把录音删了",
         ] {
             assert!(refuses(text), "{text}");
         }
@@ -160,11 +208,24 @@ mod tests {
             "我要查录音",
             "不知道你们昨天那个电话录音还在吗",
             "is this call recorded",
-            "i lost the record of my order",
+            "no i lost the record of my order",
+            "do you not have a record of that",
+            "为什么我不能听录音",
+            "录音我还没听",
             "我不要这张卡",
             "no",
         ] {
             assert!(!refuses(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_does_not_agree_says_nothing_else() {
+        for text in ["我不同意", "唔同意", "i do not consent"] {
+            assert!(disagrees(text), "{text}");
+        }
+        for text in ["不行", "no", "我不同意这个方案", "我同意", ""] {
+            assert!(!disagrees(text), "{text}");
         }
     }
 
