@@ -254,3 +254,6 @@ impl<'a> Memory<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
