@@ -56,6 +56,19 @@ pub enum Command {
     Recordings(RecordingsCommand),
 }
 
+/// Where the box is configured, for every command that reads it.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The box's configuration file; `conf.d/*.toml` beside it is read too.
+    #[arg(
+        id = "config",
+        long,
+        value_name = "FILE",
+        default_value = "/etc/trunkside/config.toml"
+    )]
+    pub file: PathBuf,
+}
+
 /// `trunkside calls`
 #[derive(Debug, Subcommand)]
 pub enum CallsCommand {
@@ -64,13 +77,9 @@ pub enum CallsCommand {
         /// Only those from this number; spaces and signs in it do not matter.
         #[arg(long, value_name = "NUMBER")]
         number: Option<String>,
-        /// The box's configuration file.
-        #[arg(
-            long,
-            value_name = "FILE",
-            default_value = "/etc/trunkside/config.toml"
-        )]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// Print one JSON object a call.
         #[arg(long)]
         json: bool,
@@ -91,13 +100,9 @@ pub enum CallsCommand {
         /// All calls from this number; spaces and signs in it do not matter.
         #[arg(long, value_name = "NUMBER")]
         number: Option<String>,
-        /// The box's configuration file.
-        #[arg(
-            long,
-            value_name = "FILE",
-            default_value = "/etc/trunkside/config.toml"
-        )]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
     },
 }
 
@@ -107,13 +112,9 @@ pub enum RecordingsCommand {
     /// List the recordings, oldest first: call, beginning, seconds, bytes, and whether each is whole,
     /// running, cut (the box stopped or the disk was full) or damaged.
     List {
-        /// The box's configuration file.
-        #[arg(
-            long,
-            value_name = "FILE",
-            default_value = "/etc/trunkside/config.toml"
-        )]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// Print one JSON object a recording.
         #[arg(long)]
         json: bool,
@@ -126,13 +127,9 @@ pub enum RecordingsCommand {
         /// The WAV file; it must not exist.
         #[arg(long, value_name = "FILE.wav")]
         out: PathBuf,
-        /// The box's configuration file.
-        #[arg(
-            long,
-            value_name = "FILE",
-            default_value = "/etc/trunkside/config.toml"
-        )]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// The key that it is sealed with, if it is not `recording.key_file`.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
@@ -145,13 +142,9 @@ pub enum RecordingsCommand {
         /// The call, as `list` names it.
         #[arg(value_name = "CALL")]
         call: trunkside_call::CallId,
-        /// The box's configuration file.
-        #[arg(
-            long,
-            value_name = "FILE",
-            default_value = "/etc/trunkside/config.toml"
-        )]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
     },
 }
 
@@ -169,25 +162,17 @@ pub struct DemoArgs {
 /// `trunkside run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The configuration file; `conf.d/*.toml` beside it is read too.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/etc/trunkside/config.toml"
-    )]
-    pub config: PathBuf,
+    /// Where the box is configured.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// `trunkside check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The configuration file; `conf.d/*.toml` beside it is read too.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/etc/trunkside/config.toml"
-    )]
-    pub config: PathBuf,
+    /// Where the box is configured.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Refuse warnings (such as unknown keys) as well.
     #[arg(long)]
     pub strict: bool,
@@ -220,6 +205,17 @@ pub struct TranscribeArgs {
     /// Print one JSON object a file.
     #[arg(long)]
     pub json: bool,
+    /// How to listen.
+    #[command(flatten)]
+    pub listening: ListeningArgs,
+    /// Feed the audio at the speed of a call and show words as they are recognised.
+    #[arg(long)]
+    pub realtime: bool,
+}
+
+/// Which model hears, and what it is told beforehand: the same for every command that recognises.
+#[derive(Debug, Args)]
+pub struct ListeningArgs {
     /// The language to hear.
     #[arg(long, default_value = "auto", value_name = "zh|yue|en|auto", value_parser = language)]
     pub language: LanguageChoice,
@@ -246,9 +242,6 @@ pub struct TranscribeArgs {
     /// usual; 8 by default where phrases, a grammar or an n-gram are given, else 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub beam: Option<u8>,
-    /// Feed the audio at the speed of a call and show words as they are recognised.
-    #[arg(long)]
-    pub realtime: bool,
 }
 
 /// `trunkside understand`
@@ -400,15 +393,15 @@ pub enum PolicyCommand {
     Evaluate(TrialArgs),
     /// List the policies that were in force, oldest first.
     Versions {
-        /// The box's configuration file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
     },
     /// Put an earlier version in place of the policy; a running box takes it up within seconds.
     Rollback {
-        /// The box's configuration file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
         /// Which; the one before the last by default.
         #[arg(long, value_name = "NUMBER")]
         to: Option<u32>,
@@ -522,9 +515,9 @@ pub enum BenchCommand {
 /// `trunkside bench recognition`
 #[derive(Debug, Args)]
 pub struct BenchRecognitionArgs {
-    /// The model, by its name in the catalogue.
-    #[arg(long, default_value = "zh-en-1", value_name = "NAME")]
-    pub model: String,
+    /// What every stream listens for; its cost is measured too.
+    #[command(flatten)]
+    pub listening: ListeningArgs,
     /// Streams at the same time; a call has two, one for each side.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = at_least_one)]
     pub streams: usize,

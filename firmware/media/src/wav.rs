@@ -30,9 +30,15 @@ pub struct WavError {
 /// What can be wrong with a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum WavProblem {
-    /// The system would not read or write it.
-    #[error("{0}")]
-    Io(io::Error),
+    /// The system would not read it.
+    #[error("cannot be read: {0}; check its name, and that you may read it")]
+    Unreadable(io::Error),
+    /// A folder or a device.
+    #[error("it is no file; name the recordings themselves, such as `FOLDER/*.wav`")]
+    NoFile,
+    /// The system would not write it.
+    #[error("cannot be written: {0}; choose another place, or make room")]
+    Unwritable(io::Error),
     /// More than a box would ever record.
     #[error("it has more than {MAX_BYTES} bytes; cut it into several")]
     TooLarge,
@@ -92,10 +98,14 @@ pub fn read(path: &Path) -> Result<Vec<i16>, WavError> {
         file: path.to_owned(),
         problem,
     };
+    let unreadable = |error| failed(WavProblem::Unreadable(error));
     let mut bytes = Vec::new();
+    if path.is_dir() {
+        return Err(failed(WavProblem::NoFile));
+    }
     let read = File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(WavProblem::Io(error)))?;
+        .map_err(unreadable)?;
     if read as u64 > MAX_BYTES {
         return Err(failed(WavProblem::TooLarge));
     }
@@ -114,7 +124,7 @@ pub fn parse(bytes: &[u8], file: &Path) -> Result<Vec<i16>, WavError> {
 pub fn write(path: &Path, samples: &[i16], encoding: Encoding) -> Result<(), WavError> {
     std::fs::write(path, to_bytes(samples, encoding)).map_err(|error| WavError {
         file: path.to_owned(),
-        problem: WavProblem::Io(error),
+        problem: WavProblem::Unwritable(error),
     })
 }
 
@@ -135,7 +145,7 @@ pub fn write_pair(path: &Path, left: &[i16], right: &[i16]) -> Result<(), WavErr
     };
     write().map_err(|error| WavError {
         file: path.to_owned(),
-        problem: WavProblem::Io(error),
+        problem: WavProblem::Unwritable(error),
     })
 }
 
@@ -299,6 +309,18 @@ mod tests {
         (0..801)
             .map(|n| (n * 37 % 20_000 - 10_000) as i16)
             .collect()
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_with_the_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let refusal = |path: &Path| read(path).expect_err("must be refused").to_string();
+        let missing = refusal(&folder.path().join("missing.wav"));
+        assert!(
+            missing.contains("missing.wav") && missing.contains("check its name"),
+            "{missing}"
+        );
+        assert!(refusal(folder.path()).contains("it is no file; name the recordings"));
     }
 
     #[test]

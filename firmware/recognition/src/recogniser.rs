@@ -125,6 +125,12 @@ impl Recogniser {
         &self.name
     }
 
+    /// The first thing for which a general graph runtime (tract) computes its network; none where
+    /// steps of our own do, which costs less.
+    pub fn general_because(&self) -> Option<&str> {
+        self.acoustic.network.general_because()
+    }
+
     /// Samples a second of the audio that its network was trained with.
     pub fn sample_rate_hz(&self) -> u32 {
         self.acoustic.network.geometry().sample_rate_hz

@@ -11,9 +11,9 @@ use cpu_time::ProcessTime;
 use serde::Serialize;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side, Utterance};
 use trunkside_media::wav;
-use trunkside_models::Catalogue;
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
+use super::listening;
 use crate::cli::{BenchRecognitionArgs, Failure};
 use crate::hearing::{Figures, Listener, Pool, Rules};
 
@@ -35,18 +35,20 @@ struct Report {
 
 /// Plays recordings to many streams at once and prints what that took.
 pub fn recognition(args: &BenchRecognitionArgs) -> Result<(), Failure> {
-    let catalogue = Catalogue::find(None).map_err(Failure::input)?;
-    let model = catalogue.model(&args.model).map_err(Failure::input)?;
-    let recogniser = Arc::new(Recogniser::load(model).map_err(Failure::input)?);
+    let (recogniser, options) = listening::prepare(&args.listening)?;
+    let listeners = Listeners {
+        recogniser,
+        options,
+    };
     let recordings = recordings(&args.audio)?;
     let longest = args.seconds.map_or(Duration::MAX, Duration::from_secs_f64);
     let tracks: Vec<Track> = (0..args.streams)
         .map(|number| Track::new(&recordings, number, longest))
         .collect();
     let report = if args.unpaced {
-        unpaced(&recogniser, tracks)?
+        unpaced(&listeners, tracks)?
     } else {
-        paced(&recogniser, tracks, args.threads.unwrap_or_else(cores))?
+        paced(&listeners, tracks, args.threads.unwrap_or_else(cores))?
     };
     print(&report, args.json)
 }
@@ -61,6 +63,12 @@ fn recordings(files: &[PathBuf]) -> Result<Arc<[Vec<i16>]>, Failure> {
         )));
     }
     Ok(recordings.into())
+}
+
+/// What hears, the same for every stream.
+struct Listeners {
+    recogniser: Arc<Recogniser>,
+    options: StreamOptions,
 }
 
 /// The recordings that one stream hears one after the other, from another one on for each stream.
@@ -168,11 +176,12 @@ struct Noted {
 
 impl Player {
     fn new(
-        recogniser: &Arc<Recogniser>,
+        listeners: &Listeners,
         ends: VecDeque<Duration>,
         done: &Sender<Noted>,
     ) -> Result<Self, Failure> {
-        let stream = recogniser.stream(Side::Caller, StreamOptions::default());
+        let options = listeners.options.clone();
+        let stream = listeners.recogniser.stream(Side::Caller, options);
         Ok(Self {
             stream: stream.map_err(Failure::input)?,
             began: None,
@@ -247,9 +256,9 @@ fn now() -> Instant {
 
 /// One thread, frame after frame and stream after stream, as fast as it goes; a lag is the time
 /// that one chunk takes.
-fn unpaced(recogniser: &Arc<Recogniser>, mut tracks: Vec<Track>) -> Result<Report, Failure> {
+fn unpaced(listeners: &Listeners, mut tracks: Vec<Track>) -> Result<Report, Failure> {
     let (done, noted) = channel();
-    let mut players = players(recogniser, &tracks, &done)?;
+    let mut players = players(listeners, &tracks, &done)?;
     let cpu = ProcessTime::now();
     let mut left = true;
     while left {
@@ -267,13 +276,9 @@ fn unpaced(recogniser: &Arc<Recogniser>, mut tracks: Vec<Track>) -> Result<Repor
 }
 
 /// Every stream at the pace of a call, heard by as many threads as the box's calls would be.
-fn paced(
-    recogniser: &Arc<Recogniser>,
-    mut tracks: Vec<Track>,
-    threads: usize,
-) -> Result<Report, Failure> {
+fn paced(listeners: &Listeners, mut tracks: Vec<Track>, threads: usize) -> Result<Report, Failure> {
     let (done, noted) = channel();
-    let players = players(recogniser, &tracks, &done)?;
+    let players = players(listeners, &tracks, &done)?;
     drop(done);
     let pool = Pool::start(Rules::new(threads))?;
     let intake = pool.intake();
@@ -291,7 +296,7 @@ fn paced(
         };
         wait_until(began + due);
         if let Some(step) = tracks[index].next() {
-            let completes = step.is_last || recogniser.completes_chunk(step.number);
+            let completes = step.is_last || listeners.recogniser.completes_chunk(step.number);
             intake.arrive(keys[index], &step.frame, completes);
         }
     }
@@ -316,11 +321,11 @@ fn wait_until(moment: Instant) {
 }
 
 fn players(
-    recogniser: &Arc<Recogniser>,
+    listeners: &Listeners,
     tracks: &[Track],
     done: &Sender<Noted>,
 ) -> Result<Vec<Player>, Failure> {
-    let player = |track: &Track| Player::new(recogniser, track.ends(), done);
+    let player = |track: &Track| Player::new(listeners, track.ends(), done);
     tracks.iter().map(player).collect()
 }
 

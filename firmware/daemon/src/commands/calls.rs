@@ -20,12 +20,12 @@ pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
             number,
             config,
             json,
-        } => list(&settings(config)?, number.as_deref(), *json),
+        } => list(&settings(&config.file)?, number.as_deref(), *json),
         CallsCommand::Delete {
             calls,
             number,
             config,
-        } => delete(&settings(config)?, calls, number.as_deref()),
+        } => delete(&settings(&config.file)?, calls, number.as_deref()),
     }
 }
 

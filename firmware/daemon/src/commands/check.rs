@@ -12,7 +12,7 @@ use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severit
 /// Prints each problem on standard error; bad input (2) when the daemon would not start.
 #[expect(clippy::print_stderr, reason = "a command's output")]
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
-    let loaded = config::load(&args.config);
+    let loaded = config::load(&args.config.file);
     let mut problems = loaded.problems.clone();
     if loaded.was_read {
         problems.extend(of_the_policy(&loaded));
@@ -28,7 +28,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     if problems.iter().any(|problem| refused(problem.severity)) {
         return Err(Failure::Said(2));
     }
-    say!("{}: the configuration is right", args.config.display());
+    say!("{}: the configuration is right", args.config.file.display());
     Ok(())
 }
 

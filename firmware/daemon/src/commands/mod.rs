@@ -15,6 +15,7 @@ mod calls;
 mod check;
 mod claim;
 mod intents;
+mod listening;
 mod models;
 mod policy;
 mod recordings;

@@ -80,6 +80,7 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     staged.entry.memory_bytes = before
         .zip(resident_bytes())
         .map(|(before, after)| after.saturating_sub(before));
+    let general = recogniser.general_because().map(str::to_owned);
     let cost = trial(&Arc::new(recogniser)).map_err(Failure::input)?;
     staged.entry.cpu_per_audio = Some(cost);
     let entry = staged.entry.clone();
@@ -94,7 +95,7 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
             json!({
                 "name": entry.name, "contract": entry.contract, "licence": entry.licence,
                 "bytes": bytes, "memory_bytes": entry.memory_bytes, "cpu_per_audio": cost,
-                "folder": installed, "files": entry.files,
+                "folder": installed, "files": entry.files, "general_because": general,
             })
         );
     } else {
@@ -107,6 +108,9 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
             bytes as f64 / 1e6,
             entry.memory_bytes.unwrap_or(0) as f64 / 1e6
         );
+        if let Some(general) = general {
+            say!("it runs in tract, at more cost than in steps of our own, for: {general}");
+        }
     }
     Ok(())
 }

@@ -54,13 +54,13 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             evaluation(&found)
         }
         PolicyCommand::Versions { config } => {
-            let config = settings(config)?;
+            let config = settings(&config.file)?;
             for version in Versions::of(&config.data_dir).list().map_err(failed)? {
                 say!("{:>4}  {}", version.number, version.sha256);
             }
             Ok(())
         }
-        PolicyCommand::Rollback { config, to } => rollback(&settings(config)?, *to),
+        PolicyCommand::Rollback { config, to } => rollback(&settings(&config.file)?, *to),
     }
 }
 

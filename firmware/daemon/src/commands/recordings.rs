@@ -18,7 +18,7 @@ use crate::tapes;
 /// Lists, exports or deletes.
 pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
     match command {
-        RecordingsCommand::List { config, json } => list(&settings(config)?, *json),
+        RecordingsCommand::List { config, json } => list(&settings(&config.file)?, *json),
         RecordingsCommand::Export {
             call,
             out,
@@ -26,11 +26,11 @@ pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
             key,
             salvage,
         } => {
-            let config = settings(config)?;
+            let config = settings(&config.file)?;
             let sealer = sealer(&config, key.as_deref())?;
             export(&config, *call, out, &sealer, *salvage)
         }
-        RecordingsCommand::Delete { call, config } => delete(&settings(config)?, *call),
+        RecordingsCommand::Delete { call, config } => delete(&settings(&config.file)?, *call),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{config, policy, supervisor, wiring};
     reason = "configuration problems are told before logs matter"
 )]
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    let loaded = config::load(&args.config);
+    let loaded = config::load(&args.config.file);
     let mut problems = loaded.problems.clone();
     let mut policy = None;
     let mut refused = false;

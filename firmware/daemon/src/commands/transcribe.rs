@@ -1,24 +1,18 @@
 //! `trunkside transcribe`: recordings to text, as the box would have heard them.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use cpu_time::ProcessTime;
 use serde::Serialize;
 use trunkside_aggregator::explain;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, SAMPLE_RATE_HZ, Side};
 use trunkside_media::wav;
-use trunkside_models::{Catalogue, ModelEntry};
-use trunkside_recognition::{Recogniser, StreamOptions, Tuning};
+use trunkside_recognition::{Recogniser, StreamOptions};
 
+use super::listening;
 use crate::cli::{Failure, TranscribeArgs};
-
-/// The largest grammar or phrases file.
-const MAX_PHRASES_BYTES: u64 = 16 << 20;
 
 /// What is printed for one file.
 #[derive(Debug, Serialize)]
@@ -47,10 +41,7 @@ struct Segment {
 /// Transcribes each file in turn; a file that cannot be read is reported and the others go on.
 #[expect(clippy::print_stderr, reason = "a command reports faults there")]
 pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
-    let catalogue = Catalogue::find(args.models.as_deref()).map_err(Failure::input)?;
-    let model = catalogue.model(&args.model).map_err(Failure::input)?;
-    let recogniser = Arc::new(recogniser(args, model).map_err(Failure::input)?);
-    let options = options(args, &recogniser)?;
+    let (recogniser, options) = listening::prepare(&args.listening)?;
     let mut faulty = false;
     for file in &args.files {
         match transcribe_file(file, &recogniser, &options, args) {
@@ -67,65 +58,6 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
     } else {
         Ok(())
     }
-}
-
-/// Loads the model, with the n-gram and the weight that are asked for.
-fn recogniser(
-    args: &TranscribeArgs,
-    model: &ModelEntry,
-) -> Result<Recogniser, trunkside_recognition::Error> {
-    let mut recogniser = Recogniser::load(model)?;
-    if let Some(weight) = args.lm_weight {
-        let tuning = Tuning {
-            lm_weight: weight,
-            text_lm_weight: weight,
-            ..recogniser.tuning().clone()
-        };
-        recogniser = recogniser.with_tuning(tuning);
-    }
-    match &args.lm {
-        Some(file) => recogniser.with_lm(file),
-        None => Ok(recogniser),
-    }
-}
-
-/// Reads a grammar or phrases file.
-fn read(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = File::open(path)
-        .and_then(|file| file.take(MAX_PHRASES_BYTES + 1).read_to_string(&mut text))
-        .with_context(|| format!("cannot read `{}`; give a text file", path.display()))
-        .map_err(Failure::Input)?;
-    if read as u64 > MAX_PHRASES_BYTES {
-        return Err(Failure::Input(anyhow!(
-            "`{}` has more than {MAX_PHRASES_BYTES} bytes; remove phrases",
-            path.display()
-        )));
-    }
-    Ok(text)
-}
-
-fn options(args: &TranscribeArgs, recogniser: &Recogniser) -> Result<StreamOptions, Failure> {
-    let mut options = StreamOptions {
-        language: args.language.0,
-        token_beam: usize::from(args.beam.unwrap_or(0)),
-        ..StreamOptions::default()
-    };
-    if let Some(path) = &args.grammar {
-        let name = path.display().to_string();
-        let grammar = recogniser
-            .grammar(&name, &read(path)?)
-            .map_err(Failure::input)?;
-        options.grammar = Some(Arc::new(grammar));
-    }
-    if let Some(path) = &args.phrases {
-        let name = path.display().to_string();
-        let phrases = recogniser
-            .phrases(&name, &read(path)?)
-            .map_err(Failure::input)?;
-        options.phrases = Some(Arc::new(phrases));
-    }
-    Ok(options)
 }
 
 #[expect(
