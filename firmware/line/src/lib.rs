@@ -57,5 +57,5 @@ pub use sip_ua::{
     AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa,
 };
 pub use sources::{Network, NotANetwork};
-pub use stream::{TlsFault, TlsIdentity, TlsTrust, Transport};
+pub use stream::{Places, TlsFault, TlsIdentity, TlsTrust, Transport};
 pub use trunk::TrunkTimes;

@@ -47,12 +47,12 @@ use crate::identity::{Identity, ShownNumber};
 use crate::registrar::Registrar;
 use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
-use crate::stream::{TlsIdentity, TlsTrust, Transport};
+use crate::stream::{Places, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
 use doors::Doors;
 use early::Reliable;
 use socket::{Counters, GatedSocket};
-use streams::{Lost, Streams};
+use streams::{Lost, Seats, Streams};
 use trunks::{Carrier, TrunkNews};
 use ways::{Own, Ways};
 
@@ -96,6 +96,8 @@ pub struct RsipConfig {
     pub dns_servers: Vec<SocketAddr>,
     /// What agents are shown of a caller's number.
     pub shown: ShownNumber,
+    /// How many connections others may keep open.
+    pub places: Places,
 }
 
 impl RsipConfig {
@@ -116,6 +118,7 @@ impl RsipConfig {
             trunks: Vec::new(),
             dns_servers: Vec::new(),
             shown: ShownNumber::default(),
+            places: Places::default(),
         }
     }
 }
@@ -130,6 +133,7 @@ pub struct RsipUa {
     local: SocketAddr,
     own: Own,
     streams: Streams,
+    seats: Seats,
     dialogs: Arc<DialogLayer>,
     incoming: TransactionReceiver,
     state_sender: DialogStateSender,
@@ -255,7 +259,15 @@ impl RsipUa {
         let (stream_tasks, stream_queue) = mpsc::unbounded_channel();
         let (lost_sender, lost) = mpsc::unbounded_channel();
         let shared = Arc::clone(&counters);
-        let streams = Streams::new(own, connector, stream_tasks, lost_sender, shared);
+        let seats = Seats::new(config.places);
+        let streams = Streams::new(
+            own,
+            seats.clone(),
+            connector,
+            stream_tasks,
+            lost_sender,
+            shared,
+        );
         let gated = Arc::new(GatedSocket::new(udp, Arc::clone(&counters)));
         let connection = UdpConnection::from_socket(gated, Some(own.udp), Some(stop.child_token()))
             .await
@@ -283,13 +295,7 @@ impl RsipUa {
         let (trunk_news_sender, trunk_news) = mpsc::unbounded_channel();
         let (refresh_sender, refreshes) = mpsc::unbounded_channel();
         let (key, seed) = random()?;
-        let proven: BTreeSet<&String> = config.secrets.iter().map(|(user, _)| user).collect();
-        let unproven = config
-            .registered_users
-            .iter()
-            .filter(|user| !proven.contains(user))
-            .cloned()
-            .collect();
+        let unproven = unproven(&config);
         let secrets = config
             .secrets
             .into_iter()
@@ -303,6 +309,7 @@ impl RsipUa {
             local,
             own,
             streams,
+            seats,
             dialogs,
             incoming,
             state_sender,
@@ -564,6 +571,16 @@ impl Drop for RsipUa {
     fn drop(&mut self) {
         self.stop_trunks();
     }
+}
+
+/// The users without a secret.
+fn unproven(config: &RsipConfig) -> BTreeSet<String> {
+    let proven: BTreeSet<&String> = config.secrets.iter().map(|(user, _)| user).collect();
+    let users = config.registered_users.iter();
+    users
+        .filter(|user| !proven.contains(user))
+        .cloned()
+        .collect()
 }
 
 /// A key for nonces, and a seed for waits.

@@ -1,16 +1,18 @@
 //! SIP over TCP and TLS (RFC 3261, section 18): what a connection carries, and when it is closed.
 //!
 //! [`Framing`] cuts a connection's bytes into messages, [`Patience`] says how long it may stay
-//! silent, [`tls`] who is trusted. All are pure; `rsip::streams` is the shell that has the sockets.
+//! silent, [`Seating`] who may have one, [`tls`] who is trusted. All are pure; `rsip::streams` is the shell that has the sockets.
 
 mod framing;
 mod patience;
+mod seating;
 mod tls;
 
 use std::str::FromStr;
 
 pub use framing::{Framed, Framing};
 pub use patience::{Due, Patience};
+pub use seating::{News, Places, Seating, Ticket};
 pub use tls::{TlsFault, TlsIdentity, TlsTrust};
 
 /// What carries SIP.

@@ -71,9 +71,12 @@ impl RsipUa {
             let seconds = contact_expiry(&contact).map(Duration::from_secs);
             (uri.to_owned(), seconds.or(expires))
         };
-        self.registrar
-            .register(now(), user, uri, flow, expiry)
+        let now = now();
+        let granted = self
+            .registrar
+            .register(now, user, uri, flow, expiry)
             .ok_or(StatusCode::Forbidden)?;
+        self.seats.know_phone(user, flow.1.ip(), now + granted);
         Ok(self.bindings(user))
     }
 
@@ -101,7 +104,7 @@ fn admitted(outcome: Outcome, user: &str, source: SocketAddr) -> Result<(), Answ
         Outcome::Accepted { .. } => Err(Some((StatusCode::Forbidden, Vec::new()))),
         Outcome::Challenged { challenge } => challenged(challenge),
         Outcome::Refused { challenge } => {
-            // docs/fail2ban reads this line.
+            // `packaging/fail2ban/trunkside.conf` reads this line.
             warn!(%source, "sip authentication failed");
             challenged(challenge)
         }

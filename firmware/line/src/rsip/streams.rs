@@ -26,14 +26,15 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::Job;
 use super::socket::Counters;
 use super::ways::{Own, stacks};
 use crate::stream::Transport;
 use carry::Carried;
-use seats::{Seat, Seats};
+use seats::Seat;
+pub use seats::Seats;
 
 /// How long a connection may take to be opened, and TLS to be agreed on.
 const OPENING: Duration = Duration::from_secs(5);
@@ -94,6 +95,7 @@ impl Streams {
     /// Without any connection yet. What moves them is put on `tasks`, and which are gone on `lost`.
     pub fn new(
         own: Own,
+        seats: Seats,
         connector: Option<TlsConnector>,
         tasks: mpsc::UnboundedSender<Job>,
         lost: mpsc::UnboundedSender<Lost>,
@@ -104,7 +106,7 @@ impl Streams {
             connector,
             endpoint: OnceLock::new(),
             open: Mutex::default(),
-            seats: Seats::default(),
+            seats,
             tasks,
             lost,
             counters,
@@ -181,7 +183,6 @@ impl Streams {
 
     /// Takes connections for as long as the user agent lives.
     pub async fn listen(self, listener: TcpListener, acceptor: Option<TlsAcceptor>) {
-        let mut crowded = false;
         loop {
             let (stream, source) = match listener.accept().await {
                 Ok(accepted) => accepted,
@@ -193,12 +194,8 @@ impl Streams {
             };
             let Some(seat) = self.0.seats.take(source.ip()) else {
                 self.0.counters.turn_away();
-                if !std::mem::replace(&mut crowded, true) {
-                    warn!(source = %source.ip(), "sip connections are turned away: too many");
-                }
                 continue;
             };
-            crowded = false;
             tune(&stream);
             let (streams, acceptor) = (self.clone(), acceptor.clone());
             self.task(async move {
@@ -221,9 +218,10 @@ impl Streams {
             return self.adopt(stream, (Transport::Tcp, source), local, Some(seat));
         };
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-        let stream = timeout(OPENING, acceptor.accept(stream))
-            .await
-            .map_err(late)??;
+        let stream = tokio::select! {
+            accepted = timeout(OPENING, acceptor.accept(stream)) => accepted.map_err(late)??,
+            () = seat.lost() => return Err(io::ErrorKind::ConnectionAborted.into()),
+        };
         self.adopt(stream, (Transport::Tls, source), local, Some(seat))
     }
 
@@ -249,10 +247,17 @@ impl Streams {
         endpoint.transport_layer.add_connection(connection);
         let streams = self.clone();
         self.task(async move {
-            let reason = carried.carry().await;
+            let ended = tokio::select! {
+                reason = carried.carry() => Some(reason),
+                () = lost(seat.as_ref()) => None,
+            };
+            let reason = ended.unwrap_or("it gave way");
             debug!(transport = flow.0.name(), reason, "a sip connection ended");
             let names = streams.forget(flow);
-            carried.close().await;
+            // Who gave way is not waited for: the place is another's by now.
+            if ended.is_some() {
+                carried.close().await;
+            }
             drop(seat);
             if let Some(names) = names {
                 tokio::time::sleep(LAST_WORDS).await;
@@ -322,6 +327,14 @@ impl Streams {
     pub fn task(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Fails only when the program stops.
         let _ = self.0.tasks.send(Box::pin(task));
+    }
+}
+
+/// Waits until a connection that others opened loses its place; one of the box's own has none to lose.
+async fn lost(seat: Option<&Seat>) {
+    match seat {
+        Some(seat) => seat.lost().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -81,15 +81,15 @@ impl Carrier {
     }
 
     fn owns(&self, source: IpAddr) -> bool {
-        let source = source.to_canonical();
+        self.sources().any(|network| network.contains(source))
+    }
+
+    /// Where its calls may come from.
+    fn sources(&self) -> impl Iterator<Item = Network> {
         let listed = self.directory.servers().iter().map(|&(server, _)| server);
-        self.config
-            .sources
-            .iter()
-            .any(|network| network.contains(source))
-            || listed
-                .chain(self.trunk.serving())
-                .any(|server| server.ip().to_canonical() == source)
+        let servers = listed.chain(self.trunk.serving());
+        let servers = servers.map(|server| Network::from(server.ip()));
+        self.config.sources.iter().copied().chain(servers)
     }
 
     pub(super) fn deadline(&self) -> Option<std::time::Instant> {
@@ -211,6 +211,9 @@ impl RsipUa {
                 }
             }
         }
+        let sources = self.carriers.iter().flat_map(Carrier::sources);
+        let known = (!self.carriers.is_empty()).then(|| sources.collect());
+        self.seats.know_trunks(known);
         for (carrier, name) in names {
             self.look_up(carrier, name);
         }

@@ -1,76 +1,104 @@
-//! How many connections others may keep open to the box, in all and from one address.
+//! The places of connections that others open: who loses one is told so.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-/// In all: phones of a large branch, twice.
-const IN_ALL: usize = 512;
+use rsipstack::platform::CancellationToken;
+use tracing::warn;
 
-/// From one address: a branch behind address translation.
-const FROM_ONE: usize = 256;
+use super::super::now;
+use crate::sources::Network;
+use crate::stream::{News, Places, Seating, Ticket};
 
 /// The places that are taken.
-#[derive(Clone, Debug, Default)]
-pub struct Seats(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+#[derive(Clone, Debug)]
+pub struct Seats(Arc<Mutex<Room>>);
+
+#[derive(Debug)]
+struct Room {
+    seating: Seating,
+    /// What tells a connection that it has lost its place.
+    losses: BTreeMap<Ticket, CancellationToken>,
+}
 
 /// A place, given back when dropped.
 #[derive(Debug)]
 pub struct Seat {
     seats: Seats,
-    source: IpAddr,
+    ticket: Ticket,
+    loss: CancellationToken,
 }
 
 impl Seats {
-    /// A place for a connection from there, if one is left.
-    pub fn take(&self, source: IpAddr) -> Option<Seat> {
-        let mut taken = self.taken();
-        let in_all: usize = taken.values().sum();
-        let from_one = taken.get(&source).copied().unwrap_or_default();
-        if in_all >= IN_ALL || from_one >= FROM_ONE {
-            return None;
-        }
-        *taken.entry(source).or_default() += 1;
-        drop(taken);
-        Some(Seat {
-            seats: self.clone(),
-            source,
-        })
+    /// All are free.
+    pub fn new(places: Places) -> Self {
+        Self(Arc::new(Mutex::new(Room {
+            seating: Seating::new(places),
+            losses: BTreeMap::new(),
+        })))
     }
 
-    fn taken(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+    /// A place for a connection from there, if it gets one.
+    pub fn take(&self, source: IpAddr) -> Option<Seat> {
+        let mut room = self.room();
+        let entry = room.seating.enter(now(), source);
+        if let Some(loss) = entry.gives_way.and_then(|lost| room.losses.remove(&lost)) {
+            loss.cancel();
+        }
+        let seat = entry.ticket.map(|ticket| {
+            let loss = CancellationToken::new();
+            room.losses.insert(ticket, loss.clone());
+            let seats = self.clone();
+            Seat {
+                seats,
+                ticket,
+                loss,
+            }
+        });
+        drop(room);
+        entry.news.inspect(|&news| tell(news));
+        seat
+    }
+
+    /// Where trunks' connections come from; none where there are no trunks.
+    pub fn know_trunks(&self, trunks: Option<Vec<Network>>) {
+        self.room().seating.know_trunks(trunks);
+    }
+
+    /// Where a user has registered from, and until when that holds.
+    pub fn know_phone(&self, user: &str, source: IpAddr, until: Instant) {
+        self.room().seating.know_phone(user, source, until);
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Waits until another connection gets this place.
+    pub async fn lost(&self) {
+        self.loss.cancelled().await;
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.seats.taken();
-        if let Some(count) = taken.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.source);
-            }
-        }
+        let mut room = self.seats.room();
+        room.seating.leave(self.ticket);
+        room.losses.remove(&self.ticket);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_run_out_for_one_address_and_for_all_and_come_back() {
-        let seats = Seats::default();
-        let address = |last: u8| IpAddr::from([192, 0, 2, last]);
-        let mut held: Vec<Seat> = (0..FROM_ONE)
-            .map(|_| seats.take(address(1)).expect("a place"))
-            .collect();
-        assert!(seats.take(address(1)).is_none());
-        held.extend((FROM_ONE..IN_ALL).map(|_| seats.take(address(2)).expect("a place")));
-        assert!(seats.take(address(3)).is_none(), "none is left");
-        held.clear();
-        assert!(seats.take(address(1)).is_some());
-        assert!(seats.taken().is_empty(), "nothing is kept of who left");
+/// `packaging/fail2ban/trunkside.conf` reads the lines about strangers.
+fn tell(news: News) {
+    match news {
+        News::BeyondShare(source) => {
+            warn!(%source, "sip connections beyond a stranger's share are closed");
+        }
+        News::GaveWay(source) => warn!(%source, "sip connection of a stranger gave way"),
+        News::Full(source) => warn!(%source, "sip connections are turned away: too many"),
     }
 }

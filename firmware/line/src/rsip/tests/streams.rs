@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::peer::{Driven, SDP, header, offer};
 use super::*;
-use crate::stream::{Framed, Framing};
+use crate::stream::{Framed, Framing, Places};
 use crate::trunk::TrunkTimes;
 
 fn any_port() -> SocketAddr {
@@ -110,6 +110,13 @@ struct Line {
 impl Line {
     async fn to(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect(address).await.expect("it listens"))
+    }
+
+    /// From another of this machine's addresses.
+    async fn from(own: [u8; 4], to: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((own, 0).into()).expect("loopback");
+        Self::over(socket.connect(to).await.expect("it listens"))
     }
 
     fn over(stream: TcpStream) -> Self {
@@ -335,4 +342,63 @@ async fn a_trunk_that_lost_its_connection_is_registered_with_again() {
         assert!(options.starts_with("OPTIONS "), "{options}");
         line.respond(&options, "200 OK", "").await;
     }
+}
+
+/// Strangers of 20 addresses open 60 connections, and say half a word or nothing.
+async fn besiege(ua: &Driven) -> Vec<Line> {
+    let (tcp, tls) = (ua.tcp.expect("it listens"), ua.tls.expect("it listens"));
+    let mut lines = Vec::new();
+    for number in 0..60 {
+        let own = [127, 0, 1, number % 20 + 1];
+        let mut line = Line::from(own, if number % 3 == 0 { tls } else { tcp }).await;
+        if number % 2 == 0 {
+            // It may be turned away already.
+            let _ = line
+                .stream
+                .write_all(b"INVITE sip:x SIP/2.0\r\nVia: ")
+                .await;
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+#[tokio::test]
+async fn trunk_and_phones_get_through_while_strangers_hold_all_that_they_get() {
+    let trunk = TrunkConfig {
+        name: "telecom".into(),
+        targets: Vec::new(),
+        transport: Transport::Tcp,
+        domain: "carrier.example".into(),
+        login: None,
+        sources: vec!["127.0.0.3".parse().expect("an address")],
+        times: TrunkTimes::default(),
+    };
+    let (mut ua, _) = listening(|config| {
+        config.registered_users = vec!["li_na".into()];
+        config.trunks = vec![trunk];
+        config.places = Places {
+            in_all: 24,
+            for_trunks: 4,
+            for_strangers: 12,
+            from_one: 12,
+            from_stranger: 3,
+        };
+    })
+    .await;
+    let address = ua.tcp.expect("it listens");
+    let mut strangers = besiege(&ua).await;
+    let mut trunk = Line::from([127, 0, 0, 3], address).await;
+    trunk.write(&trunk.request("INVITE", SDP, &offer())).await;
+    ua.incoming().await;
+    let mut phone = Line::from([127, 0, 0, 4], address).await;
+    phone.write(&phone.request("REGISTER", "", "")).await;
+    assert!(phone.read().await.starts_with("SIP/2.0 200"));
+    // However many come, it is they who lose their places.
+    let _more = besiege(&ua).await;
+    while !strangers[0].bytes().await.is_empty() {}
+    trunk.write(&trunk.request("OPTIONS", "", "")).await;
+    while !trunk.read().await.contains("CSeq: 1 OPTIONS") {}
+    ua.dial(AgentContact::Registered("li_na".into()));
+    assert!(phone.read().await.starts_with("INVITE "));
 }
