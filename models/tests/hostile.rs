@@ -104,8 +104,14 @@ fn files_without_end_are_not_read_to_their_end() {
     assert!(memory < MOST_MEMORY_MB, "{memory} MB");
 }
 
+/// Few where all tests run; `PROPTEST_CASES` for a long search.
+fn cases() -> u32 {
+    let wanted = std::env::var("PROPTEST_CASES").ok();
+    wanted.and_then(|cases| cases.parse().ok()).unwrap_or(60)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     /// Whatever bytes change, wherever a file is cut and whatever is doubled in it, it loads or is
     /// refused by an error that says what to do about which file.
