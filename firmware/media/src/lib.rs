@@ -28,6 +28,8 @@ mod counters;
 mod echo;
 mod error;
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod g711;
 mod jitter;
 mod player;
