@@ -1,5 +1,6 @@
 """Synthetic recordings for measuring the whole engine: `python recordings.py` (one minute).
 
+    python recordings.py --kept-natural     (ten minutes: only 100 and 70 requests more by neural voices)
     measure --manifest WORK/recordings/sentences-zh/manifest.tsv
 
 Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
@@ -8,6 +9,7 @@ grammar made, by neural voices too; telephone numbers of eleven digits; 200 bran
 grammar, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
 """
 
+import argparse
 import csv
 import random
 import shutil
@@ -29,6 +31,7 @@ from wishes import INTENTS, PLAIN
 
 SENTENCES = 80
 NUMBERS = 40
+KEPT_NATURAL = {"zh": 100, "en": 70}
 PHRASES = {"zh": 80, "yue": 50, "en": 70}
 OTHERS = 100
 SPOKEN_WORDS = ("commands-dev", "commands-dev-abrupt", "mandarin-words-dev")
@@ -74,23 +77,23 @@ def business(language, rng):
         yield spoken(language, text, rng), language, text
 
 
-def kept_texts(language, rng):
+def kept_texts(language, rng, count):
     """Requests that somebody wrote and no grammar made: what understanding is judged on."""
     lines = (INTENTS / f"kept/{language}.tsv").read_text("utf-8").splitlines()
     texts = [line.split("\t")[0] for line in lines]
     texts = [text for text in texts if PLAIN[language].fullmatch(text) and text_units(language, text)]
-    return rng.sample(texts, NUMBERS)
+    return rng.sample(texts, count)
 
 
 def kept(language, rng):
     """Those requests by held-out voices."""
-    for text in kept_texts(language, rng):
+    for text in kept_texts(language, rng, NUMBERS):
         yield spoken(language, text, rng), language, text
 
 
-def natural(language, rng, synthesiser):
+def natural(language, rng, synthesiser, count=NUMBERS):
     """The same kind of requests by held-out neural voices, A-law at a usual level."""
-    for text in kept_texts(language, rng):
+    for text in kept_texts(language, rng, count):
         phonemes, _ = neural.spoken(language, text)
         voices = neural.draw_voices(language, "dev", rng)
         samples = trim(synthesiser.say(phonemes, voices, rng.uniform(0.95, 1.3)))
@@ -111,7 +114,20 @@ def requests(rng):
     return inside, [(language, text) for language, n in PHRASES.items() for text in seen[language][n:]]
 
 
+def write_natural(name, rng, synthesiser, language, count):
+    """A folder of requests by held-out neural voices."""
+    said = natural(language, rng, synthesiser, count)
+    write(f"{name}-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kept-natural", action="store_true", help="write only the larger sets by neural voices")
+    if parser.parse_args().kept_natural:
+        synthesiser = neural.Kokoro()
+        for language, count in KEPT_NATURAL.items():
+            write_natural("kept-natural", random.Random(77), synthesiser, language, count)
+        return
     rng = random.Random(31)
     for language in ("zh", "yue", "en"):
         clean = Set(language, False, "", sentences(language))
@@ -122,8 +138,7 @@ def main():
             write(f"{name}-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
     synthesiser = neural.Kokoro()
     for language in ("zh", "en"):
-        said = natural(language, random.Random(34), synthesiser)
-        write(f"natural-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
+        write_natural("natural", random.Random(34), synthesiser, language, NUMBERS)
     inside, outside = requests(rng)
     for name, texts in (("phrases", inside), ("phrases-outside", outside)):
         rows = []
