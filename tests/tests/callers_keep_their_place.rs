@@ -4,21 +4,36 @@ use std::time::Duration;
 
 use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
+use e2e::kamailio;
 use e2e::process::has_peer;
-use e2e::sipp::succeed;
+use e2e::sipp::{free_port, succeed};
 use e2e::voice::Voice;
 
 #[test]
 fn a_caller_who_presses_the_key_is_called_back_at_their_turn() {
-    if !has_peer("sipp") {
+    if !has_peer("sipp") || !has_peer("kamailio") {
         return;
     }
     let agent = Phone::new(Voice::silent());
-    // The caller's own phone, at which the box rings them back.
+    // The caller's own phone, at which the box rings them back: the carrier asks it for its password.
     let caller = Phone::new(Voice::silent());
-    let address = format!("sip:{{number}}@127.0.0.1:{}", caller.port);
+    let port = free_port();
+    let _carrier = kamailio::carrier(&[
+        format!("LISTEN=udp:127.0.0.1:{port}"),
+        format!("SUBSCRIBER=\"sip:13800138000@127.0.0.1:{}\"", caller.port),
+    ]);
+    let password = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(password.path(), "geheim\n").expect("written");
     let mut branch = Branch::start_with(vec![agent.agent("li_na", false)], |settings| {
-        settings.more = format!("[line]\ncallback_to = \"{address}\"\n");
+        settings.more = format!(
+            "[line]\ncallback_to = \"trunk:telecom\"\n\
+             [trunk.telecom]\ntargets = [\"127.0.0.1:{port}\"]\ndomain = \"carrier.example\"\n\
+             username = \"trunk-1\"\npassword_file = \"{}\"\n",
+            password.path().display()
+        );
+    });
+    branch.running.process.find("the trunk", |line| {
+        line.contains("trunk is up").then_some(())
     });
 
     // The only agent talks to somebody.

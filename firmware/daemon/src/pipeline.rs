@@ -185,7 +185,8 @@ impl<U: SipUa> Pipeline<U> {
             }
         }
         self.keep_lessons();
-        for call in self.calls.keys() {
+        let running = |call: &Call| !call.flow.has_ended();
+        for (call, _) in self.calls.iter().filter(|(_, call)| running(call)) {
             tracing::warn!(%call, "the box stops in the middle of a call");
         }
         let Stages {
@@ -503,7 +504,7 @@ impl<U: SipUa> Pipeline<U> {
         let number = call.conversation.caller();
         let template = self.line.callback_to.as_deref();
         let rings = template
-            .and_then(|to| places::address(to, &number))
+            .and_then(|to| places::contact(to, &number))
             .is_some();
         if rings && call.conversation.is_routing() && call.returning.is_none() {
             self.tell_router(now, Input::CallbackAsked { call: id });
@@ -534,8 +535,8 @@ impl<U: SipUa> Pipeline<U> {
         };
         let number = kept.number.clone();
         let template = self.line.callback_to.as_deref();
-        let address = template.and_then(|to| places::address(to, &number));
-        let (Some(address), Some((id, session, tap))) = (address, self.open(leg)) else {
+        let contact = template.and_then(|to| places::contact(to, &number));
+        let (Some(contact), Some((id, session, tap))) = (contact, self.open(leg)) else {
             let call = place;
             return self.tell_router(now, Input::Unreached { call, place });
         };
@@ -549,7 +550,7 @@ impl<U: SipUa> Pipeline<U> {
             self.flow_config(),
             leg,
             addresses(&session),
-            (number, translate::contact(&address)),
+            (number, contact),
             Pii::default(),
         );
         self.insert(id, leg, (flow, session, tap), conversation);

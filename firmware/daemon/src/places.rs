@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use trunkside_call::{AgentId, CallId, Intent, Pii};
+use trunkside_line::AgentContact;
 
+use crate::config::TRUNK;
 use crate::conversation::Conversation;
 
 /// The wish that, said while waiting, asks for a call back.
@@ -72,11 +74,17 @@ impl Places {
     }
 }
 
-/// The address at which a caller is rung; none where their number cannot be.
-pub fn address(template: &str, number: &Pii<String>) -> Option<String> {
+/// Where a caller is rung, by `line.callback_to`; none where their number cannot be.
+pub fn contact(template: &str, number: &Pii<String>) -> Option<AgentContact> {
     let digits = number.reveal().strip_prefix('+').unwrap_or(number.reveal());
     let rings = digits.len() >= FEWEST_FIGURES && digits.bytes().all(|b| b.is_ascii_digit());
-    rings.then(|| template.replace("{number}", number.reveal()))
+    rings.then(|| match template.strip_prefix(TRUNK) {
+        Some(trunk) => AgentContact::OverTrunk {
+            trunk: trunk.to_owned(),
+            number: number.clone(),
+        },
+        None => AgentContact::Uri(template.replace("{number}", number.reveal())),
+    })
 }
 
 /// Whether what was said asks for a call back.
@@ -93,15 +101,15 @@ mod tests {
     #[test]
     fn only_numbers_are_rung() {
         let template = "sip:{number}@carrier.example";
-        let at = |number: &str| address(template, &Pii::new(number.to_owned()));
-        assert_eq!(
-            at("13812345678").as_deref(),
-            Some("sip:13812345678@carrier.example")
-        );
-        assert_eq!(
-            at("+8613812345678").as_deref(),
-            Some("sip:+8613812345678@carrier.example")
-        );
+        let at = |number: &str| contact(template, &Pii::new(number.to_owned()));
+        let uri = |uri: &str| Some(AgentContact::Uri(uri.to_owned()));
+        assert_eq!(at("13812345678"), uri("sip:13812345678@carrier.example"));
+        let abroad = at("+8613812345678");
+        assert_eq!(abroad, uri("sip:+8613812345678@carrier.example"));
+        let number = Pii::new("13812345678".to_owned());
+        let over = contact("trunk:telecom", &number);
+        let trunk = "telecom".to_owned();
+        assert_eq!(over, Some(AgentContact::OverTrunk { trunk, number }));
         for nobody in ["anonymous", "", "12", "1380@elsewhere", "138;tag=1", "+"] {
             assert_eq!(at(nobody), None, "{nobody}");
         }

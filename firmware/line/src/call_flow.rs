@@ -224,6 +224,11 @@ impl CallFlow {
             .min()
     }
 
+    /// Whether the call has ended; a leg that was given up may still answer.
+    pub const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Whether the call has ended and no leg of it needs watching any more.
     pub fn is_over(&self) -> bool {
         self.ended && self.crossing.is_empty()

@@ -65,6 +65,13 @@ pub enum AgentContact {
     Uri(String),
     /// Where the phone that registered with this user part is.
     Registered(String),
+    /// At a number that a trunk's carrier reaches, in the box's name there.
+    OverTrunk {
+        /// The trunk, as the configuration names it.
+        trunk: String,
+        /// The number.
+        number: Pii<String>,
+    },
     /// There, in place of a call that it already has (`Replaces`, RFC 3891).
     InPlaceOf {
         /// Where.

@@ -138,6 +138,9 @@ pub enum ShownNumber {
     Virtual(String),
 }
 
+/// In `line.callback_to`, before the name of the trunk that callers are rung over.
+pub const TRUNK: &str = "trunk:";
+
 /// Trunk and agents.
 #[derive(Clone, Debug)]
 pub struct LineConfig {
@@ -163,7 +166,8 @@ pub struct LineConfig {
     pub supervisors: Vec<String>,
     /// Whether the agent's phone is told, too.
     pub tell_agents: bool,
-    /// How callers are rung who hang up and keep their place: a contact with `{number}` in it.
+    /// How callers are rung who hang up and keep their place: [`TRUNK`] and a trunk's name, or an address
+    /// with `{number}` in it.
     pub callback_to: Option<String>,
     /// The key by which a caller who waits asks for that.
     pub callback_key: char,
@@ -471,6 +475,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         ("yue", Language::Yue),
         ("en", Language::En),
     ];
+    let trunks = trunks::resolve(layers);
     LineConfig {
         listen,
         transports: transports::resolve(layers),
@@ -487,10 +492,10 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         agent_secrets: layers.path("line.agent_secrets"),
         supervisors: resolve_supervisors(layers),
         tell_agents: layers.switch("line.tell_agents", true),
-        callback_to: resolve_callback(layers),
+        callback_to: resolve_callback(layers, &trunks),
         callback_key: resolve_key(layers),
         shown: resolve_shown(layers),
-        trunks: trunks::resolve(layers),
+        trunks,
         dns_servers: trunks::resolve_dns_servers(layers),
     }
 }
@@ -501,15 +506,19 @@ fn resolve_supervisors(layers: &mut Layers) -> Vec<String> {
     phones.into_iter().map(|Phone(contact)| contact).collect()
 }
 
-fn resolve_callback(layers: &mut Layers) -> Option<String> {
+fn resolve_callback(layers: &mut Layers, trunks: &[Trunk]) -> Option<String> {
     let contact = layers.optional_text("line.callback_to")?;
-    let there = contact.parse::<Phone>().is_ok() && !contact.starts_with("registered:");
-    if there && contact.contains("{number}@") {
+    let is_known = |name| trunks.iter().any(|trunk| trunk.name == name);
+    let there = match contact.strip_prefix(TRUNK) {
+        Some(name) => is_known(name),
+        None => contact.parse::<Phone>().is_ok() && contact.contains("{number}@"),
+    };
+    if there && !contact.starts_with("registered:") {
         return Some(contact);
     }
     let message = format!(
-        "`line.callback_to` must be an address such as `sip:{{number}}@carrier.example`, got \
-         `{contact}`; write where calls to the caller's number go"
+        "`line.callback_to` must be `{TRUNK}NAME` with the name of a trunk, or an address such as \
+         `sip:{{number}}@carrier.example`, got `{contact}`; write where calls to the caller's number go"
     );
     layers.report("line.callback_to", &message);
     None

@@ -187,7 +187,13 @@ fn who_is_called_back_needs_an_address_with_the_number_in_it() {
     assert_eq!(good.config.line.callback_key, '9');
     let nothing = loaded("");
     assert_eq!(nothing.config.line.callback_to, None);
+    let over = loaded(
+        "[line]\ncallback_to = \"trunk:telecom\"\n[trunk.telecom]\ntargets = [\"192.0.2.1\"]\n",
+    );
+    let trunk = over.config.line.callback_to;
+    assert_eq!(trunk.as_deref(), Some("trunk:telecom"));
     for bad in [
+        "trunk:telecom",
         "sip:95588@carrier.example",
         "registered:{number}@x",
         "{number}@x",

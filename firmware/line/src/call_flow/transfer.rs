@@ -186,6 +186,7 @@ impl CallFlow {
 fn name_of(contact: &AgentContact) -> String {
     match contact {
         AgentContact::Registered(user) => user.clone(),
+        AgentContact::OverTrunk { number, .. } => number.reveal().clone(),
         AgentContact::InPlaceOf { contact, .. } => name_of(contact),
         AgentContact::Uri(uri) => {
             let user = uri.split_once(':').map_or(uri.as_str(), |(_, rest)| rest);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::sip::{HostWithPort, Response, StatusCodeKind, Uri};
 use rsipstack::transport::SipAddr;
@@ -52,15 +53,42 @@ pub(super) enum There {
 /// Where a contact is.
 pub(super) struct Target {
     pub callee: Uri,
-    /// The way that its phone registered; the URI says it where there is none.
+    /// The way that its phone registered, or to the carrier; the URI says it where there is none.
     flow: Option<(Transport, SocketAddr)>,
     /// The call that the new one takes the place of.
     replaces: Option<String>,
+    /// In whose name a carrier is asked.
+    account: Option<Account>,
     /// What carries requests there.
     pub transport: Transport,
 }
 
-type Found = (Uri, Option<(Transport, SocketAddr)>, Option<String>);
+/// Who the box is to a carrier.
+pub(super) struct Account {
+    /// Its address of record there.
+    pub from: Uri,
+    /// What proves it, where the carrier asks.
+    pub credential: Option<Credential>,
+}
+
+/// What is known of a contact.
+pub(super) struct Whereabouts {
+    pub callee: Uri,
+    pub flow: Option<(Transport, SocketAddr)>,
+    pub replaces: Option<String>,
+    pub account: Option<Account>,
+}
+
+impl Whereabouts {
+    const fn at(callee: Uri, flow: Option<(Transport, SocketAddr)>) -> Self {
+        Self {
+            callee,
+            flow,
+            replaces: None,
+            account: None,
+        }
+    }
+}
 
 impl Target {
     /// Where requests go; none where the URI says it.
@@ -91,6 +119,7 @@ impl RsipUa {
             callee,
             flow,
             replaces,
+            account,
             transport,
         } = target;
         let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
@@ -111,8 +140,16 @@ impl RsipUa {
             Some((_, there)) => There::Flow(there),
             None => There::Name(callee.host_with_port.to_string()),
         };
+        let (from, credential) = match account {
+            Some(account) => (account.from, account.credential),
+            None => {
+                let number = number.as_deref().unwrap_or("anonymous");
+                (self.own_uri(number, Transport::Udp), None)
+            }
+        };
         let invite = InviteOption {
-            caller: self.own_uri(number.as_deref().unwrap_or("anonymous"), Transport::Udp),
+            caller: from,
+            credential,
             callee,
             destination,
             contact: self.own_uri("trunkside", transport),
@@ -161,16 +198,25 @@ impl RsipUa {
     /// Where a contact is and what carries requests there.
     pub(super) fn reach(&self, to: &AgentContact) -> Result<Target, Unreached> {
         let unreached = |status, why| Unreached { status, why };
-        let (callee, flow, replaces) = self
-            .find(to)
-            .ok_or_else(|| unreached(404, "it is not registered or is no sip uri"))?;
+        let Whereabouts {
+            callee,
+            flow,
+            replaces,
+            account,
+        } = self.find(to).ok_or_else(|| {
+            unreached(
+                404,
+                "it is not registered, its trunk is down, or it is no sip uri",
+            )
+        })?;
         let transport = match flow {
             Some((transport, _)) => Some(transport),
             None => ways::asked_by(&callee),
         };
         let transport = transport
             .ok_or_else(|| unreached(404, "it names a transport that the box does not have"))?;
-        if flow.is_some_and(|(transport, there)| !self.is_reachable(transport, there)) {
+        let phones = flow.filter(|_| account.is_none());
+        if phones.is_some_and(|(transport, there)| !self.is_reachable(transport, there)) {
             let why = "the connection that its phone registered over is gone";
             return Err(unreached(480, why));
         }
@@ -178,24 +224,25 @@ impl RsipUa {
             callee,
             flow,
             replaces,
+            account,
             transport,
         })
     }
 
-    /// A contact's URI, the way that its phone registered and the call that is replaced; none when
-    /// it is nowhere.
-    fn find(&self, to: &AgentContact) -> Option<Found> {
+    /// What is known of a contact; none when it is nowhere.
+    fn find(&self, to: &AgentContact) -> Option<Whereabouts> {
         match to {
-            AgentContact::Uri(uri) => Some((sip_uri(uri)?, None, None)),
+            AgentContact::Uri(uri) => Some(Whereabouts::at(sip_uri(uri)?, None)),
             AgentContact::Registered(user) => {
                 let binding = self.registrar.find(now(), user)?;
                 let flow = (binding.transport, binding.source);
-                Some((sip_uri(&binding.contact)?, Some(flow), None))
+                Some(Whereabouts::at(sip_uri(&binding.contact)?, Some(flow)))
             }
-            AgentContact::InPlaceOf { contact, replaces } => {
-                let (callee, flow, _) = self.find(contact)?;
-                Some((callee, flow, Some(replaces.clone())))
-            }
+            AgentContact::OverTrunk { trunk, number } => self.at_carrier(trunk, number),
+            AgentContact::InPlaceOf { contact, replaces } => Some(Whereabouts {
+                replaces: Some(replaces.clone()),
+                ..self.find(contact)?
+            }),
         }
     }
 

@@ -14,6 +14,7 @@ use rsipstack::transaction::transaction::Transaction;
 use tracing::{debug, info, warn};
 use trunkside_call::Pii;
 
+use super::dial::{Account, Whereabouts};
 use super::names::{LookUp, TrunkTarget};
 use super::streams::Streams;
 use super::{RsipUa, now, sip_uri, ways};
@@ -68,6 +69,19 @@ pub(super) enum TrunkNews {
     },
 }
 
+impl TrunkConfig {
+    /// What proves to the carrier who we are.
+    fn credential(&self) -> Option<Credential> {
+        let (user, password) = self.login.as_ref()?;
+        Some(Credential {
+            username: user.clone(),
+            password: password.reveal().clone(),
+            realm: None,
+            auth_username: None,
+        })
+    }
+}
+
 impl Carrier {
     pub(super) fn new(config: TrunkConfig, seed: u64) -> Self {
         let leads = config.targets.iter();
@@ -112,6 +126,25 @@ impl RsipUa {
     /// Whether a call may come from there. A box without trunks takes calls from everywhere.
     pub(super) fn is_trunk(&self, source: IpAddr) -> bool {
         self.carriers.is_empty() || self.carriers.iter().any(|carrier| carrier.owns(source))
+    }
+
+    /// A number at a trunk's carrier, by way of the target that serves; none where none does.
+    pub(super) fn at_carrier(&self, trunk: &str, number: &Pii<String>) -> Option<Whereabouts> {
+        let mut carriers = self.carriers.iter();
+        let carrier = carriers.find(|carrier| carrier.config.name == trunk)?;
+        let config = &carrier.config;
+        let of = |user: &str| sip_uri(&format!("sip:{user}@{}", config.domain));
+        let user = config.login.as_ref().map(|(user, _)| user.as_str());
+        let account = Account {
+            from: of(user.unwrap_or("anonymous"))?,
+            credential: config.credential(),
+        };
+        Some(Whereabouts {
+            callee: of(number.reveal())?,
+            flow: Some((config.transport, carrier.trunk.serving()?)),
+            replaces: None,
+            account: Some(account),
+        })
     }
 
     pub(super) fn on_trunk_news(&mut self, news: TrunkNews) {
@@ -250,7 +283,7 @@ impl RsipUa {
             host: carrier.host(server),
             server,
             domain: carrier.config.domain.clone(),
-            login: carrier.config.login.clone(),
+            credential: carrier.config.credential(),
             contact: self.own_uri(
                 carrier.config.login.as_ref().map_or("trunkside", |l| &l.0),
                 carrier.config.transport,
@@ -281,7 +314,7 @@ struct Question {
     host: String,
     server: SocketAddr,
     domain: String,
-    login: Option<(String, Pii<String>)>,
+    credential: Option<Credential>,
     contact: Uri,
     transport: Transport,
     registers: bool,
@@ -332,13 +365,7 @@ impl Question {
     }
 
     fn registration(&self) -> Registration {
-        let credential = self.login.as_ref().map(|(user, password)| Credential {
-            username: user.clone(),
-            password: password.reveal().clone(),
-            realm: None,
-            auth_username: None,
-        });
-        Registration::new(self.endpoint.clone(), credential)
+        Registration::new(self.endpoint.clone(), self.credential.clone())
     }
 
     /// The box as the target reaches it, which is another with every connection.
