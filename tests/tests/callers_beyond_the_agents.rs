@@ -35,7 +35,11 @@ fn voicemail_takes_the_caller_whom_nobody_can_take() {
     );
     succeed(answering);
     let record = branch.record();
-    assert_eq!(record["outcome"], "bridged", "{record}");
+    assert_eq!(record["outcome"], "overflowed", "{record}");
+    let sent = serde_json::json!({ "do": "overflow", "to": "messages", "kind": "voicemail" });
+    assert_eq!(record["decision"]["action"], sent, "{record}");
+    assert!(record["agent"].is_null(), "{record}");
+    assert!(record["times"]["bridged_s"].is_f64(), "{record}");
     let reasons = record["decision"]["reasons"].to_string();
     assert!(reasons.contains("voicemail `messages`"), "{reasons}");
 }

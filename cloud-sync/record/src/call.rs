@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trunkside_call::{
-    Action, CallId, CallbackCause, Decision, Emotion, EntityKind, Intent, Language, Mood, Side,
+    Action, CallId, CallbackCause, Decision, DestinationKind, Emotion, EntityKind, Intent, Language,
+    Mood, Side,
 };
 
 use crate::{Pseudonym, Pseudonyms, RedactedText};
@@ -48,7 +49,7 @@ pub struct CallSummary {
     /// The decision that settled the call; none when it ended before one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionRecord>,
-    /// Who took the call.
+    /// The agent who took the call; none where a place beyond the branch did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Pseudonym>,
     /// What became of it.
@@ -69,6 +70,18 @@ pub struct CallSummary {
     pub quality: Vec<QualityHit>,
     /// The sender's word that the record holds nothing personal.
     pub redacted: Redacted,
+}
+
+impl CallSummary {
+    /// Where the call went that left its branch, and what answers there.
+    pub fn overflow(&self) -> Option<(&RedactedText, DestinationKind)> {
+        match &self.decision.as_ref()?.action {
+            ActionRecord::Overflow { to, kind } if self.outcome == Outcome::Overflowed => {
+                Some((to, *kind))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An intent with its probability.
@@ -208,6 +221,14 @@ pub enum ActionRecord {
         /// Who.
         agent: Pseudonym,
     },
+    /// This place beyond the branch was rung.
+    Overflow {
+        /// Its name in the policy.
+        to: RedactedText,
+        /// What answers there.
+        #[schemars(schema_with = "crate::schema::destination")]
+        kind: DestinationKind,
+    },
     /// The caller waited.
     Wait {
         /// How many stood before them.
@@ -241,6 +262,10 @@ impl ActionRecord {
             Action::Offer { agent } => Self::Offer {
                 agent: names.agent(agent),
             },
+            Action::Overflow { to, kind } => Self::Overflow {
+                to: names.text(to),
+                kind: *kind,
+            },
             Action::Wait { ahead } => Self::Wait { ahead: *ahead },
             Action::SelfService { service } => Self::SelfService {
                 service: service.clone(),
@@ -256,6 +281,7 @@ impl ActionRecord {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Offer { .. } => "offer",
+            Self::Overflow { .. } => "overflow",
             Self::Wait { .. } => "wait",
             Self::SelfService { .. } => "self_service",
             Self::Transfer { .. } => "transfer",
@@ -295,6 +321,8 @@ pub enum Outcome {
     Abandoned,
     /// The caller hung up while a recording served them, or as soon as it had.
     SelfServed,
+    /// Another branch or a voicemail box took the call.
+    Overflowed,
     /// Something of ours or of the trunk broke.
     Failed,
 }
@@ -307,6 +335,7 @@ impl Outcome {
             Self::Callback => "callback",
             Self::Abandoned => "abandoned",
             Self::SelfServed => "self_served",
+            Self::Overflowed => "overflowed",
             Self::Failed => "failed",
         }
     }
@@ -318,7 +347,7 @@ impl Outcome {
 pub enum EndedBy {
     /// The side that came in over the trunk.
     Caller,
-    /// The agent.
+    /// The agent, or whoever else took the call.
     Agent,
     /// The box, after a promise to call back or at a fault.
     Box,
@@ -348,7 +377,7 @@ pub struct Times {
     /// The decision that settled the call was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_s: Option<f64>,
-    /// Caller and agent could hear each other.
+    /// The caller and whoever took the call could hear each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bridged_s: Option<f64>,
     /// The last leg ended.

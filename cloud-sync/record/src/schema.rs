@@ -87,6 +87,10 @@ pub(crate) fn cause(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": ["nobody_answered", "waited_too_long", "closed", "asked"] })
 }
 
+pub(crate) fn destination(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["branch", "voicemail"] })
+}
+
 pub(crate) fn side(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": ["caller", "agent"] })
 }

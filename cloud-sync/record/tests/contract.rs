@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::Value;
 use trunkside_call::{
-    Action, AgentId, Alternative, CallbackCause, Decision, Emotion, EntityKind, Language, Mood,
-    Reason, Sentiment, SentimentLabel, Side,
+    Action, AgentId, Alternative, CallbackCause, Decision, DestinationKind, Emotion, EntityKind,
+    Language, Mood, Reason, Sentiment, SentimentLabel, Side,
 };
 use trunkside_record::*;
 
@@ -392,6 +392,21 @@ fn a_callback_keeps_its_cause() {
         serde_json::to_string(&record).unwrap(),
         r#"{"do":"callback","cause":"closed"}"#
     );
+}
+
+#[test]
+fn a_place_beyond_the_branch_is_no_agent() {
+    let names = Pseudonyms::new(PseudonymKey::new([1; 32]));
+    let overflow = |to: &str| Action::Overflow {
+        to: to.to_owned(),
+        kind: DestinationKind::Voicemail,
+    };
+    let record = ActionRecord::new(&overflow("messages"), &names);
+    let json = r#"{"do":"overflow","to":"messages","kind":"voicemail"}"#;
+    assert_eq!(serde_json::to_string(&record).unwrap(), json);
+    assert_eq!(serde_json::from_str::<ActionRecord>(json).unwrap(), record);
+    let number = ActionRecord::new(&overflow("13800138000"), &names);
+    assert!(!serde_json::to_string(&number).unwrap().contains("138"));
 }
 
 proptest! {

@@ -20,14 +20,41 @@ pub enum CallbackCause {
     Asked,
 }
 
+/// What a place beyond the branch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationKind {
+    /// Another branch, whose people answer.
+    Branch,
+    /// A machine that takes messages.
+    Voicemail,
+}
+
+impl DestinationKind {
+    /// Its name in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Branch => "branch",
+            Self::Voicemail => "voicemail",
+        }
+    }
+}
+
 /// What the box does with a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Action {
-    /// Ring this agent, or this place beyond the branch, and bridge when they answer.
+    /// Ring this agent and bridge when they answer.
     Offer {
-        /// Who, or the destination's name in the policy.
+        /// Who.
         agent: AgentId,
+    },
+    /// Ring this place beyond the branch and bridge when it answers.
+    Overflow {
+        /// The destination's name in the policy.
+        to: String,
+        /// What answers there.
+        kind: DestinationKind,
     },
     /// Keep the caller waiting with a prompt; the router decides again when something changes.
     Wait {

@@ -260,12 +260,14 @@ impl Conversation {
         }
     }
 
-    /// Caller and agent hear each other.
-    pub fn bridged(&mut self, now: Duration, agent: AgentId) {
+    /// The caller and whoever was asked to take the call hear each other.
+    pub fn bridged(&mut self, now: Duration, who: AgentId) {
         self.phase = Phase::Bridged;
-        self.taken_over(now, agent.clone());
-        if let Some(story) = &mut self.story {
-            story.bridged(now, agent);
+        let story = self.story.as_mut();
+        if story.is_some_and(|story| story.bridged(now, who.clone())) {
+            self.taken_over(now, who);
+        } else {
+            self.agent = Some(who);
         }
     }
 

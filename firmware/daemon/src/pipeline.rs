@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use trunkside_call::{
     Action, AgentId, CallId, CallbackCause, Decision, Pii, PromptKey, Repeat, Side,
 };
-use trunkside_decision::{Input, Lesson, Policy, Router, log::Entry};
+use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
@@ -694,6 +694,7 @@ impl<U: SipUa> Pipeline<U> {
                     );
                 }
             },
+            Action::Overflow { to, .. } => return self.overflow(now, decision.call, to),
             Action::Transfer { agent } => match self.contact(agent) {
                 Some(contact) => Order::Transfer {
                     agent: agent.clone(),
@@ -708,6 +709,27 @@ impl<U: SipUa> Pipeline<U> {
             Action::Callback { .. } => Order::Apologise,
         };
         self.order(now, decision.call, order);
+    }
+
+    /// Rings a place beyond the branch; one that a newer policy no longer has does not answer.
+    fn overflow(&mut self, now: Duration, call: CallId, to: &str) {
+        let agent = AgentId::new(to);
+        let policy = &self.stages.policy;
+        let place = policy.destination(to).map(|at| &policy.destinations[at]);
+        match place.and_then(|place| place.contact.as_deref()) {
+            Some(contact) => {
+                let contact = translate::contact(contact);
+                self.order(now, call, Order::Offer { agent, contact });
+            }
+            None => self.tell_router(
+                now,
+                Input::OfferFailed {
+                    call,
+                    agent,
+                    cause: OfferFailure::Unreachable,
+                },
+            ),
+        }
     }
 
     /// Plays a recording to the caller; without it they are routed at once.
@@ -726,16 +748,11 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    /// Where an agent's phone, or a destination beyond the branch, is.
+    /// Where an agent's phone is.
     fn contact(&self, name: &AgentId) -> Option<AgentContact> {
         let policy = &self.stages.policy;
-        let contact = if let Some(index) = policy.agent_index(name) {
-            policy.agents[index].contact.as_deref()
-        } else {
-            let place = policy.destination(name.as_str())?;
-            policy.destinations[place].contact.as_deref()
-        };
-        contact.map(translate::contact)
+        let agent = &policy.agents[policy.agent_index(name)?];
+        agent.contact.as_deref().map(translate::contact)
     }
 
     /// What became of a call, told to the stages that follow.

@@ -37,6 +37,8 @@ pub struct Story {
     entities: BTreeMap<EntityKind, u32>,
     decision: Option<Decision>,
     agent: Option<AgentId>,
+    /// A place beyond the branch has taken the call.
+    overflowed: bool,
     callback: Option<CallbackCause>,
     /// A recording serves the caller, and nobody has been asked for since.
     self_served: bool,
@@ -89,6 +91,7 @@ impl Story {
             entities: BTreeMap::new(),
             decision: None,
             agent: None,
+            overflowed: false,
             callback: None,
             self_served: false,
             turns: Vec::new(),
@@ -126,7 +129,7 @@ impl Story {
                 self.times.first_words_s = Some(self.since_begin(now));
             }
             // After the bridge the two talk with each other: the wish was stated before.
-            if self.agent.is_none() {
+            if self.times.bridged_s.is_none() {
                 self.intents = intents.to_vec();
             }
             self.mood = Some(mood.clone());
@@ -192,10 +195,15 @@ impl Story {
         }
     }
 
-    /// Caller and agent hear each other.
-    pub fn bridged(&mut self, now: Duration, agent: AgentId) {
+    /// The caller and an agent hear each other, or the place beyond the branch that the call was sent
+    /// to; true where it is an agent.
+    pub fn bridged(&mut self, now: Duration, who: AgentId) -> bool {
         self.times.bridged_s = Some(self.since_begin(now));
-        self.agent = Some(agent);
+        let action = self.decision.as_ref().map(|decision| &decision.action);
+        self.overflowed =
+            matches!(action, Some(Action::Overflow { to, .. }) if to == who.as_str());
+        self.agent = (!self.overflowed).then_some(who);
+        !self.overflowed
     }
 
     /// Whether a recording is all that the caller has asked for so far.
@@ -224,6 +232,7 @@ impl Story {
     pub fn outcome(&self, faulty: bool) -> Outcome {
         match (&self.agent, self.callback) {
             (Some(_), _) => Outcome::Bridged,
+            (None, _) if self.overflowed => Outcome::Overflowed,
             (None, Some(_)) => Outcome::Callback,
             (None, None) if faulty => Outcome::Failed,
             (None, None) if self.self_served => Outcome::SelfServed,
@@ -303,7 +312,12 @@ impl Story {
             },
             entities: self.entities.clone(),
             voice,
-            quality: self.quality.clone(),
+            // The rules are for agents.
+            quality: if self.overflowed {
+                Vec::new()
+            } else {
+                self.quality.clone()
+            },
             redacted: Redacted,
         }
     }
@@ -390,7 +404,7 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
 
 #[cfg(test)]
 mod tests {
-    use trunkside_call::{Entity, Language, Prosody};
+    use trunkside_call::{DestinationKind, Entity, Language, Prosody};
     use trunkside_record::PseudonymKey;
     use uuid::Uuid;
 
@@ -577,21 +591,40 @@ mod tests {
         assert!(ended.transcript.is_none() && ended.callback.is_none());
     }
 
-    #[test]
-    fn a_call_that_nobody_took_promises_a_call_back() {
-        let mut story = story();
-        let decision = Decision {
+    fn decision(action: Action) -> Decision {
+        Decision {
             odds: None,
             call: CallId::new(Uuid::from_u128(1)),
             number: 1,
             at: Duration::ZERO,
-            action: Action::Callback {
-                cause: CallbackCause::NobodyAnswered,
-            },
+            action,
             reasons: Vec::new(),
             alternative: None,
             policy: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_place_beyond_the_branch_is_no_agent() {
+        let mut story = story();
+        let overflow = Action::Overflow {
+            to: "messages".to_owned(),
+            kind: DestinationKind::Voicemail,
         };
+        story.decided(Duration::from_secs(105), &decision(overflow));
+        assert!(!story.bridged(Duration::from_secs(106), AgentId::new("messages")));
+        let (now, by) = (Duration::from_secs(120), EndedBy::Caller);
+        let ended = story.end(now, by, false, VoiceQuality::default(), &KEY);
+        assert_eq!(ended.summary.outcome, Outcome::Overflowed);
+        assert_eq!((ended.summary.agent, ended.taken), (None, None));
+        assert_eq!(ended.summary.times.bridged_s, Some(6.0));
+    }
+
+    #[test]
+    fn a_call_that_nobody_took_promises_a_call_back() {
+        let mut story = story();
+        let cause = CallbackCause::NobodyAnswered;
+        let decision = decision(Action::Callback { cause });
         story.decided(Duration::from_secs(105), &decision);
         let ended = story.end(
             Duration::from_secs(106),

@@ -204,7 +204,7 @@ impl Story {
                 let at = *shift + u64::try_from(decision.at.as_micros()).unwrap_or(u64::MAX);
                 if let Some(fact) = self.calls.get_mut(&decision.call) {
                     match decision.action {
-                        Action::Offer { .. } => fact.offered = Some(at),
+                        Action::Offer { .. } | Action::Overflow { .. } => fact.offered = Some(at),
                         Action::Callback { .. } => {
                             fact.called_back = true;
                             fact.ended = Some(at);

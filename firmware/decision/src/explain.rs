@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use trunkside_call::{
-    Action, AgentId, Alternative, CallbackCause, Decision, Emotion, Language, Odds, Reason,
+    Action, AgentId, Alternative, CallbackCause, Decision, DestinationKind, Emotion, Language, Odds,
+    Reason,
 };
 
 use crate::OfferFailure;
@@ -14,7 +15,7 @@ use crate::engine::call::GivenUp;
 use crate::engine::{Act, Chance, Choice, Cost, Facts, Skipped};
 use crate::input::micros;
 use crate::need::{Misfit, Need, Requirement};
-use crate::policy::{DestinationKind, Policy};
+use crate::policy::Policy;
 
 /// How many agents are named one by one when they were skipped for the same cause.
 const NAMED: usize = 3;
@@ -65,9 +66,7 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         Act::Send { to, cause } => {
             reasons.insert(0, called_back(policy, facts, cause));
             reasons.insert(1, sent(policy, to));
-            Action::Offer {
-                agent: AgentId::new(policy.destinations[to].name.clone()),
-            }
+            policy.destinations[to].overflow()
         }
         Act::SelfService => {
             let service = facts.and_then(|facts| facts.kind.need.self_service.clone());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use trunkside_call::{Action, AgentId, Emotion, Language};
+use trunkside_call::{Action, Emotion, Language};
 
 use crate::engine::{Change, Engine, Fate, WhatIf};
 use crate::explain::{emotion_zh, percent};
@@ -51,9 +51,7 @@ fn action(what_if: &WhatIf<'_>, change: &Change, fate: Fate) -> Action {
         Fate::Offer(agent) => Action::Offer {
             agent: what_if.policy().agents[agent].id.clone(),
         },
-        Fate::Send(to) => Action::Offer {
-            agent: AgentId::new(what_if.policy().destinations[to].name.clone()),
-        },
+        Fate::Send(to) => what_if.policy().destinations[to].overflow(),
         Fate::SelfService => Action::SelfService {
             service: what_if.service(change),
         },

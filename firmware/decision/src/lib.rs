@@ -44,9 +44,8 @@ pub use input::{CallProfile, Input, OfferFailure, permille};
 pub use log::{ReplayReport, replay_file};
 pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{
-    AgentProfile, Condition, Destination, DestinationKind, Group, Hours, Learning, Overflow,
-    Parsed, Policy, QueueSettings, Relax, Route, Rule, SkillNeed, Span, Weights, WhenClosed,
-    sha256_hex,
+    AgentProfile, Condition, Destination, Group, Hours, Learning, Overflow, Parsed, Policy,
+    QueueSettings, Relax, Route, Rule, SkillNeed, Span, Weights, WhenClosed, sha256_hex,
 };
 pub use problem::{Problem, Severity};
 pub use router::Router;

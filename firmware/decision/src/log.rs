@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use trunkside_call::Decision;
+use trunkside_call::{Action, Decision};
 
 use crate::{Input, Policy, Router, sha256_hex};
 
@@ -93,6 +93,21 @@ impl Entry {
         let mut line = serde_json::to_string(self).expect("entries have only texts for keys");
         line.push('\n');
         line
+    }
+}
+
+/// Whether a logged decision is the one that was made now. Older versions logged a place beyond the
+/// branch as if it were an agent.
+fn is_same(logged: &Decision, made: &Decision) -> bool {
+    match (&logged.action, &made.action) {
+        (Action::Offer { agent }, Action::Overflow { to, .. }) if agent.as_str() == to => {
+            let logged = Decision {
+                action: made.action.clone(),
+                ..logged.clone()
+            };
+            logged == *made
+        }
+        _ => logged == made,
     }
 }
 
@@ -278,7 +293,7 @@ impl Replay {
             }
             Entry::Decision { decision } => {
                 let replayed = self.pending.pop_front();
-                if replayed.as_ref() != Some(&decision) {
+                if !replayed.as_ref().is_some_and(|made| is_same(&decision, made)) {
                     self.differ(Difference {
                         line,
                         logged: Some(decision),

@@ -144,6 +144,12 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
     Column::real("agent_jitter_ms", |row| {
         row.summary.voice.agent.map(|agent| single(agent.jitter_ms))
     }),
+    Column::text("overflowed_to", |row| {
+        row.summary.overflow().map(|(to, _)| to.to_string())
+    }),
+    Column::text("overflow_kind", |row| {
+        row.summary.overflow().map(|(_, kind)| kind.name().to_owned())
+    }),
 ];
 
 pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[

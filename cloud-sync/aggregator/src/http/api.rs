@@ -29,7 +29,7 @@ pub(super) struct CallFilterParameters {
     intent: Option<String>,
     /// With a caller who felt so at the end: `angry`, `anxious`, `dissatisfied`, `neutral` or `satisfied`.
     emotion: Option<String>,
-    /// With this outcome: `bridged`, `callback`, `abandoned`, `self_served` or `failed`.
+    /// With this outcome: `bridged`, `callback`, `abandoned`, `self_served`, `overflowed` or `failed`.
     outcome: Option<String>,
     /// Begun at this time (RFC 3339) or later.
     #[param(format = DateTime)]

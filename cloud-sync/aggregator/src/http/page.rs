@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use trunkside_call::DestinationKind;
 use trunkside_record::{CallSummary, EndedBy, MoodPoint, Outcome, Timestamp, Turn};
 
 use super::reader::Reader;
@@ -151,6 +152,7 @@ fn hourly_card(hours: &[Hour]) -> Markup {
             (chart(hours))
             ul.legend {
                 li.bridged { "bridged or self-served" }
+                li.overflowed { "overflowed" }
                 li.callback { "callback" }
                 li.lost { "abandoned or failed" }
             }
@@ -202,10 +204,8 @@ fn chart(hours: &[Hour]) -> Markup {
 fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
     let left = slot as f64 * HOUR_WIDTH;
     let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - 6.0);
-    let (served, callback) = (
-        height(hour.bridged + hour.self_served),
-        height(hour.callbacks),
-    );
+    let served = height(hour.bridged + hour.self_served);
+    let (overflowed, callback) = (height(hour.overflowed), height(hour.callbacks));
     let lost = height(hour.abandoned + hour.failed);
     let part = |class: &str, below: f64, height: f64| {
         html! {
@@ -223,8 +223,9 @@ fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
                 (percent(hour.angry_share)) " angry"
             }
             (part("bridged", 0.0, served))
-            (part("callback", served, callback))
-            (part("lost", served + callback, lost))
+            (part("overflowed", served, overflowed))
+            (part("callback", served + overflowed, callback))
+            (part("lost", served + overflowed + callback, lost))
         }
     }
 }
@@ -342,6 +343,7 @@ fn call_page(detail: &CallDetail) -> Markup {
                 div { dt { "Bridged" } dd { (optional_seconds(call.times.bridged_s)) } }
                 div { dt { "Ended" } dd { (optional_seconds(Some(call.times.ended_s))) " by " (ended_by(call.ended_by)) } }
                 @if let Some(agent) = &call.agent { div { dt { "Agent" } dd.code { (agent) } } }
+                @if let Some((to, kind)) = call.overflow() { div { dt { (place(kind)) } dd { (to) } } }
             }
         }
         div.columns {
@@ -351,6 +353,13 @@ fn call_page(detail: &CallDetail) -> Markup {
                 @if !call.mood_course.is_empty() { (mood_card(&call.mood_course)) }
             }
         }
+    }
+}
+
+const fn place(kind: DestinationKind) -> &'static str {
+    match kind {
+        DestinationKind::Branch => "Other branch",
+        DestinationKind::Voicemail => "Voicemail",
     }
 }
 

@@ -182,7 +182,7 @@ impl Pairs {
             )?,
             outcome: self.known::<Outcome>(
                 "outcome",
-                "use bridged, callback, abandoned, self_served or failed",
+                "use bridged, callback, abandoned, self_served, overflowed or failed",
             )?,
             since: self.take("since", time)?,
             until: self.take("until", time)?,

@@ -33,6 +33,8 @@ pub struct Hour {
     pub abandoned: u64,
     /// A recording served the caller.
     pub self_served: u64,
+    /// Another branch or a voicemail box took the call.
+    pub overflowed: u64,
     /// Something broke.
     pub failed: u64,
     /// Mean seconds from the INVITE to the decision; null when none was made.
@@ -69,6 +71,8 @@ pub struct IntentFigures {
     pub abandoned: u64,
     /// A recording served the caller.
     pub self_served: u64,
+    /// Another branch or a voicemail box took the call.
+    pub overflowed: u64,
     /// Something broke.
     pub failed: u64,
     /// Mean seconds from the INVITE to the decision; null when none was made.
@@ -109,7 +113,7 @@ pub struct MoodFigures {
 #[derive(Default)]
 struct Sum {
     calls: u64,
-    outcomes: [u64; 5],
+    outcomes: [u64; 6],
     decided: u64,
     decided_s: f64,
     felt: u64,
@@ -126,7 +130,8 @@ impl Sum {
             "callback" => 1,
             "abandoned" => 2,
             "self_served" => 3,
-            _ => 4,
+            "overflowed" => 4,
+            _ => 5,
         };
         self.outcomes[outcome] += cell.calls;
         self.decided += cell.decided;
@@ -152,7 +157,7 @@ impl Sum {
     }
 
     fn hour(self, hour: Timestamp, local: Option<String>) -> Hour {
-        let [bridged, callbacks, abandoned, self_served, failed] = self.outcomes;
+        let [bridged, callbacks, abandoned, self_served, overflowed, failed] = self.outcomes;
         let counts = self.intents.iter().map(|(intent, calls)| IntentCount {
             intent: intent.clone(),
             calls: *calls,
@@ -168,6 +173,7 @@ impl Sum {
             callbacks,
             abandoned,
             self_served,
+            overflowed,
             failed,
             mean_decision_s: self.mean_decision_s(),
             angry_share: self.angry_share(),
@@ -210,7 +216,7 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
     }
     let all: u64 = sums.values().map(|sum| sum.calls).sum();
     let figures = sums.into_iter().map(|(intent, sum)| {
-        let [bridged, callbacks, abandoned, self_served, failed] = sum.outcomes;
+        let [bridged, callbacks, abandoned, self_served, overflowed, failed] = sum.outcomes;
         IntentFigures {
             intent: intent.map(str::to_owned),
             calls: sum.calls,
@@ -219,6 +225,7 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
             callbacks,
             abandoned,
             self_served,
+            overflowed,
             failed,
             mean_decision_s: sum.mean_decision_s(),
             mean_sentiment: sum.mean_sentiment(),
@@ -293,6 +300,23 @@ mod tests {
         assert_eq!(there[0].hour.to_string(), "2026-11-21T08:30:00Z");
         assert_eq!(there[0].local.as_deref(), Some("2026-11-21T14:00:00+05:30"));
         assert_eq!(hours(&cells, Some(&zone), 1).len(), 1);
+    }
+
+    #[test]
+    fn every_outcome_is_counted_apart() {
+        let names = ["bridged", "callback", "abandoned", "self_served", "overflowed", "failed"];
+        let cells = names.map(|name| cell("2026-11-21T08:20:00Z", name));
+        let hour = &hours(&cells, None, 9)[0];
+        let counts = [
+            hour.bridged,
+            hour.callbacks,
+            hour.abandoned,
+            hour.self_served,
+            hour.overflowed,
+            hour.failed,
+        ];
+        assert_eq!((hour.calls, counts), (6, [1; 6]));
+        assert_eq!(intents(&cells)[0].overflowed, 1);
     }
 
     #[test]

@@ -853,11 +853,14 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
     let store = Postgres::open(&options(&address)).unwrap();
     for (number, tenant) in [(1, "acme"), (2, "other")] {
         let of = origin(tenant, "harbour");
-        let calls = message_from(
-            &of,
-            Lane::Metric,
-            vec![record(number, &serde_json::json!({}))],
-        );
+        let overflowed = serde_json::json!({
+            "outcome": "overflowed",
+            "decision": {
+                "number": 1,
+                "action": { "do": "overflow", "to": "messages", "kind": "voicemail" }
+            }
+        });
+        let calls = message_from(&of, Lane::Metric, vec![record(number, &overflowed)]);
         let mut spoken = message_from(&of, Lane::Transcript, vec![words(number)]);
         spoken.batch.records = vec![words(number)];
         store.commit(&[calls, spoken], NOW).unwrap();
@@ -883,6 +886,11 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
         ask("SELECT sum(calls)::bigint FROM trunkside.calls_hourly").unwrap(),
         1
     );
+    let sent_on = "SELECT sum(overflowed)::bigint - sum(bridged)::bigint FROM trunkside.calls_hourly";
+    assert_eq!(ask(sent_on).unwrap(), 1);
+    let to = "SELECT count(*) FROM trunkside.calls
+              WHERE overflowed_to = 'messages' AND overflow_kind = 'voicemail'";
+    assert_eq!(ask(to).unwrap(), 1);
     assert_eq!(ask("SELECT count(*) FROM trunkside.devices").unwrap(), 1);
     // The aggregator's own setting opens nothing to others.
     assert_eq!(

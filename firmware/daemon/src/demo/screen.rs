@@ -141,6 +141,7 @@ impl<W: Write> Screen<W> {
     fn decided(&mut self, number: usize, at: Duration, decision: &Decision) {
         let text = match &decision.action {
             Action::Offer { agent } => format!("offer it to {agent}"),
+            Action::Overflow { to, .. } => format!("send it on to `{to}`"),
             Action::Wait { ahead } => format!("wait, {ahead} ahead"),
             Action::SelfService { service } => format!("play `{service}`"),
             Action::Transfer { agent } => format!("pass it from the novice to {agent}"),

@@ -250,3 +250,35 @@ fn a_replaced_policy_replays_too() {
     assert_eq!(report.differences, []);
     assert_eq!(report.policies.len(), 2);
 }
+
+/// An older version logged a place beyond the branch as if it were an agent.
+#[test]
+fn a_log_that_knows_no_overflow_replays_without_a_difference() {
+    let policy = format!(
+        "{BRANCH}\n[[destination]]\nname = \"messages\"\nkind = \"voicemail\"\n\
+         contact = \"sip:messages@192.0.2.8\"\n"
+    );
+    let policy = policy.replacen("[queue]", "[queue]\nlast_resort = \"messages\"", 1);
+    let parsed = Policy::parse("branch.toml", &policy);
+    let policy = Arc::new(parsed.policy.expect("it is usable"));
+    let mut log = Entry::start(&policy).to_line();
+    let mut router = Router::new(policy);
+    let call = CallId::new(Uuid::from_u128(1));
+    let profile = CallProfile::unknown();
+    let ready = Input::CallReady { call, profile };
+    log.push_str(&Entry::input(Duration::ZERO, ready.clone()).to_line());
+    router.handle(Duration::ZERO, ready);
+    let decision = router.poll().expect("nobody is signed in");
+    log.push_str(&Entry::decision(decision).to_line());
+    let now = r#"{"do":"overflow","to":"messages","kind":"voicemail"}"#;
+    let before = r#"{"do":"offer","agent":"messages"}"#;
+    assert!(log.contains(now), "{log}");
+    for (log, differences) in [
+        (log.clone(), 0),
+        (log.replace(now, before), 0),
+        (log.replace(now, r#"{"do":"offer","agent":"zhang_wei"}"#), 1),
+    ] {
+        let report = replay(&log).expect("it is a log");
+        assert_eq!(report.differences.len(), differences, "{log}");
+    }
+}

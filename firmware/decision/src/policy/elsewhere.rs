@@ -1,18 +1,11 @@
 //! Where calls go when nobody here takes them: another branch, or a voicemail box.
 
+use trunkside_call::{Action, DestinationKind};
+
 use super::Policy;
 use super::group::circle;
 use super::resolve::contact;
 use crate::reader::Section;
-
-/// What a destination is, for reasons and reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DestinationKind {
-    /// Another branch, whose people answer.
-    Branch,
-    /// A machine that takes messages.
-    Voicemail,
-}
 
 /// A place beyond this branch that takes any number of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +18,16 @@ pub struct Destination {
     pub contact: Option<String>,
     /// Where calls go when it does not answer; a call back is promised when none.
     pub otherwise: Option<usize>,
+}
+
+impl Destination {
+    /// A call's way there.
+    pub fn overflow(&self) -> Action {
+        Action::Overflow {
+            to: self.name.clone(),
+            kind: self.kind,
+        }
+    }
 }
 
 const KINDS: [(&str, DestinationKind); 2] = [

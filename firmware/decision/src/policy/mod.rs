@@ -17,7 +17,7 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use crate::Problem;
 
-pub use elsewhere::{Destination, DestinationKind};
+pub use elsewhere::Destination;
 pub(crate) use group::Chain;
 pub use group::{Group, Overflow};
 pub use hours::{Hours, Span};

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::date;
 use proptest::prelude::*;
-use trunkside_call::{Action, AgentId, CallId, CallbackCause, Decision, Emotion, Language};
+use trunkside_call::{
+    Action, AgentId, CallId, CallbackCause, Decision, DestinationKind, Emotion, Language,
+};
 use uuid::Uuid;
 
 use super::*;
@@ -715,9 +717,11 @@ impl World {
                 Action::Offer { agent } => {
                     self.offers.insert(decision.call, agent.clone());
                     let rung = self.offers.values().filter(|other| *other == agent).count();
-                    // A destination takes any number.
-                    let many = agent.as_str().starts_with("place");
-                    assert!(rung == 1 || many, "{agent} has two offers at once");
+                    assert_eq!(rung, 1, "{agent} has two offers at once");
+                }
+                // A destination takes any number.
+                Action::Overflow { to, .. } => {
+                    self.offers.insert(decision.call, AgentId::new(to.clone()));
                 }
                 Action::Wait { .. } | Action::SelfService { .. } => {
                     assert!(!self.offers.contains_key(&decision.call));

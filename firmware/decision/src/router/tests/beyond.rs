@@ -14,6 +14,20 @@ fn desk(text: &str, agents: &[&str]) -> Desk {
     desk
 }
 
+fn to_east() -> Action {
+    Action::Overflow {
+        to: "east".to_owned(),
+        kind: DestinationKind::Branch,
+    }
+}
+
+fn to_messages() -> Action {
+    Action::Overflow {
+        to: "messages".to_owned(),
+        kind: DestinationKind::Voicemail,
+    }
+}
+
 const PLACES: &str = r#"
 [[agent]]
 id = "ann"
@@ -47,10 +61,10 @@ fn a_group_overflows_to_another_branch_then_to_voicemail_then_to_a_call_back() {
     desk.bridged(1, agent("ann"));
     desk.ready(2, wants("ask"));
     let sent = desk.pass(20);
-    assert_eq!(actions(&sent), [offer(agent("east"))]);
+    assert_eq!(actions(&sent), [to_east()]);
     assert_eq!(rules(&sent[0])[..2], ["group_overflow", "overflow"]);
     let next = desk.fails(2, agent("east"));
-    assert_eq!(actions(&next), [offer(agent("messages"))]);
+    assert_eq!(actions(&next), [to_messages()]);
     let last = desk.fails(2, agent("messages"));
     let cause = CallbackCause::WaitedTooLong;
     assert_eq!(actions(&last), [Action::Callback { cause }]);
@@ -67,7 +81,7 @@ fn a_destination_takes_calls_until_they_end_and_any_number_at_once() {
     let sent = desk.pass(20);
     assert_eq!(
         sent.iter()
-            .filter(|d| d.action == offer(agent("east")))
+            .filter(|d| d.action == to_east())
             .count(),
         3
     );
@@ -85,7 +99,7 @@ fn a_destination_takes_calls_until_they_end_and_any_number_at_once() {
 fn the_last_resort_comes_before_a_call_back_whatever_the_cause() {
     let mut desk = desk(PLACES, &[]);
     let nobody = desk.ready(1, wants("else"));
-    assert_eq!(actions(&nobody), [offer(agent("messages"))]);
+    assert_eq!(actions(&nobody), [to_messages()]);
     assert_eq!(rules(&nobody[0])[..2], ["nobody_left", "overflow"]);
     // Of an offer there nothing is ever heard.
     let silence = desk.pass(200);
