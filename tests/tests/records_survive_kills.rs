@@ -140,6 +140,7 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
         "{call}"
     );
     assert_eq!(call["language"], "zh", "{call}");
+    assert_eq!(call["interrupted"], true, "{call}");
     // The words travel behind the summary.
     loop {
         let words = cloud.get("/api/v1/transcripts?limit=10");

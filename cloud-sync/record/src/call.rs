@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trunkside_call::{
-    Action, CallId, CallbackCause, Decision, DestinationKind, Emotion, EntityKind, Intent, Language,
-    Mood, Side,
+    Action, CallId, CallbackCause, Decision, DestinationKind, Emotion, EntityKind, Intent,
+    Language, Mood, Side,
 };
 
 use crate::{Pseudonym, Pseudonyms, RedactedText};
@@ -56,6 +56,10 @@ pub struct CallSummary {
     pub outcome: Outcome,
     /// Who ended it.
     pub ended_by: EndedBy,
+    /// Whether the box stopped in its middle, by a crash or a power cut: what is told is what was known
+    /// until then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// When what happened.
     pub times: Times,
     /// How many entities of each kind the caller named.

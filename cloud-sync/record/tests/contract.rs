@@ -106,6 +106,7 @@ fn summary() -> CallSummary {
         agent: Some(names.agent(&AgentId::new("li.wei"))),
         outcome: Outcome::Bridged,
         ended_by: EndedBy::Caller,
+        interrupted: false,
         times: Times {
             answered_s: Some(0.05),
             first_words_s: Some(1.2),

@@ -27,9 +27,7 @@ mod pii;
 mod prompt;
 mod speech;
 
-pub use action::{
-    Action, Alternative, CallbackCause, Decision, DestinationKind, Odds, Reason,
-};
+pub use action::{Action, Alternative, CallbackCause, Decision, DestinationKind, Odds, Reason};
 pub use audio::{Codec, FRAME_DURATION, FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ, Side};
 pub use id::{AgentId, CallId};
 pub use intent::{Entity, EntityKind, Intent, Understanding};

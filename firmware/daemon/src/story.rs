@@ -200,8 +200,7 @@ impl Story {
     pub fn bridged(&mut self, now: Duration, who: AgentId) -> bool {
         self.times.bridged_s = Some(self.since_begin(now));
         let action = self.decision.as_ref().map(|decision| &decision.action);
-        self.overflowed =
-            matches!(action, Some(Action::Overflow { to, .. }) if to == who.as_str());
+        self.overflowed = matches!(action, Some(Action::Overflow { to, .. }) if to == who.as_str());
         self.agent = (!self.overflowed).then_some(who);
         !self.overflowed
     }
@@ -306,6 +305,7 @@ impl Story {
             agent: self.agent.as_ref().map(|agent| names.agent(agent)),
             outcome: self.outcome(faulty),
             ended_by: by,
+            interrupted: false,
             times: Times {
                 ended_s: self.since_begin(now),
                 ..self.times
@@ -365,7 +365,10 @@ pub fn interrupted(call: Interrupted) -> Ended {
             number: began.caller.clone(),
             cause,
         }),
-        summary,
+        summary: CallSummary {
+            interrupted: true,
+            ..summary
+        },
         taken: None,
         caller: began.caller,
     }
@@ -394,6 +397,7 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
         agent: None,
         outcome: Outcome::Failed,
         ended_by: EndedBy::Box,
+        interrupted: true,
         times: Times::default(),
         entities: BTreeMap::new(),
         voice: VoiceQuality::default(),
@@ -570,7 +574,12 @@ mod tests {
         });
         let named = story.end(Duration::from_secs(130), EndedBy::Box, true, voice(), &KEY);
         // Nothing is lost, and nothing else is said than a good end would have said.
-        assert_eq!(ended.summary, named.summary);
+        let said = CallSummary {
+            interrupted: false,
+            ..ended.summary.clone()
+        };
+        assert_eq!(said, named.summary);
+        assert!(ended.summary.interrupted);
         assert_eq!(ended.transcript, named.transcript);
         assert_eq!(ended.summary.outcome, Outcome::Bridged);
         assert!((ended.summary.times.ended_s - 30.0).abs() < 1e-9);

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use trunkside_call::{
-    Action, AgentId, Alternative, CallbackCause, Decision, DestinationKind, Emotion, Language, Odds,
-    Reason,
+    Action, Alternative, CallbackCause, Decision, DestinationKind, Emotion, Language, Odds, Reason,
 };
 
 use crate::OfferFailure;

@@ -293,7 +293,10 @@ impl Replay {
             }
             Entry::Decision { decision } => {
                 let replayed = self.pending.pop_front();
-                if !replayed.as_ref().is_some_and(|made| is_same(&decision, made)) {
+                if !replayed
+                    .as_ref()
+                    .is_some_and(|made| is_same(&decision, made))
+                {
                     self.differ(Difference {
                         line,
                         logged: Some(decision),

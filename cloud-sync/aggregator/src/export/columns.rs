@@ -148,7 +148,9 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
         row.summary.overflow().map(|(to, _)| to.to_string())
     }),
     Column::text("overflow_kind", |row| {
-        row.summary.overflow().map(|(_, kind)| kind.name().to_owned())
+        row.summary
+            .overflow()
+            .map(|(_, kind)| kind.name().to_owned())
     }),
 ];
 

@@ -341,13 +341,13 @@ fn call_page(detail: &CallDetail) -> Markup {
                 div { dt { "First words" } dd { (optional_seconds(call.times.first_words_s)) } }
                 div { dt { "Decided" } dd { (optional_seconds(call.times.decided_s)) } }
                 div { dt { "Bridged" } dd { (optional_seconds(call.times.bridged_s)) } }
-                div { dt { "Ended" } dd { (optional_seconds(Some(call.times.ended_s))) " by " (ended_by(call.ended_by)) } }
+                div { dt { "Ended" } dd { (ended(call)) } }
                 @if let Some(agent) = &call.agent { div { dt { "Agent" } dd.code { (agent) } } }
                 @if let Some((to, kind)) = call.overflow() { div { dt { (place(kind)) } dd { (to) } } }
             }
         }
         div.columns {
-            (transcript_card(detail.transcript.as_deref()))
+            (transcript_card(detail.transcript.as_deref(), call.interrupted))
             div.stack {
                 @if let Some(decision) = &call.decision { (decision_card(decision)) }
                 @if !call.mood_course.is_empty() { (mood_card(&call.mood_course)) }
@@ -363,11 +363,21 @@ const fn place(kind: DestinationKind) -> &'static str {
     }
 }
 
-fn transcript_card(transcript: Option<&[Turn]>) -> Markup {
+/// When, and by whom; a call in whose middle the box stopped nobody has ended.
+fn ended(call: &CallSummary) -> Markup {
+    let lasted = Some(call.times.ended_s).filter(|lasted| *lasted > 0.0 || !call.interrupted);
+    html! {
+        (optional_seconds(lasted)) " "
+        @if call.interrupted { "when the box stopped" } @else { "by " (ended_by(call.ended_by)) }
+    }
+}
+
+fn transcript_card(transcript: Option<&[Turn]>, interrupted: bool) -> Markup {
     html! {
         section.card.wide {
             h2 { "What was said" }
             @match transcript {
+                None if interrupted => {}
                 None => { p.faint { "The transcript has not come." } }
                 Some([]) => { p.faint { "Nothing was said." } }
                 Some(turns) => {
@@ -380,6 +390,9 @@ fn transcript_card(transcript: Option<&[Turn]>) -> Markup {
                         }
                     }
                 }
+            }
+            @if interrupted {
+                p.faint { "The box stopped during this call; what was said last is not known." }
             }
         }
     }
@@ -455,4 +468,35 @@ fn optional_seconds(seconds: Option<f64>) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(interrupted: bool) -> String {
+        let summary = serde_json::json!({
+            "call": "01990000-0000-7000-8000-000000000001", "started_at": "2026-11-21T08:00:00Z",
+            "outcome": "failed", "ended_by": "box", "interrupted": interrupted,
+            "times": { "ended_s": 22.0 }, "redacted": true
+        });
+        let call = CallItem {
+            tenant: "acme".to_owned(),
+            branch: "harbour".to_owned(),
+            device: "box1".to_owned(),
+            summary: serde_json::from_value(summary).unwrap(),
+        };
+        let transcript = None;
+        call_page(&CallDetail { call, transcript }).into_string()
+    }
+
+    #[test]
+    fn a_call_that_was_cut_off_waits_for_no_transcript() {
+        let cut_off = page(true);
+        assert!(cut_off.contains("22.0 s when the box stopped"), "{cut_off}");
+        assert!(cut_off.contains("The box stopped during this call"));
+        assert!(!cut_off.contains("has not come") && !cut_off.contains("by the box"));
+        let on_its_way = page(false);
+        assert!(on_its_way.contains("has not come") && on_its_way.contains("by the box"));
+    }
 }

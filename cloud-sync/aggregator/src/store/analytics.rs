@@ -157,7 +157,14 @@ impl Sum {
     }
 
     fn hour(self, hour: Timestamp, local: Option<String>) -> Hour {
-        let [bridged, callbacks, abandoned, self_served, overflowed, failed] = self.outcomes;
+        let [
+            bridged,
+            callbacks,
+            abandoned,
+            self_served,
+            overflowed,
+            failed,
+        ] = self.outcomes;
         let counts = self.intents.iter().map(|(intent, calls)| IntentCount {
             intent: intent.clone(),
             calls: *calls,
@@ -216,7 +223,14 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
     }
     let all: u64 = sums.values().map(|sum| sum.calls).sum();
     let figures = sums.into_iter().map(|(intent, sum)| {
-        let [bridged, callbacks, abandoned, self_served, overflowed, failed] = sum.outcomes;
+        let [
+            bridged,
+            callbacks,
+            abandoned,
+            self_served,
+            overflowed,
+            failed,
+        ] = sum.outcomes;
         IntentFigures {
             intent: intent.map(str::to_owned),
             calls: sum.calls,
@@ -304,7 +318,14 @@ mod tests {
 
     #[test]
     fn every_outcome_is_counted_apart() {
-        let names = ["bridged", "callback", "abandoned", "self_served", "overflowed", "failed"];
+        let names = [
+            "bridged",
+            "callback",
+            "abandoned",
+            "self_served",
+            "overflowed",
+            "failed",
+        ];
         let cells = names.map(|name| cell("2026-11-21T08:20:00Z", name));
         let hour = &hours(&cells, None, 9)[0];
         let counts = [

@@ -886,7 +886,8 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
         ask("SELECT sum(calls)::bigint FROM trunkside.calls_hourly").unwrap(),
         1
     );
-    let sent_on = "SELECT sum(overflowed)::bigint - sum(bridged)::bigint FROM trunkside.calls_hourly";
+    let sent_on =
+        "SELECT sum(overflowed)::bigint - sum(bridged)::bigint FROM trunkside.calls_hourly";
     assert_eq!(ask(sent_on).unwrap(), 1);
     let to = "SELECT count(*) FROM trunkside.calls
               WHERE overflowed_to = 'messages' AND overflow_kind = 'voicemail'";

@@ -57,6 +57,7 @@ pub fn call(number: u64) -> [Body; 2] {
         agent: None,
         outcome: Outcome::Bridged,
         ended_by: EndedBy::Caller,
+        interrupted: false,
         times: Times {
             decided_s: Some(2.0),
             ended_s: 30.0,

@@ -79,12 +79,7 @@ fn a_destination_takes_calls_until_they_end_and_any_number_at_once() {
     }
     desk.bridged(1, agent("ann"));
     let sent = desk.pass(20);
-    assert_eq!(
-        sent.iter()
-            .filter(|d| d.action == to_east())
-            .count(),
-        3
-    );
+    assert_eq!(sent.iter().filter(|d| d.action == to_east()).count(), 3);
     for number in 2..5 {
         assert_eq!(desk.bridged(number, agent("east")), []);
     }
