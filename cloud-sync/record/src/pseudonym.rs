@@ -10,6 +10,7 @@ use sha2::Sha256;
 use trunkside_call::AgentId;
 
 use crate::RedactedText;
+use crate::text::WITHHELD;
 
 /// The letters of RFC 4648 base 32, in lower case.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -70,7 +71,8 @@ impl fmt::Debug for PseudonymKey {
 /// Agents' pseudonyms, also in texts that name them.
 #[derive(Clone, Debug)]
 pub struct Pseudonyms {
-    key: PseudonymKey,
+    /// None while it cannot be read: nobody has a name then.
+    key: Option<PseudonymKey>,
     known: BTreeSet<AgentId>,
 }
 
@@ -78,9 +80,27 @@ impl Pseudonyms {
     /// Under a key; texts may name whoever [`know`](Self::know) is told of.
     pub const fn new(key: PseudonymKey) -> Self {
         Self {
-            key,
+            key: Some(key),
             known: BTreeSet::new(),
         }
+    }
+
+    /// Without a key, until one is [`found`](Self::found): whoever is named is withheld.
+    pub const fn withheld() -> Self {
+        Self {
+            key: None,
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Whether agents have names.
+    pub const fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The key is there.
+    pub fn found(&mut self, key: PseudonymKey) {
+        self.key = Some(key);
     }
 
     /// Texts may name these from now on, also once their policy is no longer in force.
@@ -88,9 +108,15 @@ impl Pseudonyms {
         self.known.extend(agents);
     }
 
-    /// The agent's pseudonym.
+    /// The agent's pseudonym; `[withheld]` while there is no key.
     pub fn agent(&self, agent: &AgentId) -> Pseudonym {
-        self.key.agent(agent)
+        self.of(agent)
+            .unwrap_or_else(|| Pseudonym(WITHHELD.to_owned()))
+    }
+
+    /// The agent's pseudonym; none while there is no key.
+    pub fn of(&self, agent: &AgentId) -> Option<Pseudonym> {
+        Some(self.key.as_ref()?.agent(agent))
     }
 
     /// The text as it may leave the box: with a pseudonym wherever an agent is named.
@@ -198,6 +224,19 @@ mod tests {
         );
         assert_eq!(names.name("nobody"), "nobody");
         assert!(names.text("li has 13800138000").is_withheld());
+    }
+
+    #[test]
+    fn without_a_key_nobody_is_named_and_no_other_word_is_lost() {
+        let mut names = Pseudonyms::withheld();
+        let li = AgentId::new("li_na");
+        names.know([li.clone()]);
+        assert_eq!(names.of(&li), None);
+        assert_eq!(names.agent(&li).as_str(), "[withheld]");
+        assert_eq!(names.text("li_na is free").as_str(), "[withheld] is free");
+        let key = PseudonymKey::new([1; 32]);
+        names.found(key.clone());
+        assert_eq!(names.of(&li), Some(key.agent(&li)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ const FORBIDDEN_RUN: u32 = 4;
 const MAX_TEXT_BYTES: usize = 16 * 1024;
 
 /// What stands in place of text that could not be passed.
-const WITHHELD: &str = "[withheld]";
+pub(crate) const WITHHELD: &str = "[withheld]";
 
 /// Text that has passed the last gate: no run of four or more digits in any written or spoken form,
 /// no mail address.

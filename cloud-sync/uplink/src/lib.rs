@@ -37,7 +37,7 @@ pub use link::{State, Tuning};
 
 pub use outbox::{
     Appender, Budget, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError, OutboxOptions,
-    OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear, is_disk_fault,
+    OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear,
 };
 pub use tls::TlsFiles;
 pub use uplink::{Access, Broker, Login, Status, Uplink, UplinkConfig, UplinkError};

@@ -4,18 +4,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use trunkside_record::{Alarm, Origin, RedactedText, Severity};
+use trunkside_record::Origin;
 use trunkside_uplink::{
     Access, Broker, Login, Outbox, TlsFiles, Uplink, UplinkConfig, UplinkError,
 };
 
+use crate::alarm::Part;
 use crate::config::{self, CloudConfig, Config, Identity};
-use crate::recorder;
 
-/// The alarm's code.
-const CODE: &str = "cloud_access";
+/// What the alarm is of.
+pub const ACCESS: Part = Part {
+    code: "cloud_access",
+    raised: "the cloud cannot be reached, records wait on the box",
+    cleared: "the cloud is reached again",
+};
 
 /// Sends what the outbox holds over the way that the configuration names at the time.
 pub fn uplink(config: &Config, outbox: Arc<Outbox>) -> anyhow::Result<Uplink> {
@@ -48,7 +50,7 @@ fn read_again(file: &Path, started_with: &Config) -> Result<CloudConfig, String>
     if !loaded.was_read {
         return Ok(started_with.cloud.clone());
     }
-    if let Some(problem) = loaded.problems.iter().find(|problem| problem.spares_calls) {
+    if let Some(problem) = loaded.problems.iter().find(|problem| problem.is_of_cloud) {
         return Err(problem.to_string());
     }
     let (was, is) = (&started_with.identity, &loaded.config.identity);
@@ -104,48 +106,6 @@ pub fn fault(cloud: &CloudConfig) -> Option<(&'static str, String)> {
         path.display()
     );
     Some((key, message))
-}
-
-/// Leaves an alarm for the cloud when somebody must mend the way there, and when it is mended: the
-/// record waits like all others, and tells afterwards why nothing came.
-pub async fn alarm(
-    outbox: Arc<Outbox>,
-    mut trouble: watch::Receiver<Option<String>>,
-    stop: CancellationToken,
-) {
-    let mut raised = false;
-    loop {
-        let what = trouble.borrow_and_update().clone();
-        if what.is_some() != raised {
-            let alarm = of(what.as_deref());
-            match outbox.store(recorder::stamp(), vec![alarm.into()]).await {
-                Ok(_) => raised = what.is_some(),
-                Err(error) => tracing::warn!(%error, "an alarm cannot be kept"),
-            }
-        }
-        tokio::select! {
-            changed = trouble.changed() => if changed.is_err() { return },
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-fn of(trouble: Option<&str>) -> Alarm {
-    let text = trouble.map_or_else(
-        || "the cloud is reached again".to_owned(),
-        |what| format!("the cloud cannot be reached, records wait on the box: {what}"),
-    );
-    Alarm {
-        code: CODE.to_owned(),
-        severity: Severity::Minor,
-        cleared: trouble.is_none(),
-        // A path may hold digits that must not leave the box.
-        text: RedactedText::try_new(&text).unwrap_or_else(|_| {
-            RedactedText::or_withheld(
-                "the cloud cannot be reached; the box's log says what to mend",
-            )
-        }),
-    }
 }
 
 #[cfg(test)]

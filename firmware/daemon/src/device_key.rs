@@ -3,8 +3,19 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use trunkside_record::PseudonymKey;
+
+use crate::alarm::Part;
+use crate::recorder::RETRY;
+
+/// What the alarm is of.
+pub const KEY: Part = Part {
+    code: "pseudonym_key",
+    raised: "records name no agents",
+    cleared: "records name agents again",
+};
 
 /// A key that could not be kept yet: what it names stays the same until the box stops.
 #[derive(Debug)]
@@ -20,26 +31,79 @@ impl Unsaved {
     }
 }
 
-/// The key in a data folder. A new one is also returned unsaved when the disk refuses it: without
-/// a key there would be no telephones, without its file there are only new pseudonyms later.
+/// The key in a data folder. A new one is also returned unsaved when the disk refuses it: without its
+/// file there are only new pseudonyms later. One that is there and is none is an error that names file
+/// and remedy.
 pub fn load(folder: &Path) -> anyhow::Result<(PseudonymKey, Option<Unsaved>)> {
     let path = folder.join("pseudonym.key");
-    let name = || format!("`{}`", path.display());
     match std::fs::read(&path) {
         // A power cut or a full disk left it behind: no pseudonym was ever made with nothing.
         Ok(bytes) if bytes.is_empty() => make(path),
         Ok(bytes) => {
             let bytes = <[u8; 32]>::try_from(bytes).map_err(|bytes| {
                 anyhow::anyhow!(
-                    "{} must hold 32 bytes, not {}; remove it to get new pseudonyms",
-                    name(),
+                    "`{}` must hold 32 bytes, not {}; put the right one back, or remove it to get \
+                     new pseudonyms",
+                    path.display(),
                     bytes.len()
                 )
             })?;
             Ok((PseudonymKey::new(bytes), None))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => make(path),
-        Err(error) => Err(error).with_context(name),
+        Err(error) => Err(anyhow::anyhow!(
+            "`{}` cannot be read: {error}; give it to the box's user, or remove it to get new \
+             pseudonyms",
+            path.display()
+        )),
+    }
+}
+
+/// What is wrong with the key in a data folder, if anything; none is made.
+pub fn fault(folder: &Path) -> Option<String> {
+    let path = folder.join("pseudonym.key");
+    let is_there = std::fs::metadata(&path).is_ok_and(|file| !file.is_file() || file.len() > 0);
+    is_there
+        .then(|| load(folder).err())?
+        .map(|error| error.to_string())
+}
+
+/// Loads the key later, where [`load`] could not, and passes it on. Until then no record names anybody;
+/// `trouble` says why.
+pub async fn retry(
+    folder: PathBuf,
+    keys: mpsc::Sender<PseudonymKey>,
+    trouble: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let place = folder.clone();
+        let loaded = tokio::task::spawn_blocking(move || load(&place)).await;
+        match loaded.map_err(anyhow::Error::from).flatten() {
+            Ok((key, None)) => {
+                tracing::info!("the key for pseudonyms is there: records name agents");
+                trouble.send_replace(None);
+                // The pipeline that is gone needs no key.
+                let _ = keys.send(key).await;
+                return;
+            }
+            // What cannot be kept would be another one the next time.
+            Ok((_, Some(_))) => {}
+            Err(error) => {
+                let why = error.to_string();
+                if trouble.borrow().as_ref() != Some(&why) {
+                    tracing::error!(
+                        error = why,
+                        "records name no agents until this is mended; trying again"
+                    );
+                    trouble.send_replace(Some(why));
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = stop.cancelled() => return,
+        }
     }
 }
 
@@ -71,10 +135,53 @@ mod tests {
         let (key, unsaved) = load(folder.path()).unwrap();
         assert!(unsaved.is_none());
         let (again, _) = load(folder.path()).unwrap();
+        assert_eq!(fault(folder.path()), None);
         assert_eq!(key.agent(&agent), again.agent(&agent));
         std::fs::write(&path, b"short").unwrap();
         let error = load(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("32 bytes, not 5; remove it"), "{error}");
+        assert!(
+            error.contains("32 bytes, not 5; put the right one back"),
+            "{error}"
+        );
+        assert_eq!(fault(folder.path()), Some(error));
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_key_is_told_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(fault(folder.path()), None, "none is made to find out");
+        assert!(!folder.path().join("pseudonym.key").exists());
+        std::fs::create_dir(folder.path().join("pseudonym.key")).unwrap();
+        let told = fault(folder.path()).unwrap();
+        assert!(told.contains("pseudonym.key` cannot be read") && told.contains("remove it"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_mended_comes_without_a_new_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pseudonym.key");
+        std::fs::write(&path, b"short").unwrap();
+        let (keys, mut found) = mpsc::channel(1);
+        let trouble = watch::Sender::new(None);
+        let mut told = trouble.subscribe();
+        let stop = CancellationToken::new();
+        let mending = async {
+            told.changed().await.unwrap();
+            let why = told.borrow_and_update().clone().unwrap();
+            assert!(why.contains("not 5"), "{why}");
+            std::fs::remove_file(&path).unwrap();
+            let key = found.recv().await.unwrap();
+            assert!(told.borrow().is_none());
+            let agent = AgentId::new("li_na");
+            assert_eq!(
+                load(folder.path()).unwrap().0.agent(&agent),
+                key.agent(&agent)
+            );
+        };
+        tokio::join!(
+            retry(folder.path().to_owned(), keys, trouble, stop),
+            mending
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! commands::dispatch(cli).expect("the catalogue is listed");
 //! ```
 
+mod alarm;
 mod backlog;
 pub mod cli;
 mod clock;

@@ -21,7 +21,7 @@ use trunkside_line::{
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
-use trunkside_record::Pseudonyms;
+use trunkside_record::{PseudonymKey, Pseudonyms};
 use uuid::Uuid;
 
 use crate::clock::{self, Clock};
@@ -73,6 +73,8 @@ pub struct Stages<U> {
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
     pub names: Pseudonyms,
+    /// Their key, where it could not be read at the start.
+    pub keys: mpsc::Receiver<PseudonymKey>,
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
     /// Whether and how calls are recorded.
@@ -118,6 +120,7 @@ enum Wake {
     Media(CallId, MediaEvent),
     Heard(Box<Heard>),
     Policy(Arc<Policy>),
+    Key(PseudonymKey),
     Deadline,
     Stop,
 }
@@ -170,6 +173,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Media(call, event) => self.media(now, call, event),
                 Wake::Heard(heard) => self.understanding(now, *heard),
                 Wake::Policy(policy) => self.policy(now, &policy),
+                Wake::Key(key) => self.stages.names.found(key),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
                     self.release_all(now);
@@ -206,6 +210,7 @@ impl<U: SipUa> Pipeline<U> {
             Some((call, event)) = self.media_events.recv() => Wake::Media(call, event),
             Some(heard) = self.stages.heard.recv() => Wake::Heard(Box::new(heard)),
             Some(policy) = self.stages.policies.recv() => Wake::Policy(policy),
+            Some(key) = self.stages.keys.recv() => Wake::Key(key),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
         }

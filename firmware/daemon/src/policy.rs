@@ -54,6 +54,7 @@ fn problem(found: &trunkside_decision::Problem) -> Problem {
         place: found.place(),
         message: format!("`{}` {}", found.key, found.message),
         spares_calls: false,
+        is_of_cloud: false,
     }
 }
 

@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use trunkside_record::Body;
 use trunkside_uplink::{Outbox, OutboxError, OutboxOptions};
 use trunkside_vault::{KeyFile, KeyProvider};
 
-use crate::recorder::{Post, RETRY};
+use crate::alarm::Part;
+use crate::recorder::{self, Post, RETRY};
+
+/// What is logged with the reason, once for each.
+const NOT_YET: &str = "records for the cloud cannot be queued until this is mended; they wait in the call store, trying again";
 
 /// Where the outbox lies, and with which key.
 #[derive(Clone, Debug)]
@@ -33,53 +37,80 @@ impl Place {
             key: self.key_file.clone().map(key),
             ..OutboxOptions::default()
         };
-        let (outbox, recovery) = Outbox::open(&self.folder, options)?;
-        for problem in &recovery.problems {
-            tracing::warn!(%problem, "the outbox was mended");
+        // What was not in order has been told.
+        Outbox::open(&self.folder, options).map(|(outbox, _)| outbox)
+    }
+
+    /// What is wrong, with the file and what mends it.
+    fn explain(&self, error: &OutboxError) -> String {
+        match (error, &self.key_file) {
+            (OutboxError::Key(error), Some(path)) => format!(
+                "`box.outbox_key_file` names `{}`, which cannot be used: {error}",
+                path.display()
+            ),
+            (error, _) => format!(
+                "`{}`: {error}; free disk space, or give the box's user the right to write there",
+                self.folder.display()
+            ),
         }
-        Ok(outbox)
+    }
+
+    /// The outbox, or why there is none yet. No call needs it; but another process that has it takes
+    /// the calls already.
+    fn try_open(&self) -> Result<Result<Arc<Outbox>, String>, OutboxError> {
+        match self.open() {
+            Ok(outbox) => Ok(Ok(Arc::new(outbox))),
+            Err(error @ OutboxError::Locked(_)) => Err(error),
+            Err(error) => Ok(Err(self.explain(&error))),
+        }
     }
 }
 
-/// Opens the outbox. A disk that is at fault is no reason to take no calls: then it is opened later,
-/// by [`retry`]. Everything else must be mended first.
-pub fn open(place: &Place) -> anyhow::Result<watch::Sender<Option<Arc<Outbox>>>> {
-    let outbox = match place.open() {
-        Ok(outbox) => Some(Arc::new(outbox)),
-        Err(error) if error.is_of_the_disk() => {
-            tracing::error!(%error, "the outbox cannot be opened; trying again");
-            None
-        }
-        Err(error) => {
-            return match &place.key_file {
-                Some(path) => {
-                    Err(error).with_context(|| format!("with the key file `{}`", path.display()))
-                }
-                None => Err(error.into()),
-            };
-        }
-    };
-    Ok(watch::Sender::new(outbox))
+/// What the alarm is of.
+const OUTBOX: Part = Part {
+    code: "outbox",
+    raised: "records for the cloud could not be queued",
+    cleared: "records for the cloud are queued again",
+};
+
+/// The outbox to be, and why it cannot be opened yet.
+pub type Opening = (watch::Sender<Option<Arc<Outbox>>>, Option<String>);
+
+/// Opens the outbox. Whatever keeps it from being opened is no reason to take no calls: then it is
+/// opened later, by [`retry`].
+pub fn open(place: &Place) -> anyhow::Result<Opening> {
+    let opened = place.try_open()?;
+    if let Err(why) = &opened {
+        tracing::error!(error = why, "{NOT_YET}");
+    }
+    let why = opened.as_ref().err().cloned();
+    Ok((watch::Sender::new(opened.ok()), why))
 }
 
 /// Opens it later, where [`open`] could not.
-pub async fn retry(
-    place: Place,
-    sender: watch::Sender<Option<Arc<Outbox>>>,
-    stop: CancellationToken,
-) {
+pub async fn retry(place: Place, (sender, mut why): Opening, stop: CancellationToken) {
     while sender.borrow().is_none() {
         tokio::select! {
             () = tokio::time::sleep(RETRY) => {}
             () = stop.cancelled() => return,
         }
         let place = place.clone();
-        match tokio::task::spawn_blocking(move || place.open()).await {
-            Ok(Ok(outbox)) => {
+        match tokio::task::spawn_blocking(move || place.try_open()).await {
+            Ok(Ok(Ok(outbox))) => {
                 tracing::info!("the outbox is open");
-                sender.send_replace(Some(Arc::new(outbox)));
+                let told = [OUTBOX.alarm(why.as_deref()), OUTBOX.alarm(None)].map(Body::from);
+                if let Err(error) = outbox.store(recorder::stamp(), told.into()).await {
+                    tracing::warn!(%error, "an alarm cannot be kept");
+                }
+                sender.send_replace(Some(outbox));
             }
-            Ok(Err(error)) => tracing::debug!(%error, "the outbox cannot be opened yet"),
+            Ok(Ok(Err(now))) => {
+                if why.as_ref() != Some(&now) {
+                    tracing::error!(error = now, "{NOT_YET}");
+                    why = Some(now);
+                }
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the outbox cannot be opened"),
             Err(error) => tracing::error!(%error, "opening the outbox ended by a fault"),
         }
     }

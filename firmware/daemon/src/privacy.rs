@@ -19,7 +19,17 @@ const FILE_BYTES: usize = 40;
 pub struct Privacy {
     config: PrivacyConfig,
     path: PathBuf,
-    key: Mutex<Option<DatedKey>>,
+    key: Mutex<Held>,
+}
+
+/// What is known of the key.
+#[derive(Debug, Default)]
+struct Held {
+    /// The file has been read, or a key was made since.
+    was_read: bool,
+    key: Option<DatedKey>,
+    /// Why there is none, as it was told last.
+    told: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,27 +39,42 @@ struct DatedKey {
 }
 
 impl Privacy {
-    /// Reads the key in `folder`, where pseudonyms are asked for; a damaged one is an error.
-    pub fn open(config: PrivacyConfig, folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("redaction.key");
-        let key = match std::fs::read(&path) {
+    /// With the key in `folder`, where pseudonyms are asked for.
+    pub fn open(config: PrivacyConfig, folder: &Path) -> Self {
+        Self {
+            config,
+            path: folder.join("redaction.key"),
+            key: Mutex::default(),
+        }
+    }
+
+    /// What is wrong with the key in `folder`, where pseudonyms are asked for.
+    pub fn fault(config: PrivacyConfig, folder: &Path) -> Option<String> {
+        let asked_for = config.redaction == RedactionLevel::Pseudonym;
+        let read = || Self::open(config, folder).read();
+        asked_for
+            .then(read)?
+            .err()
+            .map(|error| format!("{error:#}"))
+    }
+
+    /// The key in the file, if there is one; a damaged one is an error.
+    fn read(&self) -> anyhow::Result<Option<DatedKey>> {
+        let place = self.path.display();
+        match std::fs::read(&self.path) {
             // A full disk or a power cut left it behind: it is made anew with the next call.
-            Ok(bytes) if bytes.is_empty() => None,
-            Ok(bytes) => Some(parse(&bytes).with_context(|| {
+            Ok(bytes) if bytes.is_empty() => Ok(None),
+            Ok(bytes) => parse(&bytes).map(Some).with_context(|| {
                 format!(
-                    "`{}` must hold {FILE_BYTES} bytes, not {}; remove it to get new pseudonyms",
-                    path.display(),
+                    "`{place}` must hold {FILE_BYTES} bytes, not {}; remove it to get new pseudonyms",
                     bytes.len()
                 )
-            })?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| format!("`{}`", path.display())),
-        };
-        Ok(Self {
-            config,
-            path,
-            key: Mutex::new(key),
-        })
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| {
+                format!("`{place}` cannot be read; remove it to get new pseudonyms")
+            }),
+        }
     }
 
     /// The policy of a call that begins now.
@@ -62,34 +87,55 @@ impl Privacy {
         match self.config.redaction {
             RedactionLevel::Mask => RedactionPolicy::Mask,
             RedactionLevel::Drop => RedactionPolicy::Drop,
-            RedactionLevel::Pseudonym => match self.current_key(now) {
-                Ok(key) => RedactionPolicy::Pseudonym(key),
-                Err(error) => {
-                    tracing::error!(%error, "no new key for pseudonyms; masking instead");
-                    RedactionPolicy::Mask
-                }
-            },
+            RedactionLevel::Pseudonym => self
+                .current_key(now)
+                .map_or(RedactionPolicy::Mask, RedactionPolicy::Pseudonym),
         }
     }
 
-    fn current_key(&self, now: Timestamp) -> anyhow::Result<RedactionKey> {
-        let now_s = now.as_second();
+    /// The key of this moment; that there is none is told once for each reason.
+    fn current_key(&self, now: Timestamp) -> Option<RedactionKey> {
         let mut held = self
             .key
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(dated) = held.as_ref().filter(|dated| self.lives(dated, now_s)) {
+        match self.key_at(&mut held, now.as_second()) {
+            Ok(key) => {
+                held.told = None;
+                Some(key)
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                if held.told.as_ref() != Some(&error) {
+                    tracing::error!(
+                        error,
+                        "no key for pseudonyms; masking instead, trying again"
+                    );
+                    held.told = Some(error);
+                }
+                None
+            }
+        }
+    }
+
+    fn key_at(&self, held: &mut Held, now_s: i64) -> anyhow::Result<RedactionKey> {
+        if !held.was_read {
+            held.key = self.read()?;
+            held.was_read = true;
+        }
+        let lives = |dated: &&DatedKey| self.lives(dated, now_s);
+        if let Some(dated) = held.key.as_ref().filter(lives) {
             return Ok(dated.key.clone());
         }
         // The old key goes first: pseudonyms of its period must not be made again.
-        *held = None;
+        held.key = None;
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
         trunkside_vault::replace(&self.path, &[&now_s.to_le_bytes()[..], &bytes].concat())
             .with_context(|| format!("cannot write `{}`", self.path.display()))?;
         let key = RedactionKey::new(bytes);
-        *held = Some(DatedKey {
+        held.key = Some(DatedKey {
             born_s: now_s,
             key: key.clone(),
         });
@@ -121,7 +167,7 @@ mod tests {
             rotate_every: Duration::from_secs(86_400),
             ..PrivacyConfig::default()
         };
-        Privacy::open(config, folder).unwrap()
+        Privacy::open(config, folder)
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -148,19 +194,36 @@ mod tests {
     fn where_no_key_can_be_kept_there_are_no_pseudonyms() {
         let folder = tempfile::tempdir().unwrap();
         let held = privacy(folder.path());
+        held.policy_at(at(5));
         std::fs::remove_dir_all(folder.path()).unwrap();
-        assert_eq!(held.policy_at(at(5)), RedactionPolicy::Mask);
+        assert_eq!(held.policy_at(at(86_405)), RedactionPolicy::Mask);
     }
 
     #[test]
-    fn a_damaged_key_is_told_with_its_remedy() {
+    fn a_damaged_key_is_told_with_its_remedy_and_masks_until_it_is_mended() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("redaction.key");
         std::fs::write(&path, b"").unwrap();
         let made = privacy(folder.path()).policy_at(at(5));
         assert!(matches!(made, RedactionPolicy::Pseudonym(_)));
         std::fs::write(&path, b"short").unwrap();
-        let error = Privacy::open(PrivacyConfig::default(), folder.path()).unwrap_err();
-        assert!(format!("{error:#}").contains("40 bytes, not 5; remove it"));
+        let held = privacy(folder.path());
+        let told = Privacy::fault(held.config, folder.path()).unwrap();
+        assert!(told.contains("40 bytes, not 5; remove it"), "{told}");
+        assert_eq!(
+            Privacy::fault(PrivacyConfig::default(), folder.path()),
+            None
+        );
+        assert_eq!(held.policy_at(at(5)), RedactionPolicy::Mask);
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"short",
+            "nobody's key is replaced"
+        );
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(
+            held.policy_at(at(5)),
+            RedactionPolicy::Pseudonym(_)
+        ));
     }
 }

@@ -302,7 +302,7 @@ impl Story {
             mood_course: self.mood_course.clone(),
             escalations: self.escalations.clone(),
             decision: decision.map(|decision| DecisionRecord::new(decision, names)),
-            agent: self.agent.as_ref().map(|agent| names.agent(agent)),
+            agent: self.agent.as_ref().and_then(|agent| names.of(agent)),
             outcome: self.outcome(faulty),
             ended_by: by,
             interrupted: false,

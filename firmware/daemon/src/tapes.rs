@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use trunkside_call::CallId;
 use trunkside_media::recording::{Keeper, Keeping, Report, SEALED_AS, Tape};
-use trunkside_uplink::is_disk_fault;
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::config::{RecordingConfig, RecordingMode};
@@ -44,16 +42,19 @@ pub struct Opening {
     report: Arc<dyn Fn(Report) + Send + Sync>,
 }
 
-/// Where calls have their tapes from, if they are to be recorded, and what opens it later where the
-/// disk did not let it be now. Everything else that is at fault must be mended first.
+/// What is logged with the reason, once for each.
+const NONE_YET: &str = "no recordings are made until this is mended; trying again";
+
+/// Where calls have their tapes from, if they are to be recorded, and what opens it later where it
+/// could not be now, with the reason.
 pub fn open(
     config: &RecordingConfig,
     data: &Path,
     report: impl Fn(Report) + Send + Sync + 'static,
-) -> anyhow::Result<(Tapes, Option<Opening>)> {
+) -> (Tapes, Option<(Opening, String)>) {
     let tapes = Tapes::default();
     let (Some(key_file), true) = (&config.key_file, config.mode != RecordingMode::Off) else {
-        return Ok((tapes, None));
+        return (tapes, None);
     };
     let opening = Opening {
         key_file: key_file.clone(),
@@ -61,20 +62,20 @@ pub fn open(
         folder: folder(data),
         report: Arc::new(report),
     };
-    match opening.keeper()? {
+    match opening.keeper() {
         Ok(keeper) => {
             tapes.begin(keeper);
-            Ok((tapes, None))
+            (tapes, None)
         }
         Err(error) => {
-            tracing::error!(%error, "no recordings are made: their key or folder cannot be; trying again");
-            Ok((tapes, Some(opening)))
+            tracing::error!(error, "{NONE_YET}");
+            (tapes, Some((opening, error)))
         }
     }
 }
 
 /// Opens it later, where [`open`] could not.
-pub async fn retry(opening: Opening, tapes: Tapes, stop: CancellationToken) {
+pub async fn retry((opening, mut why): (Opening, String), tapes: Tapes, stop: CancellationToken) {
     let opening = Arc::new(opening);
     loop {
         tokio::select! {
@@ -83,28 +84,32 @@ pub async fn retry(opening: Opening, tapes: Tapes, stop: CancellationToken) {
         }
         let again = Arc::clone(&opening);
         match tokio::task::spawn_blocking(move || again.keeper()).await {
-            Ok(Ok(Ok(keeper))) => {
+            Ok(Ok(keeper)) => {
                 tracing::info!("recordings can be made");
                 return tapes.begin(keeper);
             }
-            Ok(Ok(Err(error))) => tracing::debug!(%error, "recordings cannot be made yet"),
-            Ok(Err(error)) => tracing::error!(%error, "recordings cannot be made"),
+            Ok(Err(error)) => {
+                if why != error {
+                    tracing::error!(error, "{NONE_YET}");
+                    why = error;
+                }
+            }
             Err(error) => tracing::error!(%error, "opening the recordings ended by a fault"),
         }
     }
 }
 
 impl Opening {
-    /// What keeps recordings, or the disk's fault.
-    fn keeper(&self) -> anyhow::Result<std::io::Result<Keeper>> {
+    /// What keeps recordings, or why they cannot be kept: the file and what mends it.
+    fn keeper(&self) -> Result<Keeper, String> {
         let files = std::fs::read_dir(&self.folder);
         let unused = files.map_or(true, |mut files| files.next().is_none());
-        let key = match KeyFile::new(&self.key_file).key(unused) {
-            Err(error) if is_disk_fault(&error) => return Ok(Err(error)),
-            key => {
-                key.with_context(|| format!("with the key file `{}`", self.key_file.display()))?
-            }
-        };
+        let key = KeyFile::new(&self.key_file).key(unused).map_err(|error| {
+            format!(
+                "`recording.key_file` names `{}`, which cannot be used: {error}",
+                self.key_file.display()
+            )
+        })?;
         let keeping = Keeping {
             folder: self.folder.clone(),
             sealer: Sealer::new(&key, SEALED_AS),
@@ -116,12 +121,12 @@ impl Opening {
             retention: self.config.retention,
         };
         let report = Arc::clone(&self.report);
-        match Keeper::start(keeping, Box::new(move |told| report(told))) {
-            Err(error) if is_disk_fault(&error) => Ok(Err(error)),
-            keeper => keeper
-                .map(Ok)
-                .with_context(|| format!("cannot keep recordings in `{}`", self.folder.display())),
-        }
+        Keeper::start(keeping, Box::new(move |told| report(told))).map_err(|error| {
+            format!(
+                "`{}` cannot be written: {error}; free disk space, or give the box's user the right to write there",
+                self.folder.display()
+            )
+        })
     }
 }
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,8 +14,8 @@ use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
 use trunkside_record::Pseudonyms;
-use trunkside_uplink::is_disk_fault;
 
+use crate::alarm::Part;
 use crate::clock;
 use crate::cloud;
 use crate::config::{self, Config, LineConfig};
@@ -74,24 +73,34 @@ pub struct Running {
 )]
 pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let folder = &config.data_dir;
-    data_folder(folder)?;
+    data_folder(folder);
     let tasks = TaskTracker::new();
 
     let place = post::Place::new(folder, config.outbox_key_file.clone());
     let opening = post::open(&place)?;
-    let outbox = opening.subscribe();
+    let outbox = opening.0.subscribe();
     let stop_uplink = CancellationToken::new();
     tasks.spawn(post::retry(place, opening, stop_uplink.clone()));
     let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
-    let (key, unsaved) = device_key::load(folder)?;
+    let (names, unsaved) = match device_key::load(folder) {
+        Ok((key, unsaved)) => (Pseudonyms::new(key), unsaved),
+        Err(_) => (Pseudonyms::withheld(), None),
+    };
+    let (found, keys) = mpsc::channel(1);
+    if !names.has_key() {
+        let trouble = watch::Sender::new(None);
+        let (told, stop) = (trouble.subscribe(), stop_uplink.clone());
+        tasks.spawn(tell(device_key::KEY, outbox.clone(), told, stop.clone()));
+        tasks.spawn(device_key::retry(folder.clone(), found, trouble, stop));
+    }
     let pulses = Pulses::default();
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
     let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
-    let (tapes, opening) = tapes::open(&config.recording, folder, report)?;
+    let (tapes, opening) = tapes::open(&config.recording, folder, report);
     if config.cloud.enabled {
         let (folder, standing) = (folder.clone(), recorder.standing());
         let tapes = tapes.clone();
@@ -108,7 +117,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         models.subscribe(),
         Manner {
             teacher: Teacher::new(config.data_dir.join("intents")),
-            privacy: Privacy::open(config.privacy, folder)?,
+            privacy: Privacy::open(config.privacy, folder),
             quality: crate::quality::load(&config.quality).0,
         },
     )?;
@@ -131,7 +140,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         tasks.spawn(tapes::retry(opening, tapes.clone(), stop.clone()));
     }
     // When full, the watcher waits: the file is looked at again.
-    let (sender, policies) = tokio::sync::mpsc::channel(1);
+    let (sender, policies) = mpsc::channel(1);
     let watch = policy::watch(
         config.policy.clone(),
         policy.sha256.clone(),
@@ -151,7 +160,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         policy: Arc::new(policy),
         policies,
         recorder,
-        names: Pseudonyms::new(key),
+        names,
+        keys,
         recording: config.recording,
         tapes,
         notices: notices.clone(),
@@ -207,16 +217,28 @@ async fn sweep(
     }
 }
 
-/// Makes the data folder. One that a disk at fault refuses is made later, with what lies in it.
-fn data_folder(folder: &Path) -> anyhow::Result<()> {
-    let made = private::folder(folder);
+/// Makes the data folder. One that cannot be made now is made later, with what lies in it.
+fn data_folder(folder: &Path) {
+    if let Err(error) = private::folder(folder) {
+        tracing::error!(
+            folder = %folder.display(), %error,
+            "the data folder cannot be made: calls are taken, what is known of them waits in memory; make \
+             it for the box's user, or change `box.data_dir`"
+        );
+        return;
+    }
     private::close(folder);
-    match made {
-        Err(error) if is_disk_fault(&error) => {
-            tracing::error!(%error, "the data folder cannot be made; trying again");
-            Ok(())
-        }
-        made => made.with_context(|| format!("cannot make the data folder `{}`", folder.display())),
+}
+
+/// Leaves alarms of a part, from when the outbox is open.
+async fn tell(
+    part: Part,
+    outbox: Post,
+    trouble: watch::Receiver<Option<String>>,
+    stop: CancellationToken,
+) {
+    if let Some(outbox) = post::opened(outbox, &stop).await {
+        part.watch(outbox, trouble, stop).await;
     }
 }
 
@@ -242,7 +264,7 @@ async fn send(config: Config, outbox: Post, stop: CancellationToken, tasks: Task
     };
     match cloud::uplink(&config, Arc::clone(&open)) {
         Ok(uplink) => {
-            tasks.spawn(cloud::alarm(open, uplink.trouble(), stop.clone()));
+            tasks.spawn(cloud::ACCESS.watch(open, uplink.trouble(), stop.clone()));
             uplink.run(stop, DRAIN).await
         }
         Err(error) => {

@@ -207,25 +207,7 @@ pub enum OutboxError {
     Unfit(&'static str),
 }
 
-/// Whether the disk is at fault, not what was asked of it: it is full, can only be read, or does not
-/// work.
-pub fn is_disk_fault(error: &io::Error) -> bool {
-    /// Linux's number for a device that does not work.
-    const EIO: i32 = 5;
-    write::is_full(error)
-        || error.kind() == io::ErrorKind::ReadOnlyFilesystem
-        || error.raw_os_error() == Some(EIO)
-}
-
 impl OutboxError {
-    /// Whether the disk is at fault, not what was asked of it: it may work again by itself.
-    pub fn is_of_the_disk(&self) -> bool {
-        match self {
-            Self::Key(source) | Self::Storage { source, .. } => is_disk_fault(source),
-            Self::Locked(_) | Self::Unfit(_) => false,
-        }
-    }
-
     fn storage(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Storage { doing, source }
     }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use trunkside_record::Lane;
 use trunkside_uplink::OutboxOptions;
 
@@ -107,7 +109,7 @@ async fn an_alarm_waits_for_the_cloud_and_is_cleared() {
     let outbox = Arc::new(outbox);
     let (told, trouble) = watch::channel(None);
     let stop = CancellationToken::new();
-    let watching = alarm(Arc::clone(&outbox), trouble, stop.clone());
+    let watching = ACCESS.watch(Arc::clone(&outbox), trouble, stop.clone());
     let telling = async {
         let mut stored = outbox.changes();
         told.send_replace(Some("`cloud.key_file` is empty".to_owned()));
@@ -128,7 +130,7 @@ async fn an_alarm_waits_for_the_cloud_and_is_cleared() {
         })
         .collect();
     assert_eq!(alarms.len(), 2, "{alarms:?}");
-    assert_eq!(alarms[0]["code"], CODE);
+    assert_eq!(alarms[0]["code"], ACCESS.code);
     assert!(
         alarms[0]["text"]
             .as_str()
@@ -139,6 +141,6 @@ async fn an_alarm_waits_for_the_cloud_and_is_cleared() {
         (&alarms[0]["cleared"], &alarms[1]["cleared"]),
         (&false.into(), &true.into())
     );
-    let withheld = of(Some("`/tmp/13912345678/key` is empty"));
+    let withheld = ACCESS.alarm(Some("`/tmp/13912345678/key` is empty"));
     assert!(withheld.text.as_str().contains("log says"), "{withheld:?}");
 }

@@ -8,6 +8,7 @@ use trunkside_models::Error as ModelError;
 
 use crate::cli::{CheckArgs, Failure};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severity};
+use crate::privacy::Privacy;
 
 /// Prints each problem on standard error; bad input (2) when the daemon would not start.
 #[expect(clippy::print_stderr, reason = "a command's output")]
@@ -56,7 +57,7 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
 
 /// What keeps the box from the cloud, though it takes calls: files that are there and cannot be used.
 fn of_the_cloud(loaded: &Loaded) -> Option<Problem> {
-    let is_known = loaded.problems.iter().any(|problem| problem.spares_calls);
+    let is_known = loaded.problems.iter().any(|problem| problem.is_of_cloud);
     let cloud = &loaded.config.cloud;
     let (key, message) = crate::cloud::fault(cloud).filter(|_| cloud.enabled && !is_known)?;
     Some(Problem::error(loaded.place(key), message).of_key(key))
@@ -107,6 +108,13 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
             watchdog.display()
         );
         report("board.watchdog", message);
+    }
+    let keys = [
+        crate::device_key::fault(&config.data_dir),
+        Privacy::fault(config.privacy, &config.data_dir),
+    ];
+    for fault in keys.into_iter().flatten() {
+        report("box.data_dir", format!("a key in `box.data_dir`: {fault}"));
     }
     if let Err(error) = writable(&config.data_dir) {
         let message = format!(
@@ -180,6 +188,9 @@ fn is_readable(path: &Path) -> bool {
 
 /// Whether a folder can be written, or made; nothing is left behind.
 fn writable(folder: &Path) -> std::io::Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
     if folder.exists() {
         return Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?);
     }

@@ -256,8 +256,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether the daemon may start with it. What is wrong with the way to the cloud may be mended
-    /// while calls are taken.
+    /// Whether the daemon may start with it. What is wrong with the way to the cloud, or with a key that
+    /// seals records, may be mended while calls are taken.
     pub fn is_usable(&self) -> bool {
         self.problems
             .iter()

@@ -13,8 +13,10 @@ pub struct Problem {
     pub place: String,
     /// Key, rule, value and remedy.
     pub message: String,
-    /// Only the way to the cloud is at fault: calls are taken all the same.
+    /// No call needs what is at fault: they are taken all the same, and it may be mended meanwhile.
     pub spares_calls: bool,
+    /// It is the way to the cloud.
+    pub is_of_cloud: bool,
 }
 
 impl Problem {
@@ -25,6 +27,7 @@ impl Problem {
             place: place.into(),
             message: message.into(),
             spares_calls: false,
+            is_of_cloud: false,
         }
     }
 
@@ -35,15 +38,20 @@ impl Problem {
             place: place.into(),
             message: message.into(),
             spares_calls: false,
+            is_of_cloud: false,
         }
     }
 }
+
+/// What seals outbox and recordings.
+const KEY_FILES: [&str; 2] = ["box.outbox_key_file", "recording.key_file"];
 
 impl Problem {
     /// The same, as a fault of this key.
     #[must_use]
     pub fn of_key(mut self, key: &str) -> Self {
-        self.spares_calls = key.starts_with("cloud.");
+        self.is_of_cloud = key.starts_with("cloud.");
+        self.spares_calls = self.is_of_cloud || KEY_FILES.contains(&key);
         self
     }
 }
