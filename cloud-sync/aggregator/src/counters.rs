@@ -1,7 +1,9 @@
 //! What the aggregator counts, for `/metrics` and `/healthz`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::store::{Committed, Totals};
 
@@ -39,6 +41,16 @@ pub(crate) struct Counters {
     lost: AtomicU64,
     commits: AtomicU64,
     connected: AtomicBool,
+    unstored: Mutex<Unstored>,
+}
+
+/// Why what comes cannot be stored.
+#[derive(Debug, Default)]
+struct Unstored {
+    /// The last reason; none once something was stored.
+    now: Option<String>,
+    /// Reasons since then. A full disk has some, in turn.
+    known: BTreeSet<String>,
 }
 
 impl Counters {
@@ -57,6 +69,25 @@ impl Counters {
             .fetch_add(committed.duplicates, Ordering::Relaxed);
         self.refused.fetch_add(committed.refused, Ordering::Relaxed);
         self.lost.fetch_add(committed.lost, Ordering::Relaxed);
+    }
+
+    /// Notes why nothing can be stored; true when the reason is new.
+    pub(crate) fn cannot_store(&self, why: String) -> bool {
+        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        unstored.now = Some(why.clone());
+        unstored.known.insert(why)
+    }
+
+    /// Notes that what came is stored; true when it could not be before.
+    pub(crate) fn can_store(&self) -> bool {
+        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *unstored).now.is_some()
+    }
+
+    /// Why what came last could not be stored.
+    pub(crate) fn unstored(&self) -> Option<String> {
+        let unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        unstored.now.clone()
     }
 
     pub(crate) fn set_connected(&self, connected: bool) {
@@ -149,6 +180,19 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_new_once_until_it_is_over() {
+        let counters = Counters::default();
+        let full = || "the disk is full".to_owned();
+        assert!(counters.cannot_store(full()) && !counters.cannot_store(full()));
+        assert_eq!(counters.unstored(), Some(full()));
+        assert!(counters.cannot_store("it does not answer".to_owned()));
+        assert!(!counters.cannot_store(full()));
+        assert!(counters.can_store() && !counters.can_store());
+        assert_eq!(counters.unstored(), None);
+        assert!(counters.cannot_store(full()));
+    }
 
     #[test]
     fn the_text_has_every_count() {

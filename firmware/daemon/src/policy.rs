@@ -90,11 +90,11 @@ impl Versions {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(named(&self.folder, &error)),
         };
         let mut versions = Vec::new();
         for entry in entries {
-            let path = entry?.path();
+            let path = entry.map_err(|error| named(&self.folder, &error))?.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str());
             if let Some((number, sha256)) = stem.and_then(|stem| stem.split_once('-'))
                 && let Ok(number) = number.parse()
@@ -151,8 +151,17 @@ impl Versions {
 impl Version {
     /// Its file's text.
     pub fn text(&self) -> std::io::Result<String> {
-        std::fs::read_to_string(&self.path)
+        std::fs::read_to_string(&self.path).map_err(|error| named(&self.path, &error))
     }
+}
+
+/// The error with what could not be read, and the remedy.
+fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
+    let message = format!(
+        "cannot read `{}`: {error}; ask as the box's user",
+        path.display()
+    );
+    std::io::Error::new(error.kind(), message)
 }
 
 /// Writes a file whole or not at all.

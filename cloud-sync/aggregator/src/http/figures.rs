@@ -132,8 +132,11 @@ pub(super) struct Health {
     status: &'static str,
     /// Whether the broker is connected.
     broker: bool,
-    /// Whether the store answers.
+    /// Whether the store answers, and has stored what came last.
     store: bool,
+    /// Why what came last could not be stored; absent when it was. The boxes keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// Whether the aggregator can take and answer; needs no key.
@@ -148,7 +151,9 @@ pub(super) struct Health {
 )]
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let broker = app.counters.is_connected();
-    let store = app.read(|store| Ok(store.is_well())).await.unwrap_or(false);
+    let answers = app.read(|store| Ok(store.is_well())).await.unwrap_or(false);
+    let reason = app.counters.unstored();
+    let store = answers && reason.is_none();
     let (code, status) = if broker && store {
         (StatusCode::OK, "ok")
     } else {
@@ -160,6 +165,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>)
             status,
             broker,
             store,
+            reason,
         }),
     )
 }

@@ -25,6 +25,9 @@ pub(crate) const QUEUE: usize = 256;
 /// How long to wait before connecting again, and before a failed transaction is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long that wait may grow while transactions fail.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(8);
+
 /// A message, and whom to tell that it is stored.
 pub(crate) struct Incoming {
     message: Message,
@@ -128,7 +131,7 @@ pub(crate) async fn commit(
             .drain(..)
             .map(|incoming| (incoming.message, incoming.receipt))
             .unzip();
-        let committed = commit_until_done(&store, messages).await;
+        let committed = commit_until_done(&store, &counters, messages).await;
         counters.commit(&committed);
         if committed.refused + committed.lost > 0 {
             let Committed { refused, lost, .. } = committed;
@@ -147,17 +150,30 @@ pub(crate) async fn commit(
 }
 
 /// Tries until the transaction succeeds: nothing is thrown away, and boxes keep what is not
-/// acknowledged.
-async fn commit_until_done(store: &Arc<dyn Store>, messages: Vec<Message>) -> Committed {
+/// acknowledged. Each reason why it does not is told once.
+async fn commit_until_done(
+    store: &Arc<dyn Store>,
+    counters: &Counters,
+    messages: Vec<Message>,
+) -> Committed {
     let messages = Arc::new(messages);
+    let mut pause = AGAIN;
     loop {
         let work = (Arc::clone(store), Arc::clone(&messages));
         let done = tokio::task::spawn_blocking(move || commit_parts(&*work.0, &work.1)).await;
         match done.expect("committing does not panic") {
-            Ok(committed) => return committed,
+            Ok(committed) => {
+                if counters.can_store() {
+                    tracing::info!("what comes is stored again");
+                }
+                return committed;
+            }
             Err(error) => {
-                tracing::error!(%error, "cannot store what came; trying again");
-                tokio::time::sleep(AGAIN).await;
+                if counters.cannot_store(error.to_string()) {
+                    tracing::error!(%error, "cannot store what came; trying again");
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(AGAIN_AT_MOST);
             }
         }
     }

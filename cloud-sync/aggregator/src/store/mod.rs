@@ -37,7 +37,19 @@ pub use sqlite::Sqlite;
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite, or the disk under it; worth trying again.
+    /// The disk under SQLite; worth trying again.
+    #[error(
+        "the database in `{}` cannot be written: {source}; free disk space there, or see whether the \
+         disk works",
+        folder.display()
+    )]
+    Disk {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// SQLite; worth trying again.
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL; worth trying again.
@@ -66,7 +78,11 @@ pub enum StoreError {
         fault: String,
     },
     /// The data folder.
-    #[error("cannot create `{}`: {source}", path.display())]
+    #[error(
+        "cannot create `{}`: {source}; make room or give the right to write there, or name another \
+         folder",
+        path.display()
+    )]
     Folder {
         /// The folder, or the database's file in it.
         path: PathBuf,
@@ -93,6 +109,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same, with the folder where the disk under it is at fault.
+    fn in_folder(self, folder: &Path) -> Self {
+        use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
+        let is_of_disk = |error: &rusqlite::Error| {
+            let code = error.sqlite_error_code();
+            code.is_some_and(|code| {
+                matches!(code, CannotOpen | DiskFull | ReadOnly | SystemIoFailure)
+            })
+        };
+        match self {
+            Self::Sqlite(source) if is_of_disk(&source) => Self::Disk {
+                folder: folder.to_owned(),
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// Whether what somebody wrote is at fault, and not the database.
     pub const fn is_input(&self) -> bool {
         match self {

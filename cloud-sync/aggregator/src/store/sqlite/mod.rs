@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ pub(super) fn exists(folder: &Path) -> bool {
 
 /// The store in a file.
 pub struct Sqlite {
+    folder: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
@@ -54,19 +55,24 @@ impl Sqlite {
             path: path.clone(),
             source,
         })?;
-        let mut writer = Connection::open(&path)?;
+        Self::connect(folder, &path).map_err(|error| error.in_folder(folder))
+    }
+
+    fn connect(folder: &Path, path: &Path) -> Result<Self, StoreError> {
+        let mut writer = Connection::open(path)?;
         writer.busy_timeout(BUSY)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // On the disk when a commit returns: the watermark that follows lets the box delete.
         writer.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut writer)?;
-        let reader = Connection::open(&path)?;
+        let reader = Connection::open(path)?;
         reader.busy_timeout(BUSY)?;
         reader.pragma_update(None, "query_only", true)?;
         for connection in [&writer, &reader] {
             connection.set_prepared_statement_cache_capacity(64);
         }
         Ok(Self {
+            folder: folder.to_owned(),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
         })
@@ -118,6 +124,7 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 impl Store for Sqlite {
     fn commit(&self, messages: &[Message], now: Timestamp) -> Result<Committed, StoreError> {
         commit::commit(&mut self.writer(), messages, now)
+            .map_err(|error| error.in_folder(&self.folder))
     }
 
     fn calls(
