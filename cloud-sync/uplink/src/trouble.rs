@@ -3,7 +3,9 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rumqttc::ConnectionError;
 use tokio::sync::watch;
@@ -20,10 +22,27 @@ pub(crate) enum Greeting {
     Certificate,
 }
 
+/// When a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Before the broker had taken the box in.
+    Before(Greeting),
+    /// So long after.
+    After(Duration),
+}
+
+/// A connection that lasted so long was not cut short.
+const LASTS: Duration = Duration::from_mins(2);
+
+/// So many that were cut short, one after the other, are no accident.
+const NO_ACCIDENT: u32 = 3;
+
 /// What keeps the box from the broker, as it was said last: an outage of days is told once.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     said: Mutex<Option<String>>,
+    /// Connections that the broker cut short, one after the other.
+    cut_short: AtomicU32,
     /// What somebody must mend.
     pub mending: watch::Sender<Option<String>>,
 }
@@ -32,6 +51,7 @@ impl Default for Trouble {
     fn default() -> Self {
         Self {
             said: Mutex::default(),
+            cut_short: AtomicU32::new(0),
             mending: watch::Sender::new(None),
         }
     }
@@ -49,8 +69,46 @@ impl Trouble {
         self.mending.send_replace(Some(what));
     }
 
-    /// A connection failed, or was lost; `before`: the broker had not taken the box in yet.
-    pub fn lost(&self, error: &ConnectionError, before: Option<Greeting>) {
+    /// A connection failed, or was lost; true where the far end closed it after it had taken the box in.
+    pub fn lost(&self, error: &ConnectionError, when: When) -> bool {
+        let greeting = match when {
+            When::Before(greeting) => Some(greeting),
+            When::After(lasted) if is_turned_away(error) => {
+                self.closed(error, lasted);
+                return true;
+            }
+            When::After(_) => None,
+        };
+        self.failed(error, greeting);
+        false
+    }
+
+    fn closed(&self, error: &ConnectionError, lasted: Duration) {
+        if lasted >= LASTS {
+            self.cut_short.store(0, Ordering::Relaxed);
+        } else {
+            let count = self.cut_short.fetch_add(1, Ordering::Relaxed) + 1;
+            if count == NO_ACCIDENT {
+                tracing::warn!(
+                    error = shortened(error),
+                    likely = "another box connects under the same tenant, branch and device, as a copied \
+                              configuration does: give one of them a name and a claim of its own",
+                    "the broker ends every connection soon; coming back ever later, records wait here"
+                );
+            }
+            if count >= NO_ACCIDENT {
+                return;
+            }
+        }
+        self.failed(error, None);
+    }
+
+    /// Whether the broker cuts connections short, which has been told.
+    pub fn is_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed) >= NO_ACCIDENT
+    }
+
+    fn failed(&self, error: &ConnectionError, before: Option<Greeting>) {
         let text = shortened(error);
         let cause = before.and_then(|greeting| likely(error, greeting));
         let is_new = self.is_new(cause.unwrap_or(&text));
@@ -205,23 +263,42 @@ mod tests {
         let mending = trouble.mending.subscribe();
         let away = ConnectionError::Io(io::Error::from(io::ErrorKind::ConnectionRefused));
         for _ in 0..3 {
-            trouble.lost(&away, Some(Greeting::Certificate));
-            trouble.lost(&ended(), None);
+            trouble.lost(&away, When::Before(Greeting::Certificate));
+            assert!(trouble.lost(&ended(), When::After(LASTS)));
         }
         assert_eq!(*mending.borrow(), None);
+    }
+
+    #[test]
+    fn connections_that_are_cut_short_one_after_the_other_are_no_accident() {
+        let trouble = Trouble::default();
+        let soon = When::After(Duration::from_secs(5));
+        for _ in 0..2 {
+            assert!(trouble.lost(&ended(), soon) && !trouble.is_cut_short());
+            trouble.over();
+        }
+        trouble.lost(&ended(), soon);
+        assert!(trouble.is_cut_short());
+        trouble.lost(&ended(), When::After(LASTS));
+        assert!(!trouble.is_cut_short());
+        let broken = ConnectionError::Io(io::Error::from(io::ErrorKind::TimedOut));
+        assert!(
+            !trouble.lost(&broken, soon),
+            "a line that breaks is another matter"
+        );
     }
 
     #[test]
     fn what_must_be_mended_is_told_until_it_is() {
         let trouble = Trouble::default();
         let mending = trouble.mending.subscribe();
-        trouble.lost(&ended(), Some(Greeting::Certificate));
+        trouble.lost(&ended(), When::Before(Greeting::Certificate));
         assert_eq!(
             *mending.borrow(),
             None,
             "the broker may have stopped just then"
         );
-        trouble.lost(&ended(), Some(Greeting::Certificate));
+        trouble.lost(&ended(), When::Before(Greeting::Certificate));
         assert!(mending.borrow().as_ref().unwrap().contains("certificate"));
         trouble.unusable("`box.key` is empty".to_owned());
         assert_eq!(mending.borrow().as_deref(), Some("`box.key` is empty"));

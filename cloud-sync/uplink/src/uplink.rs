@@ -15,7 +15,7 @@ use trunkside_record::{
 };
 
 use crate::link::{ALARM_FLIGHTS, Input, Link, Output, State, Tuning};
-use crate::trouble::{Greeting, Trouble};
+use crate::trouble::{Greeting, Trouble, When};
 use crate::{Outbox, OutboxStatus, Pending, TlsFiles};
 
 /// Events of a connection that wait for the link; the connection stands still when it is full.
@@ -356,7 +356,7 @@ impl Uplink {
 
     async fn take(&self, input: Input, link: &mut Link, session: &mut Option<Session>) {
         match input {
-            Input::Lost => *session = None,
+            Input::Lost | Input::Closed => *session = None,
             Input::Ack(ack) => self.with_outbox(move |outbox| outbox.acked(ack)).await,
             _ => {}
         }
@@ -377,8 +377,12 @@ impl Uplink {
         let queue = self.with_outbox(Outbox::status).await;
         let new = Status { state, queue };
         self.status.send_if_modified(|status| {
-            if status.state != state {
-                tracing::info!(state = state.name(), queued = queue.records(), "uplink");
+            let (name, queued) = (state.name(), queue.records());
+            if status.state != state && self.trouble.is_cut_short() {
+                // It is told why, and goes on like that.
+                tracing::debug!(state = name, queued, "uplink");
+            } else if status.state != state {
+                tracing::info!(state = name, queued, "uplink");
             }
             std::mem::replace(status, new) != new
         });
@@ -483,7 +487,7 @@ impl Session {
                     tokio::select! {
                         () = &mut self.pump => return,
                         event = self.events.recv() => match event {
-                            None | Some(Input::Lost) => return,
+                            None | Some(Input::Lost | Input::Closed) => return,
                             Some(_) => {}
                         },
                     }
@@ -496,18 +500,20 @@ impl Session {
     }
 }
 
-/// Drives a connection to its end, and tells what came; [`Input::Lost`] comes last.
+/// Drives a connection to its end, and tells what came; [`Input::Lost`] or [`Input::Closed`] comes last.
 async fn pump(
     mut connection: EventLoop,
     events: mpsc::Sender<Input>,
     greeting: Greeting,
     trouble: Arc<Trouble>,
 ) {
-    let mut taken_in = false;
+    let mut taken_in = None;
     loop {
         let input = match connection.poll().await {
             Ok(Event::Incoming(packet)) => {
-                taken_in |= matches!(packet, Packet::ConnAck(_));
+                if matches!(packet, Packet::ConnAck(_)) {
+                    taken_in = Some(now());
+                }
                 if matches!(packet, Packet::SubAck(_)) {
                     trouble.over();
                 }
@@ -516,12 +522,18 @@ async fn pump(
             Ok(Event::Outgoing(Outgoing::Disconnect)) => Some(Input::Lost),
             Ok(Event::Outgoing(_)) => None,
             Err(error) => {
-                trouble.lost(&error, (!taken_in).then_some(greeting));
-                Some(Input::Lost)
+                let when = taken_in.map_or(When::Before(greeting), |since| {
+                    When::After(now().saturating_duration_since(since))
+                });
+                Some(if trouble.lost(&error, when) {
+                    Input::Closed
+                } else {
+                    Input::Lost
+                })
             }
         };
         let Some(input) = input else { continue };
-        let ended = input == Input::Lost;
+        let ended = matches!(input, Input::Lost | Input::Closed);
         if events.send(input).await.is_err() || ended {
             return std::future::pending().await;
         }

@@ -1,8 +1,8 @@
 //! The TLS listener before the embedded broker.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +16,7 @@ use trunkside_record::Origin;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::authority::serial_text;
+use super::namesakes::Namesakes;
 use super::packets::{Inspector, Trespass};
 use crate::running::blocking;
 use crate::store::{Store, StoreError};
@@ -76,6 +77,37 @@ struct Way {
     store: Arc<dyn Store>,
     /// The store's count of revocations.
     revocations: watch::Receiver<i64>,
+    namesakes: Arc<Mutex<Namesakes>>,
+}
+
+/// A connection under a name, for as long as it is open.
+struct Open {
+    namesakes: Arc<Mutex<Namesakes>>,
+    origin: Origin,
+}
+
+impl Open {
+    #[expect(clippy::disallowed_methods, reason = "the gate is a shell")]
+    fn begin(namesakes: Arc<Mutex<Namesakes>>, origin: Origin) -> Self {
+        if lock(&namesakes).begins(Instant::now(), &origin) {
+            tracing::warn!(
+                %origin,
+                "two boxes seem to connect under one name, and end each other's connections; give one \
+                 of them a name and a claim of its own (`trunkside-cloud boxes claim`)"
+            );
+        }
+        Self { namesakes, origin }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        lock(&self.namesakes).ends(&self.origin);
+    }
+}
+
+fn lock(namesakes: &Mutex<Namesakes>) -> MutexGuard<'_, Namesakes> {
+    namesakes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Gate {
@@ -94,6 +126,7 @@ impl Gate {
                 broker,
                 store,
                 revocations,
+                namesakes: Arc::default(),
             },
         })
     }
@@ -154,6 +187,7 @@ async fn pass(stream: TcpStream, way: Way) -> Result<(), GateError> {
     let mut revocations = way.revocations;
     revocations.mark_unchanged();
     ask(&way.store, &origin, &serial).await?;
+    let _open = Open::begin(way.namesakes, origin.clone());
     let far = TcpStream::connect(way.broker).await?;
     far.set_nodelay(true)?;
     let (mut from_box, mut to_box) = tokio::io::split(near);

@@ -3,6 +3,7 @@
 
 mod authority;
 mod gate;
+mod namesakes;
 mod packets;
 
 pub(crate) use authority::Authority;

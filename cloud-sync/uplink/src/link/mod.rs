@@ -33,6 +33,8 @@ pub enum Input {
     Subscribed,
     /// The connection ended, or could not be made.
     Lost,
+    /// The far end closed the connection.
+    Closed,
     /// Records were handed to the connection.
     Sent {
         /// Their lane.
@@ -149,6 +151,10 @@ pub struct Link {
     window: usize,
     bucket: Bucket,
     backoff: Backoff,
+    /// When the connection was open.
+    opened: Instant,
+    /// The far end closed the last one that soon: another box may take turns with this one.
+    cut_short: bool,
     /// When a watermark or a PUBACK last came, or something was sent into an empty flight.
     progress: Instant,
     resend_after: Duration,
@@ -173,6 +179,8 @@ impl Link {
             window: tuning.first_window_bytes,
             bucket: Bucket::new(now, tuning.catch_up_bytes_per_s),
             backoff: Backoff::new(tuning.backoff_least, tuning.backoff_most, seed),
+            opened: now,
+            cut_short: false,
             progress: now,
             resend_after: tuning.resend_after,
             delay: Duration::ZERO,
@@ -192,6 +200,7 @@ impl Link {
             Input::Connected => self.connected(now),
             Input::Subscribed => self.subscribed(now),
             Input::Lost => self.lost(now),
+            Input::Closed => self.closed(now),
             Input::Sent {
                 lane,
                 epoch,
@@ -271,6 +280,7 @@ impl Link {
     fn subscribed(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Subscribing { .. }) {
             self.phase = Phase::Open;
+            self.opened = now;
             self.progress = now;
             self.begin_again();
         }
@@ -284,9 +294,31 @@ impl Link {
         self.asked = None;
     }
 
+    /// The broker lets the last of two connections under one name in, and ends the other. Boxes that
+    /// come back at once would end each other's for ever; a line that breaks is another matter.
+    fn closed(&mut self, now: Instant) {
+        self.cut_short |= self.phase == Phase::Open && !self.has_settled(now);
+        self.lost(now);
+    }
+
+    fn has_settled(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.opened) >= self.tuning.settled_after
+    }
+
+    /// The next wait is short again, unless connections are cut short.
+    fn recover(&mut self, now: Instant) {
+        self.cut_short &= !self.has_settled(now);
+        if !self.cut_short {
+            self.backoff.reset();
+        }
+    }
+
     fn lost(&mut self, now: Instant) {
         if self.phase == Phase::Finished {
             return;
+        }
+        if self.phase == Phase::Open && self.cut_short && self.has_settled(now) {
+            self.recover(now);
         }
         self.begin_again();
         self.outputs
@@ -328,7 +360,7 @@ impl Link {
         self.delay = (self.delay * 3 + delay) / 4;
         self.progress = now;
         self.resend_after = self.tuning.resend_after.max(self.delay * 4);
-        self.backoff.reset();
+        self.recover(now);
         let window = if delay < self.tuning.quick {
             self.window * 2
         } else {

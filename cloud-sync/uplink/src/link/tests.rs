@@ -13,6 +13,7 @@ enum Event {
     Connected,
     Subscribed,
     Lost,
+    Closed,
     Taken,
     /// A batch reaches the cloud.
     Batch {
@@ -144,6 +145,7 @@ impl Simulation {
             Event::Connected => Input::Connected,
             Event::Subscribed => Input::Subscribed,
             Event::Lost => Input::Lost,
+            Event::Closed => Input::Closed,
             Event::Taken => Input::Taken,
             Event::Ack(ack) => {
                 let watermark = self.watermarks.entry(ack.epoch).or_default();
@@ -253,6 +255,12 @@ impl Simulation {
         self.is_up = false;
         self.forget_connection();
         self.after(Duration::ZERO, Event::Lost);
+    }
+
+    /// The broker closes the connection, and would take another.
+    fn close(&mut self) {
+        self.forget_connection();
+        self.after(Duration::ZERO, Event::Closed);
     }
 
     fn has(&self, epoch: u64) -> u64 {
@@ -408,6 +416,44 @@ fn boxes_that_lost_the_same_broker_do_not_return_in_step() {
         let whole = Duration::from_secs((1 << count).min(60));
         assert!(whole / 2 <= *wait && *wait <= whole, "{count}: {wait:?}");
     }
+}
+
+#[test]
+fn whom_the_broker_cuts_short_again_and_again_comes_back_ever_later() {
+    let mut sim = Simulation::new(Tuning::default());
+    let mut closed = Vec::new();
+    for turn in 1..=10 {
+        sim.store(TRANSCRIPTS, 1, 100);
+        sim.run_until(Duration::from_secs(100 * turn));
+        assert_eq!(
+            sim.has(TRANSCRIPTS),
+            turn,
+            "every connection brings something"
+        );
+        closed.push(sim.now - sim.start);
+        sim.close();
+    }
+    sim.run_until(Duration::from_secs(1_100));
+    let waits: Vec<Duration> = sim.connections[1..]
+        .iter()
+        .zip(&closed)
+        .map(|(back, closed)| *back - *closed)
+        .collect();
+    assert_eq!(waits.len(), 10);
+    assert!(waits[0] <= Duration::from_secs(1), "{waits:?}");
+    assert!(
+        waits[8..]
+            .iter()
+            .all(|wait| *wait >= Duration::from_secs(30)),
+        "{waits:?}"
+    );
+    // A connection that lasts, and then ends, was no contest.
+    sim.run_until(Duration::from_secs(1_400));
+    sim.store(TRANSCRIPTS, 1, 100);
+    sim.run_until(Duration::from_secs(1_401));
+    sim.close();
+    sim.run_until(Duration::from_secs(1_402));
+    assert_eq!(sim.connections.len(), 12);
 }
 
 #[test]

@@ -11,6 +11,9 @@ pub struct Tuning {
     pub backoff_least: Duration,
     /// The longest; 60 s.
     pub backoff_most: Duration,
+    /// A connection that the far end closed before it was so old is followed by ever longer waits, as if
+    /// it had never been; 2 min.
+    pub settled_after: Duration,
     /// Without progress for this long, everything in flight is sent again; 10 s, and never less
     /// than four times what watermarks take.
     pub resend_after: Duration,
@@ -44,6 +47,7 @@ impl Default for Tuning {
             answer_within: Duration::from_secs(20),
             backoff_least: Duration::from_millis(500),
             backoff_most: Duration::from_mins(1),
+            settled_after: Duration::from_mins(2),
             resend_after: Duration::from_secs(10),
             slowest_bytes_per_s: 1_000,
             resend_at_most: Duration::from_mins(10),
