@@ -126,6 +126,13 @@ impl Conversation {
         }
     }
 
+    /// The box has said what these quality rules ask the agent to say.
+    pub fn announced(&mut self, rules: Vec<String>) {
+        if let Some(story) = &mut self.story {
+            story.announced(rules);
+        }
+    }
+
     /// The greeting, or the recording, is over: the caller's turn.
     pub fn prompted(&mut self, now: Duration) {
         let over = Some(now + self.patience);

@@ -161,8 +161,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pseudonym.key");
         std::fs::write(&path, b"short").unwrap();
-        let (keys, mut found) = mpsc::channel(1);
-        let trouble = watch::Sender::new(None);
+        let (keys, mut found) = mpsc::channel::<PseudonymKey>(1);
+        let trouble = watch::Sender::new(None::<String>);
         let mut told = trouble.subscribe();
         let stop = CancellationToken::new();
         let mending = async {

@@ -167,12 +167,22 @@ pub async fn watch(file: Option<PathBuf>, models: watch::Sender<InForce>, stop: 
             continue;
         }
         known = asked.clone();
-        let loaded = tokio::task::spawn_blocking(move || match asked {
-            Asked::Model { config, .. } => load_carefully(&config),
-            Asked::Nonsense(problems) => Err(anyhow::anyhow!("{problems}")),
-        });
-        let loaded = loaded.await.unwrap_or_else(|fault| Err(fault.into()));
-        take(&models, loaded);
+        match asked {
+            Asked::Model { config, .. } => {
+                let loaded = tokio::task::spawn_blocking(move || load_carefully(&config));
+                take(
+                    &models,
+                    loaded.await.unwrap_or_else(|fault| Err(fault.into())),
+                );
+            }
+            Asked::Nonsense(problems) => {
+                tracing::error!(
+                    problems,
+                    "the configuration cannot be used as it is now; the speech model in force stays"
+                );
+                models.send_modify(|in_force| in_force.refused += 1);
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use trunkside_line::{
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
 use trunkside_record::{PseudonymKey, Pseudonyms};
+use trunkside_understanding::quality::QualityRules;
 use uuid::Uuid;
 
 use crate::clock::{self, Clock};
@@ -33,6 +34,7 @@ use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
 use crate::places::{self, Place, Places, Returning};
 use crate::progress::Urgency;
+use crate::quality;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
 use crate::story::Ended;
@@ -77,6 +79,8 @@ pub struct Stages<U> {
     pub keys: mpsc::Receiver<PseudonymKey>,
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
+    /// The rules that calls are inspected by.
+    pub quality: Option<Arc<QualityRules>>,
     /// Whether and how calls are recorded.
     pub recording: RecordingConfig,
     /// Where calls have their tapes from.
@@ -362,6 +366,10 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(call) = self.calls.get_mut(&id) {
             let language = call.conversation.language();
             if side == Side::Caller && call.taping.prompted(now, &call.media, language) {
+                if let (Some(rules), Some(said)) = (&self.stages.quality, call.taping.said()) {
+                    let met = quality::met_by_prompt(rules, language, said);
+                    call.conversation.announced(met);
+                }
                 return;
             }
             call.conversation.prompted(now);

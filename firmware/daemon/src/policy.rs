@@ -52,7 +52,7 @@ fn problem(found: &trunkside_decision::Problem) -> Problem {
     Problem {
         severity: found.severity,
         place: found.place(),
-        message: format!("`{}` {}", found.key, found.message),
+        message: found.fault(),
         spares_calls: false,
         is_of_cloud: false,
     }
@@ -60,6 +60,9 @@ fn problem(found: &trunkside_decision::Problem) -> Problem {
 
 /// How often the policy's file is looked at while the box runs.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A file that was not there at so many looks, one after the other, is gone.
+const GONE: u32 = 3;
 
 /// Every policy that was in force, as `policies/0001-1a2b3c4d5e6f.toml` in the data folder.
 #[derive(Clone, Debug)]
@@ -180,6 +183,7 @@ pub async fn watch(
     policies: mpsc::Sender<Arc<Policy>>,
     stop: CancellationToken,
 ) {
+    let mut missed = 0_u32;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -188,12 +192,25 @@ pub async fn watch(
         let file = path.clone();
         let known = in_force.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            // A file that is being replaced is there again in a moment.
-            let text = std::fs::read_to_string(&file).ok()?;
+            let text = std::fs::read_to_string(&file)?;
             let found = sha256_hex(&text);
-            (found != known).then(|| (found, load(&file)))
+            Ok((found != known).then(|| (found, load(&file))))
         });
-        let Ok(Some((found, (policy, problems)))) = looked.await else {
+        let looked: std::io::Result<_> = looked.await.unwrap_or(Ok(None));
+        match &looked {
+            Ok(_) => missed = 0,
+            Err(error) => {
+                missed += 1;
+                // A file that is being replaced is there again in a moment.
+                if missed == GONE {
+                    tracing::error!(
+                        file = %path.display(), %error,
+                        "the policy's file cannot be read; the policy in force stays"
+                    );
+                }
+            }
+        }
+        let Ok(Some((found, (policy, problems)))) = looked else {
             continue;
         };
         in_force = found;

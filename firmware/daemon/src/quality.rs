@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+use trunkside_call::{Language, PromptKey};
+use trunkside_media::PROMPT_TEXTS;
 use trunkside_understanding::UnderstandingError;
 use trunkside_understanding::quality::QualityRules;
 
@@ -21,6 +24,32 @@ pub fn load(from: &QualityRulesFrom) -> (Option<Arc<QualityRules>>, Vec<Problem>
     }
 }
 
+#[derive(Deserialize)]
+struct Texts {
+    prompt: Vec<Text>,
+}
+
+/// What a prompt says; Cantonese callers hear the Chinese one.
+#[derive(Deserialize)]
+struct Text {
+    name: String,
+    zh: String,
+    en: String,
+}
+
+/// The rules that a prompt of the box keeps in the agent's place: whoever was told by it that the call is
+/// recorded need not be told again.
+pub fn met_by_prompt(rules: &QualityRules, language: Language, prompt: PromptKey) -> Vec<String> {
+    let texts: Texts = toml::from_str(PROMPT_TEXTS).expect("a test reads them");
+    let said = texts.prompt.iter().find(|text| text.name == prompt.name());
+    let said = said.map(|text| match language {
+        Language::En => &text.en,
+        Language::Zh | Language::Yue => &text.zh,
+    });
+    let met = said.into_iter().flat_map(|text| rules.met_by(text));
+    met.map(str::to_owned).collect()
+}
+
 fn problem(error: &UnderstandingError) -> Problem {
     match error {
         UnderstandingError::Line {
@@ -29,5 +58,21 @@ fn problem(error: &UnderstandingError) -> Problem {
             problem,
         } => Problem::error(format!("{}:{line}", path.display()), problem.clone()),
         other => Problem::error("quality.rules", other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boxs_own_notice_keeps_the_rule_that_asks_for_one() {
+        let rules = QualityRules::bank();
+        for language in [Language::Zh, Language::Yue, Language::En] {
+            let met = |prompt| met_by_prompt(&rules, language, prompt);
+            assert_eq!(met(PromptKey::RecordingNotice), ["recording_notice"]);
+            assert!(met(PromptKey::NotRecorded).is_empty());
+            assert!(met(PromptKey::Greeting).is_empty());
+        }
     }
 }

@@ -46,6 +46,8 @@ pub struct Story {
     /// Turns that were told as part of what the story had come to.
     noted: usize,
     quality: Vec<QualityHit>,
+    /// Rules that the box has kept in the agent's place.
+    announced: Vec<String>,
     language: Option<trunkside_call::Language>,
 }
 
@@ -97,6 +99,7 @@ impl Story {
             turns: Vec::new(),
             noted: 0,
             quality: Vec::new(),
+            announced: Vec::new(),
             language: None,
         }
     }
@@ -181,6 +184,24 @@ impl Story {
                     .collect(),
             })
             .collect();
+    }
+
+    /// The box has said what these quality rules ask the agent to say.
+    pub fn announced(&mut self, rules: Vec<String>) {
+        self.announced.extend(rules);
+    }
+
+    /// The rules as they were kept, by the agent or in their place.
+    fn quality(&self) -> Vec<QualityHit> {
+        // They are for agents.
+        if self.overflowed {
+            return Vec::new();
+        }
+        let mut quality = self.quality.clone();
+        for hit in &mut quality {
+            hit.kept |= self.announced.contains(&hit.rule);
+        }
+        quality
     }
 
     /// The router has decided.
@@ -312,12 +333,7 @@ impl Story {
             },
             entities: self.entities.clone(),
             voice,
-            // The rules are for agents.
-            quality: if self.overflowed {
-                Vec::new()
-            } else {
-                self.quality.clone()
-            },
+            quality: self.quality(),
             redacted: Redacted,
         }
     }
@@ -611,6 +627,20 @@ mod tests {
             alternative: None,
             policy: String::new(),
         }
+    }
+
+    #[test]
+    fn what_the_box_announces_the_agent_need_not_say() {
+        let mut story = story();
+        let broken = |rule: &str| QualityOutcome {
+            rule: rule.to_owned(),
+            kept: false,
+            hits: Vec::new(),
+        };
+        story.announced(vec!["recording_notice".to_owned()]);
+        story.inspected(&[broken("recording_notice"), broken("greeting")]);
+        let kept = story.quality().into_iter().map(|hit| hit.kept);
+        assert_eq!(kept.collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Taping {
     playing: Option<Played>,
     /// What is played once consent has nothing more to say.
     later: Option<Played>,
+    /// What consent says, and has said to its end.
+    saying: Option<PromptKey>,
+    said: Option<PromptKey>,
 }
 
 impl Taping {
@@ -58,7 +61,14 @@ impl Taping {
             bridged: false,
             playing: None,
             later: None,
+            saying: None,
+            said: None,
         }
+    }
+
+    /// The prompt about recording that the caller has heard to its end since this was asked last.
+    pub const fn said(&mut self) -> Option<PromptKey> {
+        self.said.take()
     }
 
     /// The law that both sides speak.
@@ -103,7 +113,7 @@ impl Taping {
     /// The caller is to hear nothing more, for an agent is there.
     pub fn stop(&mut self, now: Duration, media: &MediaSession) {
         self.consent.handle(now, Input::Cut);
-        (self.playing, self.later) = (None, None);
+        (self.playing, self.later, self.saying) = (None, None, None);
         media.stop(Side::Caller);
     }
 
@@ -126,6 +136,7 @@ impl Taping {
             self.playing = None;
             return false;
         }
+        self.said = self.saying.take();
         self.consent.handle(now, Input::Said);
         self.settle(now, media, language);
         true
@@ -227,6 +238,7 @@ impl Taping {
         if let Some(playing) = self.playing.take() {
             self.later.get_or_insert(playing);
         }
+        self.saying = Some(prompt);
         media.play(
             Side::Caller,
             self.prompts.get(language, prompt),

@@ -13,9 +13,8 @@ use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, Prompts};
-use trunkside_record::Pseudonyms;
+use trunkside_record::{PseudonymKey, Pseudonyms};
 
-use crate::alarm::Part;
 use crate::clock;
 use crate::cloud;
 use crate::config::{self, Config, LineConfig};
@@ -31,7 +30,7 @@ use crate::policy;
 use crate::post;
 use crate::privacy::Privacy;
 use crate::private;
-use crate::recorder::{self, Post, Recorder};
+use crate::recorder::{self, Post, Recorder, Standing};
 use crate::recordings::Recordings;
 use crate::tapes::{self, Tapes};
 use crate::translate;
@@ -85,16 +84,14 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
-    let (names, unsaved) = match device_key::load(folder) {
-        Ok((key, unsaved)) => (Pseudonyms::new(key), unsaved),
-        Err(_) => (Pseudonyms::withheld(), None),
-    };
     let (found, keys) = mpsc::channel(1);
+    let (names, unsaved) = device_key::load(folder).map_or_else(
+        |_| (Pseudonyms::withheld(), None),
+        |(key, unsaved)| (Pseudonyms::new(key), unsaved),
+    );
     if !names.has_key() {
-        let trouble = watch::Sender::new(None);
-        let (told, stop) = (trouble.subscribe(), stop_uplink.clone());
-        tasks.spawn(tell(device_key::KEY, outbox.clone(), told, stop.clone()));
-        tasks.spawn(device_key::retry(folder.clone(), found, trouble, stop));
+        let (folder, outbox, stop) = (folder.clone(), outbox.clone(), stop_uplink.clone());
+        tasks.spawn(mend_key(folder, found, outbox, stop));
     }
     let pulses = Pulses::default();
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
@@ -102,31 +99,23 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let report = recorder.of_recordings(config.recording.mode.name());
     let (tapes, opening) = tapes::open(&config.recording, folder, report);
     if config.cloud.enabled {
-        let (folder, standing) = (folder.clone(), recorder.standing());
-        let tapes = tapes.clone();
-        let (watched, in_force) = (notices.subscribe(), models.subscribe());
+        let parts = (recorder.standing(), tapes.clone());
+        let seen = (notices.subscribe(), models.subscribe());
         let stop = stop_uplink.clone();
-        tasks.spawn(async move {
-            if let Some(outbox) = post::opened(outbox, &stop).await {
-                health::report(outbox, folder, (standing, tapes), watched, in_force, stop).await;
-            }
-        });
+        tasks.spawn(report_health(outbox, folder.clone(), parts, seen, stop));
     }
+    let quality = crate::quality::load(&config.quality).0;
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
         models.subscribe(),
         Manner {
             teacher: Teacher::new(config.data_dir.join("intents")),
             privacy: Privacy::open(config.privacy, folder),
-            quality: crate::quality::load(&config.quality).0,
+            quality: quality.clone(),
         },
     )?;
 
-    let ports = MediaPorts::new(&MediaConfig {
-        address: config.line.advertise,
-        ports: config.line.rtp_ports.clone(),
-        ..MediaConfig::default()
-    });
+    let ports = media_ports(&config.line);
     let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, &policy)?).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
@@ -141,13 +130,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     }
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = mpsc::channel(1);
-    let watch = policy::watch(
-        config.policy.clone(),
-        policy.sha256.clone(),
-        sender,
-        stop.clone(),
-    );
-    tasks.spawn(watch);
+    let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
+    tasks.spawn(policy::watch(file, in_force, sender, stop.clone()));
     tasks.spawn(model::watch(config.file, models, stop.clone()));
     let stages = Stages {
         ua,
@@ -162,6 +146,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         recorder,
         names,
         keys,
+        quality,
         recording: config.recording,
         tapes,
         notices: notices.clone(),
@@ -230,16 +215,46 @@ fn data_folder(folder: &Path) {
     private::close(folder);
 }
 
-/// Leaves alarms of a part, from when the outbox is open.
-async fn tell(
-    part: Part,
+fn media_ports(line: &LineConfig) -> MediaPorts {
+    MediaPorts::new(&MediaConfig {
+        address: line.advertise,
+        ports: line.rtp_ports.clone(),
+        ..MediaConfig::default()
+    })
+}
+
+/// Tells the cloud how the box does, from when the outbox is open.
+async fn report_health(
     outbox: Post,
-    trouble: watch::Receiver<Option<String>>,
+    folder: PathBuf,
+    parts: (Arc<Standing>, Tapes),
+    (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
     stop: CancellationToken,
 ) {
     if let Some(outbox) = post::opened(outbox, &stop).await {
-        part.watch(outbox, trouble, stop).await;
+        health::report(outbox, folder, parts, watched, in_force, stop).await;
     }
+}
+
+/// Looks for the key for pseudonyms until somebody has mended it, and leaves alarms from when the outbox
+/// is open.
+async fn mend_key(
+    folder: PathBuf,
+    found: mpsc::Sender<PseudonymKey>,
+    outbox: Post,
+    stop: CancellationToken,
+) {
+    let trouble = watch::Sender::new(None);
+    let told = trouble.subscribe();
+    let telling = async {
+        if let Some(outbox) = post::opened(outbox, &stop).await {
+            device_key::KEY.watch(outbox, told, stop.clone()).await;
+        }
+    };
+    tokio::join!(
+        device_key::retry(folder, found, trouble, stop.clone()),
+        telling
+    );
 }
 
 /// Sends to the cloud, where that is asked for.

@@ -20,7 +20,7 @@ pub struct Problem {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// The key, for instance `rule.angry.then.senior`.
+    /// The key, for instance `rule.angry.then.senior`; empty where the line itself is at fault.
     pub key: String,
     /// Rule, value and remedy, in lower case.
     pub message: String,
@@ -31,14 +31,19 @@ impl Problem {
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
+
+    /// What is wrong, with the key.
+    pub fn fault(&self) -> String {
+        if self.key.is_empty() {
+            self.message.clone()
+        } else {
+            format!("`{}` {}", self.key, self.message)
+        }
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: `{}` {}",
-            self.file, self.line, self.key, self.message
-        )
+        write!(f, "{}: {}", self.place(), self.fault())
     }
 }

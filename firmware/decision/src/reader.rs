@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
             let offset = fault.span().map_or(0, |span| span.start);
             if told.insert(self.line(offset)) {
                 let message = format!("is not valid TOML: {}", fault.message());
-                self.error(offset, "toml", message);
+                self.error(offset, "", message);
             }
         }
         document
@@ -162,7 +162,12 @@ impl<'a> Section<'a> {
             DeValue::Boolean(switch) => format!("`{switch}`"),
             other => format!("a value of type {}", other.type_str()),
         };
-        let message = format!("must be {rule}, got {found}");
+        let remedy = if is_quoted(value.get_ref()) && !rule.contains("text") {
+            "; remove the quotation marks"
+        } else {
+            ""
+        };
+        let message = format!("must be {rule}, got {found}{remedy}");
         self.reader
             .error(value.span().start, &self.key(key), message);
     }
@@ -478,6 +483,13 @@ impl<'a> Section<'a> {
 
 fn array_slice<'a, 'i>(array: &'a DeArray<'i>) -> &'a [Spanned<DeValue<'i>>] {
     array
+}
+
+/// Whether a number or a switch stands in quotation marks.
+fn is_quoted(value: &DeValue<'_>) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok())
 }
 
 fn integer(value: &DeValue<'_>) -> Option<i64> {

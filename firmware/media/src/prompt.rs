@@ -71,6 +71,9 @@ const fn shipped(language: Language, key: PromptKey) -> &'static [u8] {
     }
 }
 
+/// What the prompts that ship say: TOML, a `[[prompt]]` with `name`, `zh` and `en` each.
+pub const PROMPT_TEXTS: &str = include_str!("../prompts/prompts.toml");
+
 impl Prompts {
     /// The prompts that the box is shipped with.
     ///

@@ -10,12 +10,13 @@ use trunkside_understanding::intents::{
 };
 
 use crate::cli::{Failure, IntentsCommand};
+use trunkside_understanding::UnderstandingError;
 
 /// Runs one of the commands.
 pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
     match command {
         IntentsCommand::Train { data, out } => {
-            let training = intents::train_file(&data, &out).map_err(Failure::input)?;
+            let training = intents::train_file(&data, &out).map_err(failed)?;
             say!(
                 "trained {} intents on {} lines into {}",
                 training.intents,
@@ -81,6 +82,14 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What cannot be written is no fault of what was given.
+fn failed(error: UnderstandingError) -> Failure {
+    match error {
+        UnderstandingError::Write { .. } => Failure::Operation(error.into()),
+        _ => Failure::input(error),
+    }
+}
+
 fn correct(
     lessons: PathBuf,
     data: Option<&Path>,
@@ -93,7 +102,7 @@ fn correct(
     };
     let (version, learnt) = Lessons::new(lessons)
         .correct(&corrections)
-        .map_err(Failure::input)?;
+        .map_err(failed)?;
     say!(
         "version {} with {} corrections is in force: {:.1} % of them heard right now, \
          {:.1} % of the kept set",

@@ -59,21 +59,12 @@ pub(super) fn destinations(policy: &Policy, tables: &[Section<'_>]) {
 /// Conditions that contradict each other.
 pub(super) fn condition(when: &Condition, section: &Section<'_>) {
     let score_of = [
-        (
-            when.min_score_permille,
-            when.intents.is_empty(),
-            "min_score",
-            "intent",
-        ),
-        (
-            when.min_emotion_permille,
-            when.emotions.is_empty(),
-            "min_emotion_score",
-            "emotion",
-        ),
+        (when.min_score_permille, "min_score", "intent"),
+        (when.min_emotion_permille, "min_emotion_score", "emotion"),
     ];
-    for (permille, absent, key, of) in score_of {
-        if permille > 0 && absent {
+    for (permille, key, of) in score_of {
+        // One that is there and wrong has been told.
+        if permille > 0 && !section.has(of) {
             let message = format!("has no effect without `{of}`; add `{of}` or remove it");
             section
                 .reader

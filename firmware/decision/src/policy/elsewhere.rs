@@ -86,11 +86,18 @@ pub(super) fn place(section: &Section<'_>, key: &'static str, names: &[String]) 
     }
     let place = names.iter().position(|name| *name == found.value);
     if place.is_none() {
-        let message = format!(
-            "must be `callback` or a destination ({}), got `{}`",
-            names.join(", "),
-            found.value
-        );
+        let message = if names.is_empty() {
+            format!(
+                "must be `callback`, got `{}`, and there is no `[[destination]]`; add one of this name",
+                found.value
+            )
+        } else {
+            format!(
+                "must be `callback` or a destination ({}), got `{}`",
+                names.join(", "),
+                found.value
+            )
+        };
         section.reader.error(found.offset, &found.key, message);
     }
     place

@@ -43,7 +43,8 @@ pub(super) fn parse(file: &str, text: &str) -> Parsed {
 
 fn resolve(root: &Section<'_>, text: &str) -> Policy {
     let agent_tables = named(root.tables("agent"), "agent", "id");
-    if agent_tables.is_empty() {
+    // Where the file is broken, they may stand behind what cannot be read.
+    if agent_tables.is_empty() && !root.reader.has_errors() {
         root.reader.error(
             0,
             "agent",

@@ -102,7 +102,7 @@ fn faults_of_syntax_have_a_line_and_the_rest_is_still_read() {
     assert!(
         faults
             .iter()
-            .any(|fault| fault.starts_with("p.toml:3: `toml` is not valid TOML")),
+            .any(|fault| fault.starts_with("p.toml:3: is not valid TOML")),
         "{faults:#?}"
     );
     assert!(
@@ -338,4 +338,28 @@ fn faults_of_groups_name_what_is_known() {
         let key_less = expected.replace("`overflow_after_s`", "overflow_after_s`");
         assert!(said.contains(&key_less), "{key_less}: {said}");
     }
+}
+
+#[test]
+fn a_fault_says_what_is_wrong_and_nothing_that_follows_from_it() {
+    let told = |text: &str| faults(&format!("[[agent]]\nid = \"a\"\n{text}"));
+    let angri = "[[rule]]\nname = \"r\"\nwhen = { emotion = \"angri\", min_emotion_score = 0.5 }\n\
+                 then = { priority = 2 }\n";
+    let of_rule = told(angri);
+    assert_eq!(of_rule.len(), 1, "{of_rule:#?}");
+    assert!(of_rule[0].contains("got `angri`"));
+    let broken = faults("[[agent]\nid = \"a\"\n");
+    assert!(
+        !broken.iter().any(|fault| fault.contains("is missing")),
+        "{broken:#?}"
+    );
+    let quoted = told("[queue]\nmax_wait_s = \"30\"\nlast_resort = \"east\"\n");
+    assert!(
+        quoted[0].ends_with("got `30`; remove the quotation marks"),
+        "{quoted:#?}"
+    );
+    assert!(
+        quoted[1].contains("got `east`, and there is no `[[destination]]`"),
+        "{quoted:#?}"
+    );
 }

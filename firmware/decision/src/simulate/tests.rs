@@ -209,7 +209,7 @@ fn a_line_that_is_not_toml_is_reported_once() {
     let said = said_of_class("arrivals_per_hour = 3\nservice_mean_s = 60\nneeds = [\nvalue = 3");
     let mut lines: Vec<&str> = said
         .iter()
-        .filter_map(|line| line.split_once(" `toml` is not valid TOML"))
+        .filter_map(|line| line.split_once(": is not valid TOML"))
         .map(|(place, _)| place)
         .collect();
     let reported = lines.len();

@@ -35,6 +35,25 @@ pub struct QualityOutcome {
     pub hits: Vec<QualityMark>,
 }
 
+impl QualityRules {
+    /// The rules that ask the agent to say something, and that this text has said in their place.
+    pub fn met_by<'a>(&'a self, text: &str) -> impl Iterator<Item = &'a str> {
+        let said = tokens(text);
+        let meets = move |rule: &&Rule| {
+            rule.kind == QualityKind::Required
+                && rule.side == Side::Agent
+                && rule
+                    .phrases
+                    .iter()
+                    .any(|phrase| phrase.find(&said, 0, rule.by_sound).is_some())
+        };
+        self.rules
+            .iter()
+            .filter(meets)
+            .map(|rule| rule.name.as_str())
+    }
+}
+
 /// Hears one call.
 #[derive(Clone, Debug)]
 pub struct QualityCheck {
