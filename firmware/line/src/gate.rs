@@ -182,7 +182,8 @@ impl<'a> Message<'a> {
     fn judge_start_line(&self) -> Result<(&str, &str), Refusal> {
         let parts: Vec<&str> = self.start_line.split(' ').collect();
         let version = parts.last().copied().unwrap_or_default();
-        if version.len() > 4 && version[..4].eq_ignore_ascii_case("SIP/") {
+        let is_sip = |name: &str| name.eq_ignore_ascii_case("SIP/");
+        if version.len() > 4 && version.get(..4).is_some_and(is_sip) {
             if !version.eq_ignore_ascii_case("SIP/2.0") {
                 return Err(refusal(505, "Version Not Supported"));
             }

@@ -128,6 +128,21 @@ fn a_missing_length_means_all_that_is_left() {
 }
 
 #[test]
+fn a_version_that_ends_within_a_letter_is_refused() {
+    for line in [
+        "OPTIONS sip:a@b sip\u{184}ser",
+        "OPTIONS sip:a@b 电话",
+        "OPTIONS sip:a@b SIP",
+    ] {
+        let Verdict::Answer { status, .. } = Gate::inspect(&request(line, &[], ""), source())
+        else {
+            panic!("`{line}` is not refused")
+        };
+        assert_eq!(status, 400, "{line}");
+    }
+}
+
+#[test]
 fn nobody_answers_an_ack_a_response_or_noise() {
     let ack = request("ACK sip:a@b SIP/2.0", &[("CSeq", "1 INVITE")], "");
     assert_eq!(Gate::inspect(&ack, source()), Verdict::Drop);

@@ -140,12 +140,11 @@ impl RsipUa {
             Some((_, there)) => There::Flow(there),
             None => There::Name(callee.host_with_port.to_string()),
         };
-        let (from, credential) = match account {
-            Some(account) => (account.from, account.credential),
-            None => {
-                let number = number.as_deref().unwrap_or("anonymous");
-                (self.own_uri(number, Transport::Udp), None)
-            }
+        let (from, credential) = if let Some(account) = account {
+            (account.from, account.credential)
+        } else {
+            let number = number.as_deref().unwrap_or("anonymous");
+            (self.own_uri(number, Transport::Udp), None)
         };
         let invite = InviteOption {
             caller: from,
