@@ -43,9 +43,7 @@ impl Voice {
     /// # Panics
     /// When the recording cannot be read.
     pub fn saying(recording: &Path, pause: Duration) -> Self {
-        let file = std::fs::read(recording)
-            .unwrap_or_else(|error| panic!("{}: {error}", recording.display()));
-        Self::speaking(alaw_of(&file), pause)
+        Self::speaking(codes_of(recording), pause)
     }
 
     /// Will say two recordings, the second so long after the end of the first.
@@ -53,7 +51,6 @@ impl Voice {
     /// # Panics
     /// When one cannot be read.
     pub fn saying_two(first: &Path, between: Duration, second: &Path, pause: Duration) -> Self {
-        let codes_of = |recording: &Path| alaw_of(&std::fs::read(recording).expect("a recording"));
         let mut codes = codes_of(first);
         let frames = between.as_millis() / FRAME_TIME.as_millis();
         codes.resize(codes.len() + frames as usize * FRAME, ALAW_SILENCE);
@@ -66,10 +63,8 @@ impl Voice {
     /// # Panics
     /// When the recording cannot be read.
     pub fn echoing(recording: Option<(&Path, Duration)>, delay: Duration, share: f32) -> Self {
-        let (codes, pause) = recording.map_or_else(Default::default, |(path, pause)| {
-            let file = std::fs::read(path).expect("a recording");
-            (alaw_of(&file), pause)
-        });
+        let (codes, pause) =
+            recording.map_or_else(Default::default, |(path, pause)| (codes_of(path), pause));
         let delay = (delay.as_millis() / FRAME_TIME.as_millis()) as usize;
         Self::on_a_line(codes, pause, Some(Echo { delay, share }))
     }
@@ -318,6 +313,16 @@ pub fn samples_of(recording: &Path) -> Vec<i16> {
         .iter()
         .map(|code| decode_alaw(*code))
         .collect()
+}
+
+/// The codes of a recording (G.711 A-law WAV).
+///
+/// # Panics
+/// When it cannot be read.
+pub fn codes_of(recording: &Path) -> Vec<u8> {
+    let file =
+        std::fs::read(recording).unwrap_or_else(|error| panic!("{}: {error}", recording.display()));
+    alaw_of(&file)
 }
 
 /// The data chunk of a WAV file.
