@@ -43,6 +43,7 @@ pub mod rtp;
 mod session;
 pub mod srtp;
 mod tap;
+mod tones;
 pub mod wav;
 
 pub use counters::{FarStats, LegStats, MediaStats};

@@ -8,8 +8,10 @@ use std::time::Instant;
 use trunkside_call::{Codec, FRAME_SAMPLES, Side};
 
 use crate::counters::Counters;
+use crate::g711;
 use crate::reports::{Reports, WallClock};
 use crate::rtp::{self, Header, RtpError};
+use crate::tones::Tones;
 
 mod control;
 mod incoming;
@@ -109,6 +111,7 @@ struct Leg {
     source: Source,
     reception: Reception,
     keys: Keys,
+    tones: Tones,
     outgoing: Outgoing,
     reports: Reports,
     guard: Option<Box<Guard>>,
@@ -130,6 +133,7 @@ impl Relay {
             source: Source::default(),
             reception: Reception::default(),
             keys: Keys::default(),
+            tones: Tones::default(),
             reports: Reports::new(outgoing.ssrc(), outgoing.seed(), clock),
             outgoing,
             guard: None,
@@ -242,6 +246,23 @@ impl Relay {
             heard,
             key,
         }
+    }
+
+    /// The key that a far end without telephone events has pressed by the end of this voice, which
+    /// it sends as tones.
+    pub(crate) fn key_in_voice(
+        &mut self,
+        side: Side,
+        heard: &Heard,
+        datagram: &[u8],
+    ) -> Option<char> {
+        let leg = self.leg_mut(side);
+        if leg.remote?.telephone_event.is_some() {
+            return None;
+        }
+        let codes = datagram.get(heard.payload.clone())?;
+        let samples = codes.iter().map(|&code| g711::decode(heard.codec, code));
+        leg.tones.take(samples)
     }
 
     /// The header for the next packet of a prompt, 20 ms long, and where to send it.

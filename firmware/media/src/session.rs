@@ -33,7 +33,7 @@ const BATCH: usize = 16;
 pub enum MediaEvent {
     /// The prompt to this side has been heard to its end. A stopped or replaced prompt says nothing.
     PromptDone(Side),
-    /// A side has pressed a key (RFC 4733).
+    /// A side has pressed a key, told by events (RFC 4733) or, where it sends none, by tones.
     Key(Side, char),
 }
 
@@ -295,7 +295,9 @@ impl MediaTask {
                     .delay
                     .record(now().saturating_duration_since(arrived));
             }
-            if let Some(key) = received.key {
+            let voice = received.heard.as_ref();
+            let in_voice = voice.and_then(|heard| self.relay.key_in_voice(side, heard, datagram));
+            if let Some(key) = received.key.or(in_voice) {
                 // The listener may be gone at the end of a call.
                 let _ = self.events.send(MediaEvent::Key(side, key));
             }

@@ -28,6 +28,10 @@ impl Peer {
     }
 
     async fn say(&mut self, to: SocketAddr, code: u8) {
+        self.say_all(to, &[code; 160]).await;
+    }
+
+    async fn say_all(&mut self, to: SocketAddr, codes: &[u8]) {
         self.sequence += 1;
         let header = Header {
             payload_type: 8,
@@ -37,8 +41,9 @@ impl Peer {
             ssrc: 9,
         };
         let mut datagram = [0; 172];
-        rtp::build(&mut datagram, header, &[code; 160]).expect("fits");
-        self.socket.send_to(&datagram, to).await.expect("sent");
+        let bytes = rtp::build(&mut datagram, header, codes).expect("fits");
+        let datagram = &datagram[..bytes];
+        self.socket.send_to(datagram, to).await.expect("sent");
     }
 
     async fn hear(&self) -> (Header, u8) {
@@ -219,6 +224,31 @@ async fn reports_are_read_and_the_last_one_says_good_bye() {
     assert_eq!(from, to);
     let mut packets = Compound::parse(&last[..bytes]).expect("well formed");
     assert!(packets.any(|packet| matches!(packet, Ok(Packet::Bye(_)))));
+}
+
+#[tokio::test]
+async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
+    let mut call = call(38_340..=38_359).await;
+    let agent = Remote {
+        telephone_event: Some(101),
+        ..call.agent.remote()
+    };
+    call.session.set_remote(Side::Agent, agent);
+    let wave = |hertz: f32, n: f32| (std::f32::consts::TAU * hertz / 8_000.0 * n).sin();
+    let tone: Vec<i16> = (0..800_u16)
+        .map(|n| (4_000.0 * (wave(770.0, n.into()) + wave(1_336.0, n.into()))) as i16)
+        .collect();
+    let tone = g711::encode_all(Codec::Pcma, &tone);
+    for codes in tone.chunks(160) {
+        let to = call.session.local_addr(Side::Agent);
+        call.agent.say_all(to, codes).await;
+    }
+    for codes in tone.chunks(160) {
+        let to = call.session.local_addr(Side::Caller);
+        call.caller.say_all(to, codes).await;
+    }
+    let key = timeout(LIMIT, call.events.recv()).await.expect("in time");
+    assert_eq!(key, Some(MediaEvent::Key(Side::Caller, '5')));
 }
 
 #[tokio::test]

@@ -1,0 +1,153 @@
+//! Keys heard as pairs of tones in the voice itself (ITU-T Q.23), for far ends that send no
+//! telephone events.
+//!
+//! Pure: samples in, keys out. Blocks of 13 ms go through Goertzel filters at the eight
+//! frequencies; two blocks in a row that hold one pair and little else are a key, so the 40 ms that
+//! Q.24 asks for suffice wherever they begin. Speech rarely is two pure tones at once.
+
+/// Low and high group, in Hz.
+const TONES: [f32; 8] = [
+    697.0, 770.0, 852.0, 941.0, 1_209.0, 1_336.0, 1_477.0, 1_633.0,
+];
+
+/// By row of the low tone and column of the high one.
+const KEYS: [[char; 4]; 4] = [
+    ['1', '2', '3', 'A'],
+    ['4', '5', '6', 'B'],
+    ['7', '8', '9', 'C'],
+    ['*', '0', '#', 'D'],
+];
+
+/// Samples a second.
+const RATE: f32 = 8_000.0;
+
+/// Samples a block: short enough for two in 40 ms, long enough to part neighbouring tones.
+const BLOCK: usize = 102;
+
+/// The softest tone, as the amplitude of its samples: about -36 dBm0.
+const SOFTEST: f32 = 350.0;
+
+/// The share of a block's power that the two tones have at least.
+const SHARE: f32 = 0.8;
+
+/// How much stronger a tone is than the others of its group: 8 dB.
+const PEAK: f32 = 6.3;
+
+/// How much stronger the high tone may be, and the low one (Q.24, table A.1: 4 dB and 8 dB).
+const HIGH_OVER_LOW: f32 = 2.5;
+const LOW_OVER_HIGH: f32 = 6.3;
+
+/// Blocks without a key after which it has been let go.
+const LET_GO: u8 = 2;
+
+/// Listens to one leg.
+#[derive(Clone, Debug)]
+pub struct Tones {
+    coefficients: [f32; 8],
+    block: Block,
+    /// What the last block held.
+    last: Option<char>,
+    /// The key that is down, and for how many blocks it has not been heard.
+    down: Option<(char, u8)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    /// Of each filter, the last two values.
+    filters: [[f32; 2]; 8],
+    energy: f32,
+    samples: usize,
+}
+
+impl Default for Tones {
+    fn default() -> Self {
+        let turn = std::f32::consts::TAU / RATE;
+        Self {
+            coefficients: TONES.map(|tone| 2.0 * (turn * tone).cos()),
+            block: Block::default(),
+            last: None,
+            down: None,
+        }
+    }
+}
+
+impl Tones {
+    /// Takes samples as they come; says the key that has been pressed by their end. Fewer than a
+    /// hundred milliseconds hold at most one.
+    pub fn take(&mut self, samples: impl IntoIterator<Item = i16>) -> Option<char> {
+        let mut pressed = None;
+        for sample in samples {
+            self.block.take(&self.coefficients, f32::from(sample));
+            if self.block.samples == BLOCK {
+                let held = std::mem::take(&mut self.block).key(&self.coefficients);
+                pressed = pressed.or(self.judge(held));
+            }
+        }
+        pressed
+    }
+
+    /// A key counts once it is held by two blocks in a row, and once until it is let go.
+    fn judge(&mut self, held: Option<char>) -> Option<char> {
+        let before = std::mem::replace(&mut self.last, held);
+        if let Some((key, missed)) = &mut self.down {
+            if held == Some(*key) {
+                *missed = 0;
+                return None;
+            }
+            *missed += 1;
+            if *missed >= LET_GO {
+                self.down = None;
+            }
+        }
+        let key = held.filter(|_| held == before)?;
+        self.down = Some((key, 0));
+        Some(key)
+    }
+}
+
+impl Block {
+    fn take(&mut self, coefficients: &[f32; 8], sample: f32) {
+        self.samples += 1;
+        self.energy += sample * sample;
+        for (filter, coefficient) in self.filters.iter_mut().zip(coefficients) {
+            let [last, before] = *filter;
+            *filter = [sample + coefficient * last - before, last];
+        }
+    }
+
+    /// The key that a whole block holds.
+    fn key(&self, coefficients: &[f32; 8]) -> Option<char> {
+        let half = self.samples as f32 / 2.0;
+        let mut power = [0.0; 8];
+        for ((power, filter), coefficient) in power.iter_mut().zip(&self.filters).zip(coefficients)
+        {
+            let [last, before] = *filter;
+            *power = last * last + before * before - coefficient * last * before;
+        }
+        let (low, high) = power.split_at(4);
+        let (row, low) = peak(low)?;
+        let (column, high) = peak(high)?;
+        let softest = (SOFTEST * half) * (SOFTEST * half);
+        let is_key = low.min(high) >= softest
+            && high <= low * HIGH_OVER_LOW
+            && low <= high * LOW_OVER_HIGH
+            && low + high >= self.energy * half * SHARE;
+        is_key.then(|| KEYS[row][column])
+    }
+}
+
+/// The tone that stands out of its group.
+fn peak(powers: &[f32]) -> Option<(usize, f32)> {
+    let (place, &most) = powers
+        .iter()
+        .enumerate()
+        .max_by(|(_, one), (_, two)| one.total_cmp(two))?;
+    let others = powers.iter().enumerate().filter(|&(n, _)| n != place);
+    others
+        .into_iter()
+        .all(|(_, other)| most >= other * PEAK)
+        .then_some((place, most))
+}
+
+#[cfg(test)]
+mod tests;
