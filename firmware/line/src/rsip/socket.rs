@@ -2,12 +2,14 @@
 //! listeners have seen.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use rsipstack::platform::net::UdpSocket;
-use tracing::debug;
+use rsipstack::sip::SipMessage;
+use tracing::{debug, error};
 
 use crate::gate::{Gate, Verdict};
 
@@ -59,6 +61,29 @@ impl Counters {
     }
 }
 
+/// What becomes of a message. A fault in the gate, or in how the stack reads what passes it, costs that
+/// message only: the loop that reads the datagrams would end with it, and the telephones.
+pub fn judge(message: &[u8], source: SocketAddr) -> Verdict {
+    let judged = unharmed(|| {
+        let verdict = Gate::inspect(message, source);
+        match &verdict {
+            Verdict::Pass => drop(SipMessage::try_from(message)),
+            Verdict::PassAs(changed) => drop(SipMessage::try_from(&changed[..])),
+            Verdict::Answer { .. } | Verdict::Drop => {}
+        }
+        verdict
+    });
+    judged.unwrap_or_else(|| {
+        error!(%source, bytes = message.len(), "a message that the box cannot read is dropped; please report it");
+        Verdict::Drop
+    })
+}
+
+/// What something comes to; nothing where it panics.
+fn unharmed<T>(what: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(what)).ok()
+}
+
 /// A socket behind the gate.
 #[derive(Debug)]
 pub struct GatedSocket {
@@ -78,7 +103,7 @@ impl GatedSocket {
             // The stack answers keep-alives (RFC 5626, section 3.5.1).
             return Some(bytes);
         }
-        match Gate::inspect(datagram, source) {
+        match judge(datagram, source) {
             Verdict::Pass => {
                 self.counters.pass();
                 Some(bytes)
@@ -121,5 +146,16 @@ impl UdpSocket for GatedSocket {
 
     fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
         Ok(self.socket.local_addr()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_costs_one_message() {
+        assert_eq!(unharmed(|| "sip\u{184}".len()), Some(5));
+        assert_eq!(unharmed(|| "sip\u{184}"[..4].len()), None);
     }
 }

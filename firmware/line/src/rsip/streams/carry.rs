@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::super::now;
-use super::super::socket::Counters;
+use super::super::socket::{Counters, judge};
 use super::Flow;
-use crate::gate::{Gate, Verdict};
+use crate::gate::Verdict;
 use crate::stream::{Due, Framed, Framing, Patience};
 
 /// What is read at once.
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
     }
 
     async fn admit(&mut self, message: Vec<u8>) -> Result<(), Reason> {
-        let verdict = Gate::inspect(&message, self.far_end);
+        let verdict = judge(&message, self.far_end);
         self.nonsense = match verdict {
             Verdict::Drop => self.nonsense + 1,
             _ => 0,
