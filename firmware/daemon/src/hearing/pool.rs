@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{getpriority_process, setpriority_process};
 use trunkside_call::Frame;
 
 use super::schedule::{Figures, Key, Rules, Schedule, Turn};
@@ -82,7 +83,10 @@ impl<L: Listener> Pool<L> {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new()
                 .name(format!("hearing-{number}"))
-                .spawn(move || shared.work())
+                .spawn(move || {
+                    stand_back();
+                    shared.work();
+                })
                 .context("cannot start a recognition thread")
         };
         let threads = (0..workers).map(start).collect::<anyhow::Result<_>>()?;
@@ -185,6 +189,15 @@ impl<L: Listener> Shared<L> {
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         }
+    }
+}
+
+/// Voice goes first: where the box runs at a raised priority, as its unit gives it, recognition has the
+/// ordinary one. Linux keeps a priority for each thread; `None` is this one.
+fn stand_back() {
+    let is_raised = getpriority_process(None).is_ok_and(|nice| nice < 0);
+    if is_raised && let Err(error) = setpriority_process(None, 0) {
+        tracing::warn!(%error, "recognition keeps the priority of voice");
     }
 }
 
