@@ -10,7 +10,7 @@ use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Phone};
 use e2e::broker::Eavesdropper;
 use e2e::daemon::{BoxSettings, CloudHome, Home, RunningCloud};
-use e2e::process::{Process, has_peer};
+use e2e::process::{DEADLINE, Process, has_peer};
 use e2e::sipp::{Sipp, free_port, succeed};
 use e2e::voice::Voice;
 use serde_json::Value;
@@ -23,6 +23,14 @@ fn calls_of(home: &Home) -> BTreeSet<String> {
     let mut statement = store.prepare("SELECT id FROM call").expect("its table");
     let rows = statement.query_map([], |row| row.get(0)).expect("its rows");
     rows.map(|row| row.expect("an identity")).collect()
+}
+
+/// Whether the box has on its disk that caller and agent were joined, while the call goes on.
+fn is_noted_as_joined(home: &Home) -> bool {
+    let store = rusqlite::Connection::open(home.data().join("calls.db")).expect("the call store");
+    let query = "SELECT count(*) FROM unfinished WHERE summary LIKE '%\"bridged_s\":%'";
+    let noted: Result<u32, _> = store.query_row(query, [], |row| row.get(0));
+    noted.is_ok_and(|calls| calls > 0)
 }
 
 fn ids(calls: &[Value]) -> Vec<String> {
@@ -111,9 +119,13 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
     let answering = phone.run("agent_answers");
     let carrier = Sipp::carrier("carrier_hangs_up", running.sip, caller.port());
     let calling = carrier.pause_ms(60_000).start();
-    for words in ["caller and agent are joined", "have come to is stored"] {
-        let said = |line: &str| line.contains(words).then_some(());
-        running.process.wait_for(words, said);
+    let joined = "caller and agent are joined";
+    let said = |line: &str| line.contains(joined).then_some(());
+    running.process.wait_for(joined, said);
+    let deadline = Instant::now() + DEADLINE;
+    while !is_noted_as_joined(&home) {
+        assert!(Instant::now() < deadline, "it is not noted");
+        std::thread::park_timeout(Duration::from_millis(20));
     }
     running.process.kill();
     drop((calling, answering));

@@ -40,6 +40,13 @@ struct Text {
 /// The rules that a prompt of the box keeps in the agent's place: whoever was told by it that the call is
 /// recorded need not be told again.
 pub fn met_by_prompt(rules: &QualityRules, language: Language, prompt: PromptKey) -> Vec<String> {
+    // A greeting of the box is not the agent's, and `not recorded` has the words of a notice in it.
+    if !matches!(
+        prompt,
+        PromptKey::RecordingNotice | PromptKey::RecordingConsent
+    ) {
+        return Vec::new();
+    }
     let texts: Texts = toml::from_str(PROMPT_TEXTS).expect("a test reads them");
     let said = texts.prompt.iter().find(|text| text.name == prompt.name());
     let said = said.map(|text| match language {
