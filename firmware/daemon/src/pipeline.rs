@@ -20,7 +20,7 @@ use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
-use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts};
+use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts, VoiceThread};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
 use uuid::Uuid;
@@ -55,7 +55,9 @@ const UNAVAILABLE: u16 = 503;
 pub struct Stages<U> {
     /// The line's SIP end.
     pub ua: U,
-    /// Ports for voice.
+    /// Carries the calls' voice.
+    pub voice: VoiceThread,
+    /// Ports for it.
     pub ports: MediaPorts,
     /// What the box says.
     pub prompts: Prompts,
@@ -85,7 +87,7 @@ pub struct Stages<U> {
     pub recording: RecordingConfig,
     /// Where calls have their tapes from.
     pub tapes: Tapes,
-    /// Where each call's media runs.
+    /// Where what a call's media tells is brought here.
     pub tasks: TaskTracker,
     /// Shows the watchdog that calls are handled.
     pub pulse: Pulse,
@@ -101,7 +103,7 @@ pub struct Pipeline<U> {
     outcomes: Outcomes,
     media_sender: mpsc::UnboundedSender<(CallId, MediaEvent)>,
     media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
-    calls: BTreeMap<CallId, Call>,
+    calls: BTreeMap<CallId, Box<Call>>,
     legs: BTreeMap<LegId, CallId>,
     places: Places,
 }
@@ -295,17 +297,16 @@ impl<U: SipUa> Pipeline<U> {
             taping,
             returning: None,
         };
-        self.calls.insert(id, call);
+        self.calls.insert(id, Box::new(call));
     }
 
     /// Opens a new call's media.
     fn open(&self, leg: LegId) -> Option<(CallId, MediaSession, trunkside_media::Tap)> {
         let Opened {
             session,
-            task,
             tap,
             mut events,
-        } = match MediaSession::open(&self.stages.ports) {
+        } = match self.stages.voice.open(&self.stages.ports) {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(%leg, %error, "a call is refused");
@@ -313,7 +314,6 @@ impl<U: SipUa> Pipeline<U> {
             }
         };
         let id = CallId::new(Uuid::now_v7());
-        self.stages.tasks.spawn(task.run());
         let sender = self.media_sender.clone();
         self.stages.tasks.spawn(async move {
             while let Some(event) = events.recv().await {

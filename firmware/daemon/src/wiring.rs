@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
-use trunkside_media::{MediaConfig, MediaPorts, Prompts};
+use trunkside_media::{MediaConfig, MediaPorts, Prompts, VoiceThread};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 
 use crate::clock;
@@ -60,6 +60,7 @@ pub struct Running {
     stop: CancellationToken,
     panel: JoinHandle<()>,
     pipeline: JoinHandle<(Hearing, Tapes, Recorder)>,
+    voice_thread: std::thread::JoinHandle<()>,
     uplink: Option<JoinHandle<u64>>,
     stop_uplink: CancellationToken,
     tasks: TaskTracker,
@@ -115,6 +116,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         },
     )?;
 
+    let (voice, voice_thread) = VoiceThread::start()?;
     let ports = media_ports(&config.line);
     let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, &policy)?).await?;
     tasks.spawn(ua_task);
@@ -135,6 +137,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     tasks.spawn(model::watch(config.file, models, stop.clone()));
     let stages = Stages {
         ua,
+        voice,
         ports,
         prompts: Prompts::embedded(),
         lessons: recorder::lessons(folder),
@@ -166,6 +169,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop,
         panel,
         pipeline,
+        voice_thread,
         uplink,
         stop_uplink,
         tasks,
@@ -343,7 +347,11 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         if let Ok((hearing, tapes, recorder)) = self.pipeline.await {
+            let voice_thread = self.voice_thread;
             let flushed = tokio::task::spawn_blocking(move || {
+                if voice_thread.join().is_err() {
+                    tracing::error!("the thread that carries voice ended by a fault");
+                }
                 hearing.stop();
                 tapes.stop(clock::timestamp().as_millisecond());
                 recorder.stop();

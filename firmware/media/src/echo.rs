@@ -62,10 +62,10 @@ const STRAY: u32 = 1;
 #[derive(Clone, Debug, Default)]
 pub struct EchoGate {
     /// What was played, newest last, and the position of the sample after it.
-    played: VecDeque<f32>,
+    played: VecDeque<i16>,
     played_to: u64,
     /// What came back, before it was cleaned.
-    came: VecDeque<f32>,
+    came: VecDeque<i16>,
     /// The delay that was found, and the filter for what lies around it.
     path: Option<Path>,
     /// The delay of another echo, if the last frame seemed to be one.
@@ -88,31 +88,46 @@ impl EchoGate {
     /// The box plays these samples from this position on.
     pub fn play(&mut self, position: u64, samples: impl ExactSizeIterator<Item = i16>) {
         let gap = position.saturating_sub(self.played_to);
-        if gap >= UNEVEN || self.played.is_empty() {
-            let silent = gap.min(MEMORY as u64) as usize;
-            self.played.extend(std::iter::repeat_n(0.0, silent));
+        if self.played.is_empty() {
+            self.played.reserve_exact(MEMORY + 2 * FRAME);
             self.played_to = position.max(self.played_to);
+        } else if gap >= UNEVEN {
+            let silent = gap.min(MEMORY as u64) as usize;
+            self.played.extend(std::iter::repeat_n(0, silent));
+            self.played_to = position;
         }
         self.played_to += samples.len() as u64;
-        self.played.extend(samples.map(f32::from));
+        self.played.extend(samples);
         let excess = self.played.len().saturating_sub(MEMORY + FRAME);
         self.played.drain(..excess);
     }
 
+    /// When nothing that was played can matter any more: the position that [`forget`](Self::forget)
+    /// wants.
+    pub fn deadline(&self) -> Option<u64> {
+        (!self.played.is_empty()).then_some(self.played_to + MEMORY as u64)
+    }
+
+    /// The clock has come to this position, which frames may lie half a second behind.
+    pub fn forget(&mut self, position: u64) {
+        if self.deadline().is_some_and(|deadline| deadline <= position) {
+            self.played = VecDeque::new();
+        }
+    }
+
     /// Cleans a frame that begins at this position.
     pub fn clean(&mut self, position: u64, frame: &mut [i16; FRAME]) {
-        self.came
-            .extend(frame.iter().map(|&sample| f32::from(sample)));
+        self.came.extend(frame.iter());
         let excess = self.came.len().saturating_sub(WINDOW);
         self.came.drain(..excess);
         let ends = position + FRAME as u64;
         // Long after the last sound that was played nothing of it comes back.
         if self.played.is_empty() || ends > self.played_to + (LONGEST + FRAME) as u64 {
             // The path stays: the next prompt comes back the same way.
-            self.played.clear();
+            self.played = VecDeque::new();
             return;
         }
-        let came: Vec<f32> = self.came.iter().copied().collect();
+        let came: Vec<f32> = self.came.iter().copied().map(f32::from).collect();
         let alike = self.listen(ends, &came);
         let Some(path) = &mut self.path else {
             // What seems to be an echo for the first time costs a caller a frame at most.
@@ -211,14 +226,14 @@ impl Path {
 
 /// What was played around `delay` before a frame that ends there: for each sample of the frame the
 /// taps that end `BEFORE` after it.
-fn reference(played: &VecDeque<f32>, played_to: u64, ends: u64, delay: usize) -> Vec<f32> {
+fn reference(played: &VecDeque<i16>, played_to: u64, ends: u64, delay: usize) -> Vec<f32> {
     let newest = ends.cast_signed() + BEFORE as i64 - delay as i64;
     span(played, played_to, newest, FRAME + TAPS)
 }
 
 /// So many samples of what was played, up to a position, which may lie before the call's begin;
 /// silence where none is known.
-fn span(played: &VecDeque<f32>, played_to: u64, up_to: i64, samples: usize) -> Vec<f32> {
+fn span(played: &VecDeque<i16>, played_to: u64, up_to: i64, samples: usize) -> Vec<f32> {
     let known = played_to.cast_signed() - played.len() as i64;
     let first = up_to - samples as i64 - known;
     (first..first + samples as i64)
@@ -226,8 +241,7 @@ fn span(played: &VecDeque<f32>, played_to: u64, up_to: i64, samples: usize) -> V
             let place = usize::try_from(place).ok();
             place
                 .and_then(|place| played.get(place))
-                .copied()
-                .unwrap_or(0.0)
+                .map_or(0.0, |&sample| f32::from(sample))
         })
         .collect()
 }

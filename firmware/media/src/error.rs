@@ -31,6 +31,9 @@ pub enum MediaError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The thread that carries voice cannot be started, or has ended: restart the box.
+    #[error("the thread that carries voice is not there; restart the box")]
+    NoThread(#[source] Option<std::io::Error>),
     /// A recording cannot be used: mend the file that is named.
     #[error(transparent)]
     Wav(#[from] WavError),

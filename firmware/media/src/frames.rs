@@ -118,7 +118,7 @@ pub(crate) fn samples(duration: Duration) -> u64 {
     (duration.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000) as u64
 }
 
-fn duration(samples: u64) -> Duration {
+pub(crate) fn duration(samples: u64) -> Duration {
     Duration::from_micros(samples * 1_000_000 / u64::from(SAMPLE_RATE_HZ))
 }
 

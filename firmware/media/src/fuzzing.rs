@@ -9,7 +9,7 @@ use trunkside_call::{Codec, FRAME_DURATION, Side};
 use crate::frames::Framer;
 use crate::relay::{Outgoing, Relay, Remote};
 use crate::reports::{MAX_REPORT, WallClock};
-use crate::tap::{self, TapPacket, Voice};
+use crate::tap;
 
 /// Frames may run so far ahead of the clock: what packets in order brought early.
 const AHEAD: Duration = Duration::from_secs(2);
@@ -52,15 +52,9 @@ pub fn call(script: &[u8]) {
         }
         let received = relay.receive(now, side, address(port), &mut datagram, what & 64 != 0);
         if let Some(heard) = received.heard {
-            let packet = TapPacket {
-                side,
-                arrived: now,
-                codec: heard.codec,
-                ssrc: heard.header.ssrc,
-                timestamp: heard.header.timestamp,
-                voice: Voice::new(&datagram[heard.payload]),
-            };
-            framer.handle(now, &packet);
+            for packet in tap::copies(side, now, &heard, &datagram) {
+                framer.handle(packet.arrived, &packet);
+            }
         }
         framer.advance(now);
         while let Some(frame) = framer.poll() {

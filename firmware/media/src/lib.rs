@@ -9,12 +9,12 @@
 //!
 //! ```no_run
 //! # use trunkside_call::{Codec, Language, PromptKey, Repeat, Side};
-//! # use trunkside_media::{MediaConfig, MediaPorts, MediaSession, Opened, Prompts, Remote};
-//! # async fn example(tasks: &mut tokio::task::JoinSet<()>) -> Result<(), trunkside_media::MediaError> {
+//! # use trunkside_media::{MediaConfig, MediaPorts, Opened, Prompts, Remote, VoiceThread};
+//! # async fn example() -> Result<(), trunkside_media::MediaError> {
+//! let (voice, thread) = VoiceThread::start()?;
 //! let ports = MediaPorts::new(&MediaConfig::default());
 //! let prompts = Prompts::embedded();
-//! let Opened { session, task, tap, mut events } = MediaSession::open(&ports)?;
-//! tasks.spawn(task.run());
+//! let Opened { session, tap, mut events } = voice.open(&ports)?;
 //! session.set_remote(Side::Caller, Remote::new("127.0.0.1:4000".parse().expect("valid"), Codec::Pcma));
 //! session.play(Side::Caller, prompts.get(Language::Zh, PromptKey::Greeting), Repeat::Once);
 //! # let answered = std::time::Instant::now();
@@ -44,6 +44,7 @@ mod session;
 pub mod srtp;
 mod tap;
 mod tones;
+mod voice_thread;
 pub mod wav;
 
 pub use counters::{FarStats, LegStats, MediaStats};
@@ -54,3 +55,4 @@ pub use prompt::{PROMPT_TEXTS, Prompt, Prompts};
 pub use relay::{Heard, Protection, Received, Relay, Remote};
 pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
 pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};
+pub use voice_thread::VoiceThread;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use crate::error::MediaError;
+use crate::tap::Spare;
 
 /// Where media flows.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ pub struct MediaPorts {
     first: u16,
     last: u16,
     pub(crate) tap_packets: usize,
+    pub(crate) spare: Arc<Spare>,
     next: Arc<AtomicU16>,
 }
 
@@ -50,6 +52,7 @@ impl MediaPorts {
             first: *config.ports.start(),
             last: *config.ports.end(),
             tap_packets: config.tap_packets.max(1),
+            spare: Arc::default(),
             next: Arc::new(AtomicU16::new(0)),
         }
     }

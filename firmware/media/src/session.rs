@@ -1,13 +1,17 @@
 //! One call's media: the shell that owns the sockets and feeds the relay.
 
-use std::io;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tokio::time::{Sleep, sleep_until};
+use tracing::{debug, error};
 use trunkside_call::{Codec, FRAME_SAMPLES, Repeat, Side};
 
 use crate::counters::{Counters, MediaStats};
@@ -20,7 +24,7 @@ use crate::relay::{Content, Heard, Outgoing, Relay, Remote};
 use crate::reports::{MAX_REPORT, WallClock};
 use crate::rtp;
 use crate::srtp::MAX_TAIL;
-use crate::tap::{self, Tap, TapSender, now, sleep_until};
+use crate::tap::{self, Tap, TapSender, now};
 
 /// The largest datagram that is looked at; what is longer is no voice packet.
 const MAX_DATAGRAM: usize = 2_048;
@@ -40,13 +44,11 @@ pub enum MediaEvent {
 /// What a session tells, in order.
 pub type MediaEvents = mpsc::UnboundedReceiver<MediaEvent>;
 
-/// A session with all its ends.
+/// A session with all its ends, but for the task that carries its voice.
 #[derive(Debug)]
 pub struct Opened {
     /// Gives orders.
     pub session: MediaSession,
-    /// Carries the voice; to be spawned by whoever wires the pipeline.
-    pub task: MediaTask,
     /// Copies of what both sides say.
     pub tap: Tap,
     /// What the session tells.
@@ -65,7 +67,7 @@ pub struct MediaSession {
 
 #[derive(Debug)]
 enum Order {
-    Remote(Side, Remote),
+    Remote(Side, Box<Remote>),
     Bridge(bool),
     Play(Side, Arc<Prompt>, Repeat),
     Stop(Side),
@@ -81,6 +83,8 @@ pub struct MediaTask {
     agent: Port,
     tap: TapSender,
     counters: Arc<Counters>,
+    /// Whether something that came has met a fault of ours.
+    is_faulty: bool,
 }
 
 #[derive(Debug)]
@@ -91,8 +95,9 @@ struct Port {
 }
 
 impl MediaSession {
-    /// Opens two sockets of the configured range. Must be called within a tokio runtime.
-    pub fn open(ports: &MediaPorts) -> Result<Opened, MediaError> {
+    /// Opens the sockets of both sides. The task carries the voice, on the tokio runtime that this is
+    /// called within; a box has a [`VoiceThread`](crate::VoiceThread) for that.
+    pub fn open(ports: &MediaPorts) -> Result<(Opened, MediaTask), MediaError> {
         let (caller, agent) = (open_port(ports)?, open_port(ports)?);
         let address = |port: &Port| {
             port.socket
@@ -102,7 +107,11 @@ impl MediaSession {
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (event_queue, events) = mpsc::unbounded_channel();
         let counters = Arc::new(Counters::default());
-        let (tap_sender, tap) = tap::ring(ports.tap_packets, Arc::clone(&counters));
+        let (tap_sender, tap) = tap::ring(
+            ports.tap_packets,
+            Arc::clone(&ports.spare),
+            Arc::clone(&counters),
+        );
         let session = Self {
             orders,
             caller: address(&caller)?,
@@ -122,13 +131,14 @@ impl MediaSession {
             agent,
             tap: tap_sender,
             counters,
+            is_faulty: false,
         };
-        Ok(Opened {
+        let opened = Opened {
             session,
-            task,
             tap,
             events,
-        })
+        };
+        Ok((opened, task))
     }
 
     /// Where a leg's far end must send its voice.
@@ -141,7 +151,7 @@ impl MediaSession {
 
     /// Says where a leg's far end is and what it speaks; again for every new session description.
     pub fn set_remote(&self, side: Side, remote: Remote) {
-        self.order(Order::Remote(side, remote));
+        self.order(Order::Remote(side, Box::new(remote)));
     }
 
     /// Joins the two legs.
@@ -217,51 +227,118 @@ fn is_heard_over_music(relay: &Relay, heard: &Heard, datagram: &[u8]) -> bool {
     relay.is_bridged() && samples.any(|sample| sample.unsigned_abs() > AUDIBLE)
 }
 
-enum Wake {
-    Order(Option<Order>),
-    Voice(Side, io::Result<()>),
-    Reports(Side, io::Result<()>),
-    Due,
+/// What there is to do.
+#[derive(Debug, Default)]
+struct Ready {
+    orders: Vec<Order>,
+    /// Of the caller and of the agent.
+    voice: [bool; 2],
+    reports: [bool; 2],
+    is_due: bool,
+    /// Nobody gives orders any more, or the runtime stops.
+    is_over: bool,
+}
+
+impl Ready {
+    fn is_nothing(&self) -> bool {
+        let has_come = |sockets: [bool; 2]| sockets != [false; 2];
+        let is_something = has_come(self.voice) || has_come(self.reports) || self.is_due;
+        !is_something && !self.is_over && self.orders.is_empty()
+    }
 }
 
 impl MediaTask {
-    /// Carries the voice.
+    /// Carries the voice. A fault of ours costs the packet that met it, not the call its voice.
     pub async fn run(mut self) {
-        let mut datagram = [0; MAX_DATAGRAM];
+        let mut alarm = pin!(sleep_until(now().into()));
         loop {
-            match self.wait().await {
-                Wake::Order(Some(order)) => self.obey(order),
-                Wake::Order(None) => return self.leave(),
-                Wake::Voice(side, ready) => self.carry(side, ready, &mut datagram),
-                Wake::Reports(side, ready) => self.read_reports(side, ready, &mut datagram),
-                Wake::Due => {
-                    self.speak(Side::Caller);
-                    self.speak(Side::Agent);
-                    self.report();
-                }
+            let mut ready = self.ready(alarm.as_mut()).await;
+            let work = AssertUnwindSafe(|| self.work(&mut ready));
+            if catch_unwind(work).is_err() && !self.is_faulty {
+                self.is_faulty = true;
+                error!("a fault in carrying a call's voice; what met it is lost, the call goes on");
+            }
+            if ready.is_over {
+                return self.leave();
             }
         }
     }
 
-    async fn wait(&mut self) -> Wake {
-        let deadline = [&self.caller, &self.agent]
+    /// Waits until there is something to do.
+    async fn ready(&mut self, mut alarm: Pin<&mut Sleep>) -> Ready {
+        let deadline = self.deadline();
+        if let Some(deadline) = deadline
+            && alarm.deadline() != deadline.into()
+        {
+            alarm.as_mut().reset(deadline.into());
+        }
+        poll_fn(|context| {
+            let mut ready = self.look(context);
+            ready.is_due = deadline.is_some() && alarm.as_mut().poll(context).is_ready();
+            if ready.is_nothing() {
+                Poll::Pending
+            } else {
+                Poll::Ready(ready)
+            }
+        })
+        .await
+    }
+
+    /// What has come; the context is woken when more does.
+    fn look(&mut self, context: &mut Context<'_>) -> Ready {
+        let mut ready = Ready::default();
+        while let Poll::Ready(order) = self.orders.poll_recv(context) {
+            let Some(order) = order else {
+                ready.is_over = true;
+                break;
+            };
+            ready.orders.push(order);
+        }
+        for (at, port) in [&self.caller, &self.agent].into_iter().enumerate() {
+            let mut has_come = |socket: &UdpSocket| match socket.poll_recv_ready(context) {
+                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Err(_)) => {
+                    ready.is_over = true;
+                    false
+                }
+                Poll::Pending => false,
+            };
+            (ready.voice[at], ready.reports[at]) =
+                (has_come(&port.socket), has_come(&port.control));
+        }
+        ready
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [&self.caller, &self.agent]
             .into_iter()
             .filter_map(|port| port.player.as_ref().map(Player::deadline))
             .chain(self.relay.reports_deadline())
-            .min();
-        tokio::select! {
-            order = self.orders.recv() => Wake::Order(order),
-            ready = self.caller.socket.readable() => Wake::Voice(Side::Caller, ready),
-            ready = self.agent.socket.readable() => Wake::Voice(Side::Agent, ready),
-            ready = self.caller.control.readable() => Wake::Reports(Side::Caller, ready),
-            ready = self.agent.control.readable() => Wake::Reports(Side::Agent, ready),
-            () = sleep_until(deadline), if deadline.is_some() => Wake::Due,
+            .min()
+    }
+
+    fn work(&mut self, ready: &mut Ready) {
+        for order in ready.orders.drain(..) {
+            self.obey(order);
+        }
+        for (at, side) in [Side::Caller, Side::Agent].into_iter().enumerate() {
+            if ready.voice[at] {
+                self.carry(side);
+            }
+            if ready.reports[at] {
+                self.read_reports(side);
+            }
+        }
+        if ready.is_due {
+            self.speak(Side::Caller);
+            self.speak(Side::Agent);
+            self.report();
         }
     }
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Remote(side, remote) => self.relay.set_remote(side, remote),
+            Order::Remote(side, remote) => self.relay.set_remote(side, *remote),
             Order::Bridge(bridged) => self.relay.set_bridged(bridged),
             Order::Play(side, prompt, repeat) => {
                 self.port_mut(side).player = Some(Player::new(now(), prompt, repeat));
@@ -271,17 +348,16 @@ impl MediaTask {
     }
 
     /// Takes what has come to one leg: first sends it on, then hands out the copy.
-    fn carry(&mut self, side: Side, ready: io::Result<()>, datagram: &mut [u8]) {
-        if let Err(error) = ready {
-            warn!(%error, "media socket is not readable");
-            return;
-        }
+    fn carry(&mut self, side: Side) {
+        let mut buffer = [0; MAX_DATAGRAM];
         for _ in 0..BATCH {
-            let Ok((bytes, source)) = self.port(side).socket.try_recv_from(datagram) else {
+            let Ok((bytes, source)) = self.port(side).socket.try_recv_from(&mut buffer) else {
                 return;
             };
             let arrived = now();
-            let datagram = &mut datagram[..bytes];
+            let datagram = &mut buffer[..bytes];
+            #[cfg(test)]
+            tests::stumble(datagram);
             let Some(bytes) = self.relay.open(side, Content::Voice, datagram) else {
                 continue;
             };
@@ -312,16 +388,13 @@ impl MediaTask {
         }
     }
 
-    fn read_reports(&mut self, side: Side, ready: io::Result<()>, datagram: &mut [u8]) {
-        if let Err(error) = ready {
-            warn!(%error, "media socket is not readable");
-            return;
-        }
+    fn read_reports(&mut self, side: Side) {
+        let mut buffer = [0; MAX_DATAGRAM];
         for _ in 0..BATCH {
-            let Ok((bytes, source)) = self.port(side).control.try_recv_from(datagram) else {
+            let Ok((bytes, source)) = self.port(side).control.try_recv_from(&mut buffer) else {
                 return;
             };
-            let datagram = &mut datagram[..bytes];
+            let datagram = &mut buffer[..bytes];
             if let Some(bytes) = self.relay.open(side, Content::Reports, datagram) {
                 self.relay.control(now(), side, source, &datagram[..bytes]);
             }

@@ -1,8 +1,8 @@
 //! Copies of the voice for those who listen in: a bounded ring that drops its oldest packet.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Notify;
@@ -10,12 +10,19 @@ use trunkside_call::{Codec, FRAME_SAMPLES, Frame, Side};
 
 use crate::counters::Counters;
 use crate::echo::EchoGate;
-use crate::frames::{FrameStats, Framer, samples};
+use crate::frames::{FrameStats, Framer, duration, samples};
 use crate::g711;
 use crate::relay::Heard;
 
-/// The longest stretch of one copy: 40 ms. Longer packets are copied in several.
-pub const MAX_VOICE: usize = 320;
+/// The longest stretch of one copy: 20 ms, as nearly all packets have. Longer ones are copied in several.
+pub const MAX_VOICE: usize = 160;
+
+/// How often the rings of calls with voice are looked at. To be woken for every packet would cost the
+/// relay more than to send it on.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Copies kept for later packets of any call; more are needed only while recognition falls behind.
+const SPARE: usize = 1_024;
 
 /// Encoded voice of up to [`MAX_VOICE`] samples, held in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +54,7 @@ impl Voice {
 pub struct TapPacket {
     /// Who is heard.
     pub side: Side,
-    /// When it came.
+    /// When it came, had it come by itself.
     pub arrived: Instant,
     /// The law of its voice.
     pub codec: Codec,
@@ -57,6 +64,29 @@ pub struct TapPacket {
     pub timestamp: u32,
     /// Its voice.
     pub voice: Voice,
+}
+
+/// Copies of what was heard in a datagram: one, or of a long packet several, as if each had been sent
+/// by itself when its last sample was said.
+pub fn copies(
+    side: Side,
+    arrived: Instant,
+    heard: &Heard,
+    datagram: &[u8],
+) -> impl Iterator<Item = TapPacket> {
+    let payload = datagram.get(heard.payload.clone()).unwrap_or_default();
+    (0..payload.len()).step_by(MAX_VOICE).map(move |begin| {
+        let codes = &payload[begin..payload.len().min(begin + MAX_VOICE)];
+        let later = duration((payload.len() - begin - codes.len()) as u64);
+        TapPacket {
+            side,
+            arrived: arrived.checked_sub(later).unwrap_or(arrived),
+            codec: heard.codec,
+            ssrc: heard.header.ssrc,
+            timestamp: heard.header.timestamp.wrapping_add(begin as u32),
+            voice: Voice::new(codes),
+        }
+    })
 }
 
 /// What the ring holds.
@@ -73,12 +103,61 @@ enum Copied {
     },
 }
 
+/// Copies that hold nothing at present. All calls share them, so that neither a quiet call keeps many
+/// nor the relay allocates for a packet.
+#[derive(Debug)]
+pub struct Spare(ArrayQueue<Box<Copied>>);
+
+impl Default for Spare {
+    fn default() -> Self {
+        Self(ArrayQueue::new(SPARE))
+    }
+}
+
+impl Spare {
+    fn filled(&self, copied: Copied) -> Box<Copied> {
+        match self.0.pop() {
+            Some(mut spare) => {
+                *spare = copied;
+                spare
+            }
+            None => Box::new(copied),
+        }
+    }
+
+    fn keep(&self, read: Box<Copied>) {
+        // What there is no room for is freed.
+        let _ = self.0.push(read);
+    }
+}
+
 /// The ring between the relay and one listener.
 #[derive(Debug)]
 struct Ring {
-    packets: ArrayQueue<Copied>,
+    packets: ArrayQueue<Box<Copied>>,
+    spare: Arc<Spare>,
     arrived: Notify,
     closed: AtomicBool,
+}
+
+/// What a listener finds in the ring.
+enum Found {
+    Copy(Box<Copied>),
+    Nothing,
+    End,
+}
+
+impl Ring {
+    /// The oldest copy, without waiting.
+    fn take(&self) -> Found {
+        // Asked first: what was put in before the end is found before it.
+        let closed = self.closed.load(Ordering::Acquire);
+        match self.packets.pop() {
+            Some(copied) => Found::Copy(copied),
+            None if closed => Found::End,
+            None => Found::Nothing,
+        }
+    }
 }
 
 /// The relay's end: never waits.
@@ -95,9 +174,10 @@ pub struct Tap {
 }
 
 /// A ring for that many packets.
-pub fn ring(packets: usize, counters: Arc<Counters>) -> (TapSender, Tap) {
+pub fn ring(packets: usize, spare: Arc<Spare>, counters: Arc<Counters>) -> (TapSender, Tap) {
     let ring = Arc::new(Ring {
         packets: ArrayQueue::new(packets),
+        spare,
         arrived: Notify::new(),
         closed: AtomicBool::new(false),
     });
@@ -113,20 +193,8 @@ pub fn ring(packets: usize, counters: Arc<Counters>) -> (TapSender, Tap) {
 impl TapSender {
     /// Copies what was heard in a datagram; when the listener is too slow, the oldest copy goes.
     pub fn push(&self, side: Side, arrived: Instant, heard: &Heard, datagram: &[u8]) {
-        let payload = datagram.get(heard.payload.clone()).unwrap_or_default();
-        for (part, codes) in payload.chunks(MAX_VOICE).enumerate() {
-            let packet = TapPacket {
-                side,
-                arrived,
-                codec: heard.codec,
-                ssrc: heard.header.ssrc,
-                timestamp: heard
-                    .header
-                    .timestamp
-                    .wrapping_add((part * MAX_VOICE) as u32),
-                voice: Voice::new(codes),
-            };
-            self.copy(&Copied::Heard(packet));
+        for packet in copies(side, arrived, heard, datagram) {
+            self.copy(Copied::Heard(packet));
         }
         self.ring.arrived.notify_one();
     }
@@ -134,7 +202,7 @@ impl TapSender {
     /// Copies what is played to a side: its echo may come back.
     pub fn played(&self, to: Side, at: Instant, codec: Codec, voice: &[u8]) {
         let voice = Voice::new(voice);
-        self.copy(&Copied::Played {
+        self.copy(Copied::Played {
             to,
             at,
             codec,
@@ -143,9 +211,13 @@ impl TapSender {
         self.ring.arrived.notify_one();
     }
 
-    fn copy(&self, copied: &Copied) {
-        if let Some(Copied::Heard(_)) = self.ring.packets.force_push(*copied) {
-            self.counters.tap_dropped.add(1);
+    fn copy(&self, copied: Copied) {
+        let Ring { packets, spare, .. } = &*self.ring;
+        if let Some(oldest) = packets.force_push(spare.filled(copied)) {
+            if let Copied::Heard(_) = *oldest {
+                self.counters.tap_dropped.add(1);
+            }
+            spare.keep(oldest);
         }
     }
 }
@@ -164,22 +236,17 @@ impl Tap {
     /// Cancel safe.
     pub async fn recv(&mut self) -> Option<TapPacket> {
         loop {
-            if let Copied::Heard(packet) = self.next().await? {
-                return Some(packet);
+            match self.ring.take() {
+                Found::Copy(copied) => {
+                    let copy = *copied;
+                    self.ring.spare.keep(copied);
+                    if let Copied::Heard(packet) = copy {
+                        return Some(packet);
+                    }
+                }
+                Found::Nothing => self.ring.arrived.notified().await,
+                Found::End => return None,
             }
-        }
-    }
-
-    async fn next(&mut self) -> Option<Copied> {
-        loop {
-            let closed = self.ring.closed.load(Ordering::Acquire);
-            if let Some(packet) = self.ring.packets.pop() {
-                return Some(packet);
-            }
-            if closed {
-                return None;
-            }
-            self.ring.arrived.notified().await;
         }
     }
 
@@ -211,25 +278,55 @@ impl FrameStream {
     /// The next frame of either side; none once the call's media has ended.
     ///
     /// A side that has spoken once yields frames at an even pace from then on, of silence where
-    /// nothing comes. Cancel safe.
+    /// nothing comes. Frames come up to 20 ms after the packets that complete them. Cancel safe.
     pub async fn recv(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.framer.poll() {
                 return Some(frame);
             }
-            let deadline = self.framer.deadline();
-            tokio::select! {
-                biased;
-                copied = self.tap.next() => match copied? {
-                    Copied::Heard(packet) => self.framer.handle(packet.arrived, &packet),
-                    Copied::Played { to, at, codec, voice } => {
-                        let position = samples(at.saturating_duration_since(self.answered));
-                        let played = voice.codes().iter().map(|&code| g711::decode(codec, code));
-                        self.echo(to).play(position.saturating_sub(AHEAD), played);
-                    }
-                },
-                () = sleep_until(deadline) => {
-                    self.framer.advance(now());
+            match self.tap.ring.take() {
+                Found::Copy(copied) => {
+                    self.handle(&copied);
+                    self.tap.ring.spare.keep(copied);
+                }
+                Found::Nothing => self.rest().await,
+                Found::End => return None,
+            }
+        }
+    }
+
+    fn handle(&mut self, copied: &Copied) {
+        match *copied {
+            Copied::Heard(ref packet) => self.framer.handle(packet.arrived, packet),
+            Copied::Played {
+                to,
+                at,
+                codec,
+                ref voice,
+            } => {
+                let position = samples(at.saturating_duration_since(self.answered));
+                let played = voice.codes().iter().map(|&code| g711::decode(codec, code));
+                self.echo(to).play(position.saturating_sub(AHEAD), played);
+            }
+        }
+    }
+
+    /// Nothing is in the ring: makes what is due without it, or waits until there may be more.
+    async fn rest(&mut self) {
+        let now = now();
+        let position = samples(now.saturating_duration_since(self.answered));
+        for echo in &mut self.echoes {
+            echo.forget(position);
+        }
+        match self.framer.deadline() {
+            Some(deadline) if deadline <= now => self.framer.advance(now),
+            Some(_) => sleep_until(Some(next_look(now))).await,
+            None => {
+                let forgets = self.echoes.iter().filter_map(EchoGate::deadline).min();
+                let forgets = forgets.map(|position| self.answered + duration(position));
+                tokio::select! {
+                    () = self.tap.ring.arrived.notified() => {}
+                    () = sleep_until(forgets) => {}
                 }
             }
         }
@@ -252,6 +349,15 @@ impl FrameStream {
     pub const fn stats(&self) -> FrameStats {
         self.framer.stats()
     }
+}
+
+/// When the rings of calls with voice are looked at next: all at the same time, so that a thread that
+/// listens to many calls is woken once.
+fn next_look(now: Instant) -> Instant {
+    static FIRST: LazyLock<Instant> = LazyLock::new(self::now);
+    let since = now.saturating_duration_since(*FIRST).as_nanos();
+    let left = LOOK.as_nanos() - since % LOOK.as_nanos();
+    now + Duration::from_nanos(left as u64)
 }
 
 /// Waits for a stage's deadline; for ever when it has none.
@@ -295,7 +401,7 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_copies_go_when_the_listener_sleeps_and_are_counted() {
         let counters = Arc::new(Counters::default());
-        let (sender, mut tap) = ring(3, Arc::clone(&counters));
+        let (sender, mut tap) = ring(3, Arc::default(), Arc::clone(&counters));
         for sequence in 0..10 {
             push(&sender, sequence);
         }
@@ -310,7 +416,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_listener_is_woken_by_a_copy_and_by_the_end() {
-        let (sender, mut tap) = ring(3, Arc::default());
+        let (sender, mut tap) = ring(3, Arc::default(), Arc::default());
         let listener = async {
             let first = tap.recv().await.map(|packet| packet.ssrc);
             (first, tap.recv().await)
@@ -327,7 +433,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_packet_is_copied_in_parts_that_keep_their_times() {
-        let (sender, mut tap) = ring(8, Arc::default());
+        let (sender, mut tap) = ring(8, Arc::default(), Arc::default());
         let header = Header {
             payload_type: 0,
             marker: false,
@@ -335,18 +441,24 @@ mod tests {
             timestamp: 1_000,
             ssrc: 1,
         };
-        let datagram = [7; 12 + 480];
+        let datagram = [7; 12 + 400];
         let heard = Heard {
             codec: Codec::Pcmu,
             header,
-            payload: 12..492,
+            payload: 12..412,
         };
-        sender.push(Side::Agent, now(), &heard, &datagram);
+        let arrived = now();
+        sender.push(Side::Agent, arrived, &heard, &datagram);
         drop(sender);
         let mut parts = Vec::new();
         while let Some(packet) = tap.recv().await {
-            parts.push((packet.timestamp, packet.voice.codes().len()));
+            let early = arrived.saturating_duration_since(packet.arrived);
+            parts.push((
+                packet.timestamp,
+                packet.voice.codes().len(),
+                early.as_millis(),
+            ));
         }
-        assert_eq!(parts, [(1_000, 320), (1_320, 160)]);
+        assert_eq!(parts, [(1_000, 160, 30), (1_160, 160, 10), (1_320, 80, 0)]);
     }
 }

@@ -50,13 +50,14 @@ impl Handset {
         reason = "the demo's people are wired here"
     )]
     fn lift(ports: &MediaPorts) -> anyhow::Result<Self> {
+        let opened = MediaSession::open(ports).context("a softphone has no port for its voice");
+        let (opened, task) = opened?;
+        tokio::spawn(task.run());
         let Opened {
             session,
-            task,
             tap,
             events,
-        } = MediaSession::open(ports).context("a softphone has no port for its voice")?;
-        tokio::spawn(task.run());
+        } = opened;
         let frames = tap.frames(trunkside_media::now());
         Ok(Self {
             media: session,

@@ -3,7 +3,9 @@ use trunkside_call::{Codec, FRAME_DURATION, FRAME_SAMPLES};
 
 use super::*;
 use crate::g711;
-use crate::tap::{Voice, now};
+use crate::relay::Heard;
+use crate::rtp::Header;
+use crate::tap::{Voice, copies, now};
 
 struct Bench {
     answered: Instant,
@@ -19,6 +21,23 @@ fn code(number: u32) -> u8 {
     (number % 100) as u8
 }
 
+/// The copies of a packet, as the tap makes them: a long packet has several.
+fn copies_of(arrived: Instant, number: u32, length: usize) -> Vec<TapPacket> {
+    let heard = Heard {
+        codec: Codec::Pcmu,
+        header: Header {
+            payload_type: 0,
+            marker: false,
+            sequence: number as u16,
+            timestamp: 5_000_u32.wrapping_add(number.wrapping_mul(length as u32)),
+            ssrc: 1,
+        },
+        payload: 0..length,
+    };
+    let codes = vec![code(number); length];
+    copies(Side::Caller, arrived, &heard, &codes).collect()
+}
+
 impl Bench {
     fn new() -> Self {
         let answered = now();
@@ -29,14 +48,7 @@ impl Bench {
     }
 
     fn packet(&self, number: u32, length: usize) -> TapPacket {
-        TapPacket {
-            side: Side::Caller,
-            arrived: self.answered,
-            codec: Codec::Pcmu,
-            ssrc: 1,
-            timestamp: 5_000_u32.wrapping_add(number.wrapping_mul(length as u32)),
-            voice: Voice::new(&vec![code(number); length]),
-        }
+        copies_of(self.answered, number, length)[0]
     }
 
     /// Packet `number` of 20 ms comes at this time.
@@ -148,13 +160,14 @@ fn a_side_that_sends_nothing_while_silent_still_yields_frames_at_the_clocks_pace
 
 #[test]
 fn other_packet_lengths_make_the_same_frames() {
-    for length in [80, 120, 240, 320] {
+    for length in [80, 120, 240, 320, 480] {
         let mut bench = Bench::new();
         let mut frames = Vec::new();
         for number in 0..24 {
-            let packet = bench.packet(number, length);
-            let arrives = duration(u64::from(number + 1) * length as u64);
-            bench.framer.handle(bench.answered + arrives, &packet);
+            let arrives = bench.answered + duration(u64::from(number + 1) * length as u64);
+            for packet in copies_of(arrives, number, length) {
+                bench.framer.handle(packet.arrived, &packet);
+            }
             frames.extend(bench.drain());
         }
         assert_eq!(frames.len(), 24 * length / FRAME_SAMPLES, "{length}");

@@ -69,12 +69,12 @@ async fn call(ports: std::ops::RangeInclusive<u16>) -> Call {
         ports,
         ..MediaConfig::default()
     });
+    let (opened, task) = MediaSession::open(&ports).expect("ports are free");
     let Opened {
         session,
-        task,
         tap,
         events,
-    } = MediaSession::open(&ports).expect("ports are free");
+    } = opened;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(task.run());
     let (caller, agent) = (Peer::new().await, Peer::new().await);
@@ -133,6 +133,30 @@ async fn a_prompt_is_heard_to_its_end_and_its_end_is_told() {
     }
     let done = timeout(LIMIT, call.events.recv()).await.expect("in time");
     assert_eq!(done, Some(MediaEvent::PromptDone(Side::Caller)));
+}
+
+/// What a packet of voice says that meets a fault.
+const FAULT: u8 = 0xEE;
+
+/// A fault in carrying voice.
+pub(super) fn stumble(datagram: &[u8]) {
+    assert_ne!(datagram.get(20), Some(&FAULT), "a fault of this test");
+}
+
+#[tokio::test]
+async fn a_fault_costs_the_packet_that_met_it_and_no_more() {
+    let mut call = call(38_360..=38_379).await;
+    call.session.bridge();
+    let to = call.session.local_addr(Side::Caller);
+    for code in [0x11, FAULT, FAULT, 0x12] {
+        call.caller.say(to, code).await;
+    }
+    assert_eq!(call.agent.hear().await.1, 0x11);
+    assert_eq!(call.agent.hear().await.1, 0x12);
+    call.agent
+        .say(call.session.local_addr(Side::Agent), 0x22)
+        .await;
+    assert_eq!(call.caller.hear().await.1, 0x22);
 }
 
 #[tokio::test]

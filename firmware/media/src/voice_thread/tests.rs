@@ -1,0 +1,121 @@
+use std::net::UdpSocket;
+
+use rtcp_types::{Compound, Packet};
+use trunkside_call::{Codec, Side};
+
+use super::*;
+use crate::ports::MediaConfig;
+use crate::relay::Remote;
+use crate::rtp::{self, Header};
+use crate::session::MediaSession;
+
+const LIMIT: Option<Duration> = Some(Duration::from_secs(5));
+
+/// A far end: its voice and its reports.
+struct Peer {
+    voice: UdpSocket,
+    reports: UdpSocket,
+}
+
+impl Peer {
+    fn of(session: &MediaSession, side: Side) -> Self {
+        let open = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+            socket.set_read_timeout(LIMIT).expect("above zero");
+            socket
+        };
+        let peer = Self {
+            voice: open(),
+            reports: open(),
+        };
+        let at = |socket: &UdpSocket| socket.local_addr().expect("bound");
+        let remote = Remote {
+            control: Some(at(&peer.reports)),
+            ..Remote::new(at(&peer.voice), Codec::Pcma)
+        };
+        session.set_remote(side, remote);
+        peer
+    }
+
+    fn say(&self, session: &MediaSession, side: Side, code: u8) {
+        let header = Header {
+            payload_type: 8,
+            marker: false,
+            sequence: 1,
+            timestamp: 160,
+            ssrc: 9,
+        };
+        let mut datagram = [0; 172];
+        rtp::build(&mut datagram, header, &[code; 160]).expect("fits");
+        let sent = self.voice.send_to(&datagram, session.local_addr(side));
+        sent.expect("sent");
+    }
+
+    fn hear(&self) -> u8 {
+        let mut datagram = [0; 400];
+        let bytes = self.voice.recv(&mut datagram).expect("a packet in time");
+        let (_, payload) = rtp::parse(&datagram[..bytes]).expect("well formed");
+        datagram[payload.start]
+    }
+
+    fn hears_goodbye(&self) -> bool {
+        let mut datagram = [0; 400];
+        let bytes = self.reports.recv(&mut datagram).expect("a report in time");
+        let mut packets = Compound::parse(&datagram[..bytes]).expect("well formed");
+        packets.any(|packet| matches!(packet, Ok(Packet::Bye(_))))
+    }
+}
+
+fn ports(ports: std::ops::RangeInclusive<u16>) -> MediaPorts {
+    MediaPorts::new(&MediaConfig {
+        ports,
+        ..MediaConfig::default()
+    })
+}
+
+#[test]
+fn it_carries_calls_from_no_runtime_of_its_own_and_ends_with_the_last() {
+    let (voice, thread) = VoiceThread::start().expect("a thread");
+    let ports = ports(38_400..=38_439);
+    let calls: Vec<_> = (0..3)
+        .map(|_| voice.open(&ports).expect("free ports").session)
+        .collect();
+    let peers: Vec<_> = calls
+        .iter()
+        .map(|session| [Side::Caller, Side::Agent].map(|side| Peer::of(session, side)))
+        .collect();
+    for (code, (session, [caller, agent])) in (0x11..).zip(calls.iter().zip(&peers)) {
+        session.bridge();
+        caller.say(session, Side::Caller, code);
+        assert_eq!(agent.hear(), code);
+        agent.say(session, Side::Agent, code + 1);
+        assert_eq!(caller.hear(), code + 1);
+    }
+    drop(voice);
+    drop(calls);
+    thread.join().expect("no fault");
+    for [caller, agent] in &peers {
+        assert!(caller.hears_goodbye() && agent.hears_goodbye());
+    }
+}
+
+#[test]
+fn a_session_that_is_kept_does_not_keep_the_thread() {
+    let (voice, thread) = VoiceThread::start().expect("a thread");
+    let opened = voice.open(&ports(38_440..=38_459)).expect("free ports");
+    drop(voice);
+    thread.join().expect("no fault");
+    opened.session.bridge();
+}
+
+#[test]
+fn no_ports_is_an_error_of_the_call_and_not_of_the_thread() {
+    let (voice, _thread) = VoiceThread::start().expect("a thread");
+    let ports = ports(38_460..=38_463);
+    let first = voice.open(&ports);
+    assert!(matches!(
+        voice.open(&ports),
+        Err(MediaError::PortsExhausted { .. })
+    ));
+    assert!(first.is_ok());
+}
