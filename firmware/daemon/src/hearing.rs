@@ -161,6 +161,7 @@ fn bring(
     std::thread::Builder::new()
         .name("hearing-intake".to_owned())
         .spawn(move || {
+            pool::stand_back();
             let tasks = LocalSet::new();
             runtime.block_on(tasks.run_until(async {
                 while let Some(new) = calls.recv().await {
@@ -213,13 +214,7 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     let in_force = shared.models.borrow().clone();
     let recogniser = Arc::clone(&in_force.recogniser);
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
-    let key = match CallHearing::new(call, shared, &in_force) {
-        Ok(hearing) => Some(intake.open(hearing)),
-        Err(error) => {
-            tracing::error!(%call, %error, "cannot listen to the call");
-            None
-        }
-    };
+    let key = intake.open(CallHearing::new(call, shared, in_force));
     let mut began = [None; 2];
     while let Some(frame) = frames.recv().await {
         if let Some(tape) = &tape {
@@ -227,7 +222,6 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
         }
         // The caller who speaks over a prompt is heard, the prompt that comes back is not.
         let frame = frames.without_echo(frame);
-        let Some(key) = key else { continue };
         let side = usize::from(frame.side == Side::Agent);
         let first = *began[side].get_or_insert(frame.start);
         let before = frame.start.saturating_sub(first).as_millis() / FRAME_DURATION.as_millis();
@@ -235,66 +229,91 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
         let lost = intake.arrive(key, &frame, completes);
         unheard.0.store(lost, Ordering::Relaxed);
     }
-    if let Some(key) = key {
-        intake.close(key);
-    }
+    intake.close(key);
 }
 
 /// Recognition and understanding of one call.
 struct CallHearing {
     call: CallId,
     shared: Arc<Shared>,
-    caller: Option<Stream>,
-    agent: Option<Stream>,
+    in_force: InForce,
+    caller: Hears,
+    agent: Hears,
     understanding: CallUnderstanding,
     fault: Fault,
     /// Final utterances for which the pipeline's queue had no room.
     waiting: VecDeque<Heard>,
 }
 
+/// Recognition of one side. Most of what a call needs in memory is this.
+enum Hears {
+    /// Nothing came of this side so far.
+    Nothing,
+    Words(Box<Stream>),
+    /// A fault has ended it.
+    NoMore,
+}
+
 impl CallHearing {
-    fn new(
-        call: CallId,
-        shared: Arc<Shared>,
-        in_force: &InForce,
-    ) -> Result<Self, trunkside_recognition::Error> {
-        let stream = |side| in_force.recogniser.stream(side, in_force.options.clone());
-        Ok(Self {
+    fn new(call: CallId, shared: Arc<Shared>, in_force: InForce) -> Self {
+        Self {
             call,
-            caller: Some(stream(Side::Caller)?),
-            agent: Some(stream(Side::Agent)?),
+            in_force,
+            caller: Hears::Nothing,
+            agent: Hears::Nothing,
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
                 .with_quality(shared.manner.quality.clone()),
             fault: Fault::wanted(),
             waiting: VecDeque::new(),
             shared,
-        })
+        }
     }
 
-    const fn stream(&mut self, side: Side) -> &mut Option<Stream> {
+    const fn side(&mut self, side: Side) -> &mut Hears {
         match side {
             Side::Caller => &mut self.caller,
             Side::Agent => &mut self.agent,
         }
     }
 
+    const fn stream(&mut self, side: Side) -> Option<&mut Box<Stream>> {
+        match self.side(side) {
+            Hears::Words(stream) => Some(stream),
+            Hears::Nothing | Hears::NoMore => None,
+        }
+    }
+
     fn hear_frame(&mut self, frame: &Frame, hop: u32) {
-        let stream = self.stream(frame.side);
-        let Some(listening) = stream else { return };
-        listening.set_hop(hop as usize);
-        if let Err(error) = listening.handle(frame) {
-            *stream = None;
+        if let Err(error) = self.recognise(frame, hop) {
+            *self.side(frame.side) = Hears::NoMore;
             tracing::error!(call = %self.call, %error, "recognition of a side has ended");
             return;
         }
         self.tell(frame.side);
     }
 
+    fn recognise(&mut self, frame: &Frame, hop: u32) -> Result<(), trunkside_recognition::Error> {
+        if let Hears::Nothing = self.side(frame.side) {
+            let InForce {
+                recogniser,
+                options,
+                ..
+            } = &self.in_force;
+            let stream = recogniser.stream(frame.side, options.clone())?;
+            *self.side(frame.side) = Hears::Words(Box::new(stream));
+        }
+        let Some(stream) = self.stream(frame.side) else {
+            return Ok(());
+        };
+        stream.set_hop(hop as usize);
+        stream.handle(frame)
+    }
+
     /// Passes on what a side's stream has ready. When the queue is full, a partial utterance is
     /// dropped, because a newer one follows, and a final one waits: a worker never does.
     fn tell(&mut self, side: Side) {
-        while let Some(utterance) = self.stream(side).as_mut().and_then(Stream::poll) {
+        while let Some(utterance) = self.stream(side).and_then(|stream| stream.poll()) {
             let understood = self.understanding.hear(&utterance);
             let is_final = utterance.is_final;
             let heard = Heard {

@@ -46,7 +46,7 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new() -> Self {
         Self {
-            measures: VecDeque::with_capacity(KEPT),
+            measures: VecDeque::new(),
             dropped: 0,
             recent: [0.0; PITCH_WINDOW],
         }

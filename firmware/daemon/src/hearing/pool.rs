@@ -43,7 +43,7 @@ struct Shared<L> {
 struct State<L> {
     schedule: Schedule<Frame>,
     /// Those whose turn it is not.
-    listeners: HashMap<Key, L>,
+    listeners: HashMap<Key, Box<L>>,
     is_stopping: bool,
     told: (usize, u32),
 }
@@ -114,7 +114,7 @@ impl<L: Listener> Intake<L> {
     pub fn open(&self, listener: L) -> Key {
         let mut state = self.shared.lock();
         let key = state.schedule.open(self.shared.clock.now());
-        state.listeners.insert(key, listener);
+        state.listeners.insert(key, Box::new(listener));
         key
     }
 
@@ -194,7 +194,7 @@ impl<L: Listener> Shared<L> {
 
 /// Voice goes first: where the box runs at a raised priority, as its unit gives it, recognition has the
 /// ordinary one. Linux keeps a priority for each thread; `None` is this one.
-fn stand_back() {
+pub(super) fn stand_back() {
     let is_raised = getpriority_process(None).is_ok_and(|nice| nice < 0);
     if is_raised && let Err(error) = setpriority_process(None, 0) {
         tracing::warn!(%error, "recognition keeps the priority of voice");
@@ -202,7 +202,7 @@ fn stand_back() {
 }
 
 /// Hears a turn. A fault ends the hearing of this call, and of no other.
-fn take_turn<L: Listener>(turn: &Turn<Frame>, listener: Option<L>) -> (Option<L>, bool) {
+fn take_turn<L: Listener>(turn: &Turn<Frame>, listener: Option<Box<L>>) -> (Option<Box<L>>, bool) {
     let Some(mut listener) = listener else {
         return (None, true);
     };
