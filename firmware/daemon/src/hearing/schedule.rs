@@ -93,6 +93,8 @@ struct Turns<F> {
     last_deadline: Duration,
     /// Since when its turn was due: when it was ready, or later if it is ahead of its pace.
     released: Duration,
+    /// The place that it has among those that ripen, if it has one.
+    ripens: Option<Duration>,
     is_running: bool,
     is_closed: bool,
     is_unheard: bool,
@@ -110,6 +112,7 @@ impl<F> Turns<F> {
             queued: None,
             last_deadline: Duration::ZERO,
             released: Duration::ZERO,
+            ripens: None,
             is_running: false,
             is_closed: false,
             is_unheard,
@@ -142,6 +145,8 @@ pub struct Schedule<F> {
     rules: Rules,
     calls: BTreeMap<Key, Turns<F>>,
     due: BTreeSet<(Duration, Key)>,
+    /// Calls that nothing will make run but time, by when their oldest frame came.
+    ripening: BTreeSet<(Duration, Key)>,
     next: Key,
     level: usize,
     period_began: Duration,
@@ -163,6 +168,7 @@ impl<F> Schedule<F> {
             rules,
             calls: BTreeMap::new(),
             due: BTreeSet::new(),
+            ripening: BTreeSet::new(),
             next: 0,
             level: 0,
             period_began: Duration::ZERO,
@@ -252,7 +258,7 @@ impl<F> Schedule<F> {
     pub fn done(&mut self, now: Duration, key: Key, is_last: bool, took: Duration) {
         self.busy += took;
         if is_last {
-            self.calls.remove(&key);
+            self.forget(key);
         } else if let Some(call) = self.calls.get_mut(&key) {
             call.is_running = false;
             if call.is_closed {
@@ -266,12 +272,8 @@ impl<F> Schedule<F> {
     /// When there may be something to do although nothing has happened: frames too few for a hop
     /// have waited long enough.
     pub fn deadline(&self) -> Option<Duration> {
-        let patience = self.patience();
-        let calls = self
-            .calls
-            .values()
-            .filter(|call| call.is_waiting_for_more());
-        calls.filter_map(|call| Some(call.oldest? + patience)).min()
+        let &(oldest, _) = self.ripening.first()?;
+        Some(oldest + self.patience())
     }
 
     /// Frames of a call that were lost so far.
@@ -289,6 +291,12 @@ impl<F> Schedule<F> {
         }
     }
 
+    fn forget(&mut self, key: Key) {
+        if let Some(ripens) = self.calls.remove(&key).and_then(|call| call.ripens) {
+            self.ripening.remove(&(ripens, key));
+        }
+    }
+
     /// Both sides' frames of one hop.
     fn hop_frames(&self) -> usize {
         let frames = self.rules.chunk.as_millis() as usize / 20;
@@ -300,8 +308,28 @@ impl<F> Schedule<F> {
         self.rules.chunk * HOPS[self.level] + self.rules.chunk / 4
     }
 
-    /// Queues a call that is ready. Returns whether it was put in.
+    /// Queues a call that is ready, or lets it ripen. Returns whether it was put in.
     fn queue(&mut self, now: Duration, key: Key) -> bool {
+        let was_put_in = self.put_in(now, key);
+        self.let_ripen(key);
+        was_put_in
+    }
+
+    fn let_ripen(&mut self, key: Key) {
+        let Some(call) = self.calls.get_mut(&key) else {
+            return;
+        };
+        let ripens = call.oldest.filter(|_| call.is_waiting_for_more());
+        if ripens == call.ripens {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut call.ripens, ripens) {
+            self.ripening.remove(&(before, key));
+        }
+        self.ripening.extend(ripens.map(|since| (since, key)));
+    }
+
+    fn put_in(&mut self, now: Duration, key: Key) -> bool {
         let length = self.rules.chunk * HOPS[self.level];
         let Some(call) = self.calls.get_mut(&key) else {
             return false;
@@ -318,21 +346,15 @@ impl<F> Schedule<F> {
 
     /// Makes calls ready whose frames have waited long enough.
     fn ripen(&mut self, now: Duration) {
-        if self.deadline().is_none_or(|deadline| deadline > now) {
-            return;
-        }
         let patience = self.patience();
-        let ripe = self.calls.iter_mut().filter(|(_, call)| {
-            let is_old = |oldest| oldest + patience <= now;
-            call.is_waiting_for_more() && call.oldest.is_some_and(is_old)
-        });
-        let keys: Vec<Key> = ripe
-            .map(|(&key, call)| {
+        while let Some(&(oldest, key)) = self.ripening.first()
+            && oldest + patience <= now
+        {
+            self.ripening.pop_first();
+            if let Some(call) = self.calls.get_mut(&key) {
+                call.ripens = None;
                 call.ready = Some(now);
-                key
-            })
-            .collect();
-        for key in keys {
+            }
             self.queue(now, key);
         }
     }
@@ -391,6 +413,9 @@ impl<F> Schedule<F> {
             call.ready = None;
             if let Some(deadline) = call.queued.take() {
                 self.due.remove(&(deadline, key));
+            }
+            if let Some(ripens) = call.ripens.take() {
+                self.ripening.remove(&(ripens, key));
             }
         }
     }
