@@ -208,6 +208,39 @@ async fn a_phone_that_sends_us_elsewhere_is_followed() {
 }
 
 #[tokio::test]
+async fn of_two_phones_that_answer_one_call_the_second_is_let_go() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut first = Peer::new(ua.address).await;
+    let mut second = Peer::new(ua.address).await;
+    let leg = ua.dial(AgentContact::Uri(format!("sip:agent@{}", first.own)));
+    let invite = first.expect("INVITE").await;
+    let to = header(&invite, "To").expect("an address").to_owned();
+    let answer = |at: SocketAddr| format!("Contact: <sip:agent@{at}>\r\n{SDP}");
+    first
+        .respond(&invite, "200 OK", &answer(first.own), &offer())
+        .await;
+    let acknowledged = first.expect("ACK").await;
+    let tag = |text: &str, tag: &str| header(text, "To").is_some_and(|to| to.ends_with(tag));
+    assert!(tag(&acknowledged, "tag=theirs"), "{acknowledged}");
+    assert!(matches!(ua.settled().await, LegEvent::Answered { .. }));
+
+    // A proxy has rung another phone too, which answered at the same time (RFC 3261, 13.2.2.4).
+    let forked = invite.replace(&format!("To: {to}"), &format!("To: {to};tag=other"));
+    let answer = answer(second.own);
+    second.respond(&forked, "200 OK", &answer, &offer()).await;
+    let acknowledged = second.expect("ACK").await;
+    assert!(tag(&acknowledged, "tag=other"), "{acknowledged}");
+    let bye = second.expect("BYE").await;
+    assert!(tag(&bye, "tag=other"), "{bye}");
+    second.respond(&bye, "200 OK", "", "").await;
+
+    assert!(ua.events_are_empty(), "the first phone's call stands");
+    ua.command(leg, LegCommand::HangUp);
+    let bye = first.expect("BYE").await;
+    assert!(tag(&bye, "tag=theirs"), "{bye}");
+}
+
+#[tokio::test]
 async fn a_phone_that_wants_longer_sessions_gets_them() {
     let ua = Driven::new(|_| {}).await;
     let mut phone = Peer::new(ua.address).await;
