@@ -10,8 +10,9 @@
 //! Asterisk and rtpengine run in a folder made by `debootstrap --variant=minbase sid /srv/sid` and
 //! `chroot /srv/sid apt-get install asterisk rtpengine-daemon` (root). `--speech` lets both sides
 //! speak, which keeps recognition busy; otherwise they are silent. `--full-disk` fills the disk of
-//! the box (root). `TRUNKSIDE_FAULT=hearing-hangs` leaves recognition out. Callers and agents run on
-//! the same machine and share its cores.
+//! the box (root). `--idle 60` lets the calls stand for a minute before their memory is looked at and
+//! both sides speak; without it they stand for five seconds. `TRUNKSIDE_FAULT=hearing-hangs` leaves
+//! recognition out. Callers and agents run on the same machine and share its cores.
 
 #![expect(
     clippy::print_stdout,
@@ -30,8 +31,8 @@ use phones::Phones;
 use server::Server;
 use voice::Ends;
 
-/// How long bridged calls stay idle before their voice begins.
-const SETTLING: Duration = Duration::from_secs(5);
+/// How long bridged calls stay idle before their voice begins, unless it is said.
+const IDLE_S: u64 = 5;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -42,6 +43,9 @@ pub struct Wanted {
     pub calls: usize,
     /// How long is measured.
     pub seconds: u64,
+    /// How long bridged calls stay idle before their voice begins: what an answer needs in memory, SIP
+    /// keeps for 32 s.
+    pub idle: Duration,
     /// How many calls a second are set up.
     pub rate: usize,
     /// Whether calls are set up and ended, instead of bridged.
@@ -74,6 +78,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
         server: words.next().ok_or("it wants a server")?,
         calls: 100,
         seconds: 20,
+        idle: Duration::from_secs(IDLE_S),
         rate: 10,
         set_ups: false,
         hold: Duration::from_millis(500),
@@ -90,6 +95,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
                 match word.as_str() {
                     "--calls" => wanted.calls = number.max(1) as usize,
                     "--seconds" => wanted.seconds = number,
+                    "--idle" => wanted.idle = Duration::from_secs(number),
                     "--rate" => wanted.rate = number.max(1) as usize,
                     "--hold-ms" => wanted.hold = Duration::from_millis(number),
                     "--set-ups" => {
@@ -114,7 +120,7 @@ fn bridge(wanted: &Wanted) {
         Some(control) => control.bridge(&ends),
         None => phones.bridge(server.sip(), &ends, wanted),
     };
-    std::thread::sleep(SETTLING);
+    std::thread::sleep(wanted.idle);
     let idle = server.memory_kb();
     println!(
         "memory: {before} kB before, {idle} kB with {} idle calls: {:.1} kB a call",
