@@ -33,6 +33,7 @@ pub fn remote(remote: RemoteMedia) -> Remote {
         address: remote.address,
         codec: remote.codec,
         telephone_event: remote.telephone_event,
+        comfort_noise: remote.comfort_noise,
         control: remote.control,
         send: remote.send,
         receive: remote.receive,

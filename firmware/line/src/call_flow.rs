@@ -169,6 +169,7 @@ impl CallFlow {
                     session: 1,
                     version: 0,
                     secret,
+                    comfort_noise: false,
                 },
                 holds: false,
             },
@@ -415,6 +416,7 @@ impl CallFlow {
             session: u64::from(self.legs_dialled),
             version: 0,
             secret: self.next_secret(),
+            comfort_noise: self.caller.offer.as_ref().is_some_and(|o| o.comfort_noise),
         };
         let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
         let from = self.caller.number.clone();

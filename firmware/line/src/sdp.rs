@@ -19,6 +19,9 @@ const PROTECTED: &str = "RTP/SAVP";
 /// The payload type that we offer telephone events under.
 const TELEPHONE_EVENT: u8 = 101;
 
+/// The payload type of comfort noise (RFC 3389, section 4).
+const COMFORT_NOISE: u8 = 13;
+
 /// Which way voice flows, as the one who writes it sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
@@ -107,6 +110,8 @@ pub struct Offer {
     pub codecs: Vec<Codec>,
     /// Its payload type for telephone events (RFC 4733).
     pub telephone_event: Option<u8>,
+    /// Whether it takes comfort noise (RFC 3389) in place of silence.
+    pub comfort_noise: bool,
     /// Where it wants reports of the voice (RFC 3605), if not at the port after the voice's.
     pub control: Option<SocketAddr>,
     /// Which way voice flows, as the far end sees it.
@@ -153,6 +158,7 @@ impl Offer {
             address: SocketAddr::new(ip, media.port),
             codecs,
             telephone_event: telephone_event_of(media),
+            comfort_noise: payload_types(media).any(|format| format == COMFORT_NOISE),
             control: control_of(media, ip),
             direction,
             ptime_ms: value(media, "ptime").and_then(|ms| ms.trim().parse().ok()),
@@ -276,11 +282,17 @@ pub struct Local {
     pub version: u64,
     /// What our keys of this session are made from, where voice may be protected.
     pub secret: Option<Secret>,
+    /// Whether an offer names comfort noise: for whoever may be joined to somebody who takes it.
+    pub comfort_noise: bool,
 }
 
 /// An offer of these laws, most preferred first.
 pub fn offer(local: Local, codecs: &[Codec], direction: Direction) -> Vec<u8> {
-    let mut voice = voice_stream(local, codecs, Some(TELEPHONE_EVENT), direction);
+    let beside = Beside {
+        telephone_event: Some(TELEPHONE_EVENT),
+        comfort_noise: local.comfort_noise,
+    };
+    let mut voice = voice_stream(local, codecs, beside, direction);
     let keys = local.secret.iter().flat_map(crypto::offered);
     voice.attributes.extend(keys);
     written(local, vec![voice])
@@ -292,7 +304,11 @@ pub fn offer(local: Local, codecs: &[Codec], direction: Direction) -> Vec<u8> {
 pub fn answer(local: Local, offer: &Offer, codec: Codec, direction: Direction) -> Vec<u8> {
     let streams = offer.streams.iter().enumerate().map(|(n, stream)| {
         if n == offer.voice {
-            let mut voice = voice_stream(local, &[codec], offer.telephone_event, direction);
+            let beside = Beside {
+                telephone_event: offer.telephone_event,
+                comfort_noise: offer.comfort_noise,
+            };
+            let mut voice = voice_stream(local, &[codec], beside, direction);
             voice.proto.clone_from(&stream.proto);
             let taken = local.secret.zip(offer.crypto);
             let taken = taken.map(|(secret, theirs)| crypto::taken(&secret, theirs));
@@ -309,14 +325,21 @@ pub fn answer(local: Local, offer: &Offer, codec: Codec, direction: Direction) -
     written(local, streams.collect())
 }
 
-fn voice_stream(
-    local: Local,
-    codecs: &[Codec],
+/// What a stream carries beside voice.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
     telephone_event: Option<u8>,
-    direction: Direction,
-) -> Media {
+    comfort_noise: bool,
+}
+
+fn voice_stream(local: Local, codecs: &[Codec], beside: Beside, direction: Direction) -> Media {
+    let Beside {
+        telephone_event,
+        comfort_noise,
+    } = beside;
     let voices = codecs.iter().map(|codec| codec.payload_type());
     let formats: Vec<String> = voices
+        .chain(comfort_noise.then_some(COMFORT_NOISE))
         .chain(telephone_event)
         .map(|format| format.to_string())
         .collect();
@@ -339,6 +362,9 @@ fn voice_stream(
             "rtpmap",
             format!("{} {}/8000", codec.payload_type(), codec.encoding_name()),
         );
+    }
+    if comfort_noise {
+        add("rtpmap", format!("{COMFORT_NOISE} CN/8000"));
     }
     if let Some(payload_type) = telephone_event {
         add("rtpmap", format!("{payload_type} telephone-event/8000"));
@@ -383,6 +409,7 @@ mod tests {
             session: 7,
             version: 3,
             secret: None,
+            comfort_noise: false,
         }
     }
 
@@ -522,6 +549,32 @@ mod tests {
         }
         let keyless = sdp("m=audio 4000 RTP/SAVP 8\r\na=crypto:1 X inline:y\r\n");
         assert_eq!(Offer::parse(keyless.as_bytes()), Err(SdpError::NoAudio));
+    }
+
+    #[test]
+    fn comfort_noise_is_taken_from_whoever_has_it_and_offered_where_it_is_wanted() {
+        let text = |sdp: Vec<u8>| String::from_utf8(sdp).expect("text");
+        let offered = parse("m=audio 4000 RTP/AVP 8 13 101\r\na=rtpmap:13 CN/8000\r\n");
+        let offered = offered.expect("usable");
+        assert!(offered.comfort_noise);
+        let answered = text(answer(local(), &offered, Codec::Pcma, Direction::SendRecv));
+        assert!(
+            answered.contains("m=audio 20000 RTP/AVP 8 13\r\n"),
+            "{answered}"
+        );
+        assert!(answered.contains("a=rtpmap:13 CN/8000\r\n"), "{answered}");
+        let wants = Local {
+            comfort_noise: true,
+            ..local()
+        };
+        for (local, is_named) in [(wants, true), (local(), false)] {
+            let offered = offer(local, &[Codec::Pcma], Direction::SendRecv);
+            let read = Offer::parse(&offered).expect("well formed");
+            assert_eq!(read.comfort_noise, is_named);
+        }
+        let without = parse("m=audio 4000 RTP/AVP 8\r\n").expect("usable");
+        let plain = text(answer(wants, &without, Codec::Pcma, Direction::SendRecv));
+        assert!(plain.contains("m=audio 20000 RTP/AVP 8\r\n"), "{plain}");
     }
 
     #[test]

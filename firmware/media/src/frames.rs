@@ -8,9 +8,11 @@ use trunkside_call::{Frame, SAMPLE_RATE_HZ, Side};
 use crate::tap::TapPacket;
 
 mod conceal;
+mod noise;
 mod patience;
 mod side;
 
+pub use noise::Noise;
 use side::SideFramer;
 
 /// What the frames had to make up for, both sides together.
@@ -64,6 +66,19 @@ impl Framer {
         };
         side.take(now, packet, &mut self.stats);
         self.collect();
+    }
+
+    /// A side says how its silence sounds: what is missing from then on is filled with that, until voice
+    /// comes again.
+    pub fn fall_silent(&mut self, now: Instant, side: Side, noise: Noise) {
+        if now < self.answered {
+            return;
+        }
+        let now = self.position_of(now);
+        match side {
+            Side::Caller => self.caller.fall_silent(now, noise),
+            Side::Agent => self.agent.fall_silent(now, noise),
+        }
     }
 
     /// Fills what has been waited for long enough.

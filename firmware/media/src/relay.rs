@@ -37,6 +37,8 @@ pub struct Remote {
     pub codec: Codec,
     /// The payload type that it uses for telephone events (RFC 4733), if any.
     pub telephone_event: Option<u8>,
+    /// Whether it takes and sends comfort noise (RFC 3389).
+    pub comfort_noise: bool,
     /// Where it wants reports (RTCP) to be sent to; the port after its voice's where none is named.
     pub control: Option<SocketAddr>,
     /// Whether it may be sent to (it is not while it holds the call as `sendonly` or `inactive`).
@@ -54,6 +56,7 @@ impl Remote {
             address,
             codec,
             telephone_event: None,
+            comfort_noise: false,
             control: None,
             send: true,
             receive: true,
@@ -65,12 +68,34 @@ impl Remote {
 /// The payload type that the line offers telephone events under.
 const OFFERED_EVENT: u8 = 101;
 
+/// The payload type of comfort noise (RFC 3389, section 4).
+const COMFORT_NOISE: u8 = 13;
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Voice,
+    Event,
+    Noise,
+}
+
 impl Remote {
     /// Whether that is the far end's payload type for events. One that named another in its answer
     /// sends under the one that was offered (RFC 3264, section 5.1); some send under their own.
     fn sends_events_under(&self, payload_type: u8) -> bool {
         let named = self.telephone_event.is_some();
         self.telephone_event == Some(payload_type) || named && payload_type == OFFERED_EVENT
+    }
+
+    /// What comes under a payload type; nothing where it was not agreed on.
+    fn carries(&self, payload_type: u8) -> Option<Kind> {
+        if self.sends_events_under(payload_type) {
+            Some(Kind::Event)
+        } else if self.comfort_noise && payload_type == COMFORT_NOISE {
+            Some(Kind::Noise)
+        } else {
+            (payload_type == self.codec.payload_type()).then_some(Kind::Voice)
+        }
     }
 }
 
@@ -92,6 +117,8 @@ pub struct Received {
     pub forward: Option<SocketAddr>,
     /// The voice in it.
     pub heard: Option<Heard>,
+    /// What says how its sender's silence sounds from then on, until voice comes again.
+    pub noise: Option<Heard>,
     /// The key that the far end began to press with it.
     pub key: Option<char>,
 }
@@ -203,11 +230,12 @@ impl Relay {
             counters.foreign.add(1);
             return Received::default();
         };
-        let event = remote.sends_events_under(header.payload_type);
-        if !remote.receive || !(event || header.payload_type == remote.codec.payload_type()) {
+        let kind = remote.carries(header.payload_type);
+        let Some(kind) = kind.filter(|_| remote.receive) else {
             counters.unexpected.add(1);
             return Received::default();
-        }
+        };
+        let event = kind == Kind::Event;
         if !leg.source.accepts(now, remote.address, source, &header) {
             counters.foreign.add(1);
             return Received::default();
@@ -224,7 +252,7 @@ impl Relay {
             self.leg_mut(side.other()).readdress(
                 now,
                 remote.codec,
-                event,
+                kind,
                 (header, payload.len()),
                 datagram,
             )
@@ -236,14 +264,20 @@ impl Relay {
             (None, true) if !playing => counters.unexpected.add(1),
             _ => {}
         }
-        let heard = (!event).then_some(Heard {
+        let heard = Heard {
             codec: remote.codec,
             header,
             payload,
-        });
+        };
+        let (heard, noise) = match kind {
+            Kind::Voice => (Some(heard), None),
+            Kind::Noise => (None, Some(heard)),
+            Kind::Event => (None, None),
+        };
         Received {
             forward,
             heard,
+            noise,
             key,
         }
     }
@@ -304,16 +338,16 @@ impl Leg {
         &mut self,
         now: Instant,
         codec: Codec,
-        event: bool,
+        kind: Kind,
         (header, octets): (Header, usize),
         datagram: &mut [u8],
     ) -> Option<SocketAddr> {
         let remote = self.remote.filter(|remote| remote.send)?;
-        let payload_type = if event {
-            remote.telephone_event?
-        } else {
+        let payload_type = match kind {
+            Kind::Event => remote.telephone_event?,
+            Kind::Noise => remote.comfort_noise.then_some(COMFORT_NOISE)?,
             // Voice is never transcoded: the line offers the agent only the caller's law.
-            (remote.codec == codec).then(|| codec.payload_type())?
+            Kind::Voice => (remote.codec == codec).then(|| codec.payload_type())?,
         };
         let header = self
             .outgoing

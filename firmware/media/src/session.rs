@@ -385,6 +385,9 @@ impl MediaTask {
                 }
                 self.tap.push(side, arrived, heard, datagram);
             }
+            if let Some(noise) = &received.noise {
+                self.tap.noise(side, arrived, noise, datagram);
+            }
         }
     }
 

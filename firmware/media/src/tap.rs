@@ -10,7 +10,7 @@ use trunkside_call::{Codec, FRAME_SAMPLES, Frame, Side};
 
 use crate::counters::Counters;
 use crate::echo::EchoGate;
-use crate::frames::{FrameStats, Framer, duration, samples};
+use crate::frames::{FrameStats, Framer, Noise, duration, samples};
 use crate::g711;
 use crate::relay::Heard;
 
@@ -94,6 +94,12 @@ pub fn copies(
 enum Copied {
     /// What a side said.
     Heard(TapPacket),
+    /// How a side's silence sounds from then on.
+    Noise {
+        side: Side,
+        arrived: Instant,
+        noise: Noise,
+    },
     /// What the box played to a side.
     Played {
         to: Side,
@@ -199,6 +205,28 @@ impl TapSender {
         self.ring.arrived.notify_one();
     }
 
+    /// Copies what says how a side's silence sounds (RFC 3389, section 3): its level is the first byte,
+    /// and the shape of its spectrum, which follows, is left out.
+    pub fn noise(&self, side: Side, arrived: Instant, heard: &Heard, datagram: &[u8]) {
+        let Some(&level) = datagram
+            .get(heard.payload.start)
+            .filter(|_| !heard.payload.is_empty())
+        else {
+            return;
+        };
+        let noise = Noise {
+            ssrc: heard.header.ssrc,
+            timestamp: heard.header.timestamp,
+            level,
+        };
+        self.copy(Copied::Noise {
+            side,
+            arrived,
+            noise,
+        });
+        self.ring.arrived.notify_one();
+    }
+
     /// Copies what is played to a side: its echo may come back.
     pub fn played(&self, to: Side, at: Instant, codec: Codec, voice: &[u8]) {
         let voice = Voice::new(voice);
@@ -298,6 +326,11 @@ impl FrameStream {
     fn handle(&mut self, copied: &Copied) {
         match *copied {
             Copied::Heard(ref packet) => self.framer.handle(packet.arrived, packet),
+            Copied::Noise {
+                side,
+                arrived,
+                noise,
+            } => self.framer.fall_silent(arrived, side, noise),
             Copied::Played {
                 to,
                 at,

@@ -72,6 +72,7 @@ impl Handset {
             session: 1,
             version: 1,
             secret: None,
+            comfort_noise: false,
         }
     }
 

@@ -17,6 +17,8 @@ pub struct RemoteMedia {
     pub codec: Codec,
     /// Its payload type for telephone events.
     pub telephone_event: Option<u8>,
+    /// Whether it takes and sends comfort noise.
+    pub comfort_noise: bool,
     /// Where it wants reports of the voice (RTCP), if not beside it.
     pub control: Option<SocketAddr>,
     /// Whether it may be sent to.
@@ -33,6 +35,7 @@ impl RemoteMedia {
             address: offer.address,
             codec,
             telephone_event: offer.telephone_event,
+            comfort_noise: offer.comfort_noise,
             control: offer.control,
             send: offer.direction.receives(),
             receive: offer.direction.sends(),

@@ -200,6 +200,28 @@ fn is_playing(outputs: &[Output], wanted: PromptKey) -> bool {
 }
 
 #[test]
+fn an_agent_is_offered_comfort_noise_where_the_caller_takes_it() {
+    for (formats, expected) in [("8 13", "RTP/AVP 8 13 101"), ("8", "RTP/AVP 8 101")] {
+        let mut bench = Bench::new(Greeting::Connected);
+        bench.incoming(&sdp(4_000, formats, "sendrecv"));
+        bench.order(Order::Greet);
+        let offered = bench.offer("a1");
+        assert!(body(&offered).contains(expected), "{}", body(&offered));
+        let answered = bench.agent(
+            1,
+            LegEvent::Answered {
+                sdp: sdp(5_000, formats, "sendrecv"),
+            },
+        );
+        let takes = answered.iter().find_map(|output| match output {
+            Output::Media(MediaCommand::SetRemote { remote, .. }) => Some(remote.comfort_noise),
+            _ => None,
+        });
+        assert_eq!(takes, Some(formats == "8 13"));
+    }
+}
+
+#[test]
 fn a_call_is_answered_greeted_passed_on_and_ended_by_the_caller() {
     let mut bench = Bench::offered(Greeting::Connected);
     let (caller, agent) = (bench.caller, bench.caller.branch(1));

@@ -80,6 +80,7 @@ fn description(port: u16) -> Vec<u8> {
         session: 1,
         version: 0,
         secret: None,
+        comfort_noise: false,
     };
     sdp::offer(local, &[trunkside_call::Codec::Pcma], Direction::SendRecv)
 }

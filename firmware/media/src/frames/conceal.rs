@@ -1,6 +1,8 @@
 //! Loss concealment in the manner of ITU-T G.711 appendix I: what is missing is the last pitch
 //! period again, fading, and the voice that follows fades in over it.
 
+use super::noise::Hiss;
+
 /// Lags that a pitch period is looked for in: 5 to 15 ms, voices of 66 to 200 Hz.
 const LAGS: std::ops::RangeInclusive<usize> = 40..=120;
 
@@ -64,6 +66,15 @@ impl Concealer {
         }
         let made = into[begins..].to_vec();
         self.remember(&made);
+    }
+
+    /// What is missing is silence that its sender described; voice begins after it as it is.
+    pub fn silence(&mut self, samples: usize, hiss: &mut Hiss, into: &mut Vec<i16>) {
+        let made: Vec<i16> = hiss.take(samples).collect();
+        self.made = 0;
+        self.period.clear();
+        self.remember(&made);
+        into.extend(made);
     }
 
     fn next(&mut self) -> f32 {

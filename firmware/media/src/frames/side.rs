@@ -6,6 +6,7 @@ use trunkside_call::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 
 use super::FrameStats;
 use super::conceal::Concealer;
+use super::noise::{Hiss, Noise};
 use super::patience::Patience;
 use crate::g711;
 use crate::tap::TapPacket;
@@ -30,6 +31,8 @@ pub struct SideFramer {
     late_in_a_row: u32,
     patience: Patience,
     concealer: Concealer,
+    /// Where the side fell silent, and how its silence sounds; none while it speaks.
+    silent: Option<(u64, Hiss)>,
     partial: Vec<i16>,
 }
 
@@ -77,6 +80,13 @@ impl SideFramer {
         self.drain();
     }
 
+    /// What is missing from this moment of the stream on is silence that sounds so.
+    pub fn fall_silent(&mut self, now: u64, noise: Noise) {
+        if let Some(from) = self.place(now, noise.ssrc, noise.timestamp) {
+            self.silent = Some((from, Hiss::new(noise.level)));
+        }
+    }
+
     /// Fills what has been waited for long enough.
     pub fn advance(&mut self, now: u64, stats: &mut FrameStats) {
         let due = now.saturating_sub(self.patience.wait());
@@ -110,15 +120,7 @@ impl SideFramer {
         length: u64,
         stats: &mut FrameStats,
     ) -> Option<u64> {
-        let mapped = self
-            .mapping
-            .filter(|mapping| mapping.ssrc == packet.ssrc)
-            .and_then(|mapping| {
-                // Signed, because packets may come out of order.
-                let offset = i64::from(packet.timestamp.wrapping_sub(mapping.timestamp) as i32);
-                let begins = mapping.position.checked_add_signed(offset)?;
-                (begins.abs_diff(now) < PLAUSIBLE).then_some(begins)
-            });
+        let mapped = self.place(now, packet.ssrc, packet.timestamp);
         if mapped.is_some() {
             return mapped;
         }
@@ -137,6 +139,15 @@ impl SideFramer {
             position: begins,
         });
         Some(begins)
+    }
+
+    /// Where a timestamp of the stream at hand lies.
+    fn place(&self, now: u64, ssrc: u32, timestamp: u32) -> Option<u64> {
+        let mapping = self.mapping.filter(|mapping| mapping.ssrc == ssrc)?;
+        // Signed, because packets may come out of order.
+        let offset = i64::from(timestamp.wrapping_sub(mapping.timestamp) as i32);
+        let begins = mapping.position.checked_add_signed(offset)?;
+        (begins.abs_diff(now) < PLAUSIBLE).then_some(begins)
     }
 
     /// Moves what is still to come by the drift of its clock.
@@ -164,6 +175,7 @@ impl SideFramer {
         {
             let begins = *held.key();
             let packet = held.remove();
+            self.silent = self.silent.take().filter(|(from, _)| *from > begins);
             let known = (*position - begins) as usize;
             let codes = packet.voice.codes().get(known..).unwrap_or_default();
             let heard = self.partial.len();
@@ -177,7 +189,13 @@ impl SideFramer {
     /// Makes up so many samples, then takes what follows them.
     fn fill(&mut self, samples: u64, stats: &mut FrameStats) {
         if let Some(position) = &mut self.position {
-            self.concealer.conceal(samples as usize, &mut self.partial);
+            match &mut self.silent {
+                Some((from, hiss)) if *from <= *position => {
+                    self.concealer
+                        .silence(samples as usize, hiss, &mut self.partial);
+                }
+                _ => self.concealer.conceal(samples as usize, &mut self.partial),
+            }
             *position += samples;
             stats.filled_samples += samples;
         }

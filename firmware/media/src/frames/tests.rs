@@ -177,6 +177,86 @@ fn other_packet_lengths_make_the_same_frames() {
     }
 }
 
+/// How loud a frame is, in samples.
+fn loudness(frame: &Frame) -> u16 {
+    let loud = frame.samples.iter().map(|sample| sample.unsigned_abs());
+    loud.max().unwrap_or_default()
+}
+
+#[test]
+fn silence_that_its_sender_describes_sounds_so_until_voice_comes_again() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    bench.at(ms(40), 1);
+    let noise = Noise {
+        ssrc: 1,
+        timestamp: 5_000 + 2 * 160,
+        level: 50,
+    };
+    bench
+        .framer
+        .fall_silent(bench.answered + ms(60), Side::Caller, noise);
+    // What was said before comes late, and is heard all the same.
+    let silent = bench.wait(ms(1_000));
+    assert_eq!(silent.len(), (1_000 - 80 - 40) / 20);
+    // -50 dBov: a peak of 104 x the square root of 3.
+    assert!(
+        silent
+            .iter()
+            .all(|frame| (120..=181).contains(&loudness(frame)))
+    );
+    let mut spoken = bench.at(ms(1_020), 50);
+    spoken.extend(bench.wait(ms(1_080)));
+    let last = spoken.pop().expect("voice");
+    assert_eq!((last.start, heard(&last)), (ms(1_000), Some(50)));
+    assert!(spoken.iter().all(|frame| loudness(frame) <= 181));
+    let gap = bench.wait(ms(1_300));
+    assert_eq!(gap.last().map(loudness), Some(0), "who speaks is lost");
+}
+
+#[test]
+fn voice_from_before_the_silence_that_comes_after_it_is_heard() {
+    let mut bench = Bench::new();
+    bench.at(ms(20), 0);
+    let noise = Noise {
+        ssrc: 1,
+        timestamp: 5_000 + 3 * 160,
+        level: 60,
+    };
+    bench
+        .framer
+        .fall_silent(bench.answered + ms(40), Side::Caller, noise);
+    bench.at(ms(60), 2);
+    let frames = bench.at(ms(65), 1);
+    assert_eq!(
+        frames.iter().map(heard).collect::<Vec<_>>(),
+        [Some(1), Some(2)]
+    );
+    let silent = bench.wait(ms(400));
+    assert!(!silent.is_empty());
+    assert!(
+        silent
+            .iter()
+            .all(|frame| (1..60).contains(&loudness(frame)))
+    );
+}
+
+#[test]
+fn noise_of_a_stream_that_nobody_heard_says_nothing() {
+    let mut bench = Bench::new();
+    let noise = |ssrc| Noise {
+        ssrc,
+        timestamp: 5_000,
+        level: 45,
+    };
+    let at = bench.answered + ms(20);
+    bench.framer.fall_silent(at, Side::Caller, noise(1));
+    assert_eq!(bench.framer.deadline(), None);
+    bench.at(ms(40), 0);
+    bench.framer.fall_silent(at, Side::Caller, noise(77));
+    assert_eq!(bench.wait(ms(600)).last().map(loudness), Some(0));
+}
+
 #[test]
 fn a_new_stream_goes_on_where_the_clock_is() {
     let mut bench = Bench::new();

@@ -155,6 +155,45 @@ fn who_named_another_payload_type_for_events_may_send_under_the_one_that_was_off
 }
 
 #[test]
+fn comfort_noise_passes_untouched_between_legs_that_take_it_and_is_no_voice() {
+    let (mut relay, counters) = bridged();
+    let now = now();
+    let takes = |relay: &mut Relay, side: Side, comfort_noise: bool| {
+        let at = if side == Side::Caller { CALLER } else { AGENT };
+        let remote = Remote {
+            comfort_noise,
+            ..Remote::new(address(at), Codec::Pcma)
+        };
+        relay.set_remote(side, remote);
+    };
+    let caller = Side::Caller;
+    let send = |relay: &mut Relay, sequence: u16| {
+        let timestamp = 160 * u32::from(sequence);
+        let mut datagram = packet(13, sequence, timestamp, 99);
+        let received = relay.receive(now, caller, address(CALLER), &mut datagram, false);
+        (received, header_of(&datagram))
+    };
+    assert_eq!(send(&mut relay, 1).0, Received::default(), "not agreed on");
+    assert_eq!(counters.leg(caller).unexpected.get(), 1);
+
+    takes(&mut relay, caller, true);
+    let (received, _) = send(&mut relay, 2);
+    assert_eq!((received.forward, received.heard), (None, None));
+    assert!(
+        received.noise.is_some(),
+        "listeners know of it all the same"
+    );
+    assert_eq!(counters.leg(caller).unexpected.get(), 2);
+
+    takes(&mut relay, Side::Agent, true);
+    let (received, header) = send(&mut relay, 3);
+    assert_eq!(received.forward, Some(address(AGENT)));
+    assert_eq!((header.payload_type, header.ssrc), (13, 2));
+    assert_eq!(received.heard, None);
+    assert_eq!(counters.leg(caller).lost.get(), 0);
+}
+
+#[test]
 fn an_event_that_the_other_leg_cannot_take_is_counted() {
     let (mut relay, counters) = bridged();
     relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcma));
