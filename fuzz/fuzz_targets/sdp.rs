@@ -13,6 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         session: 1,
         version: 0,
         secret: Some(Secret::new([7; 32])),
+        comfort_noise: true,
     };
     let ours = answer(local, &offer, codec, offer.direction.mirrored());
     let read = Offer::parse(&ours).expect("our own answer can be read");
