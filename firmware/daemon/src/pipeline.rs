@@ -20,7 +20,7 @@ use trunkside_line::{
     AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
-use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts, VoiceThread};
+use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
 use uuid::Uuid;
@@ -56,7 +56,7 @@ pub struct Stages<U> {
     /// The line's SIP end.
     pub ua: U,
     /// Carries the calls' voice.
-    pub voice: VoiceThread,
+    pub voice: VoiceThreads,
     /// Ports for it.
     pub ports: MediaPorts,
     /// What the box says.

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
-use trunkside_media::{MediaConfig, MediaPorts, Prompts, VoiceThread};
+use trunkside_media::{MediaConfig, MediaPorts, Prompts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 
 use crate::clock;
@@ -60,7 +60,7 @@ pub struct Running {
     stop: CancellationToken,
     panel: JoinHandle<()>,
     pipeline: JoinHandle<(Hearing, Tapes, Recorder)>,
-    voice_thread: std::thread::JoinHandle<()>,
+    voice_threads: Vec<std::thread::JoinHandle<()>>,
     uplink: Option<JoinHandle<u64>>,
     stop_uplink: CancellationToken,
     tasks: TaskTracker,
@@ -116,7 +116,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         },
     )?;
 
-    let (voice, voice_thread) = VoiceThread::start()?;
+    let (voice, voice_threads) = VoiceThreads::start()?;
     let ports = media_ports(&config.line);
     let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, &policy)?).await?;
     tasks.spawn(ua_task);
@@ -169,7 +169,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop,
         panel,
         pipeline,
-        voice_thread,
+        voice_threads,
         uplink,
         stop_uplink,
         tasks,
@@ -347,10 +347,12 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         if let Ok((hearing, tapes, recorder)) = self.pipeline.await {
-            let voice_thread = self.voice_thread;
+            let voice_threads = self.voice_threads;
             let flushed = tokio::task::spawn_blocking(move || {
-                if voice_thread.join().is_err() {
-                    tracing::error!("the thread that carries voice ended by a fault");
+                for thread in voice_threads {
+                    if thread.join().is_err() {
+                        tracing::error!("a thread that carries voice ended by a fault");
+                    }
                 }
                 hearing.stop();
                 tapes.stop(clock::timestamp().as_millisecond());

@@ -31,8 +31,8 @@ pub enum MediaError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The thread that carries voice cannot be started, or has ended: restart the box.
-    #[error("the thread that carries voice is not there; restart the box")]
+    /// A thread that carries voice cannot be started, or has ended: restart the box.
+    #[error("a thread that carries voice is not there; restart the box")]
     NoThread(#[source] Option<std::io::Error>),
     /// A recording cannot be used: mend the file that is named.
     #[error(transparent)]

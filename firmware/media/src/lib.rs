@@ -9,9 +9,9 @@
 //!
 //! ```no_run
 //! # use trunkside_call::{Codec, Language, PromptKey, Repeat, Side};
-//! # use trunkside_media::{MediaConfig, MediaPorts, Opened, Prompts, Remote, VoiceThread};
+//! # use trunkside_media::{MediaConfig, MediaPorts, Opened, Prompts, Remote, VoiceThreads};
 //! # async fn example() -> Result<(), trunkside_media::MediaError> {
-//! let (voice, thread) = VoiceThread::start()?;
+//! let (voice, threads) = VoiceThreads::start()?;
 //! let ports = MediaPorts::new(&MediaConfig::default());
 //! let prompts = Prompts::embedded();
 //! let Opened { session, tap, mut events } = voice.open(&ports)?;
@@ -44,7 +44,7 @@ mod session;
 pub mod srtp;
 mod tap;
 mod tones;
-mod voice_thread;
+mod voice_threads;
 pub mod wav;
 
 pub use counters::{FarStats, LegStats, MediaStats};
@@ -55,4 +55,4 @@ pub use prompt::{PROMPT_TEXTS, Prompt, Prompts};
 pub use relay::{Heard, Protection, Received, Relay, Remote};
 pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
 pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};
-pub use voice_thread::VoiceThread;
+pub use voice_threads::VoiceThreads;

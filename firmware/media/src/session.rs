@@ -96,7 +96,7 @@ struct Port {
 
 impl MediaSession {
     /// Opens the sockets of both sides. The task carries the voice, on the tokio runtime that this is
-    /// called within; a box has a [`VoiceThread`](crate::VoiceThread) for that.
+    /// called within; a box has [`VoiceThreads`](crate::VoiceThreads) for that.
     pub fn open(ports: &MediaPorts) -> Result<(Opened, MediaTask), MediaError> {
         let (caller, agent) = (open_port(ports)?, open_port(ports)?);
         let address = |port: &Port| {

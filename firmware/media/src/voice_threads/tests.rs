@@ -73,9 +73,55 @@ fn ports(ports: std::ops::RangeInclusive<u16>) -> MediaPorts {
     })
 }
 
+fn ended(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().expect("no fault");
+    }
+}
+
+/// How many calls each thread has.
+fn spread(voice: &VoiceThreads) -> Vec<usize> {
+    let calls = |thread: &Thread| thread.calls.load(Ordering::Relaxed);
+    voice.threads.iter().map(calls).collect()
+}
+
 #[test]
-fn it_carries_calls_from_no_runtime_of_its_own_and_ends_with_the_last() {
-    let (voice, thread) = VoiceThread::start().expect("a thread");
+fn a_thread_is_filled_before_the_next_and_all_share_what_is_more() {
+    let (voice, threads) = VoiceThreads::start().expect("threads");
+    let ports = ports(38_480..=38_519);
+    let first = voice.open(&ports).expect("free ports");
+    let second = voice.open(&ports).expect("free ports");
+    assert_eq!(spread(&voice), [2, 0, 0, 0]);
+    voice.threads[0].calls.store(FULL, Ordering::Relaxed);
+    let third = voice.open(&ports).expect("free ports");
+    assert_eq!(spread(&voice), [FULL, 1, 0, 0]);
+    for (thread, calls) in voice.threads.iter().zip([9, 7, 8, 9]) {
+        thread.calls.store(FULL + calls, Ordering::Relaxed);
+    }
+    let fourth = voice.open(&ports).expect("free ports");
+    assert_eq!(spread(&voice)[1], FULL + 8, "the fewest");
+    drop((first, second, third, fourth, voice));
+    ended(threads);
+}
+
+#[test]
+fn a_call_that_is_over_makes_room() {
+    let (voice, threads) = VoiceThreads::start().expect("threads");
+    let opened = voice.open(&ports(38_520..=38_529)).expect("free ports");
+    assert_eq!(spread(&voice)[0], 1);
+    let mut tap = opened.tap;
+    drop(opened.session);
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    assert_eq!(runtime.block_on(tap.recv()), None, "it is over");
+    let calls = Arc::clone(&voice.threads[0].calls);
+    drop(voice);
+    ended(threads);
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn they_carry_calls_from_no_runtime_of_their_own_and_end_with_the_last() {
+    let (voice, threads) = VoiceThreads::start().expect("threads");
     let ports = ports(38_400..=38_439);
     let calls: Vec<_> = (0..3)
         .map(|_| voice.open(&ports).expect("free ports").session)
@@ -93,24 +139,24 @@ fn it_carries_calls_from_no_runtime_of_its_own_and_ends_with_the_last() {
     }
     drop(voice);
     drop(calls);
-    thread.join().expect("no fault");
+    ended(threads);
     for [caller, agent] in &peers {
         assert!(caller.hears_goodbye() && agent.hears_goodbye());
     }
 }
 
 #[test]
-fn a_session_that_is_kept_does_not_keep_the_thread() {
-    let (voice, thread) = VoiceThread::start().expect("a thread");
+fn a_session_that_is_kept_does_not_keep_the_threads() {
+    let (voice, threads) = VoiceThreads::start().expect("threads");
     let opened = voice.open(&ports(38_440..=38_459)).expect("free ports");
     drop(voice);
-    thread.join().expect("no fault");
+    ended(threads);
     opened.session.bridge();
 }
 
 #[test]
-fn no_ports_is_an_error_of_the_call_and_not_of_the_thread() {
-    let (voice, _thread) = VoiceThread::start().expect("a thread");
+fn no_ports_is_an_error_of_the_call_and_not_of_the_threads() {
+    let (voice, _threads) = VoiceThreads::start().expect("threads");
     let ports = ports(38_460..=38_463);
     let first = voice.open(&ports);
     assert!(matches!(
