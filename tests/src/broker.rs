@@ -94,6 +94,14 @@ impl Eavesdropper {
         self.wait_for("call summary", |message| {
             message.topic.ends_with("/metric").then_some(())
         });
+        self.wait_for_ack();
+    }
+
+    /// Waits until the cloud says that it has stored something.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait_for_ack(&mut self) {
         self.wait_for("acknowledgement", |message| {
             message.topic.ends_with("/ack").then_some(())
         });

@@ -49,9 +49,7 @@ fn alarms(home: &CloudHome, watcher: &mut Eavesdropper, many: usize) -> Vec<Stri
         if alarms.len() >= many {
             return alarms;
         }
-        watcher.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
+        watcher.wait_for_ack();
     }
 }
 
@@ -120,9 +118,7 @@ fn without_its_keys_a_box_takes_calls_and_names_nobody_until_they_are_mended() {
     call(&running, &phone);
     let mut calls = cloud.calls();
     while calls.len() < 2 {
-        watcher.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
+        watcher.wait_for_ack();
         calls = cloud.calls();
     }
     let [named, nameless] = &calls[..] else {

@@ -93,9 +93,7 @@ fn two_hundred_records_arrive_once_though_box_and_cloud_are_killed_in_their_midd
 
     let mut stored = ids(&cloud.calls());
     while stored.len() < expected.len() {
-        watcher.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
+        watcher.wait_for_ack();
         stored = ids(&cloud.calls());
     }
     let distinct: BTreeSet<String> = stored.iter().cloned().collect();
@@ -163,9 +161,7 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
             assert!(words.to_string().contains("\"caller\""), "{words}");
             break;
         }
-        watcher.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
+        watcher.wait_for_ack();
     }
 }
 
@@ -236,9 +232,7 @@ fn calls_that_came(cloud: &RunningCloud) -> Vec<Value> {
         if !calls.is_empty() {
             return calls;
         }
-        watcher.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
+        watcher.wait_for_ack();
     }
 }
 

@@ -93,11 +93,6 @@ impl Pseudonyms {
         }
     }
 
-    /// Whether agents have names.
-    pub const fn has_key(&self) -> bool {
-        self.key.is_some()
-    }
-
     /// The key is there.
     pub fn found(&mut self, key: PseudonymKey) {
         self.key = Some(key);

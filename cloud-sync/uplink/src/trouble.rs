@@ -32,7 +32,7 @@ pub(crate) enum When {
 }
 
 /// A connection that lasted so long was not cut short.
-const LASTS: Duration = Duration::from_mins(2);
+pub(crate) const LASTS: Duration = Duration::from_mins(2);
 
 /// So many that were cut short, one after the other, are no accident.
 const NO_ACCIDENT: u32 = 3;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use trunkside_record::PseudonymKey;
 
 use crate::alarm::Part;
-use crate::recorder::RETRY;
+use crate::mending::until_mended;
 
 /// What the alarm is of.
 pub const KEY: Part = Part {
@@ -68,42 +68,34 @@ pub fn fault(folder: &Path) -> Option<String> {
         .map(|error| error.to_string())
 }
 
-/// Loads the key later, where [`load`] could not, and passes it on. Until then no record names anybody;
-/// `trouble` says why.
+/// Loads the key later, where [`load`] could not for this reason, and passes it on. Until then no record
+/// names anybody; `trouble` says why.
 pub async fn retry(
     folder: PathBuf,
+    why: String,
     keys: mpsc::Sender<PseudonymKey>,
     trouble: watch::Sender<Option<String>>,
     stop: CancellationToken,
 ) {
-    loop {
-        let place = folder.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(&place)).await;
-        match loaded.map_err(anyhow::Error::from).flatten() {
-            Ok((key, None)) => {
-                tracing::info!("the key for pseudonyms is there: records name agents");
-                trouble.send_replace(None);
-                // The pipeline that is gone needs no key.
-                let _ = keys.send(key).await;
-                return;
-            }
-            // What cannot be kept would be another one the next time.
-            Ok((_, Some(_))) => {}
-            Err(error) => {
-                let why = error.to_string();
-                if trouble.borrow().as_ref() != Some(&why) {
-                    tracing::error!(
-                        error = why,
-                        "records name no agents until this is mended; trying again"
-                    );
-                    trouble.send_replace(Some(why));
-                }
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
-            () = stop.cancelled() => return,
-        }
+    let tell = |error: &str| {
+        tracing::error!(
+            error,
+            "records name no agents until this is mended; trying again"
+        );
+        trouble.send_replace(Some(error.to_owned()));
+    };
+    tell(&why);
+    let attempt = move || match load(&folder) {
+        Ok((key, None)) => Ok(Some(key)),
+        // What cannot be kept would be another one the next time.
+        Ok((_, Some(_))) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Some((key, _)) = until_mended(Some(why), attempt, tell, &stop).await {
+        tracing::info!("the key for pseudonyms is there: records name agents");
+        trouble.send_replace(None);
+        // The pipeline that is gone needs no key.
+        let _ = keys.send(key).await;
     }
 }
 
@@ -165,6 +157,7 @@ mod tests {
         let trouble = watch::Sender::new(None::<String>);
         let mut told = trouble.subscribe();
         let stop = CancellationToken::new();
+        let why = load(folder.path()).unwrap_err().to_string();
         let mending = async {
             told.changed().await.unwrap();
             let why = told.borrow_and_update().clone().unwrap();
@@ -179,7 +172,7 @@ mod tests {
             );
         };
         tokio::join!(
-            retry(folder.path().to_owned(), keys, trouble, stop),
+            retry(folder.path().to_owned(), why, keys, trouble, stop),
             mending
         );
     }

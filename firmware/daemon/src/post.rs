@@ -10,7 +10,8 @@ use trunkside_uplink::{Outbox, OutboxError, OutboxOptions};
 use trunkside_vault::{KeyFile, KeyProvider};
 
 use crate::alarm::Part;
-use crate::recorder::{self, Post, RETRY};
+use crate::mending::until_mended;
+use crate::recorder::{self, Post};
 
 /// What is logged with the reason, once for each.
 const NOT_YET: &str = "records for the cloud cannot be queued until this is mended; they wait in the call store, trying again";
@@ -88,32 +89,27 @@ pub fn open(place: &Place) -> anyhow::Result<Opening> {
 }
 
 /// Opens it later, where [`open`] could not.
-pub async fn retry(place: Place, (sender, mut why): Opening, stop: CancellationToken) {
-    while sender.borrow().is_none() {
-        tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
-            () = stop.cancelled() => return,
-        }
-        let place = place.clone();
-        match tokio::task::spawn_blocking(move || place.try_open()).await {
-            Ok(Ok(Ok(outbox))) => {
-                tracing::info!("the outbox is open");
-                let told = [OUTBOX.alarm(why.as_deref()), OUTBOX.alarm(None)].map(Body::from);
-                if let Err(error) = outbox.store(recorder::stamp(), told.into()).await {
-                    tracing::warn!(%error, "an alarm cannot be kept");
-                }
-                sender.send_replace(Some(outbox));
-            }
-            Ok(Ok(Err(now))) => {
-                if why.as_ref() != Some(&now) {
-                    tracing::error!(error = now, "{NOT_YET}");
-                    why = Some(now);
-                }
-            }
-            Ok(Err(error)) => tracing::error!(%error, "the outbox cannot be opened"),
-            Err(error) => tracing::error!(%error, "opening the outbox ended by a fault"),
-        }
+pub async fn retry(place: Place, (sender, why): Opening, stop: CancellationToken) {
+    if sender.borrow().is_some() {
+        return;
     }
+    let attempt = move || match place.try_open() {
+        Ok(opened) => opened.map(Some),
+        Err(error) => {
+            tracing::error!(%error, "the outbox cannot be opened");
+            Ok(None)
+        }
+    };
+    let tell = |error: &str| tracing::error!(error, "{NOT_YET}");
+    let Some((outbox, why)) = until_mended(why, attempt, tell, &stop).await else {
+        return;
+    };
+    tracing::info!("the outbox is open");
+    let told = [OUTBOX.alarm(why.as_deref()), OUTBOX.alarm(None)].map(Body::from);
+    if let Err(error) = outbox.store(recorder::stamp(), told.into()).await {
+        tracing::warn!(%error, "an alarm cannot be kept");
+    }
+    sender.send_replace(Some(outbox));
 }
 
 /// The outbox once it is open; none at `stop`.

@@ -1,6 +1,6 @@
 //! Loads the rules that calls are inspected by.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use trunkside_call::{Language, PromptKey};
@@ -23,6 +23,9 @@ pub fn load(from: &QualityRulesFrom) -> (Option<Arc<QualityRules>>, Vec<Problem>
         Err(errors) => (None, errors.iter().map(problem).collect()),
     }
 }
+
+static TEXTS: LazyLock<Texts> =
+    LazyLock::new(|| toml::from_str(PROMPT_TEXTS).expect("a test reads them"));
 
 #[derive(Deserialize)]
 struct Texts {
@@ -47,8 +50,7 @@ pub fn met_by_prompt(rules: &QualityRules, language: Language, prompt: PromptKey
     ) {
         return Vec::new();
     }
-    let texts: Texts = toml::from_str(PROMPT_TEXTS).expect("a test reads them");
-    let said = texts.prompt.iter().find(|text| text.name == prompt.name());
+    let said = TEXTS.prompt.iter().find(|text| text.name == prompt.name());
     let said = said.map(|text| match language {
         Language::En => &text.en,
         Language::Zh | Language::Yue => &text.zh,

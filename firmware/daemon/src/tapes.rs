@@ -11,7 +11,7 @@ use trunkside_media::recording::{Keeper, Keeping, Report, SEALED_AS, Tape};
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::config::{RecordingConfig, RecordingMode};
-use crate::recorder::RETRY;
+use crate::mending::until_mended;
 
 /// How long voice waits in memory where card numbers are silenced: a number is known to be one when
 /// it has been said, and its utterance has ended.
@@ -75,27 +75,13 @@ pub fn open(
 }
 
 /// Opens it later, where [`open`] could not.
-pub async fn retry((opening, mut why): (Opening, String), tapes: Tapes, stop: CancellationToken) {
+pub async fn retry((opening, why): (Opening, String), tapes: Tapes, stop: CancellationToken) {
     let opening = Arc::new(opening);
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
-            () = stop.cancelled() => return,
-        }
-        let again = Arc::clone(&opening);
-        match tokio::task::spawn_blocking(move || again.keeper()).await {
-            Ok(Ok(keeper)) => {
-                tracing::info!("recordings can be made");
-                return tapes.begin(keeper);
-            }
-            Ok(Err(error)) => {
-                if why != error {
-                    tracing::error!(error, "{NONE_YET}");
-                    why = error;
-                }
-            }
-            Err(error) => tracing::error!(%error, "opening the recordings ended by a fault"),
-        }
+    let attempt = move || opening.keeper().map(Some);
+    let tell = |error: &str| tracing::error!(error, "{NONE_YET}");
+    if let Some((keeper, _)) = until_mended(Some(why), attempt, tell, &stop).await {
+        tracing::info!("recordings can be made");
+        tapes.begin(keeper);
     }
 }
 

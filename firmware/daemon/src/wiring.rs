@@ -86,14 +86,19 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
     let (found, keys) = mpsc::channel(1);
-    let (names, unsaved) = device_key::load(folder).map_or_else(
-        |_| (Pseudonyms::withheld(), None),
-        |(key, unsaved)| (Pseudonyms::new(key), unsaved),
-    );
-    if !names.has_key() {
-        let (folder, outbox, stop) = (folder.clone(), outbox.clone(), stop_uplink.clone());
-        tasks.spawn(mend_key(folder, found, outbox, stop));
-    }
+    let (names, unsaved) = match device_key::load(folder) {
+        Ok((key, unsaved)) => (Pseudonyms::new(key), unsaved),
+        Err(error) => {
+            let trouble = (folder.clone(), error.to_string());
+            tasks.spawn(mend_key(
+                trouble,
+                found,
+                outbox.clone(),
+                stop_uplink.clone(),
+            ));
+            (Pseudonyms::withheld(), None)
+        }
+    };
     let pulses = Pulses::default();
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
     let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
@@ -243,7 +248,7 @@ async fn report_health(
 /// Looks for the key for pseudonyms until somebody has mended it, and leaves alarms from when the outbox
 /// is open.
 async fn mend_key(
-    folder: PathBuf,
+    (folder, why): (PathBuf, String),
     found: mpsc::Sender<PseudonymKey>,
     outbox: Post,
     stop: CancellationToken,
@@ -256,7 +261,7 @@ async fn mend_key(
         }
     };
     tokio::join!(
-        device_key::retry(folder, found, trouble, stop.clone()),
+        device_key::retry(folder, why, found, trouble, stop.clone()),
         telling
     );
 }

@@ -267,8 +267,9 @@ impl CallFlow {
                     LegCommand::RejectTransfer { status: FORBIDDEN },
                 );
             }
-            LegEvent::Answered { sdp } => self.on_caller_answered(now, &sdp),
-            LegEvent::Failed { .. } => self.on_caller_failed(now),
+            event @ (LegEvent::Answered { .. } | LegEvent::Failed { .. }) => {
+                self.on_called(now, &event);
+            }
             LegEvent::Ringing { .. } => {}
         }
     }

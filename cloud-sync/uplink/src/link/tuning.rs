@@ -47,7 +47,7 @@ impl Default for Tuning {
             answer_within: Duration::from_secs(20),
             backoff_least: Duration::from_millis(500),
             backoff_most: Duration::from_mins(1),
-            settled_after: Duration::from_mins(2),
+            settled_after: crate::trouble::LASTS,
             resend_after: Duration::from_secs(10),
             slowest_bytes_per_s: 1_000,
             resend_at_most: Duration::from_mins(10),

@@ -7,7 +7,7 @@ use trunkside_call::Pii;
 use super::{CallFlow, CallerState, Cause, EndedBy, FlowConfig, MediaAddresses, Side};
 use crate::call_flow::CallEvent;
 use crate::sdp::{self, Direction};
-use crate::sip_ua::{AgentContact, LegCommand, LegId};
+use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
 
 impl CallFlow {
     /// Rings a caller who is to be called back. `leg` is [dialled](LegId::dialled); `number` is the
@@ -44,11 +44,16 @@ impl CallFlow {
         }
     }
 
-    pub(super) fn on_caller_answered(&mut self, now: Instant, sdp: &[u8]) {
-        if self.called_until().is_none() || self.ended {
-            // An answer that crossed our giving up.
-            return self.on_given_up(self.caller.leg, &answered(sdp));
+    /// What became of ringing them.
+    pub(super) fn on_called(&mut self, now: Instant, event: &LegEvent) {
+        if self.called_until().is_none() {
+            // It crossed our giving up.
+            return self.on_given_up(self.caller.leg, event);
         }
+        let LegEvent::Answered { sdp } = event else {
+            self.caller.state = CallerState::Gone;
+            return self.on_unreached(now);
+        };
         self.caller.state = CallerState::Answered;
         match self.usable(sdp) {
             Some(answer) => {
@@ -59,20 +64,7 @@ impl CallFlow {
         }
     }
 
-    pub(super) fn on_caller_failed(&mut self, now: Instant) {
-        if self.called_until().is_none() {
-            let failed = crate::sip_ua::LegEvent::Failed { status: 487 };
-            return self.on_given_up(self.caller.leg, &failed);
-        }
-        self.caller.state = CallerState::Gone;
-        self.on_unreached(now);
-    }
-
     pub(super) fn on_unreached(&mut self, now: Instant) {
         self.end(now, EndedBy::Caller, Cause::Unreached);
     }
-}
-
-fn answered(sdp: &[u8]) -> crate::sip_ua::LegEvent {
-    crate::sip_ua::LegEvent::Answered { sdp: sdp.to_vec() }
 }

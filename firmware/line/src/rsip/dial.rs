@@ -50,16 +50,9 @@ pub(super) enum There {
     Name(String),
 }
 
-/// Where a contact is.
+/// Where a contact is, and what carries requests there.
 pub(super) struct Target {
-    pub callee: Uri,
-    /// The way that its phone registered, or to the carrier; the URI says it where there is none.
-    flow: Option<(Transport, SocketAddr)>,
-    /// The call that the new one takes the place of.
-    replaces: Option<String>,
-    /// In whose name a carrier is asked.
-    account: Option<Account>,
-    /// What carries requests there.
+    pub place: Whereabouts,
     pub transport: Transport,
 }
 
@@ -74,8 +67,11 @@ pub(super) struct Account {
 /// What is known of a contact.
 pub(super) struct Whereabouts {
     pub callee: Uri,
+    /// The way that its phone registered, or to the carrier; the URI says it where there is none.
     pub flow: Option<(Transport, SocketAddr)>,
+    /// The call that the new one takes the place of.
     pub replaces: Option<String>,
+    /// In whose name a carrier is asked.
     pub account: Option<Account>,
 }
 
@@ -93,8 +89,8 @@ impl Whereabouts {
 impl Target {
     /// Where requests go; none where the URI says it.
     pub fn destination(&self) -> Option<SipAddr> {
-        self.flow
-            .map(|(transport, there)| ways::addressed(transport, there))
+        let flow = self.place.flow;
+        flow.map(|(transport, there)| ways::addressed(transport, there))
     }
 }
 
@@ -115,13 +111,13 @@ impl RsipUa {
             }
         };
         let destination = target.destination();
-        let Target {
+        let Target { place, transport } = target;
+        let Whereabouts {
             callee,
             flow,
             replaces,
             account,
-            transport,
-        } = target;
+        } = place;
         let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
         let identity = identity.cloned().unwrap_or_default();
         let number = identity.shown(&self.shown, dialled.from.reveal());
@@ -197,35 +193,24 @@ impl RsipUa {
     /// Where a contact is and what carries requests there.
     pub(super) fn reach(&self, to: &AgentContact) -> Result<Target, Unreached> {
         let unreached = |status, why| Unreached { status, why };
-        let Whereabouts {
-            callee,
-            flow,
-            replaces,
-            account,
-        } = self.find(to).ok_or_else(|| {
+        let place = self.find(to).ok_or_else(|| {
             unreached(
                 404,
                 "it is not registered, its trunk is down, or it is no sip uri",
             )
         })?;
-        let transport = match flow {
+        let transport = match place.flow {
             Some((transport, _)) => Some(transport),
-            None => ways::asked_by(&callee),
+            None => ways::asked_by(&place.callee),
         };
         let transport = transport
             .ok_or_else(|| unreached(404, "it names a transport that the box does not have"))?;
-        let phones = flow.filter(|_| account.is_none());
+        let phones = place.flow.filter(|_| place.account.is_none());
         if phones.is_some_and(|(transport, there)| !self.is_reachable(transport, there)) {
             let why = "the connection that its phone registered over is gone";
             return Err(unreached(480, why));
         }
-        Ok(Target {
-            callee,
-            flow,
-            replaces,
-            account,
-            transport,
-        })
+        Ok(Target { place, transport })
     }
 
     /// What is known of a contact; none when it is nowhere.

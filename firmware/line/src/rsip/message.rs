@@ -56,13 +56,19 @@ impl RsipUa {
         };
         let to = To {
             display_name: None,
-            uri: target.callee.clone(),
+            uri: target.place.callee.clone(),
             params: Vec::new(),
         };
         let from = from.with_tag(make_tag());
-        let mut request =
-            self.endpoint
-                .make_request(Method::Message, target.callee, via, from, to, 1, None);
+        let mut request = self.endpoint.make_request(
+            Method::Message,
+            target.place.callee,
+            via,
+            from,
+            to,
+            1,
+            None,
+        );
         request.body = cut(text).as_bytes().to_vec();
         request
             .headers

@@ -61,10 +61,15 @@ impl Counters {
     }
 }
 
-/// What becomes of a message. A fault in the gate, or in how the stack reads what passes it, costs that
-/// message only: the loop that reads the datagrams would end with it, and the telephones.
+/// What becomes of a message. A fault in the gate costs that message only.
 pub fn judge(message: &[u8], source: SocketAddr) -> Verdict {
-    let judged = unharmed(|| {
+    unless_harmful(message, source, || Gate::inspect(message, source))
+}
+
+/// The same for a datagram. The stack reads all of them in one loop, which a fault in its reading would
+/// end, and the telephones with it: so what passes is read here first. A connection has a loop of its own.
+fn judge_datagram(message: &[u8], source: SocketAddr) -> Verdict {
+    unless_harmful(message, source, || {
         let verdict = Gate::inspect(message, source);
         match &verdict {
             Verdict::Pass => drop(SipMessage::try_from(message)),
@@ -72,8 +77,15 @@ pub fn judge(message: &[u8], source: SocketAddr) -> Verdict {
             Verdict::Answer { .. } | Verdict::Drop => {}
         }
         verdict
-    });
-    judged.unwrap_or_else(|| {
+    })
+}
+
+fn unless_harmful(
+    message: &[u8],
+    source: SocketAddr,
+    judging: impl FnOnce() -> Verdict,
+) -> Verdict {
+    unharmed(judging).unwrap_or_else(|| {
         error!(%source, bytes = message.len(), "a message that the box cannot read is dropped; please report it");
         Verdict::Drop
     })
@@ -103,7 +115,7 @@ impl GatedSocket {
             // The stack answers keep-alives (RFC 5626, section 3.5.1).
             return Some(bytes);
         }
-        match judge(datagram, source) {
+        match judge_datagram(datagram, source) {
             Verdict::Pass => {
                 self.counters.pass();
                 Some(bytes)
