@@ -1,13 +1,45 @@
 //! A caller who would rather hang up than wait keeps their place in the queue and is called back.
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
+use e2e::daemon::Home;
 use e2e::kamailio;
-use e2e::process::has_peer;
+use e2e::process::{DEADLINE, binary, has_peer};
 use e2e::sipp::{free_port, succeed};
 use e2e::voice::Voice;
+use serde_json::Value;
+
+/// What `trunkside callbacks` prints, and whether it succeeded.
+fn callbacks(home: &Home, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(binary("trunkside"))
+        .arg("callbacks")
+        .args(arguments)
+        .arg("--config")
+        .arg(home.config())
+        .output()
+        .expect("trunkside starts");
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// The one promise that is to be kept, once it is on the disk.
+fn promise(home: &Home) -> Value {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let (_, listed) = callbacks(home, &["list", "--json"]);
+        if let Ok(promise) = serde_json::from_str(&listed) {
+            return promise;
+        }
+        assert!(Instant::now() < deadline, "no promise is noted: {listed}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
 
 #[test]
 fn a_caller_who_presses_the_key_is_called_back_at_their_turn() {
@@ -79,4 +111,66 @@ fn a_caller_who_presses_the_key_is_called_back_at_their_turn() {
         assert!(log.contains(told), "`{told}` is not in the log");
     }
     assert!(!log.contains("13800138000"), "a number is in the log");
+}
+
+#[test]
+fn a_place_outlives_the_box() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let agent = Phone::new(Voice::silent());
+    let caller = Phone::new(Voice::silent());
+    let mut branch = Branch::start_with(vec![agent.agent("li_na", false)], |settings| {
+        settings.more = format!(
+            "[line]\ncallback_to = \"sip:{{number}}@127.0.0.1:{}\"\n",
+            caller.port
+        );
+    });
+    let somebody = Voice::saying(&recording("balance_zh.wav"), BEFORE_SPEAKING);
+    let first = agent.run("agent_answers");
+    let occupying = branch
+        .carrier("carrier_hangs_up", &somebody)
+        .pause_ms(60_000)
+        .start();
+    let later = BEFORE_SPEAKING + Duration::from_secs(5);
+    let waiting = Voice::saying(&recording("balance_zh.wav"), later);
+    let asks = branch
+        .carrier("carrier_asks_for_a_call_back", &waiting)
+        .pause_ms(20_000)
+        .start();
+    succeed(asks);
+
+    let promised = promise(&branch.home);
+    assert_eq!(promised["number"], "13800138000", "{promised}");
+    assert_eq!(
+        (&promised["why"], &promised["box_rings"]),
+        (&"asked".into(), &true.into())
+    );
+    let call = promised["call"].as_str().expect("an identity");
+    let (done, why) = callbacks(&branch.home, &["done", call]);
+    assert!(!done && why.contains("the box rings the caller"), "{why}");
+
+    branch.running.process.kill();
+    drop((occupying, first));
+    let answers = caller.run_for("agent_hangs_up", 3_000);
+    let second = agent.run("agent_answers");
+    branch.running = branch.home.start();
+    succeed(answers);
+    succeed(second);
+
+    let mut outcomes = Vec::new();
+    while outcomes.len() < 3 {
+        branch.watcher.wait_for_call();
+        let calls = branch.cloud.calls();
+        outcomes = calls.iter().map(|call| call["outcome"].clone()).collect();
+    }
+    outcomes.sort_unstable_by_key(Value::to_string);
+    assert_eq!(outcomes, ["bridged", "bridged", "callback"]);
+    let (_, left) = callbacks(&branch.home, &["list", "--json"]);
+    assert_eq!(left, "", "the promise is kept");
+    let (_, all) = callbacks(&branch.home, &["list", "--all", "--json"]);
+    let kept: Value = serde_json::from_str(&all).expect("one promise");
+    assert!(kept["call"] == call && kept["done"].is_string(), "{kept}");
+    let (done, why) = callbacks(&branch.home, &["done", call]);
+    assert!(!done && why.contains("trunkside callbacks list"), "{why}");
 }

@@ -5,9 +5,11 @@
 
 use std::collections::VecDeque;
 
+use trunkside_call::CallId;
 use trunkside_media::recording::Report;
-use trunkside_record::Body;
+use trunkside_record::{Body, Outcome};
 
+use crate::store::promises::KeptPlace;
 use crate::store::{Began, Export, Writing};
 use crate::story::Ended;
 
@@ -36,6 +38,10 @@ pub enum CallNote {
         /// When it was told, in Unix milliseconds.
         at_ms: i64,
     },
+    /// The caller is to be rung at their turn.
+    PlaceKept(KeptPlace),
+    /// The box does not ring the caller of that call any more.
+    PlaceGone(CallId),
 }
 
 /// A note that the store has not taken yet.
@@ -177,12 +183,12 @@ impl Held {
 
     fn ended(&self) -> Option<&Ended> {
         match &self.note {
-            CallNote::Opened(_) | CallNote::Recorded { .. } => None,
             CallNote::Ended(ended) => Some(ended),
+            _ => None,
         }
     }
 
-    fn opened(&self, call: trunkside_call::CallId) -> bool {
+    fn opened(&self, call: CallId) -> bool {
         matches!(&self.note, CallNote::Opened(began) if began.call == call)
     }
 
@@ -202,7 +208,10 @@ impl Held {
     /// About what it takes in memory.
     fn weigh(&mut self) {
         self.bytes = match &self.note {
-            CallNote::Opened(_) | CallNote::Recorded { .. } => size_of::<Self>() + 64,
+            CallNote::Opened(_) | CallNote::Recorded { .. } | CallNote::PlaceGone(_) => {
+                size_of::<Self>() + 64
+            }
+            CallNote::PlaceKept(place) => size_of::<Self>() + 64 + place.wish.len(),
             CallNote::Ended(ended) => {
                 let redacted = ended.transcript.iter().flat_map(|words| &words.turns);
                 let redacted = redacted.map(|turn| TURN_BYTES + turn.text.as_str().len());
@@ -224,6 +233,8 @@ impl Held {
                 mode,
                 at_ms,
             } => writing.recorded(report, mode, *at_ms),
+            CallNote::PlaceKept(place) => writing.place_kept(place),
+            CallNote::PlaceGone(call) => writing.place_gone(*call),
             CallNote::Ended(ended) => {
                 let began = Began {
                     call: ended.summary.call,
@@ -231,7 +242,12 @@ impl Held {
                     caller: ended.caller.clone(),
                 };
                 let (turns, callback) = (&ended.turns, ended.callback.as_ref());
-                writing.close_call(&began, &export(ended), turns, callback, self.sent)
+                writing.close_call(&began, &export(ended), turns, callback, self.sent)?;
+                if ended.summary.outcome == Outcome::Bridged {
+                    let ended_ms = (ended.summary.times.ended_s * 1_000.0) as i64;
+                    writing.talked_to(&began, began.started_ms + ended_ms)?;
+                }
+                Ok(())
             }
         }
     }

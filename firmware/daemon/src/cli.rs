@@ -48,6 +48,9 @@ pub enum Command {
     Policy(PolicyCommand),
     /// List, add, check or remove speech models.
     Models(ModelsArgs),
+    /// List whom to call back, and note who was.
+    #[command(subcommand)]
+    Callbacks(CallbacksCommand),
     /// List the calls that the box keeps, and forget those that somebody asks to be forgotten.
     #[command(subcommand)]
     Calls(CallsCommand),
@@ -100,6 +103,34 @@ pub enum CallsCommand {
         /// All calls from this number; spaces and signs in it do not matter.
         #[arg(long, value_name = "NUMBER")]
         number: Option<String>,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// `trunkside callbacks`
+#[derive(Debug, Subcommand)]
+pub enum CallbacksCommand {
+    /// List whom to call back, oldest first: call, when they called, number, why nobody took the call, and
+    /// whether the box rings them itself at their turn. A promise is kept once an agent has talked to that
+    /// number.
+    List {
+        /// Also those that were kept, and when.
+        #[arg(long)]
+        all: bool,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print one JSON object a promise.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Note that somebody has called back, by another phone than the box's. The box may run.
+    Done {
+        /// The calls, as `list` names them.
+        #[arg(value_name = "CALL", required = true)]
+        calls: Vec<trunkside_call::CallId>,
         /// Where the box is configured.
         #[command(flatten)]
         config: ConfigArgs,

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use trunkside_call::{AgentId, CallId, Decision, Emotion, Language, Pii, Side};
 use trunkside_decision::{CallProfile, Input};
 use trunkside_record::{EndedBy, Pseudonyms, Timestamp, VoiceQuality};
@@ -37,6 +38,14 @@ enum Phase {
     Routing { emotion: Emotion, score: f32 },
     /// Caller and agent talk.
     Bridged,
+}
+
+/// What a caller wants, and the language they say it in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wish {
+    /// What the router knows.
+    pub profile: CallProfile,
+    language: Language,
 }
 
 /// One call's conversation.
@@ -85,14 +94,22 @@ impl Conversation {
         self.language
     }
 
+    /// What the caller wants, for a call that rings them back.
+    pub fn wish(&self) -> Wish {
+        Wish {
+            profile: self.profile.clone(),
+            language: self.language,
+        }
+    }
+
     /// A call that rings the caller back: they said what they want in the call before.
-    pub fn resume(&mut self, before: &Self) {
+    pub fn resume(&mut self, Wish { profile, language }: Wish) {
         self.phase = Phase::Routing {
-            emotion: before.profile.emotion,
-            score: f32::from(before.profile.emotion_permille) / 1_000.0,
+            emotion: profile.emotion,
+            score: f32::from(profile.emotion_permille) / 1_000.0,
         };
-        self.profile.clone_from(&before.profile);
-        self.language = before.language;
+        self.profile = profile;
+        self.language = language;
     }
 
     /// Whether the caller waits for an agent, as far as the conversation knows.

@@ -21,7 +21,7 @@ use trunkside_line::{
     Order, Output, Secret, SipCommand, SipEvent, SipUa,
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts, VoiceThreads};
-use trunkside_record::{PseudonymKey, Pseudonyms};
+use trunkside_record::{PseudonymKey, Pseudonyms, Timestamp};
 use trunkside_understanding::quality::QualityRules;
 use uuid::Uuid;
 
@@ -37,6 +37,7 @@ use crate::progress::Urgency;
 use crate::quality;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
+use crate::store::promises::KeptPlace;
 use crate::story::Ended;
 use crate::tapes::Tapes;
 use crate::taping::Taping;
@@ -73,6 +74,8 @@ pub struct Stages<U> {
     pub policies: mpsc::Receiver<Arc<Policy>>,
     /// What the last run learnt of agents.
     pub lessons: Vec<Lesson>,
+    /// Whose place the run before this one kept.
+    pub places: Vec<KeptPlace>,
     /// Makes calls durable.
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
@@ -154,6 +157,7 @@ impl<U: SipUa> Pipeline<U> {
         recorder.policy(Arc::clone(&policy));
         recorder.decision(&Entry::start(&policy));
         pipeline.tell_local_time(Duration::ZERO);
+        pipeline.take_over_places();
         let lessons = std::mem::take(&mut pipeline.stages.lessons);
         if !lessons.is_empty() {
             pipeline.tell_router(Duration::ZERO, Input::Learnt { lessons });
@@ -251,7 +255,7 @@ impl<U: SipUa> Pipeline<U> {
         };
         for place in self.places.of(&from) {
             // Who rings again need not be rung.
-            self.places.remove(place);
+            self.give_up_place(place);
             self.tell_router(now, Input::PlaceGivenUp { place });
         }
         tracing::debug!(call = %id, %leg, "call begins");
@@ -260,16 +264,22 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(again) = self.outcomes.called(&from) {
             self.tell_router(now, again);
         }
-        let conversation = self.conversation(now, id, from);
+        let conversation = self.conversation(now, id, from, started_at);
         let flow = CallFlow::new(self.flow_config(), leg, addresses(&session));
         self.insert(id, leg, (flow, session, tap), conversation);
     }
 
-    fn conversation(&self, now: Duration, id: CallId, from: Pii<String>) -> Conversation {
+    fn conversation(
+        &self,
+        now: Duration,
+        id: CallId,
+        from: Pii<String>,
+        started_at: Timestamp,
+    ) -> Conversation {
         Conversation::begin(
             id,
             from,
-            clock::timestamp(),
+            started_at,
             now,
             self.line.language,
             self.line.listen_timeout,
@@ -525,18 +535,45 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     /// The router has kept their place.
-    fn place_kept(&mut self, now: Duration, id: CallId) {
+    fn place_kept(&mut self, id: CallId) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let number = call.conversation.caller();
-        let mut conversation = self.conversation(now, id, number.clone());
-        conversation.resume(&call.conversation);
         let place = Place {
-            number,
-            conversation,
+            number: call.conversation.caller(),
+            wish: call.conversation.wish(),
         };
+        let asked_ms = clock::timestamp().as_millisecond();
+        self.stages.recorder.place_kept(place.note(id, asked_ms));
         self.places.keep(id, place);
+    }
+
+    /// Those whose place the run before this one kept.
+    fn take_over_places(&mut self) {
+        let now_ms = clock::timestamp().as_millisecond();
+        for kept in std::mem::take(&mut self.stages.places) {
+            let (call, asked_ms) = (kept.call, kept.asked_ms);
+            let Some(place) = Place::noted(kept) else {
+                self.stages.recorder.place_gone(call);
+                continue;
+            };
+            tracing::info!(%call, "a caller who was promised a call back keeps their place");
+            let kept = Input::PlaceKept {
+                place: call,
+                profile: place.wish.profile.clone(),
+                // By a clock that was set back nobody has waited yet.
+                waited_ms: u64::try_from(now_ms - asked_ms).unwrap_or(0),
+            };
+            self.places.keep(call, place);
+            self.tell_router(Duration::ZERO, kept);
+        }
+    }
+
+    /// The box rings them no more.
+    fn give_up_place(&mut self, call: CallId) -> Option<Place> {
+        let place = self.places.remove(call)?;
+        self.stages.recorder.place_gone(call);
+        Some(place)
     }
 
     /// Their turn has come: the caller is rung, and the agent once they have answered.
@@ -546,7 +583,7 @@ impl<U: SipUa> Pipeline<U> {
         let Some(kept) = self.places.get(place) else {
             return;
         };
-        let number = kept.number.clone();
+        let (number, wish) = (kept.number.clone(), kept.wish.clone());
         let template = self.line.callback_to.as_deref();
         let contact = template.and_then(|to| places::contact(to, &number));
         let (Some(contact), Some((id, session, tap))) = (contact, self.open(leg)) else {
@@ -554,10 +591,9 @@ impl<U: SipUa> Pipeline<U> {
             return self.tell_router(now, Input::Unreached { call, place });
         };
         tracing::info!(call = %id, asked = %place, "a caller is called back");
-        let mut conversation = self.conversation(now, id, number.clone());
-        if let Some(kept) = self.places.get(place) {
-            conversation.resume(&kept.conversation);
-        }
+        let started_at = clock::timestamp();
+        let mut conversation = self.conversation(now, id, number.clone(), started_at);
+        conversation.resume(wish);
         let flow = CallFlow::calling_back(
             self.clock.instant(now),
             self.flow_config(),
@@ -578,7 +614,7 @@ impl<U: SipUa> Pipeline<U> {
 
     /// The caller has answered: the call goes on like any other.
     fn reached(&mut self, now: Duration, id: CallId, returning: Returning) {
-        let Some(place) = self.places.remove(returning.place) else {
+        let Some(place) = self.give_up_place(returning.place) else {
             return;
         };
         let started_at = clock::timestamp();
@@ -684,13 +720,13 @@ impl<U: SipUa> Pipeline<U> {
                     return self.ring_back(now, decision, agent.clone());
                 }
                 // Rung in vain, or kept too long: somebody must call by hand.
-                Action::Callback { .. } => drop(self.places.remove(decision.call)),
+                Action::Callback { .. } => drop(self.give_up_place(decision.call)),
                 _ => {}
             }
         }
         let asked = CallbackCause::Asked;
         if decision.action == (Action::Callback { cause: asked }) {
-            self.place_kept(now, decision.call);
+            self.place_kept(decision.call);
         }
         let order = match &decision.action {
             Action::Offer { agent } => match self.contact(agent) {

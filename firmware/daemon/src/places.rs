@@ -6,7 +6,8 @@ use trunkside_call::{AgentId, CallId, Intent, Pii};
 use trunkside_line::AgentContact;
 
 use crate::config::TRUNK;
-use crate::conversation::Conversation;
+use crate::conversation::Wish;
+use crate::store::promises::KeptPlace;
 
 /// The wish that, said while waiting, asks for a call back.
 const WISH: &str = "callback_request";
@@ -31,7 +32,7 @@ pub struct Place {
     /// Whom to ring.
     pub number: Pii<String>,
     /// What they said in the call before.
-    pub conversation: Conversation,
+    pub wish: Wish,
 }
 
 /// A call that rings a caller back.
@@ -41,6 +42,33 @@ pub struct Returning {
     pub place: CallId,
     /// Who is to take it, as the router last said.
     pub agent: Option<AgentId>,
+}
+
+impl Place {
+    /// How it outlives the box.
+    pub fn note(&self, call: CallId, asked_ms: i64) -> KeptPlace {
+        KeptPlace {
+            call,
+            asked_ms,
+            number: self.number.clone(),
+            wish: serde_json::to_string(&self.wish).expect("a wish is plain data"),
+        }
+    }
+
+    /// As it was noted; none where another version wrote something that says nothing now.
+    pub fn noted(note: KeptPlace) -> Option<Self> {
+        let call = note.call;
+        match serde_json::from_str(&note.wish) {
+            Ok(wish) => Some(Self {
+                number: note.number,
+                wish,
+            }),
+            Err(error) => {
+                tracing::error!(%call, %error, "what a caller wants cannot be read; call them by hand");
+                None
+            }
+        }
+    }
 }
 
 impl Places {

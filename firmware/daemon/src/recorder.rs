@@ -30,6 +30,7 @@ use crate::policy::Versions;
 use crate::private;
 use crate::progress::{Progress, Urgency};
 use crate::store::keeping::{AT_ONCE, Horizon};
+use crate::store::promises::KeptPlace;
 use crate::store::{Began, Export, Store, StoreError};
 use crate::story::{self, Ended, SoFar};
 use inbox::{Load, MOST_POLICIES, Receiver, Sender, Taken, inbox, keep_newest};
@@ -65,6 +66,9 @@ enum Note {
     Alarm(Alarm),
 }
 
+/// The call store, in the data folder.
+pub const CALLS: &str = "calls.db";
+
 /// What the router has learnt, in the data folder.
 const LESSONS: &str = "learning.json";
 
@@ -76,6 +80,22 @@ pub fn lessons(folder: &Path) -> Vec<Lesson> {
     };
     serde_json::from_str(&text).unwrap_or_else(|error| {
         tracing::warn!(file = %path.display(), %error, "what was learnt cannot be read; learning begins anew");
+        Vec::new()
+    })
+}
+
+/// Whom the last run was to ring at their turn; nobody where that cannot be read: they stay promised.
+pub fn places(folder: &Path) -> Vec<KeptPlace> {
+    let path = folder.join(CALLS);
+    if !path.exists() {
+        return Vec::new();
+    }
+    let found = Store::open(&path).and_then(|mut store| store.places());
+    found.unwrap_or_else(|error| {
+        tracing::error!(
+            %error,
+            "callers who kept their place are not rung; see `trunkside callbacks list`"
+        );
         Vec::new()
     })
 }
@@ -159,6 +179,16 @@ impl Recorder {
     /// A call is over.
     pub fn ended(&self, ended: Ended) {
         self.note(Note::Call(CallNote::Ended(Box::new(ended))));
+    }
+
+    /// A caller keeps their place, also if the box stops.
+    pub fn place_kept(&self, place: KeptPlace) {
+        self.note(Note::Call(CallNote::PlaceKept(place)));
+    }
+
+    /// The box does not ring the caller of that call any more.
+    pub fn place_gone(&self, call: CallId) {
+        self.note(Note::Call(CallNote::PlaceGone(call)));
     }
 
     /// An entry of the decision log.
@@ -392,7 +422,7 @@ impl Desk {
     fn open_store(&mut self) -> Result<Store, StoreError> {
         // It may not have been possible before; if it is not now, the store says so.
         let _ = private::folder(&self.folder);
-        let mut store = Store::open(&self.folder.join("calls.db"))?;
+        let mut store = Store::open(&self.folder.join(CALLS))?;
         if !self.looked_back {
             #[expect(
                 clippy::redundant_closure_for_method_calls,

@@ -7,12 +7,14 @@
 //!
 //! What is known of a call while it lasts is noted beside it ([`unfinished`]), so that the record
 //! of one that was cut off holds it. What callers said and the numbers they called from go when
-//! their time has come, or when somebody asks ([`keeping`]); what the outbox has not yet stays.
+//! their time has come, or when somebody asks ([`keeping`]); what the outbox has not yet stays. Who
+//! was promised a call back stands in [`promises`].
 //!
 //! There is one way of writing, [`Store::write`]: all of it is on the disk when it returns, or
 //! nothing is and no transaction is left open. What is deleted is overwritten.
 
 pub mod keeping;
+pub mod promises;
 pub mod unfinished;
 
 use std::path::Path;
@@ -115,6 +117,12 @@ const SCHEMA: &str = "
         cause TEXT NOT NULL,
         done_ms INTEGER
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS place (
+        call TEXT PRIMARY KEY,
+        asked_ms INTEGER NOT NULL,
+        number TEXT NOT NULL,
+        wish TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS call_by_start ON call (started_ms);
     CREATE TABLE IF NOT EXISTS unfinished (
         call TEXT PRIMARY KEY,

@@ -18,7 +18,7 @@ use trunkside_record::{PseudonymKey, Pseudonyms};
 use crate::clock;
 use crate::cloud;
 use crate::config::{self, Config, LineConfig};
-use crate::device_key;
+use crate::device_key::{self, Unsaved};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
@@ -85,21 +85,9 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
-    let (found, keys) = mpsc::channel(1);
-    let (names, unsaved) = match device_key::load(folder) {
-        Ok((key, unsaved)) => (Pseudonyms::new(key), unsaved),
-        Err(error) => {
-            let trouble = (folder.clone(), error.to_string());
-            tasks.spawn(mend_key(
-                trouble,
-                found,
-                outbox.clone(),
-                stop_uplink.clone(),
-            ));
-            (Pseudonyms::withheld(), None)
-        }
-    };
+    let (names, unsaved, keys) = pseudonyms(folder, &outbox, &stop_uplink, &tasks);
     let pulses = Pulses::default();
+    let places = recorder::places(folder);
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
     let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
@@ -146,6 +134,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         ports,
         prompts: Prompts::embedded(),
         lessons: recorder::lessons(folder),
+        places,
         recordings: Recordings::load(config.recordings.as_deref(), &policy)?,
         hearing,
         heard,
@@ -242,6 +231,24 @@ async fn report_health(
 ) {
     if let Some(outbox) = post::opened(outbox, &stop).await {
         health::report(outbox, folder, parts, watched, in_force, stop).await;
+    }
+}
+
+/// Pseudonyms for agents; where their key cannot be had, it comes later.
+fn pseudonyms(
+    folder: &Path,
+    outbox: &Post,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> (Pseudonyms, Option<Unsaved>, mpsc::Receiver<PseudonymKey>) {
+    let (found, keys) = mpsc::channel(1);
+    match device_key::load(folder) {
+        Ok((key, unsaved)) => (Pseudonyms::new(key), unsaved, keys),
+        Err(error) => {
+            let trouble = (folder.to_owned(), error.to_string());
+            tasks.spawn(mend_key(trouble, found, outbox.clone(), stop.clone()));
+            (Pseudonyms::withheld(), None, keys)
+        }
     }
 }
 

@@ -246,6 +246,7 @@ impl Story {
             | Input::CallbackAsked { .. }
             | Input::CalledBack { .. }
             | Input::Unreached { .. }
+            | Input::PlaceKept { .. }
             | Input::PlaceGivenUp { .. } => return,
             Input::LocalTime { .. }
             | Input::MoodChanged { .. }

@@ -116,6 +116,15 @@ pub enum Input {
         /// The call that asked for it.
         place: CallId,
     },
+    /// A router before this one promised to call somebody back at their turn, and stopped.
+    PlaceKept {
+        /// The call that asked for it.
+        place: CallId,
+        /// What is known of it.
+        profile: CallProfile,
+        /// How long ago they asked, in milliseconds.
+        waited_ms: u64,
+    },
     /// Nobody need be called back any more.
     PlaceGivenUp {
         /// The call that asked for it.

@@ -9,6 +9,7 @@ use super::recordings::settings;
 use crate::cli::{CallsCommand, Failure};
 use crate::clock;
 use crate::config::Config;
+use crate::recorder::CALLS;
 use crate::store::keeping::Kept;
 use crate::store::{Store, StoreError};
 use crate::tapes;
@@ -30,15 +31,15 @@ pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
 }
 
 /// The box's store; none before its first call.
-fn open(config: &Config) -> Result<Option<Store>, Failure> {
-    let path = config.data_dir.join("calls.db");
+pub(super) fn open(config: &Config) -> Result<Option<Store>, Failure> {
+    let path = config.data_dir.join(CALLS);
     if !path.exists() {
         return Ok(None);
     }
     Store::open(&path).map(Some).map_err(failed)
 }
 
-fn failed(error: StoreError) -> Failure {
+pub(super) fn failed(error: StoreError) -> Failure {
     Failure::Operation(error.into())
 }
 

@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod bench;
+mod callbacks;
 mod calls;
 mod check;
 mod claim;
@@ -52,6 +53,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Bench(BenchCommand::Recognition(args)) => bench::recognition(&args),
         Command::Policy(command) => policy::policy(&command),
         Command::Models(command) => models::models(command),
+        Command::Callbacks(command) => callbacks::callbacks(&command),
         Command::Calls(command) => calls::calls(&command),
         Command::Recordings(command) => recordings::recordings(&command),
     }

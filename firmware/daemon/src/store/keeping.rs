@@ -201,6 +201,7 @@ impl Writing<'_> {
         for forget in [
             "DELETE FROM turn WHERE call = ?1",
             "DELETE FROM callback WHERE call = ?1",
+            "DELETE FROM place WHERE call = ?1",
             "DELETE FROM recording WHERE call = ?1 AND (deleted_ms IS NOT NULL OR kept_ms = 0)",
             "UPDATE call SET caller = '' WHERE id = ?1 AND exported = 0",
             "DELETE FROM undated WHERE call = ?1

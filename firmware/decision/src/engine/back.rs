@@ -7,6 +7,7 @@ use trunkside_call::{CallId, CallbackCause};
 use super::agent::{Activity, Micros, Slot};
 use super::call::{Call, Stage};
 use super::{Act, Choice, Engine};
+use crate::CallProfile;
 use crate::input::micros;
 
 /// A place is kept this long; then somebody must call back by hand.
@@ -20,6 +21,9 @@ const AGAIN: Duration = Duration::from_mins(5);
 
 /// The caller may hear the promise out before their turn comes.
 const HANGS_UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// After a restart the agents' phones find the box again before anybody is rung.
+const PHONES_COME_BACK: Duration = Duration::from_secs(30);
 
 /// So often a caller is rung.
 const TRIES: u8 = 3;
@@ -70,6 +74,25 @@ impl Engine {
             self.call_mut(slot).rests_until = None;
             self.unplaced.push(slot);
             self.reschedule_call(slot);
+        }
+    }
+
+    /// A caller who asked a router before this one, and has hung up: they stand where they stood.
+    pub(super) fn place_kept(&mut self, id: CallId, profile: &CallProfile, waited: Duration) {
+        if self.slots.contains_key(&id) {
+            return;
+        }
+        let slot = self.admit(id, profile);
+        let rests_until = self.now.saturating_add(micros(PHONES_COME_BACK));
+        let entered = self.now.saturating_sub(micros(waited));
+        let call = self.call_mut(slot);
+        call.away = true;
+        call.rests_until = Some(rests_until);
+        call.entered = entered;
+        if self.turns_away(slot) {
+            self.call_back(slot, CallbackCause::Closed);
+        } else {
+            self.enqueue(slot);
         }
     }
 

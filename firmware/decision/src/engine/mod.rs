@@ -188,6 +188,11 @@ impl Engine {
             Input::CallbackAsked { call } => self.callback_asked(*call),
             Input::CalledBack { place, call } => self.called_back(*place, *call),
             Input::Unreached { call, place } => self.unreached(*call, *place),
+            Input::PlaceKept {
+                place,
+                profile,
+                waited_ms,
+            } => self.place_kept(*place, profile, Duration::from_millis(*waited_ms)),
             Input::PlaceGivenUp { place } => self.place_given_up(*place),
             Input::Judged {
                 agent,
@@ -252,10 +257,27 @@ impl Engine {
             self.know(slot, profile);
             return;
         }
+        let slot = self.admit(id, profile);
+        if self.turns_away(slot) {
+            self.leave(slot, self.policy.queue.last_resort, CallbackCause::Closed);
+        } else if self.serves_itself(slot) {
+            self.serve_by_machine(slot);
+        } else {
+            self.enqueue(slot);
+        }
+    }
+
+    /// Whether the branch is closed to such a call.
+    fn turns_away(&self, slot: Slot) -> bool {
+        let call = self.call(slot);
+        let closed = call.open == Some(false) && self.policy.when_closed == WhenClosed::Callback;
+        closed && !call.need().even_when_closed
+    }
+
+    /// A call that is new; it does not stand in the queue yet.
+    fn admit(&mut self, id: CallId, profile: &CallProfile) -> Slot {
         let open = self.open_at(self.now);
         let kind = self.kind(profile, open);
-        let closed = open == Some(false) && self.policy.when_closed == WhenClosed::Callback;
-        let turned_away = closed && !kind.need.even_when_closed;
         self.arrivals += 1;
         let call = Call {
             id,
@@ -288,13 +310,7 @@ impl Engine {
         }
         self.calls[slot] = Some(call);
         self.slots.insert(id, slot);
-        if turned_away {
-            self.leave(slot, self.policy.queue.last_resort, CallbackCause::Closed);
-        } else if self.serves_itself(slot) {
-            self.serve_by_machine(slot);
-        } else {
-            self.enqueue(slot);
-        }
+        slot
     }
 
     /// Replaces what is known of a call; one that waits is decided anew when its needs change.

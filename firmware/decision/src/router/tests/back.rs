@@ -72,6 +72,36 @@ fn a_place_outlives_the_longest_wait_at_the_telephone() {
 }
 
 #[test]
+fn a_place_outlives_the_router() {
+    let mut desk = Desk::new(DESK);
+    let kept = |number, minutes: u64| Input::PlaceKept {
+        place: call(number),
+        profile: wants("ask"),
+        waited_ms: minutes * 60_000,
+    };
+    // Told in another order than they had asked in, and one of them twice.
+    for input in [kept(3, 1), kept(2, 9), kept(3, 1)] {
+        assert_eq!(desk.tell(input), []);
+    }
+    let too_long = desk.tell(kept(4, 5 * 60));
+    let cause = CallbackCause::WaitedTooLong;
+    assert_eq!(actions(&too_long), [Action::Callback { cause }]);
+    // The phones come back first.
+    assert_eq!(desk.tell(Input::AgentAvailable { agent: ann() }), []);
+    let turn = desk.pass(30);
+    assert_eq!(
+        (turn[0].call, actions(&turn)),
+        (call(2), vec![offer(ann())])
+    );
+    desk.tell(Input::CalledBack {
+        place: call(2),
+        call: call(20),
+    });
+    desk.bridged(20, ann());
+    assert_eq!(desk.ended(20)[0].call, call(3));
+}
+
+#[test]
 fn nobody_is_called_back_while_they_are_still_on_the_line() {
     let mut desk = desk();
     asks(&mut desk, 2);
