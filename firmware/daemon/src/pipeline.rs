@@ -4,6 +4,9 @@
 //! One task. It waits for whatever comes first, lets the stage it concerns take note, and then
 //! settles: what stages put out goes to the next ones until nothing is left. Nothing here waits
 //! for a disk, a network or a computation; voice runs beside it, in each call's own relay.
+//!
+//! How a call's stages come together is in `pipeline/calls.rs`; callers who are rung back, in
+//! `pipeline/back.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +19,10 @@ use trunkside_call::{
     Action, AgentId, CallId, CallbackCause, Decision, Pii, PromptKey, Repeat, Side,
 };
 use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
-use trunkside_line::{
-    AgentContact, CallEvent, CallFlow, FlowConfig, LegCommand, LegEvent, LegId, MediaAddresses,
-    Order, Output, Secret, SipCommand, SipEvent, SipUa,
-};
-use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Opened, Prompts, VoiceThreads};
-use trunkside_record::{PseudonymKey, Pseudonyms, Timestamp};
+use trunkside_line::{AgentContact, CallEvent, CallFlow, LegEvent, LegId, Order, SipEvent, SipUa};
+use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Prompts, VoiceThreads};
+use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
-use uuid::Uuid;
 
 use crate::clock::{self, Clock};
 use crate::config::{LineConfig, RecordingConfig};
@@ -32,7 +31,7 @@ use crate::hearing::{Heard, Hearing, Unheard};
 use crate::notice::{Event, Notice};
 use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
-use crate::places::{self, Place, Places, Returning};
+use crate::places::{self, Places, Returning};
 use crate::progress::Urgency;
 use crate::quality;
 use crate::recorder::Recorder;
@@ -42,6 +41,9 @@ use crate::story::Ended;
 use crate::tapes::Tapes;
 use crate::taping::Taping;
 use crate::translate;
+
+mod back;
+mod calls;
 
 /// How long calls may take to end in good order when the box stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -245,126 +247,6 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    /// A call comes in: its media are opened before anything is answered.
-    fn begin(&mut self, now: Duration, leg: LegId, from: Pii<String>) {
-        let Some((id, session, tap)) = self.open(leg) else {
-            let what = LegCommand::Reject {
-                status: UNAVAILABLE,
-            };
-            return self.stages.ua.command(SipCommand { leg, what });
-        };
-        for place in self.places.of(&from) {
-            // Who rings again need not be rung.
-            self.give_up_place(place);
-            self.tell_router(now, Input::PlaceGivenUp { place });
-        }
-        tracing::debug!(call = %id, %leg, "call begins");
-        let started_at = clock::timestamp();
-        self.stages.recorder.opened(id, started_at, from.clone());
-        if let Some(again) = self.outcomes.called(&from) {
-            self.tell_router(now, again);
-        }
-        let conversation = self.conversation(now, id, from, started_at);
-        let flow = CallFlow::new(self.flow_config(), leg, addresses(&session));
-        self.insert(id, leg, (flow, session, tap), conversation);
-    }
-
-    fn conversation(
-        &self,
-        now: Duration,
-        id: CallId,
-        from: Pii<String>,
-        started_at: Timestamp,
-    ) -> Conversation {
-        Conversation::begin(
-            id,
-            from,
-            started_at,
-            now,
-            self.line.language,
-            self.line.listen_timeout,
-        )
-    }
-
-    fn insert(
-        &mut self,
-        id: CallId,
-        leg: LegId,
-        (flow, media, tap): (CallFlow, MediaSession, trunkside_media::Tap),
-        conversation: Conversation,
-    ) {
-        let recording = &self.stages.recording;
-        let tape = self.stages.tapes.tape(id);
-        let prompts = self.stages.prompts.clone();
-        let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
-        self.legs.insert(leg.first(), id);
-        let call = Call {
-            flow,
-            media,
-            tap: Some(tap),
-            unheard: Unheard::default(),
-            conversation,
-            taping,
-            returning: None,
-        };
-        self.calls.insert(id, Box::new(call));
-    }
-
-    /// Opens a new call's media.
-    fn open(&self, leg: LegId) -> Option<(CallId, MediaSession, trunkside_media::Tap)> {
-        let Opened {
-            session,
-            tap,
-            mut events,
-        } = match self.stages.voice.open(&self.stages.ports) {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::error!(%leg, %error, "a call is refused");
-                return None;
-            }
-        };
-        let id = CallId::new(Uuid::now_v7());
-        let sender = self.media_sender.clone();
-        self.stages.tasks.spawn(async move {
-            while let Some(event) = events.recv().await {
-                // The pipeline outlives its calls.
-                let _ = sender.send((id, event));
-            }
-        });
-        Some((id, session, tap))
-    }
-
-    fn flow_config(&self) -> FlowConfig {
-        let mut random = [0; 32];
-        // Without random numbers no voice is protected, and legs that must be are refused.
-        let secret = getrandom::fill(&mut random).ok();
-        FlowConfig {
-            secret: secret.map(|()| Secret::new(random)),
-            greeting: translate::greeting(self.line.greeting),
-            ring_timeout: self.line.ring_timeout,
-            ..FlowConfig::default()
-        }
-    }
-
-    /// Tells a call's flow something, and carries out what it puts out.
-    fn tell_flow(&mut self, now: Duration, id: CallId, input: trunkside_line::Input) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        call.flow.handle(self.clock.instant(now), input);
-        while let Some(output) = self.calls.get_mut(&id).and_then(|call| call.flow.poll()) {
-            match output {
-                Output::Sip(command) => self.stages.ua.command(command),
-                Output::Media(command) => self.media_command(now, id, command),
-                Output::Call(event) => self.call_event(now, id, event),
-            }
-        }
-    }
-
-    fn order(&mut self, now: Duration, id: CallId, order: Order) {
-        self.tell_flow(now, id, trunkside_line::Input::Order(order));
-    }
-
     // --- media ---
 
     fn media(&mut self, now: Duration, id: CallId, event: MediaEvent) {
@@ -515,119 +397,6 @@ impl<U: SipUa> Pipeline<U> {
             }
             self.notify(now, id, Event::Escalated(Box::new(telling)));
         }
-    }
-
-    // --- calls back ---
-
-    /// A caller who waits would rather be called back.
-    fn keep_place(&mut self, now: Duration, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        let number = call.conversation.caller();
-        let template = self.line.callback_to.as_deref();
-        let rings = template
-            .and_then(|to| places::contact(to, &number))
-            .is_some();
-        if rings && call.conversation.is_routing() && call.returning.is_none() {
-            self.tell_router(now, Input::CallbackAsked { call: id });
-        }
-    }
-
-    /// The router has kept their place.
-    fn place_kept(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        let place = Place {
-            number: call.conversation.caller(),
-            wish: call.conversation.wish(),
-        };
-        let asked_ms = clock::timestamp().as_millisecond();
-        self.stages.recorder.place_kept(place.note(id, asked_ms));
-        self.places.keep(id, place);
-    }
-
-    /// Those whose place the run before this one kept.
-    fn take_over_places(&mut self) {
-        let now_ms = clock::timestamp().as_millisecond();
-        for kept in std::mem::take(&mut self.stages.places) {
-            let (call, asked_ms) = (kept.call, kept.asked_ms);
-            let Some(place) = Place::noted(kept) else {
-                self.stages.recorder.place_gone(call);
-                continue;
-            };
-            tracing::info!(%call, "a caller who was promised a call back keeps their place");
-            let kept = Input::PlaceKept {
-                place: call,
-                profile: place.wish.profile.clone(),
-                // By a clock that was set back nobody has waited yet.
-                waited_ms: u64::try_from(now_ms - asked_ms).unwrap_or(0),
-            };
-            self.places.keep(call, place);
-            self.tell_router(Duration::ZERO, kept);
-        }
-    }
-
-    /// The box rings them no more.
-    fn give_up_place(&mut self, call: CallId) -> Option<Place> {
-        let place = self.places.remove(call)?;
-        self.stages.recorder.place_gone(call);
-        Some(place)
-    }
-
-    /// Their turn has come: the caller is rung, and the agent once they have answered.
-    fn ring_back(&mut self, now: Duration, decision: &Decision, agent: AgentId) {
-        let place = decision.call;
-        let leg = LegId::dialled(self.places.dial());
-        let Some(kept) = self.places.get(place) else {
-            return;
-        };
-        let (number, wish) = (kept.number.clone(), kept.wish.clone());
-        let template = self.line.callback_to.as_deref();
-        let contact = template.and_then(|to| places::contact(to, &number));
-        let (Some(contact), Some((id, session, tap))) = (contact, self.open(leg)) else {
-            let call = place;
-            return self.tell_router(now, Input::Unreached { call, place });
-        };
-        tracing::info!(call = %id, asked = %place, "a caller is called back");
-        let started_at = clock::timestamp();
-        let mut conversation = self.conversation(now, id, number.clone(), started_at);
-        conversation.resume(wish);
-        let flow = CallFlow::calling_back(
-            self.clock.instant(now),
-            self.flow_config(),
-            leg,
-            addresses(&session),
-            (number, contact),
-            Pii::default(),
-        );
-        self.insert(id, leg, (flow, session, tap), conversation);
-        if let Some(call) = self.calls.get_mut(&id) {
-            let agent = Some(agent);
-            call.returning = Some(Returning { place, agent });
-            call.conversation.decided(now, decision);
-        }
-        self.tell_router(now, Input::CalledBack { place, call: id });
-        self.tell_flow(now, id, trunkside_line::Input::Tick);
-    }
-
-    /// The caller has answered: the call goes on like any other.
-    fn reached(&mut self, now: Duration, id: CallId, returning: Returning) {
-        let Some(place) = self.give_up_place(returning.place) else {
-            return;
-        };
-        let started_at = clock::timestamp();
-        self.stages.recorder.opened(id, started_at, place.number);
-        self.recognition(now, id);
-        let contact = returning
-            .agent
-            .and_then(|agent| Some((self.contact(&agent)?, agent)));
-        let order = match contact {
-            Some((contact, agent)) => Order::Offer { agent, contact },
-            None => Order::Wait,
-        };
-        self.order(now, id, order);
     }
 
     // --- decision ---
@@ -977,36 +746,8 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    /// Forgets calls whose every leg is gone; their media close with them.
-    fn forget_ended(&mut self) {
-        let over: Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.flow.is_over())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in over {
-            self.calls.remove(&id);
-            self.legs.retain(|_, call| *call != id);
-        }
-    }
-
-    fn release_all(&mut self, now: Duration) {
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
-        for id in ids {
-            self.order(now, id, Order::Release);
-        }
-    }
-
     fn notify(&self, at: Duration, call: CallId, event: Event) {
         // Nobody needs to watch.
         let _ = self.stages.notices.send(Notice { call, at, event });
-    }
-}
-
-fn addresses(session: &MediaSession) -> MediaAddresses {
-    MediaAddresses {
-        caller: session.local_addr(Side::Caller),
-        agent: session.local_addr(Side::Agent),
     }
 }

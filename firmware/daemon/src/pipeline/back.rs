@@ -1,0 +1,125 @@
+//! Callers who keep their place in the queue, and the calls that ring them at their turn.
+
+use std::time::Duration;
+
+use trunkside_call::{AgentId, CallId, Decision, Pii};
+use trunkside_decision::Input;
+use trunkside_line::{CallFlow, LegId, Order, SipUa};
+
+use super::Pipeline;
+use super::calls::addresses;
+use crate::clock;
+use crate::places::{self, Place, Returning};
+
+impl<U: SipUa> Pipeline<U> {
+    /// A caller who waits would rather be called back.
+    pub(super) fn keep_place(&mut self, now: Duration, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let number = call.conversation.caller();
+        let template = self.line.callback_to.as_deref();
+        let rings = template
+            .and_then(|to| places::contact(to, &number))
+            .is_some();
+        if rings && call.conversation.is_routing() && call.returning.is_none() {
+            self.tell_router(now, Input::CallbackAsked { call: id });
+        }
+    }
+
+    /// The router has kept their place.
+    pub(super) fn place_kept(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let place = Place {
+            number: call.conversation.caller(),
+            wish: call.conversation.wish(),
+        };
+        let asked_ms = clock::timestamp().as_millisecond();
+        self.stages.recorder.place_kept(place.note(id, asked_ms));
+        self.places.keep(id, place);
+    }
+
+    /// Those whose place the run before this one kept.
+    pub(super) fn take_over_places(&mut self) {
+        let now_ms = clock::timestamp().as_millisecond();
+        for kept in std::mem::take(&mut self.stages.places) {
+            let (call, asked_ms) = (kept.call, kept.asked_ms);
+            let Some(place) = Place::noted(kept) else {
+                self.stages.recorder.place_gone(call);
+                continue;
+            };
+            tracing::info!(%call, "a caller who was promised a call back keeps their place");
+            let kept = Input::PlaceKept {
+                place: call,
+                profile: place.wish.profile.clone(),
+                // By a clock that was set back nobody has waited yet.
+                waited_ms: u64::try_from(now_ms - asked_ms).unwrap_or(0),
+            };
+            self.places.keep(call, place);
+            self.tell_router(Duration::ZERO, kept);
+        }
+    }
+
+    /// The box rings them no more.
+    pub(super) fn give_up_place(&mut self, call: CallId) -> Option<Place> {
+        let place = self.places.remove(call)?;
+        self.stages.recorder.place_gone(call);
+        Some(place)
+    }
+
+    /// Their turn has come: the caller is rung, and the agent once they have answered.
+    pub(super) fn ring_back(&mut self, now: Duration, decision: &Decision, agent: AgentId) {
+        let place = decision.call;
+        let leg = LegId::dialled(self.places.dial());
+        let Some(kept) = self.places.get(place) else {
+            return;
+        };
+        let (number, wish) = (kept.number.clone(), kept.wish.clone());
+        let template = self.line.callback_to.as_deref();
+        let contact = template.and_then(|to| places::contact(to, &number));
+        let (Some(contact), Some((id, session, tap))) = (contact, self.open(leg)) else {
+            let call = place;
+            return self.tell_router(now, Input::Unreached { call, place });
+        };
+        tracing::info!(call = %id, asked = %place, "a caller is called back");
+        let started_at = clock::timestamp();
+        let mut conversation = self.conversation(now, id, number.clone(), started_at);
+        conversation.resume(wish);
+        let flow = CallFlow::calling_back(
+            self.clock.instant(now),
+            self.flow_config(),
+            leg,
+            addresses(&session),
+            (number, contact),
+            Pii::default(),
+        );
+        self.insert(id, leg, (flow, session, tap), conversation);
+        if let Some(call) = self.calls.get_mut(&id) {
+            let agent = Some(agent);
+            call.returning = Some(Returning { place, agent });
+            call.conversation.decided(now, decision);
+        }
+        self.tell_router(now, Input::CalledBack { place, call: id });
+        self.tell_flow(now, id, trunkside_line::Input::Tick);
+    }
+
+    /// The caller has answered: the call goes on like any other.
+    pub(super) fn reached(&mut self, now: Duration, id: CallId, returning: Returning) {
+        let Some(place) = self.give_up_place(returning.place) else {
+            return;
+        };
+        let started_at = clock::timestamp();
+        self.stages.recorder.opened(id, started_at, place.number);
+        self.recognition(now, id);
+        let contact = returning
+            .agent
+            .and_then(|agent| Some((self.contact(&agent)?, agent)));
+        let order = match contact {
+            Some((contact, agent)) => Order::Offer { agent, contact },
+            None => Order::Wait,
+        };
+        self.order(now, id, order);
+    }
+}
