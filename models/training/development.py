@@ -10,7 +10,7 @@ import random
 import numpy as np
 
 from channel import ALAW, companded
-from evaluate import Set, Utterance, spoken
+from evaluate import Set, Utterance, neural_set, spoken
 from paths import work_dir
 from pronounce import en_units
 from speech import EN_DIGITS, read_shards
@@ -68,4 +68,6 @@ def digits(abrupt, count=120):
 
 def sets():
     """Every development set of single words and syllables."""
-    return [*map(real, ALL), digits(False), digits(True)]
+    menus = [neural_set(f"menu-{language}-dev", "menu", language, "digits and menu words, held-out neural voices")
+             for language in ("zh", "en")]
+    return [*map(real, ALL), digits(False), digits(True), *menus]

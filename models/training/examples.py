@@ -20,19 +20,19 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "neural-zh": 0.190, "neural-en": 0.106,
-    "tts-zh": 0.029, "tts-yue": 0.048, "tts-en": 0.058, "natural": 0.029, "natural-digits": 0.029,
-    "prompt": 0.029, "prompts": 0.010,
-    "word": 0.058, "words": 0.058, "command": 0.048, "commands": 0.038, "digit": 0.029, "digits": 0.029,
-    "sentence-zh": 0.029, "sentence-yue": 0.038, "syllable": 0.019, "syllables": 0.029, "jyutping": 0.029, "jyutpings": 0.058,
-    "nothing": 0.010,
+    "neural-zh": 0.179, "neural-en": 0.099, "menu": 0.065,
+    "tts-zh": 0.027, "tts-yue": 0.045, "tts-en": 0.054, "natural": 0.027, "natural-digits": 0.027,
+    "prompt": 0.027, "prompts": 0.009,
+    "word": 0.054, "words": 0.054, "command": 0.045, "commands": 0.036, "digit": 0.027, "digits": 0.027,
+    "sentence-zh": 0.027, "sentence-yue": 0.036, "syllable": 0.018, "syllables": 0.027, "jyutping": 0.027, "jyutpings": 0.054,
+    "nothing": 0.009,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)
 TTS_SPEED, TTS_WARP = (0.87, 1.15), (0.92, 1.09)
 # Each formant's own warp beside the common one, and how the pace sways within an utterance (standard deviations).
 FORMANT_SPREAD, SWAY = 0.03, 0.13
 TTS_KINDS = ("tts-zh", "tts-yue", "tts-en", "natural", "natural-digits")
-NEURAL_KINDS = ("neural-zh", "neural-en")  # as natural as recordings, so multiplied as hard
+NEURAL_KINDS = ("neural-zh", "neural-en", "menu")  # as natural as recordings, so multiplied as hard
 TTS_GROUPS = {"tts-natural": "natural", "tts-digits": "natural-digits"}
 SYLLABLE_VOICES = ("pinyin-syllables-train", "gcin-syllables")
 # Syllables recorded one by one last a second each; they are hurried up to this many times, but not beyond one unit

@@ -46,6 +46,8 @@ NEURAL_COUNTS = {
               "en-digits": 300},
 }
 NEURAL_SHARD, NEURAL_MOST_PHONEMES = 200, 110
+# What callers answer to a menu, a word or few at a time: these a language, a split, half of them digits.
+MENU_COUNTS = {"dev": 60, "train": 1500}
 ZH_DIGITS = "零一二三四五六七八九幺两"
 EN_DIGITS = "zero one two three four five six seven eight nine oh double".split()
 # Mandarin syllables in bopomofo, of the Debian package gcin-voice: the voice 5.ogg (CC BY 3.0) trains, 3.ogg (GPL)
@@ -256,6 +258,19 @@ def neural_texts(split, rng):
     return texts
 
 
+def menu_texts(split, rng):
+    """(language, "menu", text): digits and the words of menu.tsv, said alone or a few of them, run on or set apart."""
+    with open(HERE / "menu.tsv", encoding="utf-8") as f:
+        words = dict(line.rstrip("\n").split("\t") for line in f)
+    texts = []
+    for language, digits, mark in ("zh", list(ZH_DIGITS), ""), ("en", EN_DIGITS, " "):
+        for i in range(MENU_COUNTS[split]):
+            drawn = rng.choices(digits if i % 2 else words[language].split("|"), k=rng.choice([1, 1, 1, 2, 3, 5]))
+            texts.append((language, "menu", rng.choice([mark, "，" if language == "zh" else ", "]).join(drawn)))
+    rng.shuffle(texts)
+    return texts
+
+
 def neural_clips(texts, split, seed):
     """Each sentence by a neural voice or a blend of them."""
     from neural import Kokoro, draw_voices, spoken  # heavy, and wanted by nothing else here
@@ -268,7 +283,8 @@ def neural_clips(texts, split, seed):
         voices = draw_voices(language, split, rng)
         samples = trim(synthesiser.say(found[0], voices, rng.uniform(0.95, 1.4)))
         yield samples * (0.7 / np.abs(samples).max()), Clip(
-            0, 0, language, "+".join(voices), f"neural-{language}", split, text, " ".join(found[1]))
+            0, 0, language, "+".join(voices), "menu" if kind == "menu" else f"neural-{language}", split, text,
+            " ".join(found[1]))
 
 
 def main():
@@ -287,12 +303,13 @@ def main():
         return
     if args.what == "neural":
         for split in ("dev", "train"):
-            texts = neural_texts(split, random.Random(f"{args.seed}-{split}"))
-            for start in range(0, len(texts), NEURAL_SHARD):
-                path = out / f"neural-{split}-{start // NEURAL_SHARD}"
-                if not path.with_suffix(".tsv").exists():
-                    write_shard(path, neural_clips(texts[start:start + NEURAL_SHARD], split, f"{args.seed}-{start}"))
-                    print(f"{split}: {min(start + NEURAL_SHARD, len(texts))} of {len(texts)} sentences", flush=True)
+            for name, choose in ("menu", menu_texts), ("neural", neural_texts):
+                texts = choose(split, random.Random(f"{args.seed}-{split}"))
+                for start in range(0, len(texts), NEURAL_SHARD):
+                    path = out / f"{name}-{split}-{start // NEURAL_SHARD}"
+                    if not path.with_suffix(".tsv").exists():
+                        write_shard(path, neural_clips(texts[start:start + NEURAL_SHARD], split, f"{args.seed}-{start}"))
+                        print(f"{name}, {split}: {min(start + NEURAL_SHARD, len(texts))} of {len(texts)}", flush=True)
         return
     with Pool(args.jobs) as pool:
         for split in ("dev", "train"):
