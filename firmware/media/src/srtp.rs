@@ -246,14 +246,15 @@ impl Opener {
             .ok_or(refused)?;
         let (start, sequence, ssrc) = parts(&packet[..length]).ok_or(refused)?;
         let mut stream = self.stream(ssrc);
-        let index = stream.index.guess(sequence);
-        if !stream.seen.is_new(index) {
+        let likeliest = stream.index.guess(sequence);
+        if !stream.seen.is_new(likeliest) {
             return Err(Refused::Replayed);
         }
         let (content, tag) = packet.split_at_mut(length);
-        if !self.context.rtp.proves([content, &rollover(index)], tag) {
-            return Err(Refused::Tag);
-        }
+        let proven = |index: &u64| self.context.rtp.proves([content, &rollover(*index)], tag);
+        let index = Some(likeliest).filter(proven);
+        let index = index.or_else(|| stream.index.or_wrapped(sequence).filter(proven));
+        let index = index.ok_or(Refused::Tag)?;
         self.context.rtp.apply(ssrc, index, &mut content[start..]);
         stream.index.reach(index);
         stream.seen.take(index);

@@ -23,6 +23,12 @@ impl Index {
         newest.checked_sub(behind).unwrap_or(sequence.into())
     }
 
+    /// Which packet it may be besides: where none has come, the stream may have wrapped before.
+    pub fn or_wrapped(&self, sequence: u16) -> Option<u64> {
+        let wraps_early = self.0.is_none() && sequence < 1 << 15;
+        wraps_early.then(|| (1 << 16) + u64::from(sequence))
+    }
+
     /// This packet has come.
     pub fn reach(&mut self, index: u64) {
         self.0 = Some(self.0.map_or(index, |newest| newest.max(index)));
@@ -83,6 +89,16 @@ mod tests {
             65_530,
             "nothing is before the beginning"
         );
+    }
+
+    #[test]
+    fn only_the_first_packet_that_comes_may_have_wrapped_before() {
+        let mut index = Index::default();
+        assert_eq!(index.or_wrapped(7), Some(65_543));
+        assert_eq!(index.or_wrapped(40_000), None);
+        index.reach(65_543);
+        assert_eq!(index.or_wrapped(8), None);
+        assert_eq!(index.guess(65_530), 65_530, "late, from before the wrap");
     }
 
     #[test]

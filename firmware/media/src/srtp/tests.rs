@@ -133,6 +133,16 @@ fn packets_that_are_too_short_or_too_long_are_refused() {
     assert_eq!(sealer.seal_reports(&packet, &mut [0; 20]), refused);
 }
 
+/// Found by the property below, one run in some.
+#[test]
+fn a_stream_that_wraps_may_lose_its_beginning() {
+    let (mut sealer, mut opener) = ends(Suite::Sha1Of32);
+    let [last, first] = [65_519, 0].map(|sequence| voice(3, sequence, b"voice"));
+    let [early, late] = [&last, &first].map(|plain| protect(&mut sealer, plain).expect("new"));
+    assert_eq!(reveal(&mut opener, &late), Ok(first));
+    assert_eq!(reveal(&mut opener, &early), Ok(last));
+}
+
 proptest! {
     #[test]
     fn what_is_sealed_opens_whatever_is_lost_or_out_of_order(
@@ -152,13 +162,8 @@ proptest! {
         for some in packets.chunks_mut(swap) {
             some.reverse();
         }
-        // What comes before the stream's first packet is of a time before it, when that wraps.
-        let mut wrapped = false;
         for (plain, protected) in packets {
-            let early = plain[2..4] > first.to_be_bytes()[..];
-            wrapped |= !early;
-            let opened = reveal(&mut opener, &protected);
-            prop_assert!(opened == Ok(plain) || wrapped && early);
+            prop_assert_eq!(reveal(&mut opener, &protected), Ok(plain));
         }
     }
 
