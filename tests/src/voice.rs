@@ -354,3 +354,22 @@ fn decode_alaw(code: u8) -> i16 {
         magnitude
     }
 }
+
+/// Writes samples as a recording (G.711 A-law WAV).
+///
+/// # Panics
+/// When the file cannot be written.
+pub fn write_recording(path: &Path, samples: &[i16]) {
+    let codes: Vec<u8> = samples.iter().map(|sample| encode_alaw(*sample)).collect();
+    let mut file = Vec::with_capacity(codes.len() + 44);
+    let length = codes.len() as u32;
+    file.extend_from_slice(b"RIFF");
+    file.extend_from_slice(&(36 + length).to_le_bytes());
+    file.extend_from_slice(b"WAVEfmt \x10\0\0\0\x06\0\x01\0");
+    file.extend_from_slice(&8_000_u32.to_le_bytes());
+    file.extend_from_slice(&8_000_u32.to_le_bytes());
+    file.extend_from_slice(b"\x01\0\x08\0data");
+    file.extend_from_slice(&length.to_le_bytes());
+    file.extend_from_slice(&codes);
+    std::fs::write(path, file).expect("the recording is written");
+}

@@ -18,6 +18,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// Every language.
+    pub const ALL: [Self; 3] = [Self::Zh, Self::Yue, Self::En];
+
     /// The tag: `zh`, `yue` or `en`.
     pub const fn tag(self) -> &'static str {
         match self {

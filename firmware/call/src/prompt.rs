@@ -22,6 +22,20 @@ pub enum PromptKey {
     RecordingConsent,
     /// Says that the call is not recorded.
     NotRecorded,
+    /// Says that the caller's turn is next.
+    Next,
+    /// Says that one caller stands before them.
+    OneAhead,
+    /// Says how many callers stand before them.
+    Ahead,
+    /// Says that they will probably wait less than a minute.
+    WaitShort,
+    /// Says that they will probably wait about a minute.
+    WaitOne,
+    /// Says about how many minutes they will probably wait.
+    WaitAbout,
+    /// Says from how many to how many minutes they will probably wait.
+    WaitBetween,
     /// The ringback tone, while an agent rings.
     Ringback,
     /// Music, while a side is held by the other.
@@ -30,7 +44,7 @@ pub enum PromptKey {
 
 impl PromptKey {
     /// The prompts that are spoken, and so recorded in every language.
-    pub const SPOKEN: [Self; 7] = [
+    pub const SPOKEN: [Self; 14] = [
         Self::Greeting,
         Self::Transfer,
         Self::Queue,
@@ -38,6 +52,13 @@ impl PromptKey {
         Self::RecordingNotice,
         Self::RecordingConsent,
         Self::NotRecorded,
+        Self::Next,
+        Self::OneAhead,
+        Self::Ahead,
+        Self::WaitShort,
+        Self::WaitOne,
+        Self::WaitAbout,
+        Self::WaitBetween,
     ];
 
     /// The name of the recording, without its extension.
@@ -50,6 +71,13 @@ impl PromptKey {
             Self::RecordingNotice => "recording_notice",
             Self::RecordingConsent => "recording_consent",
             Self::NotRecorded => "not_recorded",
+            Self::Next => "next",
+            Self::OneAhead => "one_ahead",
+            Self::Ahead => "ahead",
+            Self::WaitShort => "wait_short",
+            Self::WaitOne => "wait_one",
+            Self::WaitAbout => "wait_about",
+            Self::WaitBetween => "wait_between",
             Self::Ringback => "ringback",
             Self::Hold => "hold",
         }

@@ -44,6 +44,7 @@ mod post;
 mod privacy;
 mod private;
 mod progress;
+mod prompts;
 mod quality;
 mod recorder;
 mod recordings;

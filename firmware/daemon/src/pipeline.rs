@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_call::{
@@ -20,7 +20,7 @@ use trunkside_call::{
 };
 use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
 use trunkside_line::{AgentContact, CallEvent, CallFlow, LegEvent, LegId, Order, SipEvent, SipUa};
-use trunkside_media::{MediaEvent, MediaPorts, MediaSession, Prompts, VoiceThreads};
+use trunkside_media::{MediaEvent, MediaPorts, MediaSession, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
 
@@ -33,6 +33,8 @@ use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
 use crate::places::{self, Places, Returning};
 use crate::progress::Urgency;
+use crate::prompts::Spoken;
+use crate::prompts::queue::{self, Standing};
 use crate::quality;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
@@ -62,8 +64,8 @@ pub struct Stages<U> {
     pub voice: VoiceThreads,
     /// Ports for it.
     pub ports: MediaPorts,
-    /// What the box says.
-    pub prompts: Prompts,
+    /// What the box says, as it is now.
+    pub spoken: watch::Receiver<Spoken>,
     /// What serves callers before an agent does.
     pub recordings: Recordings,
     /// Recognition and understanding.
@@ -122,6 +124,8 @@ struct Call {
     unheard: Unheard,
     conversation: Conversation,
     taping: Taping,
+    /// Where the caller stands in the queue, while they wait.
+    standing: Option<Standing>,
     /// The caller is being rung back and has not answered yet.
     returning: Option<Returning>,
 }
@@ -259,7 +263,8 @@ impl<U: SipUa> Pipeline<U> {
             let language = call.conversation.language();
             if side == Side::Caller && call.taping.prompted(now, &call.media, language) {
                 if let (Some(rules), Some(said)) = (&self.stages.quality, call.taping.said()) {
-                    let met = quality::met_by_prompt(rules, language, said);
+                    let spoken = self.stages.spoken.borrow();
+                    let met = quality::met_by_prompt(rules, spoken.prompts.texts(), language, said);
                     call.conversation.announced(met);
                 }
                 return;
@@ -296,7 +301,13 @@ impl<U: SipUa> Pipeline<U> {
                 prompt,
                 repeat,
             } => {
-                let played = (self.stages.prompts.get(language, prompt), repeat);
+                let spoken = self.stages.spoken.borrow();
+                let told = match (prompt, call.standing) {
+                    (PromptKey::Queue, Some(standing)) => queue::sentences(standing, spoken.tells),
+                    _ => Vec::new(),
+                };
+                let played = (spoken.prompts.introduced(language, &told, prompt), repeat);
+                drop(spoken);
                 match (side, prompt) {
                     (Side::Agent, _) => call.media.play(side, played.0, repeat),
                     (_, PromptKey::Greeting) => {
@@ -523,7 +534,14 @@ impl<U: SipUa> Pipeline<U> {
             Action::SelfService { service } => {
                 return self.serve_by_machine(now, decision.call, service);
             }
-            Action::Wait { .. } => Order::Wait,
+            Action::Wait { ahead } => {
+                let wait = self.router.expected_wait(decision.call);
+                if let Some(call) = self.calls.get_mut(&decision.call) {
+                    let ahead = *ahead;
+                    call.standing = Some(Standing { ahead, wait });
+                }
+                Order::Wait
+            }
             Action::Callback { .. } => Order::Apologise,
         };
         self.order(now, decision.call, order);

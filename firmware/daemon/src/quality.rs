@@ -1,10 +1,9 @@
 //! Loads the rules that calls are inspected by.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use serde::Deserialize;
 use trunkside_call::{Language, PromptKey};
-use trunkside_media::PROMPT_TEXTS;
+use trunkside_media::Texts;
 use trunkside_understanding::UnderstandingError;
 use trunkside_understanding::quality::QualityRules;
 
@@ -24,25 +23,14 @@ pub fn load(from: &QualityRulesFrom) -> (Option<Arc<QualityRules>>, Vec<Problem>
     }
 }
 
-static TEXTS: LazyLock<Texts> =
-    LazyLock::new(|| toml::from_str(PROMPT_TEXTS).expect("a test reads them"));
-
-#[derive(Deserialize)]
-struct Texts {
-    prompt: Vec<Text>,
-}
-
-/// What a prompt says; Cantonese callers hear the Chinese one.
-#[derive(Deserialize)]
-struct Text {
-    name: String,
-    zh: String,
-    en: String,
-}
-
 /// The rules that a prompt of the box keeps in the agent's place: whoever was told by it that the call is
 /// recorded need not be told again.
-pub fn met_by_prompt(rules: &QualityRules, language: Language, prompt: PromptKey) -> Vec<String> {
+pub fn met_by_prompt(
+    rules: &QualityRules,
+    texts: &Texts,
+    language: Language,
+    prompt: PromptKey,
+) -> Vec<String> {
     // A greeting of the box is not the agent's, and `not recorded` has the words of a notice in it.
     if !matches!(
         prompt,
@@ -50,12 +38,7 @@ pub fn met_by_prompt(rules: &QualityRules, language: Language, prompt: PromptKey
     ) {
         return Vec::new();
     }
-    let said = TEXTS.prompt.iter().find(|text| text.name == prompt.name());
-    let said = said.map(|text| match language {
-        Language::En => &text.en,
-        Language::Zh | Language::Yue => &text.zh,
-    });
-    let met = said.into_iter().flat_map(|text| rules.met_by(text));
+    let met = rules.met_by(texts.get(language, prompt).whole());
     met.map(str::to_owned).collect()
 }
 
@@ -76,9 +59,9 @@ mod tests {
 
     #[test]
     fn the_boxs_own_notice_keeps_the_rule_that_asks_for_one() {
-        let rules = QualityRules::bank();
+        let (rules, texts) = (QualityRules::bank(), Texts::shipped());
         for language in [Language::Zh, Language::Yue, Language::En] {
-            let met = |prompt| met_by_prompt(&rules, language, prompt);
+            let met = |prompt| met_by_prompt(&rules, &texts, language, prompt);
             assert_eq!(met(PromptKey::RecordingNotice), ["recording_notice"]);
             assert!(met(PromptKey::NotRecorded).is_empty());
             assert!(met(PromptKey::Greeting).is_empty());

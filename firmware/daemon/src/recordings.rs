@@ -12,8 +12,6 @@ use trunkside_media::{Prompt, wav};
 
 use crate::config::Problem;
 
-const LANGUAGES: [Language; 3] = [Language::Zh, Language::Yue, Language::En];
-
 /// What the policy's rules name, read when the box starts.
 #[derive(Clone, Debug, Default)]
 pub struct Recordings {
@@ -28,7 +26,7 @@ impl Recordings {
             return Ok(Self::default());
         };
         for name in named(policy) {
-            for language in LANGUAGES {
+            for language in Language::ALL {
                 let path = file(folder, language, name);
                 if path.exists() {
                     let samples = wav::read(&path).with_context(|| {
@@ -45,7 +43,7 @@ impl Recordings {
     /// A recording in the caller's language, or else in Mandarin, Cantonese or English.
     pub fn get(&self, language: Language, name: &str) -> Option<Arc<Prompt>> {
         std::iter::once(language)
-            .chain(LANGUAGES)
+            .chain(Language::ALL)
             .find_map(|language| self.recorded.get(&(name.to_owned(), language)))
             .map(Arc::clone)
     }
@@ -63,7 +61,7 @@ pub fn check(folder: Option<&Path>, policy: &Policy, place: &Path) -> Vec<Proble
                      `decision.recordings`; set it to the folder of the recordings"
                 ),
                 Some(folder) => {
-                    let found = LANGUAGES.map(|language| file(folder, language, name));
+                    let found = Language::ALL.map(|language| file(folder, language, name));
                     if found.iter().any(|path| path.exists()) {
                         return None;
                     }

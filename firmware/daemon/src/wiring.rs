@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
-use trunkside_media::{MediaConfig, MediaPorts, Prompts, VoiceThreads};
+use trunkside_media::{MediaConfig, MediaPorts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 
 use crate::clock;
@@ -30,6 +30,7 @@ use crate::policy;
 use crate::post;
 use crate::privacy::Privacy;
 use crate::private;
+use crate::prompts;
 use crate::recorder::{self, Post, Recorder, Standing};
 use crate::recordings::Recordings;
 use crate::tapes::{self, Tapes};
@@ -127,12 +128,20 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (sender, policies) = mpsc::channel(1);
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
     tasks.spawn(policy::watch(file, in_force, sender, stop.clone()));
-    tasks.spawn(model::watch(config.file, models, stop.clone()));
+    tasks.spawn(model::watch(config.file.clone(), models, stop.clone()));
+    let (said, spoken) = watch::channel(prompts::at_start(&config.prompts, folder));
+    tasks.spawn(prompts::watch(
+        config.file,
+        config.prompts,
+        folder.clone(),
+        said,
+        stop.clone(),
+    ));
     let stages = Stages {
         ua,
         voice,
         ports,
-        prompts: Prompts::embedded(),
+        spoken,
         lessons: recorder::lessons(folder),
         places,
         recordings: Recordings::load(config.recordings.as_deref(), &policy)?,

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Speaks prompts.toml into {zh,en}/*.wav (mono, 8 kHz, G.711 A-law).
-# Needs espeak-ng and sox. Mandarin is given as pinyin so that espeak-ng reads every
-# character as intended.
+# Speaks prompts.toml into {zh,yue,en}/*.wav (mono, 8 kHz, G.711 A-law).
+# Needs espeak-ng, sox and Python 3.11. Whole prompts in Mandarin are given as pinyin so that espeak-ng
+# reads every character as intended; all else is read from prompts.toml.
 set -eu
 cd "$(dirname "$0")"
 temporary=$(mktemp -d)
@@ -14,6 +14,16 @@ speak() {
         highpass 200 norm -9 pad 0.1 0.2
 }
 
+# piece FILE VOICE WORDS-A-MINUTE PITCH TEXT: without silence around it, and as loud as the others
+piece() {
+    espeak-ng -v "$2" -s "$3" -p "$4" -w "$temporary/speech.wav" "$5"
+    sox "$temporary/speech.wav" -r 8000 -c 1 "$temporary/trimmed.wav" highpass 200 \
+        silence 1 0.005 0.8% reverse silence 1 0.005 0.8% reverse
+    loudest=$(sox "$temporary/trimmed.wav" -n stats 2>&1 | awk '/^RMS Pk dB/ { print $4 }')
+    sox "$temporary/trimmed.wav" -e a-law "$1" \
+        gain -l "$(awk "BEGIN { print -20 - ($loudest) }")" fade t 0.005 0 0.01 pad 0.02 0.03
+}
+
 zh='cmn-latn-pinyin+Alicia'
 speak zh/greeting.wav "$zh" 150 50 'nin2 hao3, qing3 shuo1 chu1 nin2 xu1 yao4 ban4 li3 de5 ye4 wu4.'
 speak zh/transfer.wav "$zh" 150 50 'zheng4 zai4 wei4 nin2 zhuan3 jie1.'
@@ -23,11 +33,29 @@ speak zh/recording_notice.wav  "$zh" 150 50 'tong1 hua4 jiang1 bei4 lu4 yin1, bu
 speak zh/recording_consent.wav "$zh" 150 50 'tong2 yi4 tong1 hua4 lu4 yin1 qing3 an4 yi1, bu4 tong2 yi4 qing3 an4 jiu3.'
 speak zh/not_recorded.wav      "$zh" 150 50 'hao3 de5, bu2 hui4 lu4 yin1.'
 
-en='en-gb+Alicia'
-speak en/greeting.wav "$en" 155 50 'Hello, please say what you need.'
-speak en/transfer.wav "$en" 155 50 'I am putting you through now.'
-speak en/queue.wav    "$en" 155 50 'All our agents are busy, please wait a moment.'
-speak en/apology.wav  "$en" 155 50 'We are very sorry, no one can take your call now. We will call you back as soon as we can.'
-speak en/recording_notice.wav  "$en" 155 50 'This call is recorded. To decline, press nine.'
-speak en/recording_consent.wav "$en" 155 50 'May we record this call? Press one to agree, or nine to decline.'
-speak en/not_recorded.wav      "$en" 155 50 'All right, this call is not recorded.'
+# Lines of HOW, LANGUAGE, FILE and TEXT for all that is not spoken above.
+python3 - <<'PYTHON' |
+import re, tomllib
+texts = tomllib.load(open("prompts.toml", "rb"))
+for prompt in texts["prompt"]:
+    for language in ("zh", "yue", "en"):
+        pieces = re.split(r"\{\w+\}", prompt[language])
+        if len(pieces) > 1:
+            for number, piece in enumerate(pieces, 1):
+                print("piece", language, f"{prompt['name']}-{number}", piece.strip(), sep="\t")
+        elif language != "zh" or "next" == prompt["name"] or re.match("one_|wait_", prompt["name"]):
+            print("speak", language, prompt["name"], prompt[language], sep="\t")
+for number in texts["number"]:
+    for language in ("zh", "yue", "en"):
+        if language in number:
+            print("piece", language, f"number_{number['name']}", number[language], sep="\t")
+PYTHON
+while IFS="$(printf '\t')" read -r how language name text; do
+    case $language in
+        zh) voice=$zh; speed=150 ;;
+        yue) voice='yue+Alicia'; speed=150 ;;
+        en) voice='en-gb+Alicia'; speed=155 ;;
+    esac
+    mkdir -p "$language"
+    "$how" "$language/$name.wav" "$voice" "$speed" 50 "$text"
+done

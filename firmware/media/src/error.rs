@@ -37,8 +37,8 @@ pub enum MediaError {
     /// A recording cannot be used: mend the file that is named.
     #[error(transparent)]
     Wav(#[from] WavError),
-    /// A prompt is missing from the directory that replaces the shipped ones.
-    #[error("prompt `{path}` is missing; add it (mono, 8 kHz) or remove `media.prompts`")]
+    /// A piece of a recorded prompt is missing.
+    #[error("`{}` is missing; record it, too (mono, 8 kHz), or remove the prompt's other pieces", path.display())]
     PromptMissing {
         /// Where it was looked for.
         path: PathBuf,

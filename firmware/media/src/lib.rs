@@ -51,7 +51,9 @@ pub use counters::{FarStats, LegStats, MediaStats};
 pub use error::MediaError;
 pub use frames::{FrameStats, Framer};
 pub use ports::{MediaConfig, MediaPorts};
-pub use prompt::{PROMPT_TEXTS, Prompt, Prompts};
+pub use prompt::{
+    Clip, LARGEST_NUMBER, Numbers, Prompt, Prompts, Text, TextError, Texts, recorded_in,
+};
 pub use relay::{Heard, Protection, Received, Relay, Remote};
 pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
 pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};

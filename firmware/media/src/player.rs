@@ -100,7 +100,7 @@ impl Player {
         Some(Played::Packet { payload, first })
     }
 
-    /// Past the end of the voice: goes through the pause and then back to the start, or is done.
+    /// Past the end of the voice: goes through the pause and then back to where it begins again, or is done.
     fn rewind(&mut self, voice: usize) -> bool {
         let Repeat::Loop { pause } = self.repeat else {
             return false;
@@ -110,7 +110,7 @@ impl Player {
         }
         let pause = (pause.as_millis() as usize).saturating_mul(8);
         if self.position >= voice.saturating_add(pause) {
-            self.position = 0;
+            self.position = self.prompt.again_from();
         }
         true
     }

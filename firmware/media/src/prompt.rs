@@ -1,27 +1,55 @@
-//! What the box says: recordings that are shipped, or a directory that replaces them.
+//! What the box says: recordings that are shipped, and others in their place, put together with
+//! numbers where a caller hears of their place in the queue.
+
+mod numbers;
+mod shipped;
+mod sounds;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use trunkside_call::{Codec, Language, PromptKey, SAMPLE_RATE_HZ};
+use trunkside_call::{Codec, Language, PromptKey};
+
+pub use numbers::{LARGEST as LARGEST_NUMBER, Word};
+pub use texts::{Blank, Text, TextError, Texts};
 
 use crate::error::MediaError;
 use crate::{g711, wav};
 
+/// The silence between two sentences, in samples: a quarter of a second.
+const BETWEEN_SENTENCES: usize = 2_000;
+
 /// One prompt, encoded in both laws so that playing it costs a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prompt {
     pcma: Box<[u8]>,
     pcmu: Box<[u8]>,
+    /// So much of its begin is left out when it is played again.
+    said_once: usize,
 }
 
 impl Prompt {
-    /// Encodes samples at [`SAMPLE_RATE_HZ`].
+    /// Encodes samples at [`SAMPLE_RATE_HZ`](trunkside_call::SAMPLE_RATE_HZ).
     pub fn from_samples(samples: &[i16]) -> Self {
         Self {
             pcma: g711::encode_all(Codec::Pcma, samples).into(),
             pcmu: g711::encode_all(Codec::Pcmu, samples).into(),
+            said_once: 0,
+        }
+    }
+
+    /// One after the other.
+    fn joined(parts: &[Arc<Self>]) -> Self {
+        let all = |codes: fn(&Self) -> &[u8]| {
+            let parts = parts.iter();
+            parts.flat_map(move |part| codes(part)).copied().collect()
+        };
+        Self {
+            pcma: all(|part| &part.pcma),
+            pcmu: all(|part| &part.pcmu),
+            said_once: 0,
         }
     }
 
@@ -32,47 +60,87 @@ impl Prompt {
             Codec::Pcmu => &self.pcmu,
         }
     }
-}
 
-/// Every prompt in every language that the box has recordings of.
-#[derive(Clone, Debug)]
-pub struct Prompts {
-    recorded: BTreeMap<(Language, PromptKey), Arc<Prompt>>,
-    ringback: Arc<Prompt>,
-    hold: Arc<Prompt>,
-}
-
-/// The languages that recordings are shipped in.
-const RECORDED: [Language; 2] = [Language::Zh, Language::En];
-
-macro_rules! recording {
-    ($language:literal, $name:literal) => {
-        include_bytes!(concat!("../prompts/", $language, "/", $name, ".wav")).as_slice()
-    };
-}
-
-const fn shipped(language: Language, key: PromptKey) -> &'static [u8] {
-    match (language, key) {
-        (Language::En, PromptKey::Greeting) => recording!("en", "greeting"),
-        (Language::En, PromptKey::Transfer) => recording!("en", "transfer"),
-        (Language::En, PromptKey::Queue) => recording!("en", "queue"),
-        (Language::En, PromptKey::Apology) => recording!("en", "apology"),
-        (Language::En, PromptKey::RecordingNotice) => recording!("en", "recording_notice"),
-        (Language::En, PromptKey::RecordingConsent) => recording!("en", "recording_consent"),
-        (Language::En, PromptKey::NotRecorded) => recording!("en", "not_recorded"),
-        (_, PromptKey::Greeting) => recording!("zh", "greeting"),
-        (_, PromptKey::Transfer) => recording!("zh", "transfer"),
-        (_, PromptKey::Queue) => recording!("zh", "queue"),
-        (_, PromptKey::Apology) => recording!("zh", "apology"),
-        (_, PromptKey::RecordingNotice) => recording!("zh", "recording_notice"),
-        (_, PromptKey::RecordingConsent) => recording!("zh", "recording_consent"),
-        (_, PromptKey::NotRecorded) => recording!("zh", "not_recorded"),
-        (_, PromptKey::Ringback | PromptKey::Hold) => &[],
+    /// Where it begins when it is played again.
+    pub(crate) const fn again_from(&self) -> usize {
+        self.said_once
     }
 }
 
-/// What the prompts that ship say: TOML, a `[[prompt]]` with `name`, `zh` and `en` each.
-pub const PROMPT_TEXTS: &str = include_str!("../prompts/prompts.toml");
+/// One recording that prompts are put together from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clip {
+    /// A piece of a prompt, from one: what stands before, between or behind its numbers, or all of it.
+    Piece(PromptKey, u8),
+    /// A word of a number.
+    Word(Word),
+}
+
+impl Clip {
+    /// All of a language.
+    pub fn all(language: Language) -> Vec<Self> {
+        let pieces = |key| {
+            let count = 1 + texts::blanks_of(key).len() as u8;
+            (1..=count).map(move |piece| Self::Piece(key, piece))
+        };
+        let words = Word::all(language).into_iter().map(Self::Word);
+        let said = PromptKey::SPOKEN.into_iter().flat_map(pieces);
+        said.chain(words).collect()
+    }
+
+    /// The name of its file, without the extension.
+    pub fn name(self) -> String {
+        match self {
+            Self::Piece(key, _) if texts::blanks_of(key).is_empty() => key.name().to_owned(),
+            Self::Piece(key, piece) => format!("{}-{piece}", key.name()),
+            Self::Word(word) => format!("number_{}", word.name()),
+        }
+    }
+
+    /// Whether it is all of a prompt.
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Piece(key, _) if texts::blanks_of(key).is_empty())
+    }
+
+    /// What it says; empty where it says nothing.
+    pub fn text(self, language: Language, texts: &Texts) -> &str {
+        match self {
+            Self::Piece(key, piece) => texts.get(language, key).piece(piece),
+            Self::Word(word) => texts.word(language, word),
+        }
+    }
+}
+
+/// The numbers that sentences have in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// How many callers stand before this one.
+    pub ahead: u32,
+    /// How many minutes they will wait at least.
+    pub least: u32,
+    /// And at most.
+    pub most: u32,
+}
+
+impl Numbers {
+    const fn of(self, blank: Blank) -> u32 {
+        match blank {
+            Blank::Ahead => self.ahead,
+            Blank::Position => self.ahead.saturating_add(1),
+            Blank::Minutes | Blank::Least => self.least,
+            Blank::Most => self.most,
+        }
+    }
+}
+
+/// Every prompt in every language.
+#[derive(Clone, Debug)]
+pub struct Prompts {
+    clips: Arc<BTreeMap<(Language, Clip), Arc<Prompt>>>,
+    texts: Texts,
+    ringback: Arc<Prompt>,
+    hold: Arc<Prompt>,
+}
 
 impl Prompts {
     /// The prompts that the box is shipped with.
@@ -80,154 +148,136 @@ impl Prompts {
     /// # Panics
     /// Never: a test reads every shipped recording.
     pub fn embedded() -> Self {
-        Self::load(|language, key| {
-            let name = format!("prompts/{language}/{}.wav", key.name());
-            Ok(wav::parse(shipped(language, key), Path::new(&name))?)
-        })
-        .expect("the shipped recordings are well formed")
-    }
-
-    /// Recordings of the customer's own, as `DIRECTORY/{zh,en}/NAME.wav`, by the names of
-    /// [`PromptKey::SPOKEN`].
-    pub fn from_directory(directory: &Path) -> Result<Self, MediaError> {
-        Self::load(|language, key| {
-            let path = directory
-                .join(language.tag())
-                .join(key.name())
-                .with_extension("wav");
-            if !path.exists() {
-                return Err(MediaError::PromptMissing { path });
-            }
-            Ok(wav::read(&path)?)
-        })
-    }
-
-    fn load(
-        samples: impl Fn(Language, PromptKey) -> Result<Vec<i16>, MediaError>,
-    ) -> Result<Self, MediaError> {
-        let mut recorded = BTreeMap::new();
-        for language in RECORDED {
-            for key in PromptKey::SPOKEN {
-                let prompt = Prompt::from_samples(&samples(language, key)?);
-                recorded.insert((language, key), Arc::new(prompt));
+        let mut clips = BTreeMap::new();
+        for language in Language::ALL {
+            for clip in Clip::all(language) {
+                let name = clip.name();
+                // What has no recording says nothing, as what stands behind a number at the end.
+                let prompt = shipped::recording(language, &name).map(|bytes| {
+                    let samples = wav::parse(bytes, Path::new(&name));
+                    Prompt::from_samples(&samples.expect("the shipped recordings are well formed"))
+                });
+                clips.insert((language, clip), Arc::new(prompt.unwrap_or_default()));
             }
         }
-        Ok(Self {
-            recorded,
-            ringback: Arc::new(ringback()),
-            hold: Arc::new(music()),
-        })
+        Self {
+            clips: Arc::new(clips),
+            texts: Texts::shipped(),
+            ringback: Arc::new(sounds::ringback()),
+            hold: Arc::new(sounds::music()),
+        }
     }
 
-    /// A prompt in a language; in Mandarin where that language has no recordings.
-    ///
-    /// # Panics
-    /// Never: every spoken prompt exists in Mandarin.
+    /// Says other words, for which [`put`](Self::put) puts other recordings in place.
+    pub fn reword(&mut self, texts: Texts) {
+        self.texts = texts;
+    }
+
+    /// What they say.
+    pub const fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// Puts a recording in the place of another.
+    pub fn put(&mut self, language: Language, clip: Clip, prompt: Prompt) {
+        Arc::make_mut(&mut self.clips).insert((language, clip), Arc::new(prompt));
+    }
+
+    /// A prompt without numbers, or a sound, in a language.
     pub fn get(&self, language: Language, key: PromptKey) -> Arc<Prompt> {
         match key {
-            PromptKey::Ringback => return Arc::clone(&self.ringback),
-            PromptKey::Hold => return Arc::clone(&self.hold),
-            _ => {}
-        }
-        self.recorded
-            .get(&(language, key))
-            .or_else(|| self.recorded.get(&(Language::Zh, key)))
-            .map(Arc::clone)
-            .expect("every spoken prompt exists in Mandarin")
-    }
-}
-
-/// Music for who is held: a slow walk up and down a pentatonic scale, made here so that nobody's
-/// rights are touched.
-fn music() -> Prompt {
-    const LEVEL: f32 = 2_500.0;
-    const NOTE: usize = 3_200;
-    const SCALE_HZ: [f32; 6] = [392.0, 440.0, 523.25, 587.33, 659.26, 783.99];
-    const TUNE: [usize; 32] = [
-        0, 2, 4, 2, 1, 3, 4, 3, 2, 4, 5, 4, 3, 2, 1, 2, 0, 2, 4, 5, 4, 3, 2, 1, 0, 1, 2, 4, 3, 2,
-        1, 0,
-    ];
-    let mut samples = vec![0.0_f32; TUNE.len() * NOTE];
-    for (n, note) in TUNE.into_iter().enumerate() {
-        // Each note rings on into the next.
-        for (t, sample) in samples.iter_mut().skip(n * NOTE).take(2 * NOTE).enumerate() {
-            let seconds = t as f32 / SAMPLE_RATE_HZ as f32;
-            let phase = std::f32::consts::TAU * SCALE_HZ[note] * seconds;
-            let loudness = (seconds * 100.0).min(1.0) * (-5.0 * seconds).exp();
-            let fades = (2 * NOTE - t) as f32 / (2 * NOTE) as f32;
-            *sample += LEVEL * loudness * fades * (phase.sin() + 0.3 * (2.0 * phase).sin());
+            PromptKey::Ringback => Arc::clone(&self.ringback),
+            PromptKey::Hold => Arc::clone(&self.hold),
+            _ => self.clip(language, Clip::Piece(key, 1)),
         }
     }
-    let samples: Vec<i16> = samples.into_iter().map(|sample| sample as i16).collect();
-    Prompt::from_samples(&samples)
-}
 
-/// China's ringback: 450 Hz for 1 s; the 4 s of silence between are the loop's pause (ITU-T E.180).
-fn ringback() -> Prompt {
-    const LEVEL: f32 = 3_000.0;
-    let samples: Vec<i16> = (0..SAMPLE_RATE_HZ)
-        .map(|n| {
-            let phase = n as f32 * 450.0 / SAMPLE_RATE_HZ as f32;
-            (LEVEL * (std::f32::consts::TAU * phase.fract()).sin()) as i16
+    /// The prompt of that key, before which these sentences are said when it is played first.
+    pub fn introduced(
+        &self,
+        language: Language,
+        sentences: &[(PromptKey, Numbers)],
+        key: PromptKey,
+    ) -> Arc<Prompt> {
+        let last = self.get(language, key);
+        if sentences.is_empty() {
+            return last;
+        }
+        let silence = Arc::new(Prompt::from_samples(&[0; BETWEEN_SENTENCES]));
+        let mut parts = Vec::new();
+        for (key, numbers) in sentences {
+            self.say(language, *key, *numbers, &mut parts);
+            parts.push(Arc::clone(&silence));
+        }
+        let said_once = parts.iter().map(|part| part.pcma.len()).sum();
+        parts.push(last);
+        Arc::new(Prompt {
+            said_once,
+            ..Prompt::joined(&parts)
         })
-        .collect();
-    Prompt::from_samples(&samples)
+    }
+
+    /// One sentence, put together.
+    fn say(
+        &self,
+        language: Language,
+        key: PromptKey,
+        numbers: Numbers,
+        parts: &mut Vec<Arc<Prompt>>,
+    ) {
+        parts.push(self.clip(language, Clip::Piece(key, 1)));
+        for (piece, (blank, form)) in (2..).zip(self.texts.get(language, key).blanks()) {
+            let number = numbers.of(blank).min(LARGEST_NUMBER);
+            let words = numbers::words(language, number, form);
+            parts.extend(
+                words
+                    .into_iter()
+                    .map(|word| self.clip(language, Clip::Word(word))),
+            );
+            parts.push(self.clip(language, Clip::Piece(key, piece)));
+        }
+    }
+
+    fn clip(&self, language: Language, clip: Clip) -> Arc<Prompt> {
+        let found = self.clips.get(&(language, clip)).map(Arc::clone);
+        found.expect("every clip of every language is there")
+    }
+}
+
+/// Recordings of a branch's own, as `FOLDER/{zh,yue,en}/NAME.wav` by [`Clip::name`], and what is wrong
+/// with them. Any may be missing, but not a piece of a prompt of which others are there.
+pub fn recorded_in(
+    folder: &Path,
+    texts: &Texts,
+) -> (BTreeMap<(Language, Clip), Prompt>, Vec<MediaError>) {
+    let (mut found, mut errors) = (BTreeMap::new(), Vec::new());
+    for language in Language::ALL {
+        let path = |clip: Clip| {
+            let folder = folder.join(language.tag());
+            folder.join(clip.name()).with_extension("wav")
+        };
+        let clips = Clip::all(language);
+        let is_there = |clip: &Clip| path(*clip).exists();
+        for &clip in &clips {
+            let same_prompt = |other: &Clip| match (clip, *other) {
+                (Clip::Piece(key, _), Clip::Piece(other, _)) => key == other,
+                _ => false,
+            };
+            let mut pieces = clips.iter().filter(|other| same_prompt(other));
+            if is_there(&clip) {
+                match wav::read(&path(clip)) {
+                    Ok(samples) => {
+                        found.insert((language, clip), Prompt::from_samples(&samples));
+                    }
+                    Err(error) => errors.push(error.into()),
+                }
+            } else if pieces.any(is_there) && !clip.text(language, texts).is_empty() {
+                errors.push(MediaError::PromptMissing { path: path(clip) });
+            }
+        }
+    }
+    (found, errors)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shipped_prompt_is_speech_of_a_sensible_length() {
-        let prompts = Prompts::embedded();
-        for language in RECORDED {
-            for key in PromptKey::SPOKEN {
-                let prompt = prompts.get(language, key);
-                let seconds = prompt.codes(Codec::Pcma).len() / 8_000;
-                assert!(
-                    (1..=15).contains(&seconds),
-                    "{language} {key:?}: {seconds} s"
-                );
-                let samples = g711::decode_all(Codec::Pcma, prompt.codes(Codec::Pcma));
-                let loudest = samples.iter().map(|sample| sample.unsigned_abs()).max();
-                assert!(loudest > Some(4_000), "{language} {key:?} is too quiet");
-            }
-        }
-    }
-
-    #[test]
-    fn cantonese_hears_mandarin_until_it_has_recordings() {
-        let prompts = Prompts::embedded();
-        assert_eq!(
-            prompts.get(Language::Yue, PromptKey::Queue),
-            prompts.get(Language::Zh, PromptKey::Queue)
-        );
-    }
-
-    #[test]
-    fn a_directory_replaces_the_shipped_prompts_and_a_missing_file_is_named() {
-        let directory = tempfile::tempdir().expect("writable");
-        for language in RECORDED {
-            let folder = directory.path().join(language.tag());
-            std::fs::create_dir(&folder).expect("writable");
-            for key in PromptKey::SPOKEN {
-                let path = folder.join(key.name()).with_extension("wav");
-                wav::write(&path, &[1_000; 800], wav::Encoding::Pcm16).expect("writable");
-            }
-        }
-        let prompts = Prompts::from_directory(directory.path()).expect("complete");
-        assert_eq!(
-            prompts
-                .get(Language::En, PromptKey::Apology)
-                .codes(Codec::Pcmu)
-                .len(),
-            800
-        );
-
-        let missing = directory.path().join("en/queue.wav");
-        std::fs::remove_file(&missing).expect("present");
-        let error = Prompts::from_directory(directory.path()).expect_err("incomplete");
-        assert!(error.to_string().contains("en/queue.wav"), "{error}");
-    }
-}
+mod tests;

@@ -114,7 +114,11 @@ pub fn read(path: &Path) -> Result<Vec<i16>, WavError> {
 
 /// Reads samples from the bytes of a recording; `file` names it in errors.
 pub fn parse(bytes: &[u8], file: &Path) -> Result<Vec<i16>, WavError> {
-    samples_of(bytes).map_err(|problem| WavError {
+    let read = || match parse_any_rate(bytes)? {
+        (SAMPLE_RATE_HZ, samples) => Ok(samples),
+        (rate, _) => Err(WavProblem::Rate(rate)),
+    };
+    read().map_err(|problem| WavError {
         file: file.to_owned(),
         problem,
     })
@@ -149,7 +153,8 @@ pub fn write_pair(path: &Path, left: &[i16], right: &[i16]) -> Result<(), WavErr
     })
 }
 
-fn samples_of(bytes: &[u8]) -> Result<Vec<i16>, WavProblem> {
+/// Samples a second, and samples, of sound that is no telephone's yet.
+pub fn parse_any_rate(bytes: &[u8]) -> Result<(u32, Vec<i16>), WavProblem> {
     if bytes.is_empty() {
         return Err(WavProblem::Empty);
     }
@@ -162,7 +167,7 @@ fn samples_of(bytes: &[u8]) -> Result<Vec<i16>, WavProblem> {
     if samples.is_empty() {
         return Err(WavProblem::Silent);
     }
-    Ok(samples)
+    Ok((format.rate_hz, samples))
 }
 
 /// The body of the first chunk of that name.
@@ -193,6 +198,7 @@ fn chunk(bytes: &[u8], wanted: [u8; 4]) -> Result<Option<&[u8]>, WavProblem> {
 struct Format {
     tag: u16,
     bits: u16,
+    rate_hz: u32,
 }
 
 impl Format {
@@ -212,13 +218,10 @@ impl Format {
             1 => {}
             channels => return Err(WavProblem::Channels(channels)),
         }
-        match le_u32(&chunk[4..]) {
-            SAMPLE_RATE_HZ => {}
-            rate => return Err(WavProblem::Rate(rate)),
-        }
         Ok(Self {
             tag,
             bits: le_u16(&chunk[14..]),
+            rate_hz: le_u32(&chunk[4..]),
         })
     }
 

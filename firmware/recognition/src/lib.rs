@@ -52,6 +52,7 @@ pub use decoder::{Calibration, Tuning};
 pub use error::Error;
 pub use grammar::{Grammar, Phrases};
 pub use recogniser::Recogniser;
+pub use resample::Resampler;
 pub use stream::{Stream, StreamOptions};
 pub use tokens::TokenTable;
 pub use transcript::{Segment, Transcript, transcribe};

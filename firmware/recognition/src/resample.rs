@@ -8,7 +8,8 @@ const ZEROS: f64 = 6.0;
 const CUTOFF: f64 = 0.99;
 
 /// One stream's resampler.
-pub(crate) struct Resampler {
+#[derive(Debug)]
+pub struct Resampler {
     /// Input and output samples of one period of the pattern.
     unit: (u64, u64),
     /// For each output of a period: its first input, and the weights from there on.
@@ -20,7 +21,8 @@ pub(crate) struct Resampler {
 }
 
 impl Resampler {
-    pub(crate) fn new(from_hz: u32, to_hz: u32) -> Self {
+    /// From one rate to another, both in samples a second.
+    pub fn new(from_hz: u32, to_hz: u32) -> Self {
         let common = gcd(from_hz, to_hz);
         let unit = (u64::from(from_hz / common), u64::from(to_hz / common));
         let (from, to) = (f64::from(from_hz), f64::from(to_hz));
@@ -47,7 +49,7 @@ impl Resampler {
     }
 
     /// Takes samples and appends all that they decide.
-    pub(crate) fn push(&mut self, samples: &[f32], resampled: &mut Vec<f32>) {
+    pub fn push(&mut self, samples: &[f32], resampled: &mut Vec<f32>) {
         self.pending.extend_from_slice(samples);
         let end = self.begun + self.pending.len() as i64;
         loop {

@@ -18,6 +18,9 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     if loaded.was_read {
         problems.extend(of_the_policy(&loaded));
         problems.extend(crate::quality::load(&loaded.config.quality).1);
+        problems.extend(crate::prompts::check(&loaded.config.prompts, |key| {
+            loaded.place(key)
+        }));
         problems.extend(of_the_surroundings(&loaded));
         problems.extend(of_the_cloud(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
@@ -149,6 +152,11 @@ fn of_what_is_not_meant(loaded: &Loaded) -> Vec<Problem> {
             "decision.recordings",
             config.recordings.as_deref(),
             "no recording can be played",
+        ),
+        (
+            "prompts.recordings",
+            config.prompts.recordings.as_deref(),
+            "what ships is said",
         ),
     ];
     for (key, folder, so) in folders {

@@ -5,6 +5,7 @@
 
 mod layers;
 mod problem;
+mod prompts;
 mod recording;
 mod secrets;
 mod transports;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use layers::Layers;
 pub use problem::{Problem, Severity};
+pub use prompts::{PromptsConfig, Tells};
 pub use recording::{RecordingConfig, RecordingMode};
 pub use secrets::agent_secrets;
 pub use transports::Transports;
@@ -37,6 +39,8 @@ pub struct Config {
     pub outbox_key_file: Option<PathBuf>,
     /// Trunk and agents.
     pub line: LineConfig,
+    /// What the box says.
+    pub prompts: PromptsConfig,
     /// Speech recognition.
     pub recognition: RecognitionConfig,
     /// The routing policy's file.
@@ -349,6 +353,7 @@ fn resolve(layers: &mut Layers) -> Config {
             .unwrap_or_else(|| "/var/lib/trunkside".into()),
         outbox_key_file: layers.key_file("box.outbox_key_file"),
         line,
+        prompts: prompts::resolve(layers),
         recognition: RecognitionConfig {
             model: layers
                 .optional_text("recognition.model")

@@ -46,12 +46,16 @@ impl Problem {
 /// What seals outbox and recordings.
 const KEY_FILES: [&str; 2] = ["box.outbox_key_file", "recording.key_file"];
 
+/// What ships is said in place of prompts that cannot be.
+const PROMPTS: &str = "prompts.";
+
 impl Problem {
     /// The same, as a fault of this key.
     #[must_use]
     pub fn of_key(mut self, key: &str) -> Self {
         self.is_of_cloud = key.starts_with("cloud.");
-        self.spares_calls = self.is_of_cloud || KEY_FILES.contains(&key);
+        self.spares_calls =
+            self.is_of_cloud || key.starts_with(PROMPTS) || KEY_FILES.contains(&key);
         self
     }
 }

@@ -430,3 +430,61 @@ fn tls_without_a_certificate_that_can_be_used_is_told_with_its_key() {
         "{trust}"
     );
 }
+
+#[test]
+fn own_prompts_are_read_and_what_is_wrong_with_them_costs_no_call() {
+    let of = |prompts: &str| {
+        let text =
+            format!("[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[prompts]\n{prompts}\n");
+        let loaded = loaded(&text);
+        let usable = loaded.is_usable();
+        let problems = loaded.problems.into_iter().map(|problem| problem.message);
+        let problems = problems.filter(|message| message.contains("prompts."));
+        (loaded.config.prompts, problems.collect::<Vec<_>>(), usable)
+    };
+    let (prompts, problems, _) = of("zh.greeting = '您好'\n[prompts.en]\nvoice = 'en-us+f3'");
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(prompts.texts.len(), 1);
+    assert_eq!(prompts.voice(Language::En), "en-us+f3");
+    assert_eq!(prompts.voice(Language::Yue), "yue+Alicia");
+    assert_eq!(prompts.tells, Tells::default());
+    for (setting, said) in [
+        (
+            "zh.ahead = '人很多'",
+            "`prompts.zh.ahead` must have `{ahead}` or",
+        ),
+        (
+            "en.greeting = ''",
+            "`prompts.en.greeting` must have 1 to 400",
+        ),
+        ("en.queue = 'Wait {x}'", "has `{x}`, which no number fills"),
+        (
+            "yue.voice = '-v; rm'",
+            "`prompts.yue.voice` must be a voice",
+        ),
+        ("tell_wait = 'no'", "`prompts.tell_wait` must be `true` or"),
+        ("zh.greet = '您好'", "`prompts.zh.greet` is not a known key"),
+    ] {
+        let (_, problems, usable) = of(setting);
+        assert_eq!(problems.len(), 1, "{setting}: {problems:?}");
+        assert!(problems[0].contains(said), "{problems:?}");
+        let usual = of("").2;
+        assert_eq!(
+            usable, usual,
+            "{setting} keeps the telephones from starting"
+        );
+    }
+}
+
+#[test]
+fn the_example_says_what_the_shipped_prompts_say() {
+    let example = include_str!("../../config.example.toml");
+    let texts = trunkside_media::Texts::shipped();
+    for language in Language::ALL {
+        for prompt in trunkside_call::PromptKey::SPOKEN {
+            let text = texts.get(language, prompt).whole();
+            let line = format!("# {language}.{} = \"{text}\"", prompt.name());
+            assert!(example.contains(&line), "{line}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use trunkside_decision::Policy;
 
 use crate::cli::DemoArgs;
 use crate::config::{
-    BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, PrivacyConfig,
+    BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, PrivacyConfig, PromptsConfig,
     QualityRulesFrom, RecognitionConfig, RecordingConfig, ShownNumber,
 };
 use crate::notice::{Event, Notice};
@@ -178,6 +178,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             trunks: Vec::new(),
             dns_servers: Vec::new(),
         },
+        prompts: PromptsConfig::default(),
         recognition: RecognitionConfig {
             model: "zh-en-1".into(),
             models_dir: None,

@@ -70,7 +70,7 @@ impl<U: SipUa> Pipeline<U> {
     ) {
         let recording = &self.stages.recording;
         let tape = self.stages.tapes.tape(id);
-        let prompts = self.stages.prompts.clone();
+        let prompts = self.stages.spoken.borrow().prompts.clone();
         let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
         self.legs.insert(leg.first(), id);
         let call = Call {
@@ -80,6 +80,7 @@ impl<U: SipUa> Pipeline<U> {
             unheard: Unheard::default(),
             conversation,
             taping,
+            standing: None,
             returning: None,
         };
         self.calls.insert(id, Box::new(call));
