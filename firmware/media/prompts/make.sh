@@ -52,8 +52,9 @@ for number in texts["number"]:
 PYTHON
 while IFS="$(printf '\t')" read -r how language name text; do
     case $language in
-        zh) voice=$zh; speed=150 ;;
-        yue) voice='yue+Alicia'; speed=150 ;;
+        # Tones are understood better from this variant: our recogniser reads its words, not Alicia's.
+        zh) voice='cmn-latn-pinyin+f3'; speed=150 ;;
+        yue) voice='yue+f3'; speed=150 ;;
         en) voice='en-gb+Alicia'; speed=155 ;;
     esac
     mkdir -p "$language"

@@ -42,11 +42,11 @@ impl Default for Tells {
 }
 
 impl PromptsConfig {
-    /// The voice of a language: the shipped recordings' own where none is chosen.
+    /// The voice of a language: that of the shipped numbers where none is chosen.
     pub fn voice(&self, language: Language) -> &str {
         let usual = match language {
-            Language::Zh => "cmn-latn-pinyin+Alicia",
-            Language::Yue => "yue+Alicia",
+            Language::Zh => "cmn-latn-pinyin+f3",
+            Language::Yue => "yue+f3",
             Language::En => "en-gb+Alicia",
         };
         self.voices.get(&language).map_or(usual, String::as_str)

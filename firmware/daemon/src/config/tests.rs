@@ -446,7 +446,7 @@ fn own_prompts_are_read_and_what_is_wrong_with_them_costs_no_call() {
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(prompts.texts.len(), 1);
     assert_eq!(prompts.voice(Language::En), "en-us+f3");
-    assert_eq!(prompts.voice(Language::Yue), "yue+Alicia");
+    assert_eq!(prompts.voice(Language::Yue), "yue+f3");
     assert_eq!(prompts.tells, Tells::default());
     for (setting, said) in [
         (
