@@ -1,9 +1,12 @@
 //! `trunkside-cloud boxes`.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, ensure};
 use jiff::{Span, ToSpan};
-use trunkside_aggregator::now;
+use trunkside_aggregator::config::BoxesConfig;
 use trunkside_aggregator::store::{Claim, Store};
+use trunkside_aggregator::{Boxes, RulesFor, now, write_rules};
 use trunkside_record::{ClaimCode, NameError, Origin};
 
 use crate::say;
@@ -20,10 +23,21 @@ pub(crate) enum Command {
         hours: i64,
     },
     /// Turn a box away: its certificates end within seconds, and so does a code that waits for it.
-    /// What it has not sent stays on it; a new code lets it in again.
+    /// What it has not sent stays on it; a new code lets it in again. A broker that runs elsewhere
+    /// needs new files (`rules`) to keep it out; nothing of it is taken meanwhile.
     Revoke {
         #[command(flatten)]
         of: Names,
+    },
+    /// Write what a broker that runs elsewhere needs to know of the boxes: whom it lets in, where each
+    /// may publish, and whom it keeps out. docs/cloud.md tells how the broker reads the files.
+    Rules {
+        /// The broker: `mosquitto` or `nats`.
+        #[arg(long = "for", value_name = "BROKER")]
+        rules_for: RulesFor,
+        /// The folder that the files go to.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
 }
 
@@ -52,14 +66,26 @@ impl Names {
     }
 }
 
-pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
+pub(crate) fn run(
+    command: &Command,
+    boxes: Option<&BoxesConfig>,
+    store: &dyn Store,
+) -> anyhow::Result<()> {
     match command {
+        Command::Rules { rules_for, out } => {
+            let boxes = boxes.context(
+                "the boxes' authority is not known; set `boxes.connect_to` in the configuration and \
+                 name it with `--config`",
+            )?;
+            rules(*rules_for, boxes, store, out)
+        }
         Command::Claim { of, hours } => claim(store, &of.origin()?, hours.hours()),
         Command::Revoke { of } => {
             let ended = store.revoke_box(&of.origin()?, now())?;
             ensure!(
                 ended > 0,
-                "`{}/{}/{}` has no certificate and no code here; check the three names",
+                "`{}/{}/{}` has no certificate and no code here, and never sent anything; check the three \
+                 names",
                 of.tenant,
                 of.branch,
                 of.device
@@ -67,6 +93,23 @@ pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+fn rules(
+    rules_for: RulesFor,
+    config: &BoxesConfig,
+    store: &dyn Store,
+    out: &Path,
+) -> anyhow::Result<()> {
+    let boxes = Boxes {
+        certificates: store.certificates()?,
+        turned_away: store.turned_away()?,
+    };
+    let written = write_rules(rules_for, &config.pki, config.host(), &boxes, out, now())?;
+    for name in written {
+        say(out.join(name).display())?;
+    }
+    Ok(())
 }
 
 fn claim(store: &dyn Store, origin: &Origin, wait: Span) -> anyhow::Result<()> {

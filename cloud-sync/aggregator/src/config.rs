@@ -122,6 +122,17 @@ pub struct BoxesConfig {
     pub pki: PathBuf,
 }
 
+impl BoxesConfig {
+    /// The name or address under which boxes know the broker.
+    pub fn host(&self) -> &str {
+        let host = self
+            .connect_to
+            .rsplit_once(':')
+            .map_or("", |(host, _)| host);
+        host.trim_matches(['[', ']'])
+    }
+}
+
 /// The same as a file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

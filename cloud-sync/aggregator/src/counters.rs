@@ -16,16 +16,19 @@ pub(crate) enum Rejection {
     Payload,
     /// Its content names another origin than its topic.
     Origin,
+    /// The box was turned away; it keeps what it sent.
+    Revoked,
 }
 
 impl Rejection {
-    pub(crate) const ALL: [Self; 3] = [Self::Topic, Self::Payload, Self::Origin];
+    pub(crate) const ALL: [Self; 4] = [Self::Topic, Self::Payload, Self::Origin, Self::Revoked];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Topic => "topic",
             Self::Payload => "payload",
             Self::Origin => "origin",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -34,8 +37,9 @@ impl Rejection {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     messages: AtomicU64,
-    rejected: [AtomicU64; 3],
+    rejected: [AtomicU64; 4],
     stored: AtomicU64,
+    unread: AtomicU64,
     duplicates: AtomicU64,
     refused: AtomicU64,
     lost: AtomicU64,
@@ -65,6 +69,7 @@ impl Counters {
     pub(crate) fn commit(&self, committed: &Committed) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.stored.fetch_add(committed.stored, Ordering::Relaxed);
+        self.unread.fetch_add(committed.unread, Ordering::Relaxed);
         self.duplicates
             .fetch_add(committed.duplicates, Ordering::Relaxed);
         self.refused.fetch_add(committed.refused, Ordering::Relaxed);
@@ -129,6 +134,7 @@ impl Counters {
         );
         let records = [
             ("stored", &self.stored),
+            ("unread", &self.unread),
             ("duplicate", &self.duplicates),
             ("refused", &self.refused),
             ("lost", &self.lost),
@@ -172,6 +178,12 @@ impl Counters {
                 "Records known as lost.",
                 &one(totals.lost),
             );
+            family(
+                "trunkside_records_unread",
+                gauge,
+                "Records that only a newer version can read.",
+                &one(totals.unread),
+            );
         }
         text
     }
@@ -207,6 +219,7 @@ mod tests {
             calls: 2,
             devices: 1,
             lost: 0,
+            unread: 0,
         }));
         for line in [
             "trunkside_messages_total 1",

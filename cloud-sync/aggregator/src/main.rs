@@ -142,7 +142,8 @@ fn main() -> ExitCode {
         }),
         Command::Boxes { command, database } => with(checked(database), |file| {
             let store = open(&file, matches!(command, boxes::Command::Claim { .. }))?;
-            boxes::run(&command, &*store)
+            let door = file.resolve()?.boxes;
+            boxes::run(&command, door.as_ref(), &*store)
         }),
         Command::Export(mut arguments) => {
             let database = std::mem::take(&mut arguments.database);

@@ -20,7 +20,7 @@ use crate::door::{Authority, AuthorityError, Gate};
 use crate::http::{self, Admission};
 #[cfg(feature = "servers")]
 use crate::ingest::nats;
-use crate::ingest::{self, QUEUE};
+use crate::ingest::{self, QUEUE, TurnedAway};
 use crate::store::{self, Store, StoreError};
 
 /// How often room is made for the next month, and what is too old goes.
@@ -97,14 +97,16 @@ impl Aggregator {
             oidc,
             boxes,
         } = config;
-        let (store, guard, admission) = blocking(move || {
+        let (store, away, guard, admission) = blocking(move || {
             let store = store::open(&store)?;
             maintain(&*store, retention_months)?;
             let guard = Guard::new(Arc::clone(&store), oidc, listen);
             if guard.shuts_everybody_out()? {
                 return Err(AggregatorError::NoKeys { address: listen });
             }
-            Ok((store, Arc::new(guard), boxes.map(admission).transpose()?))
+            let away = Arc::new(TurnedAway::ask_first(Arc::clone(&store))?);
+            let admission = boxes.map(admission).transpose()?;
+            Ok((store, away, Arc::new(guard), admission))
         })
         .await?;
         let listening = TcpListener::bind(listen).await.and_then(|listener| {
@@ -146,6 +148,7 @@ impl Aggregator {
         match source {
             Source::Mqtt(options) => tasks.spawn(ingest::mqtt::receive(
                 *options,
+                Arc::clone(&away),
                 counting,
                 publishers_in,
                 incoming_in,
@@ -154,6 +157,7 @@ impl Aggregator {
             #[cfg(feature = "servers")]
             Source::Nats(servers) => tasks.spawn(nats::receive(
                 servers,
+                Arc::clone(&away),
                 counting,
                 publishers_in,
                 incoming_in,
@@ -167,12 +171,14 @@ impl Aggregator {
             incoming,
         ));
         tasks.spawn(keep_up(Arc::clone(&store), retention_months, stop.clone()));
+        tasks.spawn(Arc::clone(&away).keep_asking(stop.clone()));
         if let Some(gate) = gate {
             tasks.spawn(gate.serve(stop.clone()));
         }
         let app = http::App {
             store,
             counters,
+            away,
             guard,
             admission,
         };
@@ -194,6 +200,7 @@ impl Aggregator {
 type Door = (Arc<Admission>, Option<(SocketAddr, Arc<ServerConfig>)>);
 
 fn admission(boxes: BoxesConfig) -> Result<Door, AggregatorError> {
+    let host = boxes.host().to_owned();
     let BoxesConfig {
         connect_to,
         listen,
@@ -203,11 +210,7 @@ fn admission(boxes: BoxesConfig) -> Result<Door, AggregatorError> {
     let authority = Authority::open(&pki, now)?;
     let listener = match listen {
         None => None,
-        Some(listen) => {
-            let host = connect_to.rsplit_once(':').map_or("", |(host, _)| host);
-            let name = host.trim_matches(['[', ']']).to_owned();
-            Some((listen, authority.server(&[name], now)?))
-        }
+        Some(listen) => Some((listen, authority.server(&[host], now)?)),
     };
     let admission = Arc::new(Admission {
         authority,
@@ -288,6 +291,15 @@ fn maintain(store: &dyn Store, retention_months: Option<u32>) -> Result<(), Stor
     let gone = store.maintain(now.date(), keep_from)?;
     if gone > 0 {
         tracing::info!(gone, "what was too old is deleted");
+    }
+    // One record that cannot be stored now keeps nobody from starting.
+    match store.read_again() {
+        Ok(0) => {}
+        Ok(read) => tracing::info!(read, "records of newer boxes can be read now"),
+        Err(error) if error.is_content() => {
+            tracing::error!(%error, "records of newer boxes wait on");
+        }
+        Err(error) => return Err(error),
     }
     Ok(())
 }

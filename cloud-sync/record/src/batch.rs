@@ -5,10 +5,9 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use crate::{Alarm, CallSummary, DeviceHealth, Name, Transcript};
+use crate::{Alarm, CallSummary, DeviceHealth, Name, Named, Transcript};
 
 /// The version of the contract that this crate writes. A breaking change takes a new topic.
 pub const VERSION: u32 = 1;
@@ -81,8 +80,8 @@ pub struct Batch<E = Entry> {
     pub records: Vec<E>,
 }
 
-/// One record with its place in the stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// One record with its place in the stream. Receivers read it as [`Received`](crate::Received).
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Counts the stream's entries from 1, without holes.
     pub sequence: u64,
@@ -99,7 +98,7 @@ pub struct Entry {
 }
 
 /// What an entry says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Body {
     /// A call has ended.
@@ -112,8 +111,8 @@ pub enum Body {
     Health(DeviceHealth),
     /// Entries that no longer exist.
     Gap(Gap),
-    /// A kind that a newer version writes; kept in the sequence, otherwise ignored.
-    #[serde(other)]
+    /// A kind that a newer version writes, or a form of one: stores keep it as it came, and read it once
+    /// they can.
     Unknown,
 }
 
@@ -163,7 +162,7 @@ pub struct Gap {
     /// The last sequence that no longer exists.
     pub through: u64,
     /// Why.
-    pub reason: GapReason,
+    pub reason: Named<GapReason>,
 }
 
 /// Why entries no longer exist.
@@ -182,9 +181,23 @@ pub enum GapReason {
     Sealed,
     /// The receiver could not accept what was sent.
     Refused,
-    /// A reason that a newer version writes.
-    #[serde(other)]
+    /// Another reason.
     Other,
+}
+
+impl GapReason {
+    /// Its name in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Age => "age",
+            Self::Corrupt => "corrupt",
+            Self::Missing => "missing",
+            Self::Sealed => "sealed",
+            Self::Refused => "refused",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Everything of the stream `epoch` up to `sequence` is stored for good.
@@ -194,50 +207,4 @@ pub struct Ack {
     pub epoch: u64,
     /// The last sequence of the contiguous run from 1; 0 when there is none yet.
     pub sequence: u64,
-}
-
-/// An entry as a receiver finds it: one that cannot be read must not hold up its neighbours.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Received {
-    /// Read in full.
-    Entry(Box<Entry>),
-    /// Only its place could be read.
-    Refused {
-        /// Its place.
-        sequence: u64,
-        /// What was wrong, without a word of the content.
-        why: String,
-    },
-}
-
-impl Received {
-    /// Its place in the stream.
-    pub fn sequence(&self) -> u64 {
-        match self {
-            Self::Entry(entry) => entry.sequence,
-            Self::Refused { sequence, .. } => *sequence,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Received {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Place {
-            sequence: u64,
-        }
-
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        match serde_json::from_str::<Entry>(raw.get()) {
-            Ok(entry) => Ok(Self::Entry(Box::new(entry))),
-            Err(error) => {
-                let Place { sequence } =
-                    serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
-                // Serde quotes the offending value for some faults; the category never does.
-                let why = format!("{:?} error at column {}", error.classify(), error.column())
-                    .to_lowercase();
-                Ok(Self::Refused { sequence, why })
-            }
-        }
-    }
 }

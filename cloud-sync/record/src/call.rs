@@ -11,7 +11,7 @@ use trunkside_call::{
     Language, Mood, Side,
 };
 
-use crate::{Pseudonym, Pseudonyms, RedactedText};
+use crate::{Label, Named, Pseudonym, Pseudonyms, RedactedText};
 
 /// Seconds to the millisecond, as records carry times.
 pub fn seconds(duration: Duration) -> f64 {
@@ -30,7 +30,7 @@ pub struct CallSummary {
     /// The language that was heard; none when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::language")]
-    pub language: Option<Language>,
+    pub language: Option<Named<Language>>,
     /// The intent that the last decision was made for; none when nothing was heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<IntentScore>,
@@ -53,9 +53,9 @@ pub struct CallSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Pseudonym>,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: Named<Outcome>,
     /// Who ended it.
-    pub ended_by: EndedBy,
+    pub ended_by: Named<EndedBy>,
     /// Whether the box stopped in its middle, by a crash or a power cut: what is told is what was known
     /// until then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -65,7 +65,7 @@ pub struct CallSummary {
     /// How many entities of each kind the caller named.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "crate::schema::counts")]
-    pub entities: BTreeMap<EntityKind, u32>,
+    pub entities: BTreeMap<Named<EntityKind>, u32>,
     /// How well the voice came through.
     #[serde(default)]
     pub voice: VoiceQuality,
@@ -78,7 +78,7 @@ pub struct CallSummary {
 
 impl CallSummary {
     /// Where the call went that left its branch, and what answers there.
-    pub fn overflow(&self) -> Option<(&RedactedText, DestinationKind)> {
+    pub fn overflow(&self) -> Option<(&RedactedText, Named<DestinationKind>)> {
         match &self.decision.as_ref()?.action {
             ActionRecord::Overflow { to, kind } if self.outcome == Outcome::Overflowed => {
                 Some((to, *kind))
@@ -111,7 +111,7 @@ impl From<&Intent> for IntentScore {
 pub struct MoodRecord {
     /// The likeliest emotion.
     #[schemars(schema_with = "crate::schema::emotion")]
-    pub emotion: Emotion,
+    pub emotion: Named<Emotion>,
     /// Its probability, from 0 to 1.
     pub emotion_score: f32,
     /// From -1 (wholly negative) to 1 (wholly positive).
@@ -124,7 +124,7 @@ pub struct MoodRecord {
 impl From<&Mood> for MoodRecord {
     fn from(mood: &Mood) -> Self {
         Self {
-            emotion: mood.emotion,
+            emotion: mood.emotion.into(),
             emotion_score: mood.emotion_score,
             sentiment: mood.sentiment.score,
             reasons: mood
@@ -143,7 +143,7 @@ pub struct MoodPoint {
     pub at_s: f64,
     /// The likeliest emotion.
     #[schemars(schema_with = "crate::schema::emotion")]
-    pub emotion: Emotion,
+    pub emotion: Named<Emotion>,
     /// Its probability, from 0 to 1.
     pub emotion_score: f32,
     /// From -1 (wholly negative) to 1 (wholly positive).
@@ -155,7 +155,7 @@ impl MoodPoint {
     pub fn new(at: Duration, mood: &Mood) -> Self {
         Self {
             at_s: seconds(at),
-            emotion: mood.emotion,
+            emotion: mood.emotion.into(),
             emotion_score: mood.emotion_score,
             sentiment: mood.sentiment.score,
         }
@@ -217,7 +217,7 @@ impl DecisionRecord {
 }
 
 /// What was done with a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum ActionRecord {
     /// This agent was rung.
@@ -231,7 +231,7 @@ pub enum ActionRecord {
         to: RedactedText,
         /// What answers there.
         #[schemars(schema_with = "crate::schema::destination")]
-        kind: DestinationKind,
+        kind: Named<DestinationKind>,
     },
     /// The caller waited.
     Wait {
@@ -252,11 +252,58 @@ pub enum ActionRecord {
     Callback {
         /// Why.
         #[schemars(schema_with = "crate::schema::cause")]
-        cause: CallbackCause,
+        cause: Named<CallbackCause>,
     },
-    /// Something that a newer version does.
-    #[serde(other)]
+    /// Something that a newer version does; what is kept of the record says what.
     Other,
+}
+
+/// Field by field rather than as serde reads tagged enumerations: that way a receiver is told of
+/// fields that it does not know, and nothing is read twice.
+impl<'de> Deserialize<'de> for ActionRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            r#do: String,
+            agent: Option<Pseudonym>,
+            to: Option<RedactedText>,
+            kind: Option<Named<DestinationKind>>,
+            ahead: Option<u32>,
+            service: Option<String>,
+            cause: Option<Named<CallbackCause>>,
+        }
+
+        fn needed<T, E: serde::de::Error>(name: &'static str, field: Option<T>) -> Result<T, E> {
+            field.ok_or_else(|| E::missing_field(name))
+        }
+
+        let fields = Fields::deserialize(deserializer)?;
+        Ok(match fields.r#do.as_str() {
+            "offer" => Self::Offer {
+                agent: needed("agent", fields.agent)?,
+            },
+            "overflow" => Self::Overflow {
+                to: needed("to", fields.to)?,
+                kind: needed("kind", fields.kind)?,
+            },
+            "wait" => Self::Wait {
+                ahead: needed("ahead", fields.ahead)?,
+            },
+            "self_service" => Self::SelfService {
+                service: needed("service", fields.service)?,
+            },
+            "transfer" => Self::Transfer {
+                agent: needed("agent", fields.agent)?,
+            },
+            "callback" => Self::Callback {
+                cause: needed("cause", fields.cause)?,
+            },
+            name => match Label::new(name) {
+                Some(_) => Self::Other,
+                None => return Err(serde::de::Error::custom("no name of the contract's form")),
+            },
+        })
+    }
 }
 
 impl ActionRecord {
@@ -268,7 +315,7 @@ impl ActionRecord {
             },
             Action::Overflow { to, kind } => Self::Overflow {
                 to: names.text(to),
-                kind: *kind,
+                kind: (*kind).into(),
             },
             Action::Wait { ahead } => Self::Wait { ahead: *ahead },
             Action::SelfService { service } => Self::SelfService {
@@ -277,7 +324,9 @@ impl ActionRecord {
             Action::Transfer { agent } => Self::Transfer {
                 agent: names.agent(agent),
             },
-            Action::Callback { cause } => Self::Callback { cause: *cause },
+            Action::Callback { cause } => Self::Callback {
+                cause: (*cause).into(),
+            },
         }
     }
 
@@ -496,7 +545,7 @@ pub struct Transcript {
 pub struct Turn {
     /// Who spoke.
     #[schemars(schema_with = "crate::schema::side")]
-    pub side: Side,
+    pub side: Named<Side>,
     /// Seconds since the call was answered.
     pub start_s: f64,
     /// Seconds since the call was answered.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::RedactedText;
+use crate::{Named, RedactedText};
 
 /// Something somebody must know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -11,7 +11,7 @@ pub struct Alarm {
     /// What kind, in `snake_case`; alarms of one code replace each other on a screen.
     pub code: String,
     /// How bad.
-    pub severity: Severity,
+    pub severity: Named<Severity>,
     /// Whether the condition has passed.
     #[serde(default)]
     pub cleared: bool,
@@ -33,6 +33,18 @@ pub enum Severity {
     Major,
     /// Calls are lost.
     Critical,
+}
+
+impl Severity {
+    /// Its name in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Minor => "minor",
+            Self::Major => "major",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// How the device does.

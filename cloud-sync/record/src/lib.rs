@@ -6,8 +6,9 @@
 //!
 //! Invariant: a record names no person. Free text exists only as [`RedactedText`], which cannot be
 //! made, or read from JSON, from text that still holds a run of digits or a mail address; agents
-//! appear only as [`Pseudonym`]s; entities are counted by kind. Readers ignore fields they do not
-//! know and default the ones they miss, so neighbouring versions read each other.
+//! appear only as [`Pseudonym`]s; entities are counted by kind. Readers default the fields they miss;
+//! names, fields and kinds that they do not know they keep as they came ([`Named`], [`Kept`]), so
+//! neighbouring versions read each other and nothing is lost between them.
 //!
 //! ```
 //! use trunkside_record::{Origin, RedactedText, Topic, Lane};
@@ -26,13 +27,15 @@ mod call;
 mod claim;
 mod device;
 mod digits;
+mod named;
 mod payload;
 mod pseudonym;
+mod received;
 pub mod schema;
 mod text;
 mod topic;
 
-pub use batch::{Ack, Batch, Body, Entry, Gap, GapReason, Lane, Received, VERSION};
+pub use batch::{Ack, Batch, Body, Entry, Gap, GapReason, Lane, VERSION};
 pub use call::{
     ActionRecord, AlternativeRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord,
     IntentScore, LegQuality, MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord,
@@ -41,9 +44,11 @@ pub use call::{
 pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey};
 pub use device::{Alarm, DeviceHealth, Severity};
 pub use jiff::Timestamp;
+pub use named::{Contract, Label, Named};
 pub use payload::{
     MAX_BATCH_BYTES, MAX_PAYLOAD_BYTES, PayloadError, decode, decode_ack, encode, encode_ack,
 };
 pub use pseudonym::{Pseudonym, PseudonymKey, Pseudonyms};
+pub use received::{Kept, Received, read_again};
 pub use text::{RedactedText, TextRefused};
 pub use topic::{Name, NameError, Origin, Topic, TopicError, ack_filter, up_filter};

@@ -30,6 +30,14 @@ impl Pseudonym {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether the text has the form of one: no number has letters enough.
+    pub(crate) fn is_one(text: &str) -> bool {
+        let letters = text.bytes().filter(u8::is_ascii_lowercase).count();
+        text.len() == KEPT_BYTES * 8 / 5
+            && letters >= KEPT_BYTES
+            && text.bytes().all(|byte| LETTERS.contains(&byte))
+    }
 }
 
 impl fmt::Display for Pseudonym {

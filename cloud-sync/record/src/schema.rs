@@ -1,7 +1,11 @@
 //! The contract as JSON Schema and AsyncAPI, generated from the types.
 
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{Lane, VERSION};
 
@@ -13,6 +17,19 @@ pub fn batch() -> Schema {
 /// The JSON Schema (draft 2020-12) of what answers it: one [`Ack`](crate::Ack).
 pub fn ack() -> Schema {
     schemars::schema_for!(crate::Ack)
+}
+
+/// Names what this version can read: another version, or the same with other types, has another name.
+pub fn reader() -> &'static str {
+    static READER: LazyLock<String> = LazyLock::new(|| {
+        let schema = serde_json::to_string(&batch()).unwrap_or_default();
+        let mut name = format!("{}-", env!("CARGO_PKG_VERSION"));
+        for byte in &Sha256::digest(schema)[..8] {
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    });
+    &READER
 }
 
 /// The topics and what travels on them, as an AsyncAPI 3.0 document beside the two schemas.

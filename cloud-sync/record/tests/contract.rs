@@ -87,7 +87,7 @@ fn summary() -> CallSummary {
     CallSummary {
         call: call_id(),
         started_at: "2026-11-21T08:00:00Z".parse().unwrap(),
-        language: Some(Language::Zh),
+        language: Some(Language::Zh.into()),
         intent: Some(IntentScore {
             name: "lost_card".into(),
             score: 0.93,
@@ -104,8 +104,8 @@ fn summary() -> CallSummary {
         }],
         decision: Some(DecisionRecord::new(&decision(), &names)),
         agent: Some(names.agent(&AgentId::new("li.wei"))),
-        outcome: Outcome::Bridged,
-        ended_by: EndedBy::Caller,
+        outcome: Outcome::Bridged.into(),
+        ended_by: EndedBy::Caller.into(),
         interrupted: false,
         times: Times {
             answered_s: Some(0.05),
@@ -114,7 +114,7 @@ fn summary() -> CallSummary {
             bridged_s: Some(6.5),
             ended_s: 61.2,
         },
-        entities: BTreeMap::from([(EntityKind::Card, 1), (EntityKind::Phone, 2)]),
+        entities: BTreeMap::from([(EntityKind::Card.into(), 1), (EntityKind::Phone.into(), 2)]),
         voice: VoiceQuality {
             caller: leg,
             agent: Some(leg),
@@ -131,7 +131,7 @@ fn summary() -> CallSummary {
 
 fn every_body() -> Vec<Body> {
     let turn = Turn {
-        side: Side::Caller,
+        side: Side::Caller.into(),
         start_s: 1.2,
         end_s: 3.4,
         text: text("号码是[card]"),
@@ -146,7 +146,7 @@ fn every_body() -> Vec<Body> {
         .into(),
         Alarm {
             code: "trunk_down".into(),
-            severity: Severity::Major,
+            severity: Severity::Major.into(),
             cleared: false,
             text: alarm_text,
         }
@@ -159,7 +159,7 @@ fn every_body() -> Vec<Body> {
         .into(),
         Body::Gap(Gap {
             through: 9,
-            reason: GapReason::Budget,
+            reason: GapReason::Budget.into(),
         }),
     ]
 }
@@ -200,7 +200,7 @@ fn entries(message: &[u8]) -> Vec<Entry> {
         .records
         .into_iter()
         .map(|received| match received {
-            Received::Entry(entry) => *entry,
+            Received::Entry(entry, _) => *entry,
             Received::Refused { sequence, why } => panic!("{sequence}: {why}"),
         });
     read.collect()
@@ -320,13 +320,156 @@ fn neighbouring_versions_are_read() {
     let read = entries(message);
     assert!(matches!(&read[0].body, Body::Call(call) if call.mood.is_none()));
     assert_eq!(read[1].body, Body::Unknown);
+    let Body::Gap(gap) = read[2].body else {
+        panic!("{:?}", read[2])
+    };
+    assert_eq!((gap.through, gap.reason.name()), (4, "meteor"));
+}
+
+/// A message with these bodies, as JSON.
+fn message(bodies: &[Value]) -> Vec<u8> {
+    let entry = |(body, sequence): (&Value, u64)| {
+        let at = "2026-11-21T08:01:02Z";
+        serde_json::json!({ "sequence": sequence, "at": at, "lane": "metric", "body": body })
+    };
+    let records: Vec<Value> = bodies.iter().zip(1..).map(entry).collect();
+    let batch = serde_json::json!({
+        "v": 1, "tenant": "a", "branch": "b", "device": "c", "epoch": 4, "records": records
+    });
+    serde_json::to_vec(&batch).unwrap()
+}
+
+fn received(body: &Value) -> Received {
+    decode(&message(std::slice::from_ref(body)))
+        .unwrap()
+        .records
+        .remove(0)
+}
+
+/// The body of one record, and what is kept of it.
+fn kept(body: &Value) -> (Body, Value) {
+    match received(body) {
+        Received::Entry(entry, kept) => (entry.body, serde_json::from_str(&kept.json).unwrap()),
+        Received::Refused { why, .. } => panic!("{why}"),
+    }
+}
+
+/// Every name of every enumeration in a call, its words and an alarm may be one that only a newer
+/// version knows.
+#[test]
+fn names_of_a_newer_version_survive() {
+    let batch = serde_json::to_value(batch(every_body())).unwrap();
+    let body = |place: usize| batch["records"][place]["body"].clone();
+    let (mut call, mut words, mut alarm) = (body(0), body(1), body(2));
+    call["outcome"] = "hologram".into();
+    call["ended_by"] = "supervisor".into();
+    call["language"] = "de".into();
+    call["mood"]["emotion"] = "bored".into();
+    call["mood_course"][0]["emotion"] = "bored".into();
+    call["entities"]["passport"] = 3.into();
+    words["turns"][0]["side"] = "supervisor".into();
+    alarm["severity"] = "indeterminate".into();
+    for action in [
+        serde_json::json!({ "do": "overflow", "to": "mars", "kind": "outpost" }),
+        serde_json::json!({ "do": "callback", "cause": "storm" }),
+        serde_json::json!({ "do": "beam", "agent": "x", "target": { "deck": [1, 2] } }),
+    ] {
+        call["decision"]["action"] = action;
+        let (read, mut json) = kept(&call);
+        let Body::Call(summary) = read else {
+            panic!("{read:?}")
+        };
+        assert_eq!(summary.outcome.name(), "hologram");
+        assert_eq!(summary.entities.len(), 3);
+        json["kind"] = "call".into();
+        assert_eq!(json, call);
+        // And back, as a box that went back to an older version sends it.
+        let again = serde_json::to_value(&summary).unwrap();
+        assert_eq!(again["ended_by"], "supervisor");
+    }
+    let (read, json) = kept(&words);
+    assert!(matches!(read, Body::Transcript(_)));
+    assert_eq!(json, words["turns"]);
+    let (read, _) = kept(&alarm);
+    assert!(matches!(read, Body::Alarm(alarm) if alarm.severity.name() == "indeterminate"));
+}
+
+#[test]
+fn fields_of_a_newer_version_are_kept_at_every_depth() {
+    let mut call = serde_json::to_value(summary()).unwrap();
+    call["kind"] = "call".into();
+    call["colour"] = "red".into();
+    call["voice"]["caller"]["codec"] = "opus".into();
+    call["decision"]["action"]["skill"] = serde_json::json!({ "level": 2.5 });
+    call["mood_course"][0]["words"] = serde_json::json!([{ "share": 0.5 }]);
+    let (_, mut json) = kept(&call);
+    json["kind"] = "call".into();
+    assert_eq!(json, call);
+
+    let turn = serde_json::json!({
+        "side": "caller", "start_s": 0.5, "end_s": 1.0, "text": "hello", "loud": true
+    });
+    let words = serde_json::json!({
+        "kind": "transcript", "call": call["call"], "turns": [turn], "summary": "a greeting"
+    });
+    let Received::Entry(_, kept) = received(&words) else {
+        panic!("it is read")
+    };
     assert_eq!(
-        read[2].body,
-        Body::Gap(Gap {
-            through: 4,
-            reason: GapReason::Other
-        })
+        serde_json::from_str::<Value>(&kept.json).unwrap(),
+        words["turns"]
     );
+    assert_eq!(kept.more.unwrap(), r#"{"summary":"a greeting"}"#);
+}
+
+/// The gate stands before what is not understood, too.
+#[test]
+fn what_is_kept_unread_names_nobody() {
+    let mut call = serde_json::to_value(summary()).unwrap();
+    call["kind"] = "call".into();
+    call["note"] = serde_json::json!(["fine", "ring 13800138000", { "li@example.com": 1 }]);
+    let (_, json) = kept(&call);
+    let withheld = serde_json::json!(["fine", "[withheld]", { "[withheld]": 1 }]);
+    assert_eq!(json["note"], withheld);
+    assert_eq!(json["agent"], call["agent"]);
+
+    let hologram = serde_json::json!({
+        "kind": "hologram", "call": call["call"], "at": "2026-11-21T08:01:02.003Z",
+        "agent": call["agent"], "policy": "5e".repeat(32), "text": "ring 13800138000"
+    });
+    let (read, json) = kept(&hologram);
+    assert_eq!(read, Body::Unknown);
+    let mut expected = hologram.clone();
+    expected["text"] = "[withheld]".into();
+    assert_eq!(json, expected);
+
+    let mut unsaid = hologram;
+    unsaid["redacted"] = false.into();
+    assert!(matches!(received(&unsaid), Received::Refused { .. }));
+    for outcome in ["13800138000", "li wei"] {
+        let mut named = serde_json::to_value(summary()).unwrap();
+        named["kind"] = "call".into();
+        named["outcome"] = outcome.into();
+        if let Received::Entry(entry, kept) = received(&named) {
+            assert_eq!(entry.body, Body::Unknown, "{}", kept.json);
+            assert!(!kept.json.contains("1380"), "{}", kept.json);
+        }
+    }
+}
+
+/// A known kind in a form that is not known: kept whole, and read again once it can be.
+#[test]
+fn a_form_of_a_newer_version_waits() {
+    let mut call = serde_json::to_value(summary()).unwrap();
+    call["kind"] = "call".into();
+    let mut later = call.clone();
+    later["times"] = serde_json::json!([["answered", 0.5], ["ended", 9]]);
+    let (read, json) = kept(&later);
+    assert_eq!((read, &json), (Body::Unknown, &later));
+    assert_eq!(read_again(&json.to_string()), None);
+    let (read, kept) = read_again(&call.to_string()).unwrap();
+    assert_eq!(read, Body::from(summary()));
+    assert!(!kept.json.contains("\"kind\":"));
 }
 
 #[test]
@@ -344,7 +487,7 @@ fn an_entry_that_cannot_be_kept_does_not_spoil_its_neighbours() {
     assert!(
         read.records[2..]
             .iter()
-            .all(|received| matches!(received, Received::Entry(_)))
+            .all(|received| matches!(received, Received::Entry(..)))
     );
 }
 

@@ -49,7 +49,7 @@ fn body(number: u64) -> Body {
         let text = RedactedText::try_new("something").unwrap();
         Alarm {
             code,
-            severity: Severity::Minor,
+            severity: Severity::Minor.into(),
             cleared: false,
             text,
         }

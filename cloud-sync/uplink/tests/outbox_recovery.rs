@@ -30,7 +30,7 @@ fn alarm(number: usize) -> Body {
     let code = format!("alarm_{number}");
     Alarm {
         code,
-        severity: Severity::Major,
+        severity: Severity::Major.into(),
         cleared: false,
         text,
     }
@@ -76,12 +76,12 @@ fn contents(outbox: &Outbox, lane: Lane) -> Vec<Item> {
         for record in &pending.records {
             let json: serde_json::Value = serde_json::from_str(record.get()).unwrap();
             let sequence = json["sequence"].as_u64().unwrap();
-            found.push(
-                match serde_json::from_value::<Body>(json["body"].clone()).unwrap() {
-                    Body::Gap(Gap { through, reason }) => Err((sequence, through, reason)),
-                    _ => Ok((pending.epoch, sequence)),
-                },
-            );
+            found.push(if json["body"]["kind"] == "gap" {
+                let Gap { through, reason } = serde_json::from_value(json["body"].clone()).unwrap();
+                Err((sequence, through, reason.known().unwrap()))
+            } else {
+                Ok((pending.epoch, sequence))
+            });
         }
     }
     found
@@ -467,7 +467,7 @@ fn records_beyond_a_message_are_refused() {
     ));
     let gap = Body::Gap(Gap {
         through: 1,
-        reason: GapReason::Budget,
+        reason: GapReason::Budget.into(),
     });
     assert!(matches!(
         outbox.append(stamp(0), &[gap]),
@@ -513,7 +513,7 @@ fn at_normal_load_the_disk_writes_at_most_two_and_a_half_bytes_for_each_kept() {
     for _ in 0..100 {
         let alarm = Alarm {
             code: "x".into(),
-            severity: Severity::Minor,
+            severity: Severity::Minor.into(),
             cleared: false,
             text: text.clone(),
         };

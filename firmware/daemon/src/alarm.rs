@@ -36,7 +36,7 @@ impl Part {
         };
         Alarm {
             code: self.code.to_owned(),
-            severity: Severity::Minor,
+            severity: Severity::Minor.into(),
             cleared: trouble.is_none(),
             text,
         }

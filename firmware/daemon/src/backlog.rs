@@ -218,7 +218,7 @@ impl Held {
                 let said = ended.turns.iter();
                 let said = said.map(|turn| TURN_BYTES + turn.text.reveal().len());
                 CALL_BYTES
-                    + ended.summary.mood_course.len() * 32
+                    + size_of_val(&ended.summary.mood_course[..])
                     + redacted.chain(said).sum::<usize>()
             }
         };

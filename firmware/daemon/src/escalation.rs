@@ -48,7 +48,7 @@ impl Telling {
         let text = format!("a caller has turned angry: {reasons}; the branch's people are told");
         Alarm {
             code: "caller_angry".to_owned(),
-            severity: Severity::Warning,
+            severity: Severity::Warning.into(),
             cleared: false,
             text: RedactedText::or_withheld(&text),
         }

@@ -59,7 +59,7 @@ impl Faults {
         };
         Some(Alarm {
             code: CODE.to_owned(),
-            severity: Severity::Minor,
+            severity: Severity::Minor.into(),
             cleared: !broken,
             text: RedactedText::or_withheld(&text),
         })

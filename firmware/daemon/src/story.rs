@@ -12,7 +12,7 @@ use trunkside_call::{
 };
 use trunkside_record::{
     ActionRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord, IntentScore, MoodPoint,
-    MoodRecord, Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText, Times,
+    MoodRecord, Named, Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText, Times,
     Timestamp, Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
 };
 
@@ -34,7 +34,7 @@ pub struct Story {
     mood: Option<Mood>,
     mood_course: Vec<MoodPoint>,
     escalations: Vec<EscalationRecord>,
-    entities: BTreeMap<EntityKind, u32>,
+    entities: BTreeMap<Named<EntityKind>, u32>,
     decision: Option<Decision>,
     agent: Option<AgentId>,
     /// A place beyond the branch has taken the call.
@@ -144,7 +144,7 @@ impl Story {
             self.language = Some(utterance.language);
             self.mood_course.push(MoodPoint::new(utterance.end, mood));
             for entity in &understood.entities {
-                *self.entities.entry(entity.kind).or_default() += 1;
+                *self.entities.entry(entity.kind.into()).or_default() += 1;
             }
         }
         let turn = Turn {
@@ -316,7 +316,7 @@ impl Story {
         CallSummary {
             call: self.call,
             started_at: self.started_at,
-            language: self.language,
+            language: self.language.map(Named::from),
             intent: intents.first().cloned(),
             intents,
             mood: self.mood.as_ref().map(MoodRecord::from),
@@ -324,8 +324,8 @@ impl Story {
             escalations: self.escalations.clone(),
             decision: decision.map(|decision| DecisionRecord::new(decision, names)),
             agent: self.agent.as_ref().and_then(|agent| names.of(agent)),
-            outcome: self.outcome(faulty),
-            ended_by: by,
+            outcome: self.outcome(faulty).into(),
+            ended_by: by.into(),
             interrupted: false,
             times: Times {
                 ended_s: self.since_begin(now),
@@ -350,7 +350,7 @@ fn transcript<'a>(
 ) -> Option<Transcript> {
     let turns: Vec<RedactedTurn> = turns
         .map(|(turn, redacted)| RedactedTurn {
-            side: turn.side,
+            side: turn.side.into(),
             start_s: seconds(turn.start),
             end_s: seconds(turn.end),
             text: RedactedText::or_withheld(redacted),
@@ -393,7 +393,7 @@ pub fn interrupted(call: Interrupted) -> Ended {
 /// Why the caller was promised a call back, if they were.
 fn promised(summary: &CallSummary) -> Option<CallbackCause> {
     match summary.decision.as_ref()?.action {
-        ActionRecord::Callback { cause } if summary.outcome == Outcome::Callback => Some(cause),
+        ActionRecord::Callback { cause } if summary.outcome == Outcome::Callback => cause.known(),
         _ => None,
     }
 }
@@ -411,8 +411,8 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
         escalations: Vec::new(),
         decision: None,
         agent: None,
-        outcome: Outcome::Failed,
-        ended_by: EndedBy::Box,
+        outcome: Outcome::Failed.into(),
+        ended_by: EndedBy::Box.into(),
         interrupted: true,
         times: Times::default(),
         entities: BTreeMap::new(),
@@ -504,7 +504,7 @@ mod tests {
         );
         let json = serde_json::to_string(&ended.summary).unwrap();
         assert!(!json.contains("138") && !json.contains("电话"), "{json}");
-        assert_eq!(ended.summary.entities[&EntityKind::Phone], 1);
+        assert_eq!(ended.summary.entities[&EntityKind::Phone.into()], 1);
         assert_eq!(ended.summary.outcome, Outcome::Abandoned);
         assert_eq!(ended.summary.times.answered_s, Some(0.25));
         assert_eq!(

@@ -11,9 +11,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams,
+    CertificateSigningRequestParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
+use time::OffsetDateTime;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -85,9 +87,64 @@ impl Authority {
         let mut params = params(&origin.to_string(), now, YEARS)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let serial = params.serial_number.as_ref().map(SerialNumber::to_bytes);
+        let serial = serial_text(&serial.unwrap_or_default());
+        // So that a broker which knows certificates by their subject tells an ended one from the next.
+        params
+            .distinguished_name
+            .push(DnType::OrganizationalUnitName, serial.clone());
         request.params = params;
-        let signed = request.signed_by(&self.issuer)?.pem();
-        Ok((signed, serial_text(&serial.unwrap_or_default())))
+        Ok((request.signed_by(&self.issuer)?.pem(), serial))
+    }
+
+    /// A certificate and its key, PEM, for a broker of this name.
+    pub(super) fn serve(
+        &self,
+        host: &str,
+        now: Timestamp,
+    ) -> Result<(String, String), AuthorityError> {
+        let pair = KeyPair::generate()?;
+        let certificate = self.server_certificate(&[host.to_owned()], &pair, now)?;
+        Ok((certificate.pem(), pair.serialize_pem()))
+    }
+
+    fn server_certificate(
+        &self,
+        names: &[String],
+        pair: &KeyPair,
+        now: Timestamp,
+    ) -> Result<Certificate, AuthorityError> {
+        let common = names.first().map_or("localhost", String::as_str);
+        let mut params = params(common, now, YEARS)?;
+        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        Ok(params.signed_by(pair, &self.issuer)?)
+    }
+
+    /// The list of revoked certificates (RFC 5280, section 5), PEM: their serial numbers, and since
+    /// when. Good for as long as certificates are: a broker with a list that is over lets nobody in.
+    pub(super) fn revoked(
+        &self,
+        serials: impl Iterator<Item = (Vec<u8>, Timestamp)>,
+        now: Timestamp,
+    ) -> Result<String, AuthorityError> {
+        let day = |at: Timestamp| date(at.to_zoned(TimeZone::UTC).date());
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let span = jiff::Span::new();
+        let revoked_certs = serials.map(|(serial, at)| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&serial),
+            revocation_time: day(at),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date(today.saturating_sub(span.days(1))),
+            next_update: date(today.saturating_add(span.years(YEARS))),
+            crl_number: SerialNumber::from(now.as_second().cast_unsigned()),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(list.signed_by(&self.issuer)?.pem()?)
     }
 
     /// TLS for a listener of these names that asks boxes for their certificates.
@@ -97,12 +154,7 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Arc<ServerConfig>, AuthorityError> {
         let pair = KeyPair::generate()?;
-        let common = names.first().map_or("localhost", String::as_str);
-        let mut params = params(common, now, YEARS)?;
-        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&pair, &self.issuer)?;
-
+        let certificate = self.server_certificate(names, &pair, now)?;
         let tls = |error: &dyn std::fmt::Display| AuthorityError::Tls(error.to_string());
         let provider = Arc::new(ring::default_provider());
         let mut roots = RootCertStore::empty();
@@ -131,6 +183,38 @@ pub(super) fn serial_text(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// The reverse of [`serial_text`].
+pub(super) fn serial_bytes(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |byte, next| byte << 4 | digit(*next)))
+        .collect()
+}
+
+/// Replaces a file as a whole.
+pub(super) fn keep(
+    folder: &Path,
+    name: &str,
+    content: &[u8],
+    mode: u32,
+) -> Result<(), AuthorityError> {
+    let new = folder.join(format!("{name}.new"));
+    let file = |source| AuthorityError::File {
+        path: new.clone(),
+        source,
+    };
+    fs::create_dir_all(folder).map_err(file)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(mode);
+    let written = options.open(&new).and_then(|mut out| {
+        out.write_all(content)?;
+        out.sync_all()?;
+        fs::rename(&new, folder.join(name))
+    });
+    written.map_err(file)
 }
 
 fn make(
@@ -171,6 +255,10 @@ fn read(path: &Path) -> Result<String, AuthorityError> {
     })
 }
 
+fn date(date: Date) -> OffsetDateTime {
+    rcgen::date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8)
+}
+
 /// A certificate for somebody, good from yesterday (clocks differ) for some years.
 fn params(common: &str, now: Timestamp, years: i64) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
@@ -183,8 +271,6 @@ fn params(common: &str, now: Timestamp, years: i64) -> Result<CertificateParams,
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     let today = now.to_zoned(TimeZone::UTC).date();
     let span = jiff::Span::new();
-    let date =
-        |date: Date| rcgen::date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8);
     params.not_before = date(today.saturating_sub(span.days(1)));
     params.not_after = date(today.saturating_add(span.years(years)));
     params.use_authority_key_identifier_extension = true;

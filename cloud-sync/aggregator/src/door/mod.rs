@@ -5,7 +5,9 @@ mod authority;
 mod gate;
 mod namesakes;
 mod packets;
+mod rules;
 
 pub(crate) use authority::Authority;
 pub use authority::AuthorityError;
 pub(crate) use gate::Gate;
+pub use rules::{Boxes, RulesFor, write_rules};

@@ -84,7 +84,7 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
     Column::text("language", |row| {
         row.summary
             .language
-            .map(|language| language.tag().to_owned())
+            .map(|language| language.name().to_owned())
     }),
     Column::text("intent", |row| {
         row.summary
@@ -162,8 +162,7 @@ pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[
     Column::time("started_at", |row| row.call.started_at),
     Column::whole("turn", |row| count(row.turn as u64 + 1)),
     Column::text("side", |row| {
-        let side = serde_json::to_value(row.call.turns[row.turn].side).ok()?;
-        side.as_str().map(str::to_owned)
+        Some(row.call.turns[row.turn].side.name().to_owned())
     }),
     Column::real("start_s", |row| Some(row.call.turns[row.turn].start_s)),
     Column::real("end_s", |row| Some(row.call.turns[row.turn].end_s)),

@@ -165,7 +165,11 @@ pub(super) async fn transcript(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<TranscriptItem>, Problem> {
-    let CallDetail { call, transcript } = detail(&app, &reader, id).await?;
+    let CallDetail {
+        call,
+        transcript,
+        transcript_more,
+    } = detail(&app, &reader, id).await?;
     let turns = transcript.ok_or_else(|| Problem::not_found("this call's words have not come"))?;
     Ok(Json(TranscriptItem {
         tenant: call.tenant,
@@ -174,6 +178,7 @@ pub(super) async fn transcript(
         call: call.summary.call.to_string(),
         started_at: call.summary.started_at,
         turns,
+        more: transcript_more,
     }))
 }
 

@@ -134,6 +134,9 @@ pub(super) struct Health {
     broker: bool,
     /// Whether the store answers, and has stored what came last.
     store: bool,
+    /// Boxes that were revoked and send nevertheless, as the broker still lets them in. Nothing of
+    /// them is taken, and they keep it.
+    revoked_boxes: usize,
     /// Why what came last could not be stored; absent when it was. The boxes keep it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -165,6 +168,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>)
             status,
             broker,
             store,
+            revoked_boxes: app.away.sending(),
             reason,
         }),
     )

@@ -15,6 +15,7 @@ use utoipa::OpenApi;
 use crate::access::Guard;
 use crate::counters::Counters;
 use crate::door::Authority;
+use crate::ingest::TurnedAway;
 use crate::store::{Store, StoreError};
 
 mod api;
@@ -34,6 +35,7 @@ use problem::Problem;
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) away: Arc<TurnedAway>,
     pub(crate) guard: Arc<Guard>,
     /// How boxes join; none when they cannot.
     pub(crate) admission: Option<Arc<Admission>>,

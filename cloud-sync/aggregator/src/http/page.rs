@@ -9,7 +9,7 @@ use axum::response::Response;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_call::DestinationKind;
-use trunkside_record::{CallSummary, EndedBy, MoodPoint, Outcome, Timestamp, Turn};
+use trunkside_record::{CallSummary, EndedBy, MoodPoint, Named, Outcome, Timestamp, Turn};
 
 use super::reader::Reader;
 use super::{App, Problem};
@@ -122,6 +122,9 @@ fn header(totals: Totals, connected: bool) -> Markup {
             ul.totals {
                 (total(totals.calls, "call", "calls"))
                 (total(totals.devices, "box", "boxes"))
+                @if totals.unread > 0 {
+                    (total(totals.unread, "record for a newer version", "records for a newer version"))
+                }
                 @if totals.lost > 0 { (total(totals.lost, "record lost", "records lost")) }
                 li.link.down[!connected] {
                     span.dot {}
@@ -206,7 +209,7 @@ fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
     let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - 6.0);
     let served = height(hour.bridged + hour.self_served);
     let (overflowed, callback) = (height(hour.overflowed), height(hour.callbacks));
-    let lost = height(hour.abandoned + hour.failed);
+    let (lost, other) = (height(hour.abandoned + hour.failed), height(hour.other));
     let part = |class: &str, below: f64, height: f64| {
         html! {
             @if height > 0.0 {
@@ -226,6 +229,7 @@ fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
             (part("overflowed", served, overflowed))
             (part("callback", served + overflowed, callback))
             (part("lost", served + overflowed + callback, lost))
+            (part("other", served + overflowed + callback + lost, other))
         }
     }
 }
@@ -294,7 +298,7 @@ fn call_row(item: &CallItem) -> Markup {
             td.place { (item.branch) span.faint { " " (item.device) } }
             td { (intent(call)) }
             td { (feeling(call)) }
-            td { (outcome(call.outcome)) }
+            td { (outcome(&call.outcome)) }
             td.number { (optional_seconds(call.times.decided_s)) }
             td.number { (optional_seconds(Some(call.times.ended_s))) }
         }
@@ -321,7 +325,7 @@ fn feeling(call: &CallSummary) -> Markup {
     }
 }
 
-fn outcome(outcome: Outcome) -> Markup {
+fn outcome(outcome: &Named<Outcome>) -> Markup {
     html! { span.outcome.(outcome.name()) { (outcome.name()) } }
 }
 
@@ -334,10 +338,10 @@ fn call_page(detail: &CallDetail) -> Markup {
             ul.totals { li { (item.tenant) " · " (item.branch) " · " (item.device) } }
         }
         section.card {
-            h2 { (intent(call)) " " (feeling(call)) " " (outcome(call.outcome)) }
+            h2 { (intent(call)) " " (feeling(call)) " " (outcome(&call.outcome)) }
             dl.facts {
                 div { dt { "Began, UTC" } dd { (day_and_clock(call.started_at)) } }
-                @if let Some(language) = call.language { div { dt { "Language" } dd { (language.tag()) } } }
+                @if let Some(language) = call.language { div { dt { "Language" } dd { (language.name()) } } }
                 div { dt { "First words" } dd { (optional_seconds(call.times.first_words_s)) } }
                 div { dt { "Decided" } dd { (optional_seconds(call.times.decided_s)) } }
                 div { dt { "Bridged" } dd { (optional_seconds(call.times.bridged_s)) } }
@@ -347,7 +351,7 @@ fn call_page(detail: &CallDetail) -> Markup {
             }
         }
         div.columns {
-            (transcript_card(detail.transcript.as_deref(), call.interrupted))
+            (transcript_card(detail.transcript.as_deref().map(Vec::as_slice), call.interrupted))
             div.stack {
                 @if let Some(decision) = &call.decision { (decision_card(decision)) }
                 @if !call.mood_course.is_empty() { (mood_card(&call.mood_course)) }
@@ -356,10 +360,11 @@ fn call_page(detail: &CallDetail) -> Markup {
     }
 }
 
-const fn place(kind: DestinationKind) -> &'static str {
-    match kind {
-        DestinationKind::Branch => "Other branch",
-        DestinationKind::Voicemail => "Voicemail",
+fn place(kind: Named<DestinationKind>) -> &'static str {
+    match kind.known() {
+        Some(DestinationKind::Branch) => "Other branch",
+        Some(DestinationKind::Voicemail) => "Voicemail",
+        None => "Elsewhere",
     }
 }
 
@@ -368,7 +373,7 @@ fn ended(call: &CallSummary) -> Markup {
     let lasted = Some(call.times.ended_s).filter(|lasted| *lasted > 0.0 || !call.interrupted);
     html! {
         (optional_seconds(lasted)) " "
-        @if call.interrupted { "when the box stopped" } @else { "by " (ended_by(call.ended_by)) }
+        @if call.interrupted { "when the box stopped" } @else { "by " (ended_by(&call.ended_by)) }
     }
 }
 
@@ -430,12 +435,8 @@ fn mood_card(course: &[MoodPoint]) -> Markup {
     }
 }
 
-fn ended_by(who: EndedBy) -> &'static str {
-    match who {
-        EndedBy::Caller => "the caller",
-        EndedBy::Agent => "the agent",
-        EndedBy::Box => "the box",
-    }
+fn ended_by(who: &Named<EndedBy>) -> String {
+    format!("the {}", words(who.name()))
 }
 
 /// A contract's name as words: `lost_card` is `lost card`.
@@ -473,6 +474,7 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Whole;
 
     fn page(interrupted: bool) -> String {
         let summary = serde_json::json!({
@@ -484,10 +486,14 @@ mod tests {
             tenant: "acme".to_owned(),
             branch: "harbour".to_owned(),
             device: "box1".to_owned(),
-            summary: serde_json::from_value(summary).unwrap(),
+            summary: Whole::read(&summary.to_string()).unwrap(),
         };
-        let transcript = None;
-        call_page(&CallDetail { call, transcript }).into_string()
+        let detail = CallDetail {
+            call,
+            transcript: None,
+            transcript_more: None,
+        };
+        call_page(&detail).into_string()
     }
 
     #[test]

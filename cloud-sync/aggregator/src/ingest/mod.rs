@@ -18,6 +18,9 @@ use crate::store::{Committed, Message, Store, StoreError};
 pub(crate) mod mqtt;
 #[cfg(feature = "servers")]
 pub(crate) mod nats;
+mod turned_away;
+
+pub(crate) use turned_away::TurnedAway;
 
 /// Messages between the tasks, and at most in one transaction.
 pub(crate) const QUEUE: usize = 256;
@@ -72,7 +75,7 @@ impl Publisher {
                 .is_ok(),
             #[cfg(feature = "servers")]
             Self::Nats(client) => client
-                .publish(nats::subject(&topic), payload.into())
+                .publish(subject(&topic), payload.into())
                 .await
                 .is_ok(),
         };
@@ -95,12 +98,24 @@ async fn rest(
     stop.run_until_cancelled(pause).await.is_some()
 }
 
-/// Checks topic and content. What is logged names the fault, never the content.
-fn read(topic: &str, payload: &[u8]) -> Result<Message, Rejection> {
+/// A topic as NATS names it: levels are parted by dots, and a dot within a name is written `//`.
+pub(crate) fn subject(topic: &str) -> String {
+    topic
+        .split('/')
+        .map(|level| level.replace('.', "//"))
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+/// Checks who sent it, topic and content. What is logged names the fault, never the content.
+fn read(away: &TurnedAway, topic: &str, payload: &[u8]) -> Result<Message, Rejection> {
     let Ok(Topic::Up(origin, lane)) = topic.parse() else {
         tracing::warn!("a message came on a topic outside the contract");
         return Err(Rejection::Topic);
     };
+    if away.has(&origin) {
+        return Err(Rejection::Revoked);
+    }
     let batch = decode(payload).map_err(|error| {
         tracing::warn!(%origin, %lane, %error, "a message was rejected");
         Rejection::Payload
@@ -126,6 +141,7 @@ pub(crate) async fn commit(
     mut incoming: mpsc::Receiver<Incoming>,
 ) {
     let mut batch = Vec::with_capacity(QUEUE);
+    let mut told = false;
     while incoming.recv_many(&mut batch, QUEUE).await > 0 {
         let (messages, receipts): (Vec<_>, Vec<_>) = batch
             .drain(..)
@@ -136,6 +152,13 @@ pub(crate) async fn commit(
         if committed.refused + committed.lost > 0 {
             let Committed { refused, lost, .. } = committed;
             tracing::warn!(refused, lost, "some records are lost");
+        }
+        if committed.unread > 0 && !std::mem::replace(&mut told, true) {
+            tracing::warn!(
+                unread = committed.unread,
+                "boxes send records that a newer version of this program knows; they are kept until it \
+                 reads them"
+            );
         }
         let publisher = publishers.borrow().clone();
         for (origin, ack) in committed.acks {
@@ -214,7 +237,7 @@ fn split_records(message: &Message) -> Vec<Vec<Message>> {
         vec![part]
     };
     match &message.batch.records[..] {
-        [Received::Entry(entry)] => vec![with(vec![Received::Refused {
+        [Received::Entry(entry, _)] => vec![with(vec![Received::Refused {
             sequence: entry.sequence,
             why: "the database refuses it".to_owned(),
         }])],

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, MAX_PAYLOAD_BYTES, up_filter};
 
-use super::{Incoming, Publisher, read, rest};
+use super::{Incoming, Publisher, TurnedAway, read, rest};
 use crate::config::{ConfigError, ExternalBroker};
 use crate::counters::Counters;
 
@@ -54,6 +54,7 @@ fn tls(path: &Path) -> Result<TlsConfiguration, ConfigError> {
 /// Keeps a connection to the broker and passes on what comes, until `stop`.
 pub(crate) async fn receive(
     options: MqttOptions,
+    away: Arc<TurnedAway>,
     counters: Arc<Counters>,
     publishers: watch::Sender<Option<Publisher>>,
     incoming: mpsc::Sender<Incoming>,
@@ -66,6 +67,7 @@ pub(crate) async fn receive(
         let ended = converse(
             client,
             connection,
+            &away,
             &counters,
             &publishers,
             &incoming,
@@ -84,6 +86,7 @@ pub(crate) async fn receive(
 async fn converse(
     client: AsyncClient,
     mut connection: EventLoop,
+    away: &TurnedAway,
     counters: &Counters,
     publishers: &watch::Sender<Option<Publisher>>,
     incoming: &mpsc::Sender<Incoming>,
@@ -107,7 +110,7 @@ async fn converse(
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
                 counters.message();
-                match read(&publish.topic, &publish.payload) {
+                match read(away, &publish.topic, &publish.payload) {
                     Ok(message) => {
                         let receipt = None;
                         if incoming.send(Incoming { message, receipt }).await.is_err() {

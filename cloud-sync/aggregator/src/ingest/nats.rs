@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, up_filter};
 
-use super::{Incoming, Publisher, QUEUE, Receipt, read, rest};
+use super::{Incoming, Publisher, QUEUE, Receipt, TurnedAway, read, rest};
 use crate::config::LoginFiles;
 use crate::counters::Counters;
 
@@ -38,16 +38,7 @@ const MAX_AGE: Duration = Duration::from_hours(24);
 /// Copies of a message in a cluster at most.
 const REPLICAS: usize = 3;
 
-/// A topic as NATS names it: levels are parted by dots, and a dot within a name is written `//`.
-pub(crate) fn subject(topic: &str) -> String {
-    topic
-        .split('/')
-        .map(|level| level.replace('.', "//"))
-        .collect::<Vec<_>>()
-        .join(".")
-}
-
-/// The reverse of [`subject`].
+/// The reverse of [`super::subject`].
 fn topic(subject: &str) -> String {
     subject
         .split('.')
@@ -65,6 +56,7 @@ pub(crate) struct Servers {
 /// Keeps pulling from the stream and passes on what comes, until `stop`.
 pub(crate) async fn receive(
     servers: Servers,
+    away: Arc<TurnedAway>,
     counters: Arc<Counters>,
     publishers: watch::Sender<Option<Publisher>>,
     incoming: mpsc::Sender<Incoming>,
@@ -72,7 +64,7 @@ pub(crate) async fn receive(
 ) {
     let mut reason = String::new();
     loop {
-        let ended = Box::pin(converse(&servers, &counters, &publishers, &incoming));
+        let ended = Box::pin(converse(&servers, &away, &counters, &publishers, &incoming));
         let Some(ended) = stop.run_until_cancelled(ended).await else {
             return;
         };
@@ -97,6 +89,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Pulls until something fails.
 async fn converse(
     servers: &Servers,
+    away: &TurnedAway,
     counters: &Counters,
     publishers: &watch::Sender<Option<Publisher>>,
     incoming: &mpsc::Sender<Incoming>,
@@ -116,7 +109,7 @@ async fn converse(
     while let Some(message) = messages.next().await {
         let (message, acker) = message?.split();
         counters.message();
-        match read(&topic(&message.subject), &message.payload) {
+        match read(away, &topic(&message.subject), &message.payload) {
             Ok(message) => {
                 let receipt = Some(Receipt::Nats(acker));
                 if incoming.send(Incoming { message, receipt }).await.is_err() {
@@ -125,7 +118,7 @@ async fn converse(
             }
             Err(rejection) => {
                 counters.reject(rejection);
-                // It would be as wrong the next time.
+                // It would be as wrong the next time, or the box that was turned away has it still.
                 acker.ack_with(AckKind::Term).await?;
             }
         }
@@ -173,6 +166,7 @@ async fn consumer(client: &Client, servers: usize) -> Result<PullConsumer, Failu
 
 #[cfg(test)]
 mod tests {
+    use super::super::subject;
     use super::*;
 
     #[test]

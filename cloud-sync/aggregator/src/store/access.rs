@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use trunkside_record::Timestamp;
+use trunkside_record::{Origin, Timestamp};
 use utoipa::ToSchema;
 
 /// What somebody may do; each includes the ones before.
@@ -141,4 +141,17 @@ pub struct Claim {
     pub device: String,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+/// A box's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Its number, hex without leading zeros.
+    pub serial: String,
+    /// The box that it was made for.
+    pub origin: Origin,
+    /// When it was ended.
+    pub revoked_at: Option<Timestamp>,
+    /// Whether the box was ever turned away.
+    pub was_turned_away: bool,
 }

@@ -37,6 +37,8 @@ pub struct Hour {
     pub overflowed: u64,
     /// Something broke.
     pub failed: u64,
+    /// What only a newer version of this program knows.
+    pub other: u64,
     /// Mean seconds from the INVITE to the decision; null when none was made.
     pub mean_decision_s: Option<f64>,
     /// Share of the calls with an angry caller, from 0 to 1.
@@ -75,6 +77,8 @@ pub struct IntentFigures {
     pub overflowed: u64,
     /// Something broke.
     pub failed: u64,
+    /// What only a newer version of this program knows.
+    pub other: u64,
     /// Mean seconds from the INVITE to the decision; null when none was made.
     pub mean_decision_s: Option<f64>,
     /// Mean sentiment, from -1 to 1; null when nothing was heard.
@@ -113,7 +117,7 @@ pub struct MoodFigures {
 #[derive(Default)]
 struct Sum {
     calls: u64,
-    outcomes: [u64; 6],
+    outcomes: [u64; 7],
     decided: u64,
     decided_s: f64,
     felt: u64,
@@ -131,7 +135,8 @@ impl Sum {
             "abandoned" => 2,
             "self_served" => 3,
             "overflowed" => 4,
-            _ => 5,
+            "failed" => 5,
+            _ => 6,
         };
         self.outcomes[outcome] += cell.calls;
         self.decided += cell.decided;
@@ -164,6 +169,7 @@ impl Sum {
             self_served,
             overflowed,
             failed,
+            other,
         ] = self.outcomes;
         let counts = self.intents.iter().map(|(intent, calls)| IntentCount {
             intent: intent.clone(),
@@ -182,6 +188,7 @@ impl Sum {
             self_served,
             overflowed,
             failed,
+            other,
             mean_decision_s: self.mean_decision_s(),
             angry_share: self.angry_share(),
             intents,
@@ -230,6 +237,7 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
             self_served,
             overflowed,
             failed,
+            other,
         ] = sum.outcomes;
         IntentFigures {
             intent: intent.map(str::to_owned),
@@ -241,6 +249,7 @@ pub fn intents(cells: &[Cell]) -> Vec<IntentFigures> {
             self_served,
             overflowed,
             failed,
+            other,
             mean_decision_s: sum.mean_decision_s(),
             mean_sentiment: sum.mean_sentiment(),
             angry_share: sum.angry_share(),

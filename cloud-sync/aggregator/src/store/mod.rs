@@ -20,8 +20,10 @@ mod query;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod unread;
+mod whole;
 
-pub use access::{Audit, Claim, KeyRecord, Role, Scope};
+pub use access::{Audit, Certificate, Claim, KeyRecord, Role, Scope};
 pub use analytics::{
     Hour, IntentCount, IntentFigures, MoodFigures, MoodHour, hours, intents, moods,
 };
@@ -33,6 +35,7 @@ pub use query::{
     Span, Totals, TranscriptItem, TranscriptPage,
 };
 pub use sqlite::Sqlite;
+pub use whole::Whole;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -205,6 +208,10 @@ pub trait Store: Send + Sync {
     /// Whether the database answers.
     fn is_well(&self) -> bool;
 
+    /// Reads the records again that another version could not read when they came. Returns how many
+    /// can be read now.
+    fn read_again(&self) -> Result<u64, StoreError>;
+
     /// Makes room for what comes, and deletes what began before `keep_from`. Returns how many
     /// calls, or months of them, went.
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError>;
@@ -245,12 +252,19 @@ pub trait Store: Send + Sync {
     /// did before.
     fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends every certificate that a box has, and the code that waits for it; how many those were.
-    /// Certificates older than the list of them are refused from then on too.
+    /// Ends every certificate that a box has, and the code that waits for it; how many those were, at
+    /// least 1 for a box that has sent something. Certificates older than the list of them are refused
+    /// from then on too.
     fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<u64, StoreError>;
 
     /// A number that grows with every box that is revoked.
     fn revocations(&self) -> Result<i64, StoreError>;
+
+    /// Boxes that were turned away and have got no certificate since.
+    fn turned_away(&self) -> Result<Vec<Origin>, StoreError>;
+
+    /// Every certificate that was made since they are noted.
+    fn certificates(&self) -> Result<Vec<Certificate>, StoreError>;
 
     /// Whether this certificate of a box was ended. One that is not known, as it is older than
     /// these notes, ends with the box's first revocation.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use trunkside_call::CallId;
 use trunkside_record::{
-    Ack, Batch, Body, CallSummary, Entry, Gap, GapReason, Lane, Origin, Received, Timestamp,
-    Transcript,
+    Ack, Batch, Body, CallSummary, Entry, Gap, GapReason, Kept, Lane, Named, Origin, Received,
+    Timestamp,
 };
 
 use super::intake::{Intake, Verdict};
@@ -37,6 +37,8 @@ pub struct Committed {
     pub acks: Vec<(Origin, Ack)>,
     /// Records that are new.
     pub stored: u64,
+    /// Of these: records that only a newer version can read.
+    pub unread: u64,
     /// Records that were there already.
     pub duplicates: u64,
     /// Records that could not be read and are marked as lost.
@@ -51,6 +53,7 @@ impl Committed {
         let Self {
             acks,
             stored,
+            unread,
             duplicates,
             refused,
             lost,
@@ -63,6 +66,7 @@ impl Committed {
             }
         }
         self.stored += stored;
+        self.unread += unread;
         self.duplicates += duplicates;
         self.refused += refused;
         self.lost += lost;
@@ -117,13 +121,13 @@ pub(super) struct CallRow<'a> {
     pub(super) started_at: Timestamp,
     /// Whether that is when it came: another time the next time that it comes.
     pub(super) moved: bool,
-    pub(super) language: Option<&'static str>,
+    pub(super) language: Option<&'a str>,
     pub(super) intent: Option<&'a str>,
-    pub(super) emotion: Option<&'static str>,
+    pub(super) emotion: Option<&'a str>,
     pub(super) sentiment: Option<f64>,
-    pub(super) outcome: &'static str,
+    pub(super) outcome: &'a str,
     pub(super) decided_s: Option<f64>,
-    pub(super) summary: String,
+    pub(super) summary: &'a str,
 }
 
 #[derive(Debug)]
@@ -132,7 +136,9 @@ pub(super) struct TranscriptRow<'a> {
     pub(super) call: CallId,
     /// When the call's name says that it began; when it came, where the box's clock is plainly wrong.
     pub(super) named_at: Timestamp,
-    pub(super) turns: String,
+    pub(super) turns: &'a str,
+    /// What a newer version put beside them.
+    pub(super) more: Option<&'a str>,
 }
 
 #[derive(Debug)]
@@ -141,7 +147,16 @@ pub(super) struct ReportRow<'a> {
     pub(super) kind: &'static str,
     pub(super) at: Timestamp,
     pub(super) clock_trusted: bool,
-    pub(super) body: String,
+    pub(super) body: &'a str,
+}
+
+/// A record that this version cannot read.
+#[derive(Debug)]
+pub(super) struct UnreadRow<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) at: Timestamp,
+    pub(super) clock_trusted: bool,
+    pub(super) body: &'a str,
 }
 
 #[derive(Debug)]
@@ -150,7 +165,7 @@ pub(super) struct GapRow<'a> {
     pub(super) place: Place<'a>,
     pub(super) through: u64,
     pub(super) lost: u64,
-    pub(super) reason: &'static str,
+    pub(super) reason: Named<GapReason>,
 }
 
 /// What a transaction has to write.
@@ -161,6 +176,7 @@ pub(super) struct Plan<'a> {
     /// The last of each call.
     pub(super) transcripts: Vec<TranscriptRow<'a>>,
     pub(super) reports: Vec<ReportRow<'a>>,
+    pub(super) unread: Vec<UnreadRow<'a>>,
     pub(super) gaps: Vec<GapRow<'a>>,
     pub(super) committed: Committed,
 }
@@ -187,8 +203,7 @@ pub(super) fn plan<'a>(
             plan.take(stream, message.lane, received, now);
         }
     }
-    keep_last(&mut plan.calls, |row| (row.place.origin, row.call));
-    keep_last(&mut plan.transcripts, |row| (row.place.origin, row.call));
+    plan.settle();
     plan.committed.acks = streams
         .iter()
         .map(|stream| {
@@ -228,12 +243,12 @@ impl<'a> Plan<'a> {
         now: Timestamp,
     ) {
         match received {
-            Received::Entry(entry) => match &entry.body {
+            Received::Entry(entry, kept) => match &entry.body {
                 Body::Gap(gap) => self.give_up(stream, entry.sequence, *gap),
                 body if entry.lane != lane || body.lane().is_some_and(|of| of != lane) => {
                     self.refuse(stream, entry.sequence);
                 }
-                _ => self.take_entry(stream, entry, now),
+                _ => self.take_entry(stream, entry, kept, now),
             },
             Received::Refused { sequence, .. } => self.refuse(stream, *sequence),
         }
@@ -244,7 +259,7 @@ impl<'a> Plan<'a> {
         let lost = self.committed.lost;
         let gap = Gap {
             through: sequence,
-            reason: GapReason::Refused,
+            reason: GapReason::Refused.into(),
         };
         self.give_up(stream, sequence, gap);
         self.committed.refused += self.committed.lost - lost;
@@ -260,14 +275,20 @@ impl<'a> Plan<'a> {
             place: place(stream, missing.first),
             through: missing.through,
             lost: missing.lost,
-            reason: reason(gap.reason),
+            reason: gap.reason,
         });
     }
 
-    fn take_entry(&mut self, stream: &mut Stream<'a>, entry: &'a Entry, now: Timestamp) {
-        let Some(row) = Row::new(entry) else {
+    fn take_entry(
+        &mut self,
+        stream: &mut Stream<'a>,
+        entry: &'a Entry,
+        kept: &'a Kept,
+        now: Timestamp,
+    ) {
+        if !is_storable(kept) {
             return self.refuse(stream, entry.sequence);
-        };
+        }
         match stream.intake.claim(entry.sequence) {
             Verdict::New => {}
             Verdict::Known => {
@@ -277,7 +298,17 @@ impl<'a> Plan<'a> {
             Verdict::Later => return,
         }
         self.committed.stored += 1;
-        let place = place(stream, entry.sequence);
+        self.keep(place(stream, entry.sequence), entry, kept, now);
+    }
+
+    /// A record in its place becomes a row; `now` is when it came.
+    pub(super) fn keep(
+        &mut self,
+        place: Place<'a>,
+        entry: &'a Entry,
+        kept: &'a Kept,
+        now: Timestamp,
+    ) {
         let likely = |at| {
             if entry.clock_trusted {
                 at
@@ -285,57 +316,60 @@ impl<'a> Plan<'a> {
                 likely(at, now)
             }
         };
-        match row {
-            Row::Call(call, summary) => {
-                let mut row = call_row(place, call, summary);
+        let mut report = |kind| {
+            self.reports.push(ReportRow {
+                place,
+                kind,
+                at: likely(storable(entry.at)),
+                clock_trusted: entry.clock_trusted,
+                body: &kept.json,
+            });
+        };
+        match &entry.body {
+            Body::Call(call) => {
+                let mut row = call_row(place, call, &kept.json);
                 let at = likely(row.started_at);
                 row.moved = at != row.started_at;
                 row.started_at = at;
                 self.calls.push(row);
             }
-            Row::Transcript(transcript, turns) => self.transcripts.push(TranscriptRow {
+            Body::Transcript(transcript) => self.transcripts.push(TranscriptRow {
                 place,
                 call: transcript.call,
                 named_at: likely(named_at(transcript.call)),
-                turns,
+                turns: &kept.json,
+                more: kept.more.as_deref(),
             }),
-            Row::Report(kind, body) => self.reports.push(ReportRow {
-                place,
-                kind,
-                at: likely(storable(entry.at)),
-                clock_trusted: entry.clock_trusted,
-                body,
-            }),
-            Row::None => {}
+            Body::Alarm(_) => report("alarm"),
+            Body::Health(_) => report("health"),
+            Body::Gap(_) => {}
+            Body::Unknown => {
+                self.committed.unread += 1;
+                self.unread.push(UnreadRow {
+                    place,
+                    at: storable(entry.at),
+                    clock_trusted: entry.clock_trusted,
+                    body: &kept.json,
+                });
+            }
         }
     }
-}
 
-/// An entry with its JSON form.
-enum Row<'a> {
-    Call(&'a CallSummary, String),
-    Transcript(&'a Transcript, String),
-    Report(&'static str, String),
-    None,
-}
-
-impl<'a> Row<'a> {
-    /// None when a database could not keep it.
-    fn new(entry: &'a Entry) -> Option<Self> {
-        Some(match &entry.body {
-            Body::Call(call) => Self::Call(call, json(call)?),
-            Body::Transcript(transcript) => Self::Transcript(transcript, json(&transcript.turns)?),
-            Body::Alarm(alarm) => Self::Report("alarm", json(alarm)?),
-            Body::Health(health) => Self::Report("health", json(health)?),
-            Body::Gap(_) | Body::Unknown => Self::None,
-        })
+    /// The rows are complete.
+    pub(super) fn settle(&mut self) {
+        keep_last(&mut self.calls, |row| (row.place.origin, row.call));
+        keep_last(&mut self.transcripts, |row| (row.place.origin, row.call));
     }
 }
 
 /// PostgreSQL has no place for the character U+0000, in text as in `jsonb`.
-fn json(value: &impl serde::Serialize) -> Option<String> {
-    let text = serde_json::to_string(value).ok()?;
-    let mut rest = text.as_str();
+fn is_storable(kept: &Kept) -> bool {
+    !has_nul(&kept.json) && !kept.more.as_deref().is_some_and(has_nul)
+}
+
+/// Whether JSON holds the character: escaped, and not what looks so behind a backslash of the text.
+fn has_nul(json: &str) -> bool {
+    let mut rest = json;
     while let Some(at) = rest.find("\\u0000") {
         let backslashes = rest[..at]
             .bytes()
@@ -343,11 +377,11 @@ fn json(value: &impl serde::Serialize) -> Option<String> {
             .take_while(|byte| *byte == b'\\')
             .count();
         if backslashes % 2 == 0 {
-            return None;
+            return true;
         }
         rest = &rest[at + 1..];
     }
-    Some(text)
+    false
 }
 
 fn place<'a>(stream: &Stream<'a>, sequence: u64) -> Place<'a> {
@@ -358,14 +392,14 @@ fn place<'a>(stream: &Stream<'a>, sequence: u64) -> Place<'a> {
     }
 }
 
-fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: String) -> CallRow<'a> {
+fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: &'a str) -> CallRow<'a> {
     let seconds = |value: f64| (0.0..=LONGEST_S).contains(&value);
     CallRow {
         place,
         call: call.call,
         started_at: storable(call.started_at),
         moved: false,
-        language: call.language.map(trunkside_call::Language::tag),
+        language: call.language.as_ref().map(Named::name),
         intent: call.intent.as_ref().map(|intent| intent.name.as_str()),
         emotion: call.mood.as_ref().map(|mood| mood.emotion.name()),
         sentiment: call
@@ -407,28 +441,15 @@ fn named_at(call: CallId) -> Timestamp {
         .map_or(Timestamp::UNIX_EPOCH, storable)
 }
 
-const fn reason(reason: GapReason) -> &'static str {
-    match reason {
-        GapReason::Budget => "budget",
-        GapReason::Age => "age",
-        GapReason::Corrupt => "corrupt",
-        GapReason::Missing => "missing",
-        GapReason::Sealed => "sealed",
-        GapReason::Refused => "refused",
-        GapReason::Other => "other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_a_real_nul_is_refused() {
-        assert!(json(&"a\0b").is_none());
-        assert!(json(&"a\\u0000b").is_some());
-        assert!(json(&"a\\\0b").is_none());
-        assert!(json(&"plain").is_some());
+        let refused = |text: &str| has_nul(&serde_json::to_string(text).unwrap());
+        assert!(refused("a\0b") && refused("a\\\0b"));
+        assert!(!refused("a\\u0000b") && !refused("plain"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use trunkside_record::{CallSummary, Origin, Timestamp, Turn};
 use utoipa::ToSchema;
 
-use super::Scope;
+use super::{Scope, Whole};
 
 /// Which calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub struct CallItem {
     /// The call's summary; its fields stand beside these.
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    pub summary: CallSummary,
+    pub summary: Whole<CallSummary>,
 }
 
 /// One call with what was said.
@@ -99,7 +99,11 @@ pub struct CallDetail {
     pub call: CallItem,
     /// What was said, redacted; null when it has not come (yet).
     #[schema(value_type = Option<Vec<Object>>)]
-    pub transcript: Option<Vec<Turn>>,
+    pub transcript: Option<Whole<Vec<Turn>>>,
+    /// What a newer version put beside the words; absent when it is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub transcript_more: Option<serde_json::Value>,
 }
 
 /// Some calls, and where to go on.
@@ -127,7 +131,11 @@ pub struct TranscriptItem {
     pub started_at: Timestamp,
     /// What was said, redacted, in order of time.
     #[schema(value_type = Vec<Object>)]
-    pub turns: Vec<Turn>,
+    pub turns: Whole<Vec<Turn>>,
+    /// What a newer version put beside them; absent when it is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub more: Option<serde_json::Value>,
 }
 
 /// What was said in some calls, and where to go on.
@@ -189,6 +197,8 @@ pub struct DeviceItem {
     pub last_seen_at: Timestamp,
     /// How many of its records are known to be lost.
     pub lost: u64,
+    /// How many of its records are stored that only a newer version of this program can read.
+    pub unread: u64,
     /// What it last said of itself; null when it has not.
     #[schema(value_type = Option<Object>)]
     pub health: Option<serde_json::Value>,
@@ -246,4 +256,6 @@ pub struct Totals {
     pub devices: u64,
     /// Records that are known to be lost.
     pub lost: u64,
+    /// Records that only a newer version can read.
+    pub unread: u64,
 }

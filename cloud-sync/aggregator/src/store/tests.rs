@@ -28,6 +28,8 @@ struct Fresh {
     reopen: Box<dyn Fn() -> Result<Arc<dyn Store>, StoreError>>,
     /// Pretends that a newer program was here.
     pretend_newer: Box<dyn Fn()>,
+    /// Pretends that an older program could not read what waits.
+    pretend_older: Box<dyn Fn()>,
 }
 
 type Behaviour = fn(&dyn Fn() -> Fresh);
@@ -64,6 +66,8 @@ behaviours!(
     a_revoked_boxs_certificates_end_and_a_later_one_serves,
     what_is_too_old_goes,
     a_newer_database_is_left_alone,
+    what_a_newer_box_writes_is_kept_and_shown,
+    what_could_not_be_read_is_read_by_a_version_that_can,
     every_record_is_stored_once,
 );
 
@@ -98,14 +102,18 @@ fn on_sqlite() -> Fresh {
         let folder = Arc::clone(&folder);
         move || Ok(Arc::new(Sqlite::open(folder.path())?) as Arc<dyn Store>)
     };
+    let sql = move |sql: &'static str| {
+        let file = folder.path().join("trunkside-cloud.sqlite");
+        move || {
+            let database = rusqlite::Connection::open(&file).unwrap();
+            database.execute_batch(sql).unwrap();
+        }
+    };
     Fresh {
         store: open().unwrap(),
         reopen: Box::new(open),
-        pretend_newer: Box::new(move || {
-            let file = folder.path().join("trunkside-cloud.sqlite");
-            let database = rusqlite::Connection::open(file).unwrap();
-            database.pragma_update(None, "user_version", 99).unwrap();
-        }),
+        pretend_newer: Box::new(sql("PRAGMA user_version = 99")),
+        pretend_older: Box::new(sql("UPDATE unread SET reader = 'an older one'")),
     }
 }
 
@@ -114,12 +122,17 @@ fn on_postgres(cluster: &Arc<Cluster>) -> Fresh {
     let (_, name) = address.rsplit_once('=').unwrap();
     let (name, cluster) = (name.to_owned(), Arc::clone(cluster));
     let open = move || Ok(Arc::new(Postgres::open(&options(&address))?) as Arc<dyn Store>);
+    let sql = move |sql: &'static str| {
+        let (name, cluster) = (name.clone(), Arc::clone(&cluster));
+        move || {
+            cluster.sql(&name, sql);
+        }
+    };
     Fresh {
         store: open().unwrap(),
         reopen: Box::new(open),
-        pretend_newer: Box::new(move || {
-            cluster.sql(&name, "UPDATE trunkside.version SET version = 99");
-        }),
+        pretend_newer: Box::new(sql("UPDATE trunkside.version SET version = 99")),
+        pretend_older: Box::new(sql("UPDATE trunkside.unread SET reader = 'an older one'")),
     }
 }
 
@@ -162,20 +175,20 @@ fn message_from(origin: &Origin, lane: Lane, records: Vec<Received>) -> Message 
 
 fn entry(sequence: u64, lane: Lane, body: Body) -> Received {
     let at = Timestamp::UNIX_EPOCH;
-    Received::Entry(Box::new(Entry {
+    Received::from(Entry {
         sequence,
         at,
         clock_trusted: true,
         lane,
         body,
-    }))
+    })
 }
 
 fn alarm(sequence: u64) -> Received {
     let text = RedactedText::try_new("the trunk is down").unwrap();
     let alarm = Alarm {
         code: "trunk".into(),
-        severity: Severity::Critical,
+        severity: Severity::Critical.into(),
         cleared: false,
         text,
     };
@@ -184,7 +197,14 @@ fn alarm(sequence: u64) -> Received {
 
 fn gap(sequence: u64, through: u64) -> Received {
     let reason = GapReason::Budget;
-    entry(sequence, Lane::Alarm, Body::Gap(Gap { through, reason }))
+    entry(
+        sequence,
+        Lane::Alarm,
+        Body::Gap(Gap {
+            through,
+            reason: reason.into(),
+        }),
+    )
 }
 
 fn commit(store: &dyn Store, records: Vec<Received>) -> Committed {
@@ -218,7 +238,7 @@ fn record(number: u64, more: &serde_json::Value) -> Received {
 fn words(number: u64) -> Received {
     let text = RedactedText::try_new("my card is [card]").unwrap();
     let turn = Turn {
-        side: trunkside_call::Side::Caller,
+        side: trunkside_call::Side::Caller.into(),
         start_s: 1.0,
         end_s: 2.0,
         text,
@@ -286,6 +306,136 @@ fn a_record_that_cannot_be_kept_does_not_hold_up_the_others(fresh: &dyn Fn() -> 
         (done.acks[0].1.sequence, done.refused, done.stored),
         (2, 1, 1)
     );
+}
+
+/// A record as it comes over the wire.
+fn raw(sequence: u64, lane: Lane, body: &serde_json::Value) -> Received {
+    let entry = serde_json::json!({
+        "sequence": sequence, "at": "2026-11-21T08:12:00Z", "clock_trusted": true, "lane": lane,
+        "body": body
+    });
+    serde_json::from_str(&entry.to_string()).unwrap()
+}
+
+/// A call as a newer box tells it.
+fn newer_call(number: u64) -> serde_json::Value {
+    serde_json::json!({
+        "kind": "call", "call": format!("01990000-0000-7000-8000-{number:012}"),
+        "started_at": "2026-11-21T08:10:00Z", "language": "de", "outcome": "hologram",
+        "ended_by": "supervisor", "times": { "ended_s": 30.0, "beamed_s": 2.5 },
+        "mood": { "emotion": "bored", "emotion_score": 0.5, "sentiment": 0.25 },
+        "decision": { "number": 1, "action": { "do": "beam", "deck": 7 }, "policy": "5e88" },
+        "redacted": true
+    })
+}
+
+fn what_a_newer_box_writes_is_kept_and_shown(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let name = "01990000-0000-7000-8000-000000000001";
+    let said = serde_json::json!({
+        "kind": "transcript", "call": name, "summary": "a greeting",
+        "turns": [{ "side": "robot", "start_s": 0.5, "end_s": 1.0, "text": "hello", "loud": true }]
+    });
+    let hologram = serde_json::json!({ "kind": "hologram", "depth": [1, 2.5] });
+    let health = serde_json::json!({ "kind": "health", "software": "9.0", "warp": { "core": 3 } });
+    let done = store
+        .commit(
+            &[
+                message(
+                    Lane::Metric,
+                    vec![
+                        raw(1, Lane::Metric, &newer_call(1)),
+                        raw(2, Lane::Metric, &hologram),
+                    ],
+                ),
+                message(Lane::Transcript, vec![raw(1, Lane::Transcript, &said)]),
+                message(Lane::Fleet, vec![raw(1, Lane::Fleet, &health)]),
+            ],
+            NOW,
+        )
+        .unwrap();
+    assert_eq!((done.stored, done.unread, done.lost), (4, 1, 0));
+    let totals = store.totals(&Scope::ALL).unwrap();
+    assert_eq!((totals.calls, totals.unread, totals.lost), (1, 1, 0));
+
+    let detail = store.call(&Scope::ALL, name).unwrap().unwrap();
+    let shown = serde_json::to_value(&detail).unwrap();
+    let mut expected = newer_call(1);
+    let fields = expected.as_object_mut().unwrap();
+    fields.remove("kind");
+    for (name, value) in fields {
+        // Beside what is known here with its default.
+        let part = |name: &str| shown[name].clone();
+        match name.as_str() {
+            "decision" | "mood" => {
+                for (inner, value) in value.as_object().unwrap() {
+                    assert_eq!(&part(name)[inner], value, "{name}.{inner}");
+                }
+            }
+            _ => assert_eq!(&part(name), value, "{name}"),
+        }
+    }
+    assert_eq!(shown["transcript"], said["turns"]);
+    assert_eq!(
+        shown["transcript_more"],
+        serde_json::json!({ "summary": "a greeting" })
+    );
+    let page = store
+        .transcripts(&Scope::ALL, &CallFilter::default(), 10, None)
+        .unwrap();
+    assert_eq!(
+        page.transcripts[0].more,
+        Some(serde_json::json!({ "summary": "a greeting" }))
+    );
+
+    let devices = store.devices(&Scope::ALL, 10, None).unwrap().devices;
+    assert_eq!(devices[0].unread, 1);
+    assert_eq!(devices[0].health.as_ref().unwrap()["warp"]["core"], 3);
+    let cells = store
+        .cells(&Scope::ALL, &CallFilter::default(), Span::Quarters(4))
+        .unwrap();
+    assert_eq!(
+        (cells[0].outcome.as_str(), cells[0].emotion.as_deref()),
+        ("hologram", Some("bored"))
+    );
+    let hour = &super::hours(&cells, None, 1)[0];
+    assert_eq!((hour.calls, hour.other, hour.failed), (1, 1, 0));
+}
+
+fn what_could_not_be_read_is_read_by_a_version_that_can(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    // As a version that knows no calls would have kept one.
+    let unread = |number: u64| {
+        let Received::Entry(mut entry, mut kept) = raw(number, Lane::Metric, &newer_call(number))
+        else {
+            panic!("it is read")
+        };
+        entry.body = Body::Unknown;
+        kept.json = newer_call(number).to_string();
+        Received::Entry(entry, kept)
+    };
+    let hologram = raw(3, Lane::Metric, &serde_json::json!({ "kind": "hologram" }));
+    let records = vec![unread(1), unread(2), hologram];
+    store
+        .commit(&[message(Lane::Metric, records.clone())], NOW)
+        .unwrap();
+    assert_eq!(store.totals(&Scope::ALL).unwrap().unread, 3);
+    // This version has looked at them.
+    assert_eq!(store.read_again().unwrap(), 0);
+    (fresh.pretend_older)();
+    let store = (fresh.reopen)().unwrap();
+    assert_eq!(store.read_again().unwrap(), 2);
+    assert_eq!(store.read_again().unwrap(), 0);
+    let totals = store.totals(&Scope::ALL).unwrap();
+    assert_eq!((totals.calls, totals.unread, totals.lost), (2, 1, 0));
+    assert_eq!(all(&*store).calls[0].summary.outcome.name(), "hologram");
+    // What the box sends again is known.
+    let again = store
+        .commit(&[message(Lane::Metric, records)], NOW)
+        .unwrap();
+    assert_eq!((again.stored, again.duplicates), (0, 3));
 }
 
 fn a_gap_without_end_is_bounded(fresh: &dyn Fn() -> Fresh) {
@@ -480,11 +630,11 @@ fn a_clock_that_nobody_set_moves_no_call_out_of_sight(fresh: &dyn Fn() -> Fresh)
     let now: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
     let send = |sequence: u64, number: u64, started_at: &str, now: Timestamp| {
         let more = serde_json::json!({ "started_at": started_at });
-        let Received::Entry(mut entry) = record(number, &more) else {
+        let Received::Entry(mut entry, kept) = record(number, &more) else {
             unreachable!()
         };
         (entry.sequence, entry.clock_trusted) = (sequence, false);
-        let message = message(Lane::Metric, vec![Received::Entry(entry)]);
+        let message = message(Lane::Metric, vec![Received::Entry(entry, kept)]);
         assert_eq!(store.commit(&[message], now).unwrap().stored, 1);
     };
     send(1, 1, "1970-01-01T00:01:00Z", now);
@@ -763,6 +913,7 @@ fn a_newer_database_is_left_alone(fresh: &dyn Fn() -> Fresh) {
         reopen,
         pretend_newer,
         store,
+        ..
     } = fresh();
     drop(store);
     assert!(reopen().is_ok());

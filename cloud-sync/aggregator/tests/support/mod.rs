@@ -44,7 +44,7 @@ pub fn call(number: u64) -> [Body; 2] {
     let summary = CallSummary {
         call,
         started_at: Timestamp::from_second(START_S + number as i64 * 10).unwrap(),
-        language: Some(Language::Zh),
+        language: Some(Language::Zh.into()),
         intent: Some(IntentScore {
             name: ["lost_card", "loan"][number as usize % 2].into(),
             score: 0.9,
@@ -55,8 +55,8 @@ pub fn call(number: u64) -> [Body; 2] {
         escalations: Vec::new(),
         decision: None,
         agent: None,
-        outcome: Outcome::Bridged,
-        ended_by: EndedBy::Caller,
+        outcome: Outcome::Bridged.into(),
+        ended_by: EndedBy::Caller.into(),
         interrupted: false,
         times: Times {
             decided_s: Some(2.0),
@@ -70,7 +70,7 @@ pub fn call(number: u64) -> [Body; 2] {
     };
     let text = RedactedText::try_new("我的卡丢了，号码是[card]").unwrap();
     let turn = Turn {
-        side: Side::Caller,
+        side: Side::Caller.into(),
         start_s: 1.0,
         end_s: 3.0,
         text,
@@ -388,6 +388,14 @@ pub struct Process(Child);
 impl Process {
     pub fn start(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Sends a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        // The shell's own `kill`: a minimal Debian has no program of that name.
+        let command = format!("kill -{name} {}", self.0.id());
+        let sent = Command::new("sh").args(["-c", &command]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// SIGKILL: no goodbye.

@@ -230,7 +230,10 @@ impl Collector {
             at: epoch_start(self.epoch),
             clock_trusted: false,
             lane: self.lane,
-            body: Body::Gap(Gap { through, reason }),
+            body: Body::Gap(Gap {
+                through,
+                reason: reason.into(),
+            }),
         };
         let entry = serde_json::value::to_raw_value(&entry).expect("a gap has a JSON form");
         self.bytes += entry.get().len();

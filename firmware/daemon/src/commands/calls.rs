@@ -88,9 +88,9 @@ fn began(call: &Kept) -> Option<String> {
 }
 
 /// What became of it; none while that is not known.
-fn outcome(call: &Kept) -> Option<&'static str> {
+fn outcome(call: &Kept) -> Option<String> {
     let summary: CallSummary = serde_json::from_str(call.summary.as_deref()?).ok()?;
-    Some(summary.outcome.name())
+    Some(summary.outcome.name().to_owned())
 }
 
 fn line(call: &Kept) -> String {
@@ -101,7 +101,7 @@ fn line(call: &Kept) -> String {
         began(call).unwrap_or_else(|| "-".to_owned()),
         number.unwrap_or("-"),
         call.turns,
-        outcome(call).unwrap_or("not ended")
+        outcome(call).as_deref().unwrap_or("not ended")
     )
 }
 

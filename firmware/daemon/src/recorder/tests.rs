@@ -161,7 +161,7 @@ fn a_call_that_was_cut_off_leaves_what_was_known_of_it() {
         assert_eq!(noted(data), [0, 0], "it waits for others");
         let mut second = so_far(1, 12, 0);
         second.summary.times.answered_s = Some(0.25);
-        second.summary.outcome = trunkside_record::Outcome::Bridged;
+        second.summary.outcome = trunkside_record::Outcome::Bridged.into();
         put(&mut desk, Note::SoFar(Box::new(second), Urgency::Now));
         desk.settle();
         assert_eq!(noted(data), [1, 2]);

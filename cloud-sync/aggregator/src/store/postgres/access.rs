@@ -4,7 +4,11 @@ use ::postgres::{Client, Row, Transaction};
 use jiff::Timestamp;
 use trunkside_record::Origin;
 
-use super::super::{Audit, Claim, KeyRecord, Role, Scope, StoreError};
+use super::super::{Audit, Certificate, Claim, KeyRecord, Role, Scope, StoreError};
+
+/// Row-level security shows a transaction every box from here on.
+const ALL_ROWS: &str =
+    "SELECT set_config('trunkside.tenant', '*', true), set_config('trunkside.branch', '*', true)";
 
 const KEY: &str = "SELECT id, name, hash, role, tenant, branch, created, revoked FROM api_key";
 
@@ -198,12 +202,52 @@ pub(super) fn revoke_box(
         "DELETE FROM claim WHERE (tenant, branch, device) = ($1, $2, $3)",
         &[&tenant, &branch, &device],
     )?;
-    transaction.execute(
-        "INSERT INTO revocation (tenant, branch, device, at) VALUES ($1, $2, $3, $4)",
-        &[&tenant, &branch, &device, &now],
+    let ended = certificates + codes;
+    transaction.execute(ALL_ROWS, &[])?;
+    let noted = transaction.execute(
+        "INSERT INTO revocation (tenant, branch, device, at)
+         SELECT $1, $2, $3, $4 WHERE $5 OR EXISTS (
+             SELECT FROM stream WHERE (tenant, branch, device) = ($1, $2, $3))",
+        &[&tenant, &branch, &device, &now, &(ended > 0)],
     )?;
     transaction.commit()?;
-    Ok(certificates + codes)
+    Ok(ended.max(noted))
+}
+
+pub(super) fn turned_away(client: &mut Client) -> Result<Vec<Origin>, StoreError> {
+    let rows = client.query(
+        "SELECT DISTINCT tenant, branch, device FROM revocation AS r
+         WHERE NOT EXISTS (
+             SELECT FROM certificate AS c WHERE c.revoked IS NULL
+                 AND (c.tenant, c.branch, c.device) = (r.tenant, r.branch, r.device))",
+        &[],
+    )?;
+    Ok(rows.iter().filter_map(origin).collect())
+}
+
+pub(super) fn certificates(client: &mut Client) -> Result<Vec<Certificate>, StoreError> {
+    let rows = client.query(
+        "SELECT tenant, branch, device, serial, revoked,
+                EXISTS (SELECT FROM revocation AS r
+                        WHERE (r.tenant, r.branch, r.device) = (c.tenant, c.branch, c.device))
+         FROM certificate AS c ORDER BY serial",
+        &[],
+    )?;
+    let certificate = |row: &Row| {
+        Some(Certificate {
+            origin: origin(row)?,
+            serial: row.get(3),
+            revoked_at: row.get(4),
+            was_turned_away: row.get(5),
+        })
+    };
+    Ok(rows.iter().filter_map(certificate).collect())
+}
+
+/// The box that the first three columns name.
+fn origin(row: &Row) -> Option<Origin> {
+    let name = |column: usize| row.get::<_, &str>(column);
+    Origin::new(name(0), name(1), name(2)).ok()
 }
 
 pub(super) fn revocations(client: &mut Client) -> Result<i64, StoreError> {

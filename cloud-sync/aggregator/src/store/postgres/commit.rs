@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use trunkside_record::{Lane, Origin};
+use trunkside_record::{Lane, Origin, schema};
 
 use super::super::intake::Intake;
 use super::super::plan::{
-    self, CallRow, GapRow, Place, ReportRow, Stream, StreamKey, TranscriptRow,
+    self, CallRow, GapRow, Place, Plan, ReportRow, Stream, StreamKey, TranscriptRow, UnreadRow,
 };
+use super::super::unread::{self, Waiting};
 use super::super::{Committed, Message, StoreError};
 use super::writer::Writing;
 
@@ -20,13 +21,60 @@ pub(super) fn commit(
 ) -> Result<Committed, StoreError> {
     let mut streams = open(&mut transaction, &plan::keys(messages), now)?;
     let plan = plan::plan(messages, &mut streams, now);
-    store_calls(&mut transaction, &plan.calls)?;
-    store_transcripts(&mut transaction, &plan.transcripts)?;
-    store_reports(&mut transaction, &plan.reports)?;
-    store_gaps(&mut transaction, &plan.gaps, now)?;
+    store(&mut transaction, &plan, now)?;
     close(&mut transaction, &streams, now)?;
     transaction.commit()?;
     Ok(plan.committed)
+}
+
+fn store(transaction: &mut Writing<'_>, plan: &Plan<'_>, now: Timestamp) -> Result<(), StoreError> {
+    store_calls(transaction, &plan.calls)?;
+    store_transcripts(transaction, &plan.transcripts)?;
+    store_reports(transaction, &plan.reports)?;
+    store_unread(transaction, &plan.unread, now)?;
+    store_gaps(transaction, &plan.gaps, now)
+}
+
+/// Reads a page of what another version could not read; how many records it had, and how many of
+/// them can be read now. What somebody else reads is left to them.
+pub(super) fn read_again(mut transaction: Writing<'_>) -> Result<(usize, u64), StoreError> {
+    let rows = transaction.query(
+        "SELECT unread.id, unread.tenant, unread.branch, unread.device, lane, stream, sequence, at,
+                clock_trusted, came, body
+         FROM unread JOIN stream ON stream.id = unread.stream
+         WHERE reader <> $1 ORDER BY unread.id LIMIT $2 FOR UPDATE OF unread SKIP LOCKED",
+        &[&schema::reader(), &unread::PAGE],
+    )?;
+    let waiting = |row: &::postgres::Row| {
+        let text = |column: usize| row.get::<_, &str>(column);
+        Some(Waiting {
+            id: row.get(0),
+            origin: Origin::new(text(1), text(2), text(3)).ok()?,
+            lane: text(4).parse().ok()?,
+            stream: row.get(5),
+            sequence: row.get::<_, i64>(6).cast_unsigned(),
+            at: row.get(7),
+            clock_trusted: row.get(8),
+            came: row.get(9),
+            body: row.get(10),
+        })
+    };
+    let page: Vec<Waiting> = rows.iter().filter_map(waiting).collect();
+    let found = page.len();
+    let (readable, still) = unread::sort(page);
+    store(
+        &mut transaction,
+        &unread::plan(&readable),
+        Timestamp::UNIX_EPOCH,
+    )?;
+    let done = unread::rows(&readable);
+    transaction.execute("DELETE FROM unread WHERE id = ANY($1)", &[&done])?;
+    transaction.execute(
+        "UPDATE unread SET reader = $2 WHERE id = ANY($1)",
+        &[&still, &schema::reader()],
+    )?;
+    transaction.commit()?;
+    Ok((found, done.len() as u64))
 }
 
 /// One column for each part of a row's origin and place.
@@ -238,7 +286,7 @@ fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<()
             &column(rows, |row| row.sentiment),
             &column(rows, |row| row.outcome),
             &column(rows, |row| row.decided_s),
-            &column(rows, |row| row.summary.as_str()),
+            &column(rows, |row| row.summary),
         ],
     )?;
     Ok(())
@@ -253,13 +301,15 @@ fn store_transcripts(
     }
     let places = Places::new(rows.iter().map(|row| row.place));
     transaction.execute(
-        "INSERT INTO transcript (tenant, branch, device, stream, sequence, call, named_at, turns)
-         SELECT tenant, branch, device, stream, sequence, call::uuid, named_at, turns::jsonb
+        "INSERT INTO transcript (tenant, branch, device, stream, sequence, call, named_at, turns, more)
+         SELECT tenant, branch, device, stream, sequence, call::uuid, named_at, turns::jsonb,
+                more::jsonb
          FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
-                     $7::timestamptz[], $8::text[])
-             AS new (tenant, branch, device, stream, sequence, call, named_at, turns)
+                     $7::timestamptz[], $8::text[], $9::text[])
+             AS new (tenant, branch, device, stream, sequence, call, named_at, turns, more)
          ON CONFLICT (tenant, branch, device, call, named_at) DO UPDATE SET
-             turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence",
+             turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence,
+             more = excluded.more",
         &[
             &places.tenants,
             &places.branches,
@@ -268,7 +318,8 @@ fn store_transcripts(
             &places.sequences,
             &column(rows, |row| row.call.to_string()),
             &column(rows, |row| row.named_at),
-            &column(rows, |row| row.turns.as_str()),
+            &column(rows, |row| row.turns),
+            &column(rows, |row| row.more),
         ],
     )?;
     Ok(())
@@ -295,7 +346,38 @@ fn store_reports(transaction: &mut Writing<'_>, rows: &[ReportRow<'_>]) -> Resul
             &column(rows, |row| row.kind),
             &column(rows, |row| row.at),
             &column(rows, |row| row.clock_trusted),
-            &column(rows, |row| row.body.as_str()),
+            &column(rows, |row| row.body),
+        ],
+    )?;
+    Ok(())
+}
+
+fn store_unread(
+    transaction: &mut Writing<'_>,
+    rows: &[UnreadRow<'_>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let places = Places::new(rows.iter().map(|row| row.place));
+    transaction.execute(
+        "INSERT INTO unread (tenant, branch, device, stream, sequence, at, clock_trusted, body, came,
+                             reader)
+         SELECT *, $9, $10
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
+                     $6::timestamptz[], $7::boolean[], $8::text[])",
+        &[
+            &places.tenants,
+            &places.branches,
+            &places.devices,
+            &places.streams,
+            &places.sequences,
+            &column(rows, |row| row.at),
+            &column(rows, |row| row.clock_trusted),
+            &column(rows, |row| row.body),
+            &now,
+            &schema::reader(),
         ],
     )?;
     Ok(())
@@ -323,7 +405,7 @@ fn store_gaps(
             &places.sequences,
             &column(rows, |row| row.through.cast_signed()),
             &column(rows, |row| row.lost.cast_signed()),
-            &column(rows, |row| row.reason),
+            &column(rows, |row| row.reason.name()),
             &now,
         ],
     )?;

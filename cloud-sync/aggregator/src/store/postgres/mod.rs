@@ -14,12 +14,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use trunkside_record::{Origin, Timestamp};
 
 use super::{
-    Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
-    KeyRecord, Message, Page, PostgresOptions, Scope, Span, Store, StoreError, Totals,
+    Audit, CallDetail, CallFilter, Cell, Certificate, Claim, Committed, Cursor, DeviceCursor,
+    DevicePage, KeyRecord, Message, Page, PostgresOptions, Scope, Span, Store, StoreError, Totals,
     TranscriptPage,
 };
 
-use writer::Writer;
+use writer::{Writer, Writing};
 
 mod access;
 mod commit;
@@ -77,6 +77,24 @@ impl Postgres {
     fn connection(&self) -> Result<Connection, StoreError> {
         let pool = self.pool.as_ref().expect("the pool is there until the end");
         Ok(pool.get()?)
+    }
+
+    /// Work in a transaction of the connection that writes.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = match slot.take() {
+            Some(writer) if !writer.is_closed() => writer,
+            _ => Writer::connect(&self.config, self.tls.clone())?,
+        };
+        let done = work(writer.begin()?);
+        // What failed otherwise may have left the connection in any state.
+        if done.as_ref().err().is_none_or(StoreError::is_content) {
+            *slot = Some(writer);
+        }
+        done
     }
 
     /// Work in a transaction that sees what the scope allows.
@@ -162,17 +180,7 @@ pub(super) fn explain(error: &::postgres::Error) -> String {
 
 impl Store for Postgres {
     fn commit(&self, messages: &[Message], now: Timestamp) -> Result<Committed, StoreError> {
-        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut writer = match slot.take() {
-            Some(writer) if !writer.is_closed() => writer,
-            _ => Writer::connect(&self.config, self.tls.clone())?,
-        };
-        let done = commit::commit(writer.begin()?, messages, now);
-        // What failed otherwise may have left the connection in any state.
-        if done.as_ref().err().is_none_or(StoreError::is_content) {
-            *slot = Some(writer);
-        }
-        done
+        self.write(|at| commit::commit(at, messages, now))
     }
 
     fn calls(
@@ -228,6 +236,17 @@ impl Store for Postgres {
             .connection()
             .and_then(|mut at| Ok(at.simple_query("SELECT 1")?));
         asked.is_ok()
+    }
+
+    fn read_again(&self) -> Result<u64, StoreError> {
+        let mut read = 0;
+        loop {
+            let (found, done) = self.write(commit::read_again)?;
+            read += done;
+            if found == 0 {
+                return Ok(read);
+            }
+        }
     }
 
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
@@ -288,6 +307,14 @@ impl Store for Postgres {
 
     fn revocations(&self) -> Result<i64, StoreError> {
         access::revocations(&mut *self.connection()?)
+    }
+
+    fn turned_away(&self) -> Result<Vec<Origin>, StoreError> {
+        access::turned_away(&mut *self.connection()?)
+    }
+
+    fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
+        access::certificates(&mut *self.connection()?)
     }
 
     fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {

@@ -94,6 +94,7 @@ pub(super) fn delete_before(
             gone += deleted;
         }
     }
+    transaction.execute("DELETE FROM unread WHERE came < $1", &[&from])?;
     Ok(gone)
 }
 

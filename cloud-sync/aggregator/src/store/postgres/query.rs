@@ -9,7 +9,7 @@ use super::super::plan::storable;
 use super::super::query::cut;
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
-    Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage,
+    Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
 };
 
 /// The quarter of an hour in which a call began.
@@ -136,7 +136,7 @@ fn call_item(row: &Row, first: usize) -> Result<CallItem, StoreError> {
         tenant: row.get(first),
         branch: row.get(first + 1),
         device: row.get(first + 2),
-        summary: serde_json::from_str(row.get(first + 3))?,
+        summary: Whole::read(row.get(first + 3))?,
     })
 }
 
@@ -150,27 +150,29 @@ pub(super) fn call(
         return Ok(None);
     };
     let found = transaction.query_opt(
-        "SELECT tenant, branch, device, summary::text,
-                (SELECT turns::text FROM transcript
-                 WHERE (transcript.tenant, transcript.branch, transcript.device, transcript.call)
-                     = (call.tenant, call.branch, call.device, call.call) LIMIT 1)
-         FROM call
-         WHERE call = $1::text::uuid AND tenant = coalesce($2, tenant)
-             AND branch = coalesce($3, branch)
+        "SELECT call.tenant, call.branch, call.device, summary::text, turns::text, more::text
+         FROM call LEFT JOIN LATERAL (
+             SELECT turns, more FROM transcript
+             WHERE (transcript.tenant, transcript.branch, transcript.device, transcript.call)
+                 = (call.tenant, call.branch, call.device, call.call) LIMIT 1) AS said ON true
+         WHERE call = $1::text::uuid AND call.tenant = coalesce($2, call.tenant)
+             AND call.branch = coalesce($3, call.branch)
          ORDER BY id LIMIT 1",
         &[&call.to_string(), &scope.tenant, &scope.branch],
     )?;
     let Some(row) = found else {
         return Ok(None);
     };
-    let transcript = row
-        .get::<_, Option<&str>>(4)
-        .map(serde_json::from_str)
-        .transpose()?;
+    let transcript = row.get::<_, Option<&str>>(4).map(Whole::read).transpose()?;
     Ok(Some(CallDetail {
         call: call_item(&row, 0)?,
         transcript,
+        transcript_more: json(row.get(5))?,
     }))
+}
+
+fn json(text: Option<&str>) -> Result<Option<serde_json::Value>, StoreError> {
+    Ok(text.map(serde_json::from_str).transpose()?)
 }
 
 pub(super) fn transcripts(
@@ -186,7 +188,7 @@ pub(super) fn transcripts(
     conditions.page(limit, after);
     let select = format!(
         "SELECT {STARTED_MS}, call.id, call.tenant, call.branch, call.device, call.call::text,
-                started_at, turns::text
+                started_at, turns::text, more::text
          FROM call JOIN transcript
              ON (transcript.tenant, transcript.branch, transcript.device, transcript.call)
               = (call.tenant, call.branch, call.device, call.call)"
@@ -198,7 +200,8 @@ pub(super) fn transcripts(
             device: row.get(4),
             call: row.get(5),
             started_at: row.get(6),
-            turns: serde_json::from_str(row.get(7))?,
+            turns: Whole::read(row.get(7))?,
+            more: json(row.get(8))?,
         })
     })?;
     Ok(TranscriptPage { transcripts, next })
@@ -269,7 +272,10 @@ pub(super) fn devices(
                 (SELECT body::text FROM report
                  WHERE (report.tenant, report.branch, report.device)
                      = (s.tenant, s.branch, s.device) AND kind = 'health'
-                 ORDER BY at DESC, sequence DESC LIMIT 1)
+                 ORDER BY at DESC, sequence DESC LIMIT 1),
+                (SELECT count(*) FROM unread
+                 WHERE (unread.tenant, unread.branch, unread.device)
+                     = (s.tenant, s.branch, s.device))
          FROM (SELECT tenant, branch, device, min(first_seen) AS first_seen,
                       max(last_seen) AS last_seen
                FROM stream
@@ -287,7 +293,6 @@ pub(super) fn devices(
         ],
     )?;
     let device = |row: &Row| {
-        let health: Option<&str> = row.get(6);
         Ok(DeviceItem {
             tenant: row.get(0),
             branch: row.get(1),
@@ -295,7 +300,8 @@ pub(super) fn devices(
             first_seen_at: row.get(3),
             last_seen_at: row.get(4),
             lost: row.get::<_, i64>(5).cast_unsigned(),
-            health: health.map(serde_json::from_str).transpose()?,
+            unread: row.get::<_, i64>(7).cast_unsigned(),
+            health: json(row.get(6))?,
         })
     };
     let devices = rows.iter().map(device).collect::<Result<_, StoreError>>()?;
@@ -314,6 +320,8 @@ pub(super) fn totals(
                      SELECT DISTINCT tenant, branch, device FROM stream
                      WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)) AS s),
                 (SELECT coalesce(sum(lost), 0)::bigint FROM gap
+                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)),
+                (SELECT count(*) FROM unread
                  WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch))",
         &[&scope.tenant, &scope.branch],
     )?;
@@ -322,5 +330,6 @@ pub(super) fn totals(
         calls: count(0),
         devices: count(1),
         lost: count(2),
+        unread: count(3),
     })
 }

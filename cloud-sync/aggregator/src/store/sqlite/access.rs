@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use trunkside_record::{Origin, Timestamp};
 
-use super::super::{Audit, Claim, KeyRecord, Role, Scope, StoreError};
+use super::super::{Audit, Certificate, Claim, KeyRecord, Role, Scope, StoreError};
 
 const KEY: &str =
     "SELECT id, name, hash, role, tenant, branch, created_ms, revoked_ms FROM api_key";
@@ -203,12 +203,59 @@ pub(super) fn revoke_box(
         "DELETE FROM claim WHERE tenant = ?1 AND branch = ?2 AND device = ?3",
         [tenant, branch, device],
     )?;
-    transaction.execute(
-        "INSERT INTO revocation (tenant, branch, device, at_ms) VALUES (?1, ?2, ?3, ?4)",
-        params![tenant, branch, device, now.as_millisecond()],
+    let ended = certificates + codes;
+    let noted = transaction.execute(
+        "INSERT INTO revocation (tenant, branch, device, at_ms)
+         SELECT ?1, ?2, ?3, ?4 WHERE ?5 OR EXISTS (
+             SELECT 1 FROM stream WHERE tenant = ?1 AND branch = ?2 AND device = ?3)",
+        params![tenant, branch, device, now.as_millisecond(), ended > 0],
     )?;
     transaction.commit()?;
-    Ok((certificates + codes) as u64)
+    Ok(ended.max(noted) as u64)
+}
+
+pub(super) fn turned_away(connection: &Connection) -> Result<Vec<Origin>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT tenant, branch, device FROM revocation AS r
+         WHERE NOT EXISTS (
+             SELECT 1 FROM certificate AS c WHERE c.revoked_ms IS NULL
+                 AND (c.tenant, c.branch, c.device) = (r.tenant, r.branch, r.device))",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut boxes = Vec::new();
+    while let Some(row) = rows.next()? {
+        boxes.extend(origin(row, 0)?);
+    }
+    Ok(boxes)
+}
+
+pub(super) fn certificates(connection: &Connection) -> Result<Vec<Certificate>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT tenant, branch, device, serial, revoked_ms,
+                EXISTS (SELECT 1 FROM revocation AS r
+                        WHERE (r.tenant, r.branch, r.device) = (c.tenant, c.branch, c.device))
+         FROM certificate AS c ORDER BY serial",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut certificates = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Some(origin) = origin(row, 0)? else {
+            continue;
+        };
+        certificates.push(Certificate {
+            serial: row.get(3)?,
+            origin,
+            revoked_at: row.get::<_, Option<i64>>(4)?.map(time),
+            was_turned_away: row.get(5)?,
+        });
+    }
+    Ok(certificates)
+}
+
+/// The box that three columns name.
+fn origin(row: &Row<'_>, first: usize) -> Result<Option<Origin>, StoreError> {
+    let name = |column: usize| row.get::<_, String>(first + column);
+    Ok(Origin::new(name(0)?, name(1)?, name(2)?).ok())
 }
 
 pub(super) fn revocations(connection: &Connection) -> Result<i64, StoreError> {

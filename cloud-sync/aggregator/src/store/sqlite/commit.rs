@@ -1,13 +1,15 @@
 //! Committing: the plan's rows and the streams' watermarks in one transaction.
 
 use rusqlite::{Connection, Transaction, params};
-use trunkside_record::{Lane, Timestamp};
+use trunkside_record::{Lane, Origin, Timestamp, schema};
 
 use super::super::intake::Intake;
 use super::super::plan::{
-    self, CallRow, GapRow, Place, ReportRow, Stream, StreamKey, TranscriptRow,
+    self, CallRow, GapRow, Place, Plan, ReportRow, Stream, StreamKey, TranscriptRow, UnreadRow,
 };
+use super::super::unread::{self, Waiting};
 use super::super::{Committed, Message, StoreError};
+use super::access::time;
 
 pub(super) fn commit(
     connection: &mut Connection,
@@ -20,23 +22,31 @@ pub(super) fn commit(
         streams.push(open(&transaction, key, lane, now)?);
     }
     let plan = plan::plan(messages, &mut streams, now);
-    for row in &plan.calls {
-        store_call(&transaction, row)?;
-    }
-    for row in &plan.transcripts {
-        store_transcript(&transaction, row)?;
-    }
-    for row in &plan.reports {
-        store_report(&transaction, row)?;
-    }
-    for row in &plan.gaps {
-        store_gap(&transaction, row, now)?;
-    }
+    store(&transaction, &plan, now)?;
     for stream in streams.iter().filter(|stream| stream.intake.is_changed()) {
         close(&transaction, stream)?;
     }
     transaction.commit()?;
     Ok(plan.committed)
+}
+
+fn store(transaction: &Transaction<'_>, plan: &Plan<'_>, now: Timestamp) -> Result<(), StoreError> {
+    for row in &plan.calls {
+        store_call(transaction, row)?;
+    }
+    for row in &plan.transcripts {
+        store_transcript(transaction, row)?;
+    }
+    for row in &plan.reports {
+        store_report(transaction, row)?;
+    }
+    for row in &plan.unread {
+        store_unread(transaction, row, now)?;
+    }
+    for row in &plan.gaps {
+        store_gap(transaction, row, now)?;
+    }
+    Ok(())
 }
 
 fn open<'a>(
@@ -147,10 +157,11 @@ fn store_transcript(
     } = row.place;
     transaction
         .prepare_cached(
-            "INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence, more)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (tenant, branch, device, call) DO UPDATE SET
-                 turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence",
+                 turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence,
+                 more = excluded.more",
         )?
         .execute(params![
             origin.tenant.as_str(),
@@ -159,7 +170,8 @@ fn store_transcript(
             row.call.to_string(),
             row.turns,
             stream,
-            sequence.cast_signed()
+            sequence.cast_signed(),
+            row.more
         ])?;
     Ok(())
 }
@@ -181,6 +193,88 @@ fn store_report(transaction: &Transaction<'_>, row: &ReportRow<'_>) -> Result<()
     Ok(())
 }
 
+fn store_unread(
+    transaction: &Transaction<'_>,
+    row: &UnreadRow<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO unread (stream, sequence, at_ms, clock_trusted, came_ms, body, reader)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            row.place.stream,
+            row.place.sequence.cast_signed(),
+            row.at.as_millisecond(),
+            row.clock_trusted,
+            now.as_millisecond(),
+            row.body,
+            schema::reader()
+        ])?;
+    Ok(())
+}
+
+/// Reads what another version could not; how many records that gave.
+pub(super) fn read_again(connection: &mut Connection) -> Result<u64, StoreError> {
+    let mut read = 0;
+    loop {
+        let transaction = connection.transaction()?;
+        let page = waiting(&transaction)?;
+        if page.is_empty() {
+            return Ok(read);
+        }
+        let (readable, still) = unread::sort(page);
+        store(
+            &transaction,
+            &unread::plan(&readable),
+            Timestamp::UNIX_EPOCH,
+        )?;
+        for id in unread::rows(&readable) {
+            transaction
+                .prepare_cached("DELETE FROM unread WHERE id = ?1")?
+                .execute([id])?;
+        }
+        for id in still {
+            transaction
+                .prepare_cached("UPDATE unread SET reader = ?2 WHERE id = ?1")?
+                .execute(params![id, schema::reader()])?;
+        }
+        transaction.commit()?;
+        read += readable.len() as u64;
+    }
+}
+
+fn waiting(transaction: &Transaction<'_>) -> Result<Vec<Waiting>, StoreError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT unread.id, tenant, branch, device, lane, stream, sequence, at_ms, clock_trusted,
+                came_ms, body
+         FROM unread JOIN stream ON stream.id = unread.stream
+         WHERE reader <> ?1 ORDER BY unread.id LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![schema::reader(), unread::PAGE])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text = |column| row.get::<_, String>(column);
+        let names = (Origin::new(text(1)?, text(2)?, text(3)?), text(4)?.parse());
+        let (Ok(origin), Ok(lane)) = names else {
+            continue;
+        };
+        page.push(Waiting {
+            id: row.get(0)?,
+            origin,
+            lane,
+            stream: row.get(5)?,
+            sequence: row.get::<_, i64>(6)?.cast_unsigned(),
+            at: time(row.get(7)?),
+            clock_trusted: row.get(8)?,
+            came: time(row.get(9)?),
+            body: row.get(10)?,
+        });
+    }
+    Ok(page)
+}
+
 fn store_gap(
     transaction: &Transaction<'_>,
     row: &GapRow<'_>,
@@ -196,7 +290,7 @@ fn store_gap(
             row.place.sequence.cast_signed(),
             row.through.cast_signed(),
             row.lost.cast_signed(),
-            row.reason,
+            row.reason.name(),
             now.as_millisecond()
         ])?;
     Ok(())
@@ -218,6 +312,7 @@ pub(super) fn delete_before(
     )?;
     let calls = transaction.execute("DELETE FROM call WHERE started_ms < ?1", [from_ms])?;
     transaction.execute("DELETE FROM report WHERE at_ms < ?1", [from_ms])?;
+    transaction.execute("DELETE FROM unread WHERE came_ms < ?1", [from_ms])?;
     transaction.commit()?;
     Ok(calls as u64)
 }

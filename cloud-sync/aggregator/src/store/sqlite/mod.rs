@@ -12,8 +12,8 @@ use rusqlite::Connection;
 use trunkside_record::{Origin, Timestamp};
 
 use super::{
-    Audit, CallDetail, CallFilter, Cell, Claim, Committed, Cursor, DeviceCursor, DevicePage,
-    KeyRecord, Message, Page, Scope, Span, Store, StoreError, Totals, TranscriptPage,
+    Audit, CallDetail, CallFilter, Cell, Certificate, Claim, Committed, Cursor, DeviceCursor,
+    DevicePage, KeyRecord, Message, Page, Scope, Span, Store, StoreError, Totals, TranscriptPage,
     create_folder,
 };
 
@@ -22,10 +22,11 @@ mod commit;
 mod query;
 
 /// What brings the database from each version to the next; SQLite's `user_version` counts them.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
+    include_str!("0004.sql"),
 ];
 
 /// The file in the data folder.
@@ -177,6 +178,10 @@ impl Store for Sqlite {
         self.reader().query_row("SELECT 1", [], |_| Ok(())).is_ok()
     }
 
+    fn read_again(&self) -> Result<u64, StoreError> {
+        commit::read_again(&mut self.writer())
+    }
+
     fn maintain(&self, _today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
         match keep_from {
             Some(from) => commit::delete_before(&mut self.writer(), from),
@@ -235,6 +240,14 @@ impl Store for Sqlite {
 
     fn revocations(&self) -> Result<i64, StoreError> {
         access::revocations(&self.reader())
+    }
+
+    fn turned_away(&self) -> Result<Vec<Origin>, StoreError> {
+        access::turned_away(&self.reader())
+    }
+
+    fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
+        access::certificates(&self.reader())
     }
 
     fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {

@@ -9,7 +9,7 @@ use super::super::plan::storable;
 use super::super::query::cut;
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
-    Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage,
+    Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
 };
 use super::access::time;
 
@@ -132,7 +132,7 @@ fn call_item(row: &Row<'_>, first: usize) -> Result<CallItem, StoreError> {
         tenant: row.get(first)?,
         branch: row.get(first + 1)?,
         device: row.get(first + 2)?,
-        summary: serde_json::from_str(&summary)?,
+        summary: Whole::read(&summary)?,
     })
 }
 
@@ -143,7 +143,8 @@ pub(super) fn call(
 ) -> Result<Option<CallDetail>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT tenant, branch, device, summary,
-                (SELECT turns FROM transcript WHERE {TRANSCRIPT_OF_CALL})
+                (SELECT turns FROM transcript WHERE {TRANSCRIPT_OF_CALL}),
+                (SELECT more FROM transcript WHERE {TRANSCRIPT_OF_CALL})
          FROM call WHERE call = ?1 AND (?2 IS NULL OR tenant = ?2) AND (?3 IS NULL OR branch = ?3)
          ORDER BY id LIMIT 1"
     ))?;
@@ -152,13 +153,15 @@ pub(super) fn call(
         return Ok(None);
     };
     let turns: Option<String> = row.get(4)?;
-    let transcript = turns
-        .map(|turns| serde_json::from_str(&turns))
-        .transpose()?;
     Ok(Some(CallDetail {
         call: call_item(row, 0)?,
-        transcript,
+        transcript: turns.map(|turns| Whole::read(&turns)).transpose()?,
+        transcript_more: json(row.get(5)?)?,
     }))
+}
+
+fn json(text: Option<String>) -> Result<Option<serde_json::Value>, StoreError> {
+    Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
 pub(super) fn transcripts(
@@ -169,7 +172,8 @@ pub(super) fn transcripts(
     after: Option<Cursor>,
 ) -> Result<TranscriptPage, StoreError> {
     let select = format!(
-        "SELECT started_ms, call.id, call.tenant, call.branch, call.device, call.call, turns
+        "SELECT started_ms, call.id, call.tenant, call.branch, call.device, call.call, turns,
+                more
          FROM call JOIN transcript ON {TRANSCRIPT_OF_CALL}"
     );
     let (transcripts, next) = rows(connection, scope, filter, limit, after, &select, |row| {
@@ -180,7 +184,8 @@ pub(super) fn transcripts(
             branch: row.get(3)?,
             device: row.get(4)?,
             call: row.get(5)?,
-            turns: serde_json::from_str(&turns)?,
+            turns: Whole::read(&turns)?,
+            more: json(row.get(7)?)?,
         })
     })?;
     Ok(TranscriptPage { transcripts, next })
@@ -247,7 +252,10 @@ pub(super) fn devices(
                 (SELECT body FROM report JOIN stream AS s ON s.id = report.stream
                  WHERE (s.tenant, s.branch, s.device)
                      = (stream.tenant, stream.branch, stream.device) AND kind = 'health'
-                 ORDER BY report.stream DESC, report.sequence DESC LIMIT 1)
+                 ORDER BY report.stream DESC, report.sequence DESC LIMIT 1),
+                (SELECT count(*) FROM unread JOIN stream AS s ON s.id = unread.stream
+                 WHERE (s.tenant, s.branch, s.device)
+                     = (stream.tenant, stream.branch, stream.device))
          FROM stream
          WHERE (:tenant IS NULL OR tenant = :tenant) AND (:branch IS NULL OR branch = :branch)
              AND (:after_tenant IS NULL
@@ -272,7 +280,8 @@ pub(super) fn devices(
             first_seen_at: time(row.get(3)?),
             last_seen_at: time(row.get(4)?),
             lost: row.get::<_, i64>(5)?.cast_unsigned(),
-            health: health.map(|body| serde_json::from_str(&body)).transpose()?,
+            unread: row.get::<_, i64>(7)?.cast_unsigned(),
+            health: json(health)?,
         });
     }
     Ok(DevicePage::cut(devices, limit))
@@ -298,5 +307,6 @@ pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Totals, S
         lost: count(
             "SELECT coalesce(sum(lost), 0) FROM gap JOIN stream ON stream.id = gap.stream",
         )?,
+        unread: count("SELECT count(*) FROM unread JOIN stream ON stream.id = unread.stream")?,
     })
 }

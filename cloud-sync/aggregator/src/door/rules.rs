@@ -1,0 +1,148 @@
+//! What a broker that runs elsewhere needs to know of the boxes: whom it lets in, where each may
+//! publish and listen, and whom it keeps out. Files for Mosquitto and for NATS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use trunkside_record::{Lane, Origin, Topic};
+
+use super::authority::{Authority, AuthorityError, keep, serial_bytes};
+use crate::store::Certificate;
+
+/// For which broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulesFor {
+    /// Mosquitto 2: an access list and a list of revoked certificates.
+    Mosquitto,
+    /// nats-server: the users of an account.
+    Nats,
+}
+
+impl FromStr for RulesFor {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "mosquitto" => Ok(Self::Mosquitto),
+            "nats" => Ok(Self::Nats),
+            _ => Err(format!("`{name}` is no broker; use mosquitto or nats")),
+        }
+    }
+}
+
+/// What the store knows of the boxes.
+#[derive(Clone, Debug, Default)]
+pub struct Boxes {
+    /// Every certificate that was made since they are noted.
+    pub certificates: Vec<Certificate>,
+    /// Boxes that were turned away and have not come back.
+    pub turned_away: Vec<Origin>,
+}
+
+/// Writes the files into `folder`, and the broker's own certificate for `host` where there is none.
+/// Each file is replaced as a whole. Returns their names.
+pub fn write_rules(
+    rules_for: RulesFor,
+    pki: &Path,
+    host: &str,
+    boxes: &Boxes,
+    folder: &Path,
+    now: Timestamp,
+) -> Result<Vec<&'static str>, AuthorityError> {
+    let authority = Authority::open(pki, now)?;
+    let mut names = vec!["ca.pem"];
+    keep(folder, "ca.pem", authority.certificate().as_bytes(), 0o644)?;
+    if !folder.join("broker.pem").exists() || !folder.join("broker.key").exists() {
+        let (certificate, key) = authority.serve(host, now)?;
+        keep(folder, "broker.key", key.as_bytes(), 0o640)?;
+        keep(folder, "broker.pem", certificate.as_bytes(), 0o644)?;
+        names.extend(["broker.pem", "broker.key"]);
+    }
+    match rules_for {
+        RulesFor::Mosquitto => {
+            let revoked = boxes
+                .certificates
+                .iter()
+                .filter_map(|of| Some((serial_bytes(&of.serial), of.revoked_at?)));
+            let list = authority.revoked(revoked, now)?;
+            keep(folder, "revoked.crl", list.as_bytes(), 0o644)?;
+            keep(folder, "boxes.acl", mosquitto(boxes).as_bytes(), 0o644)?;
+            names.extend(["revoked.crl", "boxes.acl"]);
+        }
+        RulesFor::Nats => {
+            keep(folder, "boxes.conf", nats(boxes).as_bytes(), 0o644)?;
+            names.push("boxes.conf");
+        }
+    }
+    Ok(names)
+}
+
+/// Where a box publishes, and what it hears.
+fn topics(of: &Origin) -> (Vec<String>, Vec<String>) {
+    let up = Lane::ALL.map(|lane| Topic::Up(of.clone(), lane).to_string());
+    let down = [Topic::Ack(of.clone()), Topic::Command(of.clone())].map(|topic| topic.to_string());
+    (up.to_vec(), down.to_vec())
+}
+
+/// mosquitto.conf(5), `acl_file`. The user name is the certificate's common name,
+/// `tenant/branch/device`.
+fn mosquitto(boxes: &Boxes) -> String {
+    let mut text = String::from("# Written by `trunkside-cloud boxes rules`: changes are lost.\n");
+    for lane in Lane::ALL {
+        let _ = writeln!(text, "pattern write trunkside/v1/%u/{lane}");
+    }
+    for down in ["ack", "command"] {
+        let _ = writeln!(text, "pattern read trunkside/v1/%u/{down}");
+    }
+    for origin in boxes.turned_away.iter().collect::<BTreeSet<_>>() {
+        // This ends what a connection that is still open may do; the list of revoked certificates
+        // keeps new ones out.
+        let _ = write!(text, "\nuser {origin}\ntopic deny #\n");
+    }
+    text
+}
+
+/// An account's `users`, for `verify_and_map`: the certificate's subject is the user. The aggregator's
+/// password comes from the server's environment, so that no secret stands here.
+fn nats(boxes: &Boxes) -> String {
+    let mut users: BTreeMap<String, &Origin> = BTreeMap::new();
+    for certificate in &boxes.certificates {
+        let Certificate {
+            serial,
+            origin,
+            revoked_at,
+            was_turned_away,
+        } = certificate;
+        if revoked_at.is_some() {
+            continue;
+        }
+        users.insert(format!("CN={origin},OU={serial}"), origin);
+        // Certificates of earlier versions do not have their number in the subject.
+        if !was_turned_away {
+            users.insert(format!("CN={origin}"), origin);
+        }
+    }
+    let mut text = String::from("# Written by `trunkside-cloud boxes rules`: changes are lost.\n");
+    text.push_str("users = [\n  { user: trunkside-cloud, password: $TRUNKSIDE_CLOUD_PASSWORD }\n");
+    for (user, origin) in users {
+        let (up, down) = topics(origin);
+        let list = |topics: Vec<String>, more: &[&str]| {
+            let subjects = topics.iter().map(|topic| crate::ingest::subject(topic));
+            let subjects = subjects.chain(more.iter().map(|more| (*more).to_owned()));
+            let quoted: Vec<String> = subjects.map(|subject| format!("\"{subject}\"")).collect();
+            quoted.join(", ")
+        };
+        let _ = writeln!(
+            text,
+            "  {{ user: \"{user}\", permissions: {{\n      publish: [{}]\n      subscribe: [{}] }} }}",
+            list(up, &[]),
+            // How the server hands over what a box has subscribed to at QoS 1.
+            list(down, &["$MQTT.sub.>"]),
+        );
+    }
+    text.push_str("]\n");
+    text
+}

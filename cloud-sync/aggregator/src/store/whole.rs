@@ -1,0 +1,83 @@
+//! A stored record: what this version knows of it, and the JSON that holds all of it.
+
+use std::ops::Deref;
+
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// What a newer version put into a record is shown with the rest of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whole<T> {
+    known: T,
+    json: Value,
+}
+
+impl<T: DeserializeOwned> Whole<T> {
+    /// Reads what a store kept.
+    pub fn read(json: &str) -> serde_json::Result<Self> {
+        Ok(Self {
+            known: serde_json::from_str(json)?,
+            json: serde_json::from_str(json)?,
+        })
+    }
+}
+
+impl<T> Deref for Whole<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.known
+    }
+}
+
+/// As it came; what an older version left out has its default.
+impl<T: Serialize> Serialize for Whole<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serde_json::to_value(&self.known).map_err(serde::ser::Error::custom)?;
+        lay(&mut all, &self.json);
+        all.serialize(serializer)
+    }
+}
+
+/// Lays `over` upon what lies there.
+fn lay(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (name, over) in over {
+                match under.get_mut(name) {
+                    Some(under) => lay(under, over),
+                    None => {
+                        under.insert(name.clone(), over.clone());
+                    }
+                }
+            }
+        }
+        (Value::Array(under), Value::Array(over)) if under.len() == over.len() => {
+            for (under, over) in under.iter_mut().zip(over) {
+                lay(under, over);
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkside_record::DecisionRecord;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_shown_and_what_is_missing_has_its_default() {
+        let json = r#"{"number":7,"action":{"do":"beam","to":"mars"},"weight":[1,{"a":2}]}"#;
+        let whole: Whole<DecisionRecord> = Whole::read(json).unwrap();
+        assert_eq!(whole.number, 7);
+        let shown = serde_json::to_value(&whole).unwrap();
+        let expected = serde_json::json!({
+            "number": 7, "action": { "do": "beam", "to": "mars" }, "weight": [1, { "a": 2 }],
+            "reasons": [], "policy": ""
+        });
+        assert_eq!(shown, expected);
+    }
+}

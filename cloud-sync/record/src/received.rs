@@ -1,0 +1,315 @@
+//! Entries as a receiver finds them. What a newer version writes is kept, not understood.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_ignored::Path;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::text::WITHHELD;
+use crate::{Body, Entry, Lane, Pseudonym, RedactedText};
+
+/// An entry as a receiver finds it: one that cannot be read must not hold up its neighbours.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Received {
+    /// Read, as far as this version can: a body that it cannot read is [`Body::Unknown`].
+    Entry(Box<Entry>, Kept),
+    /// Only its place could be read, or it holds what may not be kept.
+    Refused {
+        /// Its place.
+        sequence: u64,
+        /// What was wrong, without a word of the content.
+        why: String,
+    },
+}
+
+/// What stores keep of a body: JSON as it came, with what a newer version put in.
+///
+/// Strings in fields that this version does not know have passed the same gate as every text, or
+/// read `[withheld]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// A transcript's turns, else the body without its kind; with it for [`Body::Unknown`].
+    pub json: String,
+    /// What a transcript holds beside call and turns.
+    pub more: Option<String>,
+}
+
+impl Received {
+    /// Its place in the stream.
+    pub fn sequence(&self) -> u64 {
+        match self {
+            Self::Entry(entry, _) => entry.sequence,
+            Self::Refused { sequence, .. } => *sequence,
+        }
+    }
+}
+
+/// As if it had come over the wire.
+///
+/// # Panics
+/// Never: entries have a JSON form, and it is read by the types that wrote it.
+impl From<Entry> for Received {
+    fn from(entry: Entry) -> Self {
+        let json = serde_json::to_string(&entry).expect("entries have a JSON form");
+        serde_json::from_str(&json).expect("an entry's JSON has its place")
+    }
+}
+
+/// An entry with its body unread.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    sequence: u64,
+    at: Timestamp,
+    #[serde(default)]
+    clock_trusted: bool,
+    lane: Lane,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+impl<'de> Deserialize<'de> for Received {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Place {
+            sequence: u64,
+        }
+
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let read = serde_json::from_str::<Envelope<'_>>(raw.get()).and_then(|envelope| {
+            let Envelope {
+                sequence,
+                at,
+                clock_trusted,
+                lane,
+                body,
+            } = envelope;
+            let (body, kept) = body_of(body.get())?;
+            let entry = Entry {
+                sequence,
+                at,
+                clock_trusted,
+                lane,
+                body,
+            };
+            Ok(Self::Entry(Box::new(entry), kept))
+        });
+        read.or_else(|error| {
+            let Place { sequence } =
+                serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+            // Serde quotes the offending value for some faults; the category never does.
+            let why =
+                format!("{:?} error at column {}", error.classify(), error.column()).to_lowercase();
+            Ok(Self::Refused { sequence, why })
+        })
+    }
+}
+
+/// Reads what a store kept of a body that could not be read: by a newer version than the one that
+/// kept it, perhaps.
+pub fn read_again(json: &str) -> Option<(Body, Kept)> {
+    body_of(json)
+        .ok()
+        .filter(|(body, _)| *body != Body::Unknown)
+}
+
+/// The body, with what is kept of it.
+fn body_of(raw: &str) -> serde_json::Result<(Body, Kept)> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow)]
+        kind: Cow<'a, str>,
+    }
+
+    let Kind { kind } = serde_json::from_str(raw)?;
+    let read = match &*kind {
+        "call" => read(raw).map(|(call, kept)| (Body::Call(Box::new(call)), kept.into())),
+        "transcript" => read(raw)
+            .and_then(|(transcript, kept)| Ok((Body::Transcript(transcript), kept.parts()?))),
+        "alarm" => read(raw).map(|(alarm, kept)| (Body::Alarm(alarm), kept.into())),
+        "health" => read(raw).map(|(health, kept)| (Body::Health(health), kept.into())),
+        "gap" => read(raw).map(|(gap, kept)| (Body::Gap(gap), kept.into())),
+        _ => return unread(raw),
+    };
+    // A known kind in a form that is not known. What the gate refuses stays refused.
+    read.or_else(|error| match unread(raw) {
+        Ok((body, kept)) if is_fit(&kind, raw, &kept) => Ok((body, kept)),
+        _ => Err(error),
+    })
+}
+
+/// A body as JSON, and where it holds what this version does not know.
+struct Whole {
+    json: String,
+    unknown: Vec<Vec<Step>>,
+}
+
+impl From<Whole> for Kept {
+    fn from(Whole { json, .. }: Whole) -> Self {
+        Self { json, more: None }
+    }
+}
+
+impl Whole {
+    /// A transcript's turns, and what stands beside them.
+    fn parts(self) -> serde_json::Result<Kept> {
+        #[derive(Deserialize)]
+        struct Parts<'a> {
+            #[serde(borrow)]
+            turns: &'a RawValue,
+        }
+
+        let Parts { turns } = serde_json::from_str(&self.json)?;
+        let has_more = self.unknown.iter().any(|path| path.len() == 1);
+        let more = if has_more {
+            let mut more: Map<String, Value> = serde_json::from_str(&self.json)?;
+            more.retain(|name, _| !["call", "turns"].contains(&name.as_str()));
+            Some(Value::Object(more).to_string())
+        } else {
+            None
+        };
+        Ok(Kept {
+            json: turns.get().to_owned(),
+            more,
+        })
+    }
+}
+
+/// A step into JSON.
+enum Step {
+    Field(String),
+    Item(usize),
+}
+
+fn steps(path: &Path<'_>) -> Vec<Step> {
+    let (parent, step) = match path {
+        Path::Root => return Vec::new(),
+        Path::Map { parent, key } => (parent, Some(Step::Field(key.clone()))),
+        Path::Seq { parent, index } => (parent, Some(Step::Item(*index))),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => (parent, None),
+    };
+    let mut steps = steps(parent);
+    steps.extend(step);
+    steps
+}
+
+/// The typed body, and its JSON without the kind. Fields that are not known have passed the gate.
+fn read<T: DeserializeOwned>(raw: &str) -> serde_json::Result<(T, Whole)> {
+    let mut unknown = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(raw);
+    let value = serde_ignored::deserialize(&mut json, |path| {
+        let is_kind = matches!(&path, Path::Map { parent: Path::Root, key } if key == "kind");
+        if !is_kind {
+            unknown.push(steps(&path));
+        }
+    })?;
+    json.end()?;
+    let json = match without_kind(raw) {
+        Some(json) if unknown.is_empty() => json,
+        _ => {
+            let mut whole: Map<String, Value> = serde_json::from_str(raw)?;
+            whole.remove("kind");
+            let mut whole = Value::Object(whole);
+            for path in &unknown {
+                guard_at(&mut whole, path);
+            }
+            whole.to_string()
+        }
+    };
+    Ok((value, Whole { json, unknown }))
+}
+
+/// The body without its kind, where that stands first, as boxes write it.
+fn without_kind(raw: &str) -> Option<String> {
+    let (_, rest) = raw.strip_prefix(r#"{"kind":""#)?.split_once('"')?;
+    Some(format!("{{{}", rest.strip_prefix(',').unwrap_or(rest)))
+}
+
+/// A body that this version cannot read, with every text in it through the gate.
+fn unread(raw: &str) -> serde_json::Result<(Body, Kept)> {
+    let mut whole: Value = serde_json::from_str(raw)?;
+    if whole.get("redacted").is_some_and(|word| *word != true) {
+        return Err(serde::de::Error::custom("the record is not redacted"));
+    }
+    guard(&mut whole);
+    let kept = Kept {
+        json: whole.to_string(),
+        more: None,
+    };
+    Ok((Body::Unknown, kept))
+}
+
+/// Whether a body of a known kind, in a form that is not known, may be kept: the box that sent it has
+/// a gate for it, so that nothing in it should have had to be withheld.
+fn is_fit(kind: &str, raw: &str, kept: &Kept) -> bool {
+    let count = |text: &str| text.matches(WITHHELD).count();
+    let is_redacted = kind != "call" || kept.json.contains("\"redacted\":true");
+    is_redacted && count(raw) == count(&kept.json)
+}
+
+/// Puts what stands at `path` through the gate, its own name included.
+fn guard_at(whole: &mut Value, path: &[Step]) {
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
+    let parent = parents.iter().try_fold(whole, |at, step| match step {
+        Step::Field(name) => at.get_mut(name),
+        Step::Item(place) => at.get_mut(place),
+    });
+    match (parent, last) {
+        (Some(Value::Object(fields)), Step::Field(name)) => {
+            if let Some(mut field) = fields.remove(name) {
+                guard(&mut field);
+                fields.insert(passed(name).to_owned(), field);
+            }
+        }
+        (Some(Value::Array(items)), Step::Item(place)) => {
+            if let Some(item) = items.get_mut(*place) {
+                guard(item);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Withholds what may not be kept: text that would not leave a box either.
+fn guard(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if passed(text) == WITHHELD {
+                WITHHELD.clone_into(text);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(guard),
+        Value::Object(fields) => {
+            let old = std::mem::take(fields);
+            for (name, mut field) in old {
+                guard(&mut field);
+                fields.insert(passed(&name).to_owned(), field);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The text, or that it is withheld. Times, names of calls, pseudonyms and hashes have digits in a row
+/// and name nobody.
+fn passed(text: &str) -> &str {
+    let is_time = text.len() <= 35 && text.ends_with('Z') && text.parse::<Timestamp>().is_ok();
+    let is_call = || text.len() == 36 && Uuid::try_parse(text).is_ok();
+    let is_hash = || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_time || is_call() || is_hash() || Pseudonym::is_one(text) {
+        return text;
+    }
+    if RedactedText::try_new(text).is_ok() {
+        text
+    } else {
+        WITHHELD
+    }
+}
