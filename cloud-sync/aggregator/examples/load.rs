@@ -10,14 +10,17 @@
 //! upper bound of the time until a query finds the records. Prints one JSON object.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
-use serde_json::{Value, json};
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS};
+use serde_json::json;
 use tokio::task::JoinSet;
-use trunkside_record::{Batch, Lane, Origin, Timestamp, Topic, VERSION, decode_ack, encode};
+use trunkside_record::{
+    Batch, CallSummary, Entry, Lane, Origin, Timestamp, Topic, VERSION, decode_ack, encode,
+};
 
 /// Boxes at most: they all run in this process.
 const MOST_DEVICES: u32 = 2_000;
@@ -202,7 +205,11 @@ impl Device {
         let mut options = MqttOptions::new(name, self.broker.ip().to_string(), self.broker.port());
         options.set_keep_alive(Duration::from_secs(30));
         options.set_max_packet_size(1 << 20, 1 << 20);
-        let (client, connection) = AsyncClient::new(options, 64);
+        let (client, mut connection) = AsyncClient::new(options, 64);
+        // As the real uplink does.
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        connection.set_network_options(network);
         client
             .try_subscribe(ack, QoS::AtLeastOnce)
             .expect("a new client has room");
@@ -236,24 +243,18 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// A call of the size that real ones have.
-fn record(epoch: u64, number: u64) -> Value {
-    let intents = ["lost_card", "loan", "transfer", "balance"];
-    let intent = intents[number as usize % intents.len()];
-    let started_at =
-        Timestamp::from_second(1_795_248_000 + number as i64 * 30).expect("the number is small");
-    json!({
-        "sequence": number, "at": started_at, "clock_trusted": true, "lane": "metric",
-        "body": {
-            "kind": "call",
-            "call": format!("01990000-0000-7000-8{:03x}-{:012x}", number & 0xfff, epoch << 12 | number >> 12),
-            "started_at": started_at, "language": "zh",
-            "intent": { "name": intent, "score": 0.93 },
-            "intents": [{ "name": intent, "score": 0.93 }],
+/// A call of the size that real ones have, in the form in which a box writes it.
+fn record(epoch: u64, number: u64) -> Entry {
+    static CALL: LazyLock<CallSummary> = LazyLock::new(|| {
+        let call = json!({
+            "call": "01990000-0000-7000-8000-000000000000", "started_at": "2026-11-21T08:00:00Z",
+            "language": "zh",
+            "intent": { "name": "loan", "score": 0.93 },
+            "intents": [{ "name": "loan", "score": 0.93 }],
             "mood": { "emotion": "angry", "emotion_score": 0.9, "sentiment": -0.75, "reasons": ["loud"] },
             "mood_course": [{ "at_s": 2.5, "emotion": "angry", "emotion_score": 0.9, "sentiment": -0.75 }],
             "decision": {
-                "number": number, "action": { "do": "offer", "agent": "vi5ipkh4qwtmsthi" },
+                "number": 1, "action": { "do": "offer", "agent": "vi5ipkh4qwtmsthi" },
                 "reasons": [{ "rule": "angry_to_senior", "finding": "anger is high" }], "policy": "5e88"
             },
             "agent": "vi5ipkh4qwtmsthi", "outcome": "bridged", "ended_by": "caller",
@@ -261,8 +262,30 @@ fn record(epoch: u64, number: u64) -> Value {
             "entities": { "phone": 2, "card": 1 },
             "voice": { "caller": { "packets": 900, "lost": 2, "late": 1, "jitter_ms": 4.5 }, "unheard_frames": 0 },
             "redacted": true
-        }
-    })
+        });
+        serde_json::from_value(call).expect("it has the form of a call")
+    });
+    let intents = ["lost_card", "loan", "transfer", "balance"];
+    let started_at =
+        Timestamp::from_second(1_795_248_000 + number as i64 * 30).expect("the number is small");
+    let name = format!(
+        "01990000-0000-7000-8{:03x}-{:012x}",
+        number & 0xfff,
+        epoch << 12 | number >> 12
+    );
+    let mut call = CALL.clone();
+    call.call = name.parse().expect("it is a UUID");
+    call.started_at = started_at;
+    for intent in call.intent.iter_mut().chain(&mut call.intents) {
+        intents[number as usize % intents.len()].clone_into(&mut intent.name);
+    }
+    Entry {
+        sequence: number,
+        at: started_at,
+        clock_trusted: true,
+        lane: Lane::Metric,
+        body: call.into(),
+    }
 }
 
 struct Usage {

@@ -109,15 +109,7 @@ impl Aggregator {
             Ok((store, away, Arc::new(guard), admission))
         })
         .await?;
-        let listening = TcpListener::bind(listen).await.and_then(|listener| {
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        });
-        let (listener, http_addr) = listening.map_err(|source| AggregatorError::Listen {
-            address: listen,
-            flag: "--listen",
-            source,
-        })?;
+        let (listener, http_addr) = bind(listen).await?;
         let (broker, source) = source(broker).await?;
         let mqtt_addr = broker.as_ref().map(|broker| broker.address);
         if mqtt_addr.is_some_and(|address| !address.ip().is_loopback()) {
@@ -194,6 +186,19 @@ impl Aggregator {
             broker,
         })
     }
+}
+
+/// Where HTTP is served, and the port in case that any would do.
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), AggregatorError> {
+    let bound = TcpListener::bind(listen).await.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|source| AggregatorError::Listen {
+        address: listen,
+        flag: "--listen",
+        source,
+    })
 }
 
 /// How boxes join, and what the listener for them needs.

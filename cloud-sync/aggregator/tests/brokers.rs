@@ -15,7 +15,7 @@ mod support;
 use support::*;
 
 /// What the cloud's own connection shows to NATS.
-const PASSWORD: &str = "a password of the cloud";
+const PASSWORD: &str = "a_password_of_the_cloud";
 
 /// A cloud with its folder, and a broker beside it.
 struct Site {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::text::WITHHELD;
-use crate::{Body, Entry, Lane, Pseudonym, RedactedText};
+use crate::{Batch, Body, Entry, Lane, Pseudonym, RedactedText};
 
 /// An entry as a receiver finds it: one that cannot be read must not hold up its neighbours.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,13 @@ impl Received {
             Self::Refused { sequence, .. } => *sequence,
         }
     }
+
+    /// Serde quotes the offending value for some faults; the category never does.
+    fn refused(sequence: u64, error: &serde_json::Error) -> Self {
+        let why =
+            format!("{:?} error at column {}", error.classify(), error.column()).to_lowercase();
+        Self::Refused { sequence, why }
+    }
 }
 
 /// As if it had come over the wire.
@@ -72,6 +79,57 @@ struct Envelope<'a> {
     body: &'a RawValue,
 }
 
+/// Reads a batch. Nearly always every entry in it has the form of one; where one has not, each is read
+/// apart from the others.
+pub(crate) fn batch(json: &str) -> serde_json::Result<Batch<Received>> {
+    match serde_json::from_str::<Batch<Envelope<'_>>>(json) {
+        Err(_) => serde_json::from_str(json),
+        Ok(batch) => {
+            let Batch {
+                v,
+                tenant,
+                branch,
+                device,
+                epoch,
+                records,
+            } = batch;
+            Ok(Batch {
+                v,
+                tenant,
+                branch,
+                device,
+                epoch,
+                records: records.into_iter().map(Received::from).collect(),
+            })
+        }
+    }
+}
+
+impl From<Envelope<'_>> for Received {
+    fn from(envelope: Envelope<'_>) -> Self {
+        let Envelope {
+            sequence,
+            at,
+            clock_trusted,
+            lane,
+            body,
+        } = envelope;
+        match body_of(body.get()) {
+            Ok((body, kept)) => {
+                let entry = Entry {
+                    sequence,
+                    at,
+                    clock_trusted,
+                    lane,
+                    body,
+                };
+                Self::Entry(Box::new(entry), kept)
+            }
+            Err(error) => Self::refused(sequence, &error),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Received {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -80,32 +138,14 @@ impl<'de> Deserialize<'de> for Received {
         }
 
         let raw = <&RawValue>::deserialize(deserializer)?;
-        let read = serde_json::from_str::<Envelope<'_>>(raw.get()).and_then(|envelope| {
-            let Envelope {
-                sequence,
-                at,
-                clock_trusted,
-                lane,
-                body,
-            } = envelope;
-            let (body, kept) = body_of(body.get())?;
-            let entry = Entry {
-                sequence,
-                at,
-                clock_trusted,
-                lane,
-                body,
-            };
-            Ok(Self::Entry(Box::new(entry), kept))
-        });
-        read.or_else(|error| {
-            let Place { sequence } =
-                serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
-            // Serde quotes the offending value for some faults; the category never does.
-            let why =
-                format!("{:?} error at column {}", error.classify(), error.column()).to_lowercase();
-            Ok(Self::Refused { sequence, why })
-        })
+        match serde_json::from_str::<Envelope<'_>>(raw.get()) {
+            Ok(envelope) => Ok(envelope.into()),
+            Err(error) => {
+                let Place { sequence } =
+                    serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+                Ok(Self::refused(sequence, &error))
+            }
+        }
     }
 }
 
@@ -119,13 +159,7 @@ pub fn read_again(json: &str) -> Option<(Body, Kept)> {
 
 /// The body, with what is kept of it.
 fn body_of(raw: &str) -> serde_json::Result<(Body, Kept)> {
-    #[derive(Deserialize)]
-    struct Kind<'a> {
-        #[serde(borrow)]
-        kind: Cow<'a, str>,
-    }
-
-    let Kind { kind } = serde_json::from_str(raw)?;
+    let kind = kind(raw)?;
     let read = match &*kind {
         "call" => read(raw).map(|(call, kept)| (Body::Call(Box::new(call)), kept.into())),
         "transcript" => read(raw)
@@ -140,6 +174,26 @@ fn body_of(raw: &str) -> serde_json::Result<(Body, Kept)> {
         Ok((body, kept)) if is_fit(&kind, raw, &kept) => Ok((body, kept)),
         _ => Err(error),
     })
+}
+
+/// The body's kind: it stands first, as boxes write it, or somewhere.
+fn kind(raw: &str) -> serde_json::Result<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow)]
+        kind: Cow<'a, str>,
+    }
+
+    match first_kind(raw) {
+        Some((kind, _)) => Ok(kind.into()),
+        None => serde_json::from_str(raw).map(|Kind { kind }| kind),
+    }
+}
+
+/// A kind that stands first, and what follows it.
+fn first_kind(raw: &str) -> Option<(&str, &str)> {
+    let (kind, rest) = raw.strip_prefix(r#"{"kind":""#)?.split_once('"')?;
+    (!kind.contains('\\')).then_some((kind, rest))
 }
 
 /// A body as JSON, and where it holds what this version does not know.
@@ -225,10 +279,14 @@ fn read<T: DeserializeOwned>(raw: &str) -> serde_json::Result<(T, Whole)> {
     Ok((value, Whole { json, unknown }))
 }
 
-/// The body without its kind, where that stands first, as boxes write it.
+/// The body without its kind, where that stands first.
 fn without_kind(raw: &str) -> Option<String> {
-    let (_, rest) = raw.strip_prefix(r#"{"kind":""#)?.split_once('"')?;
-    Some(format!("{{{}", rest.strip_prefix(',').unwrap_or(rest)))
+    let (_, rest) = first_kind(raw)?;
+    let fields = rest.strip_prefix(',').unwrap_or(rest);
+    let mut json = String::with_capacity(fields.len() + 1);
+    json.push('{');
+    json.push_str(fields);
+    Some(json)
 }
 
 /// A body that this version cannot read, with every text in it through the gate.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, TlsConfiguration, Transport,
+    AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, TlsConfiguration,
+    Transport,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +64,11 @@ pub(crate) async fn receive(
     let mut reason = String::new();
     loop {
         // A new client every time: rumqttc's own reconnecting can collide on packet identifiers.
-        let (client, connection) = AsyncClient::new(options.clone(), REQUESTS);
+        let (client, mut connection) = AsyncClient::new(options.clone(), REQUESTS);
+        // A watermark does not wait for the acknowledgement of the packet before it.
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        connection.set_network_options(network);
         let ended = converse(
             client,
             connection,
