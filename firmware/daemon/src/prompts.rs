@@ -116,10 +116,11 @@ impl Kept {
     /// Removes what nobody says any more.
     fn clear(&self, used: &BTreeSet<String>) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".wav") && !used.contains(&name) {
+            let path = entry.path();
+            let is_used = || used.contains(&*entry.file_name().to_string_lossy());
+            if path.extension().is_some_and(|is| is == "wav") && !is_used() {
                 // It only takes room.
-                let _ = fs::remove_file(entry.path());
+                let _ = fs::remove_file(path);
             }
         }
     }

@@ -17,7 +17,7 @@ use trunkside_record::{PseudonymKey, Pseudonyms};
 
 use crate::clock;
 use crate::cloud;
-use crate::config::{self, Config, LineConfig};
+use crate::config::{self, Config, LineConfig, PromptsConfig};
 use crate::device_key::{self, Unsaved};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
@@ -30,7 +30,7 @@ use crate::policy;
 use crate::post;
 use crate::privacy::Privacy;
 use crate::private;
-use crate::prompts;
+use crate::prompts::{self, Spoken};
 use crate::recorder::{self, Post, Recorder, Standing};
 use crate::recordings::Recordings;
 use crate::tapes::{self, Tapes};
@@ -129,14 +129,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
     tasks.spawn(policy::watch(file, in_force, sender, stop.clone()));
     tasks.spawn(model::watch(config.file.clone(), models, stop.clone()));
-    let (said, spoken) = watch::channel(prompts::at_start(&config.prompts, folder));
-    tasks.spawn(prompts::watch(
-        config.file,
-        config.prompts,
-        folder.clone(),
-        said,
-        stop.clone(),
-    ));
+    let asked = (config.file, config.prompts);
+    let spoken = spoken(asked, folder, &stop, &tasks);
     let stages = Stages {
         ua,
         voice,
@@ -177,6 +171,19 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop_uplink,
         tasks,
     })
+}
+
+/// What the box says, which a task keeps as the configuration asks.
+fn spoken(
+    (file, config): (Option<PathBuf>, PromptsConfig),
+    folder: &Path,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> watch::Receiver<Spoken> {
+    let (said, spoken) = watch::channel(prompts::at_start(&config, folder));
+    let stop = stop.clone();
+    tasks.spawn(prompts::watch(file, config, folder.to_owned(), said, stop));
+    spoken
 }
 
 /// Deletes recordings whose time has come, also those of a time when calls were recorded.

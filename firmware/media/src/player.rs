@@ -118,7 +118,10 @@ impl Player {
 
 #[cfg(test)]
 mod tests {
+    use trunkside_call::{Language, PromptKey};
+
     use super::*;
+    use crate::prompt::{Numbers, Prompts};
     use crate::tap::now;
 
     fn prompt(samples: usize) -> Arc<Prompt> {
@@ -188,6 +191,25 @@ mod tests {
             )
             .collect();
         assert_eq!(voiced, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn an_introduction_is_said_once() {
+        let introduction = [(PromptKey::Next, Numbers::default())];
+        let prompts = Prompts::embedded();
+        let prompt = prompts.introduced(Language::En, &introduction, PromptKey::Queue);
+        let (codes, again) = (prompt.codes(Codec::Pcma), prompt.again_from());
+        let pause = Duration::ZERO;
+        let mut player = Player::new(now(), Arc::clone(&prompt), Repeat::Loop { pause });
+        let mut next = || match player.poll(player.deadline(), Codec::Pcma) {
+            Some(Played::Packet { payload, .. }) => payload,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(next()[..], codes[..FRAME_SAMPLES]);
+        for _ in 1..codes.len().div_ceil(FRAME_SAMPLES) {
+            next();
+        }
+        assert_eq!(next()[..], codes[again..again + FRAME_SAMPLES]);
     }
 
     #[test]

@@ -243,9 +243,9 @@ mod tests {
             "{missing}"
         );
         let folder = tempfile::tempdir().unwrap();
-        let refuses = program(folder.path(), "echo 'no such voice' >&2; exit 1");
-        let refused = fault(&refuses).await;
-        assert!(refused.contains("voice `en`: no such voice"), "{refused}");
+        let without_voice = program(folder.path(), "echo 'no such voice' >&2; exit 1");
+        let voice = fault(&without_voice).await;
+        assert!(voice.contains("voice `en`: no such voice"), "{voice}");
         let folder = tempfile::tempdir().unwrap();
         let silent = fault(&program(folder.path(), "cat > /dev/null; echo RIFF")).await;
         assert!(silent.contains("made no speech"), "{silent}");
