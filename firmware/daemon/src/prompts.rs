@@ -286,7 +286,7 @@ pub async fn watch(
 ) {
     let mut kept = Kept::new(&data_dir);
     let mut asked = Asked::new(config, Vec::new());
-    let mut told = Vec::new();
+    let mut told: Vec<String> = Vec::new();
     loop {
         let (faults, back) = tokio::select! {
             done = say(asked.config.clone(), kept, &spoken) => done,
@@ -294,15 +294,13 @@ pub async fn watch(
         };
         kept = back;
         let faults = [asked.faults.clone(), faults].concat();
-        if faults != told {
-            for fault in &faults {
-                tracing::error!(
-                    fault,
-                    "a prompt cannot be said as it was asked for; what ships is said, and it is tried again"
-                );
-            }
-            told = faults;
+        for fault in faults.iter().filter(|fault| !told.contains(fault)) {
+            tracing::error!(
+                fault,
+                "a prompt cannot be said as it was asked for; what ships is said, and it is tried again"
+            );
         }
+        told = faults;
         let mut waited = Duration::ZERO;
         loop {
             tokio::select! {
