@@ -9,8 +9,8 @@
 //!
 //! When chunks wait too long, less is recognised, in steps: first hops of two chunks, then of
 //! four, which cost less; then, when they wait so long that words come too late to matter, the newest
-//! calls are not heard at all. Once there is room again, the steps are taken back, the oldest of those
-//! calls first.
+//! calls are not heard at all. Once there is room again, new calls are heard, and the steps are taken back,
+//! the oldest of those calls first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -153,6 +153,8 @@ pub struct Schedule<F> {
     busy: Duration,
     waited: Duration,
     calm: u32,
+    /// The last that was decided was to hear less: calls that begin are not heard.
+    is_short: bool,
     figures: Figures,
 }
 
@@ -175,16 +177,19 @@ impl<F> Schedule<F> {
             busy: Duration::ZERO,
             waited: Duration::ZERO,
             calm: 0,
+            is_short: false,
             figures,
         }
     }
 
-    /// A new call. While calls go unheard for want of time, a new one does too.
+    /// A new call. It goes unheard where calls were given up for want of time and there is no room since:
+    /// were it so as long as one of those is there, a line on which calls begin faster than they are
+    /// taken back would never be heard again.
     pub fn open(&mut self, now: Duration) -> Key {
         self.tick(now);
         let key = self.next;
         self.next += 1;
-        let is_unheard = self.calls.values().any(|call| call.is_unheard);
+        let is_unheard = self.is_short && self.calls.values().any(|call| call.is_unheard);
         self.calls.insert(key, Turns::new(is_unheard));
         key
     }
@@ -389,6 +394,7 @@ impl<F> Schedule<F> {
     }
 
     fn hear_less(&mut self) {
+        self.is_short = true;
         if self.level + 1 < HOPS.len() {
             self.level += 1;
             self.figures.longest_hop = self.figures.longest_hop.max(HOPS[self.level]);
@@ -421,6 +427,7 @@ impl<F> Schedule<F> {
     }
 
     fn hear_more(&mut self) {
+        self.is_short = false;
         let unheard = self.calls.values().filter(|call| call.is_unheard).count();
         if unheard == 0 {
             self.level = self.level.saturating_sub(1);

@@ -227,6 +227,20 @@ fn calls_are_heard_again_once_others_have_ended() {
 }
 
 #[test]
+fn a_line_on_which_calls_keep_beginning_is_heard_again_after_a_crowd() {
+    let crowd = (0..90).map(|n| Caller::new(n * 10, 20_000));
+    let begin = |n: u64| 20_000 + n * 250;
+    let line = (0..160).map(|n| Caller::new(begin(n), begin(n) + 5_000));
+    let world = World::new(2, 8_000, crowd.chain(line).collect()).run(60_000);
+    assert!(world.most_unheard > 30);
+    let share = |call: usize| world.heard[call].frames.len() as f64 / world.heard[call].sent as f64;
+    // Twenty at a time, which fit.
+    let worst = (90 + 100..90 + 136).map(share).fold(1.0, f64::min);
+    assert!(worst > 0.95, "{worst}");
+    assert_eq!(world.schedule.figures().unheard, 0);
+}
+
+#[test]
 fn frames_too_few_for_a_chunk_are_heard_before_long() {
     let mut schedule = Schedule::new(Rules::new(1));
     let at = Duration::from_millis;
