@@ -23,7 +23,7 @@ const MAX_LM_BYTES: u64 = 256 << 20;
 /// What to take in.
 #[derive(Clone, Debug)]
 pub struct Import<'a> {
-    /// The ONNX files, `tokens.txt`, and perhaps an n-gram (`.arpa`), in any order.
+    /// The ONNX files, `tokens.txt`, and perhaps an n-gram (`.arpa`, `.arpa.zst`), in any order.
     pub files: &'a [PathBuf],
     /// The name that commands will use.
     pub name: &'a str,
@@ -89,7 +89,7 @@ impl Import<'_> {
         for file in self.files {
             let role = match file.extension().and_then(|extension| extension.to_str()) {
                 Some("txt") => Role::Tokens,
-                Some("arpa") => Role::Lm,
+                Some("arpa" | "zst") => Role::Lm,
                 _ => {
                     let (role, contract) = described(file, &Graph::read(file)?)?;
                     contracts.extend(contract);
@@ -223,6 +223,7 @@ fn copy(file: &Path, role: Role, folder: &Path) -> Result<ModelFile, Error> {
     };
     let path = PathBuf::from(match role {
         Role::Tokens => "tokens.txt".to_owned(),
+        Role::Lm if file.extension().is_some_and(|end| end == "zst") => "lm.arpa.zst".to_owned(),
         Role::Lm => "lm.arpa".to_owned(),
         other => format!("{}.onnx", other.name()),
     });

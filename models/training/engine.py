@@ -19,6 +19,7 @@ DEVELOPMENT = [
     *((f"other business {language}", f"business-{language}", []) for language in ("zh", "yue", "en")),
     *((f"written by hand {language}", f"kept-{language}", []) for language in ("zh", "yue", "en")),
     *((f"written by hand {language}, neural voices", f"natural-{language}", []) for language in ("zh", "en")),
+    *((f"everyday {language}, neural voices", f"everyday-{language}", []) for language in ("zh", "en")),
     *((f"numbers of 11 digits {language}", f"numbers-{language}", []) for language in ("zh", "yue", "en")),
     *((f"{name}: as a grammar", name, ["--grammar", f"{name}/grammar.txt"])
       for name in ("commands-dev", "commands-dev-abrupt", "digits-en-dev", "digits-en-dev-abrupt")),

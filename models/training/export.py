@@ -154,7 +154,7 @@ def write_catalogue():
         f"shapes = {{ window = {WINDOW}, shift = {SHIFT}, outputs = {OUTPUTS}, units = {len(UNITS)} }}",
     ]
     for role, name in (("acoustic", "model.onnx"), ("tokens", "tokens.txt"),
-                       ("lexicon", "lexicon.tsv"), ("lm", "lm.arpa")):
+                       ("lexicon", "lexicon.tsv"), ("lm", "lm.arpa.zst")):
         content = (folder / name).read_bytes()
         lines += ["", "[[model.file]]", f'role = "{role}"', f'path = "{folder.name}/{name}"',
                   f'sha256 = "{hashlib.sha256(content).hexdigest()}"', f"bytes = {len(content)}"]

@@ -192,10 +192,15 @@ def resblock(halves, x, speaker):
         mean = x.mean(2, keepdim=True)
         power = torch.linalg.vector_norm(x, dim=2, keepdim=True).square() / x.shape[2]
         scale = (1 + gain) / torch.sqrt((power - mean * mean).clamp(min=0) + 1e-5)
-        x = torch.addcmul(shift - mean * scale, x, scale)
-        x = torch.addcdiv(x, torch.sin(x * alpha).square_(), alpha).bfloat16()
+        x = snake(x, scale, shift - mean * scale, alpha)
         x = F.conv1d(x, kernel, offset, padding=dilation * (kernel.shape[2] - 1) // 2, dilation=dilation).float()
         if at % 2:
             x = rest = x + rest
     return x
 
+
+@torch.compile(dynamic=True)  # one pass over memory in place of six: a quarter of all the time
+def snake(x, scale, shift, alpha):
+    """A periodic activation (x + sin²(αx) / α) of what was scaled and shifted."""
+    x = x * scale + shift
+    return (x + torch.sin(x * alpha).square() / alpha).bfloat16()

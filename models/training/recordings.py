@@ -5,7 +5,7 @@
 
 Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
 with 3 % packets lost in babble at 10 dB; requests of other kinds of business, and some that no
-grammar made, by neural voices too; telephone numbers of eleven digits; 200 branch phrases with their
+grammar made, by neural voices too; everyday sentences by neural voices; telephone numbers of eleven digits; 200 branch phrases with their
 grammar, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
 """
 
@@ -26,7 +26,7 @@ from paths import work_dir
 from pronounce import text_units
 from speech import read_shards, trim
 from text import INTENTS as ROUTED
-from text import Grammar
+from text import Grammar, lines_of
 from wishes import INTENTS, PLAIN
 
 SENTENCES = 80
@@ -91,9 +91,9 @@ def kept(language, rng):
         yield spoken(language, text, rng), language, text
 
 
-def natural(language, rng, synthesiser, count=NUMBERS):
-    """The same kind of requests by held-out neural voices, A-law at a usual level."""
-    for text in kept_texts(language, rng, count):
+def natural(language, texts, rng, synthesiser):
+    """Texts by held-out neural voices, A-law at a usual level."""
+    for text in texts:
         phonemes, _ = neural.spoken(language, text)
         voices = neural.draw_voices(language, "dev", rng)
         samples = trim(synthesiser.say(phonemes, voices, rng.uniform(0.95, 1.3)))
@@ -114,9 +114,9 @@ def requests(rng):
     return inside, [(language, text) for language, n in PHRASES.items() for text in seen[language][n:]]
 
 
-def write_natural(name, rng, synthesiser, language, count):
-    """A folder of requests by held-out neural voices."""
-    said = natural(language, rng, synthesiser, count)
+def write_natural(name, rng, synthesiser, language, texts):
+    """A folder of texts by held-out neural voices."""
+    said = natural(language, texts, rng, synthesiser)
     write(f"{name}-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
 
 
@@ -126,7 +126,8 @@ def main():
     if parser.parse_args().kept_natural:
         synthesiser = neural.Kokoro()
         for language, count in KEPT_NATURAL.items():
-            write_natural("kept-natural", random.Random(77), synthesiser, language, count)
+            dice = random.Random(77)
+            write_natural("kept-natural", dice, synthesiser, language, kept_texts(language, dice, count))
         return
     rng = random.Random(31)
     for language in ("zh", "yue", "en"):
@@ -138,7 +139,9 @@ def main():
             write(f"{name}-{language}", [(audio, lang, voice, text) for (audio, voice), lang, text in said])
     synthesiser = neural.Kokoro()
     for language in ("zh", "en"):
-        write_natural("natural", random.Random(34), synthesiser, language, NUMBERS)
+        dice = random.Random(34)
+        write_natural("natural", dice, synthesiser, language, kept_texts(language, dice, NUMBERS))
+        write_natural("everyday", random.Random(5), synthesiser, language, lines_of(f"kept.{language}.txt"))
     inside, outside = requests(rng)
     for name, texts in (("phrases", inside), ("phrases-outside", outside)):
         rows = []

@@ -15,12 +15,12 @@ from examples import KINDS, core, joined, swaying
 from export import export, others_models
 from features import check, fbank
 from initial import start_from
-from lm import words_of
+from lm import END, START, count_ngrams, english_words, estimate, probability, pruned, tail, words_of
 from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
 from neural import EN_DEVELOPMENT, EN_TRAINING, OTHERS, ZH_DEVELOPMENT, ZH_TRAINING, mandarin, spoken
 from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
 from pronounce import text_units, yue_jyutping, yue_readings, zh_words
-from text import HERE, INTENTS, Grammar, branch_sentences
+from text import EVERYDAY, HERE, INTENTS, Grammar, branch_sentences, lines_of
 from train import edit_distance, greedy, learning_rate
 from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
 from voices import DEVELOPMENT, FLITE_DEVELOPMENT, SHIPPED, Voice
@@ -98,6 +98,35 @@ class Language(unittest.TestCase):
     def test_every_recorded_prompt_can_be_pronounced(self):
         for line in (HERE / "prompts.en.tsv").read_text("utf-8").splitlines()[1:]:
             self.assertTrue(text_units("en", line.split("\t")[1]), line)
+
+    def test_everyday_rules_expand_and_kept_sentences_are_not_counted(self):
+        for language in EVERYDAY:
+            grammar = Grammar(language, random.Random(1), "everyday")
+            for rule in grammar.rules:
+                self.assertIsNotNone(text_units(language, grammar.expand(rule)), (language, rule))
+            counted = set(lines_of(f"talk.{language}.txt"))
+            counted |= {grammar.expand("everyday") for _ in range(2000)}
+            self.assertFalse(counted & set(lines_of(f"kept.{language}.txt")))
+            for text in counted:
+                self.assertNotRegex(text, r"[<>\[\]|]")
+
+    def test_english_words_have_their_endings(self):
+        words = english_words()
+        self.assertLess({"rain", "rained", "raining", "city", "cities", "live", "lived", "stopped"}, words.keys())
+        self.assertGreater(words["rain"], words["rained"])
+
+    def test_a_pruned_model_is_one_and_keeps_what_says_most(self):
+        sentences = [(text.split(), n) for text, n in (("查 余额", 20), ("查 账单", 20), ("查 余额 吗", 5), ("吗 查", 1))]
+        lexicon = {word: [] for words, _ in sentences for word in words} | {"other": [], "唔該@yue": []}
+        counts = count_ngrams(sentences)
+        whole = estimate(counts, tail(lexicon, counts[0], {}))
+        tables, weights = pruned(counts, *whole, 6)
+        self.assertIn(("查", "余额"), tables[1])
+        self.assertLess(len(tables[1]) + len(tables[2]), len(whole[0][1]) + len(whole[0][2]))
+        for model in whole, (tables, weights):
+            for history in (), (START,), ("查",), (START, "查"), ("查", "余额"):
+                total = sum(probability(*model, (*history, word)) for word in [*lexicon, END])
+                self.assertAlmostEqual(total, 1, 6, history)
 
     def test_digits_stand_alone(self):
         self.assertEqual(zh_words("电话是幺三八零零"), ["电话", "是", "幺", "三", "八", "零", "零"])

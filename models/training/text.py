@@ -1,4 +1,6 @@
-"""Branch-call language: sentences with their intents, drawn from grammar.{zh,yue,en}.txt and from understanding's own.
+"""Branch-call language: sentences with their intents, drawn from grammar.{zh,yue,en}.txt and from understanding's own;
+and what people say and read beside it, from everyday.{zh,en}.txt and
+talk.{zh,en}.txt.
 
     python text.py --out WORK/text --seed 1
 
@@ -24,20 +26,26 @@ INTENTS = (
     "balance_inquiry bill_inquiry lost_card loan_progress complaint refund delivery_chase "
     "fault_report appointment agent_request opening_hours close_account"
 ).split()
+# Cantonese has people's own talk instead.
+EVERYDAY = ("zh", "en")
 _SLOT = re.compile(r"<([a-z_]+)(?::(\d+)-(\d+))?>")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+
+
+def lines_of(name):
+    """The lines of a text file beside this one, without comments."""
+    return [line for line in (HERE / name).read_text("utf-8").splitlines() if line and not line.startswith("#")]
 
 
 class Grammar:
     """A language's rules, expanded at random."""
 
-    def __init__(self, language, rng):
+    def __init__(self, language, rng, name="grammar"):
         self.language, self.rng = language, rng
         self.rules = {}
-        for line in (HERE / f"grammar.{language}.txt").read_text("utf-8").splitlines():
-            if line and not line.startswith("#"):
-                name, alternatives = line.split(":", 1)
-                self.rules[name] = [a.strip() for a in alternatives.split("|")]
+        for line in lines_of(f"{name}.{language}.txt"):
+            rule, alternatives = line.split(":", 1)
+            self.rules[rule] = [a.strip() for a in alternatives.split("|")]
 
     def expand(self, rule):
         return self._fill(self.rng.choice(self.rules[rule]))
@@ -136,6 +144,7 @@ def main():
     parser.add_argument("--out", type=Path, default=work_dir() / "text")
     parser.add_argument("--count", type=int, default=60_000, help="branch sentences a language")
     parser.add_argument("--wishes", type=int, default=40_000, help="requests of understanding's intents a language")
+    parser.add_argument("--everyday", type=int, default=30_000, help="everyday sentences a language that has them")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -146,6 +155,12 @@ def main():
                 print(language, kind, intent, text, sep="\t", file=f)
             for intent, text in Wishes(language, rng).some(args.wishes):
                 print(language, "wish", intent, text, sep="\t", file=f)
+        for language in EVERYDAY:
+            grammar = Grammar(language, rng, "everyday")
+            for _ in range(args.everyday):
+                print(language, "everyday", "-", grammar.expand("everyday"), sep="\t", file=f)
+            for text in lines_of(f"talk.{language}.txt"):
+                print(language, "talk", "-", text, sep="\t", file=f)
         for text in filter(None, map(clean_english, english_corpora())):
             if len(text.split()) <= 20:
                 print("en", "corpus", "-", text, sep="\t", file=f)

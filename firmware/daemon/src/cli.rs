@@ -264,7 +264,7 @@ pub struct ListeningArgs {
     /// words are single Chinese characters and other words whole.
     #[arg(long, value_name = "FILE")]
     pub lm: Option<PathBuf>,
-    /// How much the n-gram weighs against the network; 0.6 with a lexicon, 0.3 without.
+    /// How much the n-gram weighs against the network; 0.7 with a lexicon, 0.3 without.
     #[arg(long, value_name = "W", value_parser = lm_weight)]
     pub lm_weight: Option<f32>,
     /// Where models lie; else `TRUNKSIDE_MODELS` or the usual places.
@@ -501,8 +501,9 @@ pub enum ModelsCommand {
 #[command(
     after_help = "Contracts: streaming NeMo CTC, zipformer2 CTC, zipformer and zipformer2\n\
     transducer (encoder, decoder, joiner), T-one; fp32 or int8. The files' roles are found from\n\
-    what they hold, so their order and names do not matter. An n-gram (NAME.arpa) may come with\n\
-    them: each Chinese character is a word of its own, other words are written whole."
+    what they hold, so their order and names do not matter. An n-gram (NAME.arpa, or compressed\n\
+    by zstd NAME.arpa.zst) may come with them: each Chinese character is a word\n\
+    of its own, other words are written whole."
 )]
 pub struct AddModelArgs {
     /// The ONNX files, `tokens.txt`, and perhaps an n-gram in ARPA format; or the name of a public

@@ -94,6 +94,7 @@ fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
         "calibration.certain" => calibrations(tuning, |all| all.certain = number),
         "calibration.gap" => calibrations(tuning, |all| all.gap = number),
         "calibration.units" => calibrations(tuning, |all| all.units = number),
+        "calibration.likelihood" => calibrations(tuning, |all| all.likelihood = number),
         _ => return Err(format!("unknown setting `{name}`").into()),
     }
     Ok(())

@@ -62,11 +62,11 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            width: 96,
+            width: 288,
             depth: 18.0,
             unit_depth: 9.0,
             units: 20,
-            lm_weight: 0.6,
+            lm_weight: 0.7,
             word_reward: 1.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
@@ -76,14 +76,16 @@ impl Default for Tuning {
             steepness: 0.7,
             grammar_confidence: 0.16,
             calibration: Calibration {
-                certain: 2.291,
-                gap: -1.133,
-                units: 0.574,
+                certain: 2.694,
+                gap: -0.860,
+                units: 1.396,
+                likelihood: 0.354,
             },
             grammar_calibration: Calibration {
                 certain: 2.922,
                 gap: -0.558,
                 units: 0.045,
+                likelihood: 0.0,
             },
             text_lm_weight: 0.3,
             text_word_reward: 0.5,
@@ -92,9 +94,10 @@ impl Default for Tuning {
 }
 
 /// How likely a word is right, by how well it was heard: `1 / (1 + exp(-z))` where
-/// `z = certain + gap * g + units * ln(n)`; `g` is how much less likely its units are than the
-/// likeliest ones, in natural log units a unit, and `n` how many units it has (J. Platt: Probabilistic
-/// outputs for support vector machines, 1999). Fit on development speech by `models/bench/calibrate`.
+/// `z = certain + gap * g + units * ln(n) + likelihood * l`; `g` is how much less likely its units are
+/// than the likeliest ones, in natural log units a unit, `n` how many units it has, and `l` the ln P
+/// that the n-gram gives it after the words before (J. Platt: Probabilistic outputs for support vector
+/// machines, 1999). Fit on development speech by `models/bench/calibrate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
     /// What a word without a gap and of one unit has.
@@ -103,13 +106,15 @@ pub struct Calibration {
     pub gap: f32,
     /// For each natural logarithm of units.
     pub units: f32,
+    /// For each natural log unit of the n-gram's likelihood.
+    pub likelihood: f32,
 }
 
 impl Calibration {
     /// The probability that a word is right.
-    pub(crate) fn probability(&self, gap: f32, units: u32) -> f32 {
+    pub(crate) fn probability(&self, gap: f32, units: u32, likelihood: f32) -> f32 {
         let units = (units.max(1) as f32).ln();
-        let z = self.certain + self.gap * gap + self.units * units;
+        let z = self.certain + self.gap * gap + self.units * units + self.likelihood * likelihood;
         1.0 / (1.0 + (-z).exp())
     }
 }
@@ -133,6 +138,15 @@ pub(crate) struct Search<'a> {
     pub(crate) tuning: &'a Tuning,
 }
 
+/// A word's place after those before it.
+struct Step {
+    score: f32,
+    /// ln P by the n-gram; 0 where a grammar decides.
+    likelihood: f32,
+    /// The state after it.
+    next: u32,
+}
+
 impl Search<'_> {
     fn start(&self) -> u32 {
         match self.model {
@@ -141,23 +155,32 @@ impl Search<'_> {
         }
     }
 
-    /// Score of a word after a state, and the state after it; none when it may not follow.
-    fn word(&self, state: u32, word: WordId) -> Option<(f32, u32)> {
+    /// A word after a state; none when it may not follow.
+    fn word(&self, state: u32, word: WordId) -> Option<Step> {
         match self.model {
             WordModel::Ngram(lm) => {
                 let (likelihood, next) = lm.score(state, word);
-                Some((
-                    self.tuning.lm_weight * likelihood + self.tuning.word_reward,
+                Some(Step {
+                    score: self.tuning.lm_weight * likelihood + self.tuning.word_reward,
+                    likelihood,
                     next,
-                ))
+                })
             }
-            WordModel::Grammar(graph) => match graph.step(state, word) {
-                Some(next) => Some((self.tuning.grammar_reward, next)),
-                None if graph.is_end(state) => graph
-                    .step(PhraseGraph::START, word)
-                    .map(|next| (self.tuning.grammar_reward - self.tuning.again_price, next)),
-                None => None,
-            },
+            WordModel::Grammar(graph) => {
+                let step = |score, next| Step {
+                    score,
+                    likelihood: 0.0,
+                    next,
+                };
+                let reward = self.tuning.grammar_reward;
+                match graph.step(state, word) {
+                    Some(next) => Some(step(reward, next)),
+                    None if graph.is_end(state) => graph
+                        .step(PhraseGraph::START, word)
+                        .map(|next| step(reward - self.tuning.again_price, next)),
+                    None => None,
+                }
+            }
         }
     }
 
@@ -190,6 +213,16 @@ impl Search<'_> {
         }
     }
 
+    /// This word does not score above this.
+    fn most_of(&self, word: WordId) -> f32 {
+        match (self.model, self.phrases) {
+            (WordModel::Ngram(lm), None) => {
+                self.tuning.lm_weight * lm.most(word) + self.tuning.word_reward
+            }
+            _ => self.most_of_a_word(),
+        }
+    }
+
     fn ahead(&self, node: u32) -> f32 {
         if node == FILLER {
             0.0
@@ -199,6 +232,9 @@ impl Search<'_> {
     }
 }
 
+/// How much further behind the best the last hypothesis that is kept may lie than at the output
+/// before, in natural log units.
+const CUT_MARGIN: f32 = 2.5;
 /// The node of hypotheses that pass speech over.
 const FILLER: u32 = u32::MAX;
 /// The unit of hypotheses in whose last output nothing sounded.
@@ -231,7 +267,8 @@ struct Hypothesis {
 #[derive(Clone, Copy, PartialEq)]
 enum Completed {
     Nothing,
-    Word(WordId),
+    /// The word and its ln P after those before it.
+    Word(WordId, f32),
     Filler,
 }
 
@@ -259,6 +296,8 @@ pub(crate) struct Spoken {
     /// From 0 to 1: 1 when its units were the likeliest ones everywhere. How well it was heard, which
     /// is no probability yet.
     pub(crate) confidence: f32,
+    /// ln P by the n-gram after the words before; 0 where none is asked.
+    pub(crate) likelihood: f32,
 }
 
 impl Spoken {
@@ -277,6 +316,7 @@ impl Spoken {
             end,
             units,
             confidence,
+            likelihood: 0.0,
         }
     }
 }
@@ -294,6 +334,8 @@ pub(crate) struct Decoder {
     likeliest: Option<Unit>,
     /// Units that the likeliest classes spell.
     free_units: u32,
+    /// How far the last hypothesis that was kept lay behind the best, where there were too many.
+    cut: Option<f32>,
 }
 
 /// The hypotheses of the next output: the best of those that nothing can tell apart, without those
@@ -358,6 +400,7 @@ impl Decoder {
             free: 0.0,
             likeliest: None,
             free_units: 0,
+            cut: None,
         }
     }
 
@@ -369,6 +412,7 @@ impl Decoder {
         self.free = 0.0;
         self.likeliest = None;
         self.free_units = 0;
+        self.cut = None;
     }
 
     /// Outputs taken since the utterance began.
@@ -400,7 +444,9 @@ impl Decoder {
             0.0
         };
         self.follow_units(search.tuning, output, &free);
-        self.next.clear(search.tuning.depth);
+        // What lies far behind those that the output before could keep, this one will not either.
+        let likely = self.cut.map_or(f32::INFINITY, |cut| cut + CUT_MARGIN);
+        self.next.clear(search.tuning.depth.min(likely));
         let mut beam = std::mem::take(&mut self.beam);
         // The best first, so that the hopeless are known early.
         if let Some(best) = (0..beam.len()).max_by(|&a, &b| beam[a].score.total_cmp(&beam[b].score))
@@ -533,10 +579,10 @@ impl Decoder {
         if language_bit(search.lexicon.words[word as usize].language) & search.languages == 0 {
             return;
         }
-        if self.next.hopeless(bare + search.most_of_a_word()) {
+        if self.next.hopeless(bare + search.most_of(word)) {
             return;
         }
-        let Some((score, state)) = search.word(on.state, word) else {
+        let Some(step) = search.word(on.state, word) else {
             return;
         };
         let (hinted, hint) = search
@@ -544,10 +590,10 @@ impl Decoder {
             .map_or((0.0, 0), |phrases| phrases.step(on.hint, word));
         self.next.push(Hypothesis {
             node: Trie::ROOT,
-            state,
+            state: step.next,
             hint,
-            score: bare + score + hinted,
-            completed: Completed::Word(word),
+            score: bare + step.score + hinted,
+            completed: Completed::Word(word, step.likelihood),
             ..*on
         });
     }
@@ -628,17 +674,20 @@ impl Decoder {
         } = &mut self.next;
         let best = *best;
         next.retain(|hypothesis| hypothesis.score > best - tuning.depth);
+        self.cut = None;
         if next.len() > tuning.width {
-            next.select_nth_unstable_by(tuning.width, |a, b| b.score.total_cmp(&a.score));
+            let by_score = |a: &Hypothesis, b: &Hypothesis| b.score.total_cmp(&a.score);
+            let (_, first_cut, _) = next.select_nth_unstable_by(tuning.width, by_score);
+            self.cut = Some(best - first_cut.score);
             next.truncate(tuning.width);
         }
         std::mem::swap(&mut self.beam, next);
         for hypothesis in &mut self.beam {
             hypothesis.score -= best;
-            let word = match hypothesis.completed {
+            let (word, likelihood) = match hypothesis.completed {
                 Completed::Nothing => continue,
-                Completed::Word(word) => Some(word),
-                Completed::Filler => None,
+                Completed::Word(word, likelihood) => (Some(word), likelihood),
+                Completed::Filler => (None, 0.0),
             };
             let worse = (self.free - hypothesis.free_before)
                 - (hypothesis.acoustic - hypothesis.acoustic_before);
@@ -650,6 +699,7 @@ impl Decoder {
                 end: self.outputs,
                 units: hypothesis.units,
                 confidence: (-tuning.steepness * a_unit).exp(),
+                likelihood,
             });
             hypothesis.path = (self.paths.len() - 1) as u32;
             hypothesis.completed = Completed::Nothing;

@@ -4,6 +4,8 @@
 //! words that the lexicon does not have can never be reached and are left out.
 
 use std::collections::HashMap;
+use std::io;
+use std::iter::Peekable;
 use std::path::Path;
 
 use foldhash::fast::RandomState;
@@ -16,6 +18,8 @@ use crate::lexicon::WordId;
 const MAX_NGRAMS: usize = 20_000_000;
 /// The longest n-grams that are read.
 const MAX_ORDER: usize = 5;
+/// What an error calls the end where a line was to come.
+const END_OF_FILE: &str = "the end of the file";
 /// ln P of a word when the model does not even list `<unk>`.
 const UNLISTED: f32 = -20.0;
 
@@ -40,6 +44,8 @@ pub(crate) struct Ngram {
     states: Vec<History>,
     /// Sorted by word within each history.
     arcs: Vec<(WordId, Arc)>,
+    /// By word: its ln P where it is likeliest.
+    most: Vec<f32>,
     start: State,
     end_word: WordId,
 }
@@ -58,19 +64,33 @@ struct History {
     arc_count: u32,
 }
 
-/// One line of an n-gram section.
-struct Entry {
+/// The n-grams of one order, without an allocation each: a model has a million of them.
+struct Section {
+    order: usize,
+    /// `order` words an n-gram.
     words: Vec<WordId>,
-    likelihood: f32,
-    back_off: f32,
+    /// ln P, and the back-off of the n-gram as a history.
+    scores: Vec<(f32, f32)>,
+}
+
+impl Section {
+    fn ngrams(&self) -> impl Iterator<Item = (&[WordId], (f32, f32))> {
+        let words = self.words.chunks_exact(self.order);
+        words.zip(self.scores.iter().copied())
+    }
 }
 
 impl Ngram {
-    /// Reads an ARPA file.
-    pub(crate) fn read(file: &Path, text: &str, words: &dyn Words) -> Result<Self, Error> {
+    /// Reads the lines of an ARPA file, one after the other: as a whole they take as much memory as
+    /// the model.
+    pub(crate) fn read(
+        file: &Path,
+        lines: impl Iterator<Item = io::Result<String>>,
+        words: &dyn Words,
+    ) -> Result<Self, Error> {
         Reader {
             words,
-            lines: text.lines().enumerate(),
+            lines: lines.peekable(),
             line: 0,
             unknown: UNLISTED,
         }
@@ -85,6 +105,11 @@ impl Ngram {
     /// ln P of a word without history.
     pub(crate) fn unigram(&self, word: WordId) -> f32 {
         self.unigrams[word as usize].likelihood
+    }
+
+    /// ln P of a word after the history that makes it likeliest.
+    pub(crate) fn most(&self, word: WordId) -> f32 {
+        self.most[word as usize]
     }
 
     /// The state before the first word.
@@ -116,57 +141,44 @@ impl Ngram {
         self.score(state, self.end_word).0
     }
 
-    fn build(by_order: &[Vec<Entry>], words: usize, unknown: f32) -> Self {
+    fn build(by_order: Vec<Section>, words: usize, unknown: f32) -> Self {
         let (start_word, end_word) = (words as WordId, words as WordId + 1);
-        let mut ids: Histories = HashMap::from_iter([(Vec::new(), 0)]);
-        let mut states = vec![History {
-            back_off: 0.0,
-            shorter: 0,
-            first_arc: 0,
-            arc_count: 0,
-        }];
+        let mut histories = Histories::new();
         // A history is whatever a longer n-gram begins with; shorter ones come first, so that the
         // one to back off to is known.
-        for entry in by_order.iter().skip(1).flatten() {
-            for length in 1..entry.words.len() {
-                let history = &entry.words[..length];
-                if !ids.contains_key(history) {
-                    ids.insert(history.to_vec(), states.len() as State);
-                    let shorter = longest_suffix(&ids, &history[1..]);
-                    states.push(History {
-                        back_off: 0.0,
-                        shorter,
-                        first_arc: 0,
-                        arc_count: 0,
-                    });
-                }
+        for section in by_order.iter().skip(1) {
+            for (words, _) in section.ngrams() {
+                histories.add(&words[..section.order - 1]);
             }
         }
         let mut unigrams = vec![
             Arc {
                 likelihood: unknown,
-                next: 0
+                next: NO_HISTORY
             };
             words + 2
         ];
-        let mut arcs: Vec<(State, WordId, Arc)> = Vec::new();
-        for entry in by_order.iter().flatten() {
-            if let Some(&state) = ids.get(&entry.words) {
-                states[state as usize].back_off = entry.back_off;
-            }
-            let Some((&word, history)) = entry.words.split_last() else {
-                continue;
-            };
-            let arc = Arc {
-                likelihood: entry.likelihood,
-                next: longest_suffix(&ids, &entry.words),
-            };
-            match ids.get(history) {
-                Some(0) => unigrams[word as usize] = arc,
-                Some(&state) => arcs.push((state, word, arc)),
-                None => {}
+        let longer = by_order.iter().skip(1);
+        let mut arcs = Vec::with_capacity(longer.map(|section| section.scores.len()).sum());
+        for section in by_order {
+            for (words, (likelihood, back_off)) in section.ngrams() {
+                if let Some(state) = histories.find(words) {
+                    histories.states[state as usize].back_off = back_off;
+                }
+                let Some((&word, history)) = words.split_last() else {
+                    continue;
+                };
+                let next = histories.longest_suffix(words);
+                let arc = Arc { likelihood, next };
+                match histories.find(history) {
+                    Some(NO_HISTORY) => unigrams[word as usize] = arc,
+                    Some(state) => arcs.push((state, word, arc)),
+                    None => {}
+                }
             }
         }
+        let start = histories.find(&[start_word]).unwrap_or(NO_HISTORY);
+        let mut states = histories.states;
         arcs.sort_unstable_by_key(|&(state, word, _)| (state, word));
         for (index, &(state, _, _)) in arcs.iter().enumerate() {
             let history = &mut states[state as usize];
@@ -175,50 +187,114 @@ impl Ngram {
             }
             history.arc_count += 1;
         }
-        let start = ids.get(&vec![start_word]).copied().unwrap_or(0);
-        let arcs = arcs.into_iter().map(|(_, word, arc)| (word, arc)).collect();
+        states.shrink_to_fit();
+        // Some files have back-offs that raise a likelihood, each step back anew.
+        let back_offs = states.iter().map(|state| state.back_off);
+        let raise = back_offs.fold(0.0, f32::max) * MAX_ORDER as f32;
+        let mut most: Vec<f32> = unigrams.iter().map(|arc| arc.likelihood + raise).collect();
+        for (_, word, arc) in &arcs {
+            let most = &mut most[*word as usize];
+            *most = most.max(arc.likelihood + raise);
+        }
+        let mut arcs: Vec<_> = arcs.into_iter().map(|(_, word, arc)| (word, arc)).collect();
+        arcs.shrink_to_fit();
         Self {
             unigrams,
             states,
             arcs,
+            most,
             start,
             end_word,
         }
     }
 }
 
-/// Histories by their words; a hundred thousands of them are looked up while a file is read.
-type Histories = HashMap<Vec<WordId>, State, RandomState>;
+/// Histories, found by their words while a file is read.
+struct Histories {
+    states: Vec<History>,
+    /// By the history without its last word, and that word.
+    longer: HashMap<(State, WordId), State, RandomState>,
+}
 
-fn longest_suffix(ids: &Histories, words: &[WordId]) -> State {
-    (0..=words.len())
-        .find_map(|skip| ids.get(&words[skip..]).copied())
-        .unwrap_or(0)
+impl Histories {
+    fn new() -> Self {
+        let none = History {
+            back_off: 0.0,
+            shorter: NO_HISTORY,
+            first_arc: 0,
+            arc_count: 0,
+        };
+        Self {
+            states: vec![none],
+            longer: HashMap::default(),
+        }
+    }
+
+    /// Knows a history and those that it begins with from now on.
+    fn add(&mut self, words: &[WordId]) {
+        let mut at = NO_HISTORY;
+        for (index, &word) in words.iter().enumerate() {
+            at = match self.longer.get(&(at, word)) {
+                Some(&known) => known,
+                None => {
+                    let state = self.states.len() as State;
+                    self.states.push(History {
+                        back_off: 0.0,
+                        shorter: self.longest_suffix(&words[1..=index]),
+                        first_arc: 0,
+                        arc_count: 0,
+                    });
+                    self.longer.insert((at, word), state);
+                    state
+                }
+            };
+        }
+    }
+
+    fn find(&self, words: &[WordId]) -> Option<State> {
+        let mut at = NO_HISTORY;
+        for &word in words {
+            at = *self.longer.get(&(at, word))?;
+        }
+        Some(at)
+    }
+
+    fn longest_suffix(&self, words: &[WordId]) -> State {
+        let mut suffixes = (0..=words.len()).map(|skip| &words[skip..]);
+        suffixes
+            .find_map(|suffix| self.find(suffix))
+            .unwrap_or(NO_HISTORY)
+    }
 }
 
 type Failure = (usize, String);
 
-struct Reader<'a> {
+struct Reader<'a, L: Iterator<Item = io::Result<String>>> {
     words: &'a dyn Words,
-    lines: std::iter::Enumerate<std::str::Lines<'a>>,
+    lines: Peekable<L>,
     line: usize,
     unknown: f32,
 }
 
-impl<'a> Reader<'a> {
+impl<L: Iterator<Item = io::Result<String>>> Reader<'_, L> {
     fn read(mut self) -> Result<Ngram, Failure> {
         let counts = self.header()?;
         let mut by_order = Vec::new();
         for (index, &count) in counts.iter().enumerate() {
             by_order.push(self.section(index + 1, count)?);
         }
-        match self.next() {
-            Some("\\end\\") => Ok(Ngram::build(&by_order, self.words.count(), self.unknown)),
-            other => Err(self.failed(&format!(
-                "`\\end\\` must follow the n-grams, got `{}`",
-                brief(other.unwrap_or("the end of the file"))
-            ))),
+        let last = self.next()?;
+        if last == "\\end\\" {
+            return Ok(Ngram::build(by_order, self.words.count(), self.unknown));
         }
+        Err(self.failed(&format!(
+            "`\\end\\` must follow the n-grams, got `{}`",
+            if last.is_empty() {
+                END_OF_FILE
+            } else {
+                brief(&last)
+            }
+        )))
     }
 
     fn failed(&self, problem: &str) -> Failure {
@@ -228,30 +304,38 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// The next line that says something.
-    fn next(&mut self) -> Option<&'a str> {
-        loop {
-            let (index, line) = self.lines.next()?;
-            self.line = index + 1;
-            let line = line.trim();
+    /// The next line that says something, trimmed; empty at the end.
+    fn next(&mut self) -> Result<String, Failure> {
+        while let Some(line) = self.lines.next() {
+            self.line += 1;
+            let mut line = line.map_err(|error| self.failed(&error.to_string()))?;
+            line.truncate(line.trim_end().len());
+            line.drain(..line.len() - line.trim_start().len());
             if !line.is_empty() {
-                return Some(line);
+                return Ok(line);
             }
         }
+        Ok(String::new())
     }
 
     /// `\data\` and the number of n-grams of each order; ends before `\1-grams:`.
     fn header(&mut self) -> Result<Vec<usize>, Failure> {
-        if self.next() != Some("\\data\\") {
+        if self.next()? != "\\data\\" {
             return Err(self.failed("an ARPA file must begin with `\\data\\`"));
         }
         let mut counts = Vec::new();
-        let mut ahead = self.lines.clone();
-        while let Some((_, line)) = ahead.find(|(_, line)| !line.trim().is_empty()) {
-            let Some(count) = line.trim().strip_prefix("ngram ") else {
+        let goes_on = |line: &io::Result<String>| {
+            let line = line.as_ref().map_or("", |line| line.trim());
+            line.is_empty() || line.starts_with("ngram ")
+        };
+        while self.lines.peek().is_some_and(goes_on) {
+            let Some(Ok(line)) = self.lines.next() else {
                 break;
             };
-            self.next();
+            self.line += 1;
+            let Some(count) = line.trim().strip_prefix("ngram ") else {
+                continue;
+            };
             let count = count
                 .split_once('=')
                 .filter(|(order, _)| order.trim().parse() == Ok(counts.len() + 1))
@@ -273,25 +357,35 @@ impl<'a> Reader<'a> {
         Ok(counts)
     }
 
-    fn section(&mut self, order: usize, count: usize) -> Result<Vec<Entry>, Failure> {
+    fn section(&mut self, order: usize, count: usize) -> Result<Section, Failure> {
         let title = format!("\\{order}-grams:");
-        if self.next() != Some(title.as_str()) {
+        if self.next()? != title {
             return Err(self.failed(&format!("`{title}` must stand here")));
         }
-        let mut entries = Vec::new();
+        let mut section = Section {
+            order,
+            words: Vec::new(),
+            scores: Vec::new(),
+        };
         for _ in 0..count {
-            let line = self.next().unwrap_or_default();
-            if let Some(entry) = self.entry(order, line)? {
-                entries.push(entry);
-            }
+            let line = self.next()?;
+            self.entry(&line, &mut section)?;
         }
-        Ok(entries)
+        Ok(section)
     }
 
-    /// One n-gram; none when a word of it is not in the lexicon.
-    fn entry(&mut self, order: usize, line: &str) -> Result<Option<Entry>, Failure> {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        if fields.len() != order + 1 && fields.len() != order + 2 {
+    /// One n-gram, left out when a word of it is not in the lexicon.
+    fn entry(&mut self, line: &str, section: &mut Section) -> Result<(), Failure> {
+        let order = section.order;
+        let mut fields = [""; MAX_ORDER + 2];
+        let mut count = 0;
+        for field in line.split_whitespace() {
+            if let Some(place) = fields.get_mut(count) {
+                *place = field;
+            }
+            count += 1;
+        }
+        if count != order + 1 && count != order + 2 {
             return Err(self.failed(&format!(
                 "it must be a likelihood, {order} words and perhaps a back-off, got `{}`",
                 brief(line)
@@ -304,20 +398,25 @@ impl<'a> Reader<'a> {
                 .ok_or_else(|| self.failed(&format!("`{}` must be a number", brief(text))))
         };
         let likelihood = number(fields[0])?;
-        let back_off = fields.get(order + 1).map_or(Ok(0.0), |text| number(text))?;
+        let back_off = if count == order + 2 {
+            number(fields[order + 1])?
+        } else {
+            0.0
+        };
         if fields[1..=order] == ["<unk>"] {
             self.unknown = likelihood;
-            return Ok(None);
+            return Ok(());
         }
-        let words: Option<Vec<WordId>> = fields[1..=order]
-            .iter()
-            .map(|word| self.word(word))
-            .collect();
-        Ok(words.map(|words| Entry {
-            words,
-            likelihood,
-            back_off,
-        }))
+        let before = section.words.len();
+        section
+            .words
+            .extend(fields[1..=order].iter().map_while(|word| self.word(word)));
+        if section.words.len() == before + order {
+            section.scores.push((likelihood, back_off));
+        } else {
+            section.words.truncate(before);
+        }
+        Ok(())
     }
 
     fn word(&self, text: &str) -> Option<WordId> {
@@ -328,6 +427,12 @@ impl<'a> Reader<'a> {
             _ => self.words.id(text),
         }
     }
+}
+
+/// The lines of a text that is there as a whole.
+#[cfg(test)]
+pub(crate) fn lines_of(text: &str) -> impl Iterator<Item = io::Result<String>> {
+    text.lines().map(|line| Ok(line.to_owned()))
 }
 
 #[cfg(test)]
@@ -347,7 +452,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Ngram, Error> {
-        Ngram::read(Path::new("lm.arpa"), text, &lexicon())
+        Ngram::read(Path::new("lm.arpa"), lines_of(text), &lexicon())
     }
 
     fn log10(natural: f32) -> f32 {

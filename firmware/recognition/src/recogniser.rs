@@ -1,7 +1,7 @@
 //! The recogniser that all calls share: network, lexicon and language model.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,9 @@ use crate::{Error, Stream, StreamOptions};
 
 /// The largest lexicon, language model or `tokens.txt` that is read.
 const MAX_TEXT_BYTES: u64 = 256 << 20;
+
+/// What a file that zstd compressed begins with (RFC 8878, section 3.1.1).
+const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
 /// A loaded model, shared by every stream; immutable.
 ///
@@ -72,7 +75,7 @@ impl Recogniser {
             check_classes(model, acoustic.classes(), tokens.classes())?;
             let lm = if model.has(Role::Lm) {
                 let file = model.path(Role::Lm)?;
-                Some(Arc::new(TextModel::read(&file, &read(&file)?)?))
+                Some(Arc::new(TextModel::read(&file, || lines(&file))?))
             } else {
                 None
             };
@@ -99,17 +102,16 @@ impl Recogniser {
         Self { tuning, ..self }
     }
 
-    /// The same with the n-gram of an ARPA file in place of the model's own. Its words are the
+    /// The same with the n-gram of an ARPA file, plain or compressed by zstd, in place of the model's own. Its words are the
     /// lexicon's, or those of the text that the model writes (see `models/README.md`).
     pub fn with_lm(mut self, file: &Path) -> Result<Self, Error> {
-        let text = read(file)?;
         match &mut self.vocabulary {
             Vocabulary::Words(words) => {
-                words.lm = Ngram::read(file, &text, words.lexicon.as_ref())?;
+                words.lm = Ngram::read(file, lines(file)?, words.lexicon.as_ref())?;
                 words.trie = words.lexicon.trie(&words.lm);
             }
             Vocabulary::Tokens(tokens) => {
-                tokens.lm = Some(Arc::new(TextModel::read(file, &text)?));
+                tokens.lm = Some(Arc::new(TextModel::read(file, || lines(file))?));
             }
         }
         Ok(self)
@@ -262,21 +264,46 @@ impl Vocabulary {
 
 /// Reads a text file of a model, as far as the limit.
 fn read(file: &Path) -> Result<String, Error> {
-    let failed = |source| trunkside_models::Error::Read {
-        file: PathBuf::from(file),
-        source,
-    };
     let mut text = String::new();
-    let opened = File::open(file).map_err(failed)?;
-    let read = opened.take(MAX_TEXT_BYTES + 1).read_to_string(&mut text);
-    if read.map_err(failed)? as u64 > MAX_TEXT_BYTES {
-        return Err(Error::File {
-            file: PathBuf::from(file),
-            line: text.lines().count(),
-            problem: format!("the file goes on beyond {MAX_TEXT_BYTES} bytes, the limit"),
-        });
+    for line in lines(file)? {
+        text += &line.map_err(|error| cannot_read(file, error))?;
     }
     Ok(text)
+}
+
+/// The lines of a text file of a model, each with its end; zstd may have compressed it. A file that
+/// goes on beyond the limit ends with an error.
+fn lines(file: &Path) -> Result<impl Iterator<Item = io::Result<String>> + use<>, Error> {
+    let failed = |error| cannot_read(file, error);
+    let mut opened = BufReader::new(File::open(file).map_err(failed)?);
+    let is_compressed = opened.fill_buf().map_err(failed)?.starts_with(&ZSTD);
+    let mut source: Box<dyn BufRead> = if is_compressed {
+        let text = zstd::Decoder::with_buffer(opened).map_err(failed)?;
+        Box::new(BufReader::new(text))
+    } else {
+        Box::new(opened)
+    };
+    let mut left = MAX_TEXT_BYTES + 1;
+    Ok(std::iter::from_fn(move || {
+        let mut line = String::new();
+        match source.by_ref().take(left).read_line(&mut line) {
+            Ok(0) => return None,
+            Ok(bytes) => left -= bytes as u64,
+            Err(error) => return Some(Err(error)),
+        }
+        let limit = format!("the file goes on beyond {MAX_TEXT_BYTES} bytes, the limit");
+        let is_within = left > 0;
+        Some(
+            is_within
+                .then_some(line)
+                .ok_or_else(|| io::Error::other(limit)),
+        )
+    }))
+}
+
+fn cannot_read(file: &Path, source: io::Error) -> Error {
+    let file = PathBuf::from(file);
+    trunkside_models::Error::Read { file, source }.into()
 }
 
 fn languages(model: &ModelEntry) -> Result<Vec<Language>, Error> {
@@ -297,7 +324,7 @@ impl WordList {
         let file = model.path(Role::Lexicon)?;
         let lexicon = Arc::new(Lexicon::read(&file, &read(&file)?, &tokens)?);
         let file = model.path(Role::Lm)?;
-        let lm = Ngram::read(&file, &read(&file)?, lexicon.as_ref())?;
+        let lm = Ngram::read(&file, lines(&file)?, lexicon.as_ref())?;
         Ok(Self {
             trie: lexicon.trie(&lm),
             lexicon,
@@ -339,9 +366,13 @@ mod tests {
     use trunkside_models::Catalogue;
 
     use super::*;
+    use crate::lm::Words;
 
     /// A copy of the tiny model with one file changed, loaded.
-    fn load_changed(file: &str, change: impl Fn(&str) -> String) -> Result<Recogniser, Error> {
+    fn load_changed<B: AsRef<[u8]>>(
+        file: &str,
+        change: impl Fn(&str) -> B,
+    ) -> Result<Recogniser, Error> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tests/data");
         let copy = tempfile::tempdir().unwrap();
         fs::create_dir(copy.path().join("tones")).unwrap();
@@ -360,7 +391,7 @@ mod tests {
         Recogniser::load(catalogue.default_model().unwrap())
     }
 
-    fn problem(file: &str, change: impl Fn(&str) -> String) -> String {
+    fn problem<B: AsRef<[u8]>>(file: &str, change: impl Fn(&str) -> B) -> String {
         load_changed(file, change).err().unwrap().to_string()
     }
 
@@ -386,6 +417,31 @@ mod tests {
         assert!(lm.contains("lm.arpa`, line"), "{lm}");
         let language = problem("catalogue.toml", |text| text.replace("\"zh\"", "\"tlh\""));
         assert!(language.contains("unknown language `tlh`"), "{language}");
+    }
+
+    #[test]
+    fn a_language_model_may_be_compressed() {
+        let compressed = |text: &str| zstd::encode_all(text.as_bytes(), 19).unwrap();
+        let lm = |recogniser: Recogniser| match recogniser.vocabulary {
+            Vocabulary::Words(words) => {
+                let word = words.lexicon.id("妈").unwrap();
+                words.lm.score(words.lm.start(), word)
+            }
+            Vocabulary::Tokens(_) => panic!("it has a lexicon"),
+        };
+        let plain = load_changed("tones/lm.arpa", str::to_owned).unwrap();
+        let same = load_changed("tones/lm.arpa", compressed).unwrap();
+        assert_eq!(lm(plain), lm(same));
+        let damaged = problem("tones/lm.arpa", |text| {
+            let mut bytes = compressed(text);
+            bytes.truncate(bytes.len() - 5);
+            bytes
+        });
+        assert!(damaged.contains("tones/lm.arpa"), "{damaged}");
+        let wrong = problem("tones/lm.arpa", |text| {
+            compressed(&text.replace("-1.4", "much"))
+        });
+        assert!(wrong.contains("lm.arpa`, line"), "{wrong}");
     }
 
     #[test]

@@ -521,7 +521,7 @@ impl Stream {
             &tuning.calibration
         };
         let gap = -spoken.confidence.max(f32::MIN_POSITIVE).ln() / tuning.steepness;
-        calibration.probability(gap, spoken.units)
+        calibration.probability(gap, spoken.units, spoken.likelihood)
     }
 
     /// The share of the words, each as long as its units, that is expected to be right.

@@ -5,6 +5,7 @@
 //! every tokenisation. A word's likelihood is known when the word is complete.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
 use crate::Error;
@@ -43,14 +44,17 @@ const NOWHERE: u32 = u32::MAX;
 const ROOT: u32 = 0;
 
 impl TextModel {
-    /// Reads an ARPA file.
-    pub(crate) fn read(file: &Path, text: &str) -> Result<Self, Error> {
-        let words = WordTree::listed(text).map_err(|(line, problem)| Error::File {
+    /// Reads an ARPA file: its words first, then all of it. `lines` begins anew each time.
+    pub(crate) fn read<L: Iterator<Item = io::Result<String>>>(
+        file: &Path,
+        lines: impl Fn() -> Result<L, Error>,
+    ) -> Result<Self, Error> {
+        let words = WordTree::listed(lines()?).map_err(|(line, problem)| Error::File {
             file: file.to_owned(),
             line,
             problem,
         })?;
-        let ngram = Ngram::read(file, text, &words)?;
+        let ngram = Ngram::read(file, lines()?, &words)?;
         Ok(Self { ngram, words })
     }
 
@@ -96,14 +100,14 @@ impl TextModel {
 
 impl WordTree {
     /// The words of the unigrams. What is wrong with them otherwise, [`Ngram::read`] says.
-    fn listed(text: &str) -> Result<Self, (usize, String)> {
+    fn listed(lines: impl Iterator<Item = io::Result<String>>) -> Result<Self, (usize, String)> {
         let mut tree = Self {
             next: HashMap::new(),
             words: vec![None],
             count: 0,
         };
-        let lines = (1..).zip(text.lines());
-        let unigrams = lines
+        let unigrams = (1..)
+            .zip(lines.map_while(Result::ok))
             .skip_while(|(_, line)| line.trim() != "\\1-grams:")
             .skip(1)
             .take_while(|(_, line)| !line.starts_with('\\'));
@@ -183,13 +187,14 @@ impl Words for WordTree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lm::lines_of;
 
     const ARPA: &str = "\\data\\\nngram 1=7\nngram 2=2\n\n\\1-grams:\n-1.0\t</s>\n-99\t<s>\t-0.5\n\
         -3.0\t<unk>\n-0.5\t余\t-0.25\n-0.75\t额\n-1.5\tCARD\t-0.2\n-2\tcar\n\n\\2-grams:\n\
         -0.1\t余 额\n-0.3\tcard 余\n\n\\end\\\n";
 
     fn read(text: &str) -> Result<TextModel, Error> {
-        TextModel::read(Path::new("lm.arpa"), text)
+        TextModel::read(Path::new("lm.arpa"), || Ok(lines_of(text)))
     }
 
     /// log10 of the likelihood of a whole text, and its words.

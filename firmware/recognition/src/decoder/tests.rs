@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::grammar::{Basis, Grammar};
 use crate::lexicon::Tokens;
+use crate::lm::lines_of;
 
 const UNITS: [&str; 8] = ["b", "m", "a", "i", "AH", "IY", "S", "T"];
 const ARPA: &str = "\\data\\\nngram 1=10\nngram 2=1\n\n\\1-grams:\n-1.0\t</s>\n-99\t<s>\t-0.3\n\
@@ -26,7 +27,7 @@ impl World {
         });
         let tokens = Tokens::read(Path::new("t"), &tokens).unwrap();
         let lexicon = Arc::new(Lexicon::read(Path::new("l"), WORDS, &tokens).unwrap());
-        let lm = Ngram::read(Path::new("a"), ARPA, lexicon.as_ref()).unwrap();
+        let lm = Ngram::read(Path::new("a"), lines_of(ARPA), lexicon.as_ref()).unwrap();
         let trie = lexicon.trie(&lm);
         Self {
             lexicon,

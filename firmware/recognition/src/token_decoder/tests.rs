@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::decoder::Tuning;
 use crate::grammar::{Basis, Grammar, Phrases};
+use crate::lm::lines_of;
 use crate::text_lm::TextModel;
 use crate::tokens::TokenTable;
 
@@ -38,7 +39,8 @@ impl Known<'_> {
         let basis = Basis::Tokens(Arc::clone(&table));
         let grammar = |text| Grammar::compile(&basis, "menu.txt", text).unwrap().graph;
         let phrases = |text| Phrases::compile(&basis, "hints.txt", text).unwrap().hints;
-        let lm = |text| Arc::new(TextModel::read(Path::new("lm.arpa"), text).unwrap());
+        let lm =
+            |text| Arc::new(TextModel::read(Path::new("lm.arpa"), || Ok(lines_of(text))).unwrap());
         Fusion {
             lm: self.lm.map(lm),
             hints: self.phrases.map(phrases),
