@@ -62,7 +62,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            width: 288,
+            width: 224,
             depth: 18.0,
             unit_depth: 9.0,
             units: 20,
@@ -234,7 +234,7 @@ impl Search<'_> {
 
 /// How much further behind the best the last hypothesis that is kept may lie than at the output
 /// before, in natural log units.
-const CUT_MARGIN: f32 = 2.5;
+const CUT_MARGIN: f32 = 1.5;
 /// The node of hypotheses that pass speech over.
 const FILLER: u32 = u32::MAX;
 /// The unit of hypotheses in whose last output nothing sounded.
