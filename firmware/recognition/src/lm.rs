@@ -234,21 +234,22 @@ impl Histories {
     fn add(&mut self, words: &[WordId]) {
         let mut at = NO_HISTORY;
         for (index, &word) in words.iter().enumerate() {
-            at = match self.longer.get(&(at, word)) {
-                Some(&known) => known,
-                None => {
-                    let state = self.states.len() as State;
-                    self.states.push(History {
-                        back_off: 0.0,
-                        shorter: self.longest_suffix(&words[1..=index]),
-                        first_arc: 0,
-                        arc_count: 0,
-                    });
-                    self.longer.insert((at, word), state);
-                    state
-                }
-            };
+            let known = self.longer.get(&(at, word)).copied();
+            at = known.unwrap_or_else(|| self.push(at, word, &words[1..=index]));
         }
+    }
+
+    /// A history that was not known: a known one and a word more; the words after its first.
+    fn push(&mut self, known: State, word: WordId, after_first: &[WordId]) -> State {
+        let state = self.states.len() as State;
+        self.states.push(History {
+            back_off: 0.0,
+            shorter: self.longest_suffix(after_first),
+            first_arc: 0,
+            arc_count: 0,
+        });
+        self.longer.insert((known, word), state);
+        state
     }
 
     fn find(&self, words: &[WordId]) -> Option<State> {
