@@ -18,7 +18,7 @@ pub const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 const COMPRESS_FROM_BYTES: usize = 1024;
 
 /// The first bytes of a zstd frame (RFC 8878, section 3.1.1).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const ZSTD_MAGIC: [u8; 4] = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
 
 /// How much smaller compression makes a batch, about.
 const TIMES_SMALLER: usize = 8;

@@ -32,6 +32,7 @@ mod health;
 mod hearing;
 mod lessons;
 mod logging;
+mod looks;
 mod mending;
 mod model;
 pub mod notice;

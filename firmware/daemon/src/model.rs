@@ -1,14 +1,13 @@
 //! The speech model in force, and how another one takes its place while calls run.
 //!
-//! The configuration is looked at every two seconds. Where `[recognition]`, the model's files or the
+//! The configuration is looked at as it runs (`looks.rs`). Where `[recognition]`, the model's files or the
 //! phrases have changed, the model is verified, loaded and tried; only then new calls hear with it.
 //! Calls at hand go on with the one that they began with, which is freed with the last of them. A
 //! model that fails changes nothing but the log and the count of refusals.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
 use tokio::sync::watch;
@@ -17,10 +16,9 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
 use trunkside_models::{Catalogue, ModelEntry, Role};
 use trunkside_recognition::{Recogniser, StreamOptions};
 
-use crate::config::{self, RecognitionConfig};
+use crate::config::{Loaded, RecognitionConfig};
+use crate::looks::{Looks, Stamped, stamped};
 
-/// How often the configuration is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Frames that a model is tried with: a second of silence.
 const TRIAL_FRAMES: u32 = 50;
 /// The largest file of phrases.
@@ -103,19 +101,18 @@ fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<InForce> {
 enum Asked {
     Model {
         config: RecognitionConfig,
-        files: Vec<(PathBuf, u64, Duration)>,
+        files: Vec<Stamped>,
     },
     Nonsense(String),
 }
 
 impl Asked {
-    fn by(path: &Path) -> Self {
-        let loaded = config::load(path);
+    fn by(loaded: &Loaded) -> Self {
         if !loaded.is_usable() {
             let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
             return Self::Nonsense(problems.join("; "));
         }
-        let config = loaded.config.recognition;
+        let config = loaded.config.recognition.clone();
         let mut paths: Vec<PathBuf> = config.phrases.iter().cloned().collect();
         if let Ok(catalogue) = Catalogue::find(config.models_dir.as_deref())
             && let Ok(model) = catalogue.model(&config.model)
@@ -140,33 +137,22 @@ fn files_of(model: &ModelEntry) -> impl Iterator<Item = PathBuf> {
     roles.into_iter().filter_map(|role| model.path(role).ok())
 }
 
-/// A file's size and when it was last written.
-fn stamped(path: PathBuf) -> Option<(PathBuf, u64, Duration)> {
-    let found = fs::metadata(&path).ok()?;
-    let written = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some((path, found.len(), written))
-}
-
-/// Watches the configuration's file, if it has one, until `stop`, and puts what it asks for into
-/// force.
-pub async fn watch(file: Option<PathBuf>, models: watch::Sender<InForce>, stop: CancellationToken) {
-    let Some(path) = file else { return };
-    let look = |path: PathBuf| tokio::task::spawn_blocking(move || Asked::by(&path));
-    let Ok(mut known) = look(path.clone()).await else {
-        return;
-    };
+/// Puts what the configuration asks for into force whenever that changes, until `stop`.
+pub async fn watch(mut looks: Looks, models: watch::Sender<InForce>, stop: CancellationToken) {
+    let mut known = None;
     loop {
-        tokio::select! {
+        let loaded = tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-        let Ok(asked) = look(path.clone()).await else {
+            loaded = looks.next() => loaded,
+        };
+        let Ok(asked) = tokio::task::spawn_blocking(move || Asked::by(&loaded)).await else {
             continue;
         };
-        if asked == known {
+        // What the box began with is in force.
+        let before = known.replace(asked.clone());
+        if before.is_none_or(|before| before == asked) {
             continue;
         }
-        known = asked.clone();
         match asked {
             Asked::Model { config, .. } => {
                 let loaded = tokio::task::spawn_blocking(move || load_carefully(&config));
@@ -213,6 +199,9 @@ fn take(models: &watch::Sender<InForce>, loaded: anyhow::Result<InForce>) {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
     use super::*;
 
     /// The small model of the tests.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +10,7 @@ use trunkside_record::Timestamp;
 use trunkside_understanding::intents::IntentModel;
 
 use crate::config::{Problem, Severity};
+use crate::looks::LOOK_EVERY;
 use crate::private;
 use crate::store::keeping::Horizon;
 
@@ -57,9 +57,6 @@ fn problem(found: &trunkside_decision::Problem) -> Problem {
         is_of_cloud: false,
     }
 }
-
-/// How often the policy's file is looked at while the box runs.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A file that was not there at so many looks, one after the other, is gone.
 const GONE: u32 = 3;
@@ -232,6 +229,8 @@ pub async fn watch(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn policy(name: &str) -> Policy {

@@ -2,7 +2,7 @@
 //!
 //! Telephones never wait for speech: calls begin with what is there, and hear a new prompt once all of it
 //! is. What was spoken is kept in the data folder, so that the next start has it at once. The
-//! configuration is looked at every two seconds, and what could not be spoken is tried again.
+//! configuration is looked at as the box runs, and what could not be spoken is tried again.
 
 pub mod espeak;
 pub mod queue;
@@ -18,11 +18,9 @@ use trunkside_call::{Codec, Language};
 use trunkside_decision::sha256_hex;
 use trunkside_media::{Clip, Prompt, Prompts, Texts, recorded_in, wav};
 
-use crate::config::{self, Problem, PromptsConfig, Tells};
+use crate::config::{Loaded, Problem, PromptsConfig, Tells};
+use crate::looks::{Looks, Stamped, stamped};
 use crate::private;
-
-/// How often the configuration is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often what could not be spoken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
@@ -98,11 +96,8 @@ impl Kept {
         let name = line.file();
         let write = || -> std::io::Result<()> {
             private::folder(&self.folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
             let bytes = wav::to_bytes(samples, wav::Encoding::G711(Codec::Pcma));
-            std::io::Write::write_all(&mut file, &bytes)?;
-            file.persist(self.folder.join(&name))?;
-            Ok(())
+            trunkside_vault::replace(&self.folder.join(&name), &bytes)
         };
         if let Err(error) = write() {
             tracing::warn!(
@@ -241,7 +236,7 @@ pub fn at_start(config: &PromptsConfig, data_dir: &Path) -> Spoken {
 struct Asked {
     config: PromptsConfig,
     faults: Vec<String>,
-    files: Vec<(PathBuf, u64, Option<std::time::SystemTime>)>,
+    files: Vec<Stamped>,
 }
 
 impl Asked {
@@ -250,11 +245,8 @@ impl Asked {
         let folders = config.recordings.iter();
         for language in folders.flat_map(|at| Language::ALL.map(|language| at.join(language.tag())))
         {
-            for entry in fs::read_dir(language).into_iter().flatten().flatten() {
-                if let Ok(found) = entry.metadata() {
-                    files.push((entry.path(), found.len(), found.modified().ok()));
-                }
-            }
+            let entries = fs::read_dir(language).into_iter().flatten().flatten();
+            files.extend(entries.filter_map(|entry| stamped(entry.path())));
         }
         files.sort();
         Self {
@@ -265,20 +257,19 @@ impl Asked {
     }
 
     /// As the file has it now; none where it cannot be read.
-    fn by(path: &Path) -> Option<Self> {
-        let loaded = config::load(path);
+    fn by(loaded: &Loaded) -> Option<Self> {
         let of_prompts = |problem: &Problem| problem.message.contains("`prompts.");
         let faults = loaded.problems.iter().filter(|problem| of_prompts(problem));
         let faults = faults.map(ToString::to_string).collect();
         loaded
             .was_read
-            .then(|| Self::new(loaded.config.prompts, faults))
+            .then(|| Self::new(loaded.config.prompts.clone(), faults))
     }
 }
 
 /// Has spoken what the configuration asks for, now and whenever it changes, until `stop`.
 pub async fn watch(
-    file: Option<PathBuf>,
+    mut looks: Looks,
     config: PromptsConfig,
     data_dir: PathBuf,
     spoken: watch::Sender<Spoken>,
@@ -301,19 +292,17 @@ pub async fn watch(
             );
         }
         told = faults;
-        let mut waited = Duration::ZERO;
+        let again = tokio::time::sleep(TRY_AGAIN);
+        tokio::pin!(again);
         loop {
-            tokio::select! {
+            let loaded = tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => waited += LOOK_EVERY,
-            }
-            let path = file.clone();
-            let look = tokio::task::spawn_blocking(move || path.as_deref().and_then(Asked::by));
+                () = &mut again, if !told.is_empty() => break,
+                loaded = looks.next() => loaded,
+            };
+            let look = tokio::task::spawn_blocking(move || Asked::by(&loaded));
             if let Some(now) = look.await.unwrap_or_default().filter(|now| *now != asked) {
                 asked = now;
-                break;
-            }
-            if waited >= TRY_AGAIN && !told.is_empty() {
                 break;
             }
         }

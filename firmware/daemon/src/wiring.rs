@@ -22,6 +22,7 @@ use crate::device_key::{self, Unsaved};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
 use crate::lessons::Teacher;
+use crate::looks::Looks;
 use crate::model;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
@@ -128,9 +129,9 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (sender, policies) = mpsc::channel(1);
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
     tasks.spawn(policy::watch(file, in_force, sender, stop.clone()));
-    tasks.spawn(model::watch(config.file.clone(), models, stop.clone()));
-    let asked = (config.file, config.prompts);
-    let spoken = spoken(asked, folder, &stop, &tasks);
+    let looks = Looks::begin(config.file, stop.clone(), &tasks);
+    tasks.spawn(model::watch(looks.clone(), models, stop.clone()));
+    let spoken = spoken(looks, config.prompts, folder, &stop, &tasks);
     let stages = Stages {
         ua,
         voice,
@@ -175,14 +176,15 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
 
 /// What the box says, which a task keeps as the configuration asks.
 fn spoken(
-    (file, config): (Option<PathBuf>, PromptsConfig),
+    looks: Looks,
+    config: PromptsConfig,
     folder: &Path,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> watch::Receiver<Spoken> {
     let (said, spoken) = watch::channel(prompts::at_start(&config, folder));
     let stop = stop.clone();
-    tasks.spawn(prompts::watch(file, config, folder.to_owned(), said, stop));
+    tasks.spawn(prompts::watch(looks, config, folder.to_owned(), said, stop));
     spoken
 }
 

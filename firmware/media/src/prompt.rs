@@ -8,7 +8,7 @@ mod texts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use trunkside_call::{Codec, Language, PromptKey};
 
@@ -143,11 +143,16 @@ pub struct Prompts {
 }
 
 impl Prompts {
-    /// The prompts that the box is shipped with.
+    /// The prompts that the box is shipped with, which are encoded once.
     ///
     /// # Panics
     /// Never: a test reads every shipped recording.
     pub fn embedded() -> Self {
+        static EMBEDDED: LazyLock<Prompts> = LazyLock::new(Prompts::encoded);
+        EMBEDDED.clone()
+    }
+
+    fn encoded() -> Self {
         let mut clips = BTreeMap::new();
         for language in Language::ALL {
             for clip in Clip::all(language) {

@@ -24,7 +24,7 @@ use crate::{Error, Stream, StreamOptions};
 const MAX_TEXT_BYTES: u64 = 256 << 20;
 
 /// What a file that zstd compressed begins with (RFC 8878, section 3.1.1).
-const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+const ZSTD: [u8; 4] = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
 
 /// A loaded model, shared by every stream; immutable.
 ///
