@@ -1,5 +1,8 @@
 //! Words that say what kind of number, name or address follows.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use trunkside_call::EntityKind;
 
 use crate::numbers::Folded;
@@ -293,8 +296,7 @@ fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<Cue> {
         return None;
     }
     let stands = |word: &str| {
-        let mut chars = word.chars();
-        chars.next() == Some(first) && text.starts_with(start, word) && {
+        text.starts_with(start, word) && {
             let end = start + word.chars().count();
             let whole = !first.is_ascii_alphabetic()
                 || !text
@@ -303,7 +305,21 @@ fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<Cue> {
             end <= limit && whole
         }
     };
-    CUES.iter()
-        .find(|(_, words)| words.iter().any(|word| stands(word)))
-        .map(|(cue, _)| *cue)
+    let mut cues = by_first().get(&first)?.iter();
+    cues.find(|(word, _)| stands(word)).map(|(_, cue)| *cue)
+}
+
+/// The cues' words by what they begin with, in their order.
+fn by_first() -> &'static HashMap<char, Vec<(&'static str, Cue)>> {
+    static BY_FIRST: LazyLock<HashMap<char, Vec<(&'static str, Cue)>>> = LazyLock::new(|| {
+        let mut found: HashMap<char, Vec<_>> = HashMap::new();
+        for (cue, words) in CUES {
+            for word in words {
+                let first = word.chars().next().expect("no cue is empty");
+                found.entry(first).or_default().push((*word, cue));
+            }
+        }
+        found
+    });
+    &BY_FIRST
 }

@@ -35,6 +35,7 @@ impl Folded {
     }
 
     /// Whether a text stands at a position.
+    #[inline]
     pub(crate) fn starts_with(&self, index: usize, text: &str) -> bool {
         let mut rest = self.chars.get(index..).unwrap_or_default().iter();
         text.chars().all(|c| rest.next() == Some(&c))
