@@ -80,6 +80,7 @@ fn set(tuning: &mut Tuning, assignment: &str) -> Fallible<()> {
     match name {
         "width" => tuning.width = number as usize,
         "depth" => tuning.depth = number,
+        "word_depth" => tuning.word_depth = number,
         "unit_depth" => tuning.unit_depth = number,
         "units" => tuning.units = number as usize,
         "lm_weight" => tuning.lm_weight = number,

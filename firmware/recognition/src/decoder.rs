@@ -27,6 +27,9 @@ pub struct Tuning {
     pub width: usize,
     /// A hypothesis this much worse than the best is dropped.
     pub depth: f32,
+    /// Under an n-gram, a hypothesis whose word ends now and that is this much worse than the best such one is
+    /// dropped: each would go on into every word.
+    pub word_depth: f32,
     /// A unit this much less likely than the likeliest is not followed.
     pub unit_depth: f32,
     /// Units followed at most.
@@ -62,11 +65,12 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            width: 224,
-            depth: 18.0,
-            unit_depth: 9.0,
+            width: 1000,
+            depth: 14.0,
+            word_depth: 3.5,
+            unit_depth: 7.0,
             units: 20,
-            lm_weight: 0.7,
+            lm_weight: 0.8,
             word_reward: 1.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
@@ -204,6 +208,15 @@ impl Search<'_> {
         }
     }
 
+    /// How far behind the best hypothesis that ends a word another such one may lie. In a grammar few may
+    /// follow, and prices are high.
+    fn word_depth(&self) -> f32 {
+        match self.model {
+            WordModel::Ngram(_) => self.tuning.word_depth,
+            WordModel::Grammar(_) => f32::INFINITY,
+        }
+    }
+
     /// No word scores above this.
     fn most_of_a_word(&self) -> f32 {
         match (self.model, self.phrases) {
@@ -278,6 +291,11 @@ type Key = (u32, u32, u32, Unit);
 impl Hypothesis {
     const fn key(&self) -> Key {
         (self.node, self.state, self.hint, self.last)
+    }
+
+    /// Whether this very output completed a word.
+    const fn ends_word(&self) -> bool {
+        matches!(self.completed, Completed::Word(..))
     }
 }
 
@@ -467,7 +485,7 @@ impl Decoder {
         self.beam = beam;
         self.free += step;
         self.outputs += 1;
-        self.prune(search.tuning);
+        self.prune(search);
         blank_score < search.tuning.speech
     }
 
@@ -668,12 +686,20 @@ impl Decoder {
     }
 
     /// Keeps the best, and writes down what they completed.
-    fn prune(&mut self, tuning: &Tuning) {
+    fn prune(&mut self, search: &Search<'_>) {
+        let tuning = search.tuning;
         let Candidates {
             all: next, best, ..
         } = &mut self.next;
         let best = *best;
-        next.retain(|hypothesis| hypothesis.score > best - tuning.depth);
+        let best_end = next.iter().filter(|one| one.ends_word());
+        let best_end = best_end.map(|one| one.score).fold(f32::MIN, f32::max);
+        let behind = best - tuning.depth;
+        let end_behind = behind.max(best_end - search.word_depth());
+        next.retain(|one| {
+            let behind = if one.ends_word() { end_behind } else { behind };
+            one.score > behind
+        });
         self.cut = None;
         if next.len() > tuning.width {
             let by_score = |a: &Hypothesis, b: &Hypothesis| b.score.total_cmp(&a.score);

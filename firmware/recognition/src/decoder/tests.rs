@@ -21,13 +21,17 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(ARPA)
+    }
+
+    fn with(arpa: &str) -> Self {
         let numbered = UNITS.iter().chain(&["<blk>"]).enumerate();
         let tokens = numbered.fold(String::new(), |lines, (id, unit)| {
             lines + &format!("{unit} {id}\n")
         });
         let tokens = Tokens::read(Path::new("t"), &tokens).unwrap();
         let lexicon = Arc::new(Lexicon::read(Path::new("l"), WORDS, &tokens).unwrap());
-        let lm = Ngram::read(Path::new("a"), lines_of(ARPA), lexicon.as_ref()).unwrap();
+        let lm = Ngram::read(Path::new("a"), lines_of(arpa), lexicon.as_ref()).unwrap();
         let trie = lexicon.trie(&lm);
         Self {
             lexicon,
@@ -257,4 +261,25 @@ fn the_beam_and_the_paths_stay_small() {
     assert!(decoder.paths.len() < 480 * world.tuning.width);
     decoder.reset();
     assert!(decoder.best().is_empty() && decoder.outputs() == 0);
+}
+
+#[test]
+fn unlikely_words_are_left_where_a_likely_one_ends() {
+    // Both words have successors, so that what follows can tell them apart.
+    let arpa = ARPA.replace("ngram 2=1", "ngram 2=3");
+    let arpa = arpa.replace("<s> 爸\n", "<s> 爸\n-0.5\t爸 妈\n-0.5\t八 妈\n");
+    let mut world = World::with(&arpa);
+    let mut ends = |depth| {
+        world.tuning.word_depth = depth;
+        let search = world.search();
+        let mut decoder = Decoder::new();
+        for output in outputs("b a") {
+            decoder.advance(&search, &output);
+        }
+        let at_root = decoder.beam.iter().filter(|one| one.node == Trie::ROOT);
+        at_root.filter(|one| one.last != NOTHING).count()
+    };
+    let all = ends(f32::INFINITY);
+    let likely = ends(0.1);
+    assert!((1..all).contains(&likely), "{likely} of {all}");
 }
