@@ -90,8 +90,8 @@ pub enum CallsCommand {
     /// Forget calls for good: number, words, promise to call back and recording. The box may run.
     ///
     /// A record that the cloud's queue does not have yet stays until it has it; it names nobody, and
-    /// what the cloud has is not touched. A caller who keeps their place in the queue of a box that runs
-    /// is rung at their turn all the same. Without being asked the box forgets a call after
+    /// what the cloud has is not touched. A caller who keeps their place in the queue is rung at their
+    /// turn first: ask again after that. Without being asked the box forgets a call after
     /// `privacy.keep_days`.
     Delete {
         /// The calls, as `list` names them.

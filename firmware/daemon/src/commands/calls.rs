@@ -142,10 +142,15 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
         return Err(unknown("there is no call from that number".to_owned()));
     }
     // Those that can be forgotten are, whatever becomes of the others.
-    let mut going_on = 0;
+    let (mut going_on, mut to_be_rung) = (0, 0);
     for kept in wanted {
         if kept.summary.is_none() {
             going_on += 1;
+            continue;
+        }
+        if kept.box_rings {
+            // The box would ring them all the same, and keep that call.
+            to_be_rung += 1;
             continue;
         }
         destroy_recording(config, &mut store, kept.call)?;
@@ -157,13 +162,23 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
         };
         say!("{}: forgotten{rest}", kept.call);
     }
+    let mut why = Vec::new();
     if going_on > 0 {
-        return Err(Failure::Operation(anyhow::anyhow!(
+        why.push(format!(
             "{going_on} of the calls have not ended: wait for their end, or start the box, which \
              closes those that were cut off; then ask again"
-        )));
+        ));
     }
-    Ok(())
+    if to_be_rung > 0 {
+        why.push(format!(
+            "in {to_be_rung} of the calls the caller was promised a call back, and the box rings them \
+             at their turn; ask again after that (`trunkside callbacks list` shows whom it rings)"
+        ));
+    }
+    if why.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Operation(anyhow::anyhow!(why.join("; "))))
 }
 
 fn destroy_recording(config: &Config, store: &mut Store, call: CallId) -> Result<(), Failure> {
@@ -180,7 +195,51 @@ fn destroy_recording(config: &Config, store: &mut Store, call: CallId) -> Result
 
 #[cfg(test)]
 mod tests {
+    use trunkside_call::Pii;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::store::promises::KeptPlace;
+    use crate::store::{Began, Export};
+
+    #[test]
+    fn whom_the_box_is_to_ring_is_forgotten_after_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "[box]\ndata_dir = '.'\n").unwrap();
+        let config = crate::config::load(&path).config;
+        let call = CallId::new(Uuid::from_u128(1));
+        let number = || Pii::new("13912345678".to_owned());
+        let began = Began {
+            call,
+            started_ms: 1_780_000_000_000,
+            caller: number(),
+        };
+        let export = Export {
+            call,
+            summary: "{}".to_owned(),
+            transcript: None,
+        };
+        let place = KeptPlace {
+            call,
+            asked_ms: began.started_ms,
+            number: number(),
+            wish: "{}".to_owned(),
+        };
+        let mut store = Store::open(&config.data_dir.join(CALLS)).unwrap();
+        let kept = store.write(|writing| {
+            writing.close_call(&began, &export, &[], None, true)?;
+            writing.place_kept(&place)
+        });
+        kept.unwrap();
+        let Err(Failure::Operation(why)) = delete(&config, &[call], None) else {
+            panic!("the box would ring them all the same");
+        };
+        assert!(why.to_string().contains("ask again after that"), "{why}");
+        store.write(|writing| writing.place_gone(call)).unwrap();
+        assert!(delete(&config, &[call], None).is_ok());
+        assert!(store.calls().unwrap().is_empty());
+    }
 
     #[test]
     fn a_number_is_found_however_it_is_written() {

@@ -82,6 +82,8 @@ pub struct Kept {
     pub turns: u32,
     /// Whether the outbox has its record.
     pub exported: bool,
+    /// Whether the box is to ring the caller at their turn.
+    pub box_rings: bool,
 }
 
 impl Store {
@@ -91,7 +93,8 @@ impl Store {
             let mut statement = connection.prepare(
                 "SELECT id, started_ms, caller, summary, exported,
                      (SELECT count(*) FROM turn WHERE turn.call = call.id)
-                     + (SELECT count(*) FROM unfinished_turn WHERE unfinished_turn.call = call.id)
+                     + (SELECT count(*) FROM unfinished_turn WHERE unfinished_turn.call = call.id),
+                     EXISTS (SELECT 1 FROM place WHERE place.call = call.id)
                  FROM call ORDER BY started_ms, id",
             )?;
             let rows = statement.query_map([], |row| {
@@ -106,6 +109,7 @@ impl Store {
                     summary: row.get(3)?,
                     exported: row.get(4)?,
                     turns: row.get(5)?,
+                    box_rings: row.get(6)?,
                 }))
             })?;
             rows.filter_map(Result::transpose).collect()
@@ -135,21 +139,23 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Forgets a call because somebody asks. False when it has not ended, or there is none.
+    /// Forgets a call because somebody asks. False when it has not ended, the box is to ring the caller
+    /// at their turn, or there is none.
     pub fn forget(&mut self, call: CallId) -> Result<bool, StoreError> {
         let id = call.to_string();
-        let mut has_ended = false;
+        let mut is_over = false;
         self.write(|writing| {
-            let ended = "SELECT summary IS NOT NULL FROM call WHERE id = ?1";
-            let found = writing.connection.query_row(ended, [&id], |row| row.get(0));
-            has_ended = found.optional()?.unwrap_or(false);
-            if has_ended {
+            let over = "SELECT summary IS NOT NULL AND id NOT IN (SELECT call FROM place)
+                        FROM call WHERE id = ?1";
+            let found = writing.connection.query_row(over, [&id], |row| row.get(0));
+            is_over = found.optional()?.unwrap_or(false);
+            if is_over {
                 writing.forget(&id)?;
             }
             Ok(())
         })?;
         self.forget_the_log()?;
-        Ok(has_ended)
+        Ok(is_over)
     }
 
     /// What was overwritten in the file still stands in the log beside it, until that is emptied.

@@ -146,6 +146,26 @@ fn a_call_that_goes_on_is_never_too_old() {
 }
 
 #[test]
+fn whom_the_box_is_to_ring_is_not_forgotten_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store_in(&folder);
+    keep(&mut store, 1, NOW_MS, true);
+    let place = crate::store::promises::KeptPlace {
+        call: call(1),
+        asked_ms: NOW_MS,
+        number: Pii::new(NUMBER.to_owned()),
+        wish: "{}".to_owned(),
+    };
+    store.write(|writing| writing.place_kept(&place)).unwrap();
+    assert!(store.calls().unwrap()[0].box_rings);
+    assert!(!store.forget(call(1)).unwrap());
+    assert_eq!(left(&mut store), [call(1)]);
+    store.write(|writing| writing.place_gone(call(1))).unwrap();
+    assert!(!store.calls().unwrap()[0].box_rings);
+    assert!(store.forget(call(1)).unwrap());
+}
+
+#[test]
 fn a_clock_that_was_wrong_makes_no_call_old_and_none_immortal() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store_in(&folder);
