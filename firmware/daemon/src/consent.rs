@@ -17,7 +17,7 @@ mod words;
 const AGREE: char = '1';
 
 /// The key that declines, as notice and question say.
-const DECLINE: char = '9';
+pub const DECLINE: char = '9';
 
 /// How long the question waits for its answer, and how long after the notice a mere "I do not agree"
 /// is about recording.
@@ -127,12 +127,15 @@ impl Consent {
         }
     }
 
-    /// Takes one input; whether it was an answer to the question, which means nothing else.
+    /// Takes one input; whether it was an answer about recording, which means nothing else.
     pub fn handle(&mut self, now: Duration, input: Input) -> bool {
         match (self.state, input) {
             (State::Fresh, Input::Greeting) => self.announce(),
-            (State::Announcing, Input::Said)
-            | (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => self.record(now),
+            (State::Announcing, Input::Said) => self.record(now),
+            (State::Asking | State::Waiting { .. }, Input::Key(AGREE)) => {
+                self.record(now);
+                return true;
+            }
             (State::Asking, Input::Said) => self.state = State::Waiting { since: now },
             (State::Confirming, Input::Said) => {
                 self.state = State::Never;
@@ -142,7 +145,10 @@ impl Consent {
             (
                 State::Announcing | State::Asking | State::Waiting { .. } | State::Recording { .. },
                 Input::Key(DECLINE),
-            ) => self.decline(),
+            ) => {
+                self.decline();
+                return true;
+            }
             // What began earlier may be the echo of the question, whose words are the answers.
             (
                 State::Waiting { since },
@@ -369,6 +375,16 @@ mod tests {
             let confirm = Output::Say(PromptKey::NotRecorded);
             assert_eq!(told(&mut consent, no), [confirm]);
         }
+    }
+
+    #[test]
+    fn a_key_that_answers_means_nothing_else() {
+        let mut consent = greeted(RecordingMode::Consent);
+        told(&mut consent, Input::Said);
+        assert!(consent.handle(NOW, Input::Key(AGREE)));
+        assert!(!consent.handle(NOW, Input::Key(AGREE)), "it was answered");
+        assert!(consent.handle(NOW, Input::Key(DECLINE)));
+        assert!(!consent.handle(NOW, Input::Key(DECLINE)));
     }
 
     #[test]

@@ -202,8 +202,8 @@ impl Conversation {
 
     /// Whether what was heard so far is enough.
     fn consider(&mut self, now: Duration, heard: &Heard) -> Option<Input> {
-        let intent = heard.intents.first()?;
-        let says_something = intent.name != OUT_OF_SCOPE;
+        let intent = heard.intents.first();
+        let says_something = intent.is_none_or(|intent| intent.name != OUT_OF_SCOPE);
         let pause = if says_something || !heard.utterance.is_final {
             self.patience
         } else {
@@ -212,6 +212,7 @@ impl Conversation {
         self.phase = Phase::Listening {
             until: Some(now + pause),
         };
+        let intent = intent?;
         self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
         let is_clear = heard.is_sure
             || says_something && intent.score >= LIKELY
@@ -335,7 +336,7 @@ impl Conversation {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use trunkside_call::{Intent, Mood, Prosody, Understanding, Utterance};
     use trunkside_record::PseudonymKey;
     use uuid::Uuid;
@@ -356,7 +357,7 @@ mod tests {
         )
     }
 
-    fn heard(text: &str, score: f32, emotion: Emotion, is_final: bool) -> Heard {
+    pub(crate) fn heard(text: &str, score: f32, emotion: Emotion, is_final: bool) -> Heard {
         let intent = Intent {
             name: "lost_card".into(),
             score,
@@ -442,6 +443,15 @@ mod tests {
             panic!("the call must become ready");
         };
         assert_eq!(profile, CallProfile::unknown());
+    }
+
+    #[test]
+    fn words_that_mean_nothing_are_waited_after_too() {
+        let mut conversation = conversation();
+        let mut partial = heard("er", 0.0, Emotion::Neutral, false);
+        partial.intents.clear();
+        assert_eq!(conversation.hear(NOW, &partial), None);
+        assert_eq!(conversation.deadline(), Some(NOW + Duration::from_secs(8)));
     }
 
     #[test]

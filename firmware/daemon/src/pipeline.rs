@@ -32,6 +32,7 @@ use crate::notice::{Event, Notice};
 use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
 use crate::places::{self, Places, Returning};
+use crate::policy::Ready;
 use crate::progress::Urgency;
 use crate::prompts::Spoken;
 use crate::prompts::queue::{self, Standing};
@@ -46,6 +47,8 @@ use crate::translate;
 
 mod back;
 mod calls;
+#[cfg(test)]
+mod tests;
 
 /// How long calls may take to end in good order when the box stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -75,7 +78,7 @@ pub struct Stages<U> {
     /// Who takes which call.
     pub policy: Arc<Policy>,
     /// Policies that come into force while the box runs.
-    pub policies: mpsc::Receiver<Arc<Policy>>,
+    pub policies: mpsc::Receiver<Ready>,
     /// What the last run learnt of agents.
     pub lessons: Vec<Lesson>,
     /// Whose place the run before this one kept.
@@ -113,6 +116,8 @@ pub struct Pipeline<U> {
     calls: BTreeMap<CallId, Box<Call>>,
     legs: BTreeMap<LegId, CallId>,
     places: Places,
+    /// The box takes no calls any more and rings nobody.
+    stopping: bool,
 }
 
 /// One call's stages.
@@ -134,7 +139,7 @@ enum Wake {
     Line(Option<SipEvent>),
     Media(CallId, MediaEvent),
     Heard(Box<Heard>),
-    Policy(Arc<Policy>),
+    Policy(Box<Ready>),
     Key(PseudonymKey),
     Deadline,
     Stop,
@@ -155,6 +160,7 @@ impl<U: SipUa> Pipeline<U> {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             places: Places::default(),
+            stopping: false,
             stages,
         };
         let policy = Arc::clone(&pipeline.stages.policy);
@@ -188,7 +194,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Line(Some(event)) => self.line(now, event),
                 Wake::Media(call, event) => self.media(now, call, event),
                 Wake::Heard(heard) => self.understanding(now, *heard),
-                Wake::Policy(policy) => self.policy(now, &policy),
+                Wake::Policy(ready) => self.policy(now, *ready),
                 Wake::Key(key) => self.stages.names.found(key),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
@@ -225,7 +231,7 @@ impl<U: SipUa> Pipeline<U> {
             event = self.stages.ua.next_event() => Wake::Line(event),
             Some((call, event)) = self.media_events.recv() => Wake::Media(call, event),
             Some(heard) = self.stages.heard.recv() => Wake::Heard(Box::new(heard)),
-            Some(policy) = self.stages.policies.recv() => Wake::Policy(policy),
+            Some(policy) = self.stages.policies.recv() => Wake::Policy(Box::new(policy)),
             Some(key) = self.stages.keys.recv() => Wake::Key(key),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
@@ -276,12 +282,13 @@ impl<U: SipUa> Pipeline<U> {
 
     /// The caller has pressed a key, whichever way it was told.
     fn key(&mut self, now: Duration, id: CallId, key: char) {
-        if key == self.line.callback_key {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let language = call.conversation.language();
+        let answered = call.taping.key(now, &call.media, language, key);
+        if key == self.line.callback_key && !answered {
             self.keep_place(now, id);
-        }
-        if let Some(call) = self.calls.get_mut(&id) {
-            let language = call.conversation.language();
-            call.taping.key(now, &call.media, language, key);
         }
     }
 
@@ -352,9 +359,11 @@ impl<U: SipUa> Pipeline<U> {
         if call.taping.heard(now, &call.media, language, &heard) {
             return;
         }
-        if call.conversation.may_be_interrupted() && heard.utterance.side == Side::Caller {
-            // Who speaks into the greeting or a recording need not hear the rest of it.
-            call.taping.interrupt(&call.media);
+        // Who speaks into the greeting or a recording need not hear the rest of it; a noise says nothing.
+        let speaks = heard.utterance.side == Side::Caller && !heard.utterance.text.is_empty();
+        if speaks && call.conversation.may_be_interrupted() && call.taping.interrupt(&call.media) {
+            // No end of what was played will be told: the caller's turn begins now.
+            call.conversation.prompted(now);
         }
         let was_routing = call.conversation.is_routing();
         let input = call.conversation.hear(now, &heard);
@@ -444,13 +453,20 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     /// Goes on under another policy; its agents who are new count as signed in.
-    fn policy(&mut self, now: Duration, policy: &Arc<Policy>) {
+    fn policy(&mut self, now: Duration, ready: Ready) {
+        let Ready {
+            policy,
+            recordings,
+            phones,
+        } = ready;
         tracing::info!(name = %policy.name, sha256 = %policy.sha256, "another policy is in force");
-        self.stages.names.know(translate::named(policy));
-        self.stages.recorder.policy(Arc::clone(policy));
-        let before = std::mem::replace(&mut self.stages.policy, Arc::clone(policy));
-        self.stages.recorder.decision(&Entry::replace(now, policy));
-        self.router.replace(now, Arc::clone(policy));
+        self.stages.recordings = recordings;
+        self.stages.ua.phones(phones);
+        self.stages.names.know(translate::named(&policy));
+        self.stages.recorder.policy(Arc::clone(&policy));
+        let before = std::mem::replace(&mut self.stages.policy, Arc::clone(&policy));
+        self.stages.recorder.decision(&Entry::replace(now, &policy));
+        self.router.replace(now, Arc::clone(&policy));
         for agent in &policy.agents {
             if before.agent_index(&agent.id).is_none() {
                 let agent = agent.id.clone();
@@ -482,27 +498,8 @@ impl<U: SipUa> Pipeline<U> {
             decision.call,
             Event::Decided(Box::new(decision.clone())),
         );
-        if let Some(returning) = self
-            .calls
-            .get_mut(&decision.call)
-            .and_then(|call| call.returning.as_mut())
-        {
-            // The caller is still rung: what was decided is done when they answer.
-            returning.agent = match &decision.action {
-                Action::Offer { agent } => Some(agent.clone()),
-                _ => None,
-            };
+        if self.is_about_a_place(now, decision) {
             return;
-        }
-        if self.places.get(decision.call).is_some() {
-            match &decision.action {
-                Action::Offer { agent } => {
-                    return self.ring_back(now, decision, agent.clone());
-                }
-                // Rung in vain, or kept too long: somebody must call by hand.
-                Action::Callback { .. } => drop(self.give_up_place(decision.call)),
-                _ => {}
-            }
         }
         let asked = CallbackCause::Asked;
         if decision.action == (Action::Callback { cause: asked }) {
@@ -601,15 +598,11 @@ impl<U: SipUa> Pipeline<U> {
                 self.recognition(now, id);
             }
             CallEvent::Answered { .. } => {
-                let mut returning = None;
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.conversation.answered(now);
-                    returning = call.returning.take();
                 }
                 self.notify(now, id, Event::Answered);
-                if let Some(returning) = returning {
-                    self.reached(now, id, returning);
-                }
+                self.reached(now, id);
                 self.note(now, id, Urgency::Soon);
             }
             CallEvent::AgentRinging { agent } => self.notify(now, id, Event::Ringing(agent)),
@@ -674,15 +667,8 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     fn record(&mut self, now: Duration, id: CallId, by: trunkside_line::EndedBy) {
-        let returning = self.calls.get_mut(&id).and_then(|call| {
-            let returning = call.returning.take()?;
-            call.taping.end();
-            Some(returning)
-        });
-        if let Some(Returning { place, .. }) = returning {
-            // Nobody answered: there was no call, and the place waits for another try.
-            tracing::info!(call = %id, "the caller did not answer");
-            return self.tell_router(now, Input::Unreached { call: id, place });
+        if self.not_reached(now, id) {
+            return;
         }
         self.tell_router(now, Input::CallEnded { call: id });
         let Some(call) = self.calls.get_mut(&id) else {

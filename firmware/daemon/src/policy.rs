@@ -6,13 +6,16 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkside_decision::{Policy, sha256_hex};
+use trunkside_line::Phones;
 use trunkside_record::Timestamp;
 use trunkside_understanding::intents::IntentModel;
 
-use crate::config::{Problem, Severity};
+use crate::config::{self, Config, Problem, Severity};
 use crate::looks::LOOK_EVERY;
 use crate::private;
+use crate::recordings::{self, Recordings};
 use crate::store::keeping::Horizon;
+use crate::translate;
 
 /// Reads a policy. None when it cannot be used; the problems say why, warnings included.
 pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
@@ -46,6 +49,69 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
         .iter()
         .all(|problem| problem.severity == Severity::Warning);
     (parsed.policy.filter(|_| usable), problems)
+}
+
+/// A policy with what it names, to come into force while the box runs.
+#[derive(Debug)]
+pub struct Ready {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// The recordings that serve callers by it.
+    pub recordings: Recordings,
+    /// The phones that register by it.
+    pub phones: Phones,
+}
+
+/// Where that lies which policies name.
+#[derive(Clone, Debug)]
+pub struct Named {
+    recordings: Option<PathBuf>,
+    agent_secrets: Option<PathBuf>,
+    supervisors: Vec<String>,
+}
+
+impl Named {
+    /// As a configuration says.
+    pub fn by(config: &Config) -> Self {
+        Self {
+            recordings: config.recordings.clone(),
+            agent_secrets: config.line.agent_secrets.clone(),
+            supervisors: config.line.supervisors.clone(),
+        }
+    }
+
+    /// The recordings that a policy names.
+    pub fn recordings(&self, policy: &Policy) -> anyhow::Result<Recordings> {
+        Recordings::load(self.recordings.as_deref(), policy)
+    }
+
+    /// The phones that register by a policy, with their secrets.
+    pub fn phones(&self, policy: &Policy) -> Phones {
+        let users = translate::registered_users(policy, &self.supervisors);
+        let folder = self.agent_secrets.as_deref();
+        let (secrets, problems) = config::agent_secrets(folder, users.clone());
+        for problem in problems {
+            tracing::warn!(%problem, "a phone cannot register from elsewhere");
+        }
+        Phones { users, secrets }
+    }
+
+    /// Makes a policy ready, or says what is missing.
+    fn make_ready(&self, place: &Path, policy: Policy) -> Result<Ready, Vec<Problem>> {
+        let missing = recordings::check(self.recordings.as_deref(), &policy, place);
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let recordings = self.recordings(&policy).map_err(|error| {
+            let message = format!("{error:#}; put a good one in its place");
+            vec![Problem::error(place.display().to_string(), message)]
+        })?;
+        Ok(Ready {
+            phones: self.phones(&policy),
+            recordings,
+            policy: Arc::new(policy),
+        })
+    }
 }
 
 fn problem(found: &trunkside_decision::Problem) -> Problem {
@@ -172,26 +238,33 @@ pub fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::rename(&part, path)
 }
 
-/// Watches the policy's file: each new text that is usable goes to the pipeline, one that is not is
-/// logged and changes nothing. Ends when nobody listens any more or at `stop`.
+/// Watches the policy's file: each new text that is usable goes to the pipeline with what it names, one
+/// that is not is logged and changes nothing. What is missing of what it names may come later. Ends when
+/// nobody listens any more or at `stop`.
 pub async fn watch(
     path: PathBuf,
+    named: Named,
     mut in_force: String,
-    policies: mpsc::Sender<Arc<Policy>>,
+    policies: mpsc::Sender<Ready>,
     stop: CancellationToken,
 ) {
     let mut missed = 0_u32;
+    let mut told = Vec::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         let file = path.clone();
-        let known = in_force.clone();
+        let (known, named) = (in_force.clone(), named.clone());
         let looked = tokio::task::spawn_blocking(move || {
             let text = std::fs::read_to_string(&file)?;
             let found = sha256_hex(&text);
-            Ok((found != known).then(|| (found, load(&file))))
+            Ok((found != known).then(|| {
+                let (policy, problems) = load(&file);
+                let ready = policy.map(|policy| named.make_ready(&file, policy));
+                (found, ready, problems)
+            }))
         });
         let looked: std::io::Result<_> = looked.await.unwrap_or(Ok(None));
         match &looked {
@@ -207,21 +280,35 @@ pub async fn watch(
                 }
             }
         }
-        let Ok(Some((found, (policy, problems)))) = looked else {
+        let Ok(Some((found, ready, mut problems))) = looked else {
             continue;
         };
-        in_force = found;
+        let (ready, lacks) = match ready {
+            Some(Err(missing)) => {
+                problems.extend(missing);
+                (None, true)
+            }
+            ready => (ready.and_then(Result::ok), false),
+        };
+        if lacks && told == problems {
+            continue;
+        }
         for problem in &problems {
             tracing::warn!(%problem, "the new policy has a problem");
         }
-        let Some(policy) = policy else {
+        if ready.is_none() {
             tracing::error!(
                 file = %path.display(),
                 "the new policy cannot be used; the one before stays in force"
             );
-            continue;
-        };
-        if policies.send(Arc::new(policy)).await.is_err() {
+        }
+        if !lacks {
+            in_force = found;
+        }
+        told = problems;
+        if let Some(ready) = ready
+            && policies.send(ready).await.is_err()
+        {
             return;
         }
     }
@@ -231,7 +318,40 @@ pub async fn watch(
 mod tests {
     use std::time::Duration;
 
+    use trunkside_call::Language;
+    use trunkside_media::wav;
+
     use super::*;
+
+    #[test]
+    fn a_policy_comes_into_force_with_what_it_names_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["secrets", "zh"] {
+            std::fs::create_dir(at(name)).expect("writable");
+        }
+        std::fs::write(at("secrets/ann"), "geheim").expect("writable");
+        let text = "[[agent]]\nid = \"ann\"\ncontact = \"registered:ann\"\n[[rule]]\nname = \"hours\"\n\
+                    when = { intent = \"opening_hours\" }\nthen = { self_service = \"hours\" }\n";
+        let policy = || Policy::parse("p.toml", text).policy.expect("it is whole");
+        let named = Named {
+            recordings: Some(folder.path().to_owned()),
+            agent_secrets: Some(at("secrets")),
+            supervisors: vec!["registered:li".to_owned()],
+        };
+        let ready = || named.make_ready(Path::new("p.toml"), policy());
+        let missing = ready().expect_err("there is no such recording");
+        assert!(missing[0].message.contains("zh/hours.wav"), "{missing:?}");
+        std::fs::write(at("zh/hours.wav"), "nothing").expect("writable");
+        let broken = ready().expect_err("it is broken");
+        assert!(broken[0].message.contains("put a good one"), "{broken:?}");
+        let samples = [1_000; 800];
+        wav::write(&at("zh/hours.wav"), &samples, wav::Encoding::Pcm16).expect("writable");
+        let ready = ready().expect("nothing is missing");
+        assert!(ready.recordings.get(Language::Zh, "hours").is_some());
+        assert_eq!(ready.phones.users, ["ann", "li"]);
+        assert_eq!(ready.phones.secrets.len(), 1);
+    }
 
     fn policy(name: &str) -> Policy {
         let text = format!("name = \"{name}\"\n[[agent]]\nid = \"ann\"\n");

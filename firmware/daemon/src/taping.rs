@@ -117,12 +117,13 @@ impl Taping {
         media.stop(Side::Caller);
     }
 
-    /// The caller speaks over what is played.
-    pub fn interrupt(&mut self, media: &MediaSession) {
-        if !self.consent.holds_back() {
-            self.playing = None;
+    /// The caller speaks over what is played; whether that ends it.
+    pub fn interrupt(&mut self, media: &MediaSession) -> bool {
+        let stops = !self.consent.holds_back() && self.playing.take().is_some();
+        if stops {
             media.stop(Side::Caller);
         }
+        stops
     }
 
     /// Whether caller and agent are joined, so that the box cannot speak.
@@ -142,10 +143,17 @@ impl Taping {
         true
     }
 
-    /// The caller has pressed a key.
-    pub fn key(&mut self, now: Duration, media: &MediaSession, language: Language, key: char) {
-        self.consent.handle(now, Input::Key(key));
+    /// The caller has pressed a key; whether it was their answer about recording and nothing else.
+    pub fn key(
+        &mut self,
+        now: Duration,
+        media: &MediaSession,
+        language: Language,
+        key: char,
+    ) -> bool {
+        let answered = self.consent.handle(now, Input::Key(key));
         self.settle(now, media, language);
+        answered
     }
 
     /// Somebody was heard; whether it was the answer to the question and nothing else.

@@ -10,14 +10,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
-use trunkside_line::{RsipConfig, RsipUa, SipUa as _, Transport};
+use trunkside_line::{Phones, RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 
 use crate::clock;
 use crate::cloud;
-use crate::config::{self, Config, LineConfig, PromptsConfig};
+use crate::config::{Config, LineConfig, PromptsConfig};
 use crate::device_key::{self, Unsaved};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
@@ -33,7 +33,6 @@ use crate::privacy::Privacy;
 use crate::private;
 use crate::prompts::{self, Spoken};
 use crate::recorder::{self, Post, Recorder, Standing};
-use crate::recordings::Recordings;
 use crate::tapes::{self, Tapes};
 use crate::translate;
 
@@ -113,7 +112,9 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
 
     let (voice, voice_threads) = VoiceThreads::start()?;
     let ports = media_ports(&config.line);
-    let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, &policy)?).await?;
+    let named = policy::Named::by(&config);
+    let phones = named.phones(&policy);
+    let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, phones)?).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
@@ -128,7 +129,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = mpsc::channel(1);
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
-    tasks.spawn(policy::watch(file, in_force, sender, stop.clone()));
+    let recordings = named.recordings(&policy)?;
+    tasks.spawn(policy::watch(file, named, in_force, sender, stop.clone()));
     let looks = Looks::begin(config.file, stop.clone(), &tasks);
     tasks.spawn(model::watch(looks.clone(), models, stop.clone()));
     let spoken = spoken(looks, config.prompts, folder, &stop, &tasks);
@@ -139,7 +141,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         spoken,
         lessons: recorder::lessons(folder),
         places,
-        recordings: Recordings::load(config.recordings.as_deref(), &policy)?,
+        recordings,
         hearing,
         heard,
         policy: Arc::new(policy),
@@ -324,22 +326,14 @@ async fn send(config: Config, outbox: Post, stop: CancellationToken, tasks: Task
 }
 
 /// Who may call and register, and which trunks are registered with.
-fn sip_config(line: &LineConfig, policy: &Policy) -> anyhow::Result<RsipConfig> {
+fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
     let mut sip_config = RsipConfig::new(line.listen, line.advertise);
     sip_config.listen_tcp = line.transports.tcp;
     sip_config.listen_tls = line.transports.tls;
     sip_config.identity = line.transports.identity()?;
     sip_config.trust = line.transports.trust()?;
     sip_config.secrecy = line.transports.srtp;
-    sip_config.registered_users = translate::registered_users(policy, &line.supervisors);
-    let (secrets, problems) = config::agent_secrets(
-        line.agent_secrets.as_deref(),
-        sip_config.registered_users.clone(),
-    );
-    for problem in problems {
-        tracing::warn!(%problem, "a phone cannot register from elsewhere");
-    }
-    sip_config.secrets = secrets;
+    sip_config.phones = phones;
     for trunk in &line.trunks {
         sip_config.trunks.push(translate::trunk(trunk)?);
     }

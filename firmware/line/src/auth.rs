@@ -77,20 +77,26 @@ impl Authenticator {
         key: [u8; 32],
         limit: Limit,
     ) -> Self {
-        let realm = realm.into();
-        let hashed = |(user, password): (String, String)| {
-            let hash = hashed_secret(&user, &realm, &password);
-            (user, hash)
-        };
-        Self {
-            secrets: users.into_iter().map(hashed).collect(),
-            realm,
+        let mut authenticator = Self {
+            secrets: BTreeMap::new(),
+            realm: realm.into(),
             key,
             began: now,
             issued: 0,
             counts: BTreeMap::new(),
             limit: SourceLimit::new(limit),
-        }
+        };
+        authenticator.trust(users);
+        authenticator
+    }
+
+    /// Takes these users and passwords in place of those before. Who was challenged may answer still.
+    pub fn trust(&mut self, users: impl IntoIterator<Item = (String, String)>) {
+        let hashed = |(user, password): (String, String)| {
+            let hash = hashed_secret(&user, &self.realm, &password);
+            (user, hash)
+        };
+        self.secrets = users.into_iter().map(hashed).collect();
     }
 
     /// Judges one request by its `Authorization` header.

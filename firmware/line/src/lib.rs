@@ -54,7 +54,7 @@ pub use sdp::{
     Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
 };
 pub use sip_ua::{
-    AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa,
+    AgentContact, EndCause, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
 };
 pub use sources::{Network, NotANetwork};
 pub use stream::{Places, TlsFault, TlsIdentity, TlsTrust, Transport};

@@ -47,6 +47,13 @@ impl Registrar {
         }
     }
 
+    /// Takes these user parts in place of those before; who is not among them is not found any more.
+    pub fn admit(&mut self, users: impl IntoIterator<Item = String>) {
+        self.users = users.into_iter().collect();
+        let users = &self.users;
+        self.bindings.retain(|user, _| users.contains(user));
+    }
+
     /// Takes a phone's contact for `expiry`; zero takes it away. Says for how long it holds, or
     /// none for a user who is not configured.
     pub fn register(
@@ -107,6 +114,11 @@ mod tests {
         let found = registrar.find(now, "agent1").expect("registered");
         assert_eq!((found.transport, found.source), (Transport::Tls, source));
         assert_eq!(registrar.find(now + minute, "agent1"), None);
+        registrar.admit(["agent1", "agent2"].map(str::to_owned));
+        assert!(registrar.find(now, "agent1").is_some(), "it stays");
+        assert_eq!(register(&mut registrar, "agent2", Some(60)), Some(minute));
+        registrar.admit(["agent1".to_owned()]);
+        assert_eq!(registrar.find(now, "agent2"), None);
         assert_eq!(
             register(&mut registrar, "agent1", Some(0)),
             Some(Duration::ZERO)

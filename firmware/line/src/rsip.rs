@@ -46,7 +46,9 @@ use crate::error::LineError;
 use crate::identity::{Identity, ShownNumber};
 use crate::registrar::Registrar;
 use crate::session_timer::{Asked, SessionTimer, Settled};
-use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId, SipCommand, SipEvent, SipUa};
+use crate::sip_ua::{
+    AgentContact, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
+};
 use crate::stream::{Places, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
 use doors::Doors;
@@ -86,10 +88,8 @@ pub struct RsipConfig {
     pub advertise: IpAddr,
     /// The `User-Agent` and `Server` name.
     pub user_agent: String,
-    /// The user parts whose phones may register. One without a secret may from this machine only.
-    pub registered_users: Vec<String>,
-    /// Their secrets.
-    pub secrets: Vec<(String, Pii<String>)>,
+    /// The phones that may register.
+    pub phones: Phones,
     /// Carriers and PBXs. Without any, calls are taken from everywhere.
     pub trunks: Vec<TrunkConfig>,
     /// Servers of the DNS that are asked for SRV records; the system's where there are none.
@@ -113,8 +113,7 @@ impl RsipConfig {
             secrecy: Secrecy::default(),
             advertise,
             user_agent,
-            registered_users: Vec::new(),
-            secrets: Vec::new(),
+            phones: Phones::default(),
             trunks: Vec::new(),
             dns_servers: Vec::new(),
             shown: ShownNumber::default(),
@@ -295,12 +294,9 @@ impl RsipUa {
         let (trunk_news_sender, trunk_news) = mpsc::unbounded_channel();
         let (refresh_sender, refreshes) = mpsc::unbounded_channel();
         let (key, seed) = random()?;
-        let unproven = unproven(&config);
-        let secrets = config
-            .secrets
-            .into_iter()
-            .map(|(user, secret)| (user, secret.reveal().clone()));
-        let authenticator = Authenticator::new(now(), REALM, secrets, key, Limit::default());
+        let unproven = config.phones.unproven();
+        let passwords = config.phones.passwords();
+        let authenticator = Authenticator::new(now(), REALM, passwords, key, Limit::default());
         let carriers = (0..)
             .zip(config.trunks)
             .map(|(n, trunk)| Carrier::new(trunk, seed.wrapping_add(n)))
@@ -321,7 +317,7 @@ impl RsipUa {
             keys: BTreeMap::new(),
             calls: 0,
             replacements: 0,
-            registrar: Registrar::new(config.registered_users),
+            registrar: Registrar::new(config.phones.users),
             authenticator,
             shown: config.shown,
             secrecy: config.secrecy,
@@ -532,6 +528,12 @@ impl SipUa for RsipUa {
         self.send_message(to, text.reveal());
     }
 
+    fn phones(&mut self, phones: Phones) {
+        self.unproven = phones.unproven();
+        self.authenticator.trust(phones.passwords());
+        self.registrar.admit(phones.users);
+    }
+
     async fn next_event(&mut self) -> Option<SipEvent> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -571,16 +573,6 @@ impl Drop for RsipUa {
     fn drop(&mut self) {
         self.stop_trunks();
     }
-}
-
-/// The users without a secret.
-fn unproven(config: &RsipConfig) -> BTreeSet<String> {
-    let proven: BTreeSet<&String> = config.secrets.iter().map(|(user, _)| user).collect();
-    let users = config.registered_users.iter();
-    users
-        .filter(|user| !proven.contains(user))
-        .cloned()
-        .collect()
 }
 
 /// A key for nonces, and a seed for waits.

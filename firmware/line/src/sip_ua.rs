@@ -1,5 +1,6 @@
 //! SIP as the rest of the box sees it: commands in, events out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -79,6 +80,33 @@ pub enum AgentContact {
         /// The header's value, which names that call.
         replaces: String,
     },
+}
+
+/// The phones that may register.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Phones {
+    /// Their user parts. One without a secret may register from this machine only.
+    pub users: Vec<String>,
+    /// Their secrets.
+    pub secrets: Vec<(String, Pii<String>)>,
+}
+
+impl Phones {
+    /// The users without a secret.
+    pub(crate) fn unproven(&self) -> BTreeSet<String> {
+        let proven: BTreeSet<&String> = self.secrets.iter().map(|(user, _)| user).collect();
+        let users = self.users.iter();
+        users
+            .filter(|user| !proven.contains(user))
+            .cloned()
+            .collect()
+    }
+
+    /// Users and secrets, to be checked.
+    pub(crate) fn passwords(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        let secrets = self.secrets.iter();
+        secrets.map(|(user, secret)| (user.clone(), secret.reveal().clone()))
+    }
 }
 
 /// What to do with a leg.
@@ -276,6 +304,10 @@ pub trait SipUa: Send {
     /// What is too long for one datagram is cut. One that does not arrive is logged and lost:
     /// nothing may depend on it.
     fn message(&mut self, to: &AgentContact, text: &Pii<String>);
+
+    /// Which phones may register from now on. Those that are registered and still may stay so; the others
+    /// are not found any more.
+    fn phones(&mut self, phones: Phones);
 
     /// The next event; none once the user agent has been stopped. Cancel safe.
     fn next_event(&mut self) -> impl Future<Output = Option<SipEvent>> + Send;

@@ -341,6 +341,7 @@ fn drop_ins(path: &Path) -> Vec<PathBuf> {
 
 fn resolve(layers: &mut Layers) -> Config {
     let line = resolve_line(layers);
+    let asks_for_callback = line.callback_to.is_some().then_some(line.callback_key);
     Config {
         file: None,
         identity: Identity {
@@ -371,7 +372,7 @@ fn resolve(layers: &mut Layers) -> Config {
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),
         quality: resolve_quality(layers),
-        recording: recording::resolve(layers),
+        recording: recording::resolve(layers, asks_for_callback),
     }
 }
 

@@ -7,6 +7,7 @@ use trunkside_media::recording::Retention;
 
 use super::DAY_S;
 use super::layers::Layers;
+use crate::consent::DECLINE;
 
 /// Whether calls are recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,8 +67,8 @@ const fn retention(days: u64, mb: u64) -> Retention {
     }
 }
 
-/// Reads `[recording]`.
-pub fn resolve(layers: &mut Layers) -> RecordingConfig {
+/// Reads `[recording]`. A key by which callers ask for a call back must not be the one that declines.
+pub fn resolve(layers: &mut Layers, asks_for_callback: Option<char>) -> RecordingConfig {
     let modes = [
         ("off", RecordingMode::Off),
         ("notice", RecordingMode::Notice),
@@ -79,6 +80,13 @@ pub fn resolve(layers: &mut Layers) -> RecordingConfig {
         let message = "`recording.mode` needs `recording.key_file`, which seals what is recorded; \
                        set it to a file beside the configuration, made at first use";
         layers.report("recording.mode", message);
+    }
+    if mode != RecordingMode::Off && asks_for_callback == Some(DECLINE) {
+        let message = format!(
+            "`line.callback_key` is `{DECLINE}`, by which callers decline to be recorded; choose another \
+             key, or set `recording.mode` to `off`"
+        );
+        layers.report("line.callback_key", &message);
     }
     RecordingConfig {
         mode,

@@ -97,6 +97,15 @@ fn calls_are_recorded_with_a_key_or_not_at_all() {
         problems[0].contains("`off`, `notice`, `consent`"),
         "{problems:?}"
     );
+    let declines = "mode = 'notice'\nkey_file = 'rec.key'\n[line]\n\
+                    callback_to = 'sip:{number}@c.example'\ncallback_key = ";
+    let (_, problems) = of(&format!("{declines}'9'"));
+    assert!(
+        problems[0].contains("`line.callback_key` is `9`")
+            && problems[0].contains("choose another"),
+        "{problems:?}"
+    );
+    assert!(of(&format!("{declines}'1'")).1.is_empty());
     let (kept, problems) =
         of("mode = 'consent'\nkey_file = 'rec.key'\nkeep_days = 2\nkeep_mb = 11");
     assert_eq!(

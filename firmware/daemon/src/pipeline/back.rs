@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use trunkside_call::{AgentId, CallId, Decision, Pii};
+use trunkside_call::{Action, AgentId, CallId, Decision, Pii};
 use trunkside_decision::Input;
 use trunkside_line::{CallFlow, LegId, Order, SipUa};
 
-use super::Pipeline;
 use super::calls::addresses;
+use super::{Call, Pipeline};
 use crate::clock;
 use crate::places::{self, Place, Returning};
 
@@ -105,11 +105,67 @@ impl<U: SipUa> Pipeline<U> {
         self.tell_flow(now, id, trunkside_line::Input::Tick);
     }
 
-    /// The caller has answered: the call goes on like any other.
-    pub(super) fn reached(&mut self, now: Duration, id: CallId, returning: Returning) {
-        let Some(place) = self.give_up_place(returning.place) else {
+    /// What was decided for a caller who is not on the line; whether that is all there is to do.
+    pub(super) fn is_about_a_place(&mut self, now: Duration, decision: &Decision) -> bool {
+        let id = decision.call;
+        let is_kept = self.places.get(id).is_some();
+        let call = self.calls.get_mut(&id);
+        let is_call = call.is_some();
+        if let Some(returning) = call.and_then(|call| call.returning.as_mut()) {
+            // The caller is still rung: what was decided is done when they answer.
+            returning.agent = None;
+            match &decision.action {
+                Action::Offer { agent } => returning.agent = Some(agent.clone()),
+                Action::Callback { .. } if !self.stopping => {
+                    // Nobody is left who could talk to them: somebody must call by hand.
+                    let place = returning.place;
+                    self.give_up_place(place);
+                    self.stop_ringing(now, place);
+                }
+                _ => {}
+            }
+            return true;
+        }
+        match &decision.action {
+            // The place outlives the box.
+            _ if is_kept && self.stopping => {}
+            Action::Offer { agent } if is_kept => self.ring_back(now, decision, agent.clone()),
+            // Rung in vain, or kept too long: somebody must call by hand.
+            Action::Callback { .. } if is_kept => {
+                self.give_up_place(id);
+                return false;
+            }
+            Action::Offer { .. } if !is_call => {
+                tracing::error!(call = %id, "an agent is kept for a caller of whom nothing is known; they are freed");
+                self.tell_router(now, Input::PlaceGivenUp { place: id });
+                self.tell_router(now, Input::CallEnded { call: id });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Nobody need be rung for a place that was given up.
+    pub(super) fn stop_ringing(&mut self, now: Duration, place: CallId) {
+        let rings = |call: &Call| call.returning.as_ref().is_some_and(|r| r.place == place);
+        let ringing = self.calls.iter().find(|(_, call)| rings(call));
+        if let Some(id) = ringing.map(|(id, _)| *id) {
+            self.order(now, id, Order::Release);
+        }
+    }
+
+    /// The caller has answered, if one was rung: the call goes on like any other.
+    pub(super) fn reached(&mut self, now: Duration, id: CallId) {
+        let call = self.calls.get_mut(&id);
+        let Some(returning) = call.and_then(|call| call.returning.clone()) else {
             return;
         };
+        let Some(place) = self.give_up_place(returning.place) else {
+            return self.order(now, id, Order::Release);
+        };
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.returning = None;
+        }
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, place.number);
         self.recognition(now, id);
@@ -121,5 +177,27 @@ impl<U: SipUa> Pipeline<U> {
             None => Order::Wait,
         };
         self.order(now, id, order);
+    }
+
+    /// A call is over; whether it only rang somebody: then there was none.
+    pub(super) fn not_reached(&mut self, now: Duration, id: CallId) -> bool {
+        let call = self.calls.get_mut(&id);
+        let returning = call.and_then(|call| {
+            let returning = call.returning.take()?;
+            call.taping.end();
+            Some(returning)
+        });
+        let Some(Returning { place, .. }) = returning else {
+            return false;
+        };
+        if self.places.get(place).is_some() {
+            // The place waits for another try.
+            tracing::info!(call = %id, "the caller did not answer");
+            self.tell_router(now, Input::Unreached { call: id, place });
+        } else {
+            tracing::info!(call = %id, "the caller need not be rung any more");
+            self.tell_router(now, Input::CallEnded { call: id });
+        }
+        true
     }
 }

@@ -22,7 +22,8 @@ use crate::translate;
 impl<U: SipUa> Pipeline<U> {
     /// A call comes in: its media are opened before anything is answered.
     pub(super) fn begin(&mut self, now: Duration, leg: LegId, from: Pii<String>) {
-        let Some((id, session, tap)) = self.open(leg) else {
+        let opened = (!self.stopping).then(|| self.open(leg)).flatten();
+        let Some((id, session, tap)) = opened else {
             let what = LegCommand::Reject {
                 status: UNAVAILABLE,
             };
@@ -32,6 +33,7 @@ impl<U: SipUa> Pipeline<U> {
             // Who rings again need not be rung.
             self.give_up_place(place);
             self.tell_router(now, Input::PlaceGivenUp { place });
+            self.stop_ringing(now, place);
         }
         tracing::debug!(call = %id, %leg, "call begins");
         let started_at = clock::timestamp();
@@ -155,7 +157,9 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
+    /// The box stops: calls end, and who kept a place keeps it for the next start.
     pub(super) fn release_all(&mut self, now: Duration) {
+        self.stopping = true;
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {
             self.order(now, id, Order::Release);

@@ -29,7 +29,7 @@ impl Phone {
     async fn new(users: &[&str]) -> Self {
         let loopback: IpAddr = "127.0.0.1".parse().expect("valid");
         let mut config = RsipConfig::new(SocketAddr::new(loopback, 0), loopback);
-        config.registered_users = users.iter().map(|&user| user.to_owned()).collect();
+        config.phones.users = users.iter().map(|&user| user.to_owned()).collect();
         let (ua, task) = RsipUa::bind(config).await.expect("loopback");
         let mut tasks = JoinSet::new();
         tasks.spawn(task);
@@ -271,11 +271,12 @@ impl Raw {
         let own = self.socket.local_addr().expect("bound");
         let text = format!(
             "{method} sip:agent1@{peer} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {own};branch=z9hG4bK{method}{length};rport\r\n\
+             Via: SIP/2.0/UDP {own};branch=z9hG4bK{method}{length}at{port};rport\r\n\
              From: <sip:agent1@{own}>;tag=1\r\nTo: <sip:agent1@{peer}>\r\n\
              Call-ID: {method}@raw\r\nCSeq: 1 {method}\r\nMax-Forwards: 70\r\n\
              {lines}Content-Length: {length}\r\n\r\n{body}",
             peer = self.peer,
+            port = own.port(),
             length = body.len(),
         );
         self.socket
@@ -322,13 +323,23 @@ async fn a_registered_phone_can_be_rung_and_a_stranger_is_refused() {
     );
 
     let mut other = Phone::new(&[]).await;
-    let stranger = Raw::new(&other).await;
-    stranger.send("REGISTER", &contact, "").await;
-    let response = tokio::select! {
-        response = stranger.response() => response,
-        _ = other.ua.next_event() => panic!("a registration is no event"),
+    let users = vec!["agent1".to_owned()];
+    let known = Phones {
+        users,
+        secrets: Vec::new(),
     };
-    assert!(response.starts_with("SIP/2.0 401"), "{response}");
+    let strangers = [Raw::new(&other).await, Raw::new(&other).await];
+    // Another policy knows them.
+    let answers = [(Phones::default(), "SIP/2.0 401"), (known, "SIP/2.0 200")];
+    for (stranger, (phones, answer)) in strangers.iter().zip(answers) {
+        other.ua.phones(phones);
+        stranger.send("REGISTER", &contact, "").await;
+        let response = tokio::select! {
+            response = stranger.response() => response,
+            _ = other.ua.next_event() => panic!("a registration is no event"),
+        };
+        assert!(response.starts_with(answer), "{response}");
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use crate::auth::{Credentials, hashed_secret};
 
 async fn registrar() -> Driven {
     Driven::new(|config| {
-        config.registered_users = vec!["li_na".into()];
-        config.secrets = vec![("li_na".into(), Pii::new("geheim".into()))];
+        config.phones.users = vec!["li_na".into()];
+        config.phones.secrets = vec![("li_na".into(), Pii::new("geheim".into()))];
     })
     .await
 }

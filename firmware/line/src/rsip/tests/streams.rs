@@ -184,7 +184,7 @@ impl Line {
 
 #[tokio::test]
 async fn a_phone_is_rung_over_the_connection_that_it_registered_over() {
-    let (mut ua, _) = listening(|config| config.registered_users = vec!["li_na".into()]).await;
+    let (mut ua, _) = listening(|config| config.phones.users = vec!["li_na".into()]).await;
     let mut phone = Line::to(ua.tcp.expect("it listens")).await;
     phone.write(&phone.request("REGISTER", "", "")).await;
     assert!(phone.read().await.starts_with("SIP/2.0 200"));
@@ -212,7 +212,7 @@ async fn a_phone_is_rung_over_the_connection_that_it_registered_over() {
 
 #[tokio::test]
 async fn a_leg_fails_when_its_connection_dies_before_the_answer() {
-    let (mut ua, _) = listening(|config| config.registered_users = vec!["li_na".into()]).await;
+    let (mut ua, _) = listening(|config| config.phones.users = vec!["li_na".into()]).await;
     // The box's own connection, to a far end by its address.
     let agent = TcpListener::bind(any_port()).await.expect("loopback");
     let there = agent.local_addr().expect("bound");
@@ -375,7 +375,7 @@ async fn trunk_and_phones_get_through_while_strangers_hold_all_that_they_get() {
         times: TrunkTimes::default(),
     };
     let (mut ua, _) = listening(|config| {
-        config.registered_users = vec!["li_na".into()];
+        config.phones.users = vec!["li_na".into()];
         config.trunks = vec![trunk];
         config.places = Places {
             in_all: 24,

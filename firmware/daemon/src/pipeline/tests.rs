@@ -1,0 +1,397 @@
+//! The stages joined, on a line whose far ends the tests play.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use tempfile::TempDir;
+use trunkside_call::{Emotion, Language};
+use trunkside_line::{EndCause, LegCommand, Phones, SipCommand};
+use trunkside_media::{Clip, MediaConfig, Prompt, Prompts};
+
+use super::*;
+use crate::config;
+use crate::conversation::tests::heard;
+use crate::hearing::Manner;
+use crate::lessons::Teacher;
+use crate::model::tests::tones_in_force;
+use crate::privacy::Privacy;
+use crate::tapes;
+
+/// How long a prompt of a second may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Whoever has kept a place.
+const CALLER: &str = "13900000002";
+
+const RINGS_BACK: &str = "callback_to = \"sip:{number}@127.0.0.1:9\"";
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Line {
+    told: Vec<SipCommand>,
+    phones: Phones,
+}
+
+impl SipUa for Line {
+    fn command(&mut self, command: SipCommand) {
+        self.told.push(command);
+    }
+
+    fn message(&mut self, _: &AgentContact, _: &Pii<String>) {}
+
+    fn phones(&mut self, phones: Phones) {
+        self.phones = phones;
+    }
+
+    async fn next_event(&mut self) -> Option<SipEvent> {
+        std::future::pending().await
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 5060))
+    }
+}
+
+/// A box with one agent, Ann.
+struct Branch {
+    pipeline: Pipeline<Line>,
+    now: Duration,
+    /// Where everybody's voice goes.
+    voice: UdpSocket,
+    _folder: TempDir,
+}
+
+impl Branch {
+    /// With further settings of `[line]`.
+    fn new(line: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.toml");
+        let text = format!("[line]\nlisten = \"127.0.0.1:0\"\n{line}\n");
+        std::fs::write(&path, text).expect("writable");
+        let config = config::load(&path).config;
+        let mut prompts = Prompts::embedded();
+        let greeting = Clip::Piece(PromptKey::Greeting, 1);
+        prompts.put(Language::Zh, greeting, Prompt::from_samples(&[0; 8_000]));
+        let spoken = Spoken {
+            prompts,
+            tells: config.prompts.tells,
+        };
+        let manner = Manner {
+            teacher: Teacher::new(folder.path().join("intents")),
+            privacy: Privacy::open(config.privacy, folder.path()),
+            quality: None,
+        };
+        let models = watch::Sender::new(tones_in_force()).subscribe();
+        let (hearing, heard) = Hearing::start(1, models, manner).expect("it starts");
+        let post = watch::Sender::new(None).subscribe();
+        let (keep, pulse) = (config.privacy.keep, Pulse::default());
+        let recorder = Recorder::start(folder.path(), keep, None, post, pulse);
+        let stages = Stages {
+            ua: Line::default(),
+            voice: VoiceThreads::start().expect("threads").0,
+            ports: MediaPorts::new(&MediaConfig::default()),
+            spoken: watch::Sender::new(spoken).subscribe(),
+            recordings: Recordings::default(),
+            hearing,
+            heard,
+            policy: policy("ann"),
+            policies: mpsc::channel(1).1,
+            lessons: Vec::new(),
+            places: Vec::new(),
+            recorder: recorder.expect("it starts"),
+            names: Pseudonyms::new(PseudonymKey::new([0; 32])),
+            keys: mpsc::channel(1).1,
+            notices: broadcast::channel(1_024).0,
+            quality: None,
+            tapes: tapes::open(&config.recording, folder.path(), |_| ()).0,
+            recording: config.recording,
+            tasks: TaskTracker::new(),
+            pulse: Pulse::default(),
+        };
+        Self {
+            pipeline: Pipeline::new(config.line, stages),
+            now: Duration::from_secs(1),
+            voice: UdpSocket::bind("127.0.0.1:0").expect("a port"),
+            _folder: folder,
+        }
+    }
+
+    fn settle(&mut self) {
+        self.pipeline.decision(self.now);
+        self.pipeline.forget_ended();
+    }
+
+    fn sdp(&self) -> Vec<u8> {
+        let port = self.voice.local_addr().expect("bound").port();
+        let session = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n";
+        format!("{session}m=audio {port} RTP/AVP 8\r\n").into_bytes()
+    }
+
+    fn happens(&mut self, leg: LegId, what: LegEvent) {
+        self.pipeline.line(self.now, SipEvent { leg, what });
+        self.settle();
+    }
+
+    /// Somebody calls; which call it is, if it is taken.
+    fn rings(&mut self, number: u64, from: &str) -> Option<CallId> {
+        let leg = LegId::incoming(number);
+        let incoming = LegEvent::Incoming {
+            from: Pii::new(from.to_owned()),
+            to: Pii::default(),
+            sdp: self.sdp(),
+        };
+        self.happens(leg, incoming);
+        self.pipeline.legs.get(&leg).copied()
+    }
+
+    fn answers(&mut self, leg: LegId) {
+        let sdp = self.sdp();
+        self.happens(leg, LegEvent::Answered { sdp });
+    }
+
+    fn hangs_up(&mut self, leg: LegId) {
+        let cause = EndCause::Bye;
+        self.happens(leg, LegEvent::Ended { cause });
+    }
+
+    /// The caller says something that means nothing, or what they want.
+    fn says(&mut self, call: CallId, text: &str, is_final: bool) {
+        let mut heard = heard(text, 0.9, Emotion::Neutral, is_final);
+        heard.call = call;
+        if text.len() < 3 {
+            heard.intents.clear();
+        }
+        self.pipeline.understanding(self.now, heard);
+        self.settle();
+    }
+
+    fn presses(&mut self, call: CallId, key: char) {
+        self.pipeline.key(self.now, call, key);
+        self.settle();
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        let until = self.now + Duration::from_secs(seconds);
+        while let Some(due) = self.pipeline.next_deadline().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.pipeline.deadlines(self.now);
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// What the line was told since this was asked last.
+    fn told(&mut self) -> Vec<SipCommand> {
+        std::mem::take(&mut self.pipeline.stages.ua.told)
+    }
+
+    /// The legs that were dialled since then, with whom they ring.
+    fn dialled(&mut self) -> Vec<(LegId, String)> {
+        let dials = |command: SipCommand| match command.what {
+            LegCommand::Dial {
+                to: AgentContact::Uri(to),
+                ..
+            } => Some((command.leg, to)),
+            _ => None,
+        };
+        self.told().into_iter().filter_map(dials).collect()
+    }
+
+    /// Ann talks to the first caller.
+    fn occupied(line: &str) -> Self {
+        let mut branch = Self::new(line);
+        let call = branch.rings(1, "13900000001").expect("it is taken");
+        branch.says(call, "i lost my card", true);
+        assert_eq!(
+            branch.dialled(),
+            [(LegId::incoming(1).branch(1), at("ann"))]
+        );
+        branch.answers(LegId::incoming(1).branch(1));
+        branch
+    }
+
+    /// Ann talks to the first caller, and the second has hung up and keeps their place.
+    fn with_a_place() -> (Self, CallId) {
+        let mut branch = Self::occupied(RINGS_BACK);
+        let call = branch.rings(2, CALLER).expect("it is taken");
+        branch.says(call, "i lost my card", true);
+        branch.presses(call, '1');
+        branch.hangs_up(LegId::incoming(2));
+        assert!(branch.pipeline.places.get(call).is_some());
+        branch.told();
+        (branch, call)
+    }
+
+    /// The second caller is rung as the box rings those whose turn has come.
+    fn ringing_back() -> (Self, CallId) {
+        let (mut branch, place) = Self::with_a_place();
+        branch.hangs_up(LegId::incoming(1));
+        assert_eq!(branch.dialled(), [(LegId::dialled(1), at(CALLER))]);
+        (branch, place)
+    }
+
+    /// Whether Ann is rung for the next caller.
+    fn ann_is_free(&mut self, number: u64) -> bool {
+        self.told();
+        let call = self.rings(number, "13900000009").expect("it is taken");
+        self.says(call, "i lost my card", true);
+        let leg = LegId::incoming(number).branch(1);
+        self.dialled() == [(leg, at("ann"))]
+    }
+}
+
+fn at(user: &str) -> String {
+    format!("sip:{user}@127.0.0.1:9")
+}
+
+fn policy(agent: &str) -> Arc<Policy> {
+    let text = format!(
+        "[[agent]]\nid = \"{agent}\"\ncontact = \"{}\"\n\
+         [queue]\nmax_wait_s = 600\nwrap_up_s = 0\n",
+        at(agent)
+    );
+    Arc::new(Policy::parse("p.toml", &text).policy.expect("it is whole"))
+}
+
+fn command(leg: LegId, what: LegCommand) -> SipCommand {
+    SipCommand { leg, what }
+}
+
+#[tokio::test]
+async fn a_noise_does_not_end_the_greeting() {
+    let mut branch = Branch::new("");
+    let call = branch.rings(1, CALLER).expect("it is taken");
+    branch.says(call, "", true);
+    let done = tokio::time::timeout(DEADLINE, branch.pipeline.media_events.recv());
+    let (call, event) = done.await.expect("it is played").expect("media are there");
+    branch.pipeline.media(branch.now, call, event);
+    branch.pass(60);
+    assert_eq!(
+        branch.dialled(),
+        [(LegId::incoming(1).branch(1), at("ann"))]
+    );
+}
+
+#[tokio::test]
+async fn who_cuts_the_greeting_short_and_is_not_understood_is_routed_all_the_same() {
+    let mut branch = Branch::new("");
+    let call = branch.rings(1, CALLER).expect("it is taken");
+    branch.says(call, "er", false);
+    branch.says(call, "", true);
+    branch.pass(60);
+    assert_eq!(
+        branch.dialled(),
+        [(LegId::incoming(1).branch(1), at("ann"))]
+    );
+}
+
+#[tokio::test]
+async fn a_box_that_stops_takes_no_calls_and_rings_nobody() {
+    let (mut branch, place) = Branch::with_a_place();
+    branch.pipeline.release_all(branch.now);
+    branch.settle();
+    assert_eq!(branch.rings(3, "13900000003"), None);
+    assert_eq!(branch.rings(4, CALLER), None);
+    let told = branch.told();
+    let refused = LegCommand::Reject { status: 503 };
+    for number in [3, 4] {
+        let refused = command(LegId::incoming(number), refused.clone());
+        assert!(told.contains(&refused), "{told:?}");
+    }
+    let rings = |command: &SipCommand| matches!(command.what, LegCommand::Dial { .. });
+    assert!(!told.iter().any(rings), "{told:?}");
+    assert!(branch.pipeline.places.get(place).is_some(), "it is kept");
+}
+
+#[tokio::test]
+async fn the_key_that_agrees_to_be_recorded_asks_for_no_call_back() {
+    let recorded = "[recording]\nmode = \"consent\"\nkey_file = \"recording.key\"";
+    let mut branch = Branch::occupied(&format!("{RINGS_BACK}\n{recorded}"));
+    let call = branch.rings(2, CALLER).expect("it is taken");
+    // Said over the question, so they wait already when they answer it.
+    branch.says(call, "i lost my card", true);
+    branch.presses(call, '1');
+    assert!(branch.pipeline.places.get(call).is_none(), "they stay");
+    // Pressed again, the key means what it means to all who wait.
+    branch.presses(call, '1');
+    assert!(branch.pipeline.places.get(call).is_some());
+}
+
+#[tokio::test]
+async fn who_rings_in_while_they_are_rung_is_a_caller_like_any_other() {
+    let (mut branch, place) = Branch::ringing_back();
+    let mut notices = branch.pipeline.stages.notices.subscribe();
+    let call = branch.rings(3, CALLER).expect("it is taken");
+    let cancelled = command(LegId::dialled(1), LegCommand::Cancel);
+    assert!(branch.told().contains(&cancelled));
+    assert!(branch.pipeline.places.get(place).is_none());
+    // The agent who was kept for them is free, and no call is told of but theirs.
+    branch.says(call, "i lost my card", true);
+    assert_eq!(
+        branch.dialled(),
+        [(LegId::incoming(3).branch(1), at("ann"))]
+    );
+    while let Ok(notice) = notices.try_recv() {
+        assert!(!matches!(notice.event, Event::Ended { .. }), "{notice:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_answers_for_a_place_that_is_gone_is_let_go() {
+    let (mut branch, place) = Branch::ringing_back();
+    branch.pipeline.give_up_place(place);
+    branch.answers(LegId::dialled(1));
+    let let_go = command(LegId::dialled(1), LegCommand::HangUp);
+    assert!(branch.told().contains(&let_go));
+    assert!(branch.ann_is_free(3));
+}
+
+#[tokio::test]
+async fn whom_nobody_can_serve_any_more_is_not_rung_on() {
+    let (mut branch, place) = Branch::ringing_back();
+    // Nobody is left who could take the call.
+    let agent = AgentId::new("ann");
+    let away = Input::AgentAway { agent };
+    branch.pipeline.tell_router(branch.now, away);
+    branch.settle();
+    let cancelled = command(LegId::dialled(1), LegCommand::Cancel);
+    assert!(branch.told().contains(&cancelled));
+    assert!(branch.pipeline.places.get(place).is_none());
+}
+
+#[tokio::test]
+async fn an_agent_is_not_kept_for_nobody() {
+    let mut branch = Branch::new(RINGS_BACK);
+    // A place that the router has and nobody else.
+    let kept = Input::PlaceKept {
+        place: CallId::new(uuid::Uuid::from_u128(7)),
+        profile: trunkside_decision::CallProfile::unknown(),
+        waited_ms: 0,
+    };
+    branch.pipeline.tell_router(branch.now, kept);
+    branch.pass(60);
+    assert!(branch.ann_is_free(1));
+}
+
+#[tokio::test]
+async fn another_policy_brings_what_it_names() {
+    let mut branch = Branch::new("");
+    let users = vec!["bob".to_owned()];
+    let phones = Phones {
+        users,
+        secrets: Vec::new(),
+    };
+    let ready = Ready {
+        policy: policy("bob"),
+        recordings: Recordings::default(),
+        phones: phones.clone(),
+    };
+    branch.pipeline.policy(branch.now, ready);
+    branch.settle();
+    assert_eq!(branch.pipeline.stages.ua.phones, phones);
+    let call = branch.rings(1, CALLER).expect("it is taken");
+    branch.says(call, "i lost my card", true);
+    assert_eq!(
+        branch.dialled(),
+        [(LegId::incoming(1).branch(1), at("bob"))]
+    );
+}
