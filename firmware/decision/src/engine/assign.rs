@@ -71,7 +71,7 @@ impl Engine {
         for slot in self.waiting_once(|engine| &mut engine.stale) {
             let before = self.call(slot).insist;
             let reachable = self.refresh(slot);
-            let limit = self.call(slot).after(self.policy.queue.max_wait);
+            let limit = self.call(slot).held_until(&self.policy);
             if self.call(slot).away {
                 if self.call(slot).after(super::back::KEPT) <= self.now {
                     self.leave(slot, None, CallbackCause::WaitedTooLong);
@@ -109,7 +109,7 @@ impl Engine {
     fn overflows(&self, slot: Slot) -> bool {
         let call = self.call(slot);
         let after = call.kind.leaves.map(|(after, _)| after);
-        after.is_some_and(|after| call.entered.saturating_add(after) <= self.now)
+        after.is_some_and(|after| call.held_since.saturating_add(after) <= self.now)
     }
 
     /// What it would cost to give the call to the agent; none when they may not take it now.

@@ -105,7 +105,10 @@ impl Engine {
             return;
         }
         self.name(slot, id);
-        self.call_mut(slot).away = false;
+        let now = self.now;
+        let call = self.call_mut(slot);
+        call.away = false;
+        call.held_since = now;
     }
 
     /// Gives a call another name.

@@ -66,6 +66,8 @@ pub(crate) struct Call {
     /// Whom the caller spoke to last time, by index into the policy's agents.
     pub last_agent: Option<usize>,
     pub entered: Micros,
+    /// Since when the caller waits at the telephone: later, where they kept their place and were rung.
+    pub held_since: Micros,
     /// Settles ties between calls that came at the same moment.
     pub sequence: u64,
     pub stage: Stage,
@@ -145,13 +147,22 @@ impl Call {
                     let limit = self.after(super::back::KEPT);
                     return Some(next.map_or(limit, |next| next.min(limit)));
                 }
-                let limit = self.after(policy.queue.max_wait);
-                let limit = self.kind.leaves.map_or(limit, |(after, _)| {
-                    limit.min(self.entered.saturating_add(after))
-                });
+                let limit = self
+                    .kind
+                    .leaves
+                    .map_or(self.held_until(policy), |(after, _)| {
+                        let overflows = self.held_since.saturating_add(after);
+                        overflows.min(self.held_until(policy))
+                    });
                 Some(next.map_or(limit, |next| next.min(limit)).min(self.tell_at))
             }
         }
+    }
+
+    /// When the caller has waited at the telephone for as long as anybody does.
+    pub fn held_until(&self, policy: &Policy) -> Micros {
+        self.held_since
+            .saturating_add(micros(policy.queue.max_wait))
     }
 
     /// A moment counted from when the call began to wait.

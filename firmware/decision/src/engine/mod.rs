@@ -287,6 +287,7 @@ impl Engine {
             kind,
             last_agent: self.agent_of(profile),
             entered: self.now,
+            held_since: self.now,
             sequence: self.arrivals,
             stage: Stage::Waiting,
             attempts: Vec::new(),

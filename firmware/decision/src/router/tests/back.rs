@@ -55,6 +55,31 @@ fn who_is_called_back_comes_before_who_came_later() {
 }
 
 #[test]
+fn who_is_called_back_may_wait_at_the_telephone_like_anybody() {
+    let mut desk = Desk::new(&format!("[[agent]]\nid = \"bob\"\n{DESK}"));
+    for (number, agent) in [(1, ann()), (4, AgentId::new("bob"))] {
+        let signed_in = agent.clone();
+        desk.tell(Input::AgentAvailable { agent: signed_in });
+        desk.ready(number, wants("ask"));
+        desk.bridged(number, agent);
+    }
+    desk.ready(2, wants("ask"));
+    asks(&mut desk, 2);
+    desk.ended(2);
+    desk.pass(600);
+    assert_eq!(actions(&desk.ended(1)), [offer(ann())]);
+    desk.tell(Input::CalledBack {
+        place: call(2),
+        call: call(20),
+    });
+    // They answer, the agent does not, and the other one talks still.
+    let mut said = desk.fails(20, ann());
+    said.extend(desk.pass(59));
+    let turned_away = |decision: &Decision| matches!(decision.action, Action::Callback { .. });
+    assert!(!said.iter().any(turned_away), "{said:?}");
+}
+
+#[test]
 fn a_place_outlives_the_longest_wait_at_the_telephone() {
     let mut desk = desk();
     asks(&mut desk, 2);
