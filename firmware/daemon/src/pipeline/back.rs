@@ -136,7 +136,7 @@ impl<U: SipUa> Pipeline<U> {
                 return false;
             }
             Action::Offer { .. } if !is_call => {
-                tracing::error!(call = %id, "an agent is kept for a caller of whom nothing is known; they are freed");
+                tracing::warn!(call = %id, "an agent is kept for a caller of whom nothing is known; they are freed");
                 self.tell_router(now, Input::PlaceGivenUp { place: id });
                 self.tell_router(now, Input::CallEnded { call: id });
             }
