@@ -76,6 +76,14 @@ async fn the_first_key_closes_the_door_and_each_key_opens_its_part() {
         "open to this machine"
     );
 
+    for name in ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"] {
+        let (status, body) = get_with(http, "/api/v1/calls", name, "for=192.0.2.7").await;
+        assert!(
+            status == 401 && body.contains("proxy") && body.contains("keys add"),
+            "{name}: {status} {body}"
+        );
+    }
+
     let analyst = key(folder.path(), "analyst", &["--tenant", "acme"]);
     let admin = key(folder.path(), "admin", &[]);
     for path in [
@@ -141,6 +149,21 @@ async fn the_first_key_closes_the_door_and_each_key_opens_its_part() {
     let nobody = ["keys", "add", "--name", "x", "--tenant", "a/b"];
     let (status, _, error) = command(folder.path(), &nobody);
     assert!(status == 2 && error.contains("`a/b`"), "{error}");
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_stays_closed_when_the_last_key_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = embedded(&folder.path().join("cloud")).await;
+    let http = cloud.http_addr;
+    let only = key(folder.path(), "admin", &[]);
+    assert_eq!(command(folder.path(), &["keys", "revoke", &only]).0, 0);
+    let shown = format!("Bearer {only}");
+    assert_eq!(calls(http, &shown, "").await.0, 401);
+    assert_eq!(get(http, "/api/v1/calls").await.0, 401);
+    let next = format!("Bearer {}", key(folder.path(), "admin", &[]));
+    assert_eq!(calls(http, &next, "").await.0, 200);
     cloud.shutdown().await;
 }
 

@@ -35,6 +35,12 @@ pub(crate) enum Refusal {
          make a key with `trunkside-cloud keys add` to use another name"
     )]
     Host,
+    /// A proxy asks, for whoever asked it.
+    #[error(
+        "a proxy asks for somebody else, and without a key only this machine is answered; make a key \
+         with `trunkside-cloud keys add`"
+    )]
+    Proxy,
     /// The key is unknown, revoked or mistyped.
     #[error("the key is not in force")]
     Key,
@@ -55,6 +61,17 @@ fn is_this_machine(host: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What a request says of who asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asker {
+    /// The key or token.
+    pub(crate) shown: Option<String>,
+    /// The name by which it calls us.
+    pub(crate) host: Option<String>,
+    /// Whether a proxy says that it asks for another.
+    pub(crate) by_proxy: bool,
 }
 
 /// Decides who may ask.
@@ -79,19 +96,22 @@ impl Guard {
         Ok(!self.loopback && self.tokens.is_none() && !self.store.has_keys()?)
     }
 
-    /// Who shows this and calls us by the name `host`; blocks.
-    pub(crate) fn identify(
-        &self,
-        shown: Option<&str>,
-        host: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Identity, Refusal> {
-        match shown {
+    /// Who asks; blocks.
+    pub(crate) fn identify(&self, asker: &Asker, now: Timestamp) -> Result<Identity, Refusal> {
+        match asker.shown.as_deref() {
             None if self.is_open()? => {
                 // A page of another site that resolves its own name to this machine reaches us
                 // through a browser here, and would read all.
-                if host.is_some_and(|host| !is_this_machine(host)) {
+                if asker
+                    .host
+                    .as_deref()
+                    .is_some_and(|host| !is_this_machine(host))
+                {
                     return Err(Refusal::Host);
+                }
+                // So would whoever reaches a proxy on this machine.
+                if asker.by_proxy {
+                    return Err(Refusal::Proxy);
                 }
                 Ok(Identity {
                     subject: "this machine".to_owned(),
@@ -108,9 +128,10 @@ impl Guard {
         }
     }
 
-    /// Without keys and tokens the interface is open to this machine only.
+    /// Before the first key, and without tokens, the interface is open to this machine only. It does
+    /// not open again when the last key is revoked: that is when somebody shall be kept out.
     fn is_open(&self) -> Result<bool, StoreError> {
-        Ok(self.loopback && self.tokens.is_none() && !self.store.has_keys()?)
+        Ok(self.loopback && self.tokens.is_none() && !self.store.ever_had_keys()?)
     }
 
     fn bearer_of(&self, key: &key::Key) -> Result<Identity, Refusal> {

@@ -9,9 +9,19 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{App, Problem};
-use crate::access::{Identity, Refusal};
+use crate::access::{Asker, Identity, Refusal};
 use crate::ingest::now;
 use crate::store::{Audit, CallFilter, Role, Scope};
+
+/// What a proxy adds to a request (RFC 7239, RFC 9110 section 7.6.3, and what came before them).
+const OF_PROXIES: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
 
 /// Somebody who may read.
 pub(super) struct Reader(pub(super) Identity);
@@ -32,11 +42,16 @@ impl FromRequestParts<App> for Reader {
         };
         let host = parts.headers.get(HOST);
         let host = host.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let by_proxy = OF_PROXIES
+            .iter()
+            .any(|name| parts.headers.contains_key(*name));
+        let asker = Asker {
+            shown,
+            host,
+            by_proxy,
+        };
         let guard = Arc::clone(&app.guard);
-        let identified = tokio::task::spawn_blocking(move || {
-            guard.identify(shown.as_deref(), host.as_deref(), now())
-        })
-        .await;
+        let identified = tokio::task::spawn_blocking(move || guard.identify(&asker, now())).await;
         match identified.expect("identifying does not panic") {
             Ok(identity) => Ok(Self(identity)),
             Err(Refusal::Store(error)) => {

@@ -228,6 +228,9 @@ pub trait Store: Send + Sync {
     /// Whether any key is in force.
     fn has_keys(&self) -> Result<bool, StoreError>;
 
+    /// Whether any key was ever made, in force or not.
+    fn ever_had_keys(&self) -> Result<bool, StoreError>;
+
     /// Ends a key; false when there is none in force.
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
 

@@ -747,6 +747,7 @@ fn devices_tell_how_they_do(fresh: &dyn Fn() -> Fresh) {
 fn keys_work_until_they_are_revoked(fresh: &dyn Fn() -> Fresh) {
     let Fresh { store, reopen, .. } = fresh();
     assert!(!store.has_keys().unwrap());
+    assert!(!store.ever_had_keys().unwrap());
     let key = KeyRecord {
         id: "k1".into(),
         name: "grafana".into(),
@@ -768,6 +769,7 @@ fn keys_work_until_they_are_revoked(fresh: &dyn Fn() -> Fresh) {
     assert!(!store.revoke_key("k1", NOW).unwrap());
     assert_eq!(again.key("k1").unwrap(), None);
     assert!(!again.has_keys().unwrap());
+    assert!(again.ever_had_keys().unwrap());
     assert_eq!(again.keys().unwrap()[0].revoked_at, Some(NOW));
 }
 

@@ -232,6 +232,12 @@ pub fn free_address() -> SocketAddr {
         .unwrap()
 }
 
+/// Status and body of a GET with one more header.
+pub async fn get_with(address: SocketAddr, path: &str, name: &str, value: &str) -> (u16, String) {
+    let (status, body) = get_bytes(address, path, Some((name, value))).await;
+    (status, String::from_utf8(body).unwrap())
+}
+
 /// Status and body of a GET.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     get_as(address, path, None).await
@@ -239,21 +245,26 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 /// The same with an `Authorization`.
 pub async fn get_as(address: SocketAddr, path: &str, shown: Option<&str>) -> (u16, String) {
-    let (status, body) = get_bytes(address, path, shown).await;
+    let header = shown.map(|shown| ("Authorization", shown));
+    let (status, body) = get_bytes(address, path, header).await;
     (status, String::from_utf8(body).unwrap())
 }
 
-pub async fn get_bytes(address: SocketAddr, path: &str, shown: Option<&str>) -> (u16, Vec<u8>) {
+pub async fn get_bytes(
+    address: SocketAddr,
+    path: &str,
+    header: Option<(&str, &str)>,
+) -> (u16, Vec<u8>) {
     let url = format!("http://{address}{path}");
-    let shown = shown.map(str::to_owned);
+    let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
     tokio::task::spawn_blocking(move || {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build()
             .new_agent();
         let mut request = agent.get(url);
-        if let Some(shown) = shown {
-            request = request.header("Authorization", shown);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let mut response = request.call().unwrap();
         (

@@ -47,6 +47,11 @@ pub(super) fn has_keys(client: &mut Client) -> Result<bool, StoreError> {
     Ok(row.get(0))
 }
 
+pub(super) fn ever_had_keys(client: &mut Client) -> Result<bool, StoreError> {
+    let row = client.query_one("SELECT EXISTS (SELECT FROM api_key)", &[])?;
+    Ok(row.get(0))
+}
+
 pub(super) fn revoke_key(
     client: &mut Client,
     id: &str,

@@ -272,6 +272,10 @@ impl Store for Postgres {
         access::has_keys(&mut *self.connection()?)
     }
 
+    fn ever_had_keys(&self) -> Result<bool, StoreError> {
+        access::ever_had_keys(&mut *self.connection()?)
+    }
+
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         access::revoke_key(&mut *self.connection()?, id, now)
     }

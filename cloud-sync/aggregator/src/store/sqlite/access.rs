@@ -45,6 +45,12 @@ pub(super) fn has_keys(connection: &Connection) -> Result<bool, StoreError> {
         .exists([])?)
 }
 
+pub(super) fn ever_had_keys(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM api_key LIMIT 1")?
+        .exists([])?)
+}
+
 pub(super) fn revoke_key(
     connection: &Connection,
     id: &str,

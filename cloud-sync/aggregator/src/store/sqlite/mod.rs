@@ -205,6 +205,10 @@ impl Store for Sqlite {
         access::has_keys(&self.reader())
     }
 
+    fn ever_had_keys(&self) -> Result<bool, StoreError> {
+        access::ever_had_keys(&self.reader())
+    }
+
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         access::revoke_key(&self.writer(), id, now)
     }
