@@ -132,7 +132,7 @@ impl<'a> World<'a> {
             _ => unreachable!("the first is the summary"),
         };
         if outbox
-            .append(support::stamp(), &[summary, transcript])
+            .append(support::stamp(number), &[summary, transcript])
             .is_ok()
         {
             self.promised.insert(id);

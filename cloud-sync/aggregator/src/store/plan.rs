@@ -14,7 +14,7 @@ use super::intake::{Intake, Verdict};
 /// A decision that took longer than a day is a clock's mistake.
 const LONGEST_S: f64 = 86_400.0;
 
-/// What a box's clock that nothing has set yet may say beside the time of arrival: a little later,
+/// What a box's clock that nothing has set yet may say beside a time that is known: a little later,
 /// and earlier by as long as records wait on a box.
 const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 const BEHIND: SignedDuration = SignedDuration::from_hours(31 * 24);
@@ -117,9 +117,9 @@ pub(super) struct Place<'a> {
 pub(super) struct CallRow<'a> {
     pub(super) place: Place<'a>,
     pub(super) call: CallId,
-    /// When the call began; when it came, where the box's clock is plainly wrong.
+    /// When the call began; when it was recorded or came, where the box's clock was plainly wrong.
     pub(super) started_at: Timestamp,
-    /// Whether that is when it came: another time the next time that it comes.
+    /// Whether it may have stood at another time when it came before.
     pub(super) moved: bool,
     pub(super) language: Option<&'a str>,
     pub(super) intent: Option<&'a str>,
@@ -134,8 +134,11 @@ pub(super) struct CallRow<'a> {
 pub(super) struct TranscriptRow<'a> {
     pub(super) place: Place<'a>,
     pub(super) call: CallId,
-    /// When the call's name says that it began; when it came, where the box's clock is plainly wrong.
+    /// When the call's name says that it began; when it was recorded or came, where the box's clock was
+    /// plainly wrong.
     pub(super) named_at: Timestamp,
+    /// Whether it may have stood at another time when it came before.
+    pub(super) moved: bool,
     pub(super) turns: &'a str,
     /// What a newer version put beside them.
     pub(super) more: Option<&'a str>,
@@ -309,18 +312,22 @@ impl<'a> Plan<'a> {
         kept: &'a Kept,
         now: Timestamp,
     ) {
-        let likely = |at| {
-            if entry.clock_trusted {
-                at
-            } else {
-                likely(at, now)
-            }
+        let recorded_at = if entry.clock_trusted {
+            storable(entry.at)
+        } else {
+            likely(storable(entry.at), now)
+        };
+        // A call began before its record was written, and the clock may have been set in between.
+        let began = |said: Timestamp| {
+            let reference = if entry.clock_trusted { entry.at } else { now };
+            let at = likely(said, reference);
+            (at, at != said || !entry.clock_trusted)
         };
         let mut report = |kind| {
             self.reports.push(ReportRow {
                 place,
                 kind,
-                at: likely(storable(entry.at)),
+                at: recorded_at,
                 clock_trusted: entry.clock_trusted,
                 body: &kept.json,
             });
@@ -328,18 +335,20 @@ impl<'a> Plan<'a> {
         match &entry.body {
             Body::Call(call) => {
                 let mut row = call_row(place, call, &kept.json);
-                let at = likely(row.started_at);
-                row.moved = at != row.started_at;
-                row.started_at = at;
+                (row.started_at, row.moved) = began(row.started_at);
                 self.calls.push(row);
             }
-            Body::Transcript(transcript) => self.transcripts.push(TranscriptRow {
-                place,
-                call: transcript.call,
-                named_at: likely(named_at(transcript.call)),
-                turns: &kept.json,
-                more: kept.more.as_deref(),
-            }),
+            Body::Transcript(transcript) => {
+                let (named_at, moved) = began(named_at(transcript.call));
+                self.transcripts.push(TranscriptRow {
+                    place,
+                    call: transcript.call,
+                    named_at,
+                    moved,
+                    turns: &kept.json,
+                    more: kept.more.as_deref(),
+                });
+            }
             Body::Alarm(_) => report("alarm"),
             Body::Health(_) => report("health"),
             Body::Gap(_) => {}
@@ -413,12 +422,12 @@ fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: &'a str) -> Ca
     }
 }
 
-/// What a clock that nobody vouches for says, or when its record came if that cannot be: a box
+/// What a clock that nobody vouches for says, or the time that is known if that cannot be: a box
 /// without a battery wakes in 1970, and what it records then is neither old nor in the future.
-fn likely(at: Timestamp, now: Timestamp) -> Timestamp {
-    let age = now.duration_since(at);
+fn likely(at: Timestamp, known: Timestamp) -> Timestamp {
+    let age = known.duration_since(at);
     if age < -AHEAD || age > BEHIND {
-        storable(now)
+        storable(known)
     } else {
         at
     }

@@ -60,6 +60,8 @@ behaviours!(
     times_beyond_every_calendar_are_kept,
     a_clock_that_nobody_set_moves_no_call_out_of_sight,
     devices_tell_how_they_do,
+    a_call_that_began_before_the_clock_was_set_stands_where_it_was_recorded,
+    what_comes_again_from_a_clock_that_nobody_set_is_there_once,
     keys_work_until_they_are_revoked,
     the_audit_log_keeps_its_order_and_scope,
     a_claim_is_used_once_and_in_time,
@@ -174,7 +176,12 @@ fn message_from(origin: &Origin, lane: Lane, records: Vec<Received>) -> Message 
 }
 
 fn entry(sequence: u64, lane: Lane, body: Body) -> Received {
-    let at = Timestamp::UNIX_EPOCH;
+    // Written when the call began, as its name says it for the words.
+    let at = match &body {
+        Body::Call(call) => call.started_at,
+        Body::Transcript(_) => "2025-09-01T00:00:00Z".parse().unwrap(),
+        _ => Timestamp::UNIX_EPOCH,
+    };
     Received::from(Entry {
         sequence,
         at,
@@ -669,6 +676,101 @@ fn a_clock_that_nobody_set_moves_no_call_out_of_sight(fresh: &dyn Fn() -> Fresh)
         3,
         "what comes again replaces itself"
     );
+}
+
+/// A record as it was written at a time, by a clock that was set by then or not.
+fn written(received: Received, sequence: u64, at: &str, clock_trusted: bool) -> Received {
+    let Received::Entry(mut entry, kept) = received else {
+        unreachable!()
+    };
+    entry.sequence = sequence;
+    entry.at = at.parse().unwrap();
+    entry.clock_trusted = clock_trusted;
+    Received::Entry(entry, kept)
+}
+
+/// The words of the `number`th call that began in the first hour of 1970, as its name says.
+fn early_words(number: u64) -> Received {
+    let Received::Entry(mut entry, kept) = words(number) else {
+        unreachable!()
+    };
+    if let Body::Transcript(transcript) = &mut entry.body {
+        transcript.call = early_name(number).parse().unwrap();
+    }
+    Received::Entry(entry, kept)
+}
+
+fn early_name(number: u64) -> String {
+    format!("00000000-ea60-7000-8000-{number:012}")
+}
+
+fn early_call(number: u64) -> Received {
+    let more = serde_json::json!({
+        "call": early_name(number), "started_at": "1970-01-01T00:01:00Z"
+    });
+    record(number, &more)
+}
+
+fn a_call_that_began_before_the_clock_was_set_stands_where_it_was_recorded(
+    fresh: &dyn Fn() -> Fresh,
+) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let now: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
+    let at = "2026-11-20T08:00:00Z";
+    let calls = vec![written(early_call(1), 1, at, true)];
+    let spoken = vec![written(early_words(1), 1, at, true)];
+    let messages = [
+        message(Lane::Metric, calls),
+        message(Lane::Transcript, spoken),
+    ];
+    store.commit(&messages, now).unwrap();
+    let recorded_at: Timestamp = at.parse().unwrap();
+    let keep_from = recorded_at - SignedDuration::from_hours(1);
+    let today = now.to_zoned(TimeZone::UTC).date();
+    store.maintain(today, Some(keep_from)).unwrap();
+    let filter = CallFilter {
+        since: Some(recorded_at),
+        until: Some(recorded_at + SignedDuration::from_secs(1)),
+        ..CallFilter::default()
+    };
+    let page = store.transcripts(&Scope::ALL, &filter, 9, None).unwrap();
+    assert_eq!(page.transcripts.len(), 1, "it is not as old as it says");
+    assert_eq!(page.transcripts[0].turns.len(), 1);
+}
+
+fn what_comes_again_from_a_clock_that_nobody_set_is_there_once(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let now: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
+    let ahead = "2026-11-22T10:00:00Z";
+    // In 1970, then two hours ahead of the cloud, which time catches up with.
+    let begin = |number: u64, hours: i64, sequence: u64, at: &str, trusted: bool| {
+        let (mut call, mut spoken) = (early_call(number), early_words(number));
+        if number == 2 {
+            call = record(2, &serde_json::json!({ "started_at": ahead }));
+            spoken = words(2);
+        }
+        let messages = [
+            message(Lane::Metric, vec![written(call, sequence, at, trusted)]),
+            message(
+                Lane::Transcript,
+                vec![written(spoken, sequence, at, trusted)],
+            ),
+        ];
+        let came = now + SignedDuration::from_hours(hours);
+        assert_eq!(store.commit(&messages, came).unwrap().stored, 2);
+    };
+    begin(1, 0, 1, "1970-01-01T00:02:00Z", false);
+    begin(1, 24, 2, "1970-01-01T00:02:00Z", false);
+    begin(1, 48, 3, "2026-11-23T08:00:00Z", true);
+    begin(2, 0, 4, ahead, false);
+    begin(2, 2, 5, ahead, false);
+    assert_eq!(all(store).calls.len(), 2);
+    let page = store
+        .transcripts(&Scope::ALL, &CallFilter::default(), 9, None)
+        .unwrap();
+    assert_eq!(page.transcripts.len(), 2);
 }
 
 fn times_beyond_every_calendar_are_kept(fresh: &dyn Fn() -> Fresh) {

@@ -43,7 +43,7 @@ pub fn call(number: u64) -> [Body; 2] {
         .unwrap();
     let summary = CallSummary {
         call,
-        started_at: Timestamp::from_second(START_S + number as i64 * 10).unwrap(),
+        started_at: began(number),
         language: Some(Language::Zh.into()),
         intent: Some(IntentScore {
             name: ["lost_card", "loan"][number as usize % 2].into(),
@@ -85,9 +85,15 @@ pub fn call(number: u64) -> [Body; 2] {
     ]
 }
 
-pub fn stamp() -> Stamp {
+/// When the `number`th call began.
+pub fn began(number: u64) -> Timestamp {
+    Timestamp::from_second(START_S + number as i64 * 10).unwrap()
+}
+
+/// What the box's clock says of the `number`th call.
+pub fn stamp(number: u64) -> Stamp {
     Stamp {
-        at: Timestamp::from_second(START_S).unwrap(),
+        at: began(number),
         clock_trusted: true,
     }
 }
@@ -142,7 +148,7 @@ impl Branch {
 
     pub async fn store(&self, number: u64) {
         self.outbox
-            .store(stamp(), call(number).into())
+            .store(stamp(number), call(number).into())
             .await
             .unwrap();
     }

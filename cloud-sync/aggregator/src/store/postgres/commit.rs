@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use trunkside_call::CallId;
 use trunkside_record::{Lane, Origin, schema};
 
 use super::super::intake::Intake;
@@ -239,23 +240,39 @@ fn close(
     Ok(())
 }
 
+/// Deletes what came before of calls whose time is another now: it is part of their key.
+fn forget<'a>(
+    transaction: &mut Writing<'_>,
+    sql: &'static str,
+    moved: impl Iterator<Item = (Place<'a>, CallId)>,
+) -> Result<(), StoreError> {
+    let (places, calls): (Vec<Place<'_>>, Vec<String>) =
+        moved.map(|(place, call)| (place, call.to_string())).unzip();
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let places = Places::new(places.into_iter());
+    transaction.execute(
+        sql,
+        &[&places.tenants, &places.branches, &places.devices, &calls],
+    )?;
+    Ok(())
+}
+
 fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let moved: Vec<_> = rows.iter().filter(|row| row.moved).collect();
-    if !moved.is_empty() {
-        // Its time is part of its key, and was another when it came before.
-        let places = Places::new(moved.iter().map(|row| row.place));
-        let calls: Vec<String> = moved.iter().map(|row| row.call.to_string()).collect();
-        transaction.execute(
-            "DELETE FROM call USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
-                 AS again (tenant, branch, device, name)
-             WHERE call.tenant = again.tenant AND call.branch = again.branch
-                 AND call.device = again.device AND call.call = again.name::uuid",
-            &[&places.tenants, &places.branches, &places.devices, &calls],
-        )?;
-    }
+    forget(
+        transaction,
+        "DELETE FROM call USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
+             AS again (tenant, branch, device, name)
+         WHERE call.tenant = again.tenant AND call.branch = again.branch
+             AND call.device = again.device AND call.call = again.name::uuid",
+        rows.iter()
+            .filter(|row| row.moved)
+            .map(|row| (row.place, row.call)),
+    )?;
     let places = Places::new(rows.iter().map(|row| row.place));
     transaction.execute(
         "INSERT INTO call (tenant, branch, device, stream, sequence, call, started_at, language,
@@ -299,6 +316,16 @@ fn store_transcripts(
     if rows.is_empty() {
         return Ok(());
     }
+    forget(
+        transaction,
+        "DELETE FROM transcript USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
+             AS again (tenant, branch, device, name)
+         WHERE transcript.tenant = again.tenant AND transcript.branch = again.branch
+             AND transcript.device = again.device AND transcript.call = again.name::uuid",
+        rows.iter()
+            .filter(|row| row.moved)
+            .map(|row| (row.place, row.call)),
+    )?;
     let places = Places::new(rows.iter().map(|row| row.place));
     transaction.execute(
         "INSERT INTO transcript (tenant, branch, device, stream, sequence, call, named_at, turns, more)
