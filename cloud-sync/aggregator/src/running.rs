@@ -99,7 +99,12 @@ impl Aggregator {
         } = config;
         let (store, away, guard, admission) = blocking(move || {
             let store = store::open(&store)?;
-            maintain(&*store, retention_months)?;
+            match maintain(&*store, retention_months) {
+                Err(error) if error.is_busy() => {
+                    tracing::warn!(%error, "the store was not maintained; trying again in an hour");
+                }
+                done => done?,
+            }
             let guard = Guard::new(Arc::clone(&store), oidc, listen);
             if guard.shuts_everybody_out()? {
                 return Err(AggregatorError::NoKeys { address: listen });

@@ -140,6 +140,15 @@ impl StoreError {
         }
     }
 
+    /// Whether somebody else holds what is needed for longer than is waited.
+    pub fn is_busy(&self) -> bool {
+        #[cfg(feature = "servers")]
+        if let Self::Postgres(error) = self {
+            return error.code() == Some(&::postgres::error::SqlState::LOCK_NOT_AVAILABLE);
+        }
+        false
+    }
+
     /// Whether the content is at fault, so that trying again would fail again.
     pub fn is_content(&self) -> bool {
         match self {

@@ -67,6 +67,7 @@ behaviours!(
     a_claim_is_used_once_and_in_time,
     a_revoked_boxs_certificates_end_and_a_later_one_serves,
     what_is_too_old_goes,
+    words_whose_call_never_came_go_in_time,
     a_newer_database_is_left_alone,
     what_a_newer_box_writes_is_kept_and_shown,
     what_could_not_be_read_is_read_by_a_version_that_can,
@@ -93,6 +94,8 @@ fn postgres_behaves_the_same() {
         .map(|(name, _)| name)
         .collect();
     assert!(failed.is_empty(), "{failed:?}");
+    a_machine_that_vanishes_holds_nobody_up(&cluster);
+    a_box_that_is_revoked_while_it_joins_stays_out(&cluster);
     rows_are_kept_apart_for_readers_of_sql(&cluster);
     months_have_parts_of_their_own(&cluster);
     two_writers_take_turns(&cluster);
@@ -1012,6 +1015,34 @@ fn what_is_too_old_goes(fresh: &dyn Fn() -> Fresh) {
     assert_eq!(again.unwrap().stored, 1);
 }
 
+fn words_whose_call_never_came_go_in_time(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let spoken = message(Lane::Transcript, vec![words(1), words(2)]);
+    store.commit(&[spoken], NOW).unwrap();
+    let today = jiff::civil::date(2026, 11, 21);
+    let maintain = |keep_from: &str| {
+        let keep_from = keep_from.parse().unwrap();
+        store.maintain(today, Some(keep_from)).unwrap();
+    };
+    // The call comes late, and finds its words or not.
+    let turns = |sequence: u64, number: u64| {
+        let summary = call(number, &serde_json::json!({}));
+        let name = summary.call.to_string();
+        let late = entry(sequence, Lane::Metric, summary.into());
+        store
+            .commit(&[message(Lane::Metric, vec![late])], NOW)
+            .unwrap();
+        let detail = store.call(&Scope::ALL, &name).unwrap().unwrap();
+        let detail = serde_json::to_value(&detail).unwrap();
+        detail["transcript"].as_array().map_or(0, Vec::len)
+    };
+    maintain("2025-08-01T00:00:00Z");
+    assert_eq!(turns(1, 1), 1);
+    maintain("2026-10-01T00:00:00Z");
+    assert_eq!(turns(2, 2), 0, "they were older than anything that is kept");
+}
+
 fn a_newer_database_is_left_alone(fresh: &dyn Fn() -> Fresh) {
     let Fresh {
         reopen,
@@ -1082,10 +1113,15 @@ fn a_database_of_the_first_version_is_brought_up() {
             "INSERT INTO stream VALUES (1, 'acme', 'harbour', 'box1', 44, 'metric', 1, 0, 0);
              INSERT INTO call VALUES (1, 'acme', 'harbour', 'box1',
                  '01990000-0000-7000-8000-000000000001', 1795248600000, NULL, NULL, 'bridged',
-                 NULL, '{summary}', 1, 1);"
+                 NULL, '{summary}', 1, 1);
+             INSERT INTO transcript VALUES
+                 ('acme', 'harbour', 'box1', '01990000-0000-7000-8000-000000000001', '[]', 1, 1),
+                 ('acme', 'harbour', 'box1', '01990000-0000-7000-8000-000000000002', '[]', 1, 2),
+                 ('acme', 'harbour', 'box1', '019ab5c0-0000-7000-8000-000000000003', '[]', 1, 3),
+                 ('acme', 'harbour', 'box1', '00000000-0000-4000-8000-000000000004', '[]', 1, 4);
+             UPDATE stream SET first_seen_ms = 1750000000000, last_seen_ms = 1795248600000;"
         ))
         .unwrap();
-    drop(database);
     let store = Sqlite::open(folder.path()).unwrap();
     let chinese = CallFilter {
         language: Some("zh".into()),
@@ -1099,6 +1135,89 @@ fn a_database_of_the_first_version_is_brought_up() {
             .len(),
         1
     );
+    // Words of old calls that never came go; those of a young one, or of one whose name does not tell
+    // its age, do not.
+    let keep_from = "2025-10-01T00:00:00Z".parse().unwrap();
+    let today = jiff::civil::date(2026, 11, 21);
+    store.maintain(today, Some(keep_from)).unwrap();
+    let mut names = database
+        .prepare("SELECT substr(call, -1) FROM transcript ORDER BY 1")
+        .unwrap();
+    let left: Vec<String> = names
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(left, ["1", "3", "4"]);
+}
+
+/// What a machine leaves behind that vanishes in the middle of a transaction must not last.
+fn a_machine_that_vanishes_holds_nobody_up(cluster: &Cluster) {
+    let address = cluster.database();
+    let store = Postgres::open(&options(&address)).unwrap();
+    let setting = |name: &str| {
+        let shown = store.within(&Scope::ALL, |at| {
+            Ok(at
+                .query_one(&format!("SHOW {name}"), &[])?
+                .get::<_, String>(0))
+        });
+        shown.unwrap()
+    };
+    assert_eq!(setting("idle_in_transaction_session_timeout"), "30s");
+    assert_eq!(setting("lock_timeout"), "20s");
+    let mut other = ::postgres::Client::connect(&address, ::postgres::NoTls).unwrap();
+    let mut holds = other.transaction().unwrap();
+    holds.batch_execute("LOCK TABLE trunkside.stream").unwrap();
+    let locked = store.within(&Scope::ALL, |at| {
+        Ok(at.batch_execute("LOCK TABLE stream NOWAIT")?)
+    });
+    let error = locked.unwrap_err();
+    assert!(error.is_busy() && !error.is_content(), "{error}");
+    holds.rollback().unwrap();
+    assert_eq!(commit(&store, vec![alarm(1)]).stored, 1);
+}
+
+/// The certificate is being made while the box is revoked: it is seen.
+#[expect(clippy::disallowed_methods, reason = "a test waits with a deadline")]
+fn a_box_that_is_revoked_while_it_joins_stays_out(cluster: &Cluster) {
+    let address = cluster.database();
+    let (_, name) = address.rsplit_once('=').unwrap();
+    let store = Postgres::open(&options(&address)).unwrap();
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let claim = Claim {
+        id: "c1".into(),
+        proof_key: "ff".into(),
+        tenant: "acme".into(),
+        branch: "harbour".into(),
+        device: "box1".into(),
+        expires_at: at(100),
+    };
+    assert!(store.add_claim(&claim).unwrap());
+    let mut joins = ::postgres::Client::connect(&address, ::postgres::NoTls).unwrap();
+    let mut joining = joins.transaction().unwrap();
+    joining
+        .batch_execute(
+            "UPDATE trunkside.claim SET used = now();
+             INSERT INTO trunkside.certificate (serial, tenant, branch, device, made)
+             SELECT '1a', tenant, branch, device, now() FROM trunkside.claim",
+        )
+        .unwrap();
+    let of = origin("acme", "harbour");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    std::thread::scope(|scope| {
+        let revoking = scope.spawn(|| store.revoke_box(&of, at(1)));
+        let waits = format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+        );
+        while cluster.sql("postgres", &waits) == "0" {
+            assert!(std::time::Instant::now() < until, "nobody waits");
+            std::thread::yield_now();
+        }
+        joining.commit().unwrap();
+        assert!(revoking.join().unwrap().unwrap() > 0);
+    });
+    assert!(store.is_revoked(&of, "1a").unwrap());
 }
 
 /// A role of its own for each tenant reads the views, and sees nothing of the other's.

@@ -198,14 +198,15 @@ pub(super) fn revoke_box(
 ) -> Result<u64, StoreError> {
     let (tenant, branch, device) = (of.tenant.as_str(), of.branch.as_str(), of.device.as_str());
     let mut transaction = client.transaction()?;
+    // The code first: this waits for whoever is using it up, whose certificate is then seen below.
+    let codes = transaction.execute(
+        "DELETE FROM claim WHERE (tenant, branch, device) = ($1, $2, $3)",
+        &[&tenant, &branch, &device],
+    )?;
     let certificates = transaction.execute(
         "UPDATE certificate SET revoked = $4
          WHERE (tenant, branch, device) = ($1, $2, $3) AND revoked IS NULL",
         &[&tenant, &branch, &device, &now],
-    )?;
-    let codes = transaction.execute(
-        "DELETE FROM claim WHERE (tenant, branch, device) = ($1, $2, $3)",
-        &[&tenant, &branch, &device],
     )?;
     let ended = certificates + codes;
     transaction.execute(ALL_ROWS, &[])?;

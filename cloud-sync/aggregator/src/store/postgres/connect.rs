@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::postgres::Config;
 use ::postgres::config::{Host, SslMode};
@@ -12,6 +13,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::super::StoreError;
 use super::PostgresOptions;
+
+/// A server that has vanished is noticed within half a minute: after this much silence it is asked,
+/// this often, this many times; and what is sent is answered by then.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) fn settings(
     options: &PostgresOptions,
@@ -32,6 +40,7 @@ pub(super) fn settings(
     if config.get_application_name().is_none() {
         config.application_name("trunkside-cloud");
     }
+    keep_alive(&mut config, &options.address);
     let needs_tls = config.get_ssl_mode() == SslMode::Require;
     let says_plain = config.get_ssl_mode() == SslMode::Disable;
     if !needs_tls && !says_plain && !config.get_hosts().iter().all(is_near) {
@@ -57,6 +66,23 @@ pub(super) fn settings(
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok((config, MakeRustlsConnect::new(tls)))
+}
+
+/// Notices a server that has vanished, unless the address says how.
+fn keep_alive(config: &mut Config, address: &str) {
+    // This one has a default that cannot be told from the same in the address.
+    if !address.contains("keepalives_idle") {
+        config.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(ANSWERED_WITHIN);
+    }
 }
 
 /// Whether nobody else can listen in.
@@ -123,6 +149,35 @@ mod tests {
             ..PostgresOptions::default()
         };
         assert!(settings(&near).is_ok());
+    }
+
+    #[test]
+    fn a_server_that_vanishes_is_noticed_unless_the_address_says_otherwise() {
+        let config = |address: &str| {
+            let options = PostgresOptions {
+                address: address.to_owned(),
+                ..PostgresOptions::default()
+            };
+            let (config, _) = settings(&options).unwrap();
+            (
+                config.get_keepalives_idle().as_secs(),
+                config
+                    .get_keepalives_interval()
+                    .map(|every| every.as_secs()),
+                config.get_keepalives_retries(),
+                config.get_tcp_user_timeout().map(Duration::as_secs),
+            )
+        };
+        assert_eq!(
+            config("postgres://u@localhost/x"),
+            (10, Some(5), Some(3), Some(30))
+        );
+        let said =
+            "keepalives_idle=7200&keepalives_interval=60&keepalives_retries=9&tcp_user_timeout=90";
+        assert_eq!(
+            config(&format!("postgres://u@localhost/x?{said}")),
+            (7_200, Some(60), Some(9), Some(90))
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ const LOCK: i64 = 0x7472_756e_6b73;
 
 pub(super) fn migrate(client: &mut Client) -> Result<(), StoreError> {
     let mut transaction = client.transaction()?;
+    // Whoever is first may take long with many calls.
+    transaction.batch_execute("SET LOCAL lock_timeout = 0")?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
     let exists =
         transaction.query_one("SELECT to_regclass('trunkside.version') IS NOT NULL", &[])?;

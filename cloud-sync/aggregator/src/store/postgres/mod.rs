@@ -98,7 +98,7 @@ impl Postgres {
     }
 
     /// Work in a transaction that sees what the scope allows.
-    fn within<T>(
+    pub(super) fn within<T>(
         &self,
         scope: &Scope,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
@@ -136,8 +136,12 @@ fn warn_of_unbound_role(client: &mut Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What every connection begins with.
+/// What every connection begins with. An aggregator whose machine vanishes in the middle of a
+/// transaction would keep its locks, and all others waiting, for as long as the server believes that it
+/// is there: two hours, by the system's defaults.
 const BEGINNING: &str = "SET search_path = trunkside; SET timezone = 'UTC';
+     SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '20s';
+     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
      SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') = 'off'";
 

@@ -157,11 +157,12 @@ fn store_transcript(
     } = row.place;
     transaction
         .prepare_cached(
-            "INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence, more)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence, more,
+                                     named_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (tenant, branch, device, call) DO UPDATE SET
                  turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence,
-                 more = excluded.more",
+                 more = excluded.more, named_ms = excluded.named_ms",
         )?
         .execute(params![
             origin.tenant.as_str(),
@@ -171,7 +172,8 @@ fn store_transcript(
             row.turns,
             stream,
             sequence.cast_signed(),
-            row.more
+            row.more,
+            row.named_at.as_millisecond()
         ])?;
     Ok(())
 }
@@ -296,7 +298,8 @@ fn store_gap(
     Ok(())
 }
 
-/// Deletes the calls that began before `from`, with their words, and older reports.
+/// Deletes the calls that began before `from`, with their words, words as old whose call never came,
+/// and older reports.
 pub(super) fn delete_before(
     connection: &mut Connection,
     from: Timestamp,
@@ -311,6 +314,12 @@ pub(super) fn delete_before(
         [from_ms],
     )?;
     let calls = transaction.execute("DELETE FROM call WHERE started_ms < ?1", [from_ms])?;
+    transaction.execute(
+        "DELETE FROM transcript WHERE named_ms < ?1 AND NOT EXISTS (
+             SELECT 1 FROM call WHERE (call.tenant, call.branch, call.device, call.call)
+                 = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
+        [from_ms],
+    )?;
     transaction.execute("DELETE FROM report WHERE at_ms < ?1", [from_ms])?;
     transaction.execute("DELETE FROM unread WHERE came_ms < ?1", [from_ms])?;
     transaction.commit()?;
