@@ -106,6 +106,18 @@ impl Origin {
             device: Name::new(device)?,
         })
     }
+
+    /// The MQTT client name under which the box connects; no other box has it. Names may hold hyphens,
+    /// so that the lengths in bytes of the first two say where each ends.
+    pub fn client_name(&self) -> String {
+        let Self {
+            tenant,
+            branch,
+            device,
+        } = self;
+        let (first, second) = (tenant.as_str().len(), branch.as_str().len());
+        format!("trunkside-{first}-{second}-{tenant}-{branch}-{device}")
+    }
 }
 
 impl fmt::Display for Origin {
@@ -212,6 +224,26 @@ mod tests {
             error.contains("`a/b`") && error.contains("letters, digits"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn no_two_boxes_have_one_client_name() {
+        let name = |tenant, branch, device| {
+            let origin = Origin::new(tenant, branch, device).unwrap();
+            origin.client_name()
+        };
+        assert_eq!(
+            name("acme", "harbour", "box1"),
+            "trunkside-4-7-acme-harbour-box1"
+        );
+        let mut names = [
+            name("acme", "harbour-east", "1"),
+            name("acme", "harbour", "east-1"),
+            name("acme-harbour", "east", "1"),
+            name("4-acme", "harbour", "1"),
+        ];
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
     }
 
     #[test]

@@ -292,14 +292,8 @@ impl Uplink {
             Way::read(&access).map_err(|error| error.to_string())
         });
         let mut way = way.await?;
-        let Origin {
-            tenant,
-            branch,
-            device,
-        } = &self.origin;
-        let name = format!("trunkside-{tenant}-{branch}-{device}");
         let inflight = (self.tuning.most_flights + ALARM_FLIGHTS) as u16;
-        way.options.set_client_id(name);
+        way.options.set_client_id(self.origin.client_name());
         way.options.set_clean_session(true);
         way.options.set_keep_alive(self.tuning.keep_alive);
         way.options.set_inflight(inflight);

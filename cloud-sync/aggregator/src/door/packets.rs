@@ -61,8 +61,8 @@ impl Inspector {
     fn check(&mut self, packet: &Packet) -> Result<(), Trespass> {
         match packet {
             Packet::Connect(connect) if !self.connected => {
-                let name = client_name(&self.origin);
-                if connect.client_id != name {
+                let name = self.origin.client_name();
+                if connect.client_id != name && connect.client_id != old_client_name(&self.origin) {
                     return Err(Trespass::Name(name));
                 }
                 if connect.last_will.is_some() {
@@ -93,8 +93,9 @@ impl Inspector {
     }
 }
 
-/// The client name under which the uplink of a box connects.
-fn client_name(origin: &Origin) -> String {
+/// The client name under which boxes connect that are older than [`Origin::client_name`]; two whose
+/// names have hyphens in other places may share it.
+fn old_client_name(origin: &Origin) -> String {
     let Origin {
         tenant,
         branch,
@@ -109,6 +110,8 @@ mod tests {
     use rumqttc::mqttbytes::v4::{Connect, LastWill, Publish, Subscribe};
 
     use super::*;
+
+    const NAME: &str = "trunkside-4-7-acme-harbour-box1";
 
     fn origin() -> Origin {
         Origin::new("acme", "harbour", "box1").unwrap()
@@ -150,15 +153,13 @@ mod tests {
 
     fn connected() -> Inspector {
         let mut inspector = Inspector::new(origin());
-        inspector
-            .take(&connect("trunkside-acme-harbour-box1"))
-            .unwrap();
+        inspector.take(&connect(NAME)).unwrap();
         inspector
     }
 
     #[test]
     fn its_own_topics_pass_in_whatever_pieces_they_come() {
-        let mut all = connect("trunkside-acme-harbour-box1");
+        let mut all = connect(NAME);
         all.extend(subscribe("trunkside/v1/acme/harbour/box1/ack"));
         all.extend(subscribe("trunkside/v1/acme/harbour/box1/command"));
         all.extend(publish("trunkside/v1/acme/harbour/box1/metric"));
@@ -173,13 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn an_older_box_connects_under_its_own_old_name() {
+        let mut inspector = Inspector::new(origin());
+        let old = connect("trunkside-acme-harbour-box1");
+        assert_eq!(inspector.take(&old).unwrap(), old);
+        let mut stranger = Inspector::new(origin());
+        let others = connect("trunkside-acme-harbour-box2");
+        assert!(stranger.take(&others).is_err());
+    }
+
+    #[test]
     fn everybody_elses_do_not() {
         let mut stranger = Inspector::new(origin());
-        let name = Trespass::Name("trunkside-acme-harbour-box1".into());
-        assert_eq!(
-            stranger.take(&connect("trunkside-acme-harbour-box2")),
-            Err(name)
-        );
+        let name = Trespass::Name(NAME.into());
+        let others = "trunkside-4-7-acme-harbour-box2";
+        assert_eq!(stranger.take(&connect(others)), Err(name));
         let mut silent = Inspector::new(origin());
         let own = "trunkside/v1/acme/harbour/box1/metric";
         assert_eq!(silent.take(&publish(own)), Err(Trespass::Protocol));
@@ -206,11 +215,11 @@ mod tests {
                 "{filter}"
             );
         }
-        let twice = connect("trunkside-acme-harbour-box1");
+        let twice = connect(NAME);
         assert_eq!(connected().take(&twice), Err(Trespass::Protocol));
         assert_eq!(connected().take(&[0xff; 8]), Err(Trespass::Protocol));
         let will = bytes(|out| {
-            let mut connect = Connect::new("trunkside-acme-harbour-box1");
+            let mut connect = Connect::new(NAME);
             connect.last_will = Some(LastWill::new("x", "y", QoS::AtMostOnce, false));
             connect.write(out).unwrap();
         });
