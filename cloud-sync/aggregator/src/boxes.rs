@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use jiff::{Span, ToSpan};
 use trunkside_aggregator::config::BoxesConfig;
 use trunkside_aggregator::store::{Claim, Store};
-use trunkside_aggregator::{Boxes, RulesFor, now, write_rules};
+use trunkside_aggregator::{
+    AggregatorConfig, Boxes, BrokerChoice, RulesFor, check_for_nats, now, write_rules,
+};
 use trunkside_record::{ClaimCode, NameError, Origin};
 
 use crate::say;
@@ -41,6 +43,17 @@ pub(crate) enum Command {
     },
 }
 
+/// Codes that are drawn before one whose id is free: of a million ids, boxes have thousands.
+const DRAWS: u32 = 16;
+
+/// The configuration says nothing of the boxes' authority.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the boxes' authority is not known; set `boxes.connect_to` in the configuration and name it with \
+     `--config`"
+)]
+pub(crate) struct NoAuthority;
+
 /// Which box.
 #[derive(clap::Args)]
 pub(crate) struct Names {
@@ -68,18 +81,21 @@ impl Names {
 
 pub(crate) fn run(
     command: &Command,
-    boxes: Option<&BoxesConfig>,
+    config: &AggregatorConfig,
     store: &dyn Store,
 ) -> anyhow::Result<()> {
     match command {
         Command::Rules { rules_for, out } => {
-            let boxes = boxes.context(
-                "the boxes' authority is not known; set `boxes.connect_to` in the configuration and \
-                 name it with `--config`",
-            )?;
+            let boxes = config.boxes.as_ref().ok_or(NoAuthority)?;
             rules(*rules_for, boxes, store, out)
         }
-        Command::Claim { of, hours } => claim(store, &of.origin()?, hours.hours()),
+        Command::Claim { of, hours } => {
+            let origin = of.origin()?;
+            if matches!(config.broker, BrokerChoice::Nats { .. }) {
+                check_for_nats(&origin)?;
+            }
+            claim(store, &origin, hours.hours())
+        }
         Command::Revoke { of } => {
             let ended = store.revoke_box(&of.origin()?, now())?;
             ensure!(
@@ -119,16 +135,22 @@ fn rules(
 }
 
 fn claim(store: &dyn Store, origin: &Origin, wait: Span) -> anyhow::Result<()> {
-    let mut random = [0; ClaimCode::BYTES];
-    getrandom::fill(&mut random).context("the system has no randomness")?;
-    let code = ClaimCode::new(&random);
-    store.add_claim(&Claim {
-        id: code.id().to_owned(),
-        proof_key: code.key().to_hex(),
-        tenant: origin.tenant.to_string(),
-        branch: origin.branch.to_string(),
-        device: origin.device.to_string(),
-        expires_at: now().checked_add(wait)?,
-    })?;
-    say(code.reveal())
+    let expires_at = now().checked_add(wait)?;
+    for _ in 0..DRAWS {
+        let mut random = [0; ClaimCode::BYTES];
+        getrandom::fill(&mut random).context("the system has no randomness")?;
+        let code = ClaimCode::new(&random);
+        let kept = store.add_claim(&Claim {
+            id: code.id().to_owned(),
+            proof_key: code.key().to_hex(),
+            tenant: origin.tenant.to_string(),
+            branch: origin.branch.to_string(),
+            device: origin.device.to_string(),
+            expires_at,
+        })?;
+        if kept {
+            return say(code.reveal());
+        }
+    }
+    bail!("no code was free in {DRAWS} tries; try again")
 }

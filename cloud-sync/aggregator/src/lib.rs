@@ -43,7 +43,7 @@ mod running;
 pub mod store;
 
 pub use config::{AggregatorConfig, BrokerChoice};
-pub use door::{AuthorityError, Boxes, RulesFor, write_rules};
+pub use door::{AuthorityError, Boxes, NatsNameError, RulesFor, check_for_nats, write_rules};
 pub use http::openapi;
 pub use ingest::now;
 pub use running::{Aggregator, AggregatorError, Running};

@@ -13,7 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use trunkside_aggregator::config::ConfigFile;
 use trunkside_aggregator::export::SinkError;
 use trunkside_aggregator::store::{self, CallFilter, Scope, Store, StoreError};
-use trunkside_aggregator::{Aggregator, AggregatorConfig, AggregatorError, QUIET, explain, export};
+use trunkside_aggregator::{
+    Aggregator, AggregatorConfig, AggregatorError, AuthorityError, NatsNameError, QUIET, explain,
+    export,
+};
 use trunkside_record::{NameError, Timestamp};
 
 mod boxes;
@@ -142,8 +145,7 @@ fn main() -> ExitCode {
         }),
         Command::Boxes { command, database } => with(checked(database), |file| {
             let store = open(&file, matches!(command, boxes::Command::Claim { .. }))?;
-            let door = file.resolve()?.boxes;
-            boxes::run(&command, door.as_ref(), &*store)
+            boxes::run(&command, &file.resolve()?, &*store)
         }),
         Command::Export(mut arguments) => {
             let database = std::mem::take(&mut arguments.database);
@@ -199,7 +201,13 @@ fn is_input(error: &anyhow::Error) -> bool {
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return error.is_input();
     }
-    matches!(error.downcast_ref(), Some(SinkError::Destination(..))) || error.is::<NameError>()
+    if let Some(error) = error.downcast_ref::<AuthorityError>() {
+        return error.is_input();
+    }
+    matches!(error.downcast_ref(), Some(SinkError::Destination(..)))
+        || error.is::<NameError>()
+        || error.is::<NatsNameError>()
+        || error.is::<boxes::NoAuthority>()
 }
 
 fn config(arguments: Run) -> anyhow::Result<AggregatorConfig> {

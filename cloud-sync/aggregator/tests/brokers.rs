@@ -202,6 +202,50 @@ impl Site {
     }
 }
 
+#[test]
+fn what_a_broker_cannot_be_told_is_a_mistake_of_input() {
+    let site = Site::new("nats");
+    let status_and_error = |config: &Path, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
+            .arg("boxes")
+            .args(arguments)
+            .arg("--config")
+            .arg(config)
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), error)
+    };
+    let (with, bare) = (site.path("cloud.toml"), site.path("bare.toml"));
+    let blank = [
+        "claim",
+        "--tenant",
+        "acme",
+        "--branch",
+        "harbour east",
+        "--device",
+        "box1",
+    ];
+    assert_eq!(status_and_error(&with, &blank).0, Some(0));
+
+    let rules = site.path("rules");
+    let rules = ["rules", "--for", "nats", "--out", rules.to_str().unwrap()];
+    let data = format!("data = '{}'\n", site.path("cloud").display());
+    std::fs::write(&bare, &data).unwrap();
+    let (status, error) = status_and_error(&bare, &rules);
+    assert!(
+        status == Some(2) && error.contains("`boxes.connect_to`"),
+        "{status:?} {error}"
+    );
+
+    std::fs::write(&bare, format!("broker = 'nats://127.0.0.1:4222'\n{data}")).unwrap();
+    let (status, error) = status_and_error(&bare, &blank);
+    assert!(
+        status == Some(2) && error.contains("`acme/harbour east/box1`"),
+        "{status:?} {error}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 async fn mosquitto_keeps_a_revoked_box_out() {

@@ -23,6 +23,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use trunkside_record::Origin;
 
+use super::rules::NatsNameError;
+
 /// Years that the authority, and what it signs, are good for.
 const AUTHORITY_YEARS: i64 = 20;
 const YEARS: i64 = 5;
@@ -47,6 +49,16 @@ pub enum AuthorityError {
     /// TLS.
     #[error("the listener's TLS cannot be set up: {0}")]
     Tls(String),
+    /// A box that NATS cannot know.
+    #[error(transparent)]
+    Name(#[from] NatsNameError),
+}
+
+impl AuthorityError {
+    /// Whether what somebody wrote is at fault, so that another try would fail again.
+    pub const fn is_input(&self) -> bool {
+        matches!(self, Self::Name(_))
+    }
 }
 
 /// Signs certificates.

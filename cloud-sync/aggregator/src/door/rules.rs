@@ -42,6 +42,33 @@ pub struct Boxes {
     pub turned_away: Vec<Origin>,
 }
 
+/// A box whose name NATS cannot carry: its subjects have words without blanks, `*` and `>` stand for
+/// other words, and its configuration has the name in quotation marks.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "NATS cannot carry the names of `{0}`: blanks, `*`, `>`, quotation marks and backslashes have a \
+     meaning there; revoke such a box, and claim it under a name of letters, digits and hyphens"
+)]
+pub struct NatsNameError(Origin);
+
+/// Fails for a box that cannot be told to NATS.
+pub fn check_for_nats(origin: &Origin) -> Result<(), NatsNameError> {
+    let is_refused =
+        |letter: char| letter.is_whitespace() || matches!(letter, '*' | '>' | '"' | '\\');
+    let Origin {
+        tenant,
+        branch,
+        device,
+    } = origin;
+    if [tenant, branch, device]
+        .iter()
+        .any(|name| name.as_str().contains(is_refused))
+    {
+        return Err(NatsNameError(origin.clone()));
+    }
+    Ok(())
+}
+
 /// Writes the files into `folder`, and the broker's own certificate for `host` where there is none.
 /// Each file is replaced as a whole. Returns their names.
 pub fn write_rules(
@@ -73,7 +100,7 @@ pub fn write_rules(
             names.extend(["revoked.crl", "boxes.acl"]);
         }
         RulesFor::Nats => {
-            keep(folder, "boxes.conf", nats(boxes).as_bytes(), 0o644)?;
+            keep(folder, "boxes.conf", nats(boxes)?.as_bytes(), 0o644)?;
             names.push("boxes.conf");
         }
     }
@@ -107,7 +134,7 @@ fn mosquitto(boxes: &Boxes) -> String {
 
 /// An account's `users`, for `verify_and_map`: the certificate's subject is the user. The aggregator's
 /// password comes from the server's environment, so that no secret stands here.
-fn nats(boxes: &Boxes) -> String {
+fn nats(boxes: &Boxes) -> Result<String, NatsNameError> {
     let mut users: BTreeMap<String, &Origin> = BTreeMap::new();
     for certificate in &boxes.certificates {
         let Certificate {
@@ -119,6 +146,7 @@ fn nats(boxes: &Boxes) -> String {
         if revoked_at.is_some() {
             continue;
         }
+        check_for_nats(origin)?;
         users.insert(format!("CN={origin},OU={serial}"), origin);
         // Certificates of earlier versions do not have their number in the subject.
         if !was_turned_away {
@@ -144,5 +172,34 @@ fn nats(boxes: &Boxes) -> String {
         );
     }
     text.push_str("]\n");
-    text
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_mean_something_to_nats_are_refused_and_told() {
+        let boxes = |branch: &str| Boxes {
+            certificates: vec![Certificate {
+                serial: "1a".into(),
+                origin: Origin::new("acme", branch, "box1").unwrap(),
+                revoked_at: None,
+                was_turned_away: false,
+            }],
+            turned_away: Vec::new(),
+        };
+        for branch in ["harbour east", "*", ">", "a\" b", "a\\", "上\u{3000}海"] {
+            let error = nats(&boxes(branch)).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`acme/{branch}/box1`")) && error.contains("hyphens"),
+                "{error}"
+            );
+        }
+        assert!(nats(&boxes("harbour-east.上海")).is_ok());
+        let mut gone = boxes("*");
+        gone.certificates[0].revoked_at = Some(Timestamp::UNIX_EPOCH);
+        assert!(nats(&gone).is_ok(), "who is turned away is not told of");
+    }
 }

@@ -254,8 +254,9 @@ pub trait Store: Send + Sync {
         before: Option<i64>,
     ) -> Result<Vec<(i64, Audit)>, StoreError>;
 
-    /// Keeps a claim; one for the same box is replaced.
-    fn add_claim(&self, claim: &Claim) -> Result<(), StoreError>;
+    /// Keeps a claim; one for the same box is replaced. False, and nothing is kept, when another
+    /// box's claim has the id.
+    fn add_claim(&self, claim: &Claim) -> Result<bool, StoreError>;
 
     /// A claim that is neither used nor over.
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError>;

@@ -65,6 +65,7 @@ behaviours!(
     keys_work_until_they_are_revoked,
     the_audit_log_keeps_its_order_and_scope,
     a_claim_is_used_once_and_in_time,
+    a_claim_leaves_that_of_another_box_with_its_id_alone,
     a_revoked_boxs_certificates_end_and_a_later_one_serves,
     what_is_too_old_goes,
     words_whose_call_never_came_go_in_time,
@@ -928,12 +929,12 @@ fn a_claim_is_used_once_and_in_time(fresh: &dyn Fn() -> Fresh) {
         device: "box1".into(),
         expires_at: at(100),
     };
-    store.add_claim(&claim).unwrap();
+    assert!(store.add_claim(&claim).unwrap());
     let second = Claim {
         id: "c2".into(),
         ..claim.clone()
     };
-    store.add_claim(&second).unwrap();
+    assert!(store.add_claim(&second).unwrap());
     assert_eq!(
         store.claim("c1", at(1)).unwrap(),
         None,
@@ -945,6 +946,28 @@ fn a_claim_is_used_once_and_in_time(fresh: &dyn Fn() -> Fresh) {
     assert!(store.use_claim("c2", "1a", at(1)).unwrap());
     assert!(!store.use_claim("c2", "1b", at(1)).unwrap());
     assert_eq!(store.claim("c2", at(1)).unwrap(), None);
+}
+
+fn a_claim_leaves_that_of_another_box_with_its_id_alone(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let claim = |id: &str, device: &str| Claim {
+        id: id.into(),
+        proof_key: device.into(),
+        tenant: "acme".into(),
+        branch: "harbour".into(),
+        device: device.into(),
+        expires_at: Timestamp::from_second(100).unwrap(),
+    };
+    let kept = |id: &str| store.claim(id, NOW).unwrap().map(|claim| claim.device);
+    for (id, device) in [("c1", "box1"), ("c2", "box2")] {
+        assert!(store.add_claim(&claim(id, device)).unwrap());
+    }
+    assert!(!store.add_claim(&claim("c1", "box2")).unwrap());
+    assert_eq!(kept("c1").as_deref(), Some("box1"));
+    assert_eq!(kept("c2").as_deref(), Some("box2"), "it waits still");
+    // The same box may draw its own again.
+    assert!(store.add_claim(&claim("c2", "box2")).unwrap());
 }
 
 fn a_revoked_boxs_certificates_end_and_a_later_one_serves(fresh: &dyn Fn() -> Fresh) {
@@ -960,7 +983,7 @@ fn a_revoked_boxs_certificates_end_and_a_later_one_serves(fresh: &dyn Fn() -> Fr
             device: device.into(),
             expires_at: at(100),
         };
-        store.add_claim(&claim).unwrap();
+        assert!(store.add_claim(&claim).unwrap());
         store.use_claim(serial, serial, at(1)).unwrap()
     };
     let [one, two] = ["box1", "box2"].map(|device| Origin::new("acme", "harbour", device).unwrap());

@@ -133,15 +133,15 @@ pub(super) fn audits(
     Ok(rows.iter().map(entry).collect())
 }
 
-pub(super) fn add_claim(client: &mut Client, claim: &Claim) -> Result<(), StoreError> {
+pub(super) fn add_claim(client: &mut Client, claim: &Claim) -> Result<bool, StoreError> {
     let mut transaction = client.transaction()?;
     transaction.execute(
-        "DELETE FROM claim WHERE id = $1 OR (tenant, branch, device) = ($2, $3, $4)",
-        &[&claim.id, &claim.tenant, &claim.branch, &claim.device],
+        "DELETE FROM claim WHERE (tenant, branch, device) = ($1, $2, $3)",
+        &[&claim.tenant, &claim.branch, &claim.device],
     )?;
-    transaction.execute(
+    let kept = transaction.execute(
         "INSERT INTO claim (id, proof_key, tenant, branch, device, expires)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
         &[
             &claim.id,
             &claim.proof_key,
@@ -151,7 +151,12 @@ pub(super) fn add_claim(client: &mut Client, claim: &Claim) -> Result<(), StoreE
             &claim.expires_at,
         ],
     )?;
-    Ok(transaction.commit()?)
+    if kept == 0 {
+        transaction.rollback()?;
+        return Ok(false);
+    }
+    transaction.commit()?;
+    Ok(true)
 }
 
 pub(super) fn claim(

@@ -297,7 +297,7 @@ impl Store for Postgres {
         self.within(scope, |at| access::audits(at, scope, limit, before))
     }
 
-    fn add_claim(&self, claim: &Claim) -> Result<(), StoreError> {
+    fn add_claim(&self, claim: &Claim) -> Result<bool, StoreError> {
         access::add_claim(&mut *self.connection()?, claim)
     }
 

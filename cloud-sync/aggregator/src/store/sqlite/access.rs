@@ -134,10 +134,15 @@ pub(super) fn audits(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn add_claim(connection: &Connection, claim: &Claim) -> Result<(), StoreError> {
-    connection.execute(
-        "INSERT OR REPLACE INTO claim (id, proof_key, tenant, branch, device, expires_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+pub(super) fn add_claim(connection: &mut Connection, claim: &Claim) -> Result<bool, StoreError> {
+    let transaction = connection.transaction()?;
+    transaction.execute(
+        "DELETE FROM claim WHERE tenant = ?1 AND branch = ?2 AND device = ?3",
+        params![claim.tenant, claim.branch, claim.device],
+    )?;
+    let kept = transaction.execute(
+        "INSERT INTO claim (id, proof_key, tenant, branch, device, expires_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
         params![
             claim.id,
             claim.proof_key,
@@ -147,7 +152,12 @@ pub(super) fn add_claim(connection: &Connection, claim: &Claim) -> Result<(), St
             claim.expires_at.as_millisecond()
         ],
     )?;
-    Ok(())
+    if kept == 0 {
+        transaction.rollback()?;
+        return Ok(false);
+    }
+    transaction.commit()?;
+    Ok(true)
 }
 
 pub(super) fn claim(

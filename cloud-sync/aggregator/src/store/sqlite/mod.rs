@@ -227,8 +227,8 @@ impl Store for Sqlite {
         access::audits(&self.reader(), scope, limit, before)
     }
 
-    fn add_claim(&self, claim: &Claim) -> Result<(), StoreError> {
-        access::add_claim(&self.writer(), claim)
+    fn add_claim(&self, claim: &Claim) -> Result<bool, StoreError> {
+        access::add_claim(&mut self.writer(), claim)
     }
 
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
