@@ -212,19 +212,34 @@ async fn pass(stream: TcpStream, way: Way) -> Result<(), GateError> {
         tokio::io::copy(&mut from_broker, &mut to_box).await?;
         Ok::<_, GateError>(to_box.shutdown().await?)
     };
-    let revoked = async {
-        while revocations.changed().await.is_ok() {
-            if let Err(revoked @ GateError::Revoked(_)) = ask(&way.store, &origin, &serial).await {
-                return Err(revoked);
-            }
-        }
-        std::future::pending().await
-    };
+    let (store, of, number) = (&way.store, &origin, &serial);
+    let revoked = until_revoked(revocations, move || ask(store, of, number));
     tokio::select! {
         done = up => done,
         done = down => done,
-        done = revoked => done,
+        revoked = revoked => Err(revoked),
     }
+}
+
+/// Asks after every revocation whether it was this box's, and again while the store does not answer:
+/// nothing else would.
+async fn until_revoked<F: Future<Output = Result<(), GateError>>>(
+    mut revocations: watch::Receiver<i64>,
+    ask: impl Fn() -> F,
+) -> GateError {
+    while revocations.changed().await.is_ok() {
+        loop {
+            match ask().await {
+                Ok(()) => break,
+                Err(revoked @ GateError::Revoked(_)) => return revoked,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot tell whether a box is revoked; asking again");
+                    tokio::time::sleep(ASK_EVERY).await;
+                }
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// An error unless the certificate is in force.
@@ -252,4 +267,28 @@ fn identity(stream: &TlsStream<TcpStream>) -> Option<(Origin, String)> {
     let mut names = name.splitn(3, '/');
     let origin = Origin::new(names.next()?, names.next()?, names.next()?).ok()?;
     Some((origin, serial_text(certificate.raw_serial())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_answer_is_asked_again() {
+        let origin = Origin::new("acme", "harbour", "box1").unwrap();
+        let (counted, revocations) = watch::channel(0);
+        counted.send_replace(1);
+        let fails = || Err(GateError::Store(StoreError::Address("is away".into())));
+        let answers = RefCell::new(vec![
+            Err(GateError::Revoked(origin.clone())),
+            fails(),
+            fails(),
+        ]);
+        let ask = || std::future::ready(answers.borrow_mut().pop().unwrap());
+        let ended = tokio::time::timeout(3 * ASK_EVERY, until_revoked(revocations, ask)).await;
+        assert!(matches!(ended, Ok(GateError::Revoked(of)) if of == origin));
+        assert!(answers.borrow().is_empty());
+    }
 }
