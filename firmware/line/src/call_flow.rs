@@ -5,6 +5,7 @@
 //! transcoded.
 
 mod back;
+mod early;
 mod input;
 mod output;
 mod reoffer;
@@ -20,6 +21,7 @@ pub use output::{AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, 
 
 use crate::sdp::{self, Direction, Local, Offer, Secret};
 use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand};
+use early::Early;
 use reoffer::Recoding;
 use transfer::Transfer;
 
@@ -73,6 +75,8 @@ struct Caller {
     offer: Option<Offer>,
     codec: Codec,
     local: Local,
+    /// What they described before they answered, where we ring them.
+    early: Early,
     /// Whether they hold the agent.
     holds: bool,
 }
@@ -97,7 +101,7 @@ struct Agent {
     local: Local,
     state: AgentState,
     /// What they described before they answered.
-    early: Vec<u8>,
+    early: Early,
     /// Whether they hold the caller.
     holds: bool,
 }
@@ -125,20 +129,6 @@ impl Agent {
             AgentState::Ringing { answer_by } => Some(answer_by),
             AgentState::Up => None,
         }
-    }
-
-    /// Notes what they describe before they answer.
-    fn describe(&mut self, sdp: Vec<u8>) {
-        if !sdp.is_empty() {
-            self.early = sdp;
-        }
-    }
-
-    /// Their answer: one that came before with an acknowledgement of its own need not be repeated
-    /// (RFC 6337, section 3.1.1).
-    fn answer(&mut self, sdp: Vec<u8>) -> Vec<u8> {
-        self.describe(sdp);
-        std::mem::take(&mut self.early)
     }
 
     /// Notes that their phone rings; whether that is news.
@@ -171,6 +161,7 @@ impl CallFlow {
                     secret,
                     comfort_noise: false,
                 },
+                early: Early::default(),
                 holds: false,
             },
             agent: None,
@@ -267,10 +258,10 @@ impl CallFlow {
                     LegCommand::RejectTransfer { status: FORBIDDEN },
                 );
             }
+            LegEvent::Ringing { sdp } => self.caller.early.describe(sdp),
             event @ (LegEvent::Answered { .. } | LegEvent::Failed { .. }) => {
-                self.on_called(now, &event);
+                self.on_called(now, event);
             }
-            LegEvent::Ringing { .. } => {}
         }
     }
 
@@ -431,7 +422,7 @@ impl CallFlow {
             id,
             local,
             state,
-            early: Vec::new(),
+            early: Early::default(),
             holds: false,
         }
     }
@@ -464,7 +455,7 @@ impl CallFlow {
 
     fn on_ringing(&mut self, sdp: Vec<u8>) {
         let Some(agent) = &mut self.agent else { return };
-        agent.describe(sdp);
+        agent.early.describe(sdp);
         if agent.rings() {
             let agent = agent.id.clone();
             self.call(CallEvent::AgentRinging { agent });
@@ -472,7 +463,8 @@ impl CallFlow {
     }
 
     fn on_agent_answered(&mut self, now: Instant, sdp: Vec<u8>) {
-        let sdp = self.agent.as_mut().map_or(Vec::new(), |a| a.answer(sdp));
+        let agent = self.agent.as_mut();
+        let sdp = agent.map_or(Vec::new(), |agent| agent.early.answer(sdp));
         let usable = self.usable(&sdp);
         let Some(agent) = self
             .agent

@@ -45,17 +45,18 @@ impl CallFlow {
     }
 
     /// What became of ringing them.
-    pub(super) fn on_called(&mut self, now: Instant, event: &LegEvent) {
+    pub(super) fn on_called(&mut self, now: Instant, event: LegEvent) {
         if self.called_until().is_none() {
             // It crossed our giving up.
-            return self.on_given_up(self.caller.leg, event);
+            return self.on_given_up(self.caller.leg, &event);
         }
         let LegEvent::Answered { sdp } = event else {
             self.caller.state = CallerState::Gone;
             return self.on_unreached(now);
         };
         self.caller.state = CallerState::Answered;
-        match self.usable(sdp) {
+        let sdp = self.caller.early.answer(sdp);
+        match self.usable(&sdp) {
             Some(answer) => {
                 self.set_remote(Side::Caller, &answer);
                 self.call(CallEvent::Answered { at: now });

@@ -95,7 +95,7 @@ impl CallFlow {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        transfer.target.describe(sdp);
+        transfer.target.early.describe(sdp);
         let (by, asked) = (transfer.by, transfer.asked);
         if transfer.target.rings() && asked {
             self.sip(by, LegCommand::TellTransfer { status: RINGING });
@@ -106,7 +106,7 @@ impl CallFlow {
         let Some(mut transfer) = self.transfer.take() else {
             return;
         };
-        let sdp = transfer.target.answer(sdp);
+        let sdp = transfer.target.early.answer(sdp);
         let Some(answer) = self.usable(&sdp) else {
             self.sip(transfer.target.leg, LegCommand::HangUp);
             self.transfer = Some(transfer);

@@ -75,3 +75,28 @@ fn a_box_that_stops_rings_nobody_on() {
     let released = bench.order(Order::Release);
     assert_eq!(commands(&released), [(bench.caller, "cancel")]);
 }
+
+#[test]
+fn a_voice_described_before_the_answer_counts_where_the_answer_has_none() {
+    let (mut bench, _) = ringing();
+    let early = sdp(4_000, "8 101", "sendrecv");
+    assert!(bench.caller(LegEvent::Ringing { sdp: early }).is_empty());
+    let ringing = LegEvent::Ringing { sdp: Vec::new() };
+    assert!(bench.caller(ringing).is_empty());
+    let answered = bench.caller(LegEvent::Answered { sdp: Vec::new() });
+    assert!(matches!(
+        events(&answered)[..],
+        [CallEvent::Answered { .. }]
+    ));
+    assert!(matches!(
+        media(&answered)[..],
+        [MediaCommand::SetRemote {
+            side: Side::Caller,
+            ..
+        }]
+    ));
+    assert_eq!(
+        commands(&bench.offer("a1")),
+        [(bench.caller.branch(1), "dial")]
+    );
+}
