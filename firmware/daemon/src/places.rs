@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use trunkside_call::{AgentId, CallId, Intent, Pii};
 use trunkside_line::AgentContact;
 
@@ -31,6 +32,8 @@ pub struct Places {
 pub struct Place {
     /// Whom to ring.
     pub number: Pii<String>,
+    /// Whether they want to be hidden from agents.
+    pub private: bool,
     /// What they said in the call before.
     pub wish: Wish,
 }
@@ -44,6 +47,20 @@ pub struct Returning {
     pub agent: Option<AgentId>,
 }
 
+/// What is noted of one beside its number.
+#[derive(Serialize, Deserialize)]
+struct Noted<W> {
+    #[serde(flatten)]
+    wish: W,
+    /// Notes of older versions do not say: nobody is shown who may want to be hidden.
+    #[serde(default = "unsaid")]
+    private: bool,
+}
+
+const fn unsaid() -> bool {
+    true
+}
+
 impl Place {
     /// How it outlives the box.
     pub fn note(&self, call: CallId, asked_ms: i64) -> KeptPlace {
@@ -51,7 +68,11 @@ impl Place {
             call,
             asked_ms,
             number: self.number.clone(),
-            wish: serde_json::to_string(&self.wish).expect("a wish is plain data"),
+            wish: serde_json::to_string(&Noted {
+                wish: &self.wish,
+                private: self.private,
+            })
+            .expect("a wish is plain data"),
         }
     }
 
@@ -59,8 +80,9 @@ impl Place {
     pub fn noted(note: KeptPlace) -> Option<Self> {
         let call = note.call;
         match serde_json::from_str(&note.wish) {
-            Ok(wish) => Some(Self {
+            Ok(Noted { wish, private }) => Some(Self {
                 number: note.number,
+                private,
                 wish,
             }),
             Err(error) => {
@@ -124,7 +146,14 @@ pub fn asks(intents: &[Intent]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use trunkside_call::Language;
+    use trunkside_record::Timestamp;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::conversation::Conversation;
 
     #[test]
     fn only_numbers_are_rung() {
@@ -141,6 +170,41 @@ mod tests {
         for nobody in ["anonymous", "", "12", "1380@elsewhere", "138;tag=1", "+"] {
             assert_eq!(at(nobody), None, "{nobody}");
         }
+    }
+
+    #[test]
+    fn a_note_says_whether_the_caller_hides_and_one_that_does_not_hides_them() {
+        let now = Duration::ZERO;
+        let call = CallId::new(Uuid::from_u128(7));
+        let number = Pii::new("13812345678".to_owned());
+        let begun = Conversation::begin(
+            call,
+            number.clone(),
+            Timestamp::UNIX_EPOCH,
+            now,
+            Language::Yue,
+            now,
+        );
+        for private in [true, false] {
+            let (number, wish) = (number.clone(), begun.wish());
+            let place = Place {
+                number,
+                private,
+                wish,
+            };
+            let note = place.note(call, 5);
+            let read = Place::noted(note.clone()).expect("well formed");
+            assert_eq!(read.private, private);
+            assert_eq!(read.note(call, 5), note);
+        }
+        let wish = serde_json::to_string(&begun.wish()).expect("plain data");
+        let older = KeptPlace {
+            call,
+            asked_ms: 5,
+            number,
+            wish,
+        };
+        assert!(Place::noted(older).expect("well formed").private);
     }
 
     #[test]

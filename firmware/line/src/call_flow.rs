@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use trunkside_call::{AgentId, Codec, Pii, PromptKey, Repeat, Side};
 
+pub use back::Called;
 pub use input::{FlowConfig, Greeting, Input, MediaAddresses, Order};
 pub use output::{AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, RemoteMedia};
 
@@ -71,6 +72,8 @@ struct Caller {
     leg: LegId,
     state: CallerState,
     number: Pii<String>,
+    /// Whether they want to be hidden from agents.
+    private: bool,
     /// What they offered; none when they wanted an offer from us.
     offer: Option<Offer>,
     codec: Codec,
@@ -152,6 +155,7 @@ impl CallFlow {
                 leg,
                 state: CallerState::Expected,
                 number: Pii::default(),
+                private: false,
                 offer: None,
                 codec,
                 local: Local {
@@ -226,6 +230,11 @@ impl CallFlow {
         self.ended && self.crossing.is_empty()
     }
 
+    /// Whether the caller wants to be hidden from agents.
+    pub const fn hides_caller(&self) -> bool {
+        self.caller.private
+    }
+
     fn other_leg(&self, side: Side) -> Option<LegId> {
         match side {
             Side::Caller => self.agent.as_ref().map(|agent| agent.leg),
@@ -235,7 +244,15 @@ impl CallFlow {
 
     fn on_caller(&mut self, now: Instant, event: LegEvent) {
         match event {
-            LegEvent::Incoming { from, to, sdp } => self.on_incoming(now, from, to, &sdp),
+            LegEvent::Incoming {
+                from,
+                private,
+                to,
+                sdp,
+            } => {
+                self.caller.private = private;
+                self.on_incoming(now, from, to, &sdp);
+            }
             LegEvent::Cancelled => {
                 self.caller.state = CallerState::Gone;
                 self.end(now, EndedBy::Caller, Cause::Cancelled);
@@ -411,8 +428,13 @@ impl CallFlow {
             comfort_noise: self.caller.offer.as_ref().is_some_and(|o| o.comfort_noise),
         };
         let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
-        let from = self.caller.number.clone();
-        self.sip(leg, LegCommand::Dial { to, from, sdp });
+        let dial = LegCommand::Dial {
+            to,
+            from: self.caller.number.clone(),
+            private: self.caller.private,
+            sdp,
+        };
+        self.sip(leg, dial);
         let state = AgentState::Dialling {
             reach_by: now + self.config.reach_timeout,
             answer_by: now + self.config.ring_timeout,

@@ -19,7 +19,7 @@
 //! let mut flow = CallFlow::new(FlowConfig::default(), leg, addresses);
 //! let sdp = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 //! let incoming = LegEvent::Incoming {
-//!     from: Pii::new("1000".into()), to: Pii::new("2000".into()), sdp: sdp.to_vec(),
+//!     from: Pii::new("1000".into()), private: false, to: Pii::new("2000".into()), sdp: sdp.to_vec(),
 //! };
 //! flow.handle(Instant::now(), Input::Leg(leg, incoming));
 //! let outputs: Vec<_> = std::iter::from_fn(|| flow.poll()).collect();
@@ -42,8 +42,8 @@ mod stream;
 mod trunk;
 
 pub use call_flow::{
-    AgentFailure, CallEvent, CallFlow, Cause, EndedBy, FlowConfig, Greeting, Input, MediaAddresses,
-    MediaCommand, Order, Output, RemoteMedia,
+    AgentFailure, CallEvent, CallFlow, Called, Cause, EndedBy, FlowConfig, Greeting, Input,
+    MediaAddresses, MediaCommand, Order, Output, RemoteMedia,
 };
 pub use error::LineError;
 pub use gate::{Gate, Verdict};

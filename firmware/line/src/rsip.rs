@@ -503,7 +503,12 @@ impl SipUa for RsipUa {
                 self.answer(leg, sdp);
             }
             LegCommand::Reject { status } => self.reject(leg, status),
-            LegCommand::Dial { to, from, sdp } => self.dial(leg, Dialled::new(to, from, sdp)),
+            LegCommand::Dial {
+                to,
+                from,
+                private,
+                sdp,
+            } => self.dial(leg, Dialled::new(to, (from, private), sdp)),
             LegCommand::Cancel => self.cancel(leg),
             LegCommand::HangUp => self.hang_up(leg),
             LegCommand::AnswerReoffer { sdp } => {

@@ -132,8 +132,10 @@ pub enum LegCommand {
     Dial {
         /// Whom to ring.
         to: AgentContact,
-        /// The number that they are shown.
+        /// The caller's number, of which they are shown what the configuration allows.
         from: Pii<String>,
+        /// Whether that caller wants to be hidden from them.
+        private: bool,
         /// The offer.
         sdp: Vec<u8>,
     },
@@ -202,6 +204,8 @@ pub enum LegEvent {
     Incoming {
         /// The caller's number or user part.
         from: Pii<String>,
+        /// Whether they want to be hidden from whom they call.
+        private: bool,
         /// What they dialled.
         to: Pii<String>,
         /// Their offer; empty when they want one.

@@ -224,6 +224,7 @@ impl Caller {
         let dial = LegCommand::Dial {
             to: AgentContact::Uri(format!("sip:95588@{trunk}")),
             from: Pii::new("13800138000".to_owned()),
+            private: false,
             sdp: offer(handset.local(), &[CODEC], Direction::SendRecv),
         };
         ua.command(SipCommand { leg, what: dial });

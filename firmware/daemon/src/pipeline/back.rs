@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trunkside_call::{Action, AgentId, CallId, Decision, Pii};
 use trunkside_decision::Input;
-use trunkside_line::{CallFlow, LegId, Order, SipUa};
+use trunkside_line::{CallFlow, Called, LegId, Order, SipUa};
 
 use super::calls::addresses;
 use super::{Call, Pipeline};
@@ -34,6 +34,7 @@ impl<U: SipUa> Pipeline<U> {
         };
         let place = Place {
             number: call.conversation.caller(),
+            private: call.flow.hides_caller(),
             wish: call.conversation.wish(),
         };
         let asked_ms = clock::timestamp().as_millisecond();
@@ -77,6 +78,7 @@ impl<U: SipUa> Pipeline<U> {
             return;
         };
         let (number, wish) = (kept.number.clone(), kept.wish.clone());
+        let private = kept.private;
         let template = self.line.callback_to.as_deref();
         let contact = template.and_then(|to| places::contact(to, &number));
         let (Some(contact), Some((id, session, tap))) = (contact, self.open(leg)) else {
@@ -92,7 +94,11 @@ impl<U: SipUa> Pipeline<U> {
             self.flow_config(),
             leg,
             addresses(&session),
-            (number, contact),
+            Called {
+                number,
+                private,
+                contact,
+            },
             Pii::default(),
         );
         self.insert(id, leg, (flow, session, tap), conversation);

@@ -136,6 +136,7 @@ impl Branch {
         let leg = LegId::incoming(number);
         let incoming = LegEvent::Incoming {
             from: Pii::new(from.to_owned()),
+            private: false,
             to: Pii::default(),
             sdp: self.sdp(),
         };

@@ -9,27 +9,40 @@ use crate::call_flow::CallEvent;
 use crate::sdp::{self, Direction};
 use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
 
+/// A caller who is to be called back.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// Their number, which agents are shown.
+    pub number: Pii<String>,
+    /// Whether they wanted to be hidden from agents when they called.
+    pub private: bool,
+    /// Where they are rung.
+    pub contact: AgentContact,
+}
+
 impl CallFlow {
-    /// Rings a caller who is to be called back. `leg` is [dialled](LegId::dialled); `number` is the
-    /// caller's, which agents are shown; `shown` is what the caller is shown.
+    /// Rings a caller who is to be called back. `leg` is [dialled](LegId::dialled); `shown` is what
+    /// the caller is shown.
     pub fn calling_back(
         now: Instant,
         config: FlowConfig,
         leg: LegId,
         addresses: MediaAddresses,
-        (number, to): (Pii<String>, AgentContact),
+        whom: Called,
         shown: Pii<String>,
     ) -> Self {
         let answer_by = now + config.ring_timeout;
         let mut flow = Self::new(config, leg, addresses);
         flow.caller.state = CallerState::Called { answer_by };
-        flow.caller.number = number;
+        flow.caller.number = whom.number;
+        flow.caller.private = whom.private;
         let offer = sdp::offer(flow.caller.local, &[flow.caller.codec], Direction::SendRecv);
         flow.sip(
             leg,
             LegCommand::Dial {
-                to,
+                to: whom.contact,
                 from: shown,
+                private: false,
                 sdp: offer,
             },
         );

@@ -86,6 +86,7 @@ impl Bench {
     fn incoming(&mut self, sdp: &[u8]) -> Vec<Output> {
         let incoming = LegEvent::Incoming {
             from: Pii::new("1000".into()),
+            private: false,
             to: Pii::new("2000".into()),
             sdp: sdp.to_vec(),
         };

@@ -24,16 +24,23 @@ const DETOURS: u8 = 3;
 pub(super) struct Dialled {
     to: AgentContact,
     from: Pii<String>,
+    /// Whether the caller wants to be hidden.
+    private: bool,
     sdp: Vec<u8>,
     timer: SessionTimer,
     detours: u8,
 }
 
 impl Dialled {
-    pub(super) fn new(to: AgentContact, from: Pii<String>, sdp: Vec<u8>) -> Self {
+    pub(super) fn new(
+        to: AgentContact,
+        (from, private): (Pii<String>, bool),
+        sdp: Vec<u8>,
+    ) -> Self {
         Self {
             to,
             from,
+            private,
             sdp,
             timer: SessionTimer::default(),
             detours: 0,
@@ -119,7 +126,9 @@ impl RsipUa {
             account,
         } = place;
         let identity = self.legs.get(&leg.first()).map(|caller| &caller.identity);
-        let identity = identity.cloned().unwrap_or_default();
+        let mut identity = identity.cloned().unwrap_or_default();
+        // The leg that said so may be gone: replaced, or hung up before the box called back.
+        identity.private |= dialled.private;
         let number = identity.shown(&self.shown, dialled.from.reveal());
         let number = number.filter(|number| is_user_part(number));
         let domain = HostWithPort::from(self.own.udp).to_string();

@@ -204,6 +204,7 @@ impl RsipUa {
         let from = identity.asserted.clone();
         let incoming = LegEvent::Incoming {
             from: from.unwrap_or_else(|| caller_of(request)),
+            private: identity.private,
             to: Pii::new(request.uri.user().unwrap_or_default().to_owned()),
             sdp: sdp.clone(),
         };

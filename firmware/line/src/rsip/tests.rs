@@ -66,6 +66,7 @@ impl Phone {
         let what = LegCommand::Dial {
             to: AgentContact::Uri(uri),
             from: Pii::new("13800138000".into()),
+            private: false,
             sdp: description(4_000),
         };
         self.command(leg, what);
@@ -90,7 +91,7 @@ async fn ringing() -> (Phone, LegId, Phone, LegId) {
     let (mut one, mut two) = (Phone::new(&[]).await, Phone::new(&[]).await);
     let dialled = one.dial(two.uri("2000"));
     let event = two.next().await;
-    let LegEvent::Incoming { from, to, sdp } = event.what else {
+    let LegEvent::Incoming { from, to, sdp, .. } = event.what else {
         panic!("{event:?}")
     };
     assert_eq!(
@@ -246,6 +247,7 @@ async fn a_contact_that_is_no_uri_or_not_registered_fails_at_once() {
         LegCommand::Dial {
             to,
             from: Pii::default(),
+            private: false,
             sdp: vec![],
         },
     );
@@ -312,6 +314,7 @@ async fn a_registered_phone_can_be_rung_and_a_stranger_is_refused() {
     let dial = LegCommand::Dial {
         to,
         from: Pii::default(),
+        private: false,
         sdp: description(4_000),
     };
     phone.command(LegId::dialled(1), dial);

@@ -11,10 +11,11 @@ fn ringing() -> (Bench, Vec<Output>) {
         FlowConfig::default(),
         bench.caller,
         addresses,
-        (
-            Pii::new("13812345678".into()),
-            AgentContact::Uri("sip:13812345678@192.0.2.9".into()),
-        ),
+        Called {
+            number: Pii::new("13812345678".into()),
+            private: true,
+            contact: AgentContact::Uri("sip:13812345678@192.0.2.9".into()),
+        },
         Pii::default(),
     );
     let outputs = bench.input(Input::Tick);
@@ -99,4 +100,34 @@ fn a_voice_described_before_the_answer_counts_where_the_answer_has_none() {
         commands(&bench.offer("a1")),
         [(bench.caller.branch(1), "dial")]
     );
+}
+
+#[test]
+fn a_caller_who_hid_is_hidden_from_the_agent_who_is_rung_then() {
+    let hides = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| match output {
+            Output::Sip(SipCommand {
+                what: LegCommand::Dial { private, .. },
+                ..
+            }) => Some(*private),
+            _ => None,
+        })
+    };
+    let (mut bench, dialled) = ringing();
+    assert_eq!(hides(&dialled), Some(false), "the box does not hide");
+    let sdp_answer = sdp(4_000, "8 101", "sendrecv");
+    bench.caller(LegEvent::Answered { sdp: sdp_answer });
+    assert_eq!(hides(&bench.offer("a1")), Some(true));
+
+    for private in [true, false] {
+        let mut bench = Bench::new(Greeting::Connected);
+        bench.caller(LegEvent::Incoming {
+            from: Pii::new("1000".into()),
+            private,
+            to: Pii::new("2000".into()),
+            sdp: CALLER_SDP.as_bytes().to_vec(),
+        });
+        assert_eq!(bench.flow.hides_caller(), private);
+        assert_eq!(hides(&bench.offer("a1")), Some(private));
+    }
 }

@@ -191,6 +191,7 @@ async fn a_phone_that_sends_us_elsewhere_is_followed() {
     let dial = LegCommand::Dial {
         to: AgentContact::Uri(format!("sip:a@{}", first.own)),
         from: Pii::new("13800138000".into()),
+        private: false,
         sdp: description(5_000),
     };
     ua.command(leg, dial);
@@ -247,6 +248,7 @@ async fn a_phone_that_wants_longer_sessions_gets_them() {
     let dial = LegCommand::Dial {
         to: AgentContact::Uri(format!("sip:a@{}", phone.own)),
         from: Pii::default(),
+        private: false,
         sdp: description(5_000),
     };
     ua.command(LegId::dialled(1), dial);
@@ -321,6 +323,7 @@ async fn what_an_agent_is_shown_of_the_caller_is_what_the_configuration_allows()
         let dial = LegCommand::Dial {
             to: AgentContact::Uri(format!("sip:a@{}", phone.own)),
             from,
+            private: false,
             sdp: description(5_000),
         };
         ua.command(event.leg.branch(1), dial);
@@ -332,4 +335,21 @@ async fn what_an_agent_is_shown_of_the_caller_is_what_the_configuration_allows()
         assert_eq!(header(&invite, "Diversion").is_some(), whole);
         assert_eq!(header(&invite, "P-Asserted-Identity").is_some(), whole);
     }
+}
+
+#[tokio::test]
+async fn a_caller_who_hides_stays_hidden_when_their_leg_is_gone() {
+    let ua = Driven::new(|_| {}).await;
+    let mut phone = Peer::new(ua.address).await;
+    let dial = LegCommand::Dial {
+        to: AgentContact::Uri(format!("sip:a@{}", phone.own)),
+        from: Pii::new("13911112222".into()),
+        private: true,
+        sdp: description(5_000),
+    };
+    ua.command(LegId::dialled(1).branch(1), dial);
+    let invite = phone.expect("INVITE").await;
+    assert!(!invite.contains("13911112222"), "{invite}");
+    assert!(header(&invite, "From").is_some_and(|from| from.contains("sip:anonymous@")));
+    assert_eq!(header(&invite, "Privacy"), Some("id"));
 }

@@ -83,6 +83,7 @@ impl Driven {
         let dial = LegCommand::Dial {
             to,
             from: Pii::new("13800138000".into()),
+            private: false,
             sdp: description(4_000),
         };
         self.command(leg, dial);

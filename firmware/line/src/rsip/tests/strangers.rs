@@ -60,6 +60,7 @@ async fn a_phone_that_knows_its_secret_is_registered() {
     let dial = LegCommand::Dial {
         to: AgentContact::Registered("li_na".into()),
         from: Pii::default(),
+        private: false,
         sdp: description(5_000),
     };
     ua.command(LegId::dialled(1), dial);
