@@ -221,6 +221,11 @@ impl Leg {
         }
     }
 
+    /// Incoming: whether its INVITE came without an offer, so that the first description is ours.
+    fn wants_offer(&self) -> bool {
+        self.dialog.initial_request().body.is_empty()
+    }
+
     /// Whether an offer or refresh of ours can be sent: none of theirs waits for its answer or ACK.
     fn takes_offers(&self) -> bool {
         self.state == LegState::Up && self.reoffer.is_none() && self.dialog.state().is_confirmed()
@@ -369,10 +374,12 @@ impl RsipUa {
         }
     }
 
-    /// A description of ours as a leg's far end is to see it.
-    fn outward(&self, leg: LegId, is_offer: bool, sdp: Vec<u8>) -> Vec<u8> {
-        let transport = self.legs.get(&leg).map(|entry| entry.transport);
-        let transport = transport.unwrap_or_default();
+    /// A description of ours as a leg's far end is to see it; `is_offer` tells of the leg whether
+    /// it is none of the far end's that it answers.
+    fn outward(&self, leg: LegId, is_offer: impl FnOnce(&Leg) -> bool, sdp: Vec<u8>) -> Vec<u8> {
+        let entry = self.legs.get(&leg);
+        let transport = entry.map(|entry| entry.transport).unwrap_or_default();
+        let is_offer = entry.is_some_and(is_offer);
         self.secrecy.outward(transport, is_offer, sdp)
     }
 
@@ -495,11 +502,11 @@ impl SipUa for RsipUa {
     fn command(&mut self, SipCommand { leg, what }: SipCommand) {
         match what {
             LegCommand::Progress { sdp } => {
-                let sdp = sdp.map(|sdp| self.outward(leg, false, sdp));
+                let sdp = sdp.map(|sdp| self.outward(leg, Leg::wants_offer, sdp));
                 self.progress(leg, sdp);
             }
             LegCommand::Answer { sdp } => {
-                let sdp = self.outward(leg, false, sdp);
+                let sdp = self.outward(leg, Leg::wants_offer, sdp);
                 self.answer(leg, sdp);
             }
             LegCommand::Reject { status } => self.reject(leg, status),
@@ -512,14 +519,14 @@ impl SipUa for RsipUa {
             LegCommand::Cancel => self.cancel(leg),
             LegCommand::HangUp => self.hang_up(leg),
             LegCommand::AnswerReoffer { sdp } => {
-                let sdp = self.outward(leg, false, sdp);
+                let sdp = self.outward(leg, |entry| entry.answer_in_ack, sdp);
                 self.answer_reoffer(leg, StatusCode::OK, Some(sdp));
             }
             LegCommand::RejectReoffer { status } => {
                 self.answer_reoffer(leg, StatusCode::from(status), None);
             }
             LegCommand::Reoffer { sdp } => {
-                let sdp = self.outward(leg, true, sdp);
+                let sdp = self.outward(leg, |_| true, sdp);
                 self.reoffer(leg, sdp);
             }
             LegCommand::Digit { digit } => self.send_digit(leg, digit),

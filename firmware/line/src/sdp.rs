@@ -133,16 +133,19 @@ struct Stream {
 }
 
 impl Offer {
-    /// Reads a description; its first voice stream counts.
+    /// Reads a description; its first voice stream with keys that can be used counts, else its
+    /// first.
     pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
         let session =
             Session::parse(bytes).map_err(|error| SdpError::Malformed(error.to_string()))?;
-        let voice = session
-            .medias
+        let is_keyed = |media: &Media| Crypto::of(media).is_some() && !codecs_of(media).is_empty();
+        let medias = &session.medias;
+        let voice = medias
             .iter()
-            .position(is_voice)
+            .position(|media| is_voice(media) && is_keyed(media))
+            .or_else(|| medias.iter().position(is_voice))
             .ok_or(SdpError::NoAudio)?;
-        let media = &session.medias[voice];
+        let media = &medias[voice];
         let ip = address_of(&session, media)?;
         let codecs = codecs_of(media);
         if codecs.is_empty() {
@@ -175,6 +178,11 @@ impl Offer {
             send: secret?.key(theirs.suite),
             receive: theirs,
         })
+    }
+
+    /// Whether its voice comes with keys that the box can use.
+    pub const fn is_protected(&self) -> bool {
+        self.crypto.is_some()
     }
 
     /// Whether its voice can be had unprotected.
@@ -549,6 +557,19 @@ mod tests {
         }
         let keyless = sdp("m=audio 4000 RTP/SAVP 8\r\na=crypto:1 X inline:y\r\n");
         assert_eq!(Offer::parse(keyless.as_bytes()), Err(SdpError::NoAudio));
+    }
+
+    #[test]
+    fn of_two_voice_streams_the_protected_one_is_taken() {
+        let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 \
+                   inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+        let taken = |streams: &str| parse(streams).map(|offer| offer.address.port());
+        let plain = "m=audio 4000 RTP/AVP 8\r\n";
+        let protected = |formats: &str| format!("{plain}m=audio 4002 RTP/SAVP {formats}\r\n{key}");
+        assert_eq!(taken(&protected("8")), Ok(4_002));
+        assert_eq!(taken(&protected("18")), Ok(4_000), "no law of ours");
+        let unusable = format!("{plain}m=audio 4002 RTP/AVP 8\r\na=crypto:1 X inline:y\r\n");
+        assert_eq!(taken(&unusable), Ok(4_000));
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl RsipUa {
             entry.reliable.answer = Some(sdp);
             return;
         }
-        entry.answer_in_ack = entry.dialog.initial_request().body.is_empty();
+        entry.answer_in_ack = entry.wants_offer();
         entry.state = LegState::Answered;
         entry.description.clone_from(&sdp);
         // An interval that is too short has been refused before the call was offered.

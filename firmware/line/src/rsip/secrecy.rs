@@ -3,6 +3,7 @@
 //! Descriptions are changed as text, line by line, on their way in and out; what the keys mean is
 //! the call flow's affair.
 
+use crate::sdp::Offer;
 use crate::stream::Transport;
 
 /// Whether voice is protected by SRTP.
@@ -38,7 +39,7 @@ impl Secrecy {
     /// protect nothing.
     pub fn inward(self, transport: Transport, sdp: Vec<u8>) -> Vec<u8> {
         match (self, transport) {
-            (Self::Required, Transport::Tls) if !sdp.is_empty() && !has_keys(&sdp) => {
+            (Self::Required, Transport::Tls) if !sdp.is_empty() && !is_protected(&sdp) => {
                 UNUSABLE.to_vec()
             }
             (Self::Optional | Self::Required, Transport::Tls) => sdp,
@@ -47,10 +48,9 @@ impl Secrecy {
     }
 }
 
-fn has_keys(sdp: &[u8]) -> bool {
-    String::from_utf8_lossy(sdp)
-        .lines()
-        .any(|line| line.starts_with("a=crypto:"))
+/// Whether its voice comes with keys that the box can use.
+fn is_protected(sdp: &[u8]) -> bool {
+    Offer::parse(sdp).is_ok_and(|offer| offer.is_protected())
 }
 
 fn without_keys(sdp: &[u8]) -> Vec<u8> {
@@ -77,8 +77,22 @@ fn changed(sdp: &[u8], change: impl Fn(&str) -> Option<String>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const PLAIN: &str = "v=0\r\nm=audio 4000 RTP/AVP 8\r\na=sendrecv\r\n";
-    const KEYED: &str = "v=0\r\nm=audio 4000 RTP/AVP 8\r\na=crypto:1 X inline:y\r\na=sendrecv\r\n";
+    const KEY: &str =
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+
+    fn sdp(streams: &str) -> String {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n{streams}"
+        )
+    }
+
+    fn plain() -> String {
+        sdp("m=audio 4000 RTP/AVP 8\r\na=sendrecv\r\n")
+    }
+
+    fn keyed() -> String {
+        sdp(&format!("m=audio 4000 RTP/AVP 8\r\n{KEY}a=sendrecv\r\n"))
+    }
 
     fn inward(secrecy: Secrecy, transport: Transport, sdp: &str) -> String {
         let seen = secrecy.inward(transport, sdp.as_bytes().to_vec());
@@ -93,26 +107,41 @@ mod tests {
     #[test]
     fn keys_go_over_tls_only_and_only_where_they_are_wanted() {
         use Secrecy::{Never, Optional, Required};
+        let (plain, keyed) = (plain(), keyed());
         for (secrecy, transport) in [
             (Never, Transport::Tls),
             (Optional, Transport::Tcp),
             (Required, Transport::Udp),
         ] {
-            assert_eq!(inward(secrecy, transport, KEYED), PLAIN);
-            assert_eq!(outward(secrecy, transport, KEYED), PLAIN);
+            assert_eq!(inward(secrecy, transport, &keyed), plain);
+            assert_eq!(outward(secrecy, transport, &keyed), plain);
         }
-        assert_eq!(inward(Optional, Transport::Tls, KEYED), KEYED);
-        assert_eq!(outward(Optional, Transport::Tls, KEYED), KEYED);
-        assert_eq!(inward(Optional, Transport::Tls, PLAIN), PLAIN);
+        assert_eq!(inward(Optional, Transport::Tls, &keyed), keyed);
+        assert_eq!(outward(Optional, Transport::Tls, &keyed), keyed);
+        assert_eq!(inward(Optional, Transport::Tls, &plain), plain);
     }
 
     #[test]
     fn what_must_be_protected_is_offered_so_and_refused_otherwise() {
-        let offered = outward(Secrecy::Required, Transport::Tls, KEYED);
-        assert_eq!(offered, KEYED.replace("RTP/AVP", "RTP/SAVP"));
-        let refused = inward(Secrecy::Required, Transport::Tls, PLAIN);
-        assert!(crate::sdp::Offer::parse(refused.as_bytes()).is_err());
-        assert_eq!(inward(Secrecy::Required, Transport::Tls, KEYED), KEYED);
+        let keyed = keyed();
+        let offered = outward(Secrecy::Required, Transport::Tls, &keyed);
+        assert_eq!(offered, keyed.replace("RTP/AVP", "RTP/SAVP"));
+        let voice = "m=audio 4000 RTP/AVP 8\r\n";
+        for bare in [
+            plain(),
+            sdp(&format!("{voice}a=crypto:1 X inline:y\r\n")),
+            sdp(&format!(
+                "{voice}{}",
+                KEY.replace("\r\n", " UNENCRYPTED_SRTP\r\n")
+            )),
+            sdp(&format!("{voice}m=video 4002 RTP/SAVP 31\r\n{KEY}")),
+        ] {
+            let refused = inward(Secrecy::Required, Transport::Tls, &bare);
+            assert!(Offer::parse(refused.as_bytes()).is_err(), "{bare}");
+        }
+        assert_eq!(inward(Secrecy::Required, Transport::Tls, &keyed), keyed);
+        let either = sdp(&format!("{voice}m=audio 4002 RTP/SAVP 8\r\n{KEY}"));
+        assert_eq!(inward(Secrecy::Required, Transport::Tls, &either), either);
         assert_eq!(
             inward(Secrecy::Required, Transport::Tls, ""),
             "",

@@ -89,6 +89,39 @@ async fn a_call_goes_over_tls_to_who_is_trusted_only() {
     assert!(two.events_are_empty());
 }
 
+/// An INVITE without an offer, then a re-INVITE without one.
+#[tokio::test]
+async fn where_keys_are_demanded_an_offer_of_ours_demands_them_too() {
+    let (mut box_ua, trust) = listening(|config| config.secrecy = Secrecy::Required).await;
+    let there = box_ua.tls.expect("it listens");
+    let mut caller = Driven::new(|config| config.trust = Some(trust)).await;
+    let leg = LegId::dialled(1);
+    let dial = LegCommand::Dial {
+        to: to(there, ";transport=tls"),
+        from: Pii::default(),
+        private: false,
+        sdp: Vec::new(),
+    };
+    caller.command(leg, dial);
+    let incoming = box_ua.incoming().await;
+    let sdp = description(5_000);
+    box_ua.command(incoming, LegCommand::Answer { sdp });
+    let offered = caller.settled().await;
+    let demanded = String::from_utf8(description(5_000)).expect("text");
+    let sdp = demanded.replace("RTP/AVP", "RTP/SAVP").into_bytes();
+    assert_eq!(offered, LegEvent::Answered { sdp: sdp.clone() });
+    assert!(matches!(
+        box_ua.settled().await,
+        LegEvent::Acknowledged { .. }
+    ));
+    let nothing = LegCommand::Reoffer { sdp: Vec::new() };
+    caller.command(leg, nothing);
+    assert!(matches!(box_ua.settled().await, LegEvent::Reoffered { .. }));
+    let again = description(5_000);
+    box_ua.command(incoming, LegCommand::AnswerReoffer { sdp: again });
+    assert_eq!(caller.settled().await, LegEvent::Reanswered { sdp });
+}
+
 #[tokio::test]
 async fn a_transport_that_is_not_there_fails_at_once() {
     let mut one = Driven::new(|_| {}).await;
