@@ -54,8 +54,12 @@ impl Registrar {
         self.bindings.retain(|user, _| users.contains(user));
     }
 
-    /// Takes a phone's contact for `expiry`; zero takes it away. Says for how long it holds, or
-    /// none for a user who is not configured.
+    /// Whether a user's phones may register.
+    pub fn knows(&self, user: &str) -> bool {
+        self.users.contains(user)
+    }
+
+    /// Takes a user's contact for `expiry`, in place of the one before. Says for how long it holds.
     pub fn register(
         &mut self,
         now: Instant,
@@ -63,23 +67,21 @@ impl Registrar {
         contact: String,
         (transport, source): (Transport, SocketAddr),
         expiry: Option<Duration>,
-    ) -> Option<Duration> {
-        if !self.users.contains(user) {
-            return None;
-        }
+    ) -> Duration {
         let expiry = expiry.unwrap_or(DEFAULT_EXPIRY).min(DEFAULT_EXPIRY);
-        if expiry.is_zero() {
-            self.bindings.remove(user);
-        } else {
-            let binding = Binding {
-                contact,
-                source,
-                transport,
-                until: now + expiry,
-            };
-            self.bindings.insert(user.to_owned(), binding);
-        }
-        Some(expiry)
+        let binding = Binding {
+            contact,
+            source,
+            transport,
+            until: now + expiry,
+        };
+        self.bindings.insert(user.to_owned(), binding);
+        expiry
+    }
+
+    /// Takes a user's contact away.
+    pub fn remove(&mut self, user: &str) {
+        self.bindings.remove(user);
     }
 
     /// Where a user's phone is, if it is registered.
@@ -99,30 +101,23 @@ mod tests {
         let now = crate::rsip::now();
         let source = "192.0.2.7:5062".parse().expect("valid");
         let mut registrar = Registrar::new(["agent1".to_owned()]);
-        let register = |registrar: &mut Registrar, user: &str, seconds: Option<u64>| {
-            let expiry = seconds.map(Duration::from_secs);
+        let register = |registrar: &mut Registrar, user: &str, expiry: Option<Duration>| {
             let flow = (Transport::Tls, source);
             registrar.register(now, user, "sip:agent1@10.0.0.1".into(), flow, expiry)
         };
-        assert_eq!(register(&mut registrar, "stranger", Some(60)), None);
-        assert_eq!(
-            register(&mut registrar, "agent1", None),
-            Some(DEFAULT_EXPIRY)
-        );
+        assert!(registrar.knows("agent1") && !registrar.knows("stranger"));
+        assert_eq!(register(&mut registrar, "agent1", None), DEFAULT_EXPIRY);
         let minute = Duration::from_mins(1);
-        assert_eq!(register(&mut registrar, "agent1", Some(60)), Some(minute));
+        assert_eq!(register(&mut registrar, "agent1", Some(minute)), minute);
         let found = registrar.find(now, "agent1").expect("registered");
         assert_eq!((found.transport, found.source), (Transport::Tls, source));
         assert_eq!(registrar.find(now + minute, "agent1"), None);
         registrar.admit(["agent1", "agent2"].map(str::to_owned));
         assert!(registrar.find(now, "agent1").is_some(), "it stays");
-        assert_eq!(register(&mut registrar, "agent2", Some(60)), Some(minute));
+        assert_eq!(register(&mut registrar, "agent2", Some(minute)), minute);
         registrar.admit(["agent1".to_owned()]);
         assert_eq!(registrar.find(now, "agent2"), None);
-        assert_eq!(
-            register(&mut registrar, "agent1", Some(0)),
-            Some(Duration::ZERO)
-        );
+        registrar.remove("agent1");
         assert_eq!(registrar.find(now, "agent1"), None);
     }
 }

@@ -37,6 +37,25 @@ pub fn values(message: &impl HasHeaders, name: &str) -> impl Iterator<Item = Str
     })
 }
 
+/// The parts of one header line that lists addresses; commas within angle brackets or quotes part
+/// nothing.
+pub fn listed(line: &str) -> impl Iterator<Item = &str> {
+    let (mut is_inside, mut is_quoted, mut is_escaped) = (false, false, false);
+    let parts = line.split(move |letter: char| {
+        let escaped = std::mem::take(&mut is_escaped);
+        match letter {
+            _ if escaped => {}
+            '\\' if is_quoted => is_escaped = true,
+            '"' if !is_inside => is_quoted = !is_quoted,
+            '<' if !is_quoted => is_inside = true,
+            '>' if !is_quoted => is_inside = false,
+            _ => {}
+        }
+        letter == ',' && !is_inside && !is_quoted
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty())
+}
+
 /// Whether a list such as `Supported` or `Allow` names a token.
 pub fn lists(message: &impl HasHeaders, name: &str, token: &str) -> bool {
     values(message, name).any(|value| {

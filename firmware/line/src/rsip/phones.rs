@@ -1,7 +1,7 @@
 //! Agents' phones that register (RFC 3261, section 10).
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{Header, Request, StatusCode};
@@ -9,9 +9,45 @@ use rsipstack::transaction::transaction::Transaction;
 use tracing::warn;
 
 use super::requests::flow_of;
-use super::{RsipUa, headers, now};
+use super::{RsipUa, headers, now, sip_uri, ways};
 use crate::auth::{Ignored, Outcome};
+use crate::registrar::Binding;
 use crate::stream::Transport;
+
+/// What a REGISTER asks for (RFC 3261, section 10.3).
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// Where the user's phone is.
+    Nothing,
+    RemoveAll,
+    Contacts(Vec<Contact>),
+}
+
+/// Where a phone says that it is.
+#[derive(Debug, PartialEq, Eq)]
+struct Contact {
+    uri: String,
+    expiry: Option<Duration>,
+}
+
+impl Contact {
+    fn is_gone(&self) -> bool {
+        self.expiry == Some(Duration::ZERO)
+    }
+
+    /// Whether a binding is to the same phone, as far as its user, host, port and transport tell
+    /// (RFC 3261, section 19.1.4).
+    fn is(&self, binding: &Binding) -> bool {
+        match (sip_uri(&self.uri), sip_uri(&binding.contact)) {
+            (Some(own), Some(held)) => {
+                own.user() == held.user()
+                    && own.host_with_port == held.host_with_port
+                    && ways::asked_by(&own) == ways::asked_by(&held)
+            }
+            _ => self.uri == binding.contact,
+        }
+    }
+}
 
 /// What a REGISTER is answered with; none where its sender is ignored.
 type Answer = Option<(StatusCode, Vec<Header>)>;
@@ -56,28 +92,34 @@ impl RsipUa {
         user: &str,
         flow: (Transport, SocketAddr),
     ) -> Result<Vec<Header>, StatusCode> {
-        let expires = headers::seconds(request, "Expires");
-        let Some(contact) = headers::text(request, "Contact") else {
-            return Ok(self.bindings(user));
-        };
-        let (uri, expiry) = if contact == "*" {
-            // All bindings of a user are one here; only their removal is asked for this way.
-            if expires != Some(Duration::ZERO) {
-                return Err(StatusCode::BadRequest);
+        if !self.registrar.knows(user) {
+            return Err(StatusCode::Forbidden);
+        }
+        let (now, source) = (now(), flow.1.ip());
+        match asked(request).ok_or(StatusCode::BadRequest)? {
+            Asked::Nothing => {}
+            Asked::RemoveAll => self.unregister(now, user, source),
+            Asked::Contacts(contacts) => {
+                let (gone, there): (Vec<Contact>, Vec<Contact>) =
+                    contacts.into_iter().partition(Contact::is_gone);
+                // Another phone of the same user may have taken the place long ago.
+                let held = self.registrar.find(now, user);
+                let leaves = |contact: &Contact| held.is_some_and(|held| contact.is(held));
+                if gone.iter().any(leaves) {
+                    self.unregister(now, user, source);
+                }
+                for Contact { uri, expiry } in there {
+                    let granted = self.registrar.register(now, user, uri, flow, expiry);
+                    self.seats.know_phone(user, source, now + granted);
+                }
             }
-            (String::new(), expires)
-        } else {
-            let uri = contact_uri(&contact).ok_or(StatusCode::BadRequest)?;
-            let seconds = contact_expiry(&contact).map(Duration::from_secs);
-            (uri.to_owned(), seconds.or(expires))
-        };
-        let now = now();
-        let granted = self
-            .registrar
-            .register(now, user, uri, flow, expiry)
-            .ok_or(StatusCode::Forbidden)?;
-        self.seats.know_phone(user, flow.1.ip(), now + granted);
+        }
         Ok(self.bindings(user))
+    }
+
+    fn unregister(&mut self, now: Instant, user: &str, source: IpAddr) {
+        self.registrar.remove(user);
+        self.seats.know_phone(user, source, now);
     }
 
     /// Where a user's phone is, as a response to its REGISTER says.
@@ -117,9 +159,35 @@ fn admitted(outcome: Outcome, user: &str, source: SocketAddr) -> Result<(), Answ
     }
 }
 
+/// What a REGISTER asks for; none where it cannot be read.
+fn asked(request: &Request) -> Option<Asked> {
+    let expires = headers::seconds(request, "Expires");
+    let lines: Vec<String> = headers::values(request, "Contact").collect();
+    let written: Vec<&str> = lines
+        .iter()
+        .flat_map(|line| headers::listed(line))
+        .collect();
+    match written[..] {
+        [] => Some(Asked::Nothing),
+        // Nothing but their removal is asked for this way.
+        ["*"] => (expires == Some(Duration::ZERO)).then_some(Asked::RemoveAll),
+        _ => {
+            let contact = |written: &&str| {
+                let uri = contact_uri(written).filter(|uri| *uri != "*")?.to_owned();
+                let own = contact_expiry(written).map(Duration::from_secs);
+                let expiry = own.or(expires);
+                Some(Contact { uri, expiry })
+            };
+            let contacts: Option<Vec<Contact>> = written.iter().map(contact).collect();
+            contacts.map(Asked::Contacts)
+        }
+    }
+}
+
 /// The address of a contact, without name and parameters of the contact itself. One with headers
 /// must stand in brackets (RFC 3261, section 20.10).
 pub(super) fn contact_uri(contact: &str) -> Option<&str> {
+    let contact = unnamed(contact);
     match contact.split_once('<') {
         Some((_, rest)) => rest.split_once('>').map(|(uri, _)| uri),
         None if contact.contains('?') => None,
@@ -127,9 +195,24 @@ pub(super) fn contact_uri(contact: &str) -> Option<&str> {
     }
 }
 
+/// A contact without its name, where that is quoted and may be anything.
+fn unnamed(contact: &str) -> &str {
+    let Some(quoted) = contact.trim_start().strip_prefix('"') else {
+        return contact;
+    };
+    let mut is_escaped = false;
+    let end = quoted.find(|letter: char| {
+        let ends = letter == '"' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        ends
+    });
+    end.map_or("", |end| &quoted[end + 1..])
+}
+
 fn contact_expiry(contact: &str) -> Option<u64> {
+    let contact = unnamed(contact);
     let parameters = contact
-        .rsplit_once('>')
+        .split_once('>')
         .map_or(contact, |(_, parameters)| parameters);
     parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -151,6 +234,9 @@ mod tests {
             Some("sip:a@192.0.2.7:5062;transport=udp")
         );
         assert_eq!(contact_expiry(long), Some(60));
+        let instance = "\"<A\\\"\" <sip:a@h>;expires=0;+sip.instance=\"<urn:uuid:1>\"";
+        assert_eq!(contact_uri(instance), Some("sip:a@h"));
+        assert_eq!(contact_expiry(instance), Some(0));
         assert_eq!(
             contact_uri("sip:a@192.0.2.7;expires=0"),
             Some("sip:a@192.0.2.7")
@@ -158,5 +244,47 @@ mod tests {
         assert_eq!(contact_expiry("sip:a@192.0.2.7;expires=0"), Some(0));
         assert_eq!(contact_expiry("<sip:a@192.0.2.7;expires=9>"), None);
         assert_eq!(contact_uri("sip:a@192.0.2.7?Route=%3Csip:x%3E"), None);
+    }
+
+    #[test]
+    fn every_contact_of_a_list_is_read_with_its_own_expiry() {
+        let asked = |lines: &str| {
+            let text = format!(
+                "REGISTER sip:box SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+                 To: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 2 REGISTER\r\n{lines}Content-Length: 0\r\n\r\n"
+            );
+            super::asked(&Request::try_from(text.as_str()).expect("well formed"))
+        };
+        let contact = |uri: &str, seconds: Option<u64>| Contact {
+            uri: uri.to_owned(),
+            expiry: seconds.map(Duration::from_secs),
+        };
+        assert_eq!(
+            asked(
+                "Contact: \"A, <b>\" <sip:a@h1;x=1,2>;expires=0, <sip:a@h2>\r\nContact: <sip:a@h3>;expires=60\r\n"
+            ),
+            Some(Asked::Contacts(vec![
+                contact("sip:a@h1;x=1,2", Some(0)),
+                contact("sip:a@h2", None),
+                contact("sip:a@h3", Some(60)),
+            ]))
+        );
+        assert_eq!(
+            asked("Contact: sip:a@h1\r\nExpires: 30\r\n"),
+            Some(Asked::Contacts(vec![contact("sip:a@h1", Some(30))]))
+        );
+        assert_eq!(asked(""), Some(Asked::Nothing));
+        assert_eq!(
+            asked("Contact: *\r\nExpires: 0\r\n"),
+            Some(Asked::RemoveAll)
+        );
+        for bad in [
+            "Contact: *\r\n",
+            "Contact: *\r\nExpires: 9\r\n",
+            "Contact: *, <sip:a@h1>\r\nExpires: 0\r\n",
+            "Contact: <sip:a@h1\r\n",
+        ] {
+            assert_eq!(asked(bad), None, "{bad}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 use rsipstack::sip::{Header, HostWithPort, Param, Request, Uri};
 
+use super::headers;
+
 /// Where requests to a URI go: to the address beside its host, if it names one.
 pub fn addressed(uri: &Uri) -> Uri {
     let maddr = uri.params.iter().find_map(|param| match param {
@@ -26,7 +28,7 @@ pub fn follow_strict_router(request: &mut Request) {
         _ => None,
     });
     let lines = lines.iter().map(|route| route.value());
-    let routes: Vec<String> = lines.flat_map(listed).map(str::to_owned).collect();
+    let routes: Vec<String> = lines.flat_map(headers::listed).map(str::to_owned).collect();
     let Some(first) = routes.first().and_then(|first| uri_in(first)) else {
         return;
     };
@@ -45,20 +47,6 @@ pub fn follow_strict_router(request: &mut Request) {
         request.headers.push(Header::Route(route.as_str().into()));
     }
     request.uri = first;
-}
-
-/// The addresses of one header line; commas within angle brackets part nothing.
-fn listed(line: &str) -> impl Iterator<Item = &str> {
-    let mut is_inside = false;
-    let parts = line.split(move |letter| {
-        match letter {
-            '<' => is_inside = true,
-            '>' => is_inside = false,
-            _ => {}
-        }
-        letter == ',' && !is_inside
-    });
-    parts.map(str::trim).filter(|part| !part.is_empty())
 }
 
 fn uri_in(route: &str) -> Option<Uri> {

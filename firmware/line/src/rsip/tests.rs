@@ -12,6 +12,7 @@ use crate::sip_ua::EndCause;
 mod dialogs;
 pub mod dns;
 mod messages;
+mod moved;
 mod peer;
 mod strangers;
 mod streams;

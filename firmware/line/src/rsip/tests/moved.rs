@@ -1,0 +1,45 @@
+//! Phones that send us elsewhere, and phones that leave.
+
+use super::peer::{Driven, Peer, header};
+use super::*;
+
+/// Registers a peer's phone.
+async fn register(phone: &mut Peer, user: &str, contacts: &str) -> String {
+    phone.number += 1;
+    let Peer { own, number, .. } = phone;
+    let port = own.port();
+    let text = format!(
+        "REGISTER sip:box SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKr{number}p{port};rport\r\n\
+         From: <sip:{user}@box>;tag=1\r\nTo: <sip:{user}@box>\r\nCall-ID: register@{own}\r\n\
+         CSeq: {number} REGISTER\r\nMax-Forwards: 70\r\nContact: {contacts}\r\nContent-Length: 0\r\n\r\n",
+    );
+    phone.raw(&text).await;
+    phone.expect("SIP/2.0 200").await
+}
+
+async fn with_phones(users: &[&str]) -> Driven {
+    let users = users.iter().map(|&user| user.to_owned()).collect();
+    Driven::new(|config| config.phones.users = users).await
+}
+
+#[tokio::test]
+async fn a_phone_that_leaves_takes_only_its_own_contact_away() {
+    let ua = with_phones(&["li_na"]).await;
+    let (mut old, mut new) = (Peer::new(ua.address).await, Peer::new(ua.address).await);
+    let (before, after) = (
+        format!("<sip:li_na@{}>", old.own),
+        format!("<sip:li_na@{}>", new.own),
+    );
+    register(&mut old, "li_na", &format!("{before};expires=60")).await;
+    register(&mut new, "li_na", &format!("{after};expires=60")).await;
+    let left = register(&mut old, "li_na", &format!("{before};expires=0")).await;
+    let held = header(&left, "Contact").expect("the other phone stays");
+    assert!(held.starts_with(&after), "{held}");
+    // A phone that has moved names both places.
+    let both = format!("{before};expires=60, {after};expires=0");
+    let moved = register(&mut old, "li_na", &both).await;
+    let held = header(&moved, "Contact").expect("it is there");
+    assert!(held.starts_with(&before), "{held}");
+    let left = register(&mut old, "li_na", &format!("{before};expires=0")).await;
+    assert_eq!(header(&left, "Contact"), None);
+}
