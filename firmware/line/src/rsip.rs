@@ -189,7 +189,7 @@ struct Leg {
     transfer: Option<TransactionHandle>,
     /// Where the progress of an accepted transfer is told.
     transfer_progress: Option<mpsc::UnboundedSender<u16>>,
-    /// Outgoing: what was dialled.
+    /// Outgoing: what was dialled, until it is given up: a detour would ring somebody else.
     dialled: Option<Dialled>,
     /// Outgoing: where its INVITE went.
     there: Option<There>,
@@ -409,15 +409,17 @@ impl RsipUa {
         });
     }
 
-    fn cancel(&self, leg: LegId) {
+    fn cancel(&mut self, leg: LegId) {
         let Some(Leg {
             dialog,
             state: LegState::Dialling,
+            dialled,
             ..
-        }) = self.legs.get(&leg)
+        }) = self.legs.get_mut(&leg)
         else {
             return;
         };
+        *dialled = None;
         let dialog = dialog.clone();
         self.job(async move {
             if let Err(error) = dialog.cancel().await {

@@ -205,7 +205,7 @@ impl RsipUa {
         let place = self.find(to).ok_or_else(|| {
             unreached(
                 404,
-                "it is not registered, its trunk is down, or it is no sip uri",
+                "it is not registered, its trunk is down, or it is no sip uri of another",
             )
         })?;
         let transport = match place.flow {
@@ -225,7 +225,11 @@ impl RsipUa {
     /// What is known of a contact; none when it is nowhere.
     fn find(&self, to: &AgentContact) -> Option<Whereabouts> {
         match to {
-            AgentContact::Uri(uri) => Some(Whereabouts::at(sip_uri(uri)?, None)),
+            AgentContact::Uri(uri) => {
+                // The box would answer its own call.
+                let uri = sip_uri(uri).filter(|uri| !self.own.is(uri))?;
+                Some(Whereabouts::at(uri, None))
+            }
             AgentContact::Registered(user) => {
                 let binding = self.registrar.find(now(), user)?;
                 let flow = (binding.transport, binding.source);
@@ -286,29 +290,34 @@ impl RsipUa {
             return;
         };
         self.dialogs.remove_dialog(&entry.dialog.id());
-        match refused.and_then(|response| detour(entry.dialled?, response)) {
+        match refused.and_then(|response| self.detour(entry.dialled?, response)) {
             Some(dialled) => self.dial(leg, dialled),
             None => self.tell(leg, LegEvent::Failed { status }),
         }
     }
-}
 
-/// What a refusal asks us to dial in its place.
-fn detour(mut dialled: Dialled, response: &Response) -> Option<Dialled> {
-    dialled.detours += 1;
-    if dialled.detours > DETOURS {
-        return None;
-    }
-    match response.status_code.code() {
-        300..=399 => {
-            let contact = headers::text(response, "Contact")?;
-            let uri = super::phones::contact_uri(&contact)?.to_owned();
-            dialled.to = AgentContact::Uri(uri);
+    /// What a refusal asks us to dial in its place.
+    fn detour(&self, mut dialled: Dialled, response: &Response) -> Option<Dialled> {
+        dialled.detours += 1;
+        if dialled.detours > DETOURS {
+            return None;
         }
-        422 => dialled
-            .timer
-            .lengthen(super::refresh::wants_longer(response)?),
-        _ => return None,
+        match response.status_code.code() {
+            300..=399 => {
+                let contacts = headers::text(response, "Contact")?;
+                let first = headers::listed(&contacts).next()?;
+                let uri = super::phones::contact_uri(first)?.to_owned();
+                let replaces = match dialled.to {
+                    AgentContact::InPlaceOf { replaces, .. } => Some(replaces),
+                    _ => None,
+                };
+                dialled.to = self.contact_of(uri, replaces);
+            }
+            422 => dialled
+                .timer
+                .lengthen(super::refresh::wants_longer(response)?),
+            _ => return None,
+        }
+        Some(dialled)
     }
-    Some(dialled)
 }

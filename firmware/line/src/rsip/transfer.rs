@@ -38,9 +38,9 @@ impl RsipUa {
     }
 
     /// A phone that registers with us is meant by an address of ours.
-    fn contact_of(&self, uri: String, replaces: Option<String>) -> AgentContact {
+    pub(super) fn contact_of(&self, uri: String, replaces: Option<String>) -> AgentContact {
         let parsed = sip_uri(&uri);
-        let ours = parsed.filter(|uri| self.own.is(&uri.host_with_port));
+        let ours = parsed.filter(|uri| self.own.is(uri));
         let user = ours.and_then(|uri| uri.user().map(str::to_owned));
         let contact = user.map_or(AgentContact::Uri(uri), AgentContact::Registered);
         match replaces {

@@ -42,12 +42,16 @@ impl Own {
         }
     }
 
-    /// Whether that is the box, in any way.
-    pub fn is(&self, there: &HostWithPort) -> bool {
+    /// Whether a URI leads to the box, in any way. One without a port means the usual one of what
+    /// carries it (RFC 3263, section 4.2).
+    pub fn is(&self, uri: &Uri) -> bool {
+        let mut there = uri.host_with_port.clone();
+        let usual = asked_by(uri).unwrap_or_default().default_port();
+        there.port.get_or_insert(usual.into());
         [Some(self.udp), self.tcp, self.tls]
             .into_iter()
             .flatten()
-            .any(|own| HostWithPort::from(own) == *there)
+            .any(|own| HostWithPort::from(own) == there)
     }
 }
 
@@ -206,8 +210,25 @@ mod tests {
             tcp: None,
             tls: Some(at(5061)),
         };
-        assert!(own.is(&at(5061).into()) && own.is(&at(5060).into()));
-        assert!(!own.is(&at(5062).into()));
+        let is = |text: &str| own.is(&Uri::try_from(text).expect("a uri"));
+        for ours in [
+            "sip:a@192.0.2.10:5060",
+            "sip:a@192.0.2.10:5061",
+            "sip:a@192.0.2.10",
+            "sips:a@192.0.2.10",
+            "sip:a@192.0.2.10;transport=tls",
+        ] {
+            assert!(is(ours), "{ours}");
+        }
+        for other in ["sip:a@192.0.2.10:5062", "sip:a@192.0.2.11", "sip:a@box"] {
+            assert!(!is(other), "{other}");
+        }
+        let elsewhere = Own {
+            udp: at(5070),
+            ..own
+        };
+        let nobody = Uri::try_from("sip:a@192.0.2.10").expect("a uri");
+        assert!(!elsewhere.is(&nobody));
         assert_eq!(own.address(Transport::Tls), at(5061));
         assert_eq!(own.address(Transport::Tcp), at(5060));
     }

@@ -353,3 +353,25 @@ async fn a_caller_who_hides_stays_hidden_when_their_leg_is_gone() {
     assert!(header(&invite, "From").is_some_and(|from| from.contains("sip:anonymous@")));
     assert_eq!(header(&invite, "Privacy"), Some("id"));
 }
+
+#[tokio::test]
+async fn a_leg_that_was_given_up_is_dialled_nowhere_else() {
+    for (status, lines) in [
+        ("302 Moved Temporarily", "Contact: <sip:b@127.0.0.1:9>\r\n"),
+        ("422 Session Interval Too Small", "Min-SE: 3600\r\n"),
+    ] {
+        let mut ua = Driven::new(|_| {}).await;
+        let mut phone = Peer::new(ua.address).await;
+        let leg = ua.dial(AgentContact::Uri(format!("sip:a@{}", phone.own)));
+        let invite = phone.expect("INVITE").await;
+        phone.respond(&invite, "180 Ringing", "", "").await;
+        assert!(matches!(ua.event().await.what, LegEvent::Ringing { .. }));
+        ua.command(leg, LegCommand::Cancel);
+        let cancel = phone.expect("CANCEL").await;
+        phone.respond(&invite, status, lines, "").await;
+        phone.respond(&cancel, "200 OK", "", "").await;
+        let what = ua.settled().await;
+        let code = status[..3].parse().expect("a status");
+        assert_eq!(what, LegEvent::Failed { status: code });
+    }
+}

@@ -43,3 +43,27 @@ async fn a_phone_that_leaves_takes_only_its_own_contact_away() {
     let left = register(&mut old, "li_na", &format!("{before};expires=0")).await;
     assert_eq!(header(&left, "Contact"), None);
 }
+
+#[tokio::test]
+async fn a_phone_that_names_another_of_ours_reaches_it_and_never_the_box_itself() {
+    let mut ua = with_phones(&["wang"]).await;
+    let (mut first, mut wang) = (Peer::new(ua.address).await, Peer::new(ua.address).await);
+    let contact = format!("<sip:wang@{}>", wang.own);
+    register(&mut wang, "wang", &contact).await;
+    let replaces = "a@b;to-tag=1;from-tag=2".to_owned();
+    let contact = Box::new(AgentContact::Uri(format!("sip:a@{}", first.own)));
+    ua.dial(AgentContact::InPlaceOf { contact, replaces });
+    let invite = first.expect("INVITE").await;
+    let contact = format!("Contact: <sip:wang@{}>\r\n", ua.address);
+    first
+        .respond(&invite, "302 Moved Temporarily", &contact, "")
+        .await;
+    let start = format!("INVITE sip:wang@{}", wang.own);
+    let invite = wang.expect(&start).await;
+    assert_eq!(header(&invite, "Replaces"), Some("a@b;to-tag=1;from-tag=2"));
+    wang.respond(&invite, "486 Busy Here", "", "").await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
+
+    ua.dial(AgentContact::Uri(format!("sip:2000@{}", ua.address)));
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 404 });
+}
