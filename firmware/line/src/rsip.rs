@@ -53,6 +53,7 @@ use crate::stream::{Places, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
 use doors::Doors;
 use early::Reliable;
+use refresh::Refresh;
 use socket::{Counters, GatedSocket};
 use streams::{Lost, Seats, Streams};
 use trunks::{Carrier, TrunkNews};
@@ -155,8 +156,8 @@ pub struct RsipUa {
     dns_servers: Vec<SocketAddr>,
     trunk_news_sender: mpsc::UnboundedSender<TrunkNews>,
     trunk_news: mpsc::UnboundedReceiver<TrunkNews>,
-    refresh_sender: mpsc::UnboundedSender<(LegId, bool, Option<Response>)>,
-    refreshes: mpsc::UnboundedReceiver<(LegId, bool, Option<Response>)>,
+    refresh_sender: mpsc::UnboundedSender<Refresh>,
+    refreshes: mpsc::UnboundedReceiver<Refresh>,
     lost: mpsc::UnboundedReceiver<Lost>,
     ready: VecDeque<SipEvent>,
     counters: Arc<Counters>,
@@ -179,7 +180,7 @@ struct Leg {
     takes_update: bool,
     /// Whether a re-INVITE or UPDATE of ours is under way.
     refreshing: bool,
-    /// The last description that we sent.
+    /// The last description of ours that stands.
     description: Vec<u8>,
     /// Incoming: what is said of the caller.
     identity: Identity,
@@ -563,9 +564,7 @@ impl SipUa for RsipUa {
                     self.on_outcome(leg, response.as_ref());
                 }
                 Some(news) = self.trunk_news.recv() => self.on_trunk_news(news),
-                Some((leg, offered, response)) = self.refreshes.recv() => {
-                    self.on_refreshed(leg, offered, response.as_ref());
-                }
+                Some(refresh) = self.refreshes.recv() => self.on_refreshed(refresh),
                 Some(lost) = self.lost.recv() => self.on_lost(&lost),
                 () = sleep_until(deadline) => {
                     self.tick_trunks();

@@ -10,6 +10,14 @@ use super::{RsipUa, headers, now, sdp_header};
 use crate::session_timer::{Due, Refreshed, SHORTEST};
 use crate::sip_ua::{EndCause, LegEvent, LegId};
 
+/// A request of ours in mid-call that is over.
+pub(super) struct Refresh {
+    pub leg: LegId,
+    /// The description that it offered, where it was more than a refresh.
+    pub offered: Option<Vec<u8>>,
+    pub response: Option<Response>,
+}
+
 impl RsipUa {
     pub(super) fn tick_timers(&mut self) {
         let now = now();
@@ -54,12 +62,22 @@ impl RsipUa {
                 None
             });
             // The user agent may be gone by now.
-            let _ = refreshes.send((leg, false, response));
+            let _ = refreshes.send(Refresh {
+                leg,
+                offered: None,
+                response,
+            });
         });
     }
 
-    /// A request of ours in mid-call has its response; `offered` where it was more than a refresh.
-    pub(super) fn on_refreshed(&mut self, leg: LegId, offered: bool, response: Option<&Response>) {
+    /// A request of ours in mid-call has its response.
+    pub(super) fn on_refreshed(&mut self, refresh: Refresh) {
+        let Refresh {
+            leg,
+            offered,
+            response,
+        } = refresh;
+        let response = response.as_ref();
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
@@ -70,10 +88,13 @@ impl RsipUa {
         let accepted = matches!(outcome, Refreshed::Accepted { .. });
         match response.filter(|response| accepted && !response.body.is_empty()) {
             Some(response) => {
+                if let Some(offered) = offered {
+                    entry.description = offered;
+                }
                 let sdp = response.body.clone();
                 self.tell(leg, LegEvent::Reanswered { sdp });
             }
-            None if offered => {
+            None if offered.is_some() => {
                 let status = response.map_or(408, |response| response.status_code.code());
                 self.tell(leg, LegEvent::ReofferFailed { status });
             }

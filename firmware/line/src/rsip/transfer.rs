@@ -7,6 +7,7 @@ use rsipstack::sip::{Request, StatusCode};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use super::refresh::Refresh;
 use super::{LegState, RsipUa, headers, sdp_header, sip_uri};
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
 
@@ -119,19 +120,22 @@ impl RsipUa {
             return;
         }
         entry.refreshing = true;
-        entry.description.clone_from(&sdp);
         let dialog = entry.dialog.clone();
         let mut more = headers::timer_asking(entry.timer.ask());
         more.extend(sdp_header());
         let refreshes = self.refresh_sender.clone();
         self.job(async move {
-            let response = dialog.reinvite(Some(more), Some(sdp)).await;
+            let response = dialog.reinvite(Some(more), Some(sdp.clone())).await;
             let response = response.unwrap_or_else(|error| {
                 debug!(%leg, %error, "an offer could not be sent");
                 None
             });
             // The user agent may be gone by now.
-            let _ = refreshes.send((leg, true, response));
+            let _ = refreshes.send(Refresh {
+                leg,
+                offered: Some(sdp),
+                response,
+            });
         });
     }
 

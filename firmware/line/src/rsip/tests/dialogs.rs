@@ -2,6 +2,7 @@
 
 use super::peer::{Driven, Peer, SDP, header, offer};
 use super::*;
+use crate::session_timer::{Refresher, SHORTEST, SessionExpires};
 
 /// A call that has been answered and acknowledged.
 async fn up(lines: &str) -> (Driven, LegId, Peer, String) {
@@ -352,6 +353,63 @@ async fn a_caller_who_hides_stays_hidden_when_their_leg_is_gone() {
     assert!(!invite.contains("13911112222"), "{invite}");
     assert!(header(&invite, "From").is_some_and(|from| from.contains("sip:anonymous@")));
     assert_eq!(header(&invite, "Privacy"), Some("id"));
+}
+
+/// A call that a peer has answered.
+async fn answered_call(phone: &mut Phone, peer: &mut Peer) -> LegId {
+    let leg = phone.dial(format!("sip:a@{}", peer.own));
+    let invite = peer.expect("INVITE").await;
+    let lines = format!("{SDP}Contact: <sip:a@{}>\r\n", peer.own);
+    peer.respond(&invite, "200 OK", &lines, &offer()).await;
+    assert!(matches!(phone.settled().await, LegEvent::Answered { .. }));
+    peer.expect("ACK").await;
+    leg
+}
+
+#[tokio::test]
+async fn a_refresh_offers_what_stands_and_not_what_was_refused() {
+    let mut phone = Phone::new(&[]).await;
+    let mut peer = Peer::new(phone.ua.local_addr()).await;
+    let leg = answered_call(&mut phone, &mut peer).await;
+    let body = |invite: &str| {
+        invite
+            .split_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned())
+    };
+    let stands = |port| Some(String::from_utf8(description(port)).expect("text"));
+    let lines = format!("{SDP}Contact: <sip:a@{}>\r\n", peer.own);
+    for (port, status, standing) in [
+        (5_002, "488 Not Acceptable Here", 4_000),
+        (5_004, "200 OK", 5_004),
+    ] {
+        let sdp = description(port);
+        phone.command(leg, LegCommand::Reoffer { sdp });
+        let asked = peer.expect("INVITE").await;
+        let accepts = status.starts_with('2');
+        let sdp = if accepts { offer() } else { String::new() };
+        peer.respond(&asked, status, &lines, &sdp).await;
+        let event = phone.settled().await;
+        assert_eq!(matches!(event, LegEvent::Reanswered { .. }), accepts);
+        peer.expect("ACK").await;
+
+        let entry = phone.ua.legs.get_mut(&leg).expect("it is up");
+        let long_ago = now() - SHORTEST / 2;
+        let interval = SHORTEST;
+        let refresher = Some(Refresher::Uac);
+        let expires = SessionExpires {
+            interval,
+            refresher,
+        };
+        entry.timer.settled(long_ago, Some(expires));
+        let refresh = tokio::select! {
+            refresh = peer.expect("INVITE") => refresh,
+            event = phone.next() => panic!("{event:?}"),
+        };
+        assert_eq!(body(&refresh), stands(standing));
+        peer.respond(&refresh, "200 OK", &lines, &offer()).await;
+        assert!(matches!(phone.settled().await, LegEvent::Reanswered { .. }));
+        peer.expect("ACK").await;
+    }
 }
 
 #[tokio::test]
