@@ -625,6 +625,7 @@ impl CallFlow {
         if self.ended {
             return;
         }
+        self.on_reoffer_failed();
         self.close_caller(now);
         self.close_transfer(now);
         if self.is_bridged() {

@@ -71,21 +71,22 @@ impl CallFlow {
     }
 
     fn recode(&mut self, side: Side, leg: LegId, offer: Offer, codec: Codec) {
+        let free = self.transfer.is_none();
         match self.other_leg(side) {
-            None => {
+            None if free => {
                 // Nobody but the box hears this side yet.
                 self.caller.codec = codec;
                 self.accept_reoffer(side, leg, &offer);
             }
-            Some(other) if self.is_bridged() => {
+            Some(other) if free && self.is_bridged() => {
                 let opposite = opposite(side);
                 let local = self.next_local(opposite);
                 let sdp = sdp::offer(local, &[codec], Direction::SendRecv);
                 self.recoding = Some(Recoding { side, offer, codec });
                 self.sip(other, LegCommand::Reoffer { sdp });
             }
-            Some(_) => {
-                // An agent is being rung with the law that was.
+            _ => {
+                // Somebody is being rung with the law that was.
                 let status = REQUEST_PENDING;
                 self.sip(leg, LegCommand::RejectReoffer { status });
             }
@@ -138,6 +139,12 @@ impl CallFlow {
         }
     }
 
+    /// Whether a side waits for the other to take a law that it wants.
+    fn wants_another_law(&self, side: Side) -> bool {
+        let wanting = self.recoding.as_ref().map(|recoding| recoding.side);
+        wanting == Some(side)
+    }
+
     /// A PBX has moved a side to another phone: the new leg takes the old one's place.
     pub(super) fn on_replaced(&mut self, side: Side, by: LegId, sdp: &[u8]) {
         let usable = self.usable(sdp);
@@ -150,6 +157,14 @@ impl CallFlow {
             self.sip(by, LegCommand::Reject { status });
             return;
         };
+        if self.wants_another_law(side) {
+            // The other side may take it yet, and nobody would be there who speaks it.
+            let status = REQUEST_PENDING;
+            self.sip(by, LegCommand::Reject { status });
+            return;
+        }
+        // Who was asked for another law goes without having said so.
+        self.on_reoffer_failed();
         let old = match (side, &mut self.agent) {
             (Side::Agent, Some(agent)) => std::mem::replace(&mut agent.leg, by),
             _ => std::mem::replace(&mut self.caller.leg, by),

@@ -163,3 +163,64 @@ fn an_answer_in_the_acknowledgement_moves_and_resumes_either_side() {
         assert!(commands.iter().any(stops), "{outputs:?}");
     }
 }
+
+fn replaced(by: LegId) -> LegEvent {
+    let sdp = sdp(7_000, "8", "sendrecv");
+    LegEvent::Replaced { by, sdp }
+}
+
+#[test]
+fn a_side_that_is_replaced_while_it_is_asked_for_another_law_ends_the_question() {
+    let mut bench = Bench::bridged();
+    let (caller, agent) = (bench.caller, bench.caller.branch(1));
+    bench.caller(wants("0"));
+    let by = caller.branch(1_000);
+    let outputs = commands(&bench.agent(1, replaced(by)));
+    let expected = [
+        (caller, "reject reoffer"),
+        (by, "answer"),
+        (agent, "hang up"),
+    ];
+    assert_eq!(outputs, expected);
+    // The caller may hold, and ask again.
+    let held = bench.caller(directed("sendonly"));
+    assert_eq!(commands(&held), [(caller, "answer reoffer")]);
+    assert_eq!(commands(&bench.caller(wants("0"))), [(by, "reoffer")]);
+    // Who asks stays until they have been answered.
+    let other = caller.branch(1_001);
+    assert_eq!(
+        commands(&bench.caller(replaced(other))),
+        [(other, "reject")]
+    );
+}
+
+#[test]
+fn another_law_waits_for_the_end_of_a_transfer() {
+    let mut bench = Bench::bridged();
+    let caller = bench.caller;
+    let to = AgentContact::Uri("sip:wang@192.0.2.9".into());
+    bench.agent(1, LegEvent::TransferAsked { to });
+    let refused = LegCommand::RejectReoffer { status: 491 };
+    let refused = |leg| {
+        [Output::Sip(SipCommand {
+            leg,
+            what: refused.clone(),
+        })]
+    };
+    assert_eq!(bench.caller(wants("0")), refused(caller));
+    assert_eq!(bench.agent(1, wants("0")), refused(caller.branch(1)));
+    let taken = sdp(6_000, "8", "sendrecv");
+    bench.agent(2, LegEvent::Answered { sdp: taken });
+    let asked = bench.caller(wants("0"));
+    assert_eq!(commands(&asked), [(caller.branch(2), "reoffer")]);
+}
+
+#[test]
+fn a_call_that_ends_leaves_no_question_for_another_law_unanswered() {
+    let mut bench = Bench::bridged();
+    bench.caller(wants("0"));
+    let cause = EndCause::Bye;
+    let over = bench.agent(1, LegEvent::Ended { cause });
+    let expected = [(bench.caller, "reject reoffer"), (bench.caller, "hang up")];
+    assert_eq!(commands(&over), expected);
+}
