@@ -20,11 +20,11 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "neural-zh": 0.179, "neural-en": 0.099, "menu": 0.065,
-    "tts-zh": 0.027, "tts-yue": 0.045, "tts-en": 0.054, "natural": 0.027, "natural-digits": 0.027,
-    "prompt": 0.027, "prompts": 0.009,
-    "word": 0.054, "words": 0.054, "command": 0.045, "commands": 0.036, "digit": 0.027, "digits": 0.027,
-    "sentence-zh": 0.027, "sentence-yue": 0.036, "syllable": 0.018, "syllables": 0.027, "jyutping": 0.027, "jyutpings": 0.054,
+    "neural-zh": 0.21, "neural-en": 0.22, "menu": 0.02,
+    "tts-zh": 0.02, "tts-yue": 0.05, "tts-en": 0.03, "natural": 0.02, "natural-digits": 0.02,
+    "prompt": 0.025, "prompts": 0.009,
+    "word": 0.045, "words": 0.045, "command": 0.04, "commands": 0.03, "digit": 0.027, "digits": 0.027,
+    "sentence-zh": 0.018, "sentence-yue": 0.03, "syllable": 0.016, "syllables": 0.018, "jyutping": 0.025, "jyutpings": 0.046,
     "nothing": 0.009,
 }
 REAL_SPEED, REAL_WARP = (0.76, 1.27), (0.84, 1.19)

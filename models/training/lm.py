@@ -34,7 +34,7 @@ DISCOUNT = {2: 0.5, 3: 0.7}
 # what no grammar foresees.
 LEAST_BACKOFF = 0.4
 # N-grams of two words or more that are kept; each takes a box 17 bytes of memory.
-KEPT = 600_000
+KEPT = 850_000
 # Shares of unigram mass: counted text; Mandarin words by jieba's counts, and by their roots, so that rare ones stay
 # possible; Cantonese words by their roots; English words.
 COUNTED, ZH_SHARE, ZH_RARE_SHARE, YUE_SHARE, EN_SHARE = 0.35, 0.3, 0.05, 0.1, 0.2

@@ -91,14 +91,24 @@ def spoken(language, text):
 
 
 def draw_voices(language, split, rng):
-    """{voice: share}: one voice that only measures, or one to three that train."""
+    """({voice: share} of the sound, the same of the pace and melody): one that only measures, or those that train.
+
+    A voice speaks with the melody of its own language, but its sound may be anyone's: there are six Mandarin voices only.
+    """
     if split == "dev":
-        return {rng.choice(EN_DEVELOPMENT if language == "en" else ZH_DEVELOPMENT): 1.0}
-    own = EN_TRAINING if language == "en" else ZH_TRAINING
-    if rng.random() < 0.4:
-        return {rng.choice(own): 1.0}
-    pool = own if rng.random() < 0.5 else own + OTHERS + (EN_TRAINING if language != "en" else ZH_TRAINING)
-    return {rng.choice(own): 1.0, rng.choice(pool): rng.uniform(0.2, 1.3)}
+        voice = {rng.choice(EN_DEVELOPMENT if language == "en" else ZH_DEVELOPMENT): 1.0}
+        return voice, voice
+    own, foreign = (EN_TRAINING, ZH_TRAINING) if language == "en" else (ZH_TRAINING, EN_TRAINING)
+    melody = {rng.choice(own): 1.0, rng.choice(own): rng.uniform(0, 1)}
+    draw = rng.random()
+    if draw < 0.25:
+        return melody, melody
+    if draw < 0.45:  # one voice alone: these are the most natural
+        voice = {rng.choice(own): 1.0}
+        return voice, voice
+    if draw < 0.85:  # too much of a foreign sound brings its accent
+        return {rng.choice(own): 1.0, rng.choice(foreign + OTHERS): rng.uniform(0.2, 0.8)}, melody
+    return {rng.choice(OTHERS): 1.0, rng.choice(OTHERS + own): rng.uniform(0, 1)}, melody
 
 
 @lru_cache(maxsize=None)
@@ -123,10 +133,13 @@ class Kokoro:
 
     @torch.inference_mode()
     def say(self, phonemes, voices, speed=1.0):
-        """Mono samples at 8 kHz; `voices` is {name: share}."""
+        """Mono samples at 8 kHz; `voices` are what `draw_voices` gives."""
         tokens = [self.vocabulary[c] for c in phonemes if c in self.vocabulary][:508]
-        blend = sum(share * style(name)[len(tokens) - 1] for name, share in voices.items()) / sum(voices.values())
-        found = self.front.run(_OUTPUTS, {"tokens": np.array([[0, *tokens, 0]]), "style": blend[None].astype(np.float32),
+        sound, melody = (sum(share * style(name)[len(tokens) - 1] for name, share in blend.items()) / sum(blend.values())
+                         for blend in voices)
+        # The first half of a style shapes the sound, the second pace and melody.
+        blend = np.concatenate([sound[:128], melody[128:]])[None].astype(np.float32)
+        found = self.front.run(_OUTPUTS, {"tokens": np.array([[0, *tokens, 0]]), "style": blend,
                                           "speed": np.array([speed], np.float32)})
         return to_8k(self.vocoder(*map(torch.from_numpy, found)).numpy(), 24000)
 

@@ -23,7 +23,7 @@ from scipy.signal import resample_poly
 
 from paths import data_dir, work_dir
 from pronounce import en_readings, text_units, yue_jyutping, zh_pinyin, zh_words
-from text import HERE
+from text import HERE, talk
 from units import jyutping_units, syllable_units
 from voices import Voice, to_8k
 
@@ -34,7 +34,8 @@ DEVELOPMENT_EVERY = {"mandarin-words-train": 50, "cantonese-syllables-train": 50
 # Sentences a kind that text-to-speech says, a split.
 TTS_COUNTS = {
     "train": {"zh-branch": 6000, "zh-words": 3500, "yue-branch": 4000, "yue-corpus": 3000, "en-branch": 5000,
-              "en-corpus": 4500, "en-words": 3000, "en-natural": 4000, "en-digits": 2500},
+              "en-corpus": 4500, "en-words": 3000, "en-natural": 4000, "en-digits": 2500, "zh-talk": 3000, "yue-talk": 2400,
+              "en-talk": 3600},
     "dev": {"zh-branch": 240, "zh-words": 60, "yue-branch": 160, "yue-corpus": 60, "en-branch": 200,
             "en-corpus": 60},
 }
@@ -42,8 +43,8 @@ SHARD = 4000
 # Sentences that neural voices say, a split; their shards are small, since half a minute of work makes a minute of speech.
 NEURAL_COUNTS = {
     "dev": {"zh-branch": 70, "zh-words": 30, "en-branch": 35, "en-corpus": 35, "en-words": 10},
-    "train": {"zh-branch": 2600, "zh-words": 2600, "zh-digits": 800, "en-branch": 900, "en-corpus": 900, "en-words": 500,
-              "en-digits": 300},
+    "train": {"zh-talk": 3300, "zh-branch": 350, "zh-words": 480, "zh-digits": 260, "en-talk": 3600, "en-branch": 200,
+              "en-corpus": 180, "en-words": 520, "en-digits": 280},
 }
 NEURAL_SHARD, NEURAL_MOST_PHONEMES = 200, 110
 # What callers answer to a menu, a word or few at a time: these a language, a split, half of them digits.
@@ -186,8 +187,10 @@ def tts_texts(split, rng):
         sentences = [line.rstrip("\n").split("\t") for line in f]
     counts, texts = TTS_COUNTS[split], []
     for language in ("zh", "yue", "en"):
-        branch = sorted({s[3] for s in sentences if s[0] == language and s[1] != "corpus"})
+        branch = sorted({s[3] for s in sentences if s[0] == language and s[1] not in ("corpus", "talk")})
         texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
+        said = talk(language)
+        texts += [(language, "talk", t) for t in rng.sample(said, counts.get(f"{language}-talk", 0))]
     for language in ("yue", "en"):
         corpus = sorted({s[3] for s in sentences if s[:2] == [language, "corpus"] and len(s[3]) < 90})
         texts += [(language, "corpus", t) for t in rng.sample(corpus, counts[f"{language}-corpus"])]
@@ -241,8 +244,10 @@ def neural_texts(split, rng):
         sentences = [line.rstrip("\n").split("\t") for line in f]
     counts, texts = NEURAL_COUNTS[split], []
     for language in ("zh", "en"):
-        branch = sorted({s[3] for s in sentences if s[0] == language and s[1] != "corpus" and len(s[3]) < 90})
+        branch = sorted({s[3] for s in sentences
+                         if s[0] == language and s[1] not in ("corpus", "talk") and len(s[3]) < 90})
         texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
+        texts += [(language, "talk", t) for t in rng.sample(talk(language), counts.get(f"{language}-talk", 0))]
     corpus = sorted({s[3] for s in sentences if s[:2] == ["en", "corpus"] and len(s[3]) < 90})
     texts += [("en", "corpus", t) for t in rng.sample(corpus, counts["en-corpus"])]
     vocabulary = sorted({w for t in corpus for w in t.split() if en_readings(w)})
@@ -283,7 +288,7 @@ def neural_clips(texts, split, seed):
         voices = draw_voices(language, split, rng)
         samples = trim(synthesiser.say(found[0], voices, rng.uniform(0.95, 1.4)))
         yield samples * (0.7 / np.abs(samples).max()), Clip(
-            0, 0, language, "+".join(voices), "menu" if kind == "menu" else f"neural-{language}", split, text,
+            0, 0, language, "+".join(voices[0]), "menu" if kind == "menu" else f"neural-{language}", split, text,
             " ".join(found[1]))
 
 

@@ -20,7 +20,7 @@ from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
 from neural import EN_DEVELOPMENT, EN_TRAINING, OTHERS, ZH_DEVELOPMENT, ZH_TRAINING, mandarin, spoken
 from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
 from pronounce import text_units, yue_jyutping, yue_readings, zh_words
-from text import EVERYDAY, HERE, INTENTS, Grammar, branch_sentences, lines_of
+from text import EVERYDAY, HERE, INTENTS, LANGUAGES, Grammar, branch_sentences, lines_of, talk
 from train import edit_distance, greedy, learning_rate
 from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
 from voices import DEVELOPMENT, FLITE_DEVELOPMENT, SHIPPED, Voice
@@ -104,11 +104,19 @@ class Language(unittest.TestCase):
             grammar = Grammar(language, random.Random(1), "everyday")
             for rule in grammar.rules:
                 self.assertIsNotNone(text_units(language, grammar.expand(rule)), (language, rule))
-            counted = set(lines_of(f"talk.{language}.txt"))
+            counted = {text.replace("，", "") for text in talk(language)}
             counted |= {grammar.expand("everyday") for _ in range(2000)}
             self.assertFalse(counted & set(lines_of(f"kept.{language}.txt")))
             for text in counted:
                 self.assertNotRegex(text, r"[<>\[\]|]")
+
+    def test_sentences_are_in_their_language_and_can_be_pronounced(self):
+        for language in LANGUAGES:
+            form = "[a-z' ]+" if language == "en" else "[\\u4e00-\\u9fff㗎〇，]+"
+            said = talk(language)
+            for text in said:
+                self.assertRegex(text, f"^{form}$")
+            self.assertGreater(sum(bool(text_units(language, text)) for text in said[::9]), 0.97 * len(said[::9]))
 
     def test_english_words_have_their_endings(self):
         words = english_words()

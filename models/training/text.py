@@ -1,6 +1,5 @@
 """Branch-call language: sentences with their intents, drawn from grammar.{zh,yue,en}.txt and from understanding's own;
-and what people say and read beside it, from everyday.{zh,en}.txt and
-talk.{zh,en}.txt.
+and what people say and read beside it, from everyday.{zh,en}.txt and talk/.
 
     python text.py --out WORK/text --seed 1
 
@@ -26,8 +25,9 @@ INTENTS = (
     "balance_inquiry bill_inquiry lost_card loan_progress complaint refund delivery_chase "
     "fault_report appointment agent_request opening_hours close_account"
 ).split()
-# Cantonese has people's own talk instead.
+# Cantonese has people's own talk besides.
 EVERYDAY = ("zh", "en")
+LANGUAGES = ("zh", "yue", "en")
 _SLOT = re.compile(r"<([a-z_]+)(?::(\d+)-(\d+))?>")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
@@ -35,6 +35,12 @@ _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 def lines_of(name):
     """The lines of a text file beside this one, without comments."""
     return [line for line in (HERE / name).read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def talk(language):
+    """The sentences of talk/ in a language, each once."""
+    files = sorted((HERE / "talk").glob(f"{language}-*.txt"))
+    return list(dict.fromkeys(line for path in files for line in lines_of(path)))
 
 
 class Grammar:
@@ -150,7 +156,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     rng = random.Random(args.seed)
     with open(args.out / "sentences.tsv", "w", encoding="utf-8") as f:
-        for language in ("zh", "yue", "en"):
+        for language in LANGUAGES:
             for kind, intent, text in branch_sentences(language, args.count, rng):
                 print(language, kind, intent, text, sep="\t", file=f)
             for intent, text in Wishes(language, rng).some(args.wishes):
@@ -159,7 +165,8 @@ def main():
             grammar = Grammar(language, rng, "everyday")
             for _ in range(args.everyday):
                 print(language, "everyday", "-", grammar.expand("everyday"), sep="\t", file=f)
-            for text in lines_of(f"talk.{language}.txt"):
+        for language in LANGUAGES:
+            for text in talk(language):
                 print(language, "talk", "-", text, sep="\t", file=f)
         for text in filter(None, map(clean_english, english_corpora())):
             if len(text.split()) <= 20:
