@@ -5,19 +5,23 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trunkside_call::CallId;
 use trunkside_vault::Sealer;
 
-use super::archive::{Archive, Deletion, Retention};
+use super::archive::{Archive, ArchiveError, Deletion, Retention};
 use super::sheet::{self, MakeSheet};
 use super::tape::{Job, Queue, Tape};
+use crate::tap::now;
 use writer::Writer;
 
 mod writer;
+
+/// How soon it is tried again to destroy what could not be destroyed.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How recordings are kept.
 pub struct Keeping {
@@ -94,6 +98,8 @@ impl Keeper {
             make,
             report,
             running: BTreeMap::new(),
+            doomed: Vec::new(),
+            again: now(),
             queue: Arc::clone(&queue),
         };
         let thread = std::thread::Builder::new()
@@ -144,12 +150,16 @@ struct Desk {
     make: MakeSheet,
     report: Reporter,
     running: BTreeMap<CallId, Writer>,
+    /// What is to be destroyed and still there.
+    doomed: Vec<(CallId, Deletion)>,
+    /// When that is tried again.
+    again: Instant,
     queue: Arc<Queue>,
 }
 
 impl Desk {
     fn work(mut self, jobs: &Receiver<Job>) {
-        for job in jobs {
+        while let Some(job) = self.next(jobs) {
             match job {
                 Job::Begin {
                     call,
@@ -191,10 +201,31 @@ impl Desk {
                     for call in self.running.keys().copied().collect::<Vec<_>>() {
                         self.finish(call, ended_ms);
                     }
+                    self.destroy_doomed();
+                    for (call, _) in &self.doomed {
+                        tracing::error!(%call, "a recording that must not be kept is still there; delete it with `trunkside recordings delete`");
+                    }
                     return;
                 }
             }
         }
+    }
+
+    /// What is to be done next; nothing when nobody is left who could say so.
+    fn next(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
+        while !self.doomed.is_empty() {
+            match jobs.recv_timeout(self.again.saturating_duration_since(now())) {
+                Ok(job) => {
+                    if self.again <= now() {
+                        self.destroy_doomed();
+                    }
+                    return Some(job);
+                }
+                Err(RecvTimeoutError::Timeout) => self.destroy_doomed(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        jobs.recv().ok()
     }
 
     /// Lets a recording take something; one that the disk refuses has ended.
@@ -250,12 +281,32 @@ impl Desk {
     fn discard(&mut self, call: CallId, why: Deletion) {
         // Its lock goes first.
         self.running.remove(&call);
+        if let Err(error) = self.destroy(call, why) {
+            tracing::error!(%call, %error, "a recording cannot be deleted yet; trying again");
+            self.doomed.push((call, why));
+            self.again = now() + AGAIN;
+        }
+    }
+
+    fn destroy_doomed(&mut self) {
+        for (call, why) in std::mem::take(&mut self.doomed) {
+            if let Err(error) = self.destroy(call, why) {
+                tracing::debug!(%call, %error, "a recording cannot be deleted yet");
+                self.doomed.push((call, why));
+            }
+        }
+        self.again = now() + AGAIN;
+    }
+
+    fn destroy(&self, call: CallId, why: Deletion) -> Result<(), ArchiveError> {
         match self.archive.delete(call) {
-            Ok(()) => {
+            // The disk may have refused it from the first.
+            Ok(()) | Err(ArchiveError::Missing { .. }) => {
                 tracing::info!(%call, why = why.name(), "a recording is deleted");
                 (self.report)(Report::Deleted { call, why });
+                Ok(())
             }
-            Err(error) => tracing::error!(%call, %error, "a recording cannot be deleted"),
+            Err(error) => Err(error),
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Job {
 pub struct TapeState {
     /// Whether the call is recorded now; the keeper ends it when the disk fails.
     pub runs: AtomicBool,
+    /// Whether there may be a recording to destroy, however it has ended.
+    pub begun: AtomicBool,
     /// Frames that the disk was too slow for.
     pub dropped: AtomicU64,
 }
@@ -77,6 +79,7 @@ impl Tape {
         if self.state.runs.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.state.begun.store(true, Ordering::Release);
         self.order(Job::Begin {
             call: self.call,
             codec,
@@ -126,9 +129,10 @@ impl Tape {
         }
     }
 
-    /// Ends the recording and destroys it.
+    /// Ends the recording and destroys it; one that the disk has ended already, too.
     pub fn discard(&self, why: Deletion) {
-        if self.state.runs.swap(false, Ordering::AcqRel) {
+        self.state.runs.store(false, Ordering::Release);
+        if self.state.begun.swap(false, Ordering::AcqRel) {
             self.order(Job::Discard {
                 call: self.call,
                 why,

@@ -358,15 +358,19 @@ impl Sheet for Full {
     }
 }
 
+/// Makes files on a disk with room for so many bytes.
+fn with_room_for(bytes: usize) -> MakeSheet {
+    let room = Arc::new(Mutex::new(bytes));
+    Box::new(move |path| {
+        let (sheet, room) = (on_disk(path)?, Arc::clone(&room));
+        Ok(Box::new(Full { sheet, room }))
+    })
+}
+
 #[test]
 fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
-    let room = Arc::new(Mutex::new(20_000));
-    let make: MakeSheet = Box::new(move |path| {
-        let (sheet, room) = (on_disk(path)?, Arc::clone(&room));
-        Ok(Box::new(Full { sheet, room }))
-    });
-    let rig = start_on(keeping(folder.path()), make);
+    let rig = start_on(keeping(folder.path()), with_room_for(20_000));
     let tape = rig.keeper.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..4 * SECOND);
@@ -378,11 +382,46 @@ fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
         .unwrap();
     assert_eq!(recording.caller, speech(Side::Caller, 0..SECOND));
     assert_eq!((recording.ending, recording.torn_bytes), (None, 0));
+    // Who refuses now has it destroyed all the same, once.
+    tape.discard(Deletion::Refused);
+    let gone = Report::Deleted {
+        call: call(1),
+        why: Deletion::Refused,
+    };
+    assert_eq!(rig.report(), gone);
+    assert!(!file(folder.path(), 1).exists());
+    tape.discard(Deletion::Refused);
     rig.keeper.stop(10);
     assert_eq!(
         rig.reports.try_recv(),
         Err(std::sync::mpsc::TryRecvError::Disconnected)
     );
+}
+
+#[test]
+fn what_cannot_be_destroyed_at_once_is_destroyed_as_soon_as_it_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = start_on(keeping(folder.path()), with_room_for(20_000));
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    speak(&tape, 0..4 * SECOND);
+    rig.ended();
+    // Somebody who lists the folder holds the file for a moment.
+    let held = std::fs::File::open(file(folder.path(), 1)).unwrap();
+    held.lock_shared().unwrap();
+    tape.discard(Deletion::Refused);
+    let other = rig.keeper.tape(call(2));
+    other.begin(Codec::Pcma, 5);
+    assert!(matches!(rig.report(), Report::Ended { .. }), "no room");
+    assert!(file(folder.path(), 1).exists());
+    held.unlock().unwrap();
+    let gone = Report::Deleted {
+        call: call(1),
+        why: Deletion::Refused,
+    };
+    assert_eq!(rig.report(), gone);
+    assert!(!file(folder.path(), 1).exists());
+    rig.keeper.stop(10);
 }
 
 #[test]
