@@ -33,11 +33,11 @@ pub struct Player {
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Played {
-    /// Send this packet; `first` opens the prompt.
+    /// Send this packet; `first` opens a stretch of voice.
     Packet {
         /// The encoded voice, padded with silence.
         payload: Payload,
-        /// Whether it is the prompt's first packet.
+        /// Whether it is the prompt's first packet, or the first after a pause.
         first: bool,
     },
     /// The prompt has been heard to its end.
@@ -84,6 +84,7 @@ impl Player {
         }
         if now > self.due + MAX_LAG {
             self.due = now;
+            self.started = false;
         }
         let voice = self.prompt.codes(codec);
         if self.position >= voice.len() && !self.rewind(voice.len()) {
@@ -171,10 +172,8 @@ mod tests {
         let mut player = Player::new(start, prompt(80_000), Repeat::Once);
         assert_eq!(packets(&mut player, start).len(), 1);
         assert_eq!(packets(&mut player, start + FRAME_DURATION * 5).len(), 5);
-        assert_eq!(
-            packets(&mut player, start + Duration::from_secs(5)).len(),
-            1
-        );
+        let goes_on = packets(&mut player, start + Duration::from_secs(5));
+        assert!(matches!(goes_on[..], [Played::Packet { first: true, .. }]));
     }
 
     #[test]

@@ -181,12 +181,23 @@ impl Relay {
             leg.source.moved_from(old.address);
             leg.control = None;
         }
+        if !remote.send {
+            leg.outgoing.pause();
+        }
         leg.guard = Guard::follow(leg.guard.take(), remote.protection);
         leg.remote = Some(remote);
+        if !remote.receive {
+            // What it says meanwhile is not sent on.
+            self.leg_mut(side.other()).outgoing.pause();
+        }
     }
 
     /// Joins or parts the two legs.
     pub fn set_bridged(&mut self, bridged: bool) {
+        if self.bridged && !bridged {
+            self.caller.outgoing.pause();
+            self.agent.outgoing.pause();
+        }
         self.bridged = bridged;
     }
 

@@ -99,6 +99,12 @@ impl Outgoing {
         }
     }
 
+    /// Nothing is sent for a while: what comes then goes on as much later as time has passed, without
+    /// a hole in the sequence numbers.
+    pub const fn pause(&mut self) {
+        self.source = None;
+    }
+
     /// A packet of the other leg, with so many bytes of payload, under this stream's numbers.
     pub fn readdress(
         &mut self,

@@ -342,6 +342,101 @@ fn nothing_passes_before_the_bridge_nor_over_a_prompt_nor_on_hold() {
     assert_eq!(relay.prompt_packet(now, Side::Agent, true), None);
 }
 
+/// The agent's leg, held so or not.
+fn agent(send: bool, receive: bool) -> Remote {
+    Remote {
+        send,
+        receive,
+        ..Remote::new(address(AGENT), Codec::Pcma)
+    }
+}
+
+/// What the stream to a leg must look like across [`PAUSE`].
+fn assert_resumes(before: Header, after: Header) {
+    assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+    assert_eq!(
+        after.timestamp.wrapping_sub(before.timestamp),
+        20 * 8_000,
+        "as much later as time has passed"
+    );
+    assert!(after.marker, "a talk spurt begins");
+}
+
+/// So short that a source's timestamps still go on from those before.
+const PAUSE: Duration = Duration::from_secs(20);
+
+#[test]
+fn music_that_a_hold_has_cut_goes_on_as_much_later_as_time_has_passed() {
+    let (mut relay, _) = bridged();
+    let start = now();
+    let (before, _) = relay.prompt_packet(start, Side::Agent, true).unwrap();
+    relay.set_remote(Side::Agent, agent(false, true));
+    for n in 1..1_000 {
+        let at = start + Duration::from_millis(20) * n;
+        assert_eq!(relay.prompt_packet(at, Side::Agent, false), None);
+    }
+    relay.set_remote(Side::Agent, agent(true, true));
+    let after = relay.prompt_packet(start + PAUSE, Side::Agent, false);
+    assert_resumes(before, after.unwrap().0);
+}
+
+/// Lets one side speak every 20 ms for [`PAUSE`] and then once more, while what it says goes nowhere
+/// between `pause` and `resume`: what the other leg is sent before and after.
+fn across(
+    side: Side,
+    pause: impl FnOnce(&mut Relay),
+    resume: impl FnOnce(&mut Relay),
+) -> (Header, Header) {
+    let (mut relay, _) = bridged();
+    let start = now();
+    let from = if side == Side::Caller { CALLER } else { AGENT };
+    let speak = |relay: &mut Relay, n: u16| {
+        let at = start + Duration::from_millis(20) * n.into();
+        let mut datagram = packet(8, n, 160 * u32::from(n), 9);
+        let received = relay.receive(at, side, address(from), &mut datagram, false);
+        received.forward.map(|_| header_of(&datagram))
+    };
+    let before = speak(&mut relay, 0).unwrap();
+    pause(&mut relay);
+    assert!((1..1_000).all(|n| speak(&mut relay, n).is_none()));
+    resume(&mut relay);
+    (before, speak(&mut relay, 1_000).unwrap())
+}
+
+#[test]
+fn what_was_held_back_is_no_loss_to_who_held() {
+    let hold = |remote| move |relay: &mut Relay| relay.set_remote(Side::Agent, remote);
+    let (before, after) = across(
+        Side::Caller,
+        hold(agent(false, true)),
+        hold(agent(true, true)),
+    );
+    assert_resumes(before, after);
+}
+
+#[test]
+fn what_the_holder_sends_meanwhile_is_no_loss_to_who_is_held() {
+    let hold = |remote| move |relay: &mut Relay| relay.set_remote(Side::Agent, remote);
+    let (before, after) = across(
+        Side::Agent,
+        hold(agent(false, false)),
+        hold(agent(true, true)),
+    );
+    assert_resumes(before, after);
+}
+
+#[test]
+fn what_was_said_while_the_legs_were_parted_is_no_loss() {
+    for side in [Side::Caller, Side::Agent] {
+        let (before, after) = across(
+            side,
+            |relay| relay.set_bridged(false),
+            |relay| relay.set_bridged(true),
+        );
+        assert_resumes(before, after);
+    }
+}
+
 #[test]
 fn malformed_and_control_packets_are_counted_and_dropped() {
     let (mut relay, counters) = bridged();
