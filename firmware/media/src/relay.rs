@@ -179,6 +179,7 @@ impl Relay {
         let leg = self.leg_mut(side);
         if let Some(old) = leg.remote.filter(|old| old.address != remote.address) {
             leg.source.moved_from(old.address);
+            leg.keys = Keys::default();
             leg.control = None;
         }
         if !remote.send {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use trunkside_call::SAMPLE_RATE_HZ;
+
 use crate::rtp::Header;
 
 /// The keys in the order of their events (RFC 4733, table 1).
@@ -9,6 +11,9 @@ const KEYS: &[u8; 16] = b"0123456789*#ABCD";
 
 /// No finger presses keys faster (ITU-T Q.24: 40 ms of tone and as much of pause).
 const FASTEST: Duration = Duration::from_millis(40);
+
+/// A packet that is further behind than 5 s is not late: its sender has set its clock anew.
+const LATEST: u32 = 5 * SAMPLE_RATE_HZ;
 
 /// Finds the keys of one leg. A key's packets share a timestamp and are sent again and again.
 #[derive(Debug, Default)]
@@ -24,8 +29,8 @@ impl Keys {
             return None;
         }
         if let Some((ssrc, timestamp, at)) = self.last {
-            let is_newer = header.timestamp.wrapping_sub(timestamp).cast_signed() > 0;
-            let is_known = ssrc == header.ssrc && !is_newer;
+            let is_known =
+                ssrc == header.ssrc && timestamp.wrapping_sub(header.timestamp) <= LATEST;
             if is_known || now.saturating_duration_since(at) < FASTEST {
                 return None;
             }
@@ -77,5 +82,20 @@ mod tests {
             keys.take(much_later, &header(9_000), &[1, 0, 0, 0]),
             Some('1')
         );
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_costs_no_keys() {
+        let (mut keys, start) = (Keys::default(), now());
+        let nine = [9, 10, 0, 160];
+        assert_eq!(keys.take(start, &header(1_000_000), &nine), Some('9'));
+        let later = start + Duration::from_secs(1);
+        let late = header(1_000_000 - 40_000);
+        assert_eq!(keys.take(later, &late, &nine), None, "5 s late");
+        assert_eq!(keys.take(later, &header(500), &nine), Some('9'));
+        let again = later + Duration::from_millis(20);
+        assert_eq!(keys.take(again, &header(500), &nine), None);
+        let next = later + Duration::from_secs(1);
+        assert_eq!(keys.take(next, &header(8_500), &nine), Some('9'));
     }
 }

@@ -438,6 +438,38 @@ fn what_was_said_while_the_legs_were_parted_is_no_loss() {
 }
 
 #[test]
+fn keys_of_another_far_end_of_a_leg_are_new() {
+    let (mut relay, _) = bridged();
+    let press = |relay: &mut Relay, at, from, timestamp| {
+        let header = Header {
+            payload_type: 101,
+            marker: true,
+            sequence: 1,
+            timestamp,
+            ssrc: 9,
+        };
+        let mut datagram = [0; 16];
+        rtp::build(&mut datagram, header, &[5, 10, 0, 160]).unwrap();
+        relay
+            .receive(at, Side::Agent, from, &mut datagram, false)
+            .key
+    };
+    let start = now();
+    let first = press(&mut relay, start, address(AGENT), 8_000);
+    let moved = address("192.0.2.77:4100");
+    let remote = relay.leg(Side::Agent).remote.unwrap();
+    relay.set_remote(
+        Side::Agent,
+        Remote {
+            address: moved,
+            ..remote
+        },
+    );
+    let second = press(&mut relay, start + Duration::from_millis(20), moved, 8_000);
+    assert_eq!((first, second), (Some('5'), Some('5')));
+}
+
+#[test]
 fn malformed_and_control_packets_are_counted_and_dropped() {
     let (mut relay, counters) = bridged();
     let now = now();
