@@ -17,7 +17,8 @@ const PLAUSIBLE: u64 = SAMPLE_RATE_HZ as u64;
 /// So many packets in a row that all come too late for any patience, and they are another way's.
 const LATE_IN_A_ROW: u32 = 5;
 
-/// Packets held for a missing one; more are not needed within any patience.
+/// Packets held for a missing one; more are not needed within any patience, only where nobody has
+/// looked for so long that what is missing will not come.
 const MAX_HELD: usize = 64;
 
 /// Positions count samples from the moment when the call was answered.
@@ -74,10 +75,11 @@ impl SideFramer {
             return;
         }
         self.late_in_a_row = 0;
-        if self.held.len() < MAX_HELD {
-            self.held.insert(begins, *packet);
-        }
+        self.held.insert(begins, *packet);
         self.drain();
+        if self.held.len() > MAX_HELD {
+            self.flush(stats);
+        }
     }
 
     /// What is missing from this moment of the stream on is silence that sounds so.

@@ -131,6 +131,22 @@ fn a_lost_packet_is_concealed_by_the_voice_before_it_after_the_wait() {
 }
 
 #[test]
+fn what_waits_behind_a_missing_packet_is_heard_however_long_nobody_looked() {
+    let mut bench = Bench::new();
+    let mut frames = bench.at(ms(20), 0);
+    let last = 99;
+    for number in 2..=last {
+        frames.extend(bench.at(ms(20 + 20 * u64::from(number)), number));
+    }
+    frames.extend(bench.wait(ms(20 + 20 * u64::from(last))));
+    let numbers: Vec<_> = frames.iter().map(heard).collect();
+    let wanted: Vec<_> = [0, 0].into_iter().chain(2..=last).map(Some).collect();
+    assert_eq!(numbers, wanted, "only what was lost is made up");
+    assert_eq!(bench.framer.stats().filled_samples, 160);
+    assert_eq!(bench.framer.stats().late, 0);
+}
+
+#[test]
 fn a_side_that_sends_nothing_while_silent_still_yields_frames_at_the_clocks_pace() {
     let mut bench = Bench::new();
     assert_eq!(bench.framer.deadline(), None, "nothing before it is heard");
