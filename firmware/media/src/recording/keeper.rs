@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use trunkside_call::CallId;
+use trunkside_call::{CallId, Frame};
 use trunkside_vault::Sealer;
 
 use super::archive::{Archive, ArchiveError, Deletion, Retention};
@@ -183,7 +183,7 @@ impl Desk {
                 }
                 Job::Voice { call, frame } => {
                     self.queue.waiting.fetch_sub(1, Ordering::AcqRel);
-                    self.write(call, |writer, sealer| writer.hear(sealer, &frame));
+                    self.hear(call, &frame);
                 }
                 Job::Mask {
                     call,
@@ -226,6 +226,20 @@ impl Desk {
             }
         }
         jobs.recv().ok()
+    }
+
+    /// Lets a recording take a frame; one that has no more room ends as when its call ends.
+    fn hear(&mut self, call: CallId, frame: &Frame) {
+        let Some(writer) = self.running.get(&call) else {
+            return;
+        };
+        if writer.has_room_for(frame) {
+            self.write(call, |writer, sealer| writer.hear(sealer, frame));
+            return;
+        }
+        let ended_ms = writer.stop();
+        tracing::warn!(%call, "a recording has reached the longest that is kept; its call goes on without");
+        self.finish(call, ended_ms);
     }
 
     /// Lets a recording take something; one that the disk refuses has ended.

@@ -374,8 +374,9 @@ fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
     let tape = rig.keeper.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..4 * SECOND);
-    let (_, fault) = rig.ended();
+    let (kept, fault) = rig.ended();
     assert!(fault.unwrap().contains("storage"));
+    assert_eq!(kept, Duration::from_secs(1), "what was heard is more");
     tape.finish(9); // It has ended already: nothing more is told of it.
     let recording = Archive::new(folder.path())
         .read(call(1), &sealer(), false)
@@ -422,6 +423,37 @@ fn what_cannot_be_destroyed_at_once_is_destroyed_as_soon_as_it_can_be() {
     assert_eq!(rig.report(), gone);
     assert!(!file(folder.path(), 1).exists());
     rig.keeper.stop(10);
+}
+
+#[test]
+fn the_longest_recording_ends_in_good_order_with_all_that_was_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeping = keeping(folder.path());
+    keeping.hold_back = Duration::from_secs(20);
+    let rig = start(keeping);
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 1_000);
+    let longest = LONGEST.as_secs() as usize * SECOND;
+    speak(&tape, 0..SECOND);
+    // One more than there is room for, and voice after it.
+    speak(&tape, longest - 10 * SECOND..longest + SECOND);
+    let ended = std::iter::repeat_with(|| rig.report())
+        .find(|report| matches!(report, Report::Ended { .. }));
+    let wanted = Report::Ended {
+        call: call(1),
+        at_ms: Some(1_000 + LONGEST.as_millis() as i64),
+        kept: LONGEST,
+        dropped_frames: 0,
+        fault: None,
+    };
+    assert_eq!(ended, Some(wanted));
+    tape.finish(9); // It has ended already.
+    rig.keeper.stop(10);
+    assert!(rig.reports.try_recv().is_err());
+    let entry = Archive::new(folder.path()).list().unwrap()[0];
+    assert_eq!((entry.state, entry.length), (State::Whole, Some(LONGEST)));
+    // Eleven seconds of both sides.
+    assert!(entry.bytes > 11 * 2 * 8_000, "{}", entry.bytes);
 }
 
 #[test]

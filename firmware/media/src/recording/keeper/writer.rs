@@ -50,6 +50,22 @@ impl Stretch {
     }
 }
 
+/// From where the first voice begins to where the last ends, once there is any.
+#[derive(Default)]
+struct Span(Option<(u64, u64)>);
+
+impl Span {
+    fn cover(&mut self, from: u64, to: u64) {
+        let (first, last) = self.0.unwrap_or((from, to));
+        self.0 = Some((first.min(from), last.max(to)));
+    }
+
+    fn length(&self) -> Duration {
+        let (first, last) = self.0.unwrap_or_default();
+        Duration::from_millis((last - first) * 1_000 / u64::from(SAMPLE_RATE_HZ))
+    }
+}
+
 /// Writes one recording.
 pub struct Writer {
     sheet: Box<dyn Sheet>,
@@ -61,8 +77,8 @@ pub struct Writer {
     /// Bytes of the file up to the last whole frame.
     whole: u64,
     unflushed: u32,
-    /// Where the first voice began, and where the last ended.
-    span: Option<(u64, u64)>,
+    heard: Span,
+    written: Span,
     growing: [Option<Stretch>; 2],
     held: VecDeque<Stretch>,
     masked: u64,
@@ -96,7 +112,8 @@ impl Writer {
             sequence: 1,
             whole: HEADER_BYTES as u64,
             unflushed: 0,
-            span: None,
+            heard: Span::default(),
+            written: Span::default(),
             growing: [None, None],
             held: VecDeque::new(),
             masked: 0,
@@ -104,17 +121,23 @@ impl Writer {
         })
     }
 
+    /// Whether a recording with that frame in it is not too long.
+    pub fn has_room_for(&self, frame: &Frame) -> bool {
+        let (start, end) = bounds(frame);
+        let first = self.heard.0.map_or(start, |(first, _)| first);
+        end.saturating_sub(first) <= samples(LONGEST)
+    }
+
+    /// Takes no more from the call; says when what was heard ended, in milliseconds since 1970.
+    pub fn stop(&self) -> i64 {
+        self.tape.runs.store(false, Ordering::Release);
+        self.header.started_ms + self.heard.length().as_millis() as i64
+    }
+
     /// Takes a frame of either side.
     pub fn hear(&mut self, sealer: &Sealer, frame: &Frame) -> io::Result<()> {
-        let start = samples(frame.start);
-        let end = start + frame.samples.len() as u64;
-        let (first, last) = self.span.unwrap_or((start, end));
-        self.span = Some((first.min(start), last.max(end)));
-        if end.saturating_sub(first) > samples(LONGEST) {
-            return Err(io::Error::other(
-                "it has reached the longest that is recorded",
-            ));
-        }
+        let (start, end) = bounds(frame);
+        self.heard.cover(start, end);
         let slot = usize::from(frame.side == Side::Agent);
         // After a gap a new stretch begins; what is missing is silence when it is read.
         if let Some(grown) = self.growing[slot].take_if(|stretch| stretch.end() != start) {
@@ -134,7 +157,7 @@ impl Writer {
         if let Some(grown) = self.growing[slot].take_if(|stretch| stretch.codes.len() >= PIECE) {
             self.held.push_back(grown);
         }
-        let newest = self.span.map_or(0, |(_, last)| last);
+        let newest = self.heard.0.map_or(0, |(_, last)| last);
         self.release(sealer, newest.saturating_sub(self.hold_back))
     }
 
@@ -172,10 +195,9 @@ impl Writer {
         }
     }
 
-    /// How much has been recorded.
+    /// How much the file holds.
     pub fn written(&self) -> Duration {
-        let (first, last) = self.span.unwrap_or_default();
-        Duration::from_millis((last - first) * 1_000 / u64::from(SAMPLE_RATE_HZ))
+        self.written.length()
     }
 
     /// Frames that the disk was too slow for.
@@ -189,14 +211,17 @@ impl Writer {
         while self.held.front().is_some_and(is_due)
             && let Some(stretch) = self.held.pop_front()
         {
-            let at_ms = (stretch.start * 1_000 / u64::from(SAMPLE_RATE_HZ)).cast_signed();
+            let (start, end) = (stretch.start, stretch.end());
+            let at_ms = (start * 1_000 / u64::from(SAMPLE_RATE_HZ)).cast_signed();
             let piece = Piece::Voice {
                 side: stretch.side,
                 codec: self.codec,
-                start: stretch.start,
+                start,
                 codes: stretch.codes,
             };
             self.append(sealer, at_ms, &piece)?;
+            self.written.cover(start, end);
+            self.flush()?;
         }
         Ok(())
     }
@@ -215,12 +240,23 @@ impl Writer {
         self.sequence += 1;
         self.whole += bytes.len() as u64;
         self.unflushed += 1;
+        Ok(())
+    }
+
+    /// Flushes the file once enough has been written.
+    fn flush(&mut self) -> io::Result<()> {
         if self.unflushed >= PIECES_A_FLUSH {
             self.unflushed = 0;
             self.sheet.sync()?;
         }
         Ok(())
     }
+}
+
+/// Where a frame begins and ends, in samples.
+fn bounds(frame: &Frame) -> (u64, u64) {
+    let start = samples(frame.start);
+    (start, start + frame.samples.len() as u64)
 }
 
 fn samples(time: Duration) -> u64 {
