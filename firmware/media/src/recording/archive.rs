@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use trunkside_call::{CallId, Codec, SAMPLE_RATE_HZ, Side};
 use trunkside_vault::Sealer;
@@ -128,6 +128,8 @@ pub struct Entry {
     pub call: CallId,
     /// When it began, in milliseconds since 1970; none when its header is damaged.
     pub started_ms: Option<i64>,
+    /// When its file was last written to, in milliseconds since 1970; none where the system cannot say.
+    pub written_ms: Option<i64>,
     /// How long it is, when it is whole.
     pub length: Option<Duration>,
     /// Bytes on the disk.
@@ -257,7 +259,8 @@ impl Archive {
         let oldest_ms = now_ms.map(|now| now.saturating_sub(retention.age.as_millis() as i64));
         let (mut gone, mut errors) = (Vec::new(), Vec::new());
         for entry in entries.iter().filter(|entry| entry.state != State::Running) {
-            let started = entry.started_ms;
+            // One whose header never reached the disk, or is damaged, is as old as its file.
+            let started = entry.started_ms.or(entry.written_ms);
             let is_old = oldest_ms
                 .zip(started)
                 .is_some_and(|(oldest, at)| at < oldest);
@@ -313,7 +316,10 @@ fn call_of(path: &Path) -> Option<CallId> {
 
 fn entry(call: CallId, path: &Path) -> io::Result<Entry> {
     let mut file = File::open(path)?;
-    let bytes = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    let bytes = metadata.len();
+    let written = metadata.modified().ok();
+    let written = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let mut head = [0; HEADER_BYTES];
     let header = file
         .read_exact(&mut head)
@@ -339,6 +345,7 @@ fn entry(call: CallId, path: &Path) -> io::Result<Entry> {
     Ok(Entry {
         call,
         started_ms: header.map(|header| header.started_ms),
+        written_ms: written.map(|since| since.as_millis() as i64),
         length: length.filter(|_| state == State::Whole),
         bytes,
         state,

@@ -1,6 +1,6 @@
 //! The file that one recording is written to, so that tests can break the disk.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -27,9 +27,18 @@ pub fn on_disk(path: &Path) -> io::Result<Box<dyn Sheet>> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
     // Whoever lists the folder holds it for a moment.
-    file.lock()?;
-    sync_names(path)?;
+    if let Err(error) = file.lock().and_then(|()| sync_names(path)) {
+        remove(path);
+        return Err(error);
+    }
     Ok(Box::new(OnDisk(file)))
+}
+
+/// Removes a file that nothing could be written to.
+pub fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path).and_then(|()| sync_names(path)) {
+        tracing::debug!(file = %path.display(), %error, "an empty recording is left");
+    }
 }
 
 /// Makes a file's name, or that it has none any more, survive a power cut.

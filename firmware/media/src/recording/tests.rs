@@ -296,6 +296,25 @@ fn recordings_go_by_age_and_by_room_and_those_that_run_stay() {
 }
 
 #[test]
+fn one_whose_header_is_damaged_is_as_old_as_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), 1);
+    std::fs::write(&path, b"").unwrap();
+    let written = std::time::UNIX_EPOCH + Duration::from_secs(1);
+    let open = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    open.set_modified(written).unwrap();
+    let archive = Archive::new(folder.path());
+    let retention = Retention {
+        age: Duration::from_secs(60),
+        bytes: u64::MAX,
+    };
+    let enforce = |now_ms| archive.enforce(retention, now_ms).0;
+    assert_eq!(enforce(Some(60_000)), []);
+    assert_eq!(enforce(Some(62_000)), [(call(1), Deletion::Age)]);
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_card_number_is_silent_in_what_reaches_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let mut keeping = keeping(folder.path());
@@ -397,6 +416,22 @@ fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
         rig.reports.try_recv(),
         Err(std::sync::mpsc::TryRecvError::Disconnected)
     );
+}
+
+#[test]
+fn a_disk_without_room_for_a_header_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = start_on(keeping(folder.path()), with_room_for(10));
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    let (kept, fault) = rig.ended();
+    assert!(fault.unwrap().contains("storage"));
+    assert_eq!(kept, Duration::ZERO);
+    assert!(!file(folder.path(), 1).exists());
+    // What is not there need not be destroyed.
+    tape.discard(Deletion::Refused);
+    assert!(matches!(rig.report(), Report::Deleted { .. }));
+    rig.keeper.stop(10);
 }
 
 #[test]

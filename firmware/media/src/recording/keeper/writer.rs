@@ -13,7 +13,7 @@ use super::Keeping;
 use crate::g711;
 use crate::recording::LONGEST;
 use crate::recording::format::{Ending, HEADER_BYTES, Header, Piece};
-use crate::recording::sheet::{MakeSheet, Sheet};
+use crate::recording::sheet::{self, MakeSheet, Sheet};
 use crate::recording::tape::TapeState;
 
 /// Samples of a piece of one side: a crash costs no more of what was not held back.
@@ -101,8 +101,13 @@ impl Writer {
             salt,
             key: keeping.sealer.id(),
         };
-        let mut sheet = make(&keeping.folder.join(header.place()))?;
-        sheet.append(&header.write())?;
+        let path = keeping.folder.join(header.place());
+        let mut sheet = make(&path)?;
+        if let Err(error) = sheet.append(&header.write()) {
+            drop(sheet);
+            sheet::remove(&path);
+            return Err(error);
+        }
         Ok(Self {
             sheet,
             place: header.place(),
