@@ -105,6 +105,12 @@ const CHINESE: &str = "零〇一二三四五六七八九幺两兩拐洞勾壹贰
 const CHINESE_SEPARATORS: &str = "呃嗯啊哦噢额唔喔呢吧嘛哎诶欸那这然后就是还有的再杠横点减加转到\
                                   十百千万亿拾佰仟萬億同埋系係";
 
+/// Chinese characters that repeat the digit right behind them.
+const CHINESE_REPEATS: &[(char, u32)] = &[('双', 2), ('雙', 2), ('俩', 2), ('孖', 2), ('仨', 3)];
+
+/// Magnitudes: behind them a number is a cardinal.
+const MAGNITUDES: &str = "十百千万亿拾佰仟萬億";
+
 /// Characters before 么 in words such as 什么; elsewhere it is a spelling of 幺.
 const BEFORE_ME: &str = "什怎那这多要甚";
 
@@ -113,12 +119,15 @@ pub(crate) fn longest_run(text: &str, enough: u32) -> u32 {
     let mut run = Run::default();
     let mut word = String::new();
     let mut before = ' ';
-    for character in text.chars() {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
         if character.is_ascii_alphabetic() {
             word.push(character.to_ascii_lowercase());
         } else {
             run.word(&std::mem::take(&mut word));
-            run.character(character, before);
+            if !run.repeats(character, before, characters.as_str()) {
+                run.character(character, before);
+            }
         }
         before = character;
         if run.longest >= enough {
@@ -142,6 +151,10 @@ struct Run {
     last_value: Option<u32>,
     /// How often the next Chinese digit is said.
     times: Option<u32>,
+    /// A magnitude was said: digits beside it are those of a cardinal.
+    cardinal: bool,
+    /// Whether the last digit may say how often another follows: it stands for itself.
+    may_count: bool,
 }
 
 impl Run {
@@ -164,15 +177,42 @@ impl Run {
         };
     }
 
+    /// Takes a character that repeats the digit right behind it: `孖八`, `三条八`.
+    fn repeats(&mut self, character: char, before: char, after: &str) -> bool {
+        let mut after = after.chars();
+        let stands = after
+            .next()
+            .is_some_and(|c| c.is_ascii_digit() || CHINESE.contains(c))
+            && after
+                .next()
+                .is_none_or(|c| !c.is_numeric() && !MAGNITUDES.contains(c));
+        let repeat = CHINESE_REPEATS.iter().find(|(c, _)| *c == character);
+        if let Some((_, times)) = repeat.filter(|_| stands) {
+            self.repeat = Some(*times);
+            return true;
+        }
+        let times = value(before).filter(|times| *times > 1);
+        let counted = stands && self.may_count && matches!(character, '条' | '條');
+        if counted && times.is_some() {
+            self.times = times;
+            return true;
+        }
+        false
+    }
+
     fn character(&mut self, character: char, before: char) {
         let me = character == '么' && !BEFORE_ME.contains(before);
         if character.is_numeric() || CHINESE.contains(character) || me {
+            let repeated = self.repeat.is_some() || self.times.is_some();
             self.add(1);
             self.last_value = value(character);
+            let goes_on = character.is_numeric() && before.is_numeric();
+            self.may_count = !repeated && !goes_on && !self.cardinal && !"廿卅".contains(before);
         } else if character == '个' && self.last_value.is_some() {
             self.times = self.last_value.take();
         } else if !character.is_alphabetic() || CHINESE_SEPARATORS.contains(character) {
             self.after_tens &= character == ' ' || character == '-';
+            self.cardinal |= MAGNITUDES.contains(character);
         } else {
             self.end();
         }

@@ -76,17 +76,19 @@ fn is_suffix(text: &Folded, at: usize) -> bool {
         .is_some_and(|before| "什怎那这這多要甚".contains(before))
 }
 
-/// `三个八`, `两个零`, `双八`, `3个8`.
+/// `三个八`, `三条八`, `两个零`, `双八`, `孖八`, `3个8`.
 fn repeat(text: &Folded, start: usize) -> Option<Atom> {
     let first = text.at(start)?;
-    let (times, at) = if matches!(first, '双' | '雙' | '俩') {
-        (2, start + 1)
-    } else {
-        let times = plain_digit(first).filter(|times| *times >= 2)?;
-        if !matches!(text.at(start + 1)?, '个' | '個') {
-            return None;
+    let (times, at) = match first {
+        '双' | '雙' | '俩' | '孖' => (2, start + 1),
+        '仨' => (3, start + 1),
+        _ => {
+            let times = plain_digit(first).filter(|times| *times >= 2)?;
+            if !matches!(text.at(start + 1)?, '个' | '個' | '条' | '條') {
+                return None;
+            }
+            (times, start + 2)
         }
-        (times, start + 2)
     };
     let repeated = text
         .at(at)

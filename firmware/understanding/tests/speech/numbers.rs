@@ -136,8 +136,13 @@ fn repeat(said: &mut Said, c: char, times: usize, tongue: Tongue, random: &mut R
     let text = match (tongue, times) {
         (Tongue::English, 2) => format!("double {}", ENGLISH[value]),
         (Tongue::English, _) => format!("triple {}", ENGLISH[value]),
+        (Tongue::Cantonese, 2) if random.percent(50) => format!("孖{}", chinese(value)),
+        (Tongue::Cantonese, _) if times > 2 && random.percent(30) => {
+            format!("三条{}", chinese(value))
+        }
         (_, 2) if random.percent(30) => format!("双{}", chinese(value)),
         (_, 2) => format!("两个{}", chinese(value)),
+        _ if random.percent(15) => format!("仨{}", chinese(value)),
         _ => format!("三个{}", chinese(value)),
     };
     said.tell(&text);
