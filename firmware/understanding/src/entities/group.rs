@@ -23,7 +23,8 @@ impl Group {
 pub(super) fn groups_of(text: &Folded, runs: &[Run]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut last: Option<&Atom> = None;
-    for atom in runs.iter().flat_map(|run| &run.atoms) {
+    let atoms = runs.iter().flat_map(|run| &run.atoms);
+    for atom in atoms.filter(|atom| atom.reading != Reading::Beside) {
         let joins = last.is_some_and(|last| joined(text, last, atom));
         match groups.last_mut() {
             Some(group) if joins && group.digits.len() < 32 => {

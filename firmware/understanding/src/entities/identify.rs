@@ -11,7 +11,7 @@ const LONGEST: usize = 24;
 
 /// The numbers of a run that their own form shows: mobile, identity, card.
 pub(super) fn certain(text: &Folded, run: &Run) -> Vec<Found> {
-    if run.said.len() < 4 {
+    if run.length < 4 {
         return Vec::new();
     }
     if let Some(found) = whole(text, run) {
@@ -39,11 +39,12 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
         let kind = by_cue(text, run.start(), &run.meant)
             .or_else(|| plain_service_number(&run.meant))
             .unwrap_or(EntityKind::Number);
-        return vec![Found::new(kind, run.meant.clone(), run.start(), run.end())];
+        let (start, end) = digits_of(run);
+        return vec![Found::new(kind, run.meant.clone(), start, end)];
     }
     free.iter()
         .filter(|atom| match atom.reading {
-            Reading::Weak | Reading::Repeater(_) => false,
+            Reading::Weak | Reading::Beside | Reading::Repeater(_) => false,
             Reading::Digit => atom.digits.len() > 1,
             Reading::Figures | Reading::Repeat | Reading::Cardinal => true,
         })
@@ -111,9 +112,24 @@ fn letters_before(text: &Folded, start: usize) -> Option<usize> {
     (letters > 0 && !is_word).then_some(first)
 }
 
-/// Takes the whole run, corrections applied, then as it was said.
+/// Where a run begins and ends without the characters beside it.
+fn digits_of(run: &Run) -> (usize, usize) {
+    let digits = || {
+        run.atoms
+            .iter()
+            .filter(|atom| atom.reading != Reading::Beside)
+    };
+    let first = digits().next().map_or(run.start(), |atom| atom.start);
+    (
+        first,
+        digits().next_back().map_or(run.end(), |atom| atom.end),
+    )
+}
+
+/// Takes the whole run, corrections applied, then as it was said, then with what beside it sounds
+/// like digits.
 fn whole(text: &Folded, run: &Run) -> Option<Found> {
-    let (start, end) = (run.start(), run.end());
+    let (start, end) = digits_of(run);
     for digits in [&run.meant, &run.said] {
         if digits.len() > LONGEST {
             continue;
@@ -130,9 +146,24 @@ fn whole(text: &Folded, run: &Run) -> Option<Found> {
             return Some(Found::new(kind, digits.clone(), start, end));
         }
     }
-    let cue = cue_before(text, start).filter(|_| run.meant.len() >= 7)?;
+    let cue = cue_before(text, start);
+    let known = |digits: &String| by_form(text, start, digits).filter(|kind| is_certain(*kind));
+    for digits in run.with_beside().filter(|digits| digits.len() <= LONGEST) {
+        if let Some(kind) = known(&digits) {
+            return Some(Found::new(kind, digits, run.start(), run.end()));
+        }
+    }
+    let cue = cue.filter(|_| run.meant.len() >= 7)?;
     let kind = fits_cue(cue, run.meant.len())?;
     Some(Found::new(kind, run.meant.clone(), start, end))
+}
+
+/// Whether a number's form alone shows this kind.
+const fn is_certain(kind: EntityKind) -> bool {
+    matches!(
+        kind,
+        EntityKind::Phone | EntityKind::Identity | EntityKind::Card
+    )
 }
 
 /// Atoms with nothing between them.
@@ -144,9 +175,13 @@ struct Chunk {
 
 fn chunks_of(run: &Run) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
+    let mut beside = false;
     for atom in &run.atoms {
+        // What only sounds like a digit may be left out.
+        let parted = beside != (atom.reading == Reading::Beside);
+        beside = atom.reading == Reading::Beside;
         match chunks.last_mut() {
-            Some(chunk) if chunk.end == atom.start => {
+            Some(chunk) if chunk.end == atom.start && !parted => {
                 chunk.end = atom.end;
                 chunk.digits.push_str(&atom.digits);
             }

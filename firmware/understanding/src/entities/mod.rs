@@ -1,6 +1,7 @@
 //! What was named: telephone, identity, card, order, account, policy and reference numbers, money,
 //! dates, times, names, addresses, products, faults, numbers.
 
+mod clock;
 mod cue;
 mod group;
 mod identify;
@@ -10,7 +11,7 @@ mod terms;
 
 use trunkside_call::{Entity, EntityKind, Pii};
 
-use crate::numbers::{Folded, Run, runs_of};
+use crate::numbers::{Atom, Folded, Reading, Run, runs_of};
 use crate::personal::{self, Opening};
 
 pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday};
@@ -49,7 +50,7 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
     let runs = runs_of(&folded);
     let mut claims = Claims::new(folded.chars().len());
     claims.add_all(people_and_places(text, &folded));
-    claims.add_all(find(&folded, &runs));
+    claims.add_all(exactly(&folded, &runs));
     claims.add_all(terms::find(&folded));
     claims.found.sort_by_key(|found| found.start);
     claims
@@ -84,9 +85,33 @@ fn people_and_places(text: &str, folded: &Folded) -> Vec<Found> {
     found.collect()
 }
 
-/// Everything named in a folded text whose runs are known: the certain ones first, then moments
-/// and amounts, then what is left of the runs.
+/// Everything named in a folded text whose runs are known, each with the characters beside it that
+/// sound like digits: whoever hides it hides them.
 pub(crate) fn find(text: &Folded, runs: &[Run]) -> Vec<Found> {
+    let atoms = runs.iter().flat_map(|run| &run.atoms);
+    let beside: Vec<&Atom> = atoms
+        .filter(|atom| atom.reading == Reading::Beside)
+        .collect();
+    let mut found = exactly(text, runs);
+    for found in &mut found {
+        let mut first = beside.partition_point(|atom| atom.end <= found.start);
+        while first > 0 && beside[first - 1].end == found.start {
+            first -= 1;
+            found.start = beside[first].start;
+        }
+        let next = beside.partition_point(|atom| atom.start < found.end);
+        for atom in &beside[next..] {
+            if atom.start != found.end {
+                break;
+            }
+            found.end = atom.end;
+        }
+    }
+    found
+}
+
+/// The certain ones first, then moments and amounts, then what is left of the runs.
+fn exactly(text: &Folded, runs: &[Run]) -> Vec<Found> {
     let mut claims = Claims::new(text.chars().len());
     for run in runs {
         claims.add_all(identify::certain(text, run));

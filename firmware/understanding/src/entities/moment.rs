@@ -1,9 +1,9 @@
-//! Dates and times of day: `2026-03-05`, `03-05`, `15:30`, or the words of a relative date.
+//! Moments: dates as `2026-03-05`, `03-05` or the words of a relative one, and times of day.
 
 use trunkside_call::EntityKind;
 
-use super::Found;
 use super::group::Group;
+use super::{Found, clock};
 use crate::numbers::Folded;
 
 const MONTHS: [&str; 12] = [
@@ -82,13 +82,14 @@ const WEEKDAYS: [&str; 7] = [
 /// All dates and times of a text.
 pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
     let mut found = english_dates(text, groups);
+    let mut times = clock::Times::default();
     let mut index = 0;
     while index < groups.len() {
         let rest = &groups[index..];
         let hit = written_date(text, rest)
             .or_else(|| chinese_date(text, rest))
-            .or_else(|| chinese_time(text, rest))
-            .or_else(|| english_time(text, rest));
+            .or_else(|| times.chinese(text, rest))
+            .or_else(|| clock::english(text, rest));
         match hit {
             Some((taken, entity)) => {
                 found.push(entity);
@@ -104,9 +105,11 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
 /// The first year of two digits that is meant in the last century: those born then still call.
 const LAST_CENTURY: u64 = 40;
 
-type Hit = Option<(usize, Found)>;
+/// How many groups were taken, and what they name.
+pub(super) type Hit = Option<(usize, Found)>;
 
-fn in_range(group: &Group, low: u64, high: u64) -> Option<u64> {
+/// A group's value where it is between two others.
+pub(super) fn in_range(group: &Group, low: u64, high: u64) -> Option<u64> {
     group.value().filter(|value| (low..=high).contains(value))
 }
 
@@ -357,7 +360,8 @@ fn ordinal_end(text: &Folded, end: usize) -> usize {
     if suffixed { end + 2 } else { end }
 }
 
-fn skip_blanks(text: &Folded, mut at: usize) -> usize {
+/// The first position from here on that is no blank.
+pub(super) fn skip_blanks(text: &Folded, mut at: usize) -> usize {
     while text.at(at) == Some(' ') {
         at += 1;
     }
@@ -372,154 +376,6 @@ fn month_at(text: &Folded, at: usize) -> Option<(usize, u64)> {
     let word = text.slice(at, end);
     let index = MONTHS.iter().position(|month| *month == word)?;
     Some((end, index as u64 + 1))
-}
-
-/// Parts of the day, and whether hours up to 11 then count from noon.
-const PERIODS: [(&str, bool); 14] = [
-    ("早上", false),
-    ("上午", false),
-    ("早晨", false),
-    ("凌晨", false),
-    ("清晨", false),
-    ("中午", true),
-    ("下午", true),
-    ("傍晚", true),
-    ("晚上", true),
-    ("今晚", true),
-    ("夜里", false),
-    ("朝早", false),
-    ("下昼", true),
-    ("夜晚", true),
-];
-
-/// `下午三点半`, `十点一刻`, `15点30分`, `三点钟`.
-fn chinese_time(text: &Folded, groups: &[Group]) -> Hit {
-    let group = &groups[0];
-    let mut hour = in_range(group, 0, 24)?;
-    if !matches!(text.at(group.end), Some('点' | '點' | '时')) {
-        return None;
-    }
-    let period = PERIODS.iter().find(|(word, _)| {
-        let length = word.chars().count();
-        group.start >= length && text.starts_with(group.start - length, word)
-    });
-    let start = group.start - period.map_or(0, |(word, _)| word.chars().count());
-    if period.is_some_and(|(word, pm)| *pm && hour < 12 && !(*word == "中午" && hour > 9)) {
-        hour += 12;
-    }
-    let behind = group.end + 1;
-    let (taken, minute, end) = match text.at(behind) {
-        Some('半') => (1, 30, behind + 1),
-        Some('钟' | '整' | '正') => (1, 0, behind + 1),
-        _ => match groups.get(1).filter(|next| next.start == behind) {
-            Some(next) if text.at(next.end) == Some('刻') => {
-                (2, in_range(next, 1, 3)? * 15, next.end + 1)
-            }
-            Some(next) => {
-                let minute = in_range(next, 0, 59).filter(|_| next.digits.len() <= 2)?;
-                let minutes_named = text.at(next.end) == Some('分');
-                // 三点五 is a decimal unless something else says that it is a time.
-                if !minutes_named && period.is_none() && minute < 10 {
-                    return None;
-                }
-                (2, minute, next.end + usize::from(minutes_named))
-            }
-            // 一点 is also "a little", and 两点 "two points".
-            None if period.is_none() && (hour < 3 || group.cardinal && hour > 24) => return None,
-            None => (1, 0, behind),
-        },
-    };
-    let value = format!("{hour:02}:{minute:02}");
-    Some((taken, Found::new(EntityKind::Time, value, start, end)))
-}
-
-/// `15:30`, `3:30 pm`, `3 pm`, `three o'clock`, `half past three`, `three thirty pm`.
-fn english_time(text: &Folded, groups: &[Group]) -> Hit {
-    let group = &groups[0];
-    let mut hour = in_range(group, 0, 24)?;
-    let mut start = group.start;
-    let mut end = group.end;
-    let mut minute = 0;
-    let mut taken = 1;
-    let mut named = false;
-    if let Some(next) = groups.get(1) {
-        let between = text.slice(group.end, next.start);
-        let colon = between == ":" && next.digits.len() == 2 && next.cardinal == group.cardinal;
-        let spoken = between == " " && next.cardinal && half_of_day(text, next.end).is_some();
-        if let Some(value) = in_range(next, 0, 59).filter(|_| colon || spoken) {
-            (minute, end, taken, named) = (value, next.end, 2, true);
-        }
-    }
-    if let Some((word, offset)) = PAST.iter().find(|(word, _)| ends_before(text, start, word)) {
-        start -= word.len();
-        named = true;
-        if *offset < 0 {
-            hour = (hour + 23) % 24;
-        }
-        minute = offset.rem_euclid(60).unsigned_abs();
-    }
-    let clock = skip_blanks(text, end);
-    for word in ["o'clock", "oclock", "o clock"] {
-        if text.starts_with(clock, word) {
-            (end, named) = (clock + word.len(), true);
-        }
-    }
-    if let Some((half_end, afternoon)) = half_of_day(text, end) {
-        (end, named) = (half_end, true);
-        hour = match (hour, afternoon) {
-            (12, false) => 0,
-            (1..=11, true) => hour + 12,
-            _ => hour,
-        };
-    }
-    if !named {
-        return None;
-    }
-    Some((
-        taken,
-        Found::new(
-            EntityKind::Time,
-            format!("{hour:02}:{minute:02}"),
-            start,
-            end,
-        ),
-    ))
-}
-
-const PAST: [(&str, i64); 5] = [
-    ("half past ", 30),
-    ("quarter past ", 15),
-    ("quarter to ", -15),
-    ("ten to ", -10),
-    ("five to ", -5),
-];
-
-fn ends_before(text: &Folded, start: usize, word: &str) -> bool {
-    start >= word.len() && text.starts_with(start - word.len(), word)
-}
-
-/// Where `am` or `pm` behind a time ends, and which it is.
-fn half_of_day(text: &Folded, end: usize) -> Option<(usize, bool)> {
-    let at = skip_blanks(text, end);
-    for (word, afternoon) in [
-        ("a.m", false),
-        ("p.m", true),
-        ("am", false),
-        ("pm", true),
-        ("a m", false),
-        ("p m", true),
-        ("in the morning", false),
-        ("in the afternoon", true),
-        ("in the evening", true),
-    ] {
-        let word_end = at + word.len();
-        if text.starts_with(at, word)
-            && !text.at(word_end).is_some_and(|c| c.is_ascii_alphanumeric())
-        {
-            return Some((word_end, afternoon));
-        }
-    }
-    None
 }
 
 fn relative_dates(text: &Folded) -> Vec<Found> {

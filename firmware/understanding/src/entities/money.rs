@@ -53,14 +53,27 @@ const UNITS: [(&str, &str); 40] = [
 /// Words for the hundredths, behind the main unit.
 const CENTS: [&str; 4] = ["cents", "cent", "pence", "p"];
 
-/// Signs before an amount.
-const SIGNS: [(char, &str); 5] = [
-    ('¥', "CNY"),
-    ('￥', "CNY"),
-    ('$', "USD"),
-    ('£', "GBP"),
-    ('€', "EUR"),
+/// Signs before an amount, longer ones before those they end with.
+const SIGNS: [(&str, &str); 7] = [
+    ("hk$", "HKD"),
+    ("us$", "USD"),
+    ("¥", "CNY"),
+    ("￥", "CNY"),
+    ("$", "USD"),
+    ("£", "GBP"),
+    ("€", "EUR"),
 ];
+
+/// English words that move the point of a decimal before them, and by how many places.
+const SCALES: [(&str, usize); 4] = [
+    ("hundred", 2),
+    ("thousand", 3),
+    ("million", 6),
+    ("billion", 9),
+];
+
+/// The most digits behind a point.
+const MOST_DECIMALS: usize = 4;
 
 /// All amounts among some groups.
 pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
@@ -80,30 +93,32 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
 
 /// The amount that begins with the first group, and how many groups it takes.
 fn amount_at(text: &Folded, groups: &[Group]) -> Option<(usize, Found)> {
-    let (mut taken, mut value, mut end) = quantity(text, groups)?;
-    let start = groups[0].start;
-    let sign = start
-        .checked_sub(1)
-        .and_then(|before| text.at(before))
-        .and_then(|c| SIGNS.iter().find(|(sign, _)| *sign == c));
-    if let Some((_, currency)) = sign {
-        let amount = Found::new(
-            EntityKind::Money,
-            format!("{value} {currency}"),
-            start - 1,
-            end,
-        );
+    let Quantity {
+        mut taken,
+        mut value,
+        start,
+        mut end,
+    } = quantity(text, groups)?;
+    let sign = SIGNS.iter().find_map(|(sign, currency)| {
+        let at = start.checked_sub(sign.chars().count())?;
+        text.starts_with(at, sign).then_some((at, currency))
+    });
+    if let Some((at, currency)) = sign {
+        let amount = Found::new(EntityKind::Money, format!("{value} {currency}"), at, end);
         return Some((taken, amount));
     }
     let (unit_end, currency) = unit_at(text, end)?;
     end = unit_end;
-    if !value.contains('.')
-        && let Some((more, small_end, hundredths)) = small_change(text, &groups[taken..], end)
-    {
-        taken += more;
-        end = small_end;
-        if hundredths > 0 {
-            value = trimmed(&format!("{value}.{hundredths:02}"));
+    if !value.contains('.') {
+        if let Some((more, small_end, hundredths)) = small_change(text, &groups[taken..], end) {
+            taken += more;
+            end = small_end;
+            if hundredths > 0 {
+                value = trimmed(&format!("{value}.{hundredths:02}"));
+            }
+        } else if is_half(text, end) {
+            value.push_str(".5");
+            end += 1;
         }
     }
     Some((
@@ -112,40 +127,171 @@ fn amount_at(text: &Folded, groups: &[Group]) -> Option<(usize, Found)> {
     ))
 }
 
-/// A whole number or a decimal: groups taken, value, end.
-fn quantity(text: &Folded, groups: &[Group]) -> Option<(usize, String, usize)> {
+/// The half of `五块半`; that of 半年 or 半价 is of something else.
+fn is_half(text: &Folded, end: usize) -> bool {
+    text.at(end) == Some('半')
+        && !text
+            .at(end + 1)
+            .is_some_and(|c| "年月天日个小夜价折路".contains(c))
+}
+
+/// A number with its decimals and what scales it, and how many groups it takes.
+struct Quantity {
+    taken: usize,
+    value: String,
+    start: usize,
+    end: usize,
+}
+
+/// `350`, `1,200.50`, `三点五万`, `two point five million`, `two and a half million`,
+/// `half a million`.
+fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
     let first = groups.first()?;
-    let whole = first.value()?;
-    if let Some(second) = groups.get(1)
-        && is_decimal_point(&text.slice(first.end, second.start))
-        && let Some((fraction, scale)) = fraction(text, second)
+    if let Some(places) = scale_word(text, first)
+        && let Some(start) = ["half a ", "half "]
+            .iter()
+            .find_map(|half| starts_before(text, first.start, half))
     {
-        return Some((
-            2,
-            scaled(&format!("{whole}.{fraction}"), scale)?,
-            second.end,
-        ));
+        return Some(Quantity {
+            taken: 1,
+            value: scaled("0.5", places)?,
+            start,
+            end: first.end,
+        });
     }
-    Some((1, whole.to_string(), first.end))
+    let (mut taken, whole, mut end) = grouped(text, groups)?;
+    let (mut decimals, mut places) = (String::new(), 0);
+    if let Some(next) = groups.get(taken)
+        && is_decimal_point(&text.slice(end, next.start))
+        && let Some((digits, scale)) = mantissa(text, next)
+        && digits.len() <= MOST_DECIMALS
+    {
+        (decimals, places) = (digits, scale);
+        taken += 1;
+        end = next.end;
+        // `point two five million`, `三点一二万`: the last decimal is one number with its scale.
+        if let Some(last) = groups.get(taken)
+            && scale == 0
+            && text.slice(end, last.start).trim().is_empty()
+            && let Some((digit, scale)) = mantissa(text, last)
+            && digit.len() == 1
+            && scale > 0
+            && scale_word(text, last).is_none()
+        {
+            decimals.push_str(&digit);
+            places = scale;
+            taken += 1;
+            end = last.end;
+        }
+    } else if text.starts_with(end, AND_A_HALF) {
+        decimals = "5".to_owned();
+        end += AND_A_HALF.len();
+    }
+    if places == 0
+        && let Some(scale) = groups.get(taken)
+        && text.slice(end, scale.start).trim().is_empty()
+        && let Some(word) = scale_word(text, scale)
+    {
+        places = word;
+        taken += 1;
+        end = scale.end;
+    } else if places == 0
+        && text.at(end) == Some(' ')
+        && let Some(word) = text.at(end + 1).and_then(multiplier)
+    {
+        places = word;
+        end += 2;
+    }
+    Some(Quantity {
+        taken,
+        value: scaled(&format!("{whole}.{decimals}"), places)?,
+        start: first.start,
+        end,
+    })
+}
+
+const AND_A_HALF: &str = " and a half";
+
+fn starts_before(text: &Folded, end: usize, words: &str) -> Option<usize> {
+    let start = end.checked_sub(words.len())?;
+    (text.is_word_start(start) && text.starts_with(start, words)).then_some(start)
+}
+
+/// A whole number with the groups of three that commas part: groups taken, digits, end.
+fn grouped(text: &Folded, groups: &[Group]) -> Option<(usize, String, usize)> {
+    let first = groups.first()?;
+    let (mut taken, mut end) = (1, first.end);
+    let mut digits = first.value()?.to_string();
+    if first.digits.len() > 3 || !is_figures(text, first.start, first.end) {
+        return Some((taken, digits, end));
+    }
+    for next in &groups[1..] {
+        let parted = text.at(end) == Some(',') && next.start == end + 1;
+        let Some((three, places)) = mantissa(text, next).filter(|_| parted) else {
+            break;
+        };
+        if three.len() != 3 || !is_figures(text, next.start, next.start + 3) {
+            break;
+        }
+        digits.push_str(&three);
+        digits.push_str(&"0".repeat(places));
+        taken += 1;
+        end = next.end;
+        if places > 0 {
+            break;
+        }
+    }
+    // A zero in front means nothing.
+    let digits = digits.parse::<u128>().ok()?.to_string();
+    Some((taken, digits, end))
+}
+
+fn is_figures(text: &Folded, start: usize, end: usize) -> bool {
+    (start..end).all(|at| text.at(at).is_some_and(|c| c.is_ascii_digit()))
 }
 
 fn is_decimal_point(between: &str) -> bool {
     matches!(between.trim(), "." | "点" | "點" | "point")
 }
 
-/// The digits behind a decimal point, and how many places a 千, 万 or 亿 behind them moves it.
-fn fraction(text: &Folded, group: &Group) -> Option<(String, usize)> {
+/// The digits of a group, and how many places a 千, 万, 亿, `thousand` or `million` at its end moves
+/// the point.
+fn mantissa(text: &Folded, group: &Group) -> Option<(String, usize)> {
     if !group.cardinal {
-        return (group.digits.len() <= 4).then(|| (group.digits.clone(), 0));
+        return Some((group.digits.clone(), 0));
     }
-    let places = match text.at(group.end - 1)? {
-        '千' => 3,
-        '万' | '萬' => 4,
-        '亿' | '億' => 8,
-        _ => return None,
-    };
+    let english = SCALES.iter().find(|(word, _)| ends_with(text, group, word));
+    let places = english
+        .map(|(_, places)| *places)
+        .or_else(|| text.at(group.end - 1).and_then(multiplier))
+        .unwrap_or(0);
     let digits = group.digits.strip_suffix(&"0".repeat(places))?;
-    (digits.len() <= 4).then(|| (digits.to_owned(), places))
+    // 三点十二 is said for 3.12, but nothing is said with hundreds.
+    (places > 0 || digits.len() <= 2).then(|| (digits.to_owned(), places))
+}
+
+/// How far a group moves the point that is nothing but a word such as `million`.
+fn scale_word(text: &Folded, group: &Group) -> Option<usize> {
+    let is_word =
+        |word: &str| group.end - group.start == word.len() && ends_with(text, group, word);
+    let scale = SCALES.iter().find(|(word, _)| is_word(word));
+    scale.map(|(_, places)| *places)
+}
+
+fn ends_with(text: &Folded, group: &Group, word: &str) -> bool {
+    group
+        .end
+        .checked_sub(word.len())
+        .is_some_and(|at| at >= group.start && text.starts_with(at, word))
+}
+
+const fn multiplier(c: char) -> Option<usize> {
+    match c {
+        '千' => Some(3),
+        '万' | '萬' => Some(4),
+        '亿' | '億' => Some(8),
+        _ => None,
+    }
 }
 
 /// Moves a decimal's point to the right, exactly.
@@ -165,7 +311,8 @@ fn trimmed(decimal: &str) -> String {
         .to_owned()
 }
 
-fn unit_at(text: &Folded, end: usize) -> Option<(usize, &'static str)> {
+/// Where a currency's name ends that stands behind a number, and its code.
+pub(super) fn unit_at(text: &Folded, end: usize) -> Option<(usize, &'static str)> {
     let at = if text.at(end) == Some(' ') {
         end + 1
     } else {

@@ -35,6 +35,7 @@ fn numbers_are_known_by_their_form() {
         ("卡号6222 0212 3456 7890 123", "card", "6222021234567890123"),
         ("6222 0212 3456 7890 123", "number", "6222021234567890123"),
         ("订单号是二零二四零五幺七", "order", "20240517"),
+        ("我電話係九孖八孖七孖六", "phone", "9887766"),
         (
             "my order number is one two three four five six",
             "order",
@@ -71,6 +72,35 @@ fn numbers_are_known_by_their_form() {
 }
 
 #[test]
+fn words_beside_a_number_are_no_digits_of_it() {
+    for (text, kind, value) in [
+        ("打到公司幺三八零零幺三八零零零", "phone", "13800138000"),
+        ("找王老师幺三八零零幺三八零零零", "phone", "13800138000"),
+        ("幺三八零零幺三八零零零以后打这个", "phone", "13800138000"),
+        ("打公司零幺零六二三四五六七八", "phone", "01062345678"),
+        ("有效期零八二六", "number", "0826"),
+        ("日期二零二六零三零五", "number", "20260305"),
+        ("订单号二零二四零五幺七是什么", "order", "20240517"),
+        // Only with them it is a number of a known form.
+        ("幺三八零零幺三八零零林", "phone", "13800138000"),
+        ("医三八零零幺三八零零零", "phone", "13800138000"),
+    ] {
+        let all = found(text);
+        let number = all.iter().find(|found| found.0 != "name");
+        let number = number.map(|found| (found.0, found.1.as_str()));
+        assert_eq!(number, Some((kind, value)), "{text}: {all:?}");
+    }
+    assert_eq!(
+        found("打到公司幺三八零零幺三八零零零"),
+        [(
+            "phone",
+            "13800138000".to_owned(),
+            "幺三八零零幺三八零零零".to_owned()
+        )]
+    );
+}
+
+#[test]
 fn the_check_character_is_that_of_the_standard() {
     assert!(identify::has_identity_check("11010519491231002X"));
     assert!(!identify::has_identity_check("110105194912310021"));
@@ -83,22 +113,49 @@ fn money_has_value_and_currency() {
         ("三块五", "3.5 CNY"),
         ("五块三毛二", "5.32 CNY"),
         ("三点五万元", "35000 CNY"),
+        ("三点一二万元", "31200 CNY"),
+        ("3.5 万元", "35000 CNY"),
         ("1,200元", "1200 CNY"),
-        ("12.50元", "12.50 CNY"),
+        ("1，200元", "1200 CNY"),
+        ("1,200.50元", "1200.5 CNY"),
+        ("12,000.00元", "12000 CNY"),
+        ("1,234,567元", "1234567 CNY"),
+        ("1,200万元", "12000000 CNY"),
+        ("¥1,200.50", "1200.5 CNY"),
+        ("$1,200", "1200 USD"),
+        ("US$1,200", "1200 USD"),
+        ("HK$2,500.80", "2500.8 HKD"),
+        ("$3.5 million", "3500000 USD"),
+        ("5 million dollars", "5000000 USD"),
+        ("12.50元", "12.5 CNY"),
         ("¥99", "99 CNY"),
         ("$50", "50 USD"),
-        ("fifty dollars and twenty cents", "50.20 USD"),
+        ("fifty dollars and twenty cents", "50.2 USD"),
         ("two hundred and fifty pounds", "250 GBP"),
+        ("two point five million dollars", "2500000 USD"),
+        ("two point two five million pounds", "2250000 GBP"),
+        ("one point two thousand dollars", "1200 USD"),
+        ("nine point nine nine dollars", "9.99 USD"),
+        ("five and a half dollars", "5.5 USD"),
+        ("two and a half million dollars", "2500000 USD"),
+        ("half a million pounds", "500000 GBP"),
         ("两百蚊", "200 HKD"),
+        ("五块半", "5.5 CNY"),
+        ("十二块半", "12.5 CNY"),
+        ("三蚊半", "3.5 HKD"),
+        ("三点十二块", "3.12 CNY"),
+        ("三点一二元", "3.12 CNY"),
+    ] {
+        assert_eq!(only(text), ("money", value.to_owned()), "{text}");
+    }
+    for (text, value) in [
+        ("五块半年", "5 CNY"),
+        ("付了1,200元，还有300元", "1200 CNY"),
+        ("1,20元", "20 CNY"),
     ] {
         let all = found(text);
-        assert!(
-            all.iter().any(|(kind, _, _)| *kind == "money"),
-            "{text}: {all:?}"
-        );
-        if !text.contains(',') && !text.contains(".5") && !text.contains("twenty") {
-            assert_eq!(only(text), ("money", value.to_owned()), "{text}");
-        }
+        let first = all.iter().find(|(kind, _, _)| *kind == "money");
+        assert_eq!(first.map(|found| found.1.as_str()), Some(value), "{text}");
     }
 }
 
@@ -123,6 +180,68 @@ fn moments_are_written_out() {
         ("three thirty pm", "time", "15:30"),
     ] {
         assert_eq!(only(text), (kind, value.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn hours_count_from_noon_or_midnight_as_the_words_beside_them_say() {
+    for (text, value) in [
+        ("晚上十二点", "00:00"),
+        ("今晚十二点", "00:00"),
+        ("夜晚十二点", "00:00"),
+        ("半夜十二点半", "00:30"),
+        ("凌晨十二点", "00:00"),
+        ("中午十二点", "12:00"),
+        ("下午十二点半", "12:30"),
+        ("中午一点", "13:00"),
+        ("夜里十一点", "23:00"),
+        ("昨晚十一点", "23:00"),
+        ("听晚八点", "20:00"),
+        ("聽晚八點半", "20:30"),
+        ("夜里三点", "03:00"),
+        ("今晚两点", "02:00"),
+        ("晚上七点零五分", "19:05"),
+        ("quarter to one pm", "12:45"),
+        ("a quarter to one am", "00:45"),
+        ("quarter past twelve am", "00:15"),
+        ("five past nine pm", "21:05"),
+        ("twenty five past nine pm", "21:25"),
+        ("ten past three", "03:10"),
+        ("ten to three", "02:50"),
+        ("twenty five to nine", "08:35"),
+        ("five to nine pm", "20:55"),
+        ("five minutes to nine", "08:55"),
+        ("three oh five pm", "15:05"),
+        ("ten oh five am", "10:05"),
+        ("3.30 pm", "15:30"),
+        ("330 pm", "15:30"),
+        ("eleven at night", "23:00"),
+        ("twelve at night", "00:00"),
+    ] {
+        assert_eq!(only(text), ("time", value.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn the_part_of_the_day_counts_for_the_end_of_a_span() {
+    for (text, from, to) in [
+        ("下午三点到五点", "15:00", "17:00"),
+        ("下午三点半至五点一刻", "15:30", "17:15"),
+        ("晚上八点到十二点", "20:00", "00:00"),
+        ("上午十点到两点", "10:00", "14:00"),
+        ("早上九点到下午五点", "09:00", "17:00"),
+        ("下午两点或者四点", "14:00", "16:00"),
+        ("三点半到五点半", "03:30", "05:30"),
+    ] {
+        let values: Vec<String> = found(text).into_iter().map(|found| found.1).collect();
+        assert_eq!(values, [from, to], "{text}");
+    }
+}
+
+#[test]
+fn digits_beside_the_word_to_are_no_time() {
+    for text in ["five to nine", "seven to three", "one past the gate"] {
+        assert!(found(text).iter().all(|found| found.0 != "time"), "{text}");
     }
 }
 

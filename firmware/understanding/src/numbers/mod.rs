@@ -76,6 +76,8 @@ pub(crate) enum Reading {
     Cardinal,
     /// A word that is a digit only in the company of others: `oh`, `洞`.
     Weak,
+    /// A character beside a row of digits that sounds like one, and may be part of another word.
+    Beside,
     /// A word that repeats what comes after a pause, with how often: `double … three`.
     Repeater(u8),
 }

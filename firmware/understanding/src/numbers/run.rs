@@ -9,10 +9,12 @@ use super::{Atom, Folded, Reading, atoms_of};
 pub(crate) struct Run {
     /// Its atoms, in order; never empty.
     pub atoms: Vec<Atom>,
-    /// All digits as said, corrections not applied.
+    /// All digits as said, corrections not applied, without what only may be digits at either end.
     pub said: String,
     /// The digits as meant: what a correction replaced is gone.
     pub meant: String,
+    /// The digits that characters at its begin and its end sound like.
+    pub beside: (String, String),
     /// How many digits it has at most, in whatever way a repetition is understood.
     pub length: usize,
 }
@@ -30,9 +32,23 @@ impl Run {
 
     /// Whether more than radio readings and `oh` is in it.
     pub(crate) fn is_strong(&self) -> bool {
-        self.atoms
-            .iter()
-            .any(|atom| !matches!(atom.reading, Reading::Weak | Reading::Repeater(_)))
+        self.atoms.iter().any(|atom| {
+            !matches!(
+                atom.reading,
+                Reading::Weak | Reading::Beside | Reading::Repeater(_)
+            )
+        })
+    }
+
+    /// What is meant with one or more of the characters beside it, nearest ones first.
+    pub(crate) fn with_beside(&self) -> impl Iterator<Item = String> {
+        let (before, after) = &self.beside;
+        let ways = (0..=before.len())
+            .flat_map(move |lead| (0..=after.len()).map(move |tail| (lead, tail)));
+        ways.skip(1).map(move |(lead, tail)| {
+            let (before, after) = (&before[before.len() - lead..], &after[..tail]);
+            format!("{before}{}{after}", self.meant)
+        })
     }
 }
 
@@ -401,18 +417,25 @@ fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
                 .at(end)
                 .is_some_and(|c| "年月日号点块元岁分".contains(c));
         if sure && free {
-            let lead = (1..=MOST_AT_END)
-                .map_while(|back| homophone(text, start.checked_sub(back)?, start - back + 1));
+            let lead = (1..=MOST_AT_END).map_while(|back| beside(text, start.checked_sub(back)?));
             let mut lead: Vec<Atom> = lead.collect();
             lead.reverse();
             complete.extend(lead);
         }
         complete.extend_from_slice(row);
         if sure {
-            complete.extend((end..end + MOST_AT_END).map_while(|at| homophone(text, at, at + 1)));
+            complete.extend((end..end + MOST_AT_END).map_while(|at| beside(text, at)));
         }
     }
     complete
+}
+
+/// The character here, if it sounds like a digit.
+fn beside(text: &Folded, at: usize) -> Option<Atom> {
+    homophone(text, at, at + 1).map(|atom| Atom {
+        reading: Reading::Beside,
+        ..atom
+    })
 }
 
 /// How many misheard digits may follow each other.
@@ -500,6 +523,8 @@ fn kept(before: &str, correction: &str) -> usize {
 /// Grows a run and keeps what was meant apart from what was said.
 struct RunBuilder {
     atoms: Vec<Atom>,
+    /// Digits as said.
+    said: String,
     /// Digits as meant, by groups that a correction can replace as a whole.
     meant: String,
     /// Digits since the last correction, that is, the replacement while it grows.
@@ -509,6 +534,8 @@ struct RunBuilder {
     times: usize,
     /// The largest digit of the last atom that has any.
     largest: usize,
+    /// What the characters beside its begin sound like, and those since its last digit.
+    beside: (String, String),
 }
 
 struct Replacement {
@@ -521,11 +548,13 @@ impl RunBuilder {
     fn new(atom: Atom) -> Self {
         let mut run = Self {
             atoms: Vec::new(),
+            said: String::new(),
             meant: String::new(),
             replacement: None,
             length: 0,
             times: 1,
             largest: 0,
+            beside: (String::new(), String::new()),
         };
         run.push(atom, Gap::Pause);
         run
@@ -552,6 +581,20 @@ impl RunBuilder {
         if let Some(digit) = atom.digits.bytes().max() {
             self.largest = usize::from(digit - b'0');
         }
+        let digits = if atom.reading == Reading::Beside {
+            self.beside.1.push_str(&atom.digits);
+            String::new()
+        } else if self
+            .atoms
+            .iter()
+            .all(|atom| atom.reading == Reading::Beside)
+        {
+            self.beside.0 = std::mem::take(&mut self.beside.1);
+            atom.digits.clone()
+        } else {
+            // Digits follow: what stands between them is one too.
+            std::mem::take(&mut self.beside.1) + &atom.digits
+        };
         match gap {
             Gap::Pause => {}
             Gap::Correction | Gap::Denial => {
@@ -566,9 +609,10 @@ impl RunBuilder {
             }
         }
         match &mut self.replacement {
-            Some(replacement) => replacement.digits.push_str(&atom.digits),
-            None => self.meant.push_str(&atom.digits),
+            Some(replacement) => replacement.digits.push_str(&digits),
+            None => self.meant.push_str(&digits),
         }
+        self.said.push_str(&digits);
         self.atoms.push(atom);
     }
 
@@ -588,11 +632,11 @@ impl RunBuilder {
 
     fn build(mut self) -> Run {
         self.settle();
-        let said = self.atoms.iter().map(|atom| atom.digits.as_str()).collect();
         Run {
             atoms: self.atoms,
-            said,
+            said: self.said,
             meant: self.meant,
+            beside: self.beside,
             length: self.length,
         }
     }

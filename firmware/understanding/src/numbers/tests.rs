@@ -16,6 +16,9 @@ fn digits_are_read_in_every_reading() {
         ("１３８-0013-8000", "13800138000"),
         ("三个八双六两个零", "8886600"),
         ("3个8", "888"),
+        ("九孖八孖七孖六", "9887766"),
+        ("仨零三条六七條二", "0006662222222"),
+        ("九孖八七三条六二", "98876662"),
         (
             "one three eight double oh one three eight triple zero",
             "13800138000",
@@ -97,6 +100,8 @@ fn ordinary_words_are_no_digits() {
         );
     }
     assert_eq!(runs("我有两张三块钱的"), ["2", "3"]);
+    assert_eq!(runs("孖仔有三条裤一双鞋"), ["3", "1"]);
+    assert_eq!(runs("三条六百块的裤"), ["3", "600"]);
 }
 
 #[test]

@@ -1,0 +1,343 @@
+//! Times of day: `15:30`.
+
+use trunkside_call::EntityKind;
+
+use super::group::Group;
+use super::moment::{Hit, in_range, skip_blanks};
+use super::{Found, money};
+use crate::numbers::Folded;
+
+/// A part of the day, by which an hour up to twelve is one of 24.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// From midnight on: `am`, 凌晨.
+    AfterMidnight,
+    /// 早上, 上午; twelve is noon.
+    Morning,
+    /// 中午: from ten to about three.
+    Midday,
+    /// `pm`, 下午.
+    Afternoon,
+    /// 晚上: from dusk to the small hours.
+    Evening,
+    /// 夜里, `at night`: likewise, but nobody calls five or six in the afternoon so.
+    Night,
+}
+
+impl Part {
+    const fn hour(self, hour: u64) -> u64 {
+        match (self, hour) {
+            (Self::AfterMidnight | Self::Evening | Self::Night, 12) => 0,
+            (Self::Midday, 1..=9)
+            | (Self::Afternoon, 1..=11)
+            | (Self::Evening, 5..=11)
+            | (Self::Night, 7..=11) => hour + 12,
+            _ => hour,
+        }
+    }
+}
+
+const CHINESE_PARTS: [(&str, Part); 28] = [
+    ("早上", Part::Morning),
+    ("上午", Part::Morning),
+    ("早晨", Part::Morning),
+    ("朝早", Part::Morning),
+    ("清晨", Part::Morning),
+    ("凌晨", Part::AfterMidnight),
+    ("中午", Part::Midday),
+    ("正午", Part::Midday),
+    ("晏昼", Part::Midday),
+    ("晏晝", Part::Midday),
+    ("下午", Part::Afternoon),
+    ("下昼", Part::Afternoon),
+    ("下晝", Part::Afternoon),
+    ("傍晚", Part::Afternoon),
+    ("晚上", Part::Evening),
+    ("今晚", Part::Evening),
+    ("昨晚", Part::Evening),
+    ("明晚", Part::Evening),
+    ("当晚", Part::Evening),
+    ("听晚", Part::Evening),
+    ("琴晚", Part::Evening),
+    ("寻晚", Part::Evening),
+    ("晚黑", Part::Evening),
+    ("夜晚", Part::Evening),
+    ("夜里", Part::Night),
+    ("半夜", Part::Night),
+    ("深夜", Part::Night),
+    ("午夜", Part::Night),
+];
+
+const ENGLISH_PARTS: [(&str, Part); 10] = [
+    ("a.m", Part::AfterMidnight),
+    ("p.m", Part::Afternoon),
+    ("am", Part::AfterMidnight),
+    ("pm", Part::Afternoon),
+    ("a m", Part::AfterMidnight),
+    ("p m", Part::Afternoon),
+    ("in the morning", Part::AfterMidnight),
+    ("in the afternoon", Part::Afternoon),
+    ("in the evening", Part::Evening),
+    ("at night", Part::Night),
+];
+
+/// Words between the begin and the end of a span of time, or two times to choose from.
+const BETWEEN: [&str; 11] = [
+    "到", "至", "和", "跟", "或", "或者", "还是", "、", "-", "~", "—",
+];
+
+/// Reads the times of one text: a part of the day counts for the times that follow it too.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// The last time's part of the day, its hour of 24, and where it ended.
+    last: Option<(Part, u64, usize)>,
+}
+
+impl Times {
+    /// `下午三点半`, `十点一刻`, `15点30分`, `三点钟`, the end of `下午三点到五点`.
+    pub(super) fn chinese(&mut self, text: &Folded, groups: &[Group]) -> Hit {
+        let group = &groups[0];
+        let said = in_range(group, 0, 24)?;
+        if !matches!(text.at(group.end), Some('点' | '點' | '时')) {
+            return None;
+        }
+        let own = CHINESE_PARTS.iter().find_map(|(word, part)| {
+            let at = group.start.checked_sub(word.chars().count())?;
+            text.starts_with(at, word).then_some((*part, at))
+        });
+        let start = own.map_or(group.start, |(_, at)| at);
+        let (part, hour) = match own {
+            Some((part, _)) => (Some(part), part.hour(said)),
+            None => match self.follows(text, group.start) {
+                Some((part, before)) => (Some(part), following(part, before, said)),
+                None => (None, said),
+            },
+        };
+        let (taken, minute, end) = minutes(text, groups, said, part.is_some())?;
+        self.last = part.map(|part| (part, hour, end));
+        let value = format!("{hour:02}:{minute:02}");
+        Some((taken, Found::new(EntityKind::Time, value, start, end)))
+    }
+
+    /// The part of the day and the hour of a time right before this one.
+    fn follows(&self, text: &Folded, start: usize) -> Option<(Part, u64)> {
+        let (part, hour, end) = self.last.filter(|(_, _, end)| *end <= start)?;
+        // None of the words is longer than this, and a blank may stand on either side.
+        let between = (start - end <= 4).then(|| text.slice(end, start))?;
+        BETWEEN.contains(&between.trim()).then_some((part, hour))
+    }
+}
+
+/// The hour of a time that follows one of a part of the day: `上午十点到两点` ends after noon.
+fn following(part: Part, before: u64, said: u64) -> u64 {
+    let hour = part.hour(said);
+    let by_day = matches!(part, Part::Morning | Part::Midday | Part::Afternoon);
+    if by_day && hour < before && hour < 12 {
+        hour + 12
+    } else {
+        hour
+    }
+}
+
+/// The minutes behind an hour and its 点: groups taken, minutes, end.
+fn minutes(
+    text: &Folded,
+    groups: &[Group],
+    hour: u64,
+    has_part: bool,
+) -> Option<(usize, u64, usize)> {
+    let group = &groups[0];
+    let behind = group.end + 1;
+    match text.at(behind) {
+        Some('半') => return Some((1, 30, behind + 1)),
+        Some('钟' | '整' | '正') => return Some((1, 0, behind + 1)),
+        _ => {}
+    }
+    let Some(next) = groups.get(1).filter(|next| next.start == behind) else {
+        // 一点 is also "a little", and 两点 "two points".
+        return (has_part || hour >= 3).then_some((1, 0, behind));
+    };
+    if text.at(next.end) == Some('刻') {
+        return Some((2, in_range(next, 1, 3)? * 15, next.end + 1));
+    }
+    let minute = in_range(next, 0, 59).filter(|_| next.digits.len() <= 2)?;
+    let minutes_named = text.at(next.end) == Some('分');
+    // 三点五 is a decimal unless something else says that it is a time, and 三点十二块 an amount.
+    let is_decimal = minute < 10 || money::unit_at(text, next.end).is_some();
+    if is_decimal && !minutes_named && !has_part {
+        return None;
+    }
+    let end = next.end + usize::from(minutes_named);
+    Some((2, minute, end))
+}
+
+/// A time as English words tell it, before what stands behind is read.
+struct Told {
+    taken: usize,
+    hour: u64,
+    /// Minutes from the hour; before it where it is less than nothing.
+    minutes: i64,
+    start: usize,
+    end: usize,
+    /// Whether it can be nothing else than a time.
+    named: bool,
+}
+
+/// `15:30`, `3:30 pm`, `3 pm`, `three o'clock`, `half past three`, `five past nine`,
+/// `three thirty pm`, `three oh five pm`.
+pub(super) fn english(text: &Folded, groups: &[Group]) -> Hit {
+    let mut told = from_the_hour(text, groups)
+        .or_else(|| run_together(text, &groups[0]))
+        .or_else(|| hour_and_minutes(text, groups))?;
+    let clock = skip_blanks(text, told.end);
+    for word in ["o'clock", "oclock", "o clock"] {
+        if text.starts_with(clock, word) {
+            (told.end, told.named) = (clock + word.len(), true);
+        }
+    }
+    // First the hour is one of 24: `quarter to one pm` is a quarter before 13.
+    if let Some((part_end, part)) = part_of_day(text, told.end) {
+        (told.end, told.named) = (part_end, true);
+        told.hour = part.hour(told.hour);
+    }
+    if !told.named {
+        return None;
+    }
+    let minutes = (told.hour as i64 * 60 + told.minutes).rem_euclid(24 * 60);
+    let value = format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    let time = Found::new(EntityKind::Time, value, told.start, told.end);
+    Some((told.taken, time))
+}
+
+/// Parts of an hour before it, with a blank behind.
+const PARTS_OF_AN_HOUR: [(&str, i64); 4] = [
+    ("half past ", 30),
+    ("quarter past ", 15),
+    ("quarter after ", 15),
+    ("quarter to ", -15),
+];
+
+/// `half past three`, `five past nine`, `ten minutes to nine`, `ten to nine`.
+fn from_the_hour(text: &Folded, groups: &[Group]) -> Option<Told> {
+    let first = &groups[0];
+    let part = PARTS_OF_AN_HOUR.iter().find_map(|(word, minutes)| {
+        let start = first.start.checked_sub(word.len())?;
+        text.starts_with(start, word).then_some((start, *minutes))
+    });
+    if let Some((start, minutes)) = part {
+        return Some(Told {
+            taken: 1,
+            hour: in_range(first, 0, 24)?,
+            minutes,
+            start,
+            end: first.end,
+            named: true,
+        });
+    }
+    let next = groups.get(1)?;
+    let minutes = in_range(first, 1, 59)? as i64;
+    let minutes = match text.slice(first.end, next.start).trim() {
+        "past" | "minutes past" | "minutes after" => minutes,
+        "minutes to" | "minutes before" => -minutes,
+        // 10 to 12 is a span, and ten to twelve one from ten on.
+        "to" | "till" if minutes % 5 == 0 && is_said(text, first) && !is_from(text, first) => {
+            -minutes
+        }
+        _ => return None,
+    };
+    Some(Told {
+        taken: 2,
+        hour: in_range(next, 1, 12)?,
+        minutes,
+        start: first.start,
+        end: next.end,
+        named: true,
+    })
+}
+
+fn is_said(text: &Folded, group: &Group) -> bool {
+    text.at(group.start)
+        .is_some_and(|c| c.is_ascii_alphabetic())
+}
+
+fn is_from(text: &Folded, group: &Group) -> bool {
+    ["from ", "between "].iter().any(|word| {
+        group
+            .start
+            .checked_sub(word.len())
+            .is_some_and(|at| text.starts_with(at, word))
+    })
+}
+
+/// One row of digits that `am` or `pm` makes a time: `330 pm`, `three oh five pm`, and
+/// `five to nine pm`, whose `to` was taken for a digit.
+fn run_together(text: &Folded, group: &Group) -> Option<Told> {
+    let (part_end, _) = part_of_day(text, group.end)?;
+    let is_short = part_end - skip_blanks(text, group.end) <= 3;
+    if group.cardinal || !is_short || !matches!(group.digits.len(), 3 | 4) {
+        return None;
+    }
+    let (hour, minutes) = group.digits.split_at(group.digits.len() - 2);
+    let told = |hour: &str, minutes: i64| {
+        let hour = hour.parse().ok().filter(|hour| (1..=12).contains(hour))?;
+        Some(Told {
+            taken: 1,
+            hour,
+            minutes,
+            start: group.start,
+            end: group.end,
+            named: false,
+        })
+    };
+    if text.starts_with(group.start, "five to ") {
+        return told(&minutes[1..], -5).filter(|_| group.digits.len() == 3);
+    }
+    let is_row = !is_said(text, group) || minutes.starts_with('0');
+    let minutes = minutes.parse().ok().filter(|minutes| *minutes < 60)?;
+    told(hour, minutes).filter(|_| is_row)
+}
+
+/// An hour, with the minutes that a colon or a part of the day makes such.
+fn hour_and_minutes(text: &Folded, groups: &[Group]) -> Option<Told> {
+    let group = &groups[0];
+    let alone = Told {
+        taken: 1,
+        hour: in_range(group, 0, 24)?,
+        minutes: 0,
+        start: group.start,
+        end: group.end,
+        named: false,
+    };
+    let with_minutes = groups.get(1).and_then(|next| {
+        let two = next.digits.len() == 2;
+        let followed = || part_of_day(text, next.end).is_some();
+        let named = match text.slice(group.end, next.start).as_str() {
+            ":" => two && next.cardinal == group.cardinal,
+            "." => two && followed(),
+            " " => (next.cardinal || two && next.digits.starts_with('0')) && followed(),
+            _ => false,
+        };
+        let minutes = in_range(next, 0, 59).filter(|_| named)?;
+        Some((next.end, minutes as i64))
+    });
+    match with_minutes {
+        Some((end, minutes)) => Some(Told {
+            taken: 2,
+            minutes,
+            end,
+            named: true,
+            ..alone
+        }),
+        None => Some(alone),
+    }
+}
+
+/// Where the words for a part of the day behind a time end, and which it is.
+fn part_of_day(text: &Folded, end: usize) -> Option<(usize, Part)> {
+    let at = skip_blanks(text, end);
+    ENGLISH_PARTS.iter().find_map(|(word, part)| {
+        let word_end = at + word.len();
+        let whole = !text.at(word_end).is_some_and(|c| c.is_ascii_alphanumeric());
+        (text.starts_with(at, word) && whole).then_some((word_end, *part))
+    })
+}
