@@ -394,6 +394,7 @@ pub(crate) mod tests {
             mood,
             is_sure: false,
             quality: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

@@ -20,8 +20,8 @@ use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understa
 use trunkside_media::FrameStream;
 use trunkside_media::recording::Tape;
 use trunkside_recognition::Stream;
-use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
+use trunkside_understanding::{CallUnderstanding, Spoken};
 
 use crate::lessons::Teacher;
 use crate::model::InForce;
@@ -50,6 +50,8 @@ pub struct Heard {
     pub is_sure: bool,
     /// Which quality rules the call kept so far; empty in a partial utterance.
     pub quality: Vec<QualityOutcome>,
+    /// What no recording may keep, as this utterance shows.
+    pub secrets: Vec<Spoken>,
 }
 
 /// How calls are understood.
@@ -328,6 +330,7 @@ impl CallHearing {
                 } else {
                     Vec::new()
                 },
+                secrets: self.understanding.secrets().to_vec(),
             };
             if is_final {
                 self.waiting.push_back(heard);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::{Codec, EntityKind, Language, PromptKey, Repeat, Side};
+use trunkside_call::{Codec, Language, PromptKey, Repeat, Side};
 use trunkside_media::recording::{Deletion, Tape};
 use trunkside_media::{MediaSession, Prompt, Prompts};
 
@@ -14,9 +14,6 @@ use crate::clock;
 use crate::config::RecordingMode;
 use crate::consent::{Consent, Input, Output};
 use crate::hearing::Heard;
-
-/// A payment card's number has so many digits (ISO/IEC 7812), whatever it was taken for.
-const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
 type Played = (Arc<Prompt>, Repeat);
 
@@ -200,15 +197,13 @@ impl Taping {
         }
     }
 
-    /// What was said with a card's number in it must not reach the disk.
+    /// What was said with a card's number or a code in it must not reach the disk.
     fn mask(&self, heard: &Heard) {
-        let is_card = heard.understood.entities.iter().any(|entity| {
-            let digits = entity.value.reveal().chars().filter(char::is_ascii_digit);
-            entity.kind == EntityKind::Card || CARD_DIGITS.contains(&digits.count())
-        });
-        if let Some(tape) = self.tape.as_ref().filter(|_| is_card && self.mask_cards) {
-            let utterance = &heard.utterance;
-            tape.mask(utterance.side, utterance.start, utterance.end);
+        let Some(tape) = self.tape.as_ref().filter(|_| self.mask_cards) else {
+            return;
+        };
+        for spoken in &heard.secrets {
+            tape.mask(spoken.side, spoken.start, spoken.end);
         }
     }
 
@@ -254,3 +249,6 @@ impl Taping {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use trunkside_call::{
 
 use crate::intents::OUT_OF_SCOPE;
 use crate::quality::{QualityCheck, QualityOutcome, QualityRules};
+use crate::secrets::{OpenNumber, Secrets, Spoken};
 use crate::{RedactionPolicy, Redactor, Understander};
 
 /// What an intent keeps of its score with each turn that follows.
@@ -43,6 +44,9 @@ pub struct CallUnderstanding {
     understander: Arc<Understander>,
     redactor: Redactor,
     quality: Option<QualityCheck>,
+    numbers: Secrets,
+    /// What the last utterance showed to be secret.
+    secrets: Vec<Spoken>,
     /// From the caller's ended turns.
     settled: Vec<Intent>,
     /// With the turn that is going on.
@@ -62,6 +66,8 @@ impl CallUnderstanding {
             understander,
             redactor: Redactor::default(),
             quality: None,
+            numbers: Secrets::default(),
+            secrets: Vec::new(),
             settled: Vec::new(),
             intents: Vec::new(),
             course: Vec::new(),
@@ -98,6 +104,7 @@ impl CallUnderstanding {
     /// mood.
     pub fn hear(&mut self, utterance: &Utterance) -> Understanding {
         let mut understood = self.understander.understand(utterance);
+        self.secrets = self.secrets_in(utterance, &understood);
         understood.redacted =
             self.redactor
                 .redact(utterance.side, &utterance.text, utterance.is_final);
@@ -109,6 +116,23 @@ impl CallUnderstanding {
             self.weigh_mood(&understood.mood, utterance);
         }
         understood
+    }
+
+    /// What no recording may keep, as the last utterance shows: those in which a card's number, a code
+    /// or a password was told, also parts of one that were told before it was known for what it is.
+    pub fn secrets(&self) -> &[Spoken] {
+        &self.secrets
+    }
+
+    fn secrets_in(&mut self, utterance: &Utterance, understood: &Understanding) -> Vec<Spoken> {
+        let own = self.redactor.open_number(utterance.side);
+        let other = self.redactor.open_number(utterance.side.other());
+        let own = OpenNumber {
+            cue: own.cue.or(other.cue),
+            ..own
+        };
+        self.numbers
+            .hear(utterance, &understood.entities, own, other)
     }
 
     /// The likeliest intent of the call; none before the caller spoke.

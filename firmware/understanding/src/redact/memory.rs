@@ -6,6 +6,7 @@ use super::{Opening, Redaction, RedactionPolicy, redact_from, redactions_from};
 use crate::entities::{Cue, cue_at_end, is_birth_at_end};
 use crate::numbers::{Folded, runs_of, skip_misheard, skip_pauses};
 use crate::personal;
+use crate::secrets::OpenNumber;
 
 /// Redacts the turns of one call, remembering digits that a turn left unfinished and what was
 /// asked for.
@@ -52,6 +53,15 @@ impl Redactor {
     pub fn redactions(&mut self, side: Side, text: &str, is_final: bool) -> Vec<Redaction> {
         let opening = self.opening(side, text, is_final);
         redactions_from(text, opening, self.policy.is_strict())
+    }
+
+    /// What the next turn of a side may go on with.
+    pub(crate) const fn open_number(&mut self, side: Side) -> OpenNumber {
+        let memory = self.memory(side);
+        OpenNumber {
+            digits: memory.digits,
+            cue: memory.cue,
+        }
     }
 
     fn opening(&mut self, side: Side, text: &str, is_final: bool) -> Opening {
