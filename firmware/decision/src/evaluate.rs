@@ -78,8 +78,9 @@ fn still(policy: &Policy) -> Policy {
 struct Reading {
     policy: Arc<Policy>,
     engine: Option<Engine>,
-    /// Whom the other policy would ring for the call that has just become ready.
-    other: Option<(CallId, Option<AgentId>)>,
+    /// Whom the other policy would ring for each call that became ready and whose decision has not
+    /// been read yet: it may stand behind later inputs.
+    other: BTreeMap<CallId, Option<AgentId>>,
     open: BTreeMap<CallId, Open>,
     contexts: BTreeMap<String, u32>,
     agents: BTreeMap<AgentId, u32>,
@@ -92,7 +93,7 @@ impl Reading {
         Self {
             policy: Arc::new(still(policy)),
             engine: None,
-            other: None,
+            other: BTreeMap::new(),
             open: BTreeMap::new(),
             contexts: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -106,6 +107,7 @@ impl Reading {
             Entry::Start { policy, text } => {
                 let policy = parse_policy(line, &policy, &text)?;
                 self.engine = Some(Engine::new(policy, false));
+                self.other.clear();
             }
             Entry::Replace {
                 at_us,
@@ -121,8 +123,9 @@ impl Reading {
             Entry::Input { at_us, input } => self.input(Duration::from_micros(at_us), &input),
             Entry::Gap { .. } => {}
             Entry::Decision { decision } => {
+                let target = self.other.remove(&decision.call);
                 if let (Action::Offer { agent }, Some(odds)) = (decision.action, decision.odds)
-                    && let Some((_, target)) = self.other.take_if(|(id, _)| *id == decision.call)
+                    && let Some(target) = target
                 {
                     let open = Open {
                         chosen: agent,
@@ -141,15 +144,18 @@ impl Reading {
         let Some(engine) = &mut self.engine else {
             return;
         };
-        if let Input::CallReady { call, .. } = input {
-            self.other = engine
-                .policy()
-                .learning
-                .enabled
-                .then(|| (*call, asked(engine, &self.policy, now, input)));
-        }
+        let asked = match input {
+            Input::CallReady { call, .. } if engine.policy().learning.enabled => {
+                Some((*call, asked(engine, &self.policy, now, input)))
+            }
+            _ => None,
+        };
         engine.handle(now, input);
-        while engine.poll().is_some() {}
+        let mut decided = false;
+        while let Some(choice) = engine.poll() {
+            decided |= asked.as_ref().is_some_and(|(call, _)| choice.call == *call);
+        }
+        self.other.extend(asked.filter(|_| decided));
         if let Input::Judged {
             call,
             intent,

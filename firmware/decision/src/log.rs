@@ -15,6 +15,10 @@ use trunkside_call::{Action, Decision};
 
 use crate::{Input, Policy, Router, sha256_hex};
 
+/// Longer than a wake of the box takes: it logs each input at once, and what was decided about all of
+/// them at its end. A decision that is missing after more than this was never logged.
+const WAKE: Duration = Duration::from_secs(10);
+
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "entry")]
@@ -181,16 +185,19 @@ pub fn replay_file(path: &Path) -> Result<ReplayReport, ReplayError> {
 
 /// Replays a log's text.
 ///
-/// A line that is torn, or decisions that are missing, at the very end or before a new start are
-/// how a power failure looks; they are counted in [`ReplayReport::cut_short`]. Elsewhere what was
-/// lost may be why a later decision comes out differently: such ones are [`ReplayReport::unsure`].
+/// Decisions may be logged behind inputs that came after theirs: their numbers say which is which.
+///
+/// A line that is torn, or decisions of the last moments that are missing, at the very end or before
+/// a new start are how a power failure looks; they are counted in [`ReplayReport::cut_short`].
+/// Elsewhere what was lost may be why a later decision comes out differently: such ones are
+/// [`ReplayReport::unsure`].
 pub fn replay(log: &str) -> Result<ReplayReport, ReplayError> {
     let mut replay = Replay::default();
     let lost = read(log, |line, entry| {
         replay.torn |= entry.is_none();
         entry.map_or(Ok(()), |entry| replay.take(line, entry))
     })?;
-    Ok(replay.finish(lost))
+    Ok(replay.finish(log.lines().count(), lost))
 }
 
 /// Hands every entry of a log to `take`, with its line's number from 1; none for a line that is
@@ -239,7 +246,9 @@ fn whole_tail(text: &str) -> Option<Entry> {
 #[derive(Default)]
 struct Replay {
     router: Option<Router>,
-    /// Decided by the replay and not seen in the log yet.
+    /// The time of the last input.
+    now: Duration,
+    /// Decided by the replay and not seen in the log yet, in the order of their numbers.
     pending: VecDeque<Decision>,
     /// The line before was not whole.
     torn: bool,
@@ -269,10 +278,10 @@ impl Replay {
                 self.unsure_decisions += self.pending.drain(..).count() as u64;
             }
             Entry::Start { policy, text } => {
-                self.cut_short += u32::from(self.torn || !self.pending.is_empty());
+                self.end(line);
                 self.torn = false;
                 self.unsure = false;
-                self.pending.clear();
+                self.now = Duration::ZERO;
                 self.router = Some(Router::new(self.policy(line, policy, &text)?));
             }
             Entry::Replace {
@@ -281,29 +290,19 @@ impl Replay {
                 text,
             } => {
                 let policy = self.policy(line, policy, &text)?;
-                self.router(line)?
-                    .replace(Duration::from_micros(at_us), policy);
-                self.drain(line);
+                self.now = Duration::from_micros(at_us);
+                let now = self.now;
+                self.router(line)?.replace(now, policy);
+                self.decide();
             }
             Entry::Input { at_us, input } => {
                 self.inputs += 1;
-                self.router(line)?
-                    .handle(Duration::from_micros(at_us), input);
-                self.drain(line);
+                self.now = Duration::from_micros(at_us);
+                let now = self.now;
+                self.router(line)?.handle(now, input);
+                self.decide();
             }
-            Entry::Decision { decision } => {
-                let replayed = self.pending.pop_front();
-                if !replayed
-                    .as_ref()
-                    .is_some_and(|made| is_same(&decision, made))
-                {
-                    self.differ(Difference {
-                        line,
-                        logged: Some(decision),
-                        replayed,
-                    });
-                }
-            }
+            Entry::Decision { decision } => self.compare(line, decision),
         }
         Ok(())
     }
@@ -326,15 +325,8 @@ impl Replay {
             .ok_or(ReplayError::Damaged { line, fault })
     }
 
-    /// Takes what the router decided; what is left of the round before was never logged.
-    fn drain(&mut self, line: usize) {
-        for replayed in std::mem::take(&mut self.pending) {
-            self.differ(Difference {
-                line,
-                logged: None,
-                replayed: Some(replayed),
-            });
-        }
+    /// Takes what the router decided.
+    fn decide(&mut self) {
         let Some(router) = self.router.as_mut() else {
             return;
         };
@@ -347,6 +339,46 @@ impl Replay {
         }
     }
 
+    /// Compares a logged decision with the one of its number; those before it were never logged.
+    fn compare(&mut self, line: usize, logged: Decision) {
+        let mut made: Option<Decision> = None;
+        while let Some(next) = self.pop_if(|next| next.number <= logged.number) {
+            if let Some(missed) = made.replace(next) {
+                self.never_logged(line, missed);
+            }
+        }
+        if !made.as_ref().is_some_and(|made| is_same(&logged, made)) {
+            self.differ(Difference {
+                line,
+                logged: Some(logged),
+                replayed: made,
+            });
+        }
+    }
+
+    fn pop_if(&mut self, wanted: impl Fn(&Decision) -> bool) -> Option<Decision> {
+        self.pending.front().filter(|made| wanted(made))?;
+        self.pending.pop_front()
+    }
+
+    fn never_logged(&mut self, line: usize, made: Decision) {
+        self.differ(Difference {
+            line,
+            logged: None,
+            replayed: Some(made),
+        });
+    }
+
+    /// The log of a router ends: what it decided just now may have been lost with the power.
+    fn end(&mut self, line: usize) {
+        let now = self.now;
+        while let Some(missed) = self.pop_if(|made| made.at.saturating_add(WAKE) < now) {
+            self.never_logged(line, missed);
+        }
+        self.cut_short += u32::from(self.torn || !self.pending.is_empty());
+        self.pending.clear();
+    }
+
     fn differ(&mut self, difference: Difference) {
         if self.unsure {
             self.unsure_decisions += 1;
@@ -355,8 +387,8 @@ impl Replay {
         }
     }
 
-    fn finish(mut self, lost_lines: u64) -> ReplayReport {
-        self.cut_short += u32::from(self.torn || !self.pending.is_empty());
+    fn finish(mut self, lines: usize, lost_lines: u64) -> ReplayReport {
+        self.end(lines);
         ReplayReport {
             inputs: self.inputs,
             decisions: self.decisions,

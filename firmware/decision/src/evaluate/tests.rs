@@ -192,3 +192,34 @@ fn a_log_s_text_gives_the_same_and_faults_are_named() {
         "{same:?}"
     );
 }
+
+/// The box logs each input of a wake at once, and the decisions about all of them behind.
+#[test]
+fn decisions_behind_the_next_call_are_choices_too() {
+    let (mut log, mut late, mut held) = (String::new(), String::new(), String::new());
+    desk(7, 300, |entry| {
+        let line = entry.to_line();
+        log += &line;
+        match entry {
+            Entry::Decision { .. } => return held += &line,
+            Entry::Input {
+                input: Input::CallReady { .. },
+                ..
+            } => {
+                late += &line;
+                return late += &std::mem::take(&mut held);
+            }
+            Entry::Input {
+                input: Input::CallEnded { .. },
+                ..
+            } => late += &std::mem::take(&mut held),
+            _ => {}
+        }
+        late += &line;
+    });
+    late += &held;
+    assert_ne!(log, late);
+    let found = evaluate(&log, &skilled()).expect("the log is whole");
+    let behind = evaluate(&late, &skilled()).expect("the log is whole");
+    assert_eq!(behind, found);
+}

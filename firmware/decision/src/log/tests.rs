@@ -105,6 +105,71 @@ fn ten_thousand_decisions_replay_to_the_same_bits_on_every_machine() {
     assert_eq!(report.digest, include_str!("day.sha256").trim());
 }
 
+/// The same log as the box writes it where each wake hears of `inputs` things: these at once, and then
+/// what was decided about all of them.
+fn in_wakes(log: &str, inputs: usize) -> String {
+    let (mut text, mut decisions, mut heard) = (String::new(), String::new(), 0);
+    for line in log.lines() {
+        let is_input = line.starts_with("{\"entry\":\"input\"");
+        if is_input && heard % inputs == 0 {
+            text.push_str(&std::mem::take(&mut decisions));
+        }
+        heard += usize::from(is_input);
+        let to = if line.starts_with("{\"entry\":\"decision\"") {
+            &mut decisions
+        } else {
+            &mut text
+        };
+        to.push_str(line);
+        to.push('\n');
+    }
+    text + &decisions
+}
+
+#[test]
+fn decisions_behind_the_inputs_of_their_wake_are_no_differences() {
+    let log = day(500);
+    let whole = replay(&log).expect("the log is whole");
+    let report = replay(&in_wakes(&log, 3)).expect("it is a log");
+    assert_eq!(report, whole);
+    assert_eq!((report.differences.len(), report.cut_short), (0, 0));
+}
+
+#[test]
+fn what_is_missing_or_changed_behind_inputs_is_still_found() {
+    let log = in_wakes(&day(500), 3);
+    let lines: Vec<&str> = log.lines().collect();
+    let decisions: Vec<usize> = (0..lines.len())
+        .filter(|at| lines[*at].starts_with("{\"entry\":\"decision\""))
+        .collect();
+    let victim = decisions[decisions.len() / 2];
+    let without = |gone: &dyn Fn(usize) -> bool| {
+        let kept = lines.iter().enumerate().filter(|(at, _)| !gone(*at));
+        let kept: Vec<&str> = kept.map(|(_, line)| *line).collect();
+        replay(&kept.join("\n")).expect("it is still a log")
+    };
+    let report = without(&|at| at == victim);
+    assert_eq!(report.differences.len(), 1);
+    assert_eq!(report.differences[0].logged, None);
+    // All of an hour's decisions: no power failure looks like that.
+    let behind = decisions.iter().filter(|at| **at >= victim).count();
+    let report = without(&|at| at >= victim && decisions.contains(&at));
+    assert!(
+        report.differences.len() + 10 > behind,
+        "{} of {behind}",
+        report.differences.len()
+    );
+    let mut changed: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    changed[victim] = changed[victim].replacen(
+        "\"reasons\":[",
+        "\"reasons\":[{\"rule\":\"x\",\"finding\":\"y\"},",
+        1,
+    );
+    let report = replay(&changed.join("\n")).expect("it is still a log");
+    assert_eq!(report.differences.len(), 1);
+    assert_eq!(report.differences[0].line, victim + 1);
+}
+
 #[test]
 fn a_changed_decision_is_found() {
     let log = day(50);
