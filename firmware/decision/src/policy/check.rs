@@ -11,7 +11,7 @@ use crate::reader::Section;
 use crate::{CallProfile, Problem, Severity};
 
 /// Two agents or rules of one name could not be told apart in reasons.
-pub(super) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &str) {
+pub(crate) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &str) {
     let mut seen = BTreeSet::new();
     for section in tables {
         if let Some(found) = section.text(key)

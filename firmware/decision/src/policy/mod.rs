@@ -17,6 +17,7 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use crate::Problem;
 
+pub(crate) use check::repeated_names;
 pub use elsewhere::Destination;
 pub(crate) use group::Chain;
 pub use group::{Group, Overflow};

@@ -1,10 +1,12 @@
 //! What is simulated: callers, agents and how long.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::trace::{self, TraceCall, TraceFault, TraceFormat};
-use crate::reader::{Reader, Section};
-use crate::{Policy, Problem};
+use crate::policy::repeated_names;
+use crate::reader::{Found, Reader, Section};
+use crate::{Policy, Problem, Severity};
 
 /// Waiting under the product's policy, where the scenario does not say otherwise.
 const QUEUE: &[(&str, f64)] = &[
@@ -159,20 +161,20 @@ impl Scenario {
                 }
             }
             for (key, value) in own {
-                let _ = writeln!(text, "{key} = {value}");
+                let _ = writeln!(text, "{} = {value}", quoted(key));
             }
         }
         for group in &self.groups {
             for number in 1..=group.agents {
                 let _ = write!(
                     text,
-                    "[[agent]]\nid = {:?}\npace = {:.2}\nskills = {{ ",
-                    agent_name(group, number),
+                    "[[agent]]\nid = {}\npace = {:.2}\nskills = {{ ",
+                    quoted(&agent_name(group, number)),
                     group.speed.clamp(0.1, 10.0)
                 );
                 for (index, (skill, level)) in group.skills.iter().enumerate() {
                     let comma = if index == 0 { "" } else { ", " };
-                    let _ = write!(text, "{comma}{skill:?} = {level}");
+                    let _ = write!(text, "{comma}{} = {level}", quoted(skill));
                 }
                 text.push_str(" }\n");
             }
@@ -188,7 +190,7 @@ impl Scenario {
                 let needs: Vec<String> = class
                     .needs
                     .iter()
-                    .map(|skill| format!("{skill:?} = {level}"))
+                    .map(|skill| format!("{} = {level}", quoted(skill)))
                     .collect();
                 needs.join(", ")
             };
@@ -197,9 +199,9 @@ impl Scenario {
             });
             let _ = write!(
                 text,
-                "[[rule]]\nname = {0:?}\nwhen = {{ intent = {0:?} }}\nthen = {{ skills_required = \
+                "[[rule]]\nname = {0}\nwhen = {{ intent = {0} }}\nthen = {{ skills_required = \
                  {{ {1} }}, skills_preferred = {{ {2} }}, priority = {priority}, handle_time_s = {3}{patience}{within} }}\n",
-                class.name,
+                quoted(&class.name),
                 table(1),
                 table(5),
                 (class.service_mean_s.round() as i64).clamp(1, 86_400),
@@ -295,6 +297,12 @@ pub(super) fn agent_name(group: &AgentGroup, number: usize) -> String {
     format!("{}-{number}", group.name)
 }
 
+/// A text as TOML writes it: a JSON string, but for the one control character that JSON leaves alone.
+fn quoted(text: &str) -> String {
+    let json = serde_json::to_string(text).expect("every text is a JSON string");
+    json.replace('\u{7f}', "\\u007f")
+}
+
 fn resolve(root: &Section<'_>) -> Scenario {
     let run = root.table("run");
     let hours = run.number("hours", 0.01..=1_000_000.0).unwrap_or(24.0);
@@ -324,9 +332,11 @@ fn resolve(root: &Section<'_>) -> Scenario {
         }
     }
     let resolution = root.table("resolution");
-    let tuning = |key| {
-        let entries = root.table(key).number_entries(0.0..=1e6);
-        entries.into_iter().map(|found| found.value).collect()
+    let tuning = |key| root.table(key).number_entries(0.0..=1e6);
+    let (queue, weights) = (tuning("queue"), tuning("weights"));
+    let values = |entries: &[Found<(String, f64)>]| {
+        let own = entries.iter().map(|found| found.value.clone());
+        own.collect::<Vec<_>>()
     };
     let mut scenario = Scenario {
         hours,
@@ -340,16 +350,33 @@ fn resolve(root: &Section<'_>) -> Scenario {
             base: resolution.number("base", 0.0..=1.0).unwrap_or(0.5),
             per_level: resolution.number("per_level", 0.0..=1.0).unwrap_or(0.09),
         },
-        queue: tuning("queue"),
-        weights: tuning("weights"),
+        queue: values(&queue),
+        weights: values(&weights),
         trace_file,
         trace: Vec::new(),
     };
     resolution.close();
     root.close();
     levels_to_five(&mut scenario.groups);
+    repeated_names(&class_tables, "name", "class");
+    repeated_names(&group_tables, "name", "group");
     check_needs(&scenario, &class_tables);
+    if !root.reader.has_errors() {
+        check_policy(root, &scenario, &[queue, weights].concat());
+    }
     scenario
+}
+
+/// What the product's policy cannot take of the scenario's `queue` and `weights`, or does not know.
+fn check_policy(root: &Section<'_>, scenario: &Scenario, tuned: &[Found<(String, f64)>]) {
+    for problem in Policy::parse("scenario", &scenario.policy_text()).problems {
+        let own = tuned.iter().find(|found| found.key == problem.key);
+        if let Some(own) = own {
+            root.reader.error(own.offset, &own.key, problem.message);
+        } else if problem.severity == Severity::Error {
+            root.reader.error(0, &problem.key, problem.message);
+        }
+    }
 }
 
 /// Brings every branch's scale to levels 1 to 5: shares of 1 are stretched, higher scales shrunk;
@@ -441,6 +468,13 @@ fn group(section: &Section<'_>) -> AgentGroup {
 /// A class that nobody can serve would wait for ever.
 fn check_needs(scenario: &Scenario, tables: &[Section<'_>]) {
     for (class, section) in scenario.classes.iter().zip(tables) {
+        let mut seen = BTreeSet::new();
+        for found in section.texts("needs") {
+            if !seen.insert(found.value.clone()) {
+                let message = format!("repeats `{}`; name each skill once", found.value);
+                section.reader.error(found.offset, &found.key, message);
+            }
+        }
         let served = scenario.groups.iter().any(|group| {
             class
                 .needs

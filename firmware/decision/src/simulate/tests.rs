@@ -204,6 +204,74 @@ fn one_mistake_of_a_scenario_is_reported_once() {
     }
 }
 
+/// The product's policy is made from the scenario: what it cannot be made from is told like any other
+/// mistake.
+#[test]
+fn what_the_policy_cannot_take_is_a_mistake_with_its_line_and_remedy() {
+    let class = "[[class]]\nname = \"a\"\narrivals_per_hour = 9\nservice_mean_s = 60\n";
+    let needing = class.to_owned() + "needs = [\"x\", \"x\"]\n";
+    let group = "[[agent_group]]\nname = \"g\"\nagents = 1\nskills = { x = 3 }\n";
+    for (text, expected) in [
+        (
+            format!("{class}{class}{group}"),
+            "s.toml:6: `class[2].name` repeats `a`; every class needs a name of its own",
+        ),
+        (
+            format!("{class}{group}{group}"),
+            "s.toml:10: `agent_group[2].name` repeats `g`; every group needs a name of its own",
+        ),
+        (
+            format!("{needing}{group}"),
+            "s.toml:5: `class[1].needs` repeats `x`; name each skill once",
+        ),
+        (
+            format!("{class}{group}[queue]\nmax_wait_s = 300.5\n"),
+            "s.toml:10: `queue.max_wait_s` must be a whole number",
+        ),
+        (
+            format!("{class}{group}[queue]\nannounce_s = 2\n"),
+            "s.toml:10: `queue.announce_s` must be a whole number of seconds from 5",
+        ),
+        (
+            format!("{class}{group}[queue]\nreserve_share = 0.9\n"),
+            "s.toml:10: `queue.reserve_share` must be a number from 0 to 0.5",
+        ),
+        (
+            format!("{class}{group}[weights]\nbusy_s = 100000\n"),
+            "s.toml:10: `weights.busy_s` must be a whole number",
+        ),
+        (
+            format!("{class}{group}[queue]\nmax_wiat_s = 300\n"),
+            "s.toml:10: `queue.max_wiat_s` is unknown and changes nothing; known here: `announce_s`",
+        ),
+        (
+            format!("{class}{group}[weights]\n\"odd name\" = 3\n"),
+            "s.toml:10: `weights.odd name` is unknown",
+        ),
+    ] {
+        let (scenario, problems) = Scenario::parse("s.toml", &text);
+        assert!(scenario.is_none(), "{text}");
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 1, "{text}: {said:#?}");
+        assert!(said[0].starts_with(expected), "{text}: {said:#?}");
+    }
+}
+
+#[test]
+fn names_may_hold_whatever_toml_can_write() {
+    let name = r#"\u200b \u007f \u0007 \n \\ \" 柜台"#;
+    let text = format!(
+        "[[class]]\nname = \"{name}\"\narrivals_per_hour = 9\nservice_mean_s = 60\nneeds = [\"{name}\"]\n\
+         [[agent_group]]\nname = \"{name}\"\nagents = 2\nskills = {{ \"{name}\" = 3 }}\n"
+    );
+    let (scenario, problems) = Scenario::parse("s.toml", &text);
+    assert_eq!(problems, []);
+    let scenario = scenario.expect("it has no problems");
+    let policy = scenario.policy();
+    assert_eq!(policy.rules[0].name, scenario.classes[0].name);
+    assert_eq!(policy.skills, scenario.classes[0].needs);
+}
+
 #[test]
 fn a_line_that_is_not_toml_is_reported_once() {
     let said = said_of_class("arrivals_per_hour = 3\nservice_mean_s = 60\nneeds = [\nvalue = 3");
