@@ -7,9 +7,18 @@ pub(crate) struct Costs {
     cells: Vec<Option<i64>>,
 }
 
-/// More than any real cost, so that as many rows as possible are assigned first; small enough
-/// that sums over thousands of rows stay exact.
-const UNASSIGNED: i64 = 1 << 44;
+/// Rows of one matching at most.
+pub(crate) const MOST_ROWS: usize = 128;
+
+/// No cost of a pair counts more than this, either way.
+pub(crate) const MOST: i64 = 1 << 43;
+
+/// More than any chain of pairs can gain, so that as many rows as possible are assigned first.
+const UNASSIGNED: i64 = 1 << 52;
+
+// Each row of a chain can gain twice the most; prices add up no more than all rows unassigned.
+const _: () = assert!(UNASSIGNED > 2 * MOST * MOST_ROWS as i64);
+const _: () = assert!(UNASSIGNED < i64::MAX / 4 / MOST_ROWS as i64);
 
 impl Costs {
     pub fn new(columns: usize) -> Self {
@@ -22,7 +31,8 @@ impl Costs {
     pub fn push_row(&mut self, row: impl Iterator<Item = Option<i64>>) {
         let before = self.cells.len();
         self.cells
-            .extend(row.map(|cost| cost.map(|c| c.clamp(-UNASSIGNED / 16, UNASSIGNED / 16))));
+            .extend(row.map(|cost| cost.map(|c| c.clamp(-MOST, MOST))));
+        debug_assert!(self.rows() <= MOST_ROWS);
         debug_assert_eq!(self.cells.len() - before, self.columns);
     }
 
@@ -179,5 +189,18 @@ mod tests {
         costs.push_row([Some(0), Some(5)].into_iter());
         costs.push_row([Some(1000), None].into_iter());
         assert_eq!(assign(&costs), [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn the_most_rows_of_the_most_extreme_costs_are_summed_exactly() {
+        let mut costs = Costs::new(MOST_ROWS - 1);
+        for row in 0..MOST_ROWS {
+            costs.push_row((0..MOST_ROWS - 1).map(|column| {
+                let dear = (row * 31 + column * 17) % 3;
+                [Some(i64::MAX), Some(i64::MIN), None][dear]
+            }));
+        }
+        let assigned = assign(&costs);
+        assert_eq!(assigned.iter().flatten().count(), MOST_ROWS - 1);
     }
 }

@@ -11,11 +11,8 @@ use super::choice::{Act, Choice, Cost, Facts, Skipped};
 use super::kind::{Kind, RANK_STEP};
 use super::lessons::Chance;
 use crate::input::micros;
-use crate::matching::{Costs, assign};
+use crate::matching::{Costs, MOST_ROWS, assign};
 use crate::need::{Insist, Misfit};
-
-/// How many waiting calls one matching looks at; a longer queue is served in rounds.
-const MATCHED_AT_ONCE: usize = 128;
 
 impl Engine {
     /// Ends a round: assigns free agents, calls back whom nobody can serve, tells who waits.
@@ -228,7 +225,8 @@ impl Engine {
                     costs.push_row(row.into_iter());
                     slots.push(slot);
                 }
-                if slots.len() == MATCHED_AT_ONCE {
+                // A longer queue is served in rounds.
+                if slots.len() == MOST_ROWS {
                     break;
                 }
             }

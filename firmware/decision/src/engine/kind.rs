@@ -15,6 +15,9 @@ use crate::policy::{Chain, Policy};
 /// What a step of agent priority is worth: more than any wait or idle time.
 pub(super) const RANK_STEP: i64 = 7 * 86_400 * 1_000_000;
 
+// The last of nine priorities, over the cap of its share of the day, with two days of all else.
+const _: () = assert!(9 * RANK_STEP + 2 * 86_400 * 1_000_000 < crate::matching::MOST);
+
 /// The handle time of calls of which the policy says nothing.
 const ORDINARY_HANDLE: Micros = 180_000_000;
 

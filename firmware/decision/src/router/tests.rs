@@ -13,6 +13,7 @@ use crate::{CallProfile, OfferFailure};
 mod back;
 mod beyond;
 mod learning;
+mod matched;
 
 const BRANCH: &str = include_str!("../../policies/branch.toml");
 
