@@ -34,12 +34,14 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         } => {
             odds = chance.as_ref().map(|chance| odds_of(policy, chance));
             if let Some(facts) = facts {
-                let (settled, next) = preference(policy, facts, agent, cost);
-                reasons.push(if chance.as_ref().is_some_and(|chance| chance.drawn) {
-                    reason("explored", by_chance(policy, agent))
-                } else {
-                    settled
-                });
+                let (mut settled, mut next) = preference(policy, facts, agent, cost);
+                if chance.as_ref().is_some_and(|chance| chance.drawn) {
+                    settled = reason("explored", by_chance(policy, agent));
+                    if let Some(next) = &mut next {
+                        next.because.clone_from(&settled.finding);
+                    }
+                }
+                reasons.push(settled);
                 alternative = next;
             }
             Action::Offer {
@@ -47,7 +49,7 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
             }
         }
         Act::Wait { ahead } => {
-            reasons.insert(0, reason("all_busy", waiting(policy, facts, ahead)));
+            reasons.insert(0, waiting(policy, facts, ahead));
             if let Some(expected) = facts.and_then(|facts| facts.expected) {
                 let median = seconds(policy, micros(expected.median));
                 let ninety = seconds(policy, micros(expected.ninety_percent));
@@ -96,7 +98,7 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         }
     };
     if let Some(facts) = facts {
-        reasons.extend(skipped(policy, facts));
+        reasons.extend(skipped(policy, facts, choice.at));
     }
     Decision {
         call: choice.call,
@@ -285,7 +287,7 @@ fn preference(
         return (reason("only_candidate", finding), None);
     };
     let other = &policy.agents[next].id;
-    let (rule, because) = settled_by(policy, agent, cost, next_cost);
+    let (rule, because) = settled_by(policy, (agent, cost), (next, next_cost));
     let finding = if zh(policy) {
         format!(
             "{} 位空闲且合适的坐席中选择 {name}：{because}",
@@ -309,33 +311,32 @@ fn preference(
 }
 
 /// The consideration that weighed most in favour of the chosen agent.
-fn settled_by(policy: &Policy, agent: usize, cost: Cost, next: Cost) -> (&'static str, String) {
-    let weights = &policy.weights;
-    let gains = [
-        i64::from(next.rank) - i64::from(cost.rank),
-        (i64::from(next.shortfall) - i64::from(cost.shortfall)) * micros(weights.preferred),
-        (next.scarcity - cost.scarcity) * micros(weights.scarcity) / 1000,
-        (next.slower - cost.slower) / 1000 * weights.slower_permille,
-        (next.busy - cost.busy) * micros(weights.busy) / 1000,
-        cost.idle - next.idle,
-        (i64::from(cost.last) - i64::from(next.last)) * micros(weights.sticky),
-        next.learned - cost.learned,
-    ];
-    if gains[0] > 0 {
+fn settled_by(
+    policy: &Policy,
+    (agent, cost): (usize, Cost),
+    (other, next): (usize, Cost),
+) -> (&'static str, String) {
+    if (next.total, other) < (cost.total, agent) {
         let because = if zh(policy) {
-            format!("优先级为 {}，而非 {}", cost.rank + 1, next.rank + 1)
+            "同一时刻的来电与坐席统一匹配，如此分配总体最优"
         } else {
-            format!("asked at priority {}, not {}", cost.rank + 1, next.rank + 1)
+            "calls and agents of this moment were matched together, and so all of them fare best"
         };
-        return ("agent_priority", because);
+        return ("matched_together", because.to_owned());
     }
-    let (strongest, gain) = gains
+    let steps = |cost: Cost| i64::from(cost.rank) + i64::from(cost.over_cap);
+    if steps(cost) < steps(next) {
+        return by_step(policy, cost, next);
+    }
+    let (own, others) = (weighed(policy, cost), weighed(policy, next));
+    let (strongest, gain) = own
         .iter()
+        .zip(others)
+        .map(|(own, other)| other - own)
         .enumerate()
-        .skip(1)
-        .max_by_key(|(i, gain)| (**gain, usize::MAX - i))
-        .expect("seven are left");
-    if *gain <= 0 {
+        .max_by_key(|(i, gain)| (*gain, usize::MAX - i))
+        .expect("there are seven");
+    if gain <= 0 {
         let name = &policy.agents[agent].id;
         let because = if zh(policy) {
             format!("{name} 在策略中排在前面")
@@ -351,9 +352,43 @@ fn settled_by(policy: &Policy, agent: usize, cost: Cost, next: Cost) -> (&'stati
     }
 }
 
+/// A better priority, or a share of the day on calls below the cap.
+fn by_step(policy: &Policy, cost: Cost, next: Cost) -> (&'static str, String) {
+    if cost.rank < next.rank {
+        let because = if zh(policy) {
+            format!("优先级为 {}，而非 {}", cost.rank + 1, next.rank + 1)
+        } else {
+            format!("asked at priority {}, not {}", cost.rank + 1, next.rank + 1)
+        };
+        return ("agent_priority", because);
+    }
+    let cap = percent(policy.weights.occupancy_cap_permille);
+    let (own, other) = (percent(cost.busy), percent(next.busy));
+    let because = if zh(policy) {
+        format!("当日通话占比 {own}，未超过策略上限 {cap}；次选 {other}，已超过")
+    } else {
+        format!("{own} of the day on calls, within the cap of {cap}; {other} is over it")
+    };
+    ("occupancy_cap", because)
+}
+
+/// What each consideration but steps of priority weighs, as it counts in the total.
+fn weighed(policy: &Policy, cost: Cost) -> [i64; 7] {
+    let weights = &policy.weights;
+    [
+        i64::from(cost.shortfall) * micros(weights.preferred),
+        cost.scarcity * micros(weights.scarcity) / 1000,
+        cost.slower / 1000 * weights.slower_permille,
+        cost.busy * micros(weights.busy) / 1000,
+        -cost.idle.min(micros(weights.idle_cap)),
+        -i64::from(cost.last) * micros(weights.sticky),
+        cost.learned,
+    ]
+}
+
 fn consideration(policy: &Policy, which: usize, cost: Cost, next: Cost) -> (&'static str, String) {
     match which {
-        1 => {
+        0 => {
             let levels = plural(cost.shortfall as usize, "level", "levels");
             let because = format!(
                 "{levels} short of the preferred skills, not {}",
@@ -361,26 +396,26 @@ fn consideration(policy: &Policy, which: usize, cost: Cost, next: Cost) -> (&'st
             );
             ("preferred_skills", because)
         }
-        2 => {
+        1 => {
             let (own, other) = (percent(cost.scarcity), percent(next.scarcity));
             let because = format!("spends less of what few can do ({own}, not {other})");
             ("scarcity", because)
         }
-        3 => {
+        2 => {
             let (own, other) = (seconds(policy, cost.slower), seconds(policy, next.slower));
             let because = format!("expected to need {own} more than the quickest, not {other}");
             ("pace", because)
         }
-        4 => {
+        3 => {
             let (own, other) = (percent(cost.busy), percent(next.busy));
             let because = format!("{own} of the day on calls, not {other}");
             ("occupancy", because)
         }
-        6 => (
+        5 => (
             "same_agent",
             "the caller spoke to them last time".to_owned(),
         ),
-        7 => {
+        6 => {
             let (own, other) = (signed(policy, cost.learned), signed(policy, next.learned));
             let because = format!("such calls turned out better: weighed {own}, not {other}");
             ("learned", because)
@@ -399,14 +434,14 @@ fn consideration_zh(
     next: Cost,
 ) -> (&'static str, String) {
     match which {
-        1 => {
+        0 => {
             let because = format!(
                 "离期望技能差 {} 级，次选差 {} 级",
                 cost.shortfall, next.shortfall
             );
             ("preferred_skills", because)
         }
-        2 => {
+        1 => {
             let because = format!(
                 "较少占用稀缺技能（{}，次选 {}）",
                 percent(cost.scarcity),
@@ -414,20 +449,20 @@ fn consideration_zh(
             );
             ("scarcity", because)
         }
-        3 => {
+        2 => {
             let (own, other) = (seconds(policy, cost.slower), seconds(policy, next.slower));
             (
                 "pace",
                 format!("预计比最快的坐席多用 {own}，次选多用 {other}"),
             )
         }
-        4 => {
+        3 => {
             let (own, other) = (percent(cost.busy), percent(next.busy));
             let because = format!("当日通话占比 {own}，次选 {other}");
             ("occupancy", because)
         }
-        6 => ("same_agent", "来电者上次由其接待".to_owned()),
-        7 => {
+        5 => ("same_agent", "来电者上次由其接待".to_owned()),
+        6 => {
             let (own, other) = (signed(policy, cost.learned), signed(policy, next.learned));
             let because = format!("此类来电以往结果较好：折合 {own}，次选 {other}");
             ("learned", because)
@@ -449,28 +484,44 @@ pub(crate) const fn emotion_zh(emotion: Emotion) -> &'static str {
     }
 }
 
-fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> String {
+/// That nobody is free for the call, or that who is free is kept from it for now.
+fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> Reason {
+    let is_held = |facts: &Facts| {
+        let mut skipped = facts.skipped.iter();
+        skipped.any(|(_, why)| matches!(why, Skipped::Held(_)))
+    };
+    let held = facts.is_some_and(is_held);
+    let rule = if held { "held_back" } else { "all_busy" };
+    let limit = seconds(policy, micros(policy.queue.max_wait));
+    let waited = facts.map(|facts| seconds(policy, facts.waited));
     if zh(policy) {
-        let Some(facts) = facts else {
-            return format!("前面有 {ahead} 个来电");
+        let before = format!("前面有 {ahead} 个来电");
+        let why = if held {
+            "空闲且合适的坐席暂不接此来电"
+        } else {
+            "暂无合适的空闲坐席"
         };
-        return format!(
-            "暂无合适的空闲坐席；前面有 {ahead} 个来电；已等待 {}，上限 {}",
-            seconds(policy, facts.waited),
-            seconds(policy, micros(policy.queue.max_wait))
+        let finding = waited.map_or_else(
+            || before.clone(),
+            |waited| format!("{why}；{before}；已等待 {waited}，上限 {limit}"),
         );
+        return reason(rule, finding);
     }
     let before = plural(
         ahead as usize,
         "call stands before it",
         "calls stand before it",
     );
-    let Some(facts) = facts else { return before };
-    let limit = seconds(policy, micros(policy.queue.max_wait));
-    format!(
-        "nobody who fits is free; {before}; has waited {} of at most {limit}",
-        seconds(policy, facts.waited)
-    )
+    let why = if held {
+        "who is free and fits is kept from it for now"
+    } else {
+        "nobody who fits is free"
+    };
+    let finding = waited.map_or_else(
+        || before.clone(),
+        |waited| format!("{why}; {before}; has waited {waited} of at most {limit}"),
+    );
+    reason(rule, finding)
 }
 
 fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> Reason {
@@ -551,7 +602,7 @@ fn handed_on(policy: &Policy, novice: usize) -> Reason {
 }
 
 /// Who was not considered, grouped by why.
-fn skipped(policy: &Policy, facts: &Facts) -> Option<Reason> {
+fn skipped(policy: &Policy, facts: &Facts, now: Micros) -> Option<Reason> {
     let mut groups: BTreeMap<Skipped, Vec<usize>> = BTreeMap::new();
     for (agent, why) in &facts.skipped {
         groups.entry(*why).or_default().push(*agent);
@@ -571,16 +622,16 @@ fn skipped(policy: &Policy, facts: &Facts) -> Option<Reason> {
                 format!("{} agents", agents.len())
             };
             if zh(policy) {
-                format!("{who}：{}", words_zh(policy, *why))
+                format!("{who}：{}", words_zh(policy, *why, now))
             } else {
-                format!("{who}: {}", words(policy, *why))
+                format!("{who}: {}", words(policy, *why, now))
             }
         })
         .collect();
     (!parts.is_empty()).then(|| reason("skipped", parts.join(if zh(policy) { "；" } else { "; " })))
 }
 
-fn words(policy: &Policy, why: Skipped) -> String {
+fn words(policy: &Policy, why: Skipped, now: Micros) -> String {
     match why {
         Skipped::Absent(Absence::Away) => "signed out".to_owned(),
         Skipped::Absent(Absence::Occupied) => "busy with other work".to_owned(),
@@ -593,10 +644,16 @@ fn words(policy: &Policy, why: Skipped) -> String {
         Skipped::Unfit(Misfit::Group) => "of another group".to_owned(),
         Skipped::Unfit(Misfit::Skill(skill)) => format!("lacks `{}`", policy.skills[skill]),
         Skipped::Unfit(Misfit::Language(language)) => format!("speaks no {language}"),
+        Skipped::Held(until) => {
+            format!(
+                "kept from this call for {} more",
+                seconds(policy, until - now)
+            )
+        }
     }
 }
 
-fn words_zh(policy: &Policy, why: Skipped) -> String {
+fn words_zh(policy: &Policy, why: Skipped, now: Micros) -> String {
     let words = match why {
         Skipped::Absent(Absence::Away) => "未签入",
         Skipped::Absent(Absence::Occupied) => "忙于其他工作",
@@ -618,6 +675,9 @@ fn words_zh(policy: &Policy, why: Skipped) -> String {
         }
         Skipped::Unfit(Misfit::Language(language)) => {
             return format!("不会{}", language_zh(language));
+        }
+        Skipped::Held(until) => {
+            return format!("空闲，但 {} 内暂不接此来电", seconds(policy, until - now));
         }
     };
     words.to_owned()

@@ -141,21 +141,18 @@ impl Engine {
         let weights = &self.policy.weights;
         let agent = &self.agents[index];
         let (idle, busy) = agent.rested(now);
+        let over_cap = busy > weights.occupancy_cap_permille;
         Some(Cost {
             rank: fit.rank,
             shortfall: fit.shortfall(insist),
             scarcity: fit.scarcity,
             slower: fit.slower,
             busy,
+            over_cap,
             last,
             idle,
             learned,
-            total: fit.base(insist)
-                + if busy > weights.occupancy_cap_permille {
-                    RANK_STEP
-                } else {
-                    0
-                }
+            total: fit.base(insist) + i64::from(over_cap) * RANK_STEP
                 - if last { micros(weights.sticky) } else { 0 }
                 + busy * micros(weights.busy) / 1000
                 + learned
@@ -412,6 +409,10 @@ impl Engine {
             let misfit = call.need().misfit(&self.policy.agents[index], call.insist);
             return Some(Skipped::Unfit(misfit.unwrap_or(Misfit::Group)));
         }
-        self.agents[index].absence().map(Skipped::Absent)
+        if let Some(absence) = self.agents[index].absence() {
+            return Some(Skipped::Absent(absence));
+        }
+        let opens = self.opens(&call.kind, call.insist, call.entered, index);
+        (self.may_hold() && opens > self.now).then_some(Skipped::Held(opens))
     }
 }

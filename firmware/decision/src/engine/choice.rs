@@ -62,6 +62,8 @@ pub(crate) struct Cost {
     pub slower: Micros,
     /// The share of the day that they spent on calls, in thousandths.
     pub busy: i64,
+    /// Whether that is more than the policy's cap, which counts as a step of priority.
+    pub over_cap: bool,
     /// Whether the caller spoke to them last time.
     pub last: bool,
     pub idle: Micros,
@@ -94,4 +96,6 @@ pub(crate) struct Facts {
 pub(crate) enum Skipped {
     Absent(Absence),
     Unfit(Misfit),
+    /// Free, but not for this call before that moment.
+    Held(Micros),
 }

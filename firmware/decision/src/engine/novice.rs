@@ -3,7 +3,7 @@
 
 use super::agent::{Activity, Micros, Slot};
 use super::call::{Attempt, Stage};
-use super::{Act, Choice, Engine};
+use super::{Act, Choice, Cost, Engine};
 use crate::OfferFailure;
 use crate::input::micros;
 
@@ -33,7 +33,7 @@ impl Engine {
             return;
         };
         let insist = self.call(slot).kind.need.insist();
-        let best = (0..self.agents.len())
+        let mut able: Vec<(usize, Cost)> = (0..self.agents.len())
             .filter(|index| !self.policy.agents[*index].novice && self.agents[*index].is_free())
             .filter(|index| self.call(slot).tried(*index, self.now).is_none())
             .filter_map(|index| {
@@ -43,12 +43,17 @@ impl Engine {
                 let cost = self.cost_of(&call.kind, insist, index, (last, learned), self.now)?;
                 Some((index, cost))
             })
-            .min_by_key(|(index, cost)| (cost.total, *index));
-        let Some((to, cost)) = best else {
+            .collect();
+        able.sort_unstable_by_key(|(index, cost)| (cost.total, *index));
+        let Some((to, cost)) = able.first().copied() else {
             self.call_mut(slot).hand_on_at = Some(self.now.saturating_add(LOOK_AGAIN));
             return self.reschedule_call(slot);
         };
-        let facts = self.facts(slot, Some(to));
+        let mut facts = self.facts(slot, Some(to));
+        if let Some(facts) = &mut facts {
+            facts.candidates = able.len();
+            facts.next = able.get(1).copied();
+        }
         let until = self
             .now
             .saturating_add(micros(self.policy.queue.offer_limit));

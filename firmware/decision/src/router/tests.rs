@@ -14,6 +14,7 @@ mod back;
 mod beyond;
 mod learning;
 mod matched;
+mod words;
 
 const BRANCH: &str = include_str!("../../policies/branch.toml");
 
@@ -516,6 +517,8 @@ rest_s = 20
         .map(|decision| (decision.call, decision.action.clone()))
         .collect();
     assert_eq!(pairs, [(call(3), offer(cards)), (call(4), offer(both))]);
+    // For the older call alone `both` would have been as good, and stands first in the policy.
+    assert!(rules(&decisions[0]).contains(&"matched_together"));
 }
 
 #[test]
@@ -1027,6 +1030,14 @@ fn promised_calls_find_an_agent_kept_free() {
     }
     let held = desk.ready(33, wants("ask")).remove(0);
     assert!(matches!(held.action, Action::Wait { .. }));
+    assert_eq!(rules(&held)[0], "held_back");
+    let skipped = held.reasons.last().expect("some were skipped");
+    assert!(
+        skipped
+            .finding
+            .contains("a3: kept from this call for 60.0 s more"),
+        "{skipped:?}"
+    );
     assert!(matches!(
         desk.ready(34, gold()).remove(0).action,
         Action::Offer { .. }
