@@ -32,7 +32,7 @@ pub(crate) struct Agent {
     pub activity: Activity,
     /// When they last became ready; longest idle is least.
     pub idle_since: Micros,
-    /// When they signed in, and how long they have talked since.
+    /// When they signed in or their day began, and how long they have talked since.
     pub since: Micros,
     pub talked: Micros,
     /// The moment under which they stand in the engine's timetable.
@@ -65,11 +65,23 @@ impl Agent {
         }
     }
 
+    /// Their share of the day on calls counts from now on.
+    pub const fn begin_day(&mut self, now: Micros) {
+        self.since = now;
+        self.talked = 0;
+    }
+
+    /// A talk of theirs is over that began at `from`.
+    pub fn end_talk(&mut self, from: Micros, now: Micros) {
+        self.idle_since = now;
+        self.talked += now - from.max(self.since);
+    }
+
     pub fn is_free(&self) -> bool {
         self.signed_in && !self.occupied && self.activity == Activity::Idle
     }
 
-    /// The share of their time since they signed in that calls took, in thousandths; an hour of
+    /// The share of their day so far that calls took, in thousandths; an hour of
     /// half a load is added, so that the first call of a day does not count as a full day.
     pub const fn busy_permille(&self, now: Micros) -> i64 {
         const HOUR: Micros = 3_600_000_000;

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use trunkside_call::{AgentId, CallId, CallbackCause};
 
 use crate::input::{Input, micros};
@@ -56,6 +56,8 @@ pub(crate) struct Engine {
     now: Micros,
     /// The wall clock as last told, and when.
     clock: Option<(Micros, DateTime)>,
+    /// The last day on which the branch was seen open.
+    opened: Option<Date>,
     agent_index: BTreeMap<AgentId, usize>,
     agents: Vec<Agent>,
     calls: Vec<Option<Call>>,
@@ -87,6 +89,7 @@ impl Engine {
             foretells: explain,
             now: 0,
             clock: None,
+            opened: None,
             agent_index: policy
                 .agents
                 .iter()
@@ -149,7 +152,7 @@ impl Engine {
 
     fn take(&mut self, input: &Input) {
         match input {
-            Input::LocalTime { local } => self.clock = Some((self.now, *local)),
+            Input::LocalTime { local } => self.told_time(*local),
             Input::Tick => {}
             Input::CallReady { call, profile } => self.call_ready(*call, profile),
             Input::MoodChanged {
@@ -378,8 +381,7 @@ impl Engine {
                 self.history.talked(self.now - talking_since);
                 self.learn_talk(slot, agent, self.now - talking_since);
                 if self.agents[agent].activity == Activity::Talking(slot) {
-                    self.agents[agent].idle_since = self.now;
-                    self.agents[agent].talked += self.now - talking_since;
+                    self.agents[agent].end_talk(talking_since, self.now);
                     self.after_call(agent);
                 }
             }
@@ -428,8 +430,7 @@ impl Engine {
         self.agents[index].signed_in = signed_in;
         if signed_in {
             self.agents[index].idle_since = self.now;
-            self.agents[index].since = self.now;
-            self.agents[index].talked = 0;
+            self.agents[index].begin_day(self.now);
         }
         // Who could take a call at all has changed.
         self.stale.extend(self.queue.values());
@@ -522,6 +523,18 @@ impl Engine {
     }
 
     // Time
+
+    /// Shares of the day begin anew at midnight, and when the branch opens for the first time that day.
+    fn told_time(&mut self, local: DateTime) {
+        let date = local.date();
+        let opens = self.policy.hours.is_open(local) && self.opened.replace(date) != Some(date);
+        let before = self.clock.replace((self.now, local));
+        if before.is_some_and(|(_, before)| opens || before.date() != date) {
+            for agent in &mut self.agents {
+                agent.begin_day(self.now);
+            }
+        }
+    }
 
     fn schedule_call(&mut self, slot: Slot, due: Option<Micros>) {
         let call = self.call_mut(slot);

@@ -85,8 +85,7 @@ impl Engine {
         if let Some(before) = agent
             && self.agents[before].activity == Activity::Talking(slot)
         {
-            self.agents[before].idle_since = now;
-            self.agents[before].talked += now - since;
+            self.agents[before].end_talk(since, now);
             self.after_call(before);
         }
         self.agents[index].activity = Activity::Talking(slot);

@@ -14,6 +14,7 @@ mod back;
 mod beyond;
 mod learning;
 mod matched;
+mod share;
 mod words;
 
 const BRANCH: &str = include_str!("../../policies/branch.toml");
