@@ -322,6 +322,7 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn policy(&mut self, at: Micros, policy: Arc<Policy>) {
+        self.tell(at, &Input::Tick);
         match &mut self.engine {
             Some(engine) => engine.replace(Duration::from_micros(at), policy),
             None => self.engine = Some(Engine::new(policy, false)),

@@ -52,6 +52,8 @@ impl Router {
     /// Goes on under another policy: calls keep their place, agents what they are doing. An offer
     /// to an agent whom the new policy does not have fails; a call they are on goes on.
     pub fn replace(&mut self, now: Duration, policy: Arc<Policy>) {
+        // What is due by now is decided, and put into words, by the policy that made it due.
+        self.handle(now, Input::Tick);
         self.engine.replace(now, policy);
         self.explain();
     }

@@ -177,6 +177,21 @@ impl History {
             .or_insert(Experience::none());
         experience.learn(forecast, waited as f64, answered);
     }
+
+    /// Keeps what was learnt of rules that go on under other numbers; forgets the others.
+    pub fn move_rules(&mut self, to: &[Option<usize>]) {
+        self.by_rules = std::mem::take(&mut self.by_rules)
+            .into_iter()
+            .filter_map(|(rules, experience)| Some((renumbered(&rules, to)?, experience)))
+            .collect();
+    }
+}
+
+/// Rules under their new numbers, in order; none when one of them is gone.
+pub(super) fn renumbered(rules: &[usize], to: &[Option<usize>]) -> Option<Vec<usize>> {
+    let mut rules: Vec<usize> = rules.iter().map(|rule| to[*rule]).collect::<Option<_>>()?;
+    rules.sort_unstable();
+    Some(rules)
 }
 
 impl Engine {

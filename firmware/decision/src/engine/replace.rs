@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use super::agent::{Agent, Slot};
 use super::call::Stage;
+use super::estimate::renumbered;
 use super::kind::Kinds;
 use super::{Engine, agent_index};
-use crate::input::micros;
+use crate::Input;
 use crate::policy::Policy;
 
 impl Engine {
-    /// Swaps the policy. Agents are known again by their names.
+    /// Swaps the policy. Agents, destinations and rules are known again by their names; take the
+    /// choices that are due by `now` out before, as they name the old policy's.
     pub fn replace(&mut self, now: Duration, policy: Arc<Policy>) {
-        self.now = self.now.max(micros(now));
-        self.run_timetable();
+        self.handle(now, &Input::Tick);
         let index = agent_index(&policy);
         let moved: Vec<Option<usize>> = self
             .policy
@@ -40,6 +41,13 @@ impl Engine {
             .iter()
             .map(|place| policy.destination(&place.name))
             .collect();
+        let rules: Vec<Option<usize>> = self
+            .policy
+            .rules
+            .iter()
+            .map(|rule| policy.rules.iter().position(|new| new.name == rule.name))
+            .collect();
+        self.history.move_rules(&rules);
         self.lessons = self.lessons.moved(&moved, policy.agents.len());
         self.agents = agents;
         self.agent_index = index;
@@ -51,7 +59,7 @@ impl Engine {
         self.freed.clear();
         for slot in 0..self.calls.len() {
             if self.calls[slot].is_some() {
-                self.carry_over(slot, &moved, &places);
+                self.carry_over(slot, &moved, &places, &rules);
             }
         }
         for index in 0..self.agents.len() {
@@ -63,13 +71,23 @@ impl Engine {
         self.place();
     }
 
-    fn carry_over(&mut self, slot: Slot, moved: &[Option<usize>], places: &[Option<usize>]) {
+    fn carry_over(
+        &mut self,
+        slot: Slot,
+        moved: &[Option<usize>],
+        places: &[Option<usize>],
+        rules: &[Option<usize>],
+    ) {
         let (profile, open) = (self.call(slot).profile.clone(), self.call(slot).open);
         let kind = self.kind(&profile, open);
         let last_agent = self.agent_of(&profile);
         let call = self.call_mut(slot);
         call.due = None;
         call.insist = kind.need.insist();
+        if renumbered(&call.kind.need.rules, rules).as_ref() != Some(&kind.need.rules) {
+            // It was foretold from what other calls had met.
+            call.forecast = None;
+        }
         call.kind = kind;
         call.last_agent = last_agent;
         call.attempts

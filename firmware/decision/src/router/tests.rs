@@ -14,6 +14,7 @@ mod back;
 mod beyond;
 mod learning;
 mod matched;
+mod replaced;
 mod share;
 mod words;
 
