@@ -34,6 +34,7 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
     if let Some(policy) = &parsed.policy {
         let intents = IntentModel::shipped();
         problems.extend(policy.check_intents(&name, intents.labels().iter().map(String::as_str)));
+        problems.extend(policy.check_without_lookup(&name));
     }
     let mut problems: Vec<Problem> = problems.iter().map(problem).collect();
     if let Some(policy) = &parsed.policy {

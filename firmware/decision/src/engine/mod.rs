@@ -325,17 +325,20 @@ impl Engine {
         let last_agent = self.agent_of(profile);
         let call = self.call_mut(slot);
         call.profile.clone_from(profile);
+        let knew_agent = std::mem::replace(&mut call.last_agent, last_agent);
         if let Stage::SelfService { .. } = call.stage {
             call.kind = kind;
-            call.last_agent = last_agent;
             call.stage = Stage::Waiting;
             self.enqueue(slot);
             return;
         }
         if call.kind.need == kind.need {
+            if call.stage == Stage::Waiting && knew_agent != last_agent {
+                self.stale.push(slot);
+                self.unplaced.push(slot);
+            }
             return;
         }
-        call.last_agent = last_agent;
         let old_rank = call.rank(&policy);
         call.kind = kind;
         if call.stage == Stage::Waiting {

@@ -206,7 +206,9 @@ impl<'a> WhatIf<'a> {
         let kind: Arc<Kind> = engine
             .kinds
             .peek(&engine.policy, &(rules, profile.language));
-        if known.is_some_and(|call| call.kind.need == kind.need) {
+        let last_agent = engine.agent_of(profile);
+        let same_need = known.is_some_and(|call| call.kind.need == kind.need);
+        if same_need && known.is_some_and(|call| call.last_agent == last_agent) {
             return None;
         }
         let closed = open == Some(false) && engine.policy.when_closed == WhenClosed::Callback;
@@ -226,7 +228,6 @@ impl<'a> WhatIf<'a> {
         if !insisted.reachable {
             return Some(self.instead_of(CallbackCause::NobodyAnswered));
         }
-        let last_agent = engine.agent_of(profile);
         let intent = engine.intent_number(profile.intent.as_ref());
         let costs: Vec<(i64, usize)> = (0..engine.agents.len())
             .filter(|index| {
@@ -248,12 +249,14 @@ impl<'a> WhatIf<'a> {
             .collect();
         let explored = engine.explore(self.call, self.sequence(), &costs);
         let best = explored.map_or_else(|| costs.into_iter().min(), |(index, _)| Some((0, index)));
-        Some(match best {
-            Some((_, index)) => Fate::Offer(index),
-            None => Fate::Wait {
+        match best {
+            Some((_, index)) => Some(Fate::Offer(index)),
+            // Who waits on for the same is told nothing new.
+            None if same_need => None,
+            None => Some(Fate::Wait {
                 ahead: self.ahead(&kind, entered),
-            },
-        })
+            }),
+        }
     }
 
     fn instead_of(&self, cause: CallbackCause) -> Fate {

@@ -278,16 +278,49 @@ pub(super) fn intents<'a>(
             .iter()
             .filter(|intent| !known.contains(intent.as_str()))
         {
-            let quoted = format!("\"{intent}\"");
-            let line = policy.text.lines().position(|line| line.contains(&quoted));
             problems.push(Problem {
                 severity: Severity::Warning,
                 file: file.to_owned(),
-                line: line.map_or(1, |line| line + 1),
+                line: line_of(policy, &format!("\"{intent}\"")),
                 key: format!("rule.{}.when.intent", rule.name),
                 message: format!("names `{intent}`, which is not in the intent taxonomy"),
             });
         }
+    }
+    problems
+}
+
+/// The first line that holds a text, from 1.
+fn line_of(policy: &Policy, text: &str) -> usize {
+    let line = policy.text.lines().position(|line| line.contains(text));
+    line.map_or(1, |line| line + 1)
+}
+
+pub(super) fn without_lookup(policy: &Policy, file: &str) -> Vec<Problem> {
+    let warning = |line, key, message: &str| Problem {
+        severity: Severity::Warning,
+        file: file.to_owned(),
+        line,
+        key,
+        message: message.to_owned(),
+    };
+    let mut problems = Vec::new();
+    for rule in &policy.rules {
+        if let Some(tier) = rule.when.tiers.first() {
+            problems.push(warning(
+                line_of(policy, &format!("\"{tier}\"")),
+                format!("rule.{}.when.tier", rule.name),
+                "can never be met: nothing tells the box a caller's tier; remove the condition or the \
+                 rule",
+            ));
+        }
+    }
+    if !policy.weights.sticky.is_zero() {
+        problems.push(warning(
+            line_of(policy, "sticky_s"),
+            "weights.sticky_s".to_owned(),
+            "has no effect: nothing tells the box whom a caller spoke to last time; remove the key",
+        ));
     }
     problems
 }

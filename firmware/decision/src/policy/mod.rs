@@ -258,6 +258,12 @@ impl Policy {
     ) -> Vec<Problem> {
         check::intents(self, file, known)
     }
+
+    /// Reports, as warnings, what only a look-up of customers could tell the router: for a box that
+    /// has none.
+    pub fn check_without_lookup(&self, file: &str) -> Vec<Problem> {
+        check::without_lookup(self, file)
+    }
 }
 
 /// SHA-256 of a text, in hex.

@@ -248,6 +248,26 @@ fn an_empty_policy_says_that_agents_are_missing() {
 }
 
 #[test]
+fn what_needs_a_look_up_is_told_where_there_is_none() {
+    let text = "[[agent]]\nid = \"ann\"\n[[rule]]\nname = \"gold\"\nwhen = { tier = \"golden\" }\n\
+                then = { priority = 2 }\n[weights]\nsticky_s = 60\n";
+    let parsed = Policy::parse("p.toml", text);
+    assert_eq!(parsed.problems, []);
+    let policy = parsed.policy.expect("it is usable");
+    let told: Vec<String> = policy
+        .check_without_lookup("p.toml")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].starts_with("p.toml:5: `rule.gold.when.tier` can never be met"));
+    assert!(told[1].starts_with("p.toml:8: `weights.sticky_s` has no effect"));
+    let shipped = Policy::parse("branch.toml", BRANCH).policy;
+    let shipped = shipped.expect("it is usable");
+    assert_eq!(shipped.check_without_lookup("branch.toml"), []);
+}
+
+#[test]
 fn intents_outside_the_taxonomy_are_found() {
     let policy = Policy::parse("branch.toml", BRANCH)
         .policy

@@ -998,6 +998,31 @@ fn the_agent_of_last_time_is_preferred() {
 }
 
 #[test]
+fn a_look_up_that_comes_late_counts_for_who_waits() {
+    let mut desk = Desk::new(
+        "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nsticky_s = 60\n\
+         [queue]\nwrap_up_s = 10\n",
+    );
+    for (number, name) in [(1, "ann"), (2, "bob")] {
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new(name),
+        });
+        desk.ready(number, wants("ask"));
+        desk.bridged(number, AgentId::new(name));
+    }
+    desk.ready(3, wants("ask"));
+    let known = CallProfile {
+        last_agent: Some(AgentId::new("bob")),
+        ..wants("ask")
+    };
+    assert_eq!(desk.ready(3, known), []);
+    // Both are ready at one moment.
+    desk.ended(1);
+    desk.ended(2);
+    assert_eq!(actions(&desk.pass(10)), [offer(AgentId::new("bob"))]);
+}
+
+#[test]
 fn promised_calls_find_an_agent_kept_free() {
     let mut text = String::from(
         "[queue]\nreserve_share = 0.5\nreserve_hold_s = 60\n[[rule]]\nname = \"gold\"\n\
