@@ -118,6 +118,42 @@ async fn an_aggregator_killed_again_and_again_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_restored_from_a_backup_gets_again_what_its_boxes_still_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let (http, mqtt) = (free_address(), free_address());
+    let (data, backup) = (folder.path().join("cloud"), folder.path().join("backup"));
+    let mut process = cloud(http, mqtt, &data);
+    healthy(http).await;
+    let mut branch = Branch::start(&folder.path().join("box"), origin("box1"), mqtt);
+    for number in 0..20 {
+        branch.store(number).await;
+    }
+    branch.drained().await;
+    process.kill();
+    std::fs::create_dir(&backup).unwrap();
+    for file in std::fs::read_dir(&data).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), backup.join(file.file_name())).unwrap();
+    }
+    process = cloud(http, mqtt, &data);
+    for number in 20..40 {
+        branch.store(number).await;
+    }
+    branch.drained().await;
+    process.kill();
+    process = cloud(http, mqtt, &backup);
+    for number in 40..45 {
+        branch.store(number).await;
+    }
+    branch.drained().await;
+    healthy(http).await;
+    assert_each_once(&all_calls(http).await, 45);
+    assert_eq!(metric(http, "trunkside_records_lost").await, 0);
+    branch.stop().await;
+    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_box_that_restarts_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let cloud = embedded(&folder.path().join("cloud")).await;

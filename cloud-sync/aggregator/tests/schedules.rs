@@ -201,6 +201,10 @@ impl<'a> World<'a> {
                 let delay = self.soon();
                 self.after(delay, Event::Subscribed);
             }
+            Output::Regressed(ack) => {
+                let outbox = self.outbox.as_ref().expect("the box is on");
+                outbox.forgotten(ack);
+            }
             Output::Disconnect => self.connection += 1,
             Output::Finished => {}
             Output::Send { lane, after, most } => self.send(lane, after, most),
@@ -212,10 +216,7 @@ impl<'a> World<'a> {
         let pending = match outbox.pending(lane, after, most) {
             Ok(Some(pending)) => pending,
             Ok(None) => return self.link.handle(self.now, Input::Empty(lane)),
-            Err(_) => {
-                self.connection += 1;
-                return self.link.handle(self.now, Input::Lost);
-            }
+            Err(_) => return self.link.handle(self.now, Input::Unread(lane)),
         };
         let (epoch, through) = (pending.epoch, pending.through);
         let Origin {

@@ -13,6 +13,10 @@ use trunkside_record::{ClaimAnswer, ClaimCode, ClaimRequest};
 /// How long the cloud may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long finding the cloud's address may take, and then how long connecting to it may: together
+/// less than the whole, so that a request which had no time to leave is known as such.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
 /// The most that an answer may hold.
 const MOST_BYTES: u64 = 64 * 1024;
 
@@ -29,13 +33,27 @@ pub enum ClaimError {
     /// The key or the request.
     #[error("cannot make a key: {0}")]
     Key(#[from] rcgen::Error),
-    /// The network.
-    #[error("cannot reach `{address}`: {source}; give the address of the aggregator's web page")]
+    /// The network; nothing was asked of the cloud yet.
+    #[error(
+        "cannot reach `{address}`: {source}; give the address of the aggregator's web page; the code \
+         is still good"
+    )]
     Unreachable {
         /// Where.
         address: String,
         /// Why.
         source: Box<ureq::Error>,
+    },
+    /// The request was sent, and no answer of the cloud came back.
+    #[error(
+        "`{address}` was asked and did not answer: {why}; the code may be used up by that: run the \
+         command again, and ask the operator for a new code if the cloud refuses this one"
+    )]
+    Unanswered {
+        /// Where.
+        address: String,
+        /// What came instead.
+        why: String,
     },
     /// The cloud said no.
     #[error("the cloud refuses: {0}")]
@@ -174,26 +192,65 @@ struct Problem {
 }
 
 fn ask(address: &str, request: &ClaimRequest) -> Result<ClaimAnswer, ClaimError> {
-    let unreachable = |source| ClaimError::Unreachable {
+    let unanswered = |why: String| ClaimError::Unanswered {
         address: address.to_owned(),
-        source: Box::new(source),
+        why,
+    };
+    let failed = |source: ureq::Error| {
+        if may_have_been_sent(&source) {
+            unanswered(source.to_string())
+        } else {
+            ClaimError::Unreachable {
+                address: address.to_owned(),
+                source: Box::new(source),
+            }
+        }
     };
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .timeout_resolve(Some(CONNECT_WITHIN))
+        .timeout_connect(Some(CONNECT_WITHIN))
         .timeout_global(Some(ANSWER_WITHIN))
         .build()
         .new_agent();
     let url = format!("{}/api/v1/claims", address.trim_end_matches('/'));
-    let mut response = agent.post(url).send_json(request).map_err(unreachable)?;
+    let mut response = agent.post(url).send_json(request).map_err(failed)?;
     let status = response.status();
     let body = response.body_mut().with_config().limit(MOST_BYTES);
-    let text = body.read_to_string().map_err(unreachable)?;
+    let text = body
+        .read_to_string()
+        .map_err(|error| unanswered(error.to_string()))?;
     if status.is_success() {
         return serde_json::from_str(&text).map_err(|_| ClaimError::Forged);
     }
-    let problem: Result<Problem, _> = serde_json::from_str(&text);
-    Err(ClaimError::Refused(problem.map_or_else(
-        |_| format!("HTTP status {status}"),
-        |problem| problem.detail,
-    )))
+    Err(match serde_json::from_str::<Problem>(&text) {
+        Ok(problem) => ClaimError::Refused(problem.detail),
+        // A proxy that has lost the cloud's answer.
+        Err(_) if status.is_server_error() => unanswered(format!("HTTP status {status}")),
+        Err(_) => ClaimError::Refused(format!("HTTP status {status}")),
+    })
+}
+
+/// Whether the request may have reached the cloud: anything but a connection that was never made.
+fn may_have_been_sent(error: &ureq::Error) -> bool {
+    use std::io::ErrorKind::{
+        AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable,
+    };
+    use ureq::{Error, Timeout};
+    match error {
+        Error::Io(error) => !matches!(
+            error.kind(),
+            AddrNotAvailable | ConnectionRefused | HostUnreachable | NetworkUnreachable
+        ),
+        Error::Timeout(Timeout::Resolve | Timeout::Connect)
+        | Error::BadUri(_)
+        | Error::Http(_)
+        | Error::HostNotFound
+        | Error::RedirectFailed
+        | Error::InvalidProxyUrl
+        | Error::ConnectionFailed
+        | Error::Tls(_)
+        | Error::Rustls(_) => false,
+        _ => true,
+    }
 }

@@ -1,6 +1,7 @@
 //! Why there is no connection: told once, with what is likely behind it, and in two kinds. A network or
 //! a broker that is away comes back; what somebody must mend is told to whoever watches as well.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use rumqttc::ConnectionError;
 use tokio::sync::watch;
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::{self, CertificateError};
+use trunkside_record::Timestamp;
 
 /// How the box introduces itself to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,17 +113,17 @@ impl Trouble {
     fn failed(&self, error: &ConnectionError, before: Option<Greeting>) {
         let text = shortened(error);
         let cause = before.and_then(|greeting| likely(error, greeting));
-        let is_new = self.is_new(cause.unwrap_or(&text));
+        let is_new = self.is_new(cause.as_deref().unwrap_or(&text));
         match cause {
             Some(likely) if is_new => {
                 tracing::warn!(
                     error = text,
-                    likely,
+                    likely = %likely,
                     "no connection to the broker; trying on, records wait here"
                 );
             }
             // A broker that stops in the wrong moment looks the same, once.
-            Some(likely) => drop(self.mending.send_replace(Some(likely.to_owned()))),
+            Some(likely) => drop(self.mending.send_replace(Some(likely.into_owned()))),
             None if is_new => {
                 tracing::warn!(
                     error = text,
@@ -155,23 +157,26 @@ fn shortened(error: &ConnectionError) -> String {
 }
 
 /// What is probably behind a connection that came to nothing, and what mends it.
-fn likely(error: &ConnectionError, greeting: Greeting) -> Option<&'static str> {
+fn likely(error: &ConnectionError, greeting: Greeting) -> Option<Cow<'static, str>> {
     if matches!(error, ConnectionError::ConnectionRefused(_)) {
-        return Some(
+        return Some(Cow::Borrowed(
             "the broker refuses the box: check its user name and password, and whether the box may \
              connect under this name",
-        );
+        ));
     }
-    if is_distrusted(error) {
-        return Some(
-            "the certificate that the broker shows is not from whom the box trusts for this name: \
-             check the broker's address and `ca_file`, or claim the box again",
-        );
+    if let Some(distrusted) = distrusted(error) {
+        return Some(out_of_time(distrusted).map_or(
+            Cow::Borrowed(
+                "the certificate that the broker shows is not from whom the box trusts for this name: \
+                 check the broker's address and `ca_file`, or claim the box again",
+            ),
+            Cow::Owned,
+        ));
     }
     if !is_turned_away(error) {
         return None;
     }
-    Some(match greeting {
+    let greeted = match greeting {
         Greeting::Certificate => {
             "the cloud turns the box's certificate away: was it revoked, is it over, or another \
              box's? Ask the operator for a new code and run `trunkside claim`; the box need not be \
@@ -185,7 +190,31 @@ fn likely(error: &ConnectionError, greeting: Greeting) -> Option<&'static str> {
             "the broker closes before it has said anything: it may speak TLS at this port, for \
              which `ca_file` must be set"
         }
-    })
+    };
+    Some(Cow::Borrowed(greeted))
+}
+
+/// What mends a certificate that is not good at the time of the box's clock, which may be the one
+/// that is wrong: without a battery it begins at its maker's date. Told by the day, as what is told
+/// anew every second is not read.
+fn out_of_time(error: &CertificateError) -> Option<String> {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    let (what, time) = match error {
+        NotValidYet => ("not good yet", None),
+        NotValidYetContext { time, .. } => ("not good yet", Some(time)),
+        Expired => ("over", None),
+        ExpiredContext { time, .. } => ("over", Some(time)),
+        _ => return None,
+    };
+    let says = time
+        .and_then(|time| i64::try_from(time.as_secs()).ok())
+        .and_then(|second| Timestamp::from_second(second).ok())
+        .map(|at| format!(", which says {}", at.strftime("%Y-%m-%d")))
+        .unwrap_or_default();
+    Some(format!(
+        "the broker's certificate is {what} by the box's clock{says}: set the clock, or let it reach \
+         a time server; if it is right, the broker needs a new certificate"
+    ))
 }
 
 /// The error and everything behind it.
@@ -205,10 +234,11 @@ fn causes<'a>(error: &'a ConnectionError) -> impl Iterator<Item = &'a (dyn Error
     })
 }
 
-fn is_distrusted(error: &ConnectionError) -> bool {
-    causes(error).any(|cause| {
-        let tls = cause.downcast_ref::<rustls::Error>();
-        matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+/// What is wrong with the broker's certificate.
+fn distrusted(error: &ConnectionError) -> Option<&CertificateError> {
+    causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault),
+        _ => None,
     })
 }
 
@@ -235,6 +265,8 @@ fn is_turned_away(error: &ConnectionError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio_rustls::rustls::pki_types::UnixTime;
+
     use super::*;
 
     fn ended() -> ConnectionError {
@@ -255,6 +287,39 @@ mod tests {
         let stranger = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         let shown = ConnectionError::Io(io::Error::new(io::ErrorKind::InvalidData, stranger));
         assert!(likely(&shown, Greeting::Tls).unwrap().contains("ca_file"));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_not_told_as_a_foreign_certificate() {
+        let at = |second| UnixTime::since_unix_epoch(Duration::from_secs(second));
+        let begins = CertificateError::NotValidYetContext {
+            time: at(86_400),
+            not_before: at(1_795_248_000),
+        };
+        let over = CertificateError::ExpiredContext {
+            time: at(4_000_000_000),
+            not_after: at(1_795_248_000),
+        };
+        let told = |fault| {
+            let fault = rustls::Error::InvalidCertificate(fault);
+            let error = ConnectionError::Io(io::Error::new(io::ErrorKind::InvalidData, fault));
+            likely(&error, Greeting::Certificate).unwrap()
+        };
+        for (fault, clock) in [
+            (begins, "which says 1970-01-02: set the clock"),
+            (over, "which says 2096-10-02: set the clock"),
+            (
+                CertificateError::NotValidYet,
+                "the box's clock: set the clock",
+            ),
+            (CertificateError::Expired, "the box's clock: set the clock"),
+        ] {
+            let cause = told(fault);
+            assert!(
+                cause.contains(clock) && !cause.contains("ca_file"),
+                "{cause}"
+            );
+        }
     }
 
     #[test]

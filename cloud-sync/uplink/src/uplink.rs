@@ -269,6 +269,7 @@ impl Uplink {
                     link.handle(now(), Input::Lost);
                 }
             }
+            Output::Regressed(ack) => self.with_outbox(move |outbox| outbox.forgotten(ack)).await,
             Output::Send { lane, after, most } => {
                 let input = match self.next_message(lane, after, most).await {
                     Ok(message) => session
@@ -322,7 +323,7 @@ impl Uplink {
             Ok(None) => return Err(Input::Empty(lane)),
             Err(error) => {
                 tracing::warn!(%lane, %error, "cannot read what waits; trying again");
-                return Err(Input::Lost);
+                return Err(Input::Unread(lane));
             }
         };
         let Origin {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkside_record::{
     Ack, Alarm, Body, DeviceHealth, Gap, GapReason, Lane, RedactedText, Severity, Timestamp,
 };
-use trunkside_uplink::{Budget, Outbox, OutboxError, OutboxOptions, Problem, Receipt, Stamp};
+use trunkside_uplink::{Budget, Outbox, OutboxError, OutboxOptions, Problem, Stamp, Storage};
 use trunkside_vault::KeyProvider;
 
 #[path = "support/disk.rs"]
@@ -15,91 +15,14 @@ use trunkside_vault::KeyProvider;
 mod disk;
 use disk::FaultyDisk;
 
-/// 21 November 2026, 08:00 UTC.
-const START_S: i64 = 1_795_248_000;
-
-fn stamp(second: i64) -> Stamp {
-    Stamp {
-        at: Timestamp::from_second(second).unwrap(),
-        clock_trusted: true,
-    }
-}
-
-fn alarm(number: usize) -> Body {
-    let text = RedactedText::try_new(&"the trunk does not answer ".repeat(8)).unwrap();
-    let code = format!("alarm_{number}");
-    Alarm {
-        code,
-        severity: Severity::Major.into(),
-        cleared: false,
-        text,
-    }
-    .into()
-}
-
-fn health(number: u64) -> Body {
-    DeviceHealth {
-        uptime_s: number,
-        software: "x".repeat(300),
-        ..DeviceHealth::default()
-    }
-    .into()
-}
-
-fn options() -> OutboxOptions {
-    OutboxOptions {
-        segment_bytes: 2_000,
-        ballast_bytes: 0,
-        ..OutboxOptions::default()
-    }
-}
-
-fn open(disk: &FaultyDisk, options: OutboxOptions) -> (Outbox, Vec<Problem>) {
-    let (outbox, recovery) = Outbox::with_storage(Box::new(disk.clone()), options).unwrap();
-    (outbox, recovery.problems)
-}
-
-fn store(outbox: &Outbox, count: usize) -> Vec<Receipt> {
-    let stored = (0..count).map(|number| outbox.append(stamp(START_S), &[alarm(number)]).unwrap());
-    stored.flatten().collect()
-}
-
-/// A record's stream and sequence, or a gap's first and last sequence and its reason.
-type Item = Result<(u64, u64), (u64, u64, GapReason)>;
-
-/// What a lane would send.
-fn contents(outbox: &Outbox, lane: Lane) -> Vec<Item> {
-    let mut found = Vec::new();
-    let mut after = None;
-    while let Some(pending) = outbox.pending(lane, after, 3_000).unwrap() {
-        after = Some((pending.epoch, pending.through));
-        for record in &pending.records {
-            let json: serde_json::Value = serde_json::from_str(record.get()).unwrap();
-            let sequence = json["sequence"].as_u64().unwrap();
-            found.push(if json["body"]["kind"] == "gap" {
-                let Gap { through, reason } = serde_json::from_value(json["body"].clone()).unwrap();
-                Err((sequence, through, reason.known().unwrap()))
-            } else {
-                Ok((pending.epoch, sequence))
-            });
-        }
-    }
-    found
-}
-
-fn places(receipts: &[Receipt]) -> Vec<Item> {
-    receipts
-        .iter()
-        .map(|receipt| Ok((receipt.epoch, receipt.sequence)))
-        .collect()
-}
-
-fn segments(disk: &FaultyDisk) -> Vec<String> {
-    disk.names()
-        .into_iter()
-        .filter(|name| name.ends_with(".segment"))
-        .collect()
-}
+#[path = "support/line.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod line;
+use line::Line;
+#[path = "support/queue.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod queue;
+use queue::{START_S, alarm, contents, health, open, options, places, segments, stamp, store};
 
 #[derive(Debug)]
 struct Key(u8);
@@ -245,26 +168,101 @@ fn a_clock_that_goes_backwards_or_stands_still_starts_a_new_stream_every_time() 
 
 #[test]
 fn an_old_copy_of_the_disk_never_gives_a_place_to_another_record() {
-    let disk = FaultyDisk::new(5);
-    let (outbox, _) = open(&disk, sealed(1));
-    let before = store(&outbox, 3);
-    drop(outbox);
-    let backup = segments(&disk);
-    assert_eq!(backup.len(), 1);
-    let (outbox, _) = open(&disk, sealed(1));
-    let lost_with_the_copy = store(&outbox, 3);
-    drop(outbox);
-    for name in disk
-        .names()
-        .into_iter()
-        .filter(|name| !backup.contains(name))
-    {
-        disk.delete(&name);
+    // The clock is right, or the same at every start: nothing has set it.
+    for second in [START_S, 5] {
+        for seed in 0..20 {
+            let disk = FaultyDisk::new(500 + seed);
+            let stream = |second| {
+                let (outbox, _) = open(&disk, sealed(1));
+                outbox.append(stamp(second), &[alarm(0)]).unwrap()[0].epoch
+            };
+            // A box that has seen a clock: streams of one that has not come behind it.
+            let before = stream(START_S);
+            let backup = segments(&disk);
+            assert_eq!(backup.len(), 1);
+            let lost_with_the_copy = stream(second);
+            for name in disk
+                .names()
+                .into_iter()
+                .filter(|name| !backup.contains(name))
+            {
+                disk.delete(&name);
+            }
+            let after = stream(second);
+            assert_ne!(after, before, "{second} {seed}");
+            assert_ne!(after, lost_with_the_copy, "{second} {seed}");
+            assert_eq!(after & 3, before & 3, "the lane's bits");
+        }
     }
-    let (outbox, _) = open(&disk, sealed(1));
-    let after = store(&outbox, 3);
-    assert_ne!(after[0].epoch, before[0].epoch);
-    assert_ne!(after[0].epoch, lost_with_the_copy[0].epoch);
+}
+
+#[test]
+fn a_cloud_restored_from_a_backup_stops_nothing() {
+    let disk = FaultyDisk::new(14);
+    let mut line = Line::new(open(&disk, options()).0);
+    let receipts = store(&line.outbox, 20);
+    let epoch = receipts[0].epoch;
+    line.run(Duration::from_mins(1));
+    assert_eq!(line.outbox.status().records(), 0);
+    // The backup is from before the sixth.
+    let stream = line.cloud.get_mut(&epoch).unwrap();
+    stream.retain(|sequence, _| *sequence <= 5);
+    store(&line.outbox, 3);
+    line.run(Duration::from_mins(1));
+    let (there, missing) = line.places(epoch, GapReason::Missing);
+    assert_eq!(line.outbox.status().records(), 0);
+    // What the box had deleted is told to be gone; what it still had is there again.
+    let still_here: Vec<u64> = (*missing.last().unwrap() + 1..=23).collect();
+    assert_eq!(missing[0], 6);
+    assert!(still_here.len() >= 3);
+    assert_eq!(there, [(1..=5).collect(), still_here].concat());
+    // The backup of another day knows nothing of this stream.
+    line.cloud.clear();
+    store(&line.outbox, 3);
+    line.run(Duration::from_mins(1));
+    let (there, missing) = line.places(epoch, GapReason::Missing);
+    assert_eq!((there.len() + missing.len(), missing[0]), (26, 1));
+    assert_eq!(line.outbox.status().records(), 0);
+}
+
+#[test]
+fn what_the_cloud_has_forgotten_outlives_a_kill_and_a_watermark_as_high_as_ours_is_none() {
+    let disk = FaultyDisk::new(15);
+    let (outbox, _) = open(&disk, options());
+    let epoch = store(&outbox, 20)[0].epoch;
+    let ack = |sequence| Ack { epoch, sequence };
+    outbox.acked(ack(15));
+    outbox.forgotten(ack(15));
+    outbox.forgotten(ack(17));
+    assert_eq!(outbox.status().records(), 5);
+    outbox.forgotten(ack(5));
+    let found = contents(&outbox, Lane::Alarm);
+    let Err((6, through, GapReason::Missing)) = found[0] else {
+        panic!("{found:?}")
+    };
+    let rest: Vec<queue::Item> = (through + 1..=20).map(|place| Ok((epoch, place))).collect();
+    assert_eq!(found[1..], rest);
+    std::mem::forget(outbox);
+    disk.restart();
+    let (outbox, problems) = open(&disk, options());
+    assert_eq!(problems, []);
+    assert_eq!(contents(&outbox, Lane::Alarm), found);
+}
+
+#[test]
+fn a_watermark_that_a_full_disk_did_not_take_is_kept_once_there_is_room() {
+    let disk = FaultyDisk::new(16);
+    let (outbox, _) = open(&disk, options());
+    let receipts = store(&outbox, 30);
+    disk.set_capacity(disk.used());
+    outbox.acked(Ack {
+        epoch: receipts[0].epoch,
+        sequence: 25,
+    });
+    assert_eq!(outbox.status().records(), 5);
+    std::mem::forget(outbox);
+    let (outbox, _) = open(&disk, options());
+    assert_eq!(contents(&outbox, Lane::Alarm), places(&receipts[25..]));
 }
 
 #[test]
@@ -378,7 +376,7 @@ fn on_a_full_disk_the_least_urgent_goes_and_alarms_are_stored() {
         &disk,
         OutboxOptions {
             ballast_bytes: 4_000,
-            ..self::options()
+            ..queue::options()
         },
     );
     disk.set_capacity(4_000);
@@ -389,6 +387,36 @@ fn on_a_full_disk_the_least_urgent_goes_and_alarms_are_stored() {
     outbox.append(stamp(START_S), &[health(1)]).unwrap();
     assert_eq!(contents(&outbox, Lane::Alarm).len(), 1);
     assert_eq!(contents(&outbox, Lane::Fleet).len(), 1);
+}
+
+#[test]
+fn the_ballast_goes_before_an_alarm_does() {
+    let disk = FaultyDisk::new(17);
+    let with_ballast = OutboxOptions {
+        ballast_bytes: 4_000,
+        ..queue::options()
+    };
+    let (outbox, _) = open(&disk, with_ballast);
+    let receipts = store(&outbox, 20);
+    disk.set_capacity(disk.used());
+    let more = store(&outbox, 5);
+    assert_eq!(outbox.status().lost(), 0);
+    assert!(!disk.names().contains(&"ballast".to_owned()));
+    let all: Vec<_> = receipts.into_iter().chain(more).collect();
+    assert_eq!(contents(&outbox, Lane::Alarm), places(&all));
+}
+
+#[test]
+fn a_ballast_that_keeps_no_room_is_filled_again() {
+    let disk = FaultyDisk::new(18);
+    let with_ballast = OutboxOptions {
+        ballast_bytes: 4_000,
+        ..queue::options()
+    };
+    drop(open(&disk, with_ballast.clone()));
+    disk.truncate("ballast", 0);
+    drop(open(&disk, with_ballast));
+    assert_eq!(disk.size("ballast").unwrap(), 4_000);
 }
 
 /// A file system of a megabyte in memory, mounted as long as this lives.

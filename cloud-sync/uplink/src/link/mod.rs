@@ -7,7 +7,7 @@
 //! ends, for whatever reason, takes everything in flight with it: the next one begins again behind
 //! the watermark, and the aggregator drops what it has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use trunkside_record::{Ack, Lane};
@@ -48,6 +48,8 @@ pub enum Input {
     },
     /// A lane has nothing more to send.
     Empty(Lane),
+    /// What a lane would send cannot be read now.
+    Unread(Lane),
     /// The broker took a message (its PUBACK came).
     Taken,
     /// A watermark came.
@@ -70,7 +72,8 @@ pub enum Output {
     Connect,
     /// Subscribe to watermarks.
     Subscribe,
-    /// Send records, then say [`Input::Sent`], or [`Input::Empty`] when there are none.
+    /// Send records, then say [`Input::Sent`], [`Input::Empty`] when there are none, or
+    /// [`Input::Unread`].
     Send {
         /// Which lane's.
         lane: Lane,
@@ -79,6 +82,9 @@ pub enum Output {
         /// About how many bytes of JSON.
         most: usize,
     },
+    /// The most that the cloud says it has of a stream while nothing of it in flight is covered. Where
+    /// it had confirmed more, its store is an older one, and what it lacks is to be sent again.
+    Regressed(Ack),
     /// End the connection; [`Input::Lost`] is not needed.
     Disconnect,
     /// Nothing more will be asked.
@@ -144,7 +150,11 @@ pub struct Link {
     tuning: Tuning,
     phase: Phase,
     cursors: [Cursor; 4],
+    /// Lanes that could not be read are left alone until then; the others go on.
+    rests_until: [Option<Instant>; 4],
     flights: VecDeque<Flight>,
+    /// The highest watermark of every stream since everything was sent (again).
+    heard: BTreeMap<u64, u64>,
     /// Messages that the broker has not taken yet.
     untaken: usize,
     /// How many bytes may be in flight; follows how fast watermarks come.
@@ -174,7 +184,9 @@ impl Link {
         let mut link = Self {
             phase: Phase::Waiting { until: now },
             cursors: [Cursor::default(); 4],
+            rests_until: [None; 4],
             flights: VecDeque::new(),
+            heard: BTreeMap::new(),
             untaken: 0,
             window: tuning.first_window_bytes,
             bucket: Bucket::new(now, tuning.catch_up_bytes_per_s),
@@ -213,6 +225,10 @@ impl Link {
                 self.asked = None;
                 self.cursors[index(lane)].empty = true;
             }
+            Input::Unread(lane) => {
+                self.asked = None;
+                self.rests_until[index(lane)] = Some(now + self.tuning.read_again_after);
+            }
             Input::Taken => {
                 self.untaken = self.untaken.saturating_sub(1);
                 self.progress = now;
@@ -249,7 +265,8 @@ impl Link {
         let resend = (!self.flights.is_empty()).then(|| self.progress + self.patience());
         let waits = self.asked.is_none() && self.next_lane().is_some();
         let paced = waits.then(|| self.bucket.ready_at()).flatten();
-        [resend, paced].into_iter().flatten().min()
+        let rests = self.rests_until.iter().flatten().min().copied();
+        [resend, paced, rests].into_iter().flatten().min()
     }
 
     /// What the link does.
@@ -290,6 +307,7 @@ impl Link {
     fn begin_again(&mut self) {
         self.cursors = [Cursor::default(); 4];
         self.flights.clear();
+        self.heard.clear();
         self.caught_up = false;
         self.asked = None;
     }
@@ -321,8 +339,13 @@ impl Link {
             self.recover(now);
         }
         self.begin_again();
-        self.outputs
-            .retain(|output| !matches!(output, Output::Send { .. } | Output::Subscribe));
+        self.outputs.retain(|output| {
+            let needs_connection = matches!(
+                output,
+                Output::Send { .. } | Output::Subscribe | Output::Regressed(_)
+            );
+            !needs_connection
+        });
         self.untaken = 0;
         self.window = self.tuning.first_window_bytes;
         self.phase = Phase::Waiting {
@@ -352,6 +375,10 @@ impl Link {
     }
 
     fn acked(&mut self, now: Instant, ack: Ack) {
+        if self.phase == Phase::Open {
+            let heard = self.heard.entry(ack.epoch).or_default();
+            *heard = ack.sequence.max(*heard);
+        }
         let covered = |flight: &Flight| flight.epoch == ack.epoch && flight.through <= ack.sequence;
         let newest = self.flights.iter().rev().find(|flight| covered(flight));
         let Some(newest) = newest else { return };
@@ -409,6 +436,9 @@ impl Link {
             self.stalled(now);
             return;
         }
+        for rest in &mut self.rests_until {
+            rest.take_if(|until| now >= *until);
+        }
         let all_empty = self.cursors.iter().all(|cursor| cursor.empty);
         self.caught_up |= all_empty && self.flights.is_empty();
         if self.asked.is_some() {
@@ -441,7 +471,8 @@ impl Link {
                 Lane::Alarm => messages < self.tuning.most_flights + ALARM_FLIGHTS,
                 _ => in_flight < self.window && messages < self.tuning.most_flights,
             };
-            has_room && !self.cursors[index(*lane)].empty
+            let at = index(*lane);
+            has_room && !self.cursors[at].empty && self.rests_until[at].is_none()
         })
     }
 
@@ -458,7 +489,9 @@ impl Link {
     }
 
     /// No watermark for too long. When the broker takes messages, the aggregator is away: send
-    /// again, less at once, at longer intervals. When it does not, the connection is dead.
+    /// again, less at once, at longer intervals. When it does not, the connection is dead. An
+    /// aggregator that answers, but whose watermarks stay below all that is in flight, may lack what
+    /// it had confirmed; one low watermark alone may be that of another aggregator, which was slower.
     fn stalled(&mut self, now: Instant) {
         self.resend_after = (self.resend_after * 2).min(self.tuning.resend_at_most);
         self.window = self.tuning.least_window_bytes;
@@ -466,6 +499,13 @@ impl Link {
             self.give_up_connection(now);
         } else {
             self.progress = now;
+            let flying: BTreeSet<u64> = self.flights.iter().map(|flight| flight.epoch).collect();
+            for epoch in flying {
+                if let Some(&sequence) = self.heard.get(&epoch) {
+                    let ack = Ack { epoch, sequence };
+                    self.outputs.push_back(Output::Regressed(ack));
+                }
+            }
             self.begin_again();
             self.advance_open(now);
         }

@@ -41,6 +41,9 @@ struct Simulation {
     cloud_is_away: bool,
     /// Nothing comes back and nobody says so.
     is_half_open: bool,
+    /// A lane that the disk does not give, and how often it was asked for it.
+    unreadable: Option<Lane>,
+    reads: u64,
     /// When the line has sent what it was given.
     free_at: Instant,
     events: Vec<(Instant, Event)>,
@@ -53,6 +56,8 @@ struct Simulation {
     /// In which order it came.
     arrived: Vec<(Duration, u64, u64)>,
     duplicates: u64,
+    /// How often the cloud was taken for one that has lost something.
+    regressions: u64,
     connections: Vec<Duration>,
     finished: bool,
     wire_bytes: u64,
@@ -90,6 +95,8 @@ impl Simulation {
             is_up: true,
             cloud_is_away: false,
             is_half_open: false,
+            unreadable: None,
+            reads: 0,
             free_at: start,
             events: Vec::new(),
             stored: BTreeMap::new(),
@@ -97,6 +104,7 @@ impl Simulation {
             cloud: BTreeSet::new(),
             arrived: Vec::new(),
             duplicates: 0,
+            regressions: 0,
             connections: Vec::new(),
             finished: false,
             wire_bytes: 0,
@@ -199,6 +207,10 @@ impl Simulation {
                 self.after(2 * self.delay, event);
             }
             Output::Subscribe => self.after(2 * self.delay, Event::Subscribed),
+            Output::Regressed(ack) => {
+                self.regressions += 1;
+                self.watermarks.insert(ack.epoch, ack.sequence);
+            }
             Output::Disconnect => self.forget_connection(),
             Output::Finished => self.finished = true,
             Output::Send { lane, after, most } => self.send(lane, after, most),
@@ -213,6 +225,11 @@ impl Simulation {
     }
 
     fn send(&mut self, lane: Lane, after: Option<(u64, u64)>, most: usize) {
+        if self.unreadable == Some(lane) {
+            self.reads += 1;
+            self.link.handle(self.now, Input::Unread(lane));
+            return;
+        }
         let epoch = epoch_of(lane);
         let (count, bytes) = self.stored.get(&epoch).copied().unwrap_or_default();
         let watermark = self.watermarks.get(&epoch).copied().unwrap_or(0);
@@ -369,6 +386,55 @@ fn a_cloud_that_is_away_is_asked_ever_more_rarely_and_then_gets_everything() {
     sim.cloud_is_away = false;
     sim.run_until(minutes(75));
     assert_eq!(sim.has(TRANSCRIPTS), 100);
+}
+
+#[test]
+fn a_cloud_that_lost_what_it_had_confirmed_gets_it_again() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.store(TRANSCRIPTS, 10, 1_000);
+    sim.run_until(minutes(1));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (10, 0));
+    sim.cloud.retain(|(_, sequence)| *sequence <= 4);
+    sim.store(TRANSCRIPTS, 5, 1_000);
+    sim.run_until(minutes(2));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (15, 1));
+    sim.store(TRANSCRIPTS, 5, 1_000);
+    sim.run_until(minutes(3));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (20, 1));
+    assert_eq!(sim.connections.len(), 1);
+}
+
+#[test]
+fn one_low_watermark_alone_is_no_evidence_of_a_loss() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.store(TRANSCRIPTS, 10, 1_000);
+    sim.run_until(minutes(1));
+    sim.store(TRANSCRIPTS, 5, 1_000);
+    let late = Ack {
+        epoch: TRANSCRIPTS,
+        sequence: 3,
+    };
+    sim.after(Duration::ZERO, Event::Ack(late));
+    sim.run_until(minutes(3));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (15, 0));
+    assert_eq!(sim.duplicates, 0);
+}
+
+#[test]
+fn a_lane_that_cannot_be_read_rests_and_the_others_go_on() {
+    let mut sim = Simulation::new(Tuning::default());
+    sim.unreadable = Some(Lane::Transcript);
+    sim.store(TRANSCRIPTS, 5, 1_000);
+    for minute in 1..=10 {
+        sim.store(ALARMS, 1, 300);
+        sim.run_until(minutes(minute));
+        assert_eq!(sim.has(ALARMS), minute);
+    }
+    assert_eq!(sim.connections.len(), 1);
+    assert!((29..=31).contains(&sim.reads), "{} tries", sim.reads);
+    sim.unreadable = None;
+    sim.run_until(minutes(11));
+    assert_eq!(sim.has(TRANSCRIPTS), 5);
 }
 
 #[test]

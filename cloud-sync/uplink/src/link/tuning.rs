@@ -19,6 +19,8 @@ pub struct Tuning {
     pub resend_after: Duration,
     /// That doubles up to this while there is none; 10 min.
     pub resend_at_most: Duration,
+    /// A lane whose records cannot be read is read again after this; 20 s.
+    pub read_again_after: Duration,
     /// A large message may take longer by what a line of so many bytes a second needs; 1,000.
     pub slowest_bytes_per_s: u32,
     /// Watermarks quicker than this widen the window; 0.5 s.
@@ -49,6 +51,7 @@ impl Default for Tuning {
             backoff_most: Duration::from_mins(1),
             settled_after: crate::trouble::LASTS,
             resend_after: Duration::from_secs(10),
+            read_again_after: Duration::from_secs(20),
             slowest_bytes_per_s: 1_000,
             resend_at_most: Duration::from_mins(10),
             quick: Duration::from_millis(500),

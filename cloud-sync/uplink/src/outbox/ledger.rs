@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use trunkside_record::{Ack, GapReason, Lane};
-use trunkside_vault::frame::UNTRUSTED;
+use trunkside_vault::frame::{Frame, UNTRUSTED};
 
 use super::segment::SegmentId;
 use super::state::{Gone, LaneState};
@@ -42,9 +42,11 @@ pub(super) struct Data {
     pub(super) last_ms: i64,
     /// Sequence and time of every record, while this process writes the segment.
     pub(super) marks: VecDeque<(u64, i64)>,
-    /// Cannot be read now, because it is sealed with another key or the disk fails: kept, and
-    /// passed over until the next start.
+    /// Cannot be read now, because it is sealed with another key or the disk fails: kept until the
+    /// next start, and so is what lies behind it in its stream.
     pub(super) aside: bool,
+    /// Could not be read at the start: what its span does not tell is found out before it is sent.
+    pub(super) unread: bool,
 }
 
 impl Span {
@@ -57,6 +59,15 @@ impl Span {
 
     fn is_aside(&self) -> bool {
         self.data().is_some_and(|data| data.aside)
+    }
+
+    fn is_unread(&self) -> bool {
+        self.data().is_some_and(|data| data.unread)
+    }
+
+    /// Whether nobody knows where it ends: it was the last of its stream and could not be read.
+    pub(super) fn is_open_ended(&self) -> bool {
+        self.through < self.from && (self.is_aside() || self.is_unread())
     }
 }
 
@@ -130,14 +141,20 @@ impl Ledger {
         gone.sort_by_key(|gone| gone.from);
         let firsts: Vec<u64> = found.iter().map(|segment| segment.first).collect();
         for (index, segment) in found.into_iter().enumerate() {
-            let next = firsts.get(index + 1).copied();
+            let unread = segment.data.unread;
+            let gone_behind = || {
+                let behind = gone.iter().map(|gone| gone.from);
+                behind.filter(|from| unread && *from > segment.first).min()
+            };
+            let next = firsts.get(index + 1).copied().or_else(gone_behind);
             let through = match (next, segment.scanned) {
                 (Some(next), _) => next - 1,
                 (None, Some(last)) => last,
                 (None, None) => segment.first - 1,
             };
             let needed = segment.first <= through && watermark < through;
-            if !needed && !segment.data.aside {
+            let open_ended = unread && next.is_none();
+            if !needed && !segment.data.aside && !open_ended {
                 let first = segment.first;
                 loaded.done.push(SegmentId {
                     lane: self.lane,
@@ -305,6 +322,31 @@ impl Ledger {
         done
     }
 
+    /// The cloud has less of a stream than it had confirmed: true when that changes anything. What
+    /// was deleted is known to be gone.
+    pub(super) fn forget(&mut self, ack: Ack) -> bool {
+        let Ack { epoch, sequence } = ack;
+        let Some(index) = self.spans.iter().position(|span| span.epoch == epoch) else {
+            return false;
+        };
+        let kept_from = self.spans[index].from;
+        let confirmed = self.watermark(epoch).max(kept_from - 1);
+        if sequence >= confirmed {
+            return false;
+        }
+        self.watermarks.insert(epoch, sequence);
+        if sequence + 1 < kept_from {
+            let gone = Span {
+                epoch,
+                from: sequence + 1,
+                through: kept_from - 1,
+                kind: Kind::Gone(GapReason::Missing),
+            };
+            self.spans.insert(index, gone);
+        }
+        true
+    }
+
     fn remove_done(&mut self, ack: Ack) -> Vec<SegmentId> {
         let kept_for_writing = self.active.then(|| self.spans.len().saturating_sub(1));
         let mut done = Vec::new();
@@ -313,6 +355,7 @@ impl Ledger {
         self.spans.retain(|span| {
             let covered = span.epoch == ack.epoch
                 && span.through <= ack.sequence
+                && !span.is_open_ended()
                 && kept_for_writing != Some(index);
             index += 1;
             if covered && span.data().is_some() {
@@ -330,11 +373,18 @@ impl Ledger {
         done
     }
 
-    /// The first stretch with something to send behind `after`.
+    /// The first stretch with something to send behind `after`, or that must be read to know. What
+    /// lies behind one that is set aside waits with it: the watermark cannot pass the hole.
     pub(super) fn next(&self, after: Option<Place>) -> Option<(&Span, u64)> {
+        let mut waits = None;
         self.spans
             .iter()
-            .filter(|span| !span.is_aside())
+            .filter(|span| {
+                if span.is_aside() && span.through > self.watermark(span.epoch) {
+                    waits = Some(span.epoch);
+                }
+                !span.is_aside() && waits != Some(span.epoch)
+            })
             .find_map(|span| {
                 let sent = match after {
                     Some((epoch, _)) if span.epoch < epoch => u64::MAX,
@@ -345,8 +395,32 @@ impl Ledger {
                     .from
                     .max(self.watermark(span.epoch) + 1)
                     .max(sent.saturating_add(1));
-                (from <= span.through).then_some((span, from))
+                let unknown = span.is_unread() && sent < u64::MAX;
+                (unknown || from <= span.through).then_some((span, from))
             })
+    }
+
+    /// A segment that could not be read at the start was read: what it holds.
+    pub(super) fn learn(&mut self, id: SegmentId, bytes: u64, frames: &[Frame]) {
+        let Some(index) = self.position(id) else {
+            return;
+        };
+        let span = &mut self.spans[index];
+        if span.through < span.from {
+            span.through = frames.last().map_or(span.through, |last| last.sequence);
+        }
+        if let Kind::Data(data) = &mut span.kind {
+            data.unread = false;
+            data.bytes = bytes;
+            data.first_ms = frames.first().map_or(UNTRUSTED, |first| first.at_ms);
+            data.last_ms = frames.last().map_or(UNTRUSTED, |last| last.at_ms);
+        }
+    }
+
+    /// Whether it is known how far a segment reaches.
+    pub(super) fn knows_end(&self, id: SegmentId) -> bool {
+        self.position(id)
+            .is_some_and(|index| !self.spans[index].is_open_ended())
     }
 
     /// The oldest segment that may be given up: any but the one that is being written.

@@ -299,7 +299,8 @@ impl Outbox {
     }
 
     /// Records of `lane` behind `after` (a stream and a sequence in it), oldest first: at least
-    /// one, then as many as fit in `most` bytes of JSON. None when nothing waits.
+    /// one, then as many as fit in `most` bytes of JSON. None when nothing waits. After an error ask
+    /// again, but not at once: what cannot be read ten times in a row is given up.
     pub fn pending(
         &self,
         lane: Lane,
@@ -319,12 +320,35 @@ impl Outbox {
             done.extend(covered.into_iter().map(|id| log.name(id)));
         }
         if !done.is_empty() {
-            self.save_state(&mut inner);
+            let kept = self.save_state(&mut inner);
             for name in done {
                 self.remove(&name);
             }
+            if !kept {
+                // A disk that was full may have room now.
+                self.save_state(&mut inner);
+            }
             self.restore_ballast(&mut inner);
         }
+    }
+
+    /// The cloud's store has no more of a stream than `ack` says, although it had confirmed more, as
+    /// one that was restored from a backup. What is still here is sent again; for what is not, a gap
+    /// is, without which the watermark could never pass. A watermark that is no lower than what was
+    /// confirmed changes nothing.
+    pub fn forgotten(&self, ack: Ack) {
+        let mut inner = self.lock();
+        let mut lanes = inner.lanes.iter_mut();
+        let Some(lane) = lanes.find_map(|log| log.ledger.forget(ack).then(|| log.lane())) else {
+            return;
+        };
+        tracing::warn!(
+            %lane,
+            epoch = ack.epoch,
+            behind = ack.sequence,
+            "the cloud has lost what it had confirmed; what is still here is sent again"
+        );
+        self.save_state(&mut inner);
     }
 
     /// Gives up what is older than its lane's budget allows; `now` must come from a clock that

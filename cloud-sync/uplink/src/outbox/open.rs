@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::io;
 use std::sync::{Condvar, Mutex};
 
 use tokio::sync::watch;
 use trunkside_record::Lane;
-use trunkside_vault::Sealer;
 use trunkside_vault::frame::Scan;
+use trunkside_vault::{KeyId, Sealer};
 
 use super::lane::LaneLog;
 use super::ledger::{Data, Found, Ledger};
@@ -124,6 +125,8 @@ struct File {
     name: String,
     header: Option<Header>,
     bytes: u64,
+    /// The disk did not give its header.
+    unread: bool,
 }
 
 impl Outbox {
@@ -207,23 +210,18 @@ fn look(storage: &dyn Storage, names: Vec<String>, problems: &mut Vec<Problem>) 
         let Some(by_name) = SegmentId::from_name(&name) else {
             continue;
         };
-        let read = storage.size(&name).and_then(|bytes| {
-            Ok((
-                bytes,
-                Header::read(&storage.read(&name, 0, HEADER_BYTES as u64)?),
-            ))
-        });
-        let (bytes, header) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                problems.push(Problem::Unreadable {
-                    name,
-                    why: error.to_string(),
-                });
+        let size = storage.size(&name);
+        let bytes = *size.as_ref().unwrap_or(&0);
+        let start = size.and_then(|_| storage.read(&name, 0, HEADER_BYTES as u64));
+        let unread = start.is_err();
+        if let Err(error) = &start {
+            problems.push(unreadable(&name, error));
+            if error.kind() == io::ErrorKind::NotFound {
                 continue;
             }
-        };
-        if header.is_none() && bytes >= HEADER_BYTES as u64 {
+        }
+        let header = start.ok().and_then(|start| Header::read(&start));
+        if header.is_none() && !unread && bytes >= HEADER_BYTES as u64 {
             problems.push(Problem::Header { name: name.clone() });
         }
         let id = header.map_or(by_name, |header| header.id);
@@ -236,6 +234,7 @@ fn look(storage: &dyn Storage, names: Vec<String>, problems: &mut Vec<Problem>) 
                 name,
                 header,
                 bytes,
+                unread,
             });
         } else {
             problems.push(Problem::Twin { name });
@@ -298,7 +297,7 @@ fn examine(
     problems: &mut Vec<Problem>,
 ) -> Found {
     let key = file.header.and_then(|header| header.key);
-    let aside = key.is_some_and(|key| sealer.is_none_or(|sealer| sealer.id() != key));
+    let aside = is_foreign(key, sealer);
     if aside {
         problems.push(Problem::OtherKey {
             name: file.name.clone(),
@@ -312,13 +311,21 @@ fn examine(
             .and_then(|after| after.header)
             .map_or(untrusted, |header| header.at_ms),
         aside,
+        unread: file.unread,
         ..Data::default()
     };
     let mut scanned = None;
-    if after.is_none_or(|after| after.id.epoch != file.id.epoch) {
-        let scan = scan(storage, file, problems);
-        scanned = scan.frames.last().map(|frame| frame.sequence);
-        data.last_ms = scan.frames.last().map_or(untrusted, |frame| frame.at_ms);
+    if !file.unread && after.is_none_or(|after| after.id.epoch != file.id.epoch) {
+        match scan(storage, file, problems) {
+            Ok(scan) => {
+                scanned = scan.frames.last().map(|frame| frame.sequence);
+                data.last_ms = scan.frames.last().map_or(untrusted, |frame| frame.at_ms);
+            }
+            Err(error) => {
+                problems.push(unreadable(&file.name, &error));
+                data.unread = true;
+            }
+        }
     }
     Found {
         epoch: file.id.epoch,
@@ -328,15 +335,10 @@ fn examine(
     }
 }
 
-fn scan(storage: &dyn Storage, file: &File, problems: &mut Vec<Problem>) -> Scan {
+fn scan(storage: &dyn Storage, file: &File, problems: &mut Vec<Problem>) -> io::Result<Scan> {
     let mut scan = Scan::default();
-    match storage.read(&file.name, 0, file.bytes) {
-        Ok(bytes) => scan.extend(&bytes, HEADER_BYTES, file.id.identity(), file.id.first),
-        Err(error) => problems.push(Problem::Unreadable {
-            name: file.name.clone(),
-            why: error.to_string(),
-        }),
-    }
+    let bytes = storage.read(&file.name, 0, file.bytes)?;
+    scan.extend(&bytes, HEADER_BYTES, file.id.identity(), file.id.first);
     if scan.damaged_bytes > 0 {
         let bytes = scan.damaged_bytes;
         problems.push(Problem::Damaged {
@@ -350,5 +352,17 @@ fn scan(storage: &dyn Storage, file: &File, problems: &mut Vec<Problem>) -> Scan
             bytes: scan.tail_bytes,
         });
     }
-    scan
+    Ok(scan)
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    Problem::Unreadable {
+        name: name.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+/// Whether a segment is sealed with another key than the one at hand.
+pub(super) fn is_foreign(key: Option<KeyId>, sealer: Option<&Sealer>) -> bool {
+    key.is_some_and(|key| sealer.is_none_or(|sealer| sealer.id() != key))
 }

@@ -8,11 +8,16 @@ use trunkside_vault::frame::{Frame, Scan};
 
 use super::lane::{LaneLog, Reader};
 use super::ledger::{Kind, Place};
+use super::open::is_foreign;
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::{Inner, Outbox, OutboxError, Pending};
 
-/// A segment that cannot be read this often in a row is set aside: it must not hold up the rest.
-const READ_ATTEMPTS: u32 = 3;
+/// A segment that cannot be read this often in a row is read in pieces, and given up where none of
+/// them can be: what lies behind it must not wait for ever. Whoever asks rests between attempts.
+const READ_ATTEMPTS: u32 = 10;
+
+/// The pieces: what a failing disk gives or does not give as a whole.
+const PIECE_BYTES: u64 = 4096;
 
 /// What to read next.
 enum Next {
@@ -24,6 +29,7 @@ enum Next {
         id: SegmentId,
         through: u64,
         bytes: u64,
+        unread: bool,
     },
 }
 
@@ -55,17 +61,31 @@ impl Outbox {
                     },
                     through,
                     bytes: data.bytes,
+                    unread: data.unread,
                 },
             };
             let mut out = Collector::new(lane, epoch, from, most);
             match next {
                 Next::Gap { through, reason } => out.gap(through, reason),
-                Next::Segment { id, through, bytes } => {
-                    if let Err(error) = self.load(log, id, bytes) {
+                Next::Segment {
+                    id,
+                    through,
+                    bytes,
+                    unread,
+                } => {
+                    let loaded = if unread {
+                        self.load_unread(log, id)
+                    } else {
+                        self.load(log, id, bytes)
+                    };
+                    if let Err(error) = loaded {
                         self.read_failed(inner, id, error)?;
                         continue;
                     }
                     log.read_failures = 0;
+                    if unread {
+                        continue;
+                    }
                     self.collect(log, &mut out, through);
                 }
             }
@@ -87,15 +107,66 @@ impl Outbox {
         };
         let have = reader.bytes.len() as u64;
         if have < bytes {
-            reader
-                .bytes
-                .extend(self.storage.read(&name, have, bytes - have)?);
+            let rest = if log.read_failures + 1 < READ_ATTEMPTS {
+                self.storage.read(&name, have, bytes - have)?
+            } else {
+                self.read_in_pieces(&name, have, bytes)?
+            };
+            reader.bytes.extend(rest);
             reader.header = Header::read(&reader.bytes);
             reader
                 .scan
                 .extend(&reader.bytes, HEADER_BYTES, id.identity(), id.first);
         }
         Ok(())
+    }
+
+    /// Finds out about a segment that could not be read at the start.
+    fn load_unread(&self, log: &mut LaneLog, id: SegmentId) -> io::Result<()> {
+        let bytes = self.storage.size(&log.name(id))?;
+        self.load(log, id, bytes)?;
+        let reader = log.reader.as_ref().expect("the segment was loaded");
+        log.ledger.learn(id, bytes, &reader.scan.frames);
+        if is_foreign(
+            reader.header.and_then(|header| header.key),
+            self.sealer.as_ref(),
+        ) {
+            log.ledger.set_aside(id);
+        }
+        Ok(())
+    }
+
+    /// A file's bytes from `from` to `end`, zeros where the disk does not give them: the records
+    /// behind those are found, and the others' gap says that they are damaged.
+    fn read_in_pieces(&self, name: &str, from: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut fault = None;
+        let mut failed_bytes = 0;
+        let mut at = from;
+        while at < end {
+            let most = (PIECE_BYTES - at % PIECE_BYTES).min(end - at);
+            match self.storage.read(name, at, most) {
+                Ok(piece) => {
+                    bytes.extend_from_slice(&piece);
+                    if (piece.len() as u64) < most {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+                Err(error) => {
+                    bytes.resize(bytes.len() + most as usize, 0);
+                    failed_bytes += most;
+                    fault = Some(error);
+                }
+            }
+            at += most;
+        }
+        let Some(error) = fault else { return Ok(bytes) };
+        if failed_bytes >= bytes.len() as u64 {
+            return Err(error);
+        }
+        tracing::error!(name, %error, failed_bytes, "the disk gives only a part of a segment");
+        Ok(bytes)
     }
 
     fn read_failed(
@@ -108,12 +179,16 @@ impl Outbox {
         log.reader = None;
         log.read_failures += 1;
         let missing = error.kind() == io::ErrorKind::NotFound;
-        if !missing && log.read_failures < READ_ATTEMPTS {
+        let attempts = log.read_failures;
+        // A disk that does not take the state either is away as a whole, and may come back.
+        if !missing && (attempts < READ_ATTEMPTS || !self.save_state(inner)) {
+            inner.lane(id.lane).read_failures = attempts.min(READ_ATTEMPTS - 1);
             return Err(OutboxError::Storage {
                 doing: "read a segment",
                 source: error,
             });
         }
+        let log = inner.lane(id.lane);
         log.read_failures = 0;
         if log
             .writer
@@ -124,6 +199,9 @@ impl Outbox {
         }
         if missing {
             self.give_up(inner, id, GapReason::Missing);
+        } else if log.ledger.knows_end(id) {
+            tracing::error!(lane = %id.lane, %error, "a segment cannot be read; it is given up");
+            self.give_up(inner, id, GapReason::Corrupt);
         } else {
             tracing::error!(lane = %id.lane, %error, "a segment cannot be read; it stays for now");
             log.ledger.set_aside(id);

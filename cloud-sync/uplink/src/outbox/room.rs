@@ -24,18 +24,19 @@ impl Outbox {
     }
 
     /// Makes room on a full disk for a record of `lane`: the oldest of the least urgent lane
-    /// goes, at last the ballast for an alarm. False when nothing is left to give.
+    /// goes; for an alarm the ballast does before older alarms. False when nothing is left to give.
     pub(super) fn relieve(&self, inner: &mut Inner, lane: Lane) -> bool {
         for victim in Lane::ALL
             .into_iter()
             .rev()
             .take_while(|victim| *victim >= lane)
         {
-            if self.give_up_oldest(inner, victim, GapReason::Budget) {
+            let spent = victim == Lane::Alarm && self.spend_ballast(inner);
+            if spent || self.give_up_oldest(inner, victim, GapReason::Budget) {
                 return true;
             }
         }
-        lane == Lane::Alarm && self.spend_ballast(inner)
+        false
     }
 
     /// Gives up a lane's oldest segment. The one being written is ended to become the oldest,
@@ -119,7 +120,6 @@ impl Outbox {
         }
         inner.ballast = match self.fill_ballast() {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => true,
             Err(error) => {
                 tracing::debug!(%error, "no room for the ballast");
                 if let Err(error) = self.storage.remove(BALLAST) {
@@ -131,6 +131,13 @@ impl Outbox {
     }
 
     fn fill_ballast(&self) -> io::Result<()> {
+        match self.storage.size(BALLAST) {
+            Ok(bytes) if bytes >= self.options.ballast_bytes => return Ok(()),
+            // A process that ended in its middle leaves one that keeps no room.
+            Ok(_) => self.storage.remove(BALLAST)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         let file = self.storage.create(BALLAST)?;
         // Not zeros: a file system may store those as nothing.
         file.append(&vec![0xa5; self.options.ballast_bytes as usize])?;

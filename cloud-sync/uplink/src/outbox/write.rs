@@ -93,6 +93,8 @@ impl Outbox {
     }
 
     /// Names the stream of this start: seconds, 18 random bits and the lane, newer than any known.
+    /// Where the clock stands behind those, the random bits keep two starts of one copy of the disk
+    /// apart.
     fn begin_stream(
         &self,
         inner: &mut Inner,
@@ -111,7 +113,7 @@ impl Outbox {
         let epoch = if drawn > log.newest_epoch {
             drawn
         } else {
-            log.newest_epoch + step
+            log.newest_epoch + step * (1 + random)
         };
         log.epoch = Some(epoch);
         log.newest_epoch = epoch;

@@ -57,6 +57,8 @@ struct State {
     left: Option<u64>,
     /// Once in how many operations one fails and the next may succeed.
     flaky: Option<u64>,
+    /// Bytes of files that cannot be read, for as long as they stand here.
+    unreadable: BTreeMap<String, std::ops::Range<u64>>,
     /// Bytes that fit.
     capacity: usize,
     /// Operations so far.
@@ -116,6 +118,7 @@ impl FaultyDisk {
             random: Random::new(seed),
             left: None,
             flaky: None,
+            unreadable: BTreeMap::new(),
             capacity: usize::MAX,
             operations: 0,
         })))
@@ -135,8 +138,23 @@ impl FaultyDisk {
         self.state().flaky = times;
     }
 
+    /// Reads that touch these bytes of a file fail from now on.
+    pub fn spoil(&self, name: &str, bytes: std::ops::Range<u64>) {
+        self.state().unreadable.insert(name.to_owned(), bytes);
+    }
+
+    /// Everything can be read again.
+    pub fn heal(&self) {
+        self.state().unreadable.clear();
+    }
+
     pub fn set_capacity(&self, bytes: usize) {
         self.state().capacity = bytes;
+    }
+
+    /// Bytes of all files.
+    pub fn used(&self) -> usize {
+        self.state().used()
     }
 
     pub fn operations(&self) -> u64 {
@@ -260,6 +278,12 @@ impl Storage for FaultyDisk {
         let content = &state.files.get(name).ok_or_else(missing)?.content;
         let start = (from as usize).min(content.len());
         let end = start.saturating_add(most as usize).min(content.len());
+        if let Some(spoilt) = state.unreadable.get(name)
+            && (start as u64) < spoilt.end
+            && spoilt.start < end as u64
+        {
+            return Err(broken());
+        }
         Ok(content[start..end].to_vec())
     }
 

@@ -1,0 +1,187 @@
+//! A disk that does not give back what lies on it, for a while or for good: what comes back is sent,
+//! what does not is told as a gap, and neither holds up the rest.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use trunkside_record::{GapReason, Lane};
+use trunkside_uplink::{OutboxOptions, Problem, Receipt};
+
+#[path = "support/disk.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod disk;
+#[path = "support/line.rs"]
+mod line;
+#[path = "support/queue.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod queue;
+use disk::FaultyDisk;
+use line::Line;
+use queue::{START_S, alarm, contents, health, open, options, places, segments, stamp, store};
+
+const HEADER: Range<u64> = 0..64;
+const RECORDS: Range<u64> = 64..u64::MAX;
+const ALL: Range<u64> = 0..u64::MAX;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A stream of twenty alarms in several segments, of an outbox that was closed.
+fn stream(disk: &FaultyDisk) -> (Vec<Receipt>, Vec<String>) {
+    let (outbox, _) = open(disk, options());
+    let receipts = store(&outbox, 20);
+    drop(outbox);
+    let names = segments(disk);
+    assert!(names.len() > 2, "{names:?}");
+    (receipts, names)
+}
+
+fn first_of(name: &str) -> u64 {
+    let first = name.strip_suffix(".segment").unwrap();
+    u64::from_str_radix(first.rsplit('-').next().unwrap(), 16).unwrap()
+}
+
+#[test]
+fn what_cannot_be_read_at_the_start_is_sent_once_it_can() {
+    let spoilt = |which: usize, bytes: &Range<u64>| {
+        let disk = FaultyDisk::new(20);
+        let (receipts, names) = stream(&disk);
+        let name = &names[which.min(names.len() - 1)];
+        disk.spoil(name, bytes.clone());
+        let (outbox, problems) = open(&disk, options());
+        let unreadable = |problem: &Problem| matches!(problem, Problem::Unreadable { .. });
+        assert!(problems.iter().all(unreadable), "{problems:?}");
+        assert_eq!(segments(&disk), names, "nothing is deleted");
+        (disk, outbox, receipts, names)
+    };
+    for which in [0, 1, usize::MAX] {
+        for bytes in [HEADER, RECORDS, ALL] {
+            let (disk, outbox, receipts, names) = spoilt(which, &bytes);
+            disk.heal();
+            let found = contents(&outbox, Lane::Alarm);
+            assert_eq!(found, places(&receipts), "{which} {bytes:?} {names:?}");
+
+            // The same while what lies before it is sent and acknowledged, and another start.
+            let (disk, outbox, receipts, names) = spoilt(which, &bytes);
+            let mut line = Line::new(outbox);
+            line.run(MINUTE);
+            let cloud = std::mem::take(&mut line.cloud);
+            drop(line);
+            disk.heal();
+            let mut line = Line::new(open(&disk, options()).0);
+            line.cloud = cloud;
+            line.run(MINUTE);
+            let (there, missing) = line.places(receipts[0].epoch, GapReason::Missing);
+            assert_eq!(
+                (there.len(), missing),
+                (20, vec![]),
+                "{which} {bytes:?} {names:?}"
+            );
+            assert_eq!(line.outbox.status().records(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_the_disk_never_gives_back_is_told_as_a_gap_and_holds_up_nothing() {
+    for starts in [false, true] {
+        let disk = FaultyDisk::new(21);
+        let (outbox, _) = open(&disk, options());
+        let receipts = store(&outbox, 20);
+        let names = segments(&disk);
+        let outbox = if starts {
+            drop(outbox);
+            disk.spoil(&names[1], ALL);
+            open(&disk, options()).0
+        } else {
+            disk.spoil(&names[1], ALL);
+            outbox
+        };
+        let mut line = Line::new(outbox);
+        line.run(10 * MINUTE);
+        let (there, corrupt) = line.places(receipts[0].epoch, GapReason::Corrupt);
+        let lost: Vec<u64> = (first_of(&names[1])..first_of(&names[2])).collect();
+        assert_eq!(corrupt, lost);
+        assert_eq!(there.len() + corrupt.len(), 20);
+        assert_eq!(line.outbox.status().records(), 0);
+        assert_eq!(line.outbox.status().lost(), lost.len() as u64);
+        assert!(!segments(&disk).contains(&names[1]));
+    }
+}
+
+#[test]
+fn of_a_segment_that_can_be_read_in_part_only_that_part_is_sent() {
+    let disk = FaultyDisk::new(22);
+    let large = OutboxOptions {
+        segment_bytes: 30_000,
+        ..options()
+    };
+    let (outbox, _) = open(&disk, large);
+    let receipts = store(&outbox, 100);
+    let name = segments(&disk).remove(0);
+    disk.spoil(&name, 9_000..9_001);
+    let mut line = Line::new(outbox);
+    line.run(10 * MINUTE);
+    let (there, corrupt) = line.places(receipts[0].epoch, GapReason::Corrupt);
+    assert_eq!(there.len() + corrupt.len(), 100);
+    // A piece has 4 KiB, and what reaches into it is lost as well.
+    assert!((8..20).contains(&corrupt.len()), "{corrupt:?}");
+    assert_eq!(line.outbox.status().records(), 0);
+}
+
+#[test]
+fn a_lane_that_cannot_be_read_leaves_the_others_and_the_connection_alone() {
+    let disk = FaultyDisk::new(23);
+    let (outbox, _) = open(&disk, options());
+    for number in 0..20 {
+        outbox.append(stamp(START_S), &[health(number)]).unwrap();
+    }
+    disk.spoil(&segments(&disk)[0], ALL);
+    let mut line = Line::new(outbox);
+    for round in 1..=10 {
+        let receipts = line.outbox.append(stamp(START_S), &[alarm(round)]).unwrap();
+        line.run(Duration::from_secs(10));
+        let (there, _) = line.places(receipts[0].epoch, GapReason::Corrupt);
+        assert_eq!(there.len(), round);
+    }
+    assert_eq!(line.connections, 1);
+    let waiting = line.outbox.status().records();
+    assert_eq!(waiting, 20, "it is tried for minutes");
+}
+
+#[test]
+fn a_disk_that_is_away_as_a_whole_costs_nothing_once_it_is_back() {
+    let disk = FaultyDisk::new(24);
+    let (receipts, _) = stream(&disk);
+    let mut line = Line::new(open(&disk, options()).0);
+    disk.stop_after(0);
+    line.run(30 * MINUTE);
+    assert_eq!(line.outbox.status().records(), 20);
+    disk.restart();
+    line.run(MINUTE);
+    let (there, _) = line.places(receipts[0].epoch, GapReason::Corrupt);
+    assert_eq!(there.len(), 20);
+}
+
+#[test]
+fn a_last_segment_that_the_disk_never_gives_back_waits_for_another_start() {
+    let disk = FaultyDisk::new(25);
+    let (receipts, names) = stream(&disk);
+    let last = names.last().unwrap();
+    disk.spoil(last, ALL);
+    let mut line = Line::new(open(&disk, options()).0);
+    let more = store(&line.outbox, 3);
+    line.run(10 * MINUTE);
+    let (there, _) = line.places(receipts[0].epoch, GapReason::Missing);
+    assert_eq!(there.len() as u64, first_of(last) - 1);
+    let (there, _) = line.places(more[0].epoch, GapReason::Missing);
+    assert_eq!(there.len(), 3, "newer records do not wait for it");
+    assert!(segments(&disk).contains(last));
+    let cloud = std::mem::take(&mut line.cloud);
+    drop(line);
+    disk.heal();
+    let mut line = Line::new(open(&disk, options()).0);
+    line.cloud = cloud;
+    line.run(MINUTE);
+    let (there, missing) = line.places(receipts[0].epoch, GapReason::Missing);
+    assert_eq!((there.len(), missing), (20, vec![]));
+}
