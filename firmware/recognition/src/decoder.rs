@@ -80,10 +80,10 @@ impl Default for Tuning {
             steepness: 0.7,
             grammar_confidence: 0.16,
             calibration: Calibration {
-                certain: 2.694,
-                gap: -0.860,
-                units: 1.396,
-                likelihood: 0.354,
+                certain: 2.702,
+                gap: -0.993,
+                units: 1.575,
+                likelihood: 0.328,
             },
             grammar_calibration: Calibration {
                 certain: 2.922,
