@@ -397,10 +397,13 @@ fn a_cloud_that_lost_what_it_had_confirmed_gets_it_again() {
     sim.cloud.retain(|(_, sequence)| *sequence <= 4);
     sim.store(TRANSCRIPTS, 5, 1_000);
     sim.run_until(minutes(2));
-    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (15, 1));
+    assert_eq!(sim.has(TRANSCRIPTS), 15);
+    // What was under way is told of once more at most.
+    let told = sim.regressions;
+    assert!((1..=2).contains(&told), "{told}");
     sim.store(TRANSCRIPTS, 5, 1_000);
     sim.run_until(minutes(3));
-    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (20, 1));
+    assert_eq!((sim.has(TRANSCRIPTS), sim.regressions), (20, told));
     assert_eq!(sim.connections.len(), 1);
 }
 

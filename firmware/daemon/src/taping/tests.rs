@@ -114,7 +114,7 @@ fn a_card_that_is_told_over_several_turns_is_not_kept() {
         (Agent, "请问还有什么可以帮您"),
     ];
     assert_eq!(silenced(&unannounced, true), [1, 3, 4, 5, 7]);
-    assert_eq!(silenced(&unannounced, false), []);
+    assert!(silenced(&unannounced, false).is_empty());
     let announced = [
         (Agent, "请说一下您的卡号"),
         (Caller, "六二二二零二"),
@@ -152,5 +152,5 @@ fn a_code_is_not_kept_and_other_numbers_are() {
         (Agent, "订单号呢"),
         (Caller, "订单号是七七四三三一"),
     ];
-    assert_eq!(silenced(&others, true), []);
+    assert!(silenced(&others, true).is_empty());
 }
