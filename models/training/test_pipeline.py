@@ -116,7 +116,7 @@ class Language(unittest.TestCase):
             said = talk(language)
             for text in said:
                 self.assertRegex(text, f"^{form}$")
-            self.assertGreater(sum(bool(text_units(language, text)) for text in said[::9]), 0.97 * len(said[::9]))
+            self.assertGreater(sum(bool(text_units(language, text)) for text in said[::9]), 0.95 * len(said[::9]))
 
     def test_english_words_have_their_endings(self):
         words = english_words()

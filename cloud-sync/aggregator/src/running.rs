@@ -99,12 +99,7 @@ impl Aggregator {
         } = config;
         let (store, away, guard, admission) = blocking(move || {
             let store = store::open(&store)?;
-            match maintain(&*store, retention_months) {
-                Err(error) if error.is_busy() => {
-                    tracing::warn!(%error, "the store was not maintained; trying again in an hour");
-                }
-                done => done?,
-            }
+            maintain_at_start(&*store, retention_months)?;
             let guard = Guard::new(Arc::clone(&store), oidc, listen);
             if guard.shuts_everybody_out()? {
                 return Err(AggregatorError::NoKeys { address: listen });
@@ -190,6 +185,17 @@ impl Aggregator {
             tasks,
             broker,
         })
+    }
+}
+
+/// A store that others keep busy is maintained an hour later.
+fn maintain_at_start(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
+    match maintain(store, retention_months) {
+        Err(error) if error.is_busy() => {
+            tracing::warn!(%error, "the store was not maintained; trying again in an hour");
+            Ok(())
+        }
+        done => done,
     }
 }
 

@@ -184,7 +184,7 @@ fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
             end = last.end;
         }
     } else if text.starts_with(end, AND_A_HALF) {
-        decimals = "5".to_owned();
+        "5".clone_into(&mut decimals);
         end += AND_A_HALF.len();
     }
     if places == 0
