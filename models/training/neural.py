@@ -11,6 +11,7 @@ import json
 import re
 from functools import lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -90,25 +91,36 @@ def spoken(language, text):
     return phonemes, [unit for _, units in parts for unit in units]
 
 
+class Voices(NamedTuple):
+    """Who speaks: shares of voices by name."""
+
+    sound: dict
+    melody: dict  # and pace
+
+    @property
+    def name(self):
+        return "+".join(self.sound)
+
+
 def draw_voices(language, split, rng):
-    """({voice: share} of the sound, the same of the pace and melody): one that only measures, or those that train.
+    """A voice that only measures, or those that train.
 
     A voice speaks with the melody of its own language, but its sound may be anyone's: there are six Mandarin voices only.
     """
     if split == "dev":
         voice = {rng.choice(EN_DEVELOPMENT if language == "en" else ZH_DEVELOPMENT): 1.0}
-        return voice, voice
+        return Voices(voice, voice)
     own, foreign = (EN_TRAINING, ZH_TRAINING) if language == "en" else (ZH_TRAINING, EN_TRAINING)
     melody = {rng.choice(own): 1.0, rng.choice(own): rng.uniform(0, 1)}
     draw = rng.random()
     if draw < 0.25:
-        return melody, melody
+        return Voices(melody, melody)
     if draw < 0.45:  # one voice alone: these are the most natural
         voice = {rng.choice(own): 1.0}
-        return voice, voice
+        return Voices(voice, voice)
     if draw < 0.85:  # too much of a foreign sound brings its accent
-        return {rng.choice(own): 1.0, rng.choice(foreign + OTHERS): rng.uniform(0.2, 0.8)}, melody
-    return {rng.choice(OTHERS): 1.0, rng.choice(OTHERS + own): rng.uniform(0, 1)}, melody
+        return Voices({rng.choice(own): 1.0, rng.choice(foreign + OTHERS): rng.uniform(0.2, 0.8)}, melody)
+    return Voices({rng.choice(OTHERS): 1.0, rng.choice(OTHERS + own): rng.uniform(0, 1)}, melody)
 
 
 @lru_cache(maxsize=None)
@@ -133,7 +145,7 @@ class Kokoro:
 
     @torch.inference_mode()
     def say(self, phonemes, voices, speed=1.0):
-        """Mono samples at 8 kHz; `voices` are what `draw_voices` gives."""
+        """Mono samples at 8 kHz; `voices` are `Voices`."""
         tokens = [self.vocabulary[c] for c in phonemes if c in self.vocabulary][:508]
         sound, melody = (sum(share * style(name)[len(tokens) - 1] for name, share in blend.items()) / sum(blend.values())
                          for blend in voices)

@@ -99,7 +99,7 @@ def natural(language, texts, rng, synthesiser):
         samples = trim(synthesiser.say(phonemes, voices, rng.uniform(0.95, 1.3)))
         quiet = np.zeros(2400, np.float32)
         audio = np.concatenate([quiet, samples * (0.25 / np.abs(samples).max()), quiet]).astype(np.float32)
-        yield (companded(audio, ALAW), "+".join(voices)), language, text
+        yield (companded(audio, ALAW), voices.name), language, text
 
 
 def requests(rng):

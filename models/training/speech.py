@@ -23,7 +23,7 @@ from scipy.signal import resample_poly
 
 from paths import data_dir, work_dir
 from pronounce import en_readings, text_units, yue_jyutping, zh_pinyin, zh_words
-from text import HERE, talk
+from text import HERE
 from units import jyutping_units, syllable_units
 from voices import Voice, to_8k
 
@@ -181,18 +181,39 @@ def frequent_words(count):
     return [w for _, w in sorted(words, key=lambda p: (-p[0], p[1]))[:count]]
 
 
+def texts_of(sentences, language, is_wanted, shorter_than=10 ** 6):
+    """Different texts of a language whose kind is wanted, sorted."""
+    return sorted({text for tag, kind, _, text in sentences
+                   if tag == language and is_wanted(kind) and len(text) < shorter_than})
+
+
+def is_corpus(kind):
+    """Whether a sentence is people's own."""
+    return kind == "corpus"
+
+
+def is_talk(kind):
+    """Whether it was written out for its own sake."""
+    return kind == "talk"
+
+
+def is_branch(kind):
+    """Whether it comes of rules."""
+    return not is_corpus(kind) and not is_talk(kind)
+
+
 def tts_texts(split, rng):
     """(language, kind, text) for text-to-speech, shuffled."""
     with open(work_dir() / "text/sentences.tsv", encoding="utf-8") as f:
         sentences = [line.rstrip("\n").split("\t") for line in f]
     counts, texts = TTS_COUNTS[split], []
     for language in ("zh", "yue", "en"):
-        branch = sorted({s[3] for s in sentences if s[0] == language and s[1] not in ("corpus", "talk")})
+        branch = texts_of(sentences, language, is_branch)
         texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
-        said = talk(language)
+        said = texts_of(sentences, language, is_talk)
         texts += [(language, "talk", t) for t in rng.sample(said, counts.get(f"{language}-talk", 0))]
     for language in ("yue", "en"):
-        corpus = sorted({s[3] for s in sentences if s[:2] == [language, "corpus"] and len(s[3]) < 90})
+        corpus = texts_of(sentences, language, is_corpus, 90)
         texts += [(language, "corpus", t) for t in rng.sample(corpus, counts[f"{language}-corpus"])]
     words = frequent_words(25_000)
     for _ in range(counts["zh-words"]):
@@ -200,8 +221,8 @@ def tts_texts(split, rng):
     for _ in range(counts.get("en-digits", 0)):
         many = rng.choice([1, 1, 1, 2, 3, 4, 7, 10])
         texts.append(("en", "digits", " ".join(rng.choices(EN_DIGITS, k=many))))
-    sentences = sorted({s[3] for s in sentences if s[0] == "en" and len(s[3]) < 90})
-    texts += [("en", "natural", t) for t in rng.sample(sentences, counts.get("en-natural", 0))]
+    anything = texts_of(sentences, "en", bool, 90)
+    texts += [("en", "natural", t) for t in rng.sample(anything, counts.get("en-natural", 0))]
     vocabulary = sorted({w for t in corpus for w in t.split() if en_readings(w)})
     for _ in range(counts.get("en-words", 0)):
         texts.append(("en", "words", " ".join(rng.choices(vocabulary, k=rng.randint(1, 5)))))
@@ -244,11 +265,11 @@ def neural_texts(split, rng):
         sentences = [line.rstrip("\n").split("\t") for line in f]
     counts, texts = NEURAL_COUNTS[split], []
     for language in ("zh", "en"):
-        branch = sorted({s[3] for s in sentences
-                         if s[0] == language and s[1] not in ("corpus", "talk") and len(s[3]) < 90})
+        branch = texts_of(sentences, language, is_branch, 90)
         texts += [(language, "branch", t) for t in rng.sample(branch, counts[f"{language}-branch"])]
-        texts += [(language, "talk", t) for t in rng.sample(talk(language), counts.get(f"{language}-talk", 0))]
-    corpus = sorted({s[3] for s in sentences if s[:2] == ["en", "corpus"] and len(s[3]) < 90})
+        said = texts_of(sentences, language, is_talk)
+        texts += [(language, "talk", t) for t in rng.sample(said, counts.get(f"{language}-talk", 0))]
+    corpus = texts_of(sentences, "en", is_corpus, 90)
     texts += [("en", "corpus", t) for t in rng.sample(corpus, counts["en-corpus"])]
     vocabulary = sorted({w for t in corpus for w in t.split() if en_readings(w)})
     for _ in range(counts["en-words"]):
@@ -288,7 +309,7 @@ def neural_clips(texts, split, seed):
         voices = draw_voices(language, split, rng)
         samples = trim(synthesiser.say(found[0], voices, rng.uniform(0.95, 1.4)))
         yield samples * (0.7 / np.abs(samples).max()), Clip(
-            0, 0, language, "+".join(voices[0]), "menu" if kind == "menu" else f"neural-{language}", split, text,
+            0, 0, language, voices.name, "menu" if kind == "menu" else f"neural-{language}", split, text,
             " ".join(found[1]))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 import development
+import recordings
 from channel import ALAW, ULAW, mobile, telephone
 from evaluate import readings
 from examples import KINDS, core, joined, swaying
@@ -219,6 +220,22 @@ class Voices(unittest.TestCase):
     def test_held_out_neural_voices_never_train(self):
         trained = set(ZH_TRAINING) | set(EN_TRAINING) | set(OTHERS)
         self.assertFalse(trained & (set(ZH_DEVELOPMENT) | set(EN_DEVELOPMENT)))
+
+    def test_kept_texts_are_recorded_by_held_out_neural_voices(self):
+        class Synthesiser:
+            said = []
+
+            def say(self, phonemes, voices, speed):
+                self.said.append(voices)
+                return np.sin(np.arange(8_000, dtype=np.float32))
+
+        texts = ["我要转账", "查余额"]
+        found = list(recordings.natural("zh", texts, random.Random(3), Synthesiser()))
+        self.assertEqual([(language, text) for _, language, text in found], [("zh", text) for text in texts])
+        for ((audio, name), _, _), voices in zip(found, Synthesiser.said):
+            self.assertIn(name, ZH_DEVELOPMENT)
+            self.assertEqual((name, voices.sound), (voices.name, voices.melody))
+            self.assertGreater(len(audio), 8_000)
 
     def test_the_shares_of_examples_make_one(self):
         self.assertAlmostEqual(sum(KINDS.values()), 1)

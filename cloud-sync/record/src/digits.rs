@@ -101,9 +101,9 @@ const ENGLISH_SEPARATORS: &[&str] = &[
 /// Chinese characters for digits: spoken, written, military, financial, traditional.
 const CHINESE: &str = "零〇一二三四五六七八九幺两兩拐洞勾壹贰叁肆伍陆柒捌玖貳參陸";
 
-/// Chinese characters that a spoken number may hold: fillers, pauses, magnitudes.
-const CHINESE_SEPARATORS: &str = "呃嗯啊哦噢额唔喔呢吧嘛哎诶欸那这然后就是还有的再杠横点减加转到\
-                                  十百千万亿拾佰仟萬億同埋系係";
+/// Chinese characters that a spoken number may hold beside magnitudes: fillers, pauses.
+const CHINESE_SEPARATORS: &str =
+    "呃嗯啊哦噢额唔喔呢吧嘛哎诶欸那这然后就是还有的再杠横点减加转到同埋系係";
 
 /// Chinese characters that repeat the digit right behind them.
 const CHINESE_REPEATS: &[(char, u32)] = &[('双', 2), ('雙', 2), ('俩', 2), ('孖', 2), ('仨', 3)];
@@ -210,9 +210,11 @@ impl Run {
             self.may_count = !repeated && !goes_on && !self.cardinal && !"廿卅".contains(before);
         } else if character == '个' && self.last_value.is_some() {
             self.times = self.last_value.take();
+        } else if MAGNITUDES.contains(character) {
+            self.after_tens = false;
+            self.cardinal = true;
         } else if !character.is_alphabetic() || CHINESE_SEPARATORS.contains(character) {
             self.after_tens &= character == ' ' || character == '-';
-            self.cardinal |= MAGNITUDES.contains(character);
         } else {
             self.end();
         }

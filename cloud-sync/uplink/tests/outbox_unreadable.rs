@@ -40,6 +40,17 @@ fn first_of(name: &str) -> u64 {
     u64::from_str_radix(first.rsplit('-').next().unwrap(), 16).unwrap()
 }
 
+/// The box and its cloud after another start, with a disk that gives everything back again.
+fn healed(mut line: Line, disk: &FaultyDisk) -> Line {
+    let cloud = std::mem::take(&mut line.cloud);
+    drop(line);
+    disk.heal();
+    let mut line = Line::new(open(disk, options()).0);
+    line.cloud = cloud;
+    line.run(MINUTE);
+    line
+}
+
 #[test]
 fn what_cannot_be_read_at_the_start_is_sent_once_it_can() {
     let spoilt = |which: usize, bytes: &Range<u64>| {
@@ -64,12 +75,7 @@ fn what_cannot_be_read_at_the_start_is_sent_once_it_can() {
             let (disk, outbox, receipts, names) = spoilt(which, &bytes);
             let mut line = Line::new(outbox);
             line.run(MINUTE);
-            let cloud = std::mem::take(&mut line.cloud);
-            drop(line);
-            disk.heal();
-            let mut line = Line::new(open(&disk, options()).0);
-            line.cloud = cloud;
-            line.run(MINUTE);
+            let line = healed(line, &disk);
             let (there, missing) = line.places(receipts[0].epoch, GapReason::Missing);
             assert_eq!(
                 (there.len(), missing),
@@ -176,12 +182,7 @@ fn a_last_segment_that_the_disk_never_gives_back_waits_for_another_start() {
     let (there, _) = line.places(more[0].epoch, GapReason::Missing);
     assert_eq!(there.len(), 3, "newer records do not wait for it");
     assert!(segments(&disk).contains(last));
-    let cloud = std::mem::take(&mut line.cloud);
-    drop(line);
-    disk.heal();
-    let mut line = Line::new(open(&disk, options()).0);
-    line.cloud = cloud;
-    line.run(MINUTE);
+    let line = healed(line, &disk);
     let (there, missing) = line.places(receipts[0].epoch, GapReason::Missing);
     assert_eq!((there.len(), missing), (20, vec![]));
 }

@@ -112,8 +112,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
 
     let (voice, voice_threads) = VoiceThreads::start()?;
     let ports = media_ports(&config.line);
-    let asks = policy::Named::by(&config);
-    let phones = asks.phones(&policy);
+    let files = policy::Named::by(&config);
+    let phones = files.phones(&policy);
     let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, phones)?).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
@@ -129,8 +129,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = mpsc::channel(1);
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
-    let recordings = asks.recordings(&policy)?;
-    tasks.spawn(policy::watch(file, asks, in_force, sender, stop.clone()));
+    let recordings = files.recordings(&policy)?;
+    tasks.spawn(policy::watch(file, files, in_force, sender, stop.clone()));
     let looks = Looks::begin(config.file, stop.clone(), &tasks);
     tasks.spawn(model::watch(looks.clone(), models, stop.clone()));
     let spoken = spoken(looks, config.prompts, folder, &stop, &tasks);

@@ -486,41 +486,38 @@ pub(crate) const fn emotion_zh(emotion: Emotion) -> &'static str {
 
 /// That nobody is free for the call, or that who is free is kept from it for now.
 fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> Reason {
-    let is_held = |facts: &Facts| {
-        let mut skipped = facts.skipped.iter();
-        skipped.any(|(_, why)| matches!(why, Skipped::Held(_)))
+    let before = if zh(policy) {
+        format!("前面有 {ahead} 个来电")
+    } else {
+        plural(
+            ahead as usize,
+            "call stands before it",
+            "calls stand before it",
+        )
     };
-    let held = facts.is_some_and(is_held);
+    let Some(facts) = facts else {
+        return reason("all_busy", before);
+    };
+    let mut skipped = facts.skipped.iter();
+    let held = skipped.any(|(_, why)| matches!(why, Skipped::Held(_)));
     let rule = if held { "held_back" } else { "all_busy" };
+    let waited = seconds(policy, facts.waited);
     let limit = seconds(policy, micros(policy.queue.max_wait));
-    let waited = facts.map(|facts| seconds(policy, facts.waited));
     if zh(policy) {
-        let before = format!("前面有 {ahead} 个来电");
         let why = if held {
             "空闲且合适的坐席暂不接此来电"
         } else {
             "暂无合适的空闲坐席"
         };
-        let finding = waited.map_or_else(
-            || before.clone(),
-            |waited| format!("{why}；{before}；已等待 {waited}，上限 {limit}"),
-        );
+        let finding = format!("{why}；{before}；已等待 {waited}，上限 {limit}");
         return reason(rule, finding);
     }
-    let before = plural(
-        ahead as usize,
-        "call stands before it",
-        "calls stand before it",
-    );
     let why = if held {
         "who is free and fits is kept from it for now"
     } else {
         "nobody who fits is free"
     };
-    let finding = waited.map_or_else(
-        || before.clone(),
-        |waited| format!("{why}; {before}; has waited {waited} of at most {limit}"),
-    );
+    let finding = format!("{why}; {before}; has waited {waited} of at most {limit}");
     reason(rule, finding)
 }
 

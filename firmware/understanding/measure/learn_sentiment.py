@@ -31,6 +31,8 @@ LONGEST_GRAM = 4
 BREAKS = "[，。,.！!？?；;…]+"
 # A clause shows less than the whole that it is of: chosen on a tenth of those texts, and so that plain requests stay so.
 FELT = 0.5
+# How closely weights follow the texts, against how small they are: chosen on that tenth too.
+FIDELITY = 4
 # An n-gram that weighs less is left out of the file.
 LEAST = 0.25
 
@@ -168,7 +170,7 @@ def learn(examples):
         weights[labels == label] *= weights[labels == BAD].sum() / weights[labels == label].sum()
     matrix = csr_matrix((np.ones(len(row_of)), (row_of, column_of)))
     # No constant: a clause of which nothing is known is as likely good as bad.
-    model = LogisticRegression(max_iter=200, C=4, fit_intercept=False)
+    model = LogisticRegression(max_iter=200, C=FIDELITY, fit_intercept=False)
     model.fit(matrix, labels, sample_weight=weights)
     against = model.coef_[:2] - model.coef_[2]
     return {gram: against[:, at] for gram, at in index.items()}

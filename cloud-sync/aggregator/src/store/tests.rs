@@ -921,14 +921,7 @@ fn a_claim_is_used_once_and_in_time(fresh: &dyn Fn() -> Fresh) {
     let fresh = fresh();
     let store = &*fresh.store;
     let at = |second| Timestamp::from_second(second).unwrap();
-    let claim = Claim {
-        id: "c1".into(),
-        proof_key: "ff".into(),
-        tenant: "acme".into(),
-        branch: "harbour".into(),
-        device: "box1".into(),
-        expires_at: at(100),
-    };
+    let claim = claim("c1", "box1");
     assert!(store.add_claim(&claim).unwrap());
     let second = Claim {
         id: "c2".into(),
@@ -948,17 +941,21 @@ fn a_claim_is_used_once_and_in_time(fresh: &dyn Fn() -> Fresh) {
     assert_eq!(store.claim("c2", at(1)).unwrap(), None);
 }
 
-fn a_claim_leaves_that_of_another_box_with_its_id_alone(fresh: &dyn Fn() -> Fresh) {
-    let fresh = fresh();
-    let store = &*fresh.store;
-    let claim = |id: &str, device: &str| Claim {
+/// A claim that ends a hundred seconds after the epoch.
+fn claim(id: &str, device: &str) -> Claim {
+    Claim {
         id: id.into(),
-        proof_key: device.into(),
+        proof_key: "ff".into(),
         tenant: "acme".into(),
         branch: "harbour".into(),
         device: device.into(),
         expires_at: Timestamp::from_second(100).unwrap(),
-    };
+    }
+}
+
+fn a_claim_leaves_that_of_another_box_with_its_id_alone(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
     let kept = |id: &str| store.claim(id, NOW).unwrap().map(|claim| claim.device);
     for (id, device) in [("c1", "box1"), ("c2", "box2")] {
         assert!(store.add_claim(&claim(id, device)).unwrap());
@@ -975,15 +972,7 @@ fn a_revoked_boxs_certificates_end_and_a_later_one_serves(fresh: &dyn Fn() -> Fr
     let store = &*fresh.store;
     let at = |second| Timestamp::from_second(second).unwrap();
     let join = |device: &str, serial: &str| {
-        let claim = Claim {
-            id: serial.to_owned(),
-            proof_key: "ff".into(),
-            tenant: "acme".into(),
-            branch: "harbour".into(),
-            device: device.into(),
-            expires_at: at(100),
-        };
-        assert!(store.add_claim(&claim).unwrap());
+        assert!(store.add_claim(&claim(serial, device)).unwrap());
         store.use_claim(serial, serial, at(1)).unwrap()
     };
     let [one, two] = ["box1", "box2"].map(|device| Origin::new("acme", "harbour", device).unwrap());
@@ -1207,14 +1196,7 @@ fn a_box_that_is_revoked_while_it_joins_stays_out(cluster: &Cluster) {
     let (_, name) = address.rsplit_once('=').unwrap();
     let store = Postgres::open(&options(&address)).unwrap();
     let at = |second| Timestamp::from_second(second).unwrap();
-    let claim = Claim {
-        id: "c1".into(),
-        proof_key: "ff".into(),
-        tenant: "acme".into(),
-        branch: "harbour".into(),
-        device: "box1".into(),
-        expires_at: at(100),
-    };
+    let claim = claim("c1", "box1");
     assert!(store.add_claim(&claim).unwrap());
     let mut joins = ::postgres::Client::connect(&address, ::postgres::NoTls).unwrap();
     let mut joining = joins.transaction().unwrap();

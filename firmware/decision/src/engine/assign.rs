@@ -104,9 +104,8 @@ impl Engine {
 
     /// Whether its group's overflow sends it away by now.
     fn overflows(&self, slot: Slot) -> bool {
-        let call = self.call(slot);
-        let after = call.kind.leaves.map(|(after, _)| after);
-        after.is_some_and(|after| call.held_since.saturating_add(after) <= self.now)
+        let at = self.call(slot).overflows_at();
+        at.is_some_and(|at| at <= self.now)
     }
 
     /// What it would cost to give the call to the agent; none when they may not take it now.

@@ -147,16 +147,17 @@ impl Call {
                     let limit = self.after(super::back::KEPT);
                     return Some(next.map_or(limit, |next| next.min(limit)));
                 }
-                let limit = self
-                    .kind
-                    .leaves
-                    .map_or(self.held_until(policy), |(after, _)| {
-                        let overflows = self.held_since.saturating_add(after);
-                        overflows.min(self.held_until(policy))
-                    });
+                let held = self.held_until(policy);
+                let limit = self.overflows_at().map_or(held, |at| at.min(held));
                 Some(next.map_or(limit, |next| next.min(limit)).min(self.tell_at))
             }
         }
+    }
+
+    /// When its group's overflow sends it away.
+    pub fn overflows_at(&self) -> Option<Micros> {
+        let (after, _) = self.kind.leaves?;
+        Some(self.held_since.saturating_add(after))
     }
 
     /// When the caller has waited at the telephone for as long as anybody does.

@@ -240,6 +240,20 @@ fn close(
     Ok(())
 }
 
+/// Deletes the rows of a table that places and calls name.
+macro_rules! deletion {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " AS stored USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                 AS again (tenant, branch, device, name)
+             WHERE stored.tenant = again.tenant AND stored.branch = again.branch
+                 AND stored.device = again.device AND stored.call = again.name::uuid"
+        )
+    };
+}
+
 /// Deletes what came before of calls whose time is another now: it is part of their key.
 fn forget<'a>(
     transaction: &mut Writing<'_>,
@@ -265,10 +279,7 @@ fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<()
     }
     forget(
         transaction,
-        "DELETE FROM call USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
-             AS again (tenant, branch, device, name)
-         WHERE call.tenant = again.tenant AND call.branch = again.branch
-             AND call.device = again.device AND call.call = again.name::uuid",
+        deletion!("call"),
         rows.iter()
             .filter(|row| row.moved)
             .map(|row| (row.place, row.call)),
@@ -318,10 +329,7 @@ fn store_transcripts(
     }
     forget(
         transaction,
-        "DELETE FROM transcript USING unnest($1::text[], $2::text[], $3::text[], $4::text[])
-             AS again (tenant, branch, device, name)
-         WHERE transcript.tenant = again.tenant AND transcript.branch = again.branch
-             AND transcript.device = again.device AND transcript.call = again.name::uuid",
+        deletion!("transcript"),
         rows.iter()
             .filter(|row| row.moved)
             .map(|row| (row.place, row.call)),
