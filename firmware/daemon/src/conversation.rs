@@ -38,6 +38,8 @@ enum Phase {
     Routing { emotion: Emotion, score: f32 },
     /// Caller and agent talk.
     Bridged,
+    /// The call has ended.
+    Over,
 }
 
 /// What a caller wants, and the language they say it in.
@@ -52,7 +54,7 @@ pub struct Wish {
 #[derive(Debug)]
 pub struct Conversation {
     call: CallId,
-    /// None once the call is over.
+    /// None once the call's record is made.
     story: Option<Story>,
     phase: Phase,
     language: Language,
@@ -122,7 +124,17 @@ impl Conversation {
         matches!(self.phase, Phase::Listening { .. } | Phase::Serving { .. })
     }
 
-    /// The caller's number; empty once the call is over.
+    /// The call has ended; what was said before may still be heard, until [`end`](Self::end).
+    pub const fn leave(&mut self) {
+        self.phase = Phase::Over;
+    }
+
+    /// Whether it has.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over)
+    }
+
+    /// The caller's number; empty once the call's record is made.
     pub fn caller(&self) -> Pii<String> {
         let story = self.story.as_ref();
         story.map_or_else(Pii::default, |story| story.caller().clone())
@@ -155,7 +167,7 @@ impl Conversation {
         let over = Some(now + self.patience);
         match &mut self.phase {
             Phase::Listening { until } | Phase::Serving { until } => *until = over,
-            Phase::Routing { .. } | Phase::Bridged => {}
+            Phase::Routing { .. } | Phase::Bridged | Phase::Over => {}
         }
     }
 
@@ -191,7 +203,7 @@ impl Conversation {
             Phase::Listening { .. } => self.consider(now, heard),
             Phase::Serving { .. } => self.say_more(heard),
             Phase::Routing { emotion, score } => self.follow_mood(emotion, score, heard),
-            Phase::Bridged => None,
+            Phase::Bridged | Phase::Over => None,
         }
     }
 
@@ -268,7 +280,7 @@ impl Conversation {
     pub const fn deadline(&self) -> Option<Duration> {
         match self.phase {
             Phase::Listening { until } | Phase::Serving { until } => until,
-            Phase::Routing { .. } | Phase::Bridged => None,
+            Phase::Routing { .. } | Phase::Bridged | Phase::Over => None,
         }
     }
 
@@ -328,7 +340,7 @@ impl Conversation {
         voice: VoiceQuality,
         names: &Pseudonyms,
     ) -> Option<Ended> {
-        self.phase = Phase::Bridged;
+        self.phase = Phase::Over;
         self.story
             .take()
             .map(|story| story.end(now, by, faulty, voice, names))

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understanding, Utterance};
@@ -52,6 +53,15 @@ pub struct Heard {
     pub quality: Vec<QualityOutcome>,
     /// What no recording may keep, as this utterance shows.
     pub secrets: Vec<Spoken>,
+}
+
+/// What is told of a call.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Something was said.
+    Heard(Box<Heard>),
+    /// It is over, and all that was said has been told.
+    Finished(CallId),
 }
 
 /// How calls are understood.
@@ -96,7 +106,7 @@ struct Shared {
     /// The model for new calls.
     models: watch::Receiver<InForce>,
     manner: Manner,
-    heard: mpsc::Sender<Heard>,
+    heard: mpsc::Sender<Told>,
 }
 
 impl Hearing {
@@ -106,7 +116,7 @@ impl Hearing {
         workers: usize,
         models: watch::Receiver<InForce>,
         manner: Manner,
-    ) -> anyhow::Result<(Self, mpsc::Receiver<Heard>)> {
+    ) -> anyhow::Result<(Self, mpsc::Receiver<Told>)> {
         let (heard, receiver) = mpsc::channel(HEARD_QUEUE);
         let shared = Arc::new(Shared {
             models,
@@ -244,7 +254,7 @@ struct CallHearing {
     understanding: CallUnderstanding,
     fault: Fault,
     /// Final utterances for which the pipeline's queue had no room.
-    waiting: VecDeque<Heard>,
+    waiting: VecDeque<Box<Heard>>,
 }
 
 /// Recognition of one side. Most of what a call needs in memory is this.
@@ -318,7 +328,7 @@ impl CallHearing {
         while let Some(utterance) = self.stream(side).and_then(|stream| stream.poll()) {
             let understood = self.understanding.hear(&utterance);
             let is_final = utterance.is_final;
-            let heard = Heard {
+            let heard = Box::new(Heard {
                 call: self.call,
                 utterance,
                 understood,
@@ -331,19 +341,20 @@ impl CallHearing {
                     Vec::new()
                 },
                 secrets: self.understanding.secrets().to_vec(),
-            };
+            });
             if is_final {
                 self.waiting.push_back(heard);
                 self.tell_waiting();
             } else if self.waiting.is_empty() {
-                let _ = self.shared.heard.try_send(heard);
+                let _ = self.shared.heard.try_send(Told::Heard(heard));
             }
         }
     }
 
     fn tell_waiting(&mut self) {
         while let Some(heard) = self.waiting.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(heard)) = self.shared.heard.try_send(heard) {
+            let told = self.shared.heard.try_send(Told::Heard(heard));
+            if let Err(TrySendError::Full(Told::Heard(heard))) = told {
                 self.waiting.push_front(heard);
                 return;
             }
@@ -368,9 +379,11 @@ impl Listener for CallHearing {
                 self.tell(side);
             }
         }
-        for heard in std::mem::take(&mut self.waiting) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let finished = Told::Finished(self.call);
+        for told in waiting.into_iter().map(Told::Heard).chain([finished]) {
             // The pipeline is gone only when the box stops.
-            let _ = self.shared.heard.blocking_send(heard);
+            let _ = self.shared.heard.blocking_send(told);
         }
     }
 }

@@ -27,7 +27,7 @@ use trunkside_understanding::quality::QualityRules;
 use crate::clock::{self, Clock};
 use crate::config::{LineConfig, RecordingConfig};
 use crate::conversation::Conversation;
-use crate::hearing::{Heard, Hearing, Unheard};
+use crate::hearing::{Heard, Hearing, Told, Unheard};
 use crate::notice::{Event, Notice};
 use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
@@ -40,15 +40,17 @@ use crate::quality;
 use crate::recorder::Recorder;
 use crate::recordings::Recordings;
 use crate::store::promises::KeptPlace;
-use crate::story::Ended;
 use crate::tapes::Tapes;
 use crate::taping::Taping;
 use crate::translate;
 
 mod back;
 mod calls;
+mod leaving;
 #[cfg(test)]
 mod tests;
+
+use leaving::Ending;
 
 /// How long calls may take to end in good order when the box stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -74,7 +76,7 @@ pub struct Stages<U> {
     /// Recognition and understanding.
     pub hearing: Hearing,
     /// What they have heard.
-    pub heard: mpsc::Receiver<Heard>,
+    pub heard: mpsc::Receiver<Told>,
     /// Who takes which call.
     pub policy: Arc<Policy>,
     /// Policies that come into force while the box runs.
@@ -133,12 +135,14 @@ struct Call {
     standing: Option<Standing>,
     /// The caller is being rung back and has not answered yet.
     returning: Option<Returning>,
+    /// How it ended, until its record is made.
+    ending: Option<Ending>,
 }
 
 enum Wake {
     Line(Option<SipEvent>),
     Media(CallId, MediaEvent),
-    Heard(Box<Heard>),
+    Heard(Told),
     Policy(Box<Ready>),
     Key(PseudonymKey),
     Deadline,
@@ -193,7 +197,8 @@ impl<U: SipUa> Pipeline<U> {
             match wake {
                 Wake::Line(Some(event)) => self.line(now, event),
                 Wake::Media(call, event) => self.media(now, call, event),
-                Wake::Heard(heard) => self.understanding(now, *heard),
+                Wake::Heard(Told::Heard(heard)) => self.understanding(now, *heard),
+                Wake::Heard(Told::Finished(call)) => self.conclude(now, call),
                 Wake::Policy(ready) => self.policy(now, *ready),
                 Wake::Key(key) => self.stages.names.found(key),
                 Wake::Deadline => self.deadlines(now),
@@ -209,6 +214,10 @@ impl<U: SipUa> Pipeline<U> {
             if farewell.is_some_and(|end| now >= end || self.calls.is_empty()) {
                 break;
             }
+        }
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            self.conclude(self.clock.now(), id);
         }
         self.keep_lessons();
         let running = |call: &Call| !call.flow.has_ended();
@@ -230,7 +239,7 @@ impl<U: SipUa> Pipeline<U> {
         tokio::select! {
             event = self.stages.ua.next_event() => Wake::Line(event),
             Some((call, event)) = self.media_events.recv() => Wake::Media(call, event),
-            Some(heard) = self.stages.heard.recv() => Wake::Heard(Box::new(heard)),
+            Some(told) = self.stages.heard.recv() => Wake::Heard(told),
             Some(policy) = self.stages.policies.recv() => Wake::Policy(Box::new(policy)),
             Some(key) = self.stages.keys.recv() => Wake::Key(key),
             () = clock.sleep_until(deadline) => Wake::Deadline,
@@ -355,6 +364,8 @@ impl<U: SipUa> Pipeline<U> {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        // Nothing is said after the end, though it may be understood then.
+        let now = call.ending.as_ref().map_or(now, |ending| ending.at);
         let language = call.conversation.language();
         if call.taping.heard(now, &call.media, language, &heard) {
             return;
@@ -482,7 +493,9 @@ impl<U: SipUa> Pipeline<U> {
             self.stages
                 .recorder
                 .decision(&Entry::decision(decision.clone()));
-            if let Some(call) = self.calls.get_mut(&decision.call) {
+            if let Some(call) = self.calls.get_mut(&decision.call)
+                && !call.conversation.is_over()
+            {
                 call.conversation.decided(now, &decision);
                 self.note(now, decision.call, Urgency::Now);
             }
@@ -504,6 +517,10 @@ impl<U: SipUa> Pipeline<U> {
         let asked = CallbackCause::Asked;
         if decision.action == (Action::Callback { cause: asked }) {
             self.place_kept(decision.call);
+        }
+        let call = self.calls.get(&decision.call);
+        if call.is_some_and(|call| call.conversation.is_over()) {
+            return;
         }
         let order = match &decision.action {
             Action::Offer { agent } => match self.contact(agent) {
@@ -666,41 +683,6 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    fn record(&mut self, now: Duration, id: CallId, by: trunkside_line::EndedBy) {
-        if self.not_reached(now, id) {
-            return;
-        }
-        self.tell_router(now, Input::CallEnded { call: id });
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        call.taping.end();
-        let voice = translate::voice(&call.media.stats(), &call.unheard);
-        let faulty = by == trunkside_line::EndedBy::Fault;
-        let by = translate::ended_by(by);
-        let Some(ended) = call
-            .conversation
-            .end(now, by, faulty, voice, &self.stages.names)
-        else {
-            return;
-        };
-        let outcome = ended.summary.outcome.name().to_owned();
-        self.learn(now, &ended);
-        self.stages.recorder.ended(ended);
-        tracing::debug!(call = %id, outcome, "call ends");
-        self.notify(now, id, Event::Ended { outcome });
-    }
-
-    /// What the router may learn from a call that is over.
-    fn learn(&mut self, now: Duration, ended: &Ended) {
-        if let Some(taken) = ended.taken.clone()
-            && self.stages.policy.learning.enabled
-            && let Some(input) = self.outcomes.ended(now, &ended.caller, taken)
-        {
-            self.tell_router(now, input);
-        }
-    }
-
     // --- time ---
 
     fn next_deadline(&self) -> Option<Duration> {
@@ -717,6 +699,7 @@ impl<U: SipUa> Pipeline<U> {
         flows
             .chain(listening)
             .chain(self.router.deadline())
+            .chain(self.calls.values().filter_map(|call| call.concluded_by()))
             .chain([self.local_time_due])
             .min()
     }
@@ -742,6 +725,11 @@ impl<U: SipUa> Pipeline<U> {
             call.taping.tick(now, &call.media, language);
             if let Some(input) = call.conversation.tick(now) {
                 self.tell_router(now, input);
+            }
+            let call = self.calls.get(&id);
+            let waited = call.and_then(|call| call.concluded_by());
+            if waited.is_some_and(|until| now >= until) {
+                self.conclude(now, id);
             }
             let due = self.calls.get(&id).and_then(|call| call.flow.deadline());
             if due.is_some_and(|deadline| instant >= deadline) {

@@ -190,10 +190,16 @@ impl Taping {
         self.settle(now, media, language);
     }
 
-    /// The call is over.
-    pub fn end(&self) {
+    /// The call is over: nothing more is said to the caller, and nothing more is recorded.
+    pub fn leave(&mut self, now: Duration) {
+        self.consent.handle(now, Input::Cut);
+        self.bridged = true;
+    }
+
+    /// All that was said until then has been heard.
+    pub fn end(&self, ended_ms: i64) {
         if let Some(tape) = &self.tape {
-            tape.finish(clock::timestamp().as_millisecond());
+            tape.finish(ended_ms);
         }
     }
 

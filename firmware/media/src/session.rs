@@ -71,6 +71,7 @@ enum Order {
     Bridge(bool),
     Play(Side, Arc<Prompt>, Repeat),
     Stop(Side),
+    End,
 }
 
 /// Carries one call's voice until every [`MediaSession`] of the call is gone.
@@ -174,6 +175,11 @@ impl MediaSession {
         self.order(Order::Stop(side));
     }
 
+    /// Closes the sockets, whoever else may give orders: what comes after this is dropped.
+    pub fn end(&self) {
+        self.order(Order::End);
+    }
+
     /// What has been counted so far; still there after the session's end.
     pub fn stats(&self) -> MediaStats {
         self.counters.snapshot()
@@ -183,7 +189,7 @@ impl MediaSession {
     pub fn close(self) {}
 
     fn order(&self, order: Order) {
-        // The task ends only when every session is gone, or with the whole program.
+        // The task ends when it is told to, when every session is gone, or with the whole program.
         if self.orders.send(order).is_err() {
             debug!("media order after the session's end");
         }
@@ -288,11 +294,13 @@ impl MediaTask {
     fn look(&mut self, context: &mut Context<'_>) -> Ready {
         let mut ready = Ready::default();
         while let Poll::Ready(order) = self.orders.poll_recv(context) {
-            let Some(order) = order else {
-                ready.is_over = true;
-                break;
-            };
-            ready.orders.push(order);
+            match order {
+                None | Some(Order::End) => {
+                    ready.is_over = true;
+                    break;
+                }
+                Some(order) => ready.orders.push(order),
+            }
         }
         for (at, port) in [&self.caller, &self.agent].into_iter().enumerate() {
             let mut has_come = |socket: &UdpSocket| match socket.poll_recv_ready(context) {
@@ -344,6 +352,8 @@ impl MediaTask {
                 self.port_mut(side).player = Some(Player::new(now(), prompt, repeat));
             }
             Order::Stop(side) => self.port_mut(side).player = None,
+            // It was seen when it came.
+            Order::End => {}
         }
     }
 

@@ -190,7 +190,7 @@ impl<U: SipUa> Pipeline<U> {
         let call = self.calls.get_mut(&id);
         let returning = call.and_then(|call| {
             let returning = call.returning.take()?;
-            call.taping.end();
+            call.taping.end(clock::timestamp().as_millisecond());
             Some(returning)
         });
         let Some(Returning { place, .. }) = returning else {

@@ -84,6 +84,7 @@ impl<U: SipUa> Pipeline<U> {
             taping,
             standing: None,
             returning: None,
+            ending: None,
         };
         self.calls.insert(id, Box::new(call));
     }
@@ -143,12 +144,12 @@ impl<U: SipUa> Pipeline<U> {
         self.tell_flow(now, id, trunkside_line::Input::Order(order));
     }
 
-    /// Forgets calls whose every leg is gone; their media close with them.
+    /// Forgets calls whose every leg is gone and whose record is made; their media close with them.
     pub(super) fn forget_ended(&mut self) {
         let over: Vec<CallId> = self
             .calls
             .iter()
-            .filter(|(_, call)| call.flow.is_over())
+            .filter(|(_, call)| call.flow.is_over() && call.ending.is_none())
             .map(|(id, _)| *id)
             .collect();
         for id in over {

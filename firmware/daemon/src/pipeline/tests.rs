@@ -14,6 +14,8 @@ use crate::hearing::Manner;
 use crate::lessons::Teacher;
 use crate::model::tests::tones_in_force;
 use crate::privacy::Privacy;
+use crate::recorder::CALLS;
+use crate::store::Store;
 use crate::tapes;
 
 /// How long a prompt of a second may take.
@@ -57,7 +59,7 @@ struct Branch {
     now: Duration,
     /// Where everybody's voice goes.
     voice: UdpSocket,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Branch {
@@ -111,7 +113,7 @@ impl Branch {
             pipeline: Pipeline::new(config.line, stages),
             now: Duration::from_secs(1),
             voice: UdpSocket::bind("127.0.0.1:0").expect("a port"),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -395,4 +397,45 @@ async fn another_policy_brings_what_it_names() {
         branch.dialled(),
         [(LegId::incoming(1).branch(1), at("bob"))]
     );
+}
+
+/// Ann's caller hangs up while their last words are still being recognised.
+fn left(branch: &mut Branch) -> (CallId, broadcast::Receiver<Notice>) {
+    let leg = LegId::incoming(1);
+    let call = branch.pipeline.legs[&leg];
+    let mut notices = branch.pipeline.stages.notices.subscribe();
+    branch.hangs_up(leg);
+    assert!(notices.try_recv().is_err(), "nothing is recorded yet");
+    (call, notices)
+}
+
+fn has_ended(notices: &mut broadcast::Receiver<Notice>) -> bool {
+    let ends = |notice: Notice| matches!(notice.event, Event::Ended { .. });
+    std::iter::from_fn(|| notices.try_recv().ok()).any(ends)
+}
+
+#[tokio::test]
+async fn what_was_said_last_stands_in_the_record() {
+    let mut branch = Branch::occupied("");
+    let (call, mut notices) = left(&mut branch);
+    branch.says(call, "thank you and goodbye", true);
+    branch.pipeline.conclude(branch.now, call);
+    branch.settle();
+    assert!(has_ended(&mut notices) && branch.pipeline.calls.is_empty());
+    let Branch {
+        pipeline, folder, ..
+    } = branch;
+    pipeline.stages.recorder.stop();
+    let mut store = Store::open(&folder.path().join(CALLS)).expect("it is there");
+    assert_eq!(store.calls().expect("it can be read")[0].turns, 2);
+}
+
+#[tokio::test]
+async fn a_record_does_not_wait_for_recognition_for_long() {
+    let mut branch = Branch::occupied("");
+    let (_, mut notices) = left(&mut branch);
+    branch.pass(1);
+    assert!(!has_ended(&mut notices));
+    branch.pass(1);
+    assert!(has_ended(&mut notices) && branch.pipeline.calls.is_empty());
 }
