@@ -320,15 +320,17 @@ impl Conversation {
         self.agent = Some(agent);
     }
 
-    /// What the call has come to, while it goes on.
+    /// What the call has come to, until its record is made.
     pub fn so_far(
         &mut self,
         now: Duration,
+        by: EndedBy,
+        faulty: bool,
         voice: VoiceQuality,
         names: &Pseudonyms,
     ) -> Option<SoFar> {
         let story = self.story.as_mut()?;
-        Some(story.so_far(now, voice, names))
+        Some(story.so_far(now, by, faulty, voice, names))
     }
 
     /// The call is over; its record, once.

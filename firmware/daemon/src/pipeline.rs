@@ -19,7 +19,9 @@ use trunkside_call::{
     Action, AgentId, CallId, CallbackCause, Decision, Pii, PromptKey, Repeat, Side,
 };
 use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
-use trunkside_line::{AgentContact, CallEvent, CallFlow, LegEvent, LegId, Order, SipEvent, SipUa};
+use trunkside_line::{
+    AgentContact, CallEvent, CallFlow, EndedBy, LegEvent, LegId, Order, SipEvent, SipUa,
+};
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
@@ -677,7 +679,13 @@ impl<U: SipUa> Pipeline<U> {
             return;
         };
         let voice = translate::voice(&call.media.stats(), &call.unheard);
-        let so_far = call.conversation.so_far(now, voice, &self.stages.names);
+        let ended_by = call
+            .ending
+            .as_ref()
+            .map_or(EndedBy::Fault, |ending| ending.by);
+        let (by, faulty) = (translate::ended_by(ended_by), ended_by == EndedBy::Fault);
+        let names = &self.stages.names;
+        let so_far = call.conversation.so_far(now, by, faulty, voice, names);
         if let Some(so_far) = so_far {
             self.stages.recorder.so_far(so_far, urgency);
         }

@@ -287,12 +287,20 @@ impl Story {
         }
     }
 
-    /// What the call has come to, in case the box stops before its end.
-    pub fn so_far(&mut self, now: Duration, voice: VoiceQuality, names: &Pseudonyms) -> SoFar {
+    /// What the call has come to, in case the box stops before its record is made: `by` ended it,
+    /// a fault of the box where it does.
+    pub fn so_far(
+        &mut self,
+        now: Duration,
+        by: EndedBy,
+        faulty: bool,
+        voice: VoiceQuality,
+        names: &Pseudonyms,
+    ) -> SoFar {
         let first = std::mem::replace(&mut self.noted, self.turns.len());
         let new = self.turns.iter().enumerate().skip(first);
         SoFar {
-            summary: self.summary(now, EndedBy::Box, true, voice, names),
+            summary: self.summary(now, by, faulty, voice, names),
             turns: new
                 .map(|(number, (turn, redacted))| NotedTurn {
                     number: number as u32,
@@ -569,13 +577,19 @@ mod tests {
             let intents = &understood.intents;
             story.heard(now, &said, &understood, intents, &understood.mood);
         }
-        let first = story.so_far(Duration::from_secs(107), voice(), &KEY);
+        let first = story.so_far(Duration::from_secs(107), EndedBy::Box, true, voice(), &KEY);
         assert_eq!(first.summary.outcome, Outcome::Failed);
         assert_eq!(first.summary.intents[0].name, "balance_inquiry");
         let numbers: Vec<u32> = first.turns.iter().map(|noted| noted.number).collect();
         assert_eq!(numbers, [0, 1]);
         story.bridged(Duration::from_secs(110), AgentId::new("li_na"));
-        let second = story.so_far(Duration::from_secs(130), voice(), &KEY);
+        let second = story.so_far(
+            Duration::from_secs(130),
+            EndedBy::Caller,
+            false,
+            voice(),
+            &KEY,
+        );
         assert_eq!(second.turns.len(), 0, "turns are told once");
         let json = serde_json::to_string(&second.summary).unwrap();
         let call = second.summary.call;

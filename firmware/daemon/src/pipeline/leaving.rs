@@ -9,6 +9,7 @@ use trunkside_line::{EndedBy, SipUa};
 use super::{Call, Pipeline};
 use crate::clock;
 use crate::notice::Event;
+use crate::progress::Urgency;
 use crate::story::Ended;
 use crate::translate;
 
@@ -22,7 +23,7 @@ pub(super) struct Ending {
     pub at: Duration,
     /// The same by the wall clock, in Unix milliseconds.
     at_ms: i64,
-    by: EndedBy,
+    pub by: EndedBy,
 }
 
 impl Call {
@@ -54,6 +55,8 @@ impl<U: SipUa> Pipeline<U> {
         if call.tap.is_some() {
             // Nobody listened.
             self.conclude(now, id);
+        } else {
+            self.note(now, id, Urgency::Now);
         }
     }
 
