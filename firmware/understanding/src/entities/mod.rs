@@ -68,7 +68,7 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
 /// Names, addresses, mail addresses, plates and codes, as they were said.
 fn people_and_places(text: &str, folded: &Folded) -> Vec<Found> {
     let original: Vec<char> = text.chars().collect();
-    let mut hidden = personal::find(folded, &original, Opening::None, false);
+    let mut hidden = personal::find(folded, &original, Opening::default(), false);
     hidden.sort_by_key(|piece| (piece.start, std::cmp::Reverse(piece.end)));
     let found = hidden.into_iter().filter_map(|piece| {
         let kind = match piece.label {

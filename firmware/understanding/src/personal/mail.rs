@@ -45,6 +45,28 @@ const ENDS: [&str; 22] = [
     "科姆",
 ];
 
+/// Hosts so well known that nobody says their end.
+const PROVIDERS: [&str; 18] = [
+    "gmail",
+    "googlemail",
+    "hotmail",
+    "outlook",
+    "yahoo",
+    "icloud",
+    "foxmail",
+    "protonmail",
+    "aol",
+    "btinternet",
+    "qq",
+    "q q",
+    "163",
+    "126",
+    "幺六三",
+    "一六三",
+    "新浪",
+    "网易",
+];
+
 /// How many characters a host may have.
 const LONGEST_HOST: usize = 40;
 
@@ -60,7 +82,7 @@ pub(super) fn find(text: &Folded) -> Vec<Hidden> {
         let Some(sign_end) = word_at(text, at, &ATS) else {
             continue;
         };
-        let Some(end) = host_end(text, sign_end) else {
+        let Some(end) = host_end(text, sign_end).or_else(|| known_host(text, at, sign_end)) else {
             continue;
         };
         let is_number = |index: usize| {
@@ -77,21 +99,38 @@ pub(super) fn find(text: &Folded) -> Vec<Hidden> {
     found
 }
 
+/// Words that announce a mail address.
+const CUES: [&str; 10] = [
+    "邮箱",
+    "电邮",
+    "邮件地址",
+    "电子邮件",
+    "伊妹儿",
+    "email address",
+    "e-mail address",
+    "email",
+    "e-mail",
+    "mail me at",
+];
+
+/// Where a well-known host behind a sign ends, its dot unheard: with `com` behind it, in a name
+/// with a dot, or near a word that announces mail.
+fn known_host(text: &Folded, sign: usize, sign_end: usize) -> Option<usize> {
+    let host = word_at(text, skip_blanks(text, sign_end), &PROVIDERS)?;
+    if let Some(end) = word_at(text, skip_blanks(text, host), &ENDS) {
+        return Some(end);
+    }
+    let mut before = sign.saturating_sub(LONGEST_NAME)..sign;
+    let latin = text.at(sign).is_some_and(|c| c.is_ascii_alphabetic());
+    let told = !latin
+        || before
+            .any(|at| word_at(text, at, &CUES).is_some() || word_at(text, at, &["dot"]).is_some());
+    told.then_some(host)
+}
+
 /// Behind words that announce a mail address, everything up to its end, however the sign was
 /// heard.
 fn announced(text: &Folded) -> Vec<Hidden> {
-    const CUES: [&str; 10] = [
-        "邮箱",
-        "电邮",
-        "邮件地址",
-        "电子邮件",
-        "伊妹儿",
-        "email address",
-        "e-mail address",
-        "email",
-        "e-mail",
-        "mail me at",
-    ];
     const LINKS: [&str; 10] = [
         "地址", "是", "系", "为", "就", "is", "to", "at", "me", "it's",
     ];
@@ -100,6 +139,9 @@ fn announced(text: &Folded) -> Vec<Hidden> {
         let Some(mut start) = word_at(text, at, &CUES) else {
             continue;
         };
+        if text.starts_with(start, "'s ") {
+            start += 2;
+        }
         loop {
             start = skip_hesitations(text, start);
             match word_at(text, start, &LINKS) {
@@ -107,7 +149,11 @@ fn announced(text: &Folded) -> Vec<Hidden> {
                 None => break,
             }
         }
-        let ends = host_end(text, start).filter(|end| *end > start + 5);
+        let told = host_end(text, start).or_else(|| {
+            (start..start + LONGEST_NAME)
+                .find_map(|at| known_host(text, at, word_at(text, at, &ATS)?))
+        });
+        let ends = told.filter(|end| *end > start + 5);
         found.extend(ends.map(|end| Hidden {
             start,
             end,
@@ -115,6 +161,59 @@ fn announced(text: &Folded) -> Vec<Hidden> {
         }));
     }
     found
+}
+
+/// The answer to a request for a mail address, or the rest of one: up to its end, or the whole turn
+/// where a sign, a dot, a host, or letters beside Chinese tell that it is one.
+pub(super) fn answer(text: &Folded) -> Option<Hidden> {
+    const LEADS: [&str; 18] = [
+        "it's", "its", "it", "is", "yes", "yeah", "ok", "okay", "sure", "so", "好的", "好", "对",
+        "是的", "是", "我的", "邮箱", "系",
+    ];
+    const THANKS: [&str; 6] = ["thank", "thanks", "please", "谢谢", "唔该", "麻烦"];
+    let mut start = skip_hesitations(text, 0);
+    while let Some(end) = word_at(text, start, &LEADS) {
+        start = skip_hesitations(text, end);
+    }
+    let length = text.chars().len();
+    let thanks = (start..length).find(|at| word_at(text, *at, &THANKS).is_some());
+    let mut end = thanks.unwrap_or(length);
+    while end > start && !text.chars()[end - 1].is_alphanumeric() {
+        end -= 1;
+    }
+    let dotted = |at: usize| {
+        word_at(text, at, &DOTS)
+            .is_some_and(|dot| word_at(text, skip_blanks(text, dot), &ENDS).is_some())
+    };
+    let tells = |at: usize| {
+        dotted(at)
+            || word_at(text, at, &PROVIDERS).is_some()
+            || word_at(text, at, &["dot", "艾特", "爱特", "圈a", "小老鼠", "@"]).is_some()
+    };
+    let chinese = |c: &char| c.is_alphabetic() && !c.is_ascii();
+    let said = text.chars().get(start..end)?;
+    // `zhang san 八八`: letters where the talk is Chinese but for its digits.
+    let spelt = said.iter().any(char::is_ascii_alphabetic)
+        && said
+            .iter()
+            .filter(|c| chinese(c))
+            .all(|c| is_digit_word(*c))
+        && (said.iter().any(chinese) || said.iter().any(char::is_ascii_digit));
+    (start < end && ((start..end).any(tells) || spelt)).then_some(Hidden {
+        start,
+        end,
+        label: "email",
+    })
+}
+
+fn is_digit_word(c: char) -> bool {
+    "零〇一二三四五六七八九幺两洞拐点杠".contains(c)
+}
+
+/// Whether a text ends by asking for, or telling, a mail address.
+pub(super) fn is_announced_at_end(text: &Folded) -> bool {
+    let end = text.chars().len();
+    (end.saturating_sub(LONGEST_NAME)..end).any(|at| word_at(text, at, &CUES).is_some())
 }
 
 /// Where one of some words ends that stands here as a whole.

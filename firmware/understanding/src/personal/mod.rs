@@ -10,16 +10,26 @@ mod plates;
 use crate::numbers::Folded;
 use crate::redact::Hidden;
 
-/// What the turn before, of either side, makes likely at the beginning of this one.
+/// What the turns before, of either side, make likely in this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Opening {
-    /// Nothing.
-    #[default]
-    None,
+pub(crate) struct Opening {
     /// A name was asked for or announced.
-    Name,
+    pub name: bool,
     /// An address was.
-    Address,
+    pub address: bool,
+    /// A mail address was.
+    pub mail: bool,
+}
+
+impl Opening {
+    /// What either of two makes likely.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            name: self.name || other.name,
+            address: self.address || other.address,
+            mail: self.mail || other.mail,
+        }
+    }
 }
 
 /// Everything of these kinds in a text. `original` is the text as given, whose capitals count;
@@ -33,6 +43,7 @@ pub(crate) fn find(
     let mut hidden = names::find(text, original, opening, strict);
     hidden.extend(addresses::find(text, original, opening));
     hidden.extend(mail::find(text));
+    hidden.extend(opening.mail.then(|| mail::answer(text)).flatten());
     hidden.extend(plates::find(text));
     hidden.extend(codes::find(text));
     hidden
@@ -40,13 +51,16 @@ pub(crate) fn find(
 
 /// What a turn announces for the next one.
 pub(crate) fn announced_at_end(text: &Folded) -> Opening {
-    if addresses::is_announced_at_end(text) {
-        Opening::Address
-    } else if names::is_announced_at_end(text) {
-        Opening::Name
-    } else {
-        Opening::None
+    Opening {
+        name: names::is_announced_at_end(text),
+        address: addresses::is_announced_at_end(text),
+        mail: mail::is_announced_at_end(text),
     }
+}
+
+/// Whether a turn that answers a request for a name surely tells one.
+pub(crate) fn tells_name(text: &Folded) -> bool {
+    names::is_told(text)
 }
 
 /// Where punctuation and hesitations that begin at a position end. Unlike within numbers, nothing

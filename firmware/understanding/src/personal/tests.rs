@@ -1,5 +1,8 @@
+use trunkside_call::Side;
+
 use super::{Folded, Opening, addresses};
 use crate::redact;
+use crate::redact::Redactor;
 
 #[test]
 fn names_are_hidden_behind_introductions_and_before_titles() {
@@ -133,7 +136,7 @@ fn mail_plates_and_codes_are_hidden() {
 /// What of a text is hidden as an address, as written.
 fn addresses(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
-    addresses::find(&Folded::new(text), &chars, Opening::None)
+    addresses::find(&Folded::new(text), &chars, Opening::default())
         .iter()
         .map(|piece| chars[piece.start..piece.end].iter().collect())
         .collect()
@@ -183,4 +186,57 @@ fn figures_beside_ordinary_words_are_no_addresses() {
     ] {
         assert_eq!(addresses(text), Vec::<String>::new(), "{text}");
     }
+}
+
+/// Redacts what a caller says, turn by turn, after an agent's request.
+fn answers(asked: &str, told: &[&str]) -> Vec<String> {
+    let mut redactor = Redactor::default();
+    redactor.redact(Side::Agent, asked, true);
+    told.iter()
+        .map(|turn| redactor.redact(Side::Caller, turn, true))
+        .collect()
+}
+
+#[test]
+fn mail_addresses_are_hidden_without_a_dot_and_over_turns() {
+    for (text, redacted) in [
+        ("it's j dot smith at gmail com", "it's [email]"),
+        ("my email's j smith at gmail", "my email's [email]"),
+        ("我的邮箱是wang wei艾特qq", "我的邮箱是[email]"),
+        ("i can't log in at home", "i can't log in at home"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+    assert_eq!(
+        answers(
+            "and your email address",
+            &["it's john dot smith at gmail", "dot com"]
+        ),
+        ["it's [email]", "[email]"]
+    );
+    assert_eq!(
+        answers(
+            "请问您的邮箱",
+            &["稍等", "zhang san 八八", "艾特 qq 点 com"]
+        ),
+        ["稍等", "[email]", "[email]"]
+    );
+}
+
+#[test]
+fn spelt_postcodes_are_hidden() {
+    for (text, redacted) in [
+        (
+            "my postcode is s w one a one a a",
+            "my postcode is [address]",
+        ),
+        ("it's m one four b t thanks", "it's [address] thanks"),
+        ("i have a one year plan", "i have a one year plan"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+    assert_eq!(
+        answers("what's your postcode", &["s w one a", "one a a"]),
+        ["[address]", "[address]"]
+    );
 }

@@ -2,13 +2,83 @@
 
 use trunkside_call::EntityKind;
 
-use super::memory::skip_acknowledgements;
+use super::acknowledged::skip_acknowledgements;
 use super::{HIDDEN_FROM, Hidden, Opening};
 use crate::entities::{Cue, Found, cue_before};
-use crate::numbers::{Folded, Reading, Run, skip_misheard};
+use crate::numbers::{Folded, Reading, Run, skip_misheard, skip_pauses};
 
 /// Numbers this near to each other may be parts of one that other words interrupt, in characters.
 const NEAR: usize = 12;
+
+/// From this many digits on, groups that stand near each other are one number.
+const CHAINED_FROM: usize = 6;
+
+/// One of two groups that words part has at least this many digits: smaller ones count things.
+const GROUP: usize = 3;
+
+/// From this many digits on a security code is hidden.
+const SECRET_FROM: usize = 2;
+
+/// From this many digits on the end of an identity or card number is.
+const ENDING_FROM: usize = 3;
+
+/// Runs that only acknowledgements part: one number, dictated in groups.
+pub(super) struct Dictation<'a> {
+    pub runs: &'a [Run],
+    /// How many digits it has at most.
+    pub length: usize,
+}
+
+impl Dictation<'_> {
+    pub(super) fn start(&self) -> usize {
+        self.runs[0].start()
+    }
+
+    pub(super) fn end(&self) -> usize {
+        self.runs[self.runs.len() - 1].end()
+    }
+
+    /// Whether more than radio readings and `oh` is in it.
+    pub(super) fn is_strong(&self) -> bool {
+        self.runs.iter().any(Run::is_strong)
+    }
+
+    /// Whether it is said digit by digit, as numbers that identify are.
+    fn is_dictated(&self) -> bool {
+        self.runs.iter().all(is_dictated)
+    }
+
+    /// Whether it is in words throughout.
+    fn is_spoken(&self) -> bool {
+        let figures = |run: &Run| {
+            run.atoms
+                .iter()
+                .any(|atom| atom.reading == Reading::Figures)
+        };
+        self.is_dictated() && !self.runs.iter().any(figures)
+    }
+}
+
+/// The runs of a text, those together that acknowledgements part.
+pub(super) fn dictations<'a>(text: &Folded, runs: &'a [Run]) -> Vec<Dictation<'a>> {
+    let goes_on = |before: &Run, after: &Run| {
+        is_dictated(before)
+            && is_dictated(after)
+            && skip_acknowledgements(text, before.end()) >= after.start()
+    };
+    runs.chunk_by(goes_on)
+        .map(|runs| Dictation {
+            runs,
+            length: runs.iter().map(|run| run.length).sum(),
+        })
+        .collect()
+}
+
+/// Whether only pauses, misheard digits and acknowledgements stand behind a position.
+pub(super) fn is_end(text: &Folded, at: usize, cut: usize) -> bool {
+    let end = skip_acknowledgements(text, skip_misheard(text, at));
+    end + cut >= text.chars().len()
+}
 
 /// The runs that are too long, or parts of what is too long, each atom hidden within the entity
 /// that it belongs to.
@@ -20,35 +90,51 @@ pub(super) fn hidden(
     strict: bool,
 ) -> Vec<Hidden> {
     let mut hidden = Vec::new();
-    let lead = skip_misheard(text, skip_acknowledgements(text));
-    let length = text.chars().len();
-    for (index, run) in runs.iter().enumerate() {
-        let leads = index == 0 && run.start() <= lead;
+    let lead = skip_misheard(text, skip_acknowledgements(text, 0));
+    let dictations = dictations(text, runs);
+    let chained = chained(&dictations, opening.partial);
+    for (index, said) in dictations.iter().enumerate() {
+        let leads = index == 0 && said.start() <= lead;
         // A hypothesis may end within a pause.
-        let cut = if opening.partial { 2 } else { 0 };
-        let ends = skip_misheard(text, run.end()) + cut >= length;
+        let ends = is_end(text, said.end(), if opening.partial { 2 } else { 0 });
         let before = if leads { opening.digits } else { 0 };
-        let announced = leads && opening.cue.is_some();
-        let dictated = is_dictated(run);
-        let cued = dictated && ends && announces(text, run);
+        let announced = leads && opening.cue.is_some() && !is_idiom(text, said);
+        let dictated = said.is_dictated();
+        let own = cue_before(text, said.start()).filter(|_| dictated);
+        let cued = ends && own.is_some_and(identifies);
         let limit = if announced || opening.partial && cued {
             1
         } else if strict || ends && (opening.partial || cued) {
             2
-        } else if ends && dictated && run.is_strong() {
+        } else if ends && dictated && said.is_strong() {
             // The first digits of a number whose rest comes with the next turn.
             HIDDEN_FROM - 1
         } else {
             HIDDEN_FROM
         };
-        let known = before > 0 && before + run.length >= HIDDEN_FROM;
-        let part = dictated && run.length > 1 && is_part(runs, index);
-        if known || part || run.length >= limit {
+        let asked = opening.cue.filter(|_| dictated);
+        let short = [own, asked]
+            .into_iter()
+            .flatten()
+            .any(|cue| is_short_secret(text, said, found, cue));
+        let known = before > 0 && before + said.length >= HIDDEN_FROM;
+        let part = dictated && said.length > 1 && is_part(&dictations, index);
+        if known || part || short || chained[index] || said.length >= limit {
             let cue = announced.then_some(opening.cue).flatten();
-            hide_run(text, run, found, cue, &mut hidden);
+            for run in said.runs {
+                hide_run(text, run, found, cue, &mut hidden);
+            }
         }
     }
     hidden
+}
+
+/// Whether a number is the first word of one that counts nothing: `一下`.
+fn is_idiom(text: &Folded, said: &Dictation) -> bool {
+    const BEHIND: &str = "下样直定般起些共点会";
+    said.length == 1
+        && text.at(said.start()) == Some('一')
+        && text.at(said.end()).is_some_and(|c| BEHIND.contains(c))
 }
 
 /// Whether a number is said digit by digit, as numbers that identify are.
@@ -58,21 +144,85 @@ fn is_dictated(run: &Run) -> bool {
         .all(|atom| atom.reading != Reading::Cardinal)
 }
 
-/// Whether the words before a run announce a number that identifies somebody.
-fn announces(text: &Folded, run: &Run) -> bool {
-    cue_before(text, run.start()).is_some_and(|cue| cue != Cue::Reference && cue != Cue::Order)
+/// Whether a cue announces a number that identifies somebody.
+const fn identifies(cue: Cue) -> bool {
+    !matches!(cue, Cue::Reference | Cue::Order)
 }
 
-/// Whether a run stands near another that is long: then both may be parts of one number.
-fn is_part(runs: &[Run], index: usize) -> bool {
-    let run = &runs[index];
-    let is_near =
-        |other: &Run, gap: usize| other.length >= HIDDEN_FROM && is_dictated(other) && gap <= NEAR;
-    let before = index.checked_sub(1).map(|index| &runs[index]);
-    before.is_some_and(|other| is_near(other, run.start() - other.end()))
-        || runs
+/// Whether less than four digits behind a cue tell a security code, or the end of a number by which
+/// people prove who they are.
+fn is_short_secret(text: &Folded, said: &Dictation, found: &[Found], cue: Cue) -> bool {
+    let counts = |entity: &Found| {
+        matches!(
+            entity.kind,
+            EntityKind::Money | EntityKind::Date | EntityKind::Time
+        )
+    };
+    let amount = found
+        .get(found.partition_point(|entity| entity.end <= said.start()))
+        .is_some_and(|entity| entity.start <= said.start() && counts(entity));
+    let linked = is_linked(text, said.start());
+    // `back on the card within five to seven days`
+    let spoken = said.is_spoken() && !text.slice(said.start(), said.end()).contains(" to ");
+    let from = match cue {
+        Cue::Secret if linked => SECRET_FROM,
+        Cue::Secret => ENDING_FROM,
+        // Figures beside a card may count anything: `card charged 150 twice`.
+        Cue::Identity | Cue::Card if linked || spoken => ENDING_FROM,
+        _ => HIDDEN_FROM,
+    };
+    !amount && said.is_strong() && said.length >= from
+}
+
+/// Whether the word before a position says that what follows is the number: `是`, `is`.
+fn is_linked(text: &Folded, at: usize) -> bool {
+    const LINKS: [&str; 7] = ["是", "系", "为", "is", "'s", "to", "was"];
+    LINKS.iter().any(|link| {
+        let length = link.chars().count();
+        let from = at.saturating_sub(length + NEAR / 2);
+        (from..at.saturating_sub(length - 1)).any(|start| {
+            text.starts_with(start, link)
+                && (!link.starts_with(|c: char| c.is_ascii_alphabetic())
+                    || text.is_word_start(start))
+                && skip_pauses(text, start + length) >= at
+        })
+    })
+}
+
+/// Which dictations are groups of one number that any words part: `四一五…五五五…一二`. Only numbers
+/// in words count, as figures in running text tell many things.
+fn chained(dictations: &[Dictation], partial: bool) -> Vec<bool> {
+    let from = if partial { HIDDEN_FROM } else { CHAINED_FROM };
+    let links = |before: &Dictation, after: &Dictation| {
+        before.is_spoken()
+            && after.is_spoken()
+            && after.start() - before.end() <= NEAR
+            && before.length.max(after.length) >= GROUP
+            && before.is_strong()
+            && after.is_strong()
+    };
+    dictations
+        .chunk_by(links)
+        .flat_map(|group| {
+            let digits: usize = group.iter().map(|said| said.length).sum();
+            let groups = group.iter().filter(|said| said.length > 1).count();
+            let one = groups > 1 && digits >= from;
+            std::iter::repeat_n(one, group.len())
+        })
+        .collect()
+}
+
+/// Whether a number stands near another that is long: then both may be parts of one number.
+fn is_part(dictations: &[Dictation], index: usize) -> bool {
+    let said = &dictations[index];
+    let is_near = |other: &Dictation, gap: usize| {
+        other.length >= HIDDEN_FROM && other.is_dictated() && gap <= NEAR
+    };
+    let before = index.checked_sub(1).map(|index| &dictations[index]);
+    before.is_some_and(|other| is_near(other, said.start() - other.end()))
+        || dictations
             .get(index + 1)
-            .is_some_and(|other| is_near(other, other.start() - run.end()))
+            .is_some_and(|other| is_near(other, other.start() - said.end()))
 }
 
 fn hide_run(text: &Folded, run: &Run, found: &[Found], cue: Option<Cue>, hidden: &mut Vec<Hidden>) {
@@ -121,11 +271,14 @@ fn hide_letters_beside(text: &Folded, run: &Run, hidden: &mut Vec<Hidden>) {
     let check = matches!(text.at(pause), Some('x' | '叉'));
     let next = if check { pause } else { end + blank(end) };
     if letter(next) && !letter(next + 1) {
-        hidden.push(Hidden {
-            label,
-            start: end,
-            end: next + 1,
-        });
+        match hidden.last_mut() {
+            Some(last) if last.end == end => last.end = next + 1,
+            _ => hidden.push(Hidden {
+                label,
+                start: end,
+                end: next + 1,
+            }),
+        }
     }
     let start = run.start();
     let gap = usize::from(start > 0 && text.at(start - 1) == Some(' '));

@@ -2,9 +2,11 @@
 
 use trunkside_call::Side;
 
+use super::acknowledged::{says_nothing, skip_acknowledgements};
+use super::digits::{dictations, is_end};
 use super::{Opening, Redaction, RedactionPolicy, redact_from, redactions_from};
-use crate::entities::{Cue, cue_at_end, is_birth_at_end};
-use crate::numbers::{Folded, runs_of, skip_misheard, skip_pauses};
+use crate::entities::{Cue, cue_at_end, cue_before, is_birth_at_end};
+use crate::numbers::{Folded, runs_of};
 use crate::personal;
 use crate::secrets::OpenNumber;
 
@@ -68,19 +70,23 @@ impl Redactor {
         // A request by the other side announces what this side says next.
         let asked = *self.memory(side.other());
         let memory = self.memory(side);
-        let personal = match memory.personal {
-            personal::Opening::None => asked.personal,
-            own => own,
-        };
+        let folded = Folded::new(text);
         let opening = Opening {
             digits: memory.digits,
             cue: memory.cue.or(asked.cue),
-            personal,
+            personal: if says_nothing(&folded) {
+                personal::Opening::default()
+            } else {
+                memory.personal.and(asked.personal)
+            },
             birth: memory.birth || asked.birth,
             partial: !is_final,
         };
         if is_final {
-            *memory = memory.after(&Folded::new(text));
+            *memory = memory.after(&folded);
+            if opening.personal.name && personal::tells_name(&folded) {
+                self.memory(side.other()).personal.name = false;
+            }
         }
         opening
     }
@@ -98,19 +104,19 @@ impl Memory {
         let runs = runs_of(text);
         let announced = Self {
             digits: 0,
-            cue: cue_at_end(text),
+            cue: announced_cue(text),
             personal: personal::announced_at_end(text),
             birth: is_birth_at_end(text),
         };
-        let Some(last) = runs.last().filter(|run| run.is_strong()) else {
+        let dictations = dictations(text, &runs);
+        let Some(last) = dictations.last().filter(|said| said.is_strong()) else {
             // Only a hesitation or an acknowledgement: the number may still go on.
-            let nothing = skip_acknowledgements(text) == text.chars().len();
-            return if nothing { self } else { announced };
+            return if says_nothing(text) { self } else { announced };
         };
-        if skip_misheard(text, last.end()) < text.chars().len() {
+        if !is_end(text, last.end(), 0) {
             return announced;
         }
-        let continues = runs.len() == 1 && skip_acknowledgements(text) >= last.start();
+        let continues = dictations.len() == 1 && skip_acknowledgements(text, 0) >= last.start();
         let before = if continues { self.digits } else { 0 };
         Self {
             digits: (before + last.length).min(99),
@@ -121,50 +127,9 @@ impl Memory {
     }
 }
 
-/// Words with which a speaker takes up a number again.
-const ACKNOWLEDGEMENTS: [&str; 28] = [
-    "好的",
-    "好",
-    "对的",
-    "对",
-    "系",
-    "嗯",
-    "然后是",
-    "后面是",
-    "接下来是",
-    "前面是",
-    "后边是",
-    "最后是",
-    "剩下的是",
-    "号码是",
-    "卡号是",
-    "还有",
-    "yes",
-    "yeah",
-    "okay",
-    "ok",
-    "right",
-    "yep",
-    "correct",
-    "sure",
-    "then it's",
-    "and then",
-    "the rest is",
-    "it's",
-];
-
-pub(super) fn skip_acknowledgements(text: &Folded) -> usize {
-    let mut at = 0;
-    loop {
-        let next = skip_pauses(text, at);
-        let word = ACKNOWLEDGEMENTS.iter().find(|word| {
-            let end = next + word.chars().count();
-            text.starts_with(next, word)
-                && (!word.is_ascii() || !text.at(end).is_some_and(|c| c.is_ascii_alphabetic()))
-        });
-        match word {
-            Some(word) => at = next + word.chars().count(),
-            None => return next,
-        }
-    }
+/// What a turn announces at its end; of what only a person knows, also a little before it:
+/// `the security code on the back`.
+fn announced_cue(text: &Folded) -> Option<Cue> {
+    let secret = |cue: &Cue| matches!(cue, Cue::Secret | Cue::Identity);
+    cue_at_end(text).or_else(|| cue_before(text, text.chars().len()).filter(secret))
 }

@@ -4,6 +4,7 @@
 //! hesitations, self-corrections and the end of a turn. What is recognised as a certain kind of
 //! number is hidden as that kind, the rest as `[number]`.
 
+mod acknowledged;
 mod digits;
 mod memory;
 mod policy;

@@ -68,6 +68,124 @@ fn a_number_goes_on_over_turns_and_interruptions() {
     assert_eq!(redactor.redact(Side::Caller, "六二二", true), "[card]");
 }
 
+/// Redacts the turns of one call: `A` begins an agent's turn, `C` a caller's.
+fn call(turns: &[&str]) -> Vec<String> {
+    let mut redactor = Redactor::default();
+    turns
+        .iter()
+        .map(|turn| match turn.split_at(2) {
+            ("A ", text) => redactor.redact(Side::Agent, text, true),
+            (_, text) => redactor.redact(Side::Caller, text, true),
+        })
+        .collect()
+}
+
+#[test]
+fn words_between_its_groups_leave_nothing_of_a_number() {
+    for text in [
+        "我号码是一三八好零零一好三八零好零零",
+        "电话是幺三八对零零一对三八零对零零零对",
+        "号码是九八七明唔明六五四得唔得三二",
+        "电话系六一二啱唔啱三四五啱唔啱七八",
+        "幺三八没错吧零零对不对幺三八",
+        "it's four one five sure five five five sure one two one sure two",
+        "seven oh two correct three three fine one one perfect nine",
+        "it's four one five you know five five five whatever one two one two",
+    ] {
+        let left = redact(text);
+        let digits = runs_of(&Folded::new(&left));
+        assert!(digits.is_empty(), "{text} became {left}");
+    }
+}
+
+#[test]
+fn a_number_read_back_in_groups_is_hidden() {
+    assert_eq!(
+        call(&[
+            "A 您的电话是幺三八对吧",
+            "C 对",
+            "A 零零幺对吧",
+            "C 嗯对的",
+            "A 三八对吗"
+        ]),
+        [
+            "您的电话是[number]对吧",
+            "对",
+            "[number]对吧",
+            "嗯对的",
+            "[number]对吗"
+        ]
+    );
+}
+
+#[test]
+fn counts_beside_each_other_stay() {
+    for text in [
+        "我等了三五天打了两三次电话说了四五遍",
+        "一对一服务好不好",
+        "密码一直错改一下要三个月吗",
+        "密码错了两三次",
+        "i tried two or three times sure",
+        "i bought two sure and three okay",
+        "it'll go back on the original card within five to seven days",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn security_codes_and_endings_of_three_digits_are_hidden_anywhere() {
+    for (text, redacted) in [
+        ("我的安全码是三二一没错吧", "我的安全码是[number]没错吧"),
+        ("cvv是三二一对吗", "cvv是[number]对吗"),
+        (
+            "the cvv is three two one can you try again",
+            "the cvv is [number] can you try again",
+        ),
+        (
+            "my pin is one two three can you reset it",
+            "my pin is [number] can you reset it",
+        ),
+        ("密码是三个八帮我改一下", "密码是[number]帮我改一下"),
+        ("密码是一二帮我改一下", "密码是[number]帮我改一下"),
+        ("身份证后四位是一二三X", "身份证后四位是[number]"),
+        (
+            "the last four of my id is one two three x",
+            "the last four of my id is [number]",
+        ),
+        ("尾号是三二一的那张卡", "尾号是[number]的那张卡"),
+        (
+            "the verification code i got is 493 and it fails",
+            "the verification code i got is [number] and it fails",
+        ),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_is_hidden_wherever_it_stands_in_the_answer() {
+    for (asked, told, redacted) in [
+        (
+            "A what is the security code on the back",
+            "C well i think three two one maybe",
+            "well i think [number] maybe",
+        ),
+        (
+            "A 请说一下卡背面的安全码",
+            "C 我看一下是三二一好像",
+            "我看一下是[number]好像",
+        ),
+        (
+            "A 身份证后四位是多少",
+            "C 我没记错的话五五六X谢谢你",
+            "我没记错的话[number]谢谢你",
+        ),
+    ] {
+        assert_eq!(call(&[asked, told])[1], redacted, "{told}");
+    }
+}
+
 /// Pieces that numbers are made of, and things that come between.
 fn pieces() -> impl Strategy<Value = String> {
     let digit = prop::sample::select(vec![
@@ -137,11 +255,44 @@ fn pieces() -> impl Strategy<Value = String> {
         "和",
         " to ",
         "身份证",
+        "对吧",
+        "明唔明",
+        "好",
+        " sure ",
+        " correct ",
     ]);
     prop::collection::vec((digit, gap), 0..24).prop_map(|parts| {
         parts
             .into_iter()
             .flat_map(|(digit, gap)| [digit, gap])
+            .collect()
+    })
+}
+
+/// A number dictated in groups of up to three, words of agreement between them.
+fn dictated() -> impl Strategy<Value = String> {
+    let digit = prop::sample::select(vec!["零", "幺", "二", "三", "四", "五", "六", "八", "九"]);
+    let group = prop::collection::vec(digit, 1..4).prop_map(|digits| digits.concat());
+    let agreed = prop::sample::select(vec![
+        "对",
+        "对吧",
+        "对吗",
+        "好",
+        "好的",
+        "没错吧",
+        "是吧",
+        "啱唔啱",
+        "明唔明",
+        "得唔得",
+        " sure ",
+        " correct ",
+        "嗯对",
+        "可以吗",
+    ]);
+    prop::collection::vec((group, agreed), 4..8).prop_map(|parts| {
+        parts
+            .into_iter()
+            .flat_map(|(group, agreed)| [group, agreed.to_owned()])
             .collect()
     })
 }
@@ -154,6 +305,12 @@ proptest! {
         let redacted = redact(&text);
         prop_assert!(is_clean(&redacted), "{text} became {redacted}");
         prop_assert_ne!(redacted, WITHHELD, "{} is withheld as a whole", text);
+    }
+
+    #[test]
+    fn no_digit_survives_between_words_of_agreement(text in dictated()) {
+        let redacted = redact(&text);
+        prop_assert!(runs_of(&Folded::new(&redacted)).is_empty(), "{text} became {redacted}");
     }
 
     #[test]

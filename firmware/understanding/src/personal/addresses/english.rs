@@ -135,12 +135,13 @@ pub(super) fn address_at(text: &Folded, original: &[char], at: usize) -> Option<
     let begins = words_from(text, original, at, 1)
         .first()
         .is_some_and(|word| word.number || UNITS.contains(&word.text.as_str()));
-    if !begins {
-        return postcode(text, at);
-    }
-    by_form(&words_from(text, original, at, 8))
-        .map(|end| hidden(at, tail(text, original, end)))
+    let found = begins
+        .then(|| by_form(&words_from(text, original, at, 8)))
+        .flatten()
+        .map(|end| hidden(at, tail(text, original, end)));
+    found
         .or_else(|| postcode(text, at))
+        .or_else(|| spelled_postcode(text, at))
 }
 
 /// What stands where an address is expected: up to where the talk goes on, if a number or a street
@@ -237,14 +238,93 @@ fn postcode(text: &Folded, at: usize) -> Option<Hidden> {
     Some(hidden(at, at + found.len()))
 }
 
+/// `s w one a one a a`: a British postal code, letter by letter; behind `postcode` whatever is
+/// spelt.
+fn spelled_postcode(text: &Folded, at: usize) -> Option<Hidden> {
+    const CUES: [&str; 4] = ["postcode", "post code", "postal code", "zip code"];
+    const FORMS: [&str; 6] = ["a99aa", "a999aa", "aa99aa", "aa999aa", "a9a9aa", "aa9a9aa"];
+    if at > 0 && text.at(at - 1) == Some('\'') {
+        return None;
+    }
+    let (form, ends) = letters_and_digits(text, at);
+    if let Some(form) = FORMS.iter().rev().find(|known| form.starts_with(**known)) {
+        return Some(hidden(at, ends[form.len() - 1]));
+    }
+    let after = CUES
+        .iter()
+        .find(|cue| text.starts_with(at, cue))
+        .map(|cue| at + cue.len())?;
+    let start = ["is", "'s", "it's", "should be"]
+        .iter()
+        .find(|link| text.starts_with(skip_blanks(text, after), link))
+        .map_or(after, |link| skip_blanks(text, after) + link.len());
+    spelled_from(text, skip_blanks(text, start))
+}
+
+/// Single letters and digits from a position on, at least two and one of them a digit.
+fn spelled_from(text: &Folded, start: usize) -> Option<Hidden> {
+    let (form, ends) = letters_and_digits(text, start);
+    (form.len() > 1 && form.contains('9')).then(|| hidden(start, ends[ends.len() - 1]))
+}
+
+/// What is spelt from a position on, `a` for a letter and `9` for a digit, and where each ends.
+fn letters_and_digits(text: &Folded, start: usize) -> (String, Vec<usize>) {
+    const DIGITS: [&str; 13] = [
+        "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "to",
+        "for",
+    ];
+    let (mut form, mut ends) = (String::new(), Vec::new());
+    let mut at = start;
+    while form.len() < 8 {
+        let end = text.word_end(at);
+        let word = text.slice(at, end.min(at + 6));
+        let figure = text.at(at).is_some_and(|c| c.is_ascii_digit());
+        let (kind, end) = match word.as_str() {
+            "" if figure => ('9', at + 1),
+            "uh" | "um" | "then" if !form.is_empty() => {
+                at = skip_blanks(text, end);
+                continue;
+            }
+            word if word.len() == 1 => ('a', end),
+            word if DIGITS.contains(&word) => ('9', end),
+            _ => break,
+        };
+        form.push(kind);
+        ends.push(end);
+        at = skip_blanks(text, end);
+        if at == end && text.at(at).is_some_and(|c| !c.is_ascii_alphanumeric()) {
+            break;
+        }
+    }
+    (form, ends)
+}
+
+fn skip_blanks(text: &Folded, mut at: usize) -> usize {
+    while text.at(at) == Some(' ') {
+        at += 1;
+    }
+    at
+}
+
 /// The answer to a question for the address.
 pub(super) fn answer(text: &Folded) -> Option<Hidden> {
-    told(&words_from(text, text.chars(), 0, MOST_WORDS))
+    let lead = ["it's ", "its ", "yes ", "um ", "uh "]
+        .iter()
+        .find(|lead| text.starts_with(0, lead))
+        .map_or(0, |lead| lead.len());
+    told(&words_from(text, text.chars(), 0, MOST_WORDS)).or_else(|| spelled_from(text, lead))
 }
 
 /// Whether a text ends by asking for, or announcing, an address.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
-    const ASKED: [&str; 6] = [
+    const ASKED: [&str; 13] = [
+        "name and address",
+        "and your address",
+        "your postcode",
+        "your post code",
+        "the postcode",
+        "the post code",
+        "your zip code",
         "your address",
         "your home address",
         "your delivery address",

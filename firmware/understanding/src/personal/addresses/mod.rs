@@ -19,7 +19,7 @@ const fn hidden(start: usize, end: usize) -> Hidden {
 /// All addresses of a text.
 pub(super) fn find(text: &Folded, original: &[char], opening: Opening) -> Vec<Hidden> {
     let mut found = Vec::new();
-    if opening == Opening::Address {
+    if opening.address {
         found.extend(chinese::answer(text));
         found.extend(english::answer(text));
     }

@@ -114,6 +114,22 @@ const POSSIBLE: [&str; 43] = [
     "朋友",
 ];
 
+/// Words of a request behind which a clerk or customer may be named: only what has a name's form.
+const CONCERNING: [&str; 12] = [
+    "查一下",
+    "查下",
+    "查询",
+    "查查",
+    "投诉",
+    "客服",
+    "柜员",
+    "店员",
+    "专员",
+    "坐席",
+    "业务员",
+    "快递员",
+];
+
 const TITLES: [&str; 24] = [
     "先生", "女士", "小姐", "太太", "师傅", "老师", "经理", "医生", "律师", "主任", "阿姨", "叔叔",
     "大哥", "大姐", "老板", "警官", "教授", "总", "生", "太", "同学", "女仕", "伯伯", "奶奶",
@@ -131,10 +147,13 @@ const STOPS: &str =
     "我你您他她它们的了吗吧呢啊呀啦喇喎咯嘅是系喺想要请麻谢帮查打电号没不唔冇嗯呃额哦这那就给住需";
 
 /// Pairs of characters with which the talk goes on, although a given name may hold the first.
-const GOES_ON: [&str; 36] = [
+const GOES_ON: [&str; 65] = [
     "本人", "就是", "手机", "身份", "证件", "现在", "今天", "昨天", "刚刚", "刚才", "转人", "地址",
     "生日", "出生", "来电", "来问", "有个", "有点", "有一", "有张", "对吧", "对吗", "对不", "好的",
     "好吧", "可以", "能不", "能帮", "先生", "女士", "小姐", "太太", "和我", "跟你", "同你", "卡号",
+    "转账", "转帐", "转钱", "汇款", "汇钱", "打款", "打钱", "存钱", "还款", "还钱", "之前", "以前",
+    "上次", "昨日", "今日", "头先", "打过", "说过", "讲过", "谈过", "问过", "联系", "沟通", "办过",
+    "办理", "开户", "销户", "态度", "服务",
 ];
 
 /// What only a person has: before it a single character is a given name, `张三的账户`.
@@ -230,6 +249,7 @@ pub(super) fn name_at(text: &Folded, at: usize) -> Option<Hidden> {
         .or_else(|| family_only(text, at))
         .or_else(|| titled(text, at))
         .or_else(|| possible(text, at))
+        .or_else(|| concerned(text, at))
         .or_else(|| serving(text, at))
         .or_else(|| alone(text, at))
 }
@@ -237,8 +257,34 @@ pub(super) fn name_at(text: &Folded, at: usize) -> Option<Hidden> {
 /// `我叫王伟`, `收件人是欧阳雪`: up to the usual length, or to where the talk goes on.
 fn certain(text: &Folded, at: usize) -> Option<Hidden> {
     let word = CERTAIN.iter().find(|word| text.starts_with(at, word))?;
-    let start = skip_hesitations(text, at + word.chars().count());
-    certain_name(text, start)
+    let end = at + word.chars().count();
+    if asks_for_more(text, end) {
+        return None;
+    }
+    certain_name(text, skip_hesitations(text, end))
+}
+
+/// Whether a request goes on: `姓名和联系电话`.
+fn asks_for_more(text: &Folded, at: usize) -> bool {
+    const THINGS: [&str; 24] = [
+        "联系", "电话", "手机", "身份", "证件", "地址", "住址", "卡号", "银行", "账号", "帐号",
+        "账户", "户口", "号码", "邮箱", "电邮", "出生", "生日", "年龄", "性别", "密码", "尾号",
+        "单号", "订单",
+    ];
+    let links = [
+        "以及", "还有", "和", "跟", "与", "及", "同", "、", "，", ",",
+    ];
+    let after = |words: &[&str], at: usize| {
+        words
+            .iter()
+            .find(|word| text.starts_with(at, word))
+            .map(|word| at + word.chars().count())
+    };
+    let Some(next) = after(&links, at) else {
+        return false;
+    };
+    let next = after(&["您的", "你的", "您嘅", "你嘅", "您", "你"], next).unwrap_or(next);
+    after(&THINGS, next).is_some()
 }
 
 fn certain_name(text: &Folded, start: usize) -> Option<Hidden> {
@@ -273,6 +319,18 @@ fn possible(text: &Folded, at: usize) -> Option<Hidden> {
             let end = familiar(text, start)?;
             (ends_phrase(text, end) || serves(text, end)).then(|| hidden(start, end))
         })
+}
+
+/// `我要投诉客服李娜`, `查一下王建国的账户`.
+fn concerned(text: &Folded, at: usize) -> Option<Hidden> {
+    let word = CONCERNING.iter().find(|word| text.starts_with(at, word))?;
+    let name = looks_like_name(text, at + word.chars().count())?;
+    // Products have a name's form too: `查一下金橘宝`.
+    let own = name.start + surname_at(text, name.start).max(1)..name.end;
+    text.slice(own.start, own.end)
+        .chars()
+        .all(given)
+        .then_some(name)
 }
 
 /// Where `小李` or `老王` ends.
@@ -350,7 +408,13 @@ fn looks_like_name(text: &Folded, start: usize) -> Option<Hidden> {
         [first, second] => given(*first) || given(*second),
         _ => true,
     };
-    (plausible && stops(text, end)).then(|| hidden(start, end))
+    // Of an amount: `转给王建国五百块`.
+    (plausible && (stops(text, end) || is_counting(text, end))).then(|| hidden(start, end))
+}
+
+fn is_counting(text: &Folded, at: usize) -> bool {
+    let counts = |c| "一二三四五六七八九十百千万两几".contains(c);
+    text.at(at).is_some_and(counts)
 }
 
 /// Three characters whose last two are those of given names, and then an end: a family name that
@@ -411,9 +475,90 @@ fn family_only(text: &Folded, at: usize) -> Option<Hidden> {
     (length > 0).then(|| hidden(start, start + length))
 }
 
+/// `我姓王名建国`, `免贵姓张单名一个伟字`: what of a name is told apart from its family name.
+pub(super) fn given_apart(text: &Folded, at: usize) -> Option<Hidden> {
+    const LINKS: [&str; 15] = [
+        "单名一个",
+        "单名是",
+        "单名",
+        "名字叫做",
+        "名字叫",
+        "名字是",
+        "名叫",
+        "名字",
+        "个名叫",
+        "个名系",
+        "名是",
+        "名系",
+        "叫做",
+        "叫",
+        "名",
+    ];
+    const ORDINARY: [&str; 5] = ["名下", "名额", "名单", "名义", "名片"];
+    let family = family_only(text, at)?;
+    let next = skip_hesitations(text, family.end);
+    if ORDINARY.iter().any(|word| text.starts_with(next, word)) {
+        return None;
+    }
+    let link = LINKS.iter().find(|word| text.starts_with(next, word))?;
+    let start = skip_hesitations(text, next + link.chars().count());
+    if text.at(start) == text.at(family.start) {
+        return certain_name(text, start);
+    }
+    let own = |at: usize| !stops(text, at) && !is_counting(text, at) && text.at(at) != Some('字');
+    if !own(start) || NOT_NAMES.contains(text.at(start)?) {
+        return None;
+    }
+    Some(hidden(start, start + if own(start + 1) { 2 } else { 1 }))
+}
+
+/// The name behind one that is taken back: `陈志强不对陈自强`.
+pub(super) fn corrected(text: &Folded, end: usize) -> Option<Hidden> {
+    const LINKS: [&str; 2] = ["是", "系"];
+    const CORRECTIONS: [&str; 12] = [
+        "说错了",
+        "讲错了",
+        "讲错咗",
+        "弄错了",
+        "不对",
+        "不是",
+        "错了",
+        "唔系",
+        "唔啱",
+        "更正",
+        "应该是",
+        "应该叫",
+    ];
+    let skip = |words: &[&str], mut at: usize| {
+        while let Some(word) = words.iter().find(|word| text.starts_with(at, word)) {
+            at = skip_hesitations(text, at + word.chars().count());
+        }
+        at
+    };
+    let first = skip_hesitations(text, end);
+    let at = skip(&CORRECTIONS, first);
+    if at == first {
+        return None;
+    }
+    let at = skip(&LINKS, at);
+    let called = ["我叫", "叫"]
+        .iter()
+        .find(|word| text.starts_with(at, word));
+    looks_like_name(text, at + called.map_or(0, |word| word.chars().count()))
+}
+
 /// The answer to a question for the name, or the rest of an introduction that a pause cut off.
 pub(super) fn answer(text: &Folded) -> Option<Hidden> {
+    const REPLIES: [&str; 44] = [
+        "稍等", "等一", "等等", "等下", "等我", "好的", "可以", "没有", "没问", "知道", "为什",
+        "什么", "不知", "不用", "不要", "不是", "是的", "对的", "喂", "你好", "您好", "谢谢",
+        "怎么", "干嘛", "干什", "听不", "听得", "再说", "刚才", "刚刚", "马上", "麻烦", "冇问",
+        "点解", "做咩", "边个", "唔该", "唔知", "挂失", "请问", "请等", "这个", "那个", "哪个",
+    ];
     let start = skip_hesitations(text, 0);
+    if REPLIES.iter().any(|word| text.starts_with(start, word)) {
+        return None;
+    }
     let start = ["我叫", "我是", "叫", "是", "姓"]
         .iter()
         .find(|word| text.starts_with(start, word))
@@ -422,6 +567,11 @@ pub(super) fn answer(text: &Folded) -> Option<Hidden> {
         surname_at(text, name.start) > 0 && !is_word(text, name.start)
             || ends_phrase(text, name.end)
     })
+}
+
+/// Whether a turn tells a name that looks like one.
+pub(super) fn is_told(text: &Folded) -> bool {
+    answer(text).is_some_and(|name| looks_like_name(text, name.start).is_some())
 }
 
 /// Family names by their parts, `弓长张`, and characters by a word that holds them, `伟大的伟`:
@@ -467,7 +617,11 @@ pub(super) fn explained(text: &Folded, names: &[Hidden]) -> Vec<Hidden> {
 
 /// Whether a text ends with an introduction.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
-    const ASKED: [&str; 12] = [
+    const ASKED: [&str; 16] = [
+        "姓什么",
+        "姓乜",
+        "姓啥",
+        "全名",
         "贵姓",
         "怎么称呼",
         "点称呼",
@@ -482,11 +636,20 @@ pub(super) fn is_announced_at_end(text: &Folded) -> bool {
         "姓咩",
     ];
     let end = text.chars().len();
-    (end.saturating_sub(12)..end).any(|at| {
+    (end.saturating_sub(16)..end).any(|at| {
         let ends_with = |word: &str| {
             text.starts_with(at, word) && skip_hesitations(text, at + word.chars().count()) >= end
         };
+        let asks_more = || {
+            ["姓名", "名字"]
+                .iter()
+                .any(|word| text.starts_with(at, word) && asks_for_more(text, at + 2))
+        };
         CERTAIN.iter().any(|word| ends_with(word))
+            || asks_more()
+            || ["和姓名", "跟姓名", "同姓名", "和名字"]
+                .iter()
+                .any(|word| text.starts_with(at, word))
             || ASKED.iter().any(|word| text.starts_with(at, word))
     })
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::hidden;
 use super::known::{
-    is_also_a_word, is_chinese_family_name, is_chinese_syllable, is_first_name, is_ordinary,
-    is_place,
+    is_also_a_word, is_chinese_family_name, is_chinese_syllable, is_family_name, is_first_name,
+    is_in_dictionary, is_ordinary, is_place,
 };
 use crate::numbers::Folded;
 use crate::redact::Hidden;
@@ -393,6 +393,10 @@ pub(super) fn answer(text: &Folded) -> Option<Hidden> {
         "yes", "yeah", "sure", "ok", "okay", "it's", "its", "it", "is", "that's", "um", "uh", "so",
         "well",
     ];
+    const REPLIES: [&str; 20] = [
+        "hold", "hang", "one", "just", "let", "give", "pardon", "excuse", "hello", "hi", "hey",
+        "never", "nothing", "bear", "sec", "second", "moment", "hmm", "mm", "mhm",
+    ];
     let mut start = 0;
     loop {
         while text.at(start).is_some_and(|c| matches!(c, ' ' | ',')) {
@@ -404,12 +408,66 @@ pub(super) fn answer(text: &Folded) -> Option<Hidden> {
         }
         start = end;
     }
+    let first = text.slice(start, word_end(text, start).min(start + 10));
+    if REPLIES.contains(&first.as_str()) {
+        return None;
+    }
     names_from(text, start, 3)
+}
+
+/// Whether a turn that answers a request tells a name: one that is known, or a word that is no other.
+pub(super) fn is_told(text: &Folded) -> bool {
+    answer(text).is_some_and(|name| {
+        text.slice(name.start, name.end).split(' ').any(|word| {
+            is_first_name(word)
+                || is_family_name(word)
+                || is_chinese_family_name(word)
+                || !is_in_dictionary(word)
+        })
+    })
+}
+
+/// The name behind one that is taken back: `rajesh sorry rakesh`.
+pub(super) fn corrected(text: &Folded, end: usize) -> Option<Hidden> {
+    const CORRECTIONS: [&str; 10] = [
+        "sorry",
+        "no",
+        "not",
+        "wait",
+        "oops",
+        "i mean",
+        "rather",
+        "actually",
+        "correction",
+        "make that",
+    ];
+    const LINKS: [&str; 4] = ["that's", "it's", "its", "it is"];
+    let skip = |mut at: usize| {
+        while text.at(at).is_some_and(|c| matches!(c, ' ' | ',')) {
+            at += 1;
+        }
+        at
+    };
+    let mut at = skip(end);
+    let first = at;
+    while let Some(after) = introduced(text, at, &CORRECTIONS) {
+        at = skip(after);
+    }
+    if at > first {
+        at = introduced(text, at, &LINKS).map_or(at, skip);
+    }
+    let word = text.slice(at, word_end(text, at).min(at + 20));
+    let named = is_first_name(&word) || is_family_name(&word) || !is_in_dictionary(&word);
+    let plain = word.len() < 3 || is_common(&word) || is_also_a_word(&word);
+    (at > first && named && !plain)
+        .then(|| names_from(text, at, 2))
+        .flatten()
 }
 
 /// Whether a text ends with an introduction or asks for a name.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
-    const ASKED: [&str; 8] = [
+    const ASKED: [&str; 9] = [
+        "name and",
         "your name",
         "your full name",
         "your last name",

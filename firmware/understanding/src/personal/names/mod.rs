@@ -32,7 +32,7 @@ pub(super) fn find(
     strict: bool,
 ) -> Vec<Hidden> {
     let mut found = Vec::new();
-    if opening == Opening::Name {
+    if opening.name {
         found.extend(chinese::answer(text));
         found.extend(english::answer(text));
     }
@@ -47,8 +47,16 @@ pub(super) fn find(
             }
         } else {
             found.extend(chinese::name_at(text, at));
+            found.extend(chinese::given_apart(text, at));
         }
     }
+    let corrected: Vec<Hidden> = found
+        .iter()
+        .filter_map(|name| {
+            chinese::corrected(text, name.end).or_else(|| english::corrected(text, name.end))
+        })
+        .collect();
+    found.extend(corrected);
     found.extend(chinese::explained(text, &found));
     found
 }
@@ -56,4 +64,9 @@ pub(super) fn find(
 /// Whether a text ends with an introduction whose name is still to come.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
     chinese::is_announced_at_end(text) || english::is_announced_at_end(text)
+}
+
+/// Whether a turn that answers a request for a name surely tells one.
+pub(super) fn is_told(text: &Folded) -> bool {
+    chinese::is_told(text) || english::is_told(text)
 }

@@ -68,3 +68,133 @@ fn the_strictest_level_hides_every_capital_that_may_be_a_name() {
     );
     assert_eq!(redact("my Gold Card from China"), "my Gold Card from China");
 }
+
+#[test]
+fn given_names_apart_and_corrected_names_are_hidden() {
+    for (text, redacted) in [
+        ("我姓王名建国", "我姓[name]名[name]"),
+        ("我姓陈叫大文", "我姓[name]叫[name]"),
+        ("我姓李名字叫秀英", "我姓[name]名字叫[name]"),
+        ("我姓王叫王建国", "我姓[name]叫[name]"),
+        ("免贵姓张单名一个伟字", "免贵姓[name]单名一个[name]字"),
+        ("我姓王名下有两张卡", "我姓[name]名下有两张卡"),
+        ("他隐姓埋名二十八年", "他隐姓[name]名二十八年"),
+        ("红旗渠是林县人修的", "红旗渠是林县人修的"),
+        ("我姓王叫你们经理来", "我姓[name]叫你们经理来"),
+        ("我叫陈志强不对陈自强", "我叫[name]不对[name]"),
+        ("我叫李国强说错了是李国良", "我叫[name]说错了是[name]"),
+        ("我叫李国强不是来投诉的", "我叫[name]不是来投诉的"),
+        (
+            "my name's rajesh sorry rakesh",
+            "my name's [name] sorry [name]",
+        ),
+        (
+            "my name is rajesh no it's rakesh kumar",
+            "my name is [name] no it's [name]",
+        ),
+        (
+            "my name is rajesh sorry about the noise",
+            "my name is [name] sorry about the noise",
+        ),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn payees_and_clerks_are_hidden() {
+    for (text, redacted) in [
+        ("转给王建国五百块", "转给[name]五百块"),
+        ("打给刘德华五百", "打给[name]五百"),
+        ("给李秀英转账", "给[name]转账"),
+        ("我要给张伟汇款", "我要给[name]汇款"),
+        ("给陈丽还款三千", "给[name]还款[number]"),
+        ("我是李建国之前打过电话", "我是[name]之前打过电话"),
+        ("我跟王建国说过了", "我跟[name]说过了"),
+        ("我要投诉客服李娜", "我要投诉客服[name]"),
+        ("那个柜员王磊态度很差", "那个柜员[name]态度很差"),
+        ("帮我查一下王建国的账户", "帮我查一下[name]的账户"),
+        ("查一下余额", "查一下余额"),
+        ("查询任务进度", "查询任务进度"),
+        ("麻烦查一下金橘宝吧", "麻烦查一下金橘宝吧"),
+        ("我要投诉快递师傅", "我要投诉快递师傅"),
+        ("给余额宝转账", "给余额宝转账"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+/// Redacts the turns of one call: `A` begins an agent's turn, `C` a caller's.
+fn call(turns: &[&str]) -> Vec<String> {
+    let mut redactor = Redactor::default();
+    turns
+        .iter()
+        .map(|turn| match turn.split_at(2) {
+            ("A ", text) => redactor.redact(Side::Agent, text, true),
+            (_, text) => redactor.redact(Side::Caller, text, true),
+        })
+        .collect()
+}
+
+#[test]
+fn a_request_may_name_two_things() {
+    for (asked, told, redacted) in [
+        (
+            "A 请问您的姓名和地址",
+            "C 王建国住在朝阳区建国路八号",
+            "[name]住在[address]",
+        ),
+        (
+            "A 麻烦报一下姓名和身份证号",
+            "C 陈晓燕四四零一零六一九九零零一零一一二三五",
+            "[name][identity]",
+        ),
+        (
+            "A 麻烦提供一下姓名和电话号码",
+            "C 王建国幺三八零零幺三八零零零",
+            "[name][phone]",
+        ),
+        ("A 您姓什么", "C 张伟", "[name]"),
+        (
+            "A can i take your name and address",
+            "C vikram patel 12 high street",
+            "[address]",
+        ),
+    ] {
+        let redacted_call = call(&[asked, told]);
+        assert_eq!(redacted_call[0], asked[2..], "{asked}");
+        assert_eq!(redacted_call[1], redacted, "{told}");
+    }
+    let asked = "请提供您的姓名和联系电话";
+    assert_eq!(redact(asked), asked);
+}
+
+#[test]
+fn a_request_lasts_until_it_is_answered() {
+    assert_eq!(
+        call(&[
+            "A 请问您贵姓",
+            "A 喂您好",
+            "C 稍等",
+            "C 喂",
+            "C 张伟",
+            "C 挂失"
+        ]),
+        ["请问您贵姓", "喂您好", "稍等", "喂", "[name]", "挂失"]
+    );
+    assert_eq!(
+        call(&[
+            "A what's your name",
+            "C hold on please",
+            "A sure take your time",
+            "C rajesh kumar",
+            "C lost card"
+        ])[1..],
+        [
+            "hold on please",
+            "sure take your time",
+            "[name]",
+            "lost card"
+        ]
+    );
+}
