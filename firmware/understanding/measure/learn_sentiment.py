@@ -153,7 +153,8 @@ def requests(language, chance):
 
 
 def grams(text):
-    text = "".join(filter(str.isalnum, text))
+    # Figures are numbers of houses, cards and days: they show nothing.
+    text = "".join(filter(str.isalpha, text))
     lengths = range(1, LONGEST_GRAM + 1)
     return {text[at:at + n] for n in lengths for at in range(len(text) - n + 1)}
 

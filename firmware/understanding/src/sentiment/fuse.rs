@@ -17,6 +17,9 @@ const ABSTAINS_WITHIN: f32 = 0.05;
 /// What a lean without a listed word counts for the feeling: by itself, only a sure one tells.
 const LEARNT: f32 = 0.8;
 
+/// What a request adds to neutral: it names faults and prices because they are what it is about.
+const ASKS: f32 = 0.6;
+
 /// The five outcomes with their probabilities, likeliest first.
 pub type Outcomes = [(Emotion, f32); 5];
 
@@ -40,7 +43,7 @@ pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> (Mood, Outcomes) {
             Emotion::Satisfied,
             1.2 * words.satisfied.min(4.0) + LEARNT * words.learnt.clamp(0.0, 2.0) - 0.4,
         ),
-        (Emotion::Neutral, 0.9),
+        (Emotion::Neutral, if words.asks { 0.9 + ASKS } else { 0.9 }),
     ]);
     let [a, b, c, d] = others.map(|(emotion, share)| (emotion, share * (1.0 - anger)));
     let mut outcomes = [(Emotion::Angry, anger), a, b, c, d];

@@ -63,7 +63,8 @@ impl Learnt {
 
     /// How a folded clause leans.
     pub(super) fn lean(&self, clause: &[char]) -> Lean {
-        let text: String = clause.iter().filter(|c| c.is_alphanumeric()).collect();
+        // Figures are numbers of houses, cards and days: they show nothing.
+        let text: String = clause.iter().filter(|c| c.is_alphabetic()).collect();
         let mut bounds: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         bounds.push(text.len());
         let mut seen: HashSet<&'static str> = HashSet::new();
@@ -81,7 +82,7 @@ impl Learnt {
             sum.good += weight.good;
             let tells = weight.good - weight.bad;
             let side = &mut strongest[usize::from(tells > 0.0)];
-            let is_word = length > 1 && !gram.chars().any(char::is_numeric);
+            let is_word = length > 1;
             if is_word && side.is_none_or(|(most, _)| tells.abs() > most) {
                 *side = Some((tells.abs(), *gram));
             }

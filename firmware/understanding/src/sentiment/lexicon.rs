@@ -47,6 +47,8 @@ pub(super) struct Lexicon {
     /// English stems, which match with any ending.
     stems: Vec<(String, Entry)>,
     triggers: Vec<String>,
+    /// What asks for something: `帮我`, `how much`.
+    pub asks: Vec<String>,
     /// What marks a verdict on the whole: `总的来说`.
     pub overall: Vec<String>,
     /// What makes little of the fault that is named with it: `美中不足`.
@@ -83,6 +85,7 @@ impl Lexicon {
             entries: HashMap::new(),
             stems: Vec::new(),
             triggers: Vec::new(),
+            asks: Vec::new(),
             overall: Vec::new(),
             minor: Vec::new(),
             nearly: Vec::new(),
@@ -121,8 +124,9 @@ impl Lexicon {
             "unreal" => Sense::Unreal,
             "wish" => Sense::Wish,
             "rhetorical" => Sense::Rhetorical,
-            "trigger" | "overall" | "minor" | "nearly" => {
+            "trigger" | "ask" | "overall" | "minor" | "nearly" => {
                 let phrases = match name {
+                    "ask" => &mut self.asks,
                     "overall" => &mut self.overall,
                     "minor" => &mut self.minor,
                     "nearly" => &mut self.nearly,

@@ -88,6 +88,103 @@ fn typed_words_show_feeling_by_themselves() {
     }
 }
 
+/// Intents whose callers complain of something whatever their words.
+const COMPLAINING: [&str; 11] = [
+    "complaint",
+    "fault_report",
+    "charge_dispute",
+    "missing_parcel",
+    "damaged_goods",
+    "suspicious_login",
+    "fraud_report",
+    "public_issue",
+    "transfer_problem",
+    "card_problem",
+    "delivery_chase",
+];
+
+#[test]
+fn requests_of_the_test_sentences_are_not_angry_and_seldom_anything_but_neutral() {
+    let (mut plain, mut others) = (0, Vec::new());
+    for (sentences, language) in [
+        (include_str!("../../data/intents/test/zh.tsv"), Language::Zh),
+        (
+            include_str!("../../data/intents/test/yue.tsv"),
+            Language::Yue,
+        ),
+        (include_str!("../../data/intents/test/en.tsv"), Language::En),
+    ] {
+        for said in crate::intents::parse_examples(sentences).unwrap() {
+            let mood = mood_of(&said.text, language, None);
+            if said.label != "complaint" {
+                assert_ne!(mood.emotion, Emotion::Angry, "{}: {mood:?}", said.text);
+            }
+            if COMPLAINING.contains(&said.label.as_str()) {
+                continue;
+            }
+            plain += 1;
+            if mood.emotion != Emotion::Neutral {
+                others.push(said.text);
+            }
+        }
+    }
+    assert!(
+        others.len() * 20 <= plain,
+        "{} of {plain}: {others:?}",
+        others.len()
+    );
+}
+
+#[test]
+fn words_of_service_are_no_feelings() {
+    for text in [
+        "我妈的卡丢了",
+        "这是我妈的手机号",
+        "他妈妈的账户",
+        "咱妈的医保卡在哪办",
+        "积分能换什么东西",
+        "要带什么东西",
+        "垃圾清运费怎么交",
+        "尾号315",
+        "315块钱",
+        "我有病假单要交",
+        "我接到诈骗电话",
+        "how do i report a scam",
+        "信用卡怎么办理",
+        "怎么办卡",
+        "住院押金",
+        "不好意思我想改一下地址",
+        "麻烦转一下人工",
+        "退款多久到",
+        "对不起我说错了",
+        "有什么优惠活动",
+        "帮我升级套餐",
+        "保单上的受益人是谁",
+        "你们那边今天热不热",
+        "这个软件好不好用",
+        "where is my lost property",
+        "good afternoon can you help me",
+        "what kind of accounts do you have",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, Emotion::Neutral, "{text}: {mood:?}");
+    }
+    // Somebody who swears is not pleased; one such word alone is no rage.
+    assert_eq!(
+        mood_of("妈的", Language::Zh, None).emotion,
+        Emotion::Dissatisfied
+    );
+    for text in [
+        "你们就是骗子",
+        "你有病吧",
+        "这什么垃圾银行",
+        "i am really angry",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, Emotion::Angry, "{text}: {mood:?}");
+    }
+}
+
 #[test]
 fn reasons_come_from_the_lists_and_never_quote_a_number() {
     let mood = mood_of("我的卡号六二二二你们太差劲了", Language::Zh, Some(&SHOUTED));
@@ -151,6 +248,8 @@ fn facts_without_a_listed_word_show_a_feeling_too() {
 fn triggers_are_whole_words() {
     assert_eq!(triggers("我要找律师投诉", Language::Zh), ["投诉", "律师"]);
     assert_eq!(triggers("I'll sue, pursue!", Language::En), ["sue"]);
+    assert_eq!(triggers("我打12315", Language::Zh), ["12315"]);
+    assert!(triggers("卡号412315", Language::Zh).is_empty());
 }
 
 #[test]

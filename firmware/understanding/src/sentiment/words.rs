@@ -25,6 +25,8 @@ pub(super) struct Words {
     pub exclamations: usize,
     /// Whether there is a letter, a character or a figure in it at all.
     pub said_something: bool,
+    /// Whether something is asked for, as callers do whatever they feel.
+    pub asks: bool,
     /// Whether the strongest anger was a strong word.
     pub has_strong_anger: bool,
     /// The words from the lists that counted, in order, each once.
@@ -43,6 +45,7 @@ pub(super) fn read(text: &str, language: Language) -> Words {
     let lexicon = Lexicon::of(language);
     let text: String = text.chars().take(LONGEST).map(fold).collect();
     let mut words = Words {
+        asks: holds(&text, &lexicon.asks).next().is_some(),
         said_something: text.chars().any(char::is_alphanumeric),
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
         ..Words::default()
@@ -230,19 +233,23 @@ impl Words {
 /// The trigger words that a text holds, each once.
 pub fn triggers(text: &str, language: Language) -> Vec<&'static str> {
     let text: String = text.chars().map(fold).collect();
-    let spaced = format!(" {} ", text.replace(|c: char| !c.is_alphanumeric(), " "));
-    Lexicon::of(language)
-        .triggers()
-        .iter()
-        .filter(|trigger| {
-            if trigger.is_ascii() {
-                spaced.contains(&format!(" {trigger} "))
-            } else {
-                text.contains(trigger.as_str())
-            }
-        })
-        .map(String::as_str)
-        .collect()
+    holds(&text, Lexicon::of(language).triggers()).collect()
+}
+
+/// Which phrases a folded text holds; Latin ones as whole words.
+fn holds<'a>(text: &str, phrases: &'a [String]) -> impl Iterator<Item = &'a str> {
+    let spaced = format!(
+        " {} ",
+        text.replace(|c: char| !c.is_ascii_alphanumeric(), " ")
+    );
+    let text = text.to_owned();
+    phrases.iter().map(String::as_str).filter(move |phrase| {
+        if phrase.is_ascii() {
+            spaced.contains(&format!(" {phrase} "))
+        } else {
+            text.contains(phrase)
+        }
+    })
 }
 
 /// What stands before a word and bends it.
@@ -393,13 +400,31 @@ const fn is_letter(c: char) -> bool {
 
 fn han(chars: &[char], at: usize, lexicon: &Lexicon) -> (usize, Option<Unit>) {
     let longest = lexicon.longest.min(chars.len() - at).min(8);
-    for length in (1..=longest).rev() {
+    let found = (1..=longest).rev().find_map(|length| {
         let term: String = chars[at..at + length].iter().collect();
-        if let Some(entry) = lexicon.get(&term) {
-            return (length, Some(Unit::Term(term, entry)));
-        }
+        let entry = lexicon.get(&term)?;
+        Some((length, Unit::Term(term, entry)))
+    });
+    match (found, either_or(&chars[at..])) {
+        (Some((length, unit)), None) => (length, Some(unit)),
+        (Some((length, unit)), Some(asked)) if length > asked => (length, Some(unit)),
+        (_, Some(asked)) => (asked, None),
+        (None, None) => (1, None),
     }
-    (1, None)
+}
+
+/// How long a question of the kind `好不好`, `安不安全` or `方便不方便` is, where the characters begin
+/// with one: it says neither.
+fn either_or(chars: &[char]) -> Option<usize> {
+    const NOT: [char; 4] = ['不', '没', '唔', '冇'];
+    let asks = |length: usize| {
+        chars.len() > 2 * length
+            && NOT.contains(&chars[length])
+            && chars[..length] == chars[length + 1..=2 * length]
+    };
+    (1..=2)
+        .find(|length| asks(*length))
+        .map(|length| 2 * length + 1)
 }
 
 /// Up to four words that make a term.
