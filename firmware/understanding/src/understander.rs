@@ -54,9 +54,7 @@ impl Understander {
     }
 
     fn read(&self, text: &str, language: Language, prosody: Option<&Prosody>) -> Understanding {
-        let redacted = redact(text);
-        // A dictated number says nothing about the wish, and its many digits would outweigh it.
-        let intents = self.intents.classify(&without_placeholders(&redacted));
+        let intents = self.intents.classify(text);
         Understanding {
             text: Pii::new(text.to_owned()),
             language,
@@ -64,17 +62,7 @@ impl Understander {
             intents,
             mood: sentiment::mood_of(text, language, prosody),
             entities: entities_of(text),
-            redacted,
+            redacted: redact(text),
         }
     }
-}
-
-/// A redacted text without its marks such as `[phone]`.
-fn without_placeholders(redacted: &str) -> String {
-    let mut inside = false;
-    let keep = |c: char| {
-        inside = (inside || c == '[') && c != ']';
-        (!inside && c != ']').then_some(c)
-    };
-    redacted.chars().filter_map(keep).collect()
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use trunkside_call::Intent;
 
 use super::IntentModel;
-use crate::features::{features_of, tokens_of};
+use super::said::wish_of;
+use crate::features::features_of;
 
 /// How much one word or character spoke for the intent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,14 +32,20 @@ pub struct Explanation {
 }
 
 impl IntentModel {
-    /// Explains the intent of a text: the weight of each n-gram for the likeliest label against
-    /// the next, shared by the words in it.
+    /// Explains the intent that [`classify`](Self::classify) gives a text: the weight of each n-gram for
+    /// it against the next likely label, shared by the words in it.
     pub fn explain(&self, text: &str) -> Explanation {
-        let tokens = tokens_of(text);
-        let judged = self.judge(&tokens);
+        let tokens = wish_of(text);
+        let intent = self.classify(text).swap_remove(0);
         let probabilities = self.probabilities(text);
         let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
         ranked.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+        // The label that was given, which need not be the likeliest: it may be that none is sure, or
+        // that a clause was surer than the whole.
+        let given = ranked
+            .iter()
+            .position(|label| self.labels()[*label] == intent.name);
+        ranked[..=given.unwrap_or(0)].rotate_right(1);
         let (best, next) = (ranked[0], ranked[1]);
         let features = features_of(&tokens);
         let vector = self.vector(&tokens);
@@ -69,7 +76,7 @@ impl IntentModel {
             .collect();
         let name = self.labels()[next].clone();
         Explanation {
-            intent: judged[0].clone(),
+            intent,
             runner_up: Some(Intent {
                 name,
                 score: probabilities[next],

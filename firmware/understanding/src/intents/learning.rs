@@ -6,8 +6,9 @@
 
 use super::corpus;
 use super::model::IntentModel;
+use super::said::wish_of;
 use super::{Evaluation, Example, parse_examples};
-use crate::features::{Feature, features_of, tokens_of};
+use crate::features::{Feature, features_of};
 use crate::linear::{Head, Settings, Sparse, Start, train};
 
 /// Weight of a correction's loss; it is tried weaker where the kept set suffers.
@@ -81,7 +82,7 @@ impl IntentModel {
         let all: Vec<&Example> = corrections.iter().chain(sample).collect();
         let texts: Vec<Vec<Feature>> = all
             .iter()
-            .map(|example| features_of(&tokens_of(&example.text)))
+            .map(|example| features_of(&wish_of(&example.text)))
             .collect();
         let (lexicon, moved) = self.head.lexicon.extended(&texts[..corrections.len()]);
         let mut weights = self.head.weights_in(&moved, lexicon.rows());

@@ -6,6 +6,7 @@
 //! reject what it is not sure of.
 
 pub mod corpus;
+mod denial;
 mod examples;
 mod explain;
 mod grammar;
@@ -13,6 +14,7 @@ mod hidden;
 mod learning;
 mod lessons;
 mod model;
+mod said;
 mod training;
 
 use std::fs;

@@ -6,9 +6,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use trunkside_call::Intent;
 
+use super::denial::{Denial, denials, may_be_denied};
+use super::said::Said;
 use super::{Evaluation, Example, OUT_OF_SCOPE, read_text};
 use crate::UnderstandingError;
-use crate::features::{PAIR_LENGTH, Token, features_of, tokens_of};
+use crate::features::{PAIR_LENGTH, Token, features_of};
 use crate::linear::{Head, Sparse, softmax};
 
 /// Intents below this probability are not worth mentioning.
@@ -18,7 +20,7 @@ const MENTIONED_FROM: f32 = 0.05;
 const CLAUSE_FROM: f32 = 0.6;
 
 /// The version of features and files; a model of another one is refused.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// What `intents.toml` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +37,7 @@ pub(super) struct Card {
     pub pair_length: f32,
     /// Inverse temperature of the softmax over the margins.
     pub sharpness: f32,
-    /// The likeliest label must be so far ahead of the rejecting one, or the rejecting one is given.
+    /// The two likeliest labels must together be so far ahead of the rejecting one, or it is given.
     pub reject_below: f32,
     /// Digest of the corpus, for models that ship.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -116,11 +118,40 @@ impl IntentModel {
     }
 
     /// The intents worth mentioning, likeliest first; never empty. Clauses are also looked at one
-    /// by one, so that two wishes in one utterance both appear.
+    /// by one, so that two wishes in one utterance both appear; a wish that is denied is none.
     pub fn classify(&self, text: &str) -> Vec<Intent> {
-        let tokens = tokens_of(text);
-        let mut intents = self.judge(&tokens);
-        for clause in clauses(text, &tokens) {
+        let said = Said::new(text);
+        let intents = self.weigh(&said);
+        let wished = self.without_denied(&said, &intents);
+        wished.map_or(intents, |wished| self.weigh(&wished))
+    }
+
+    /// What is left of an utterance when the wishes that it denies are taken out; none where it denies
+    /// none of these intents.
+    fn without_denied(&self, said: &Said, intents: &[Intent]) -> Option<Said> {
+        let denied: Vec<Denial> = denials(&said.tokens, |index| said.is_parted(index))
+            .into_iter()
+            .filter(|denial| {
+                let wish = &said.tokens[denial.wish.clone()];
+                let named = self.judge(wish).swap_remove(0);
+                let is_one = intents.iter().any(|intent| intent.name == named.name);
+                let sure = named.score >= CLAUSE_FROM && !is_rejection(&named.name);
+                sure && is_one && may_be_denied(&named.name, wish)
+            })
+            .collect();
+        if denied.is_empty() {
+            return None;
+        }
+        let is_left = |index: &usize| !denied.iter().any(|denial| denial.whole.contains(index));
+        let left: Vec<usize> = (0..said.tokens.len()).filter(is_left).collect();
+        // One word such as `please` wishes nothing.
+        Some(said.only(if left.len() > 1 { &left } else { &[] }))
+    }
+
+    fn weigh(&self, said: &Said) -> Vec<Intent> {
+        let mut intents = self.judge(&said.tokens);
+        let whole = intents[0].clone();
+        for clause in said.clauses() {
             let first = self.judge(clause).swap_remove(0);
             if first.score < CLAUSE_FROM || is_rejection(&first.name) {
                 continue;
@@ -131,12 +162,19 @@ impl IntentModel {
             }
         }
         intents.sort_by(|a, b| b.score.total_cmp(&a.score));
-        if intents.len() > 1 {
-            // What a clause says with certainty is not out of scope.
-            let rejected = |intent: &Intent| is_rejection(&intent.name);
-            if rejected(&intents[0]) && intents[1].score >= CLAUSE_FROM {
-                intents.swap(0, 1);
-            }
+        // What a clause says with certainty is not out of scope, and comes before what the whole says
+        // without.
+        let unsure = is_rejection(&whole.name) || whole.score < CLAUSE_FROM;
+        let first = if unsure {
+            let is_sure =
+                |intent: &Intent| intent.score >= CLAUSE_FROM && !is_rejection(&intent.name);
+            intents.iter().position(is_sure)
+        } else {
+            None
+        };
+        let first = first.or_else(|| intents.iter().position(|intent| intent.name == whole.name));
+        if let Some(first) = first {
+            intents[..=first].rotate_right(1);
         }
         intents
     }
@@ -144,7 +182,7 @@ impl IntentModel {
     /// The probability of every label for a text, in the order of [`labels`](Self::labels),
     /// before any rejection.
     pub fn probabilities(&self, text: &str) -> Vec<f32> {
-        self.probabilities_of(&tokens_of(text))
+        self.probabilities_of(&Said::new(text).tokens)
     }
 
     /// Measures it on examples.
@@ -152,7 +190,7 @@ impl IntentModel {
         let right = examples
             .iter()
             .filter(|example| {
-                let first = &self.judge(&tokens_of(&example.text))[0].name;
+                let first = &self.classify(&example.text)[0].name;
                 *first == example.label || is_rejection(first) && is_rejection(&example.label)
             })
             .count();
@@ -204,7 +242,7 @@ impl IntentModel {
 }
 
 impl IntentModel {
-    /// Puts the rejecting label first where no other is far enough ahead of it.
+    /// Puts the rejecting label first where the others are not far enough ahead of it.
     fn reject(&self, intents: &mut Vec<Intent>) {
         if is_rejection(&intents[0].name) {
             return;
@@ -212,65 +250,30 @@ impl IntentModel {
         let best = intents[0].score;
         let rejecting = intents.iter().position(|intent| is_rejection(&intent.name));
         let rejected = rejecting.map_or(0.0, |at| intents[at].score);
-        if best - rejected >= self.card.reject_below {
+        let others = intents.iter().filter(|intent| !is_rejection(&intent.name));
+        if lead(others.map(|intent| intent.score), rejected) >= self.card.reject_below {
             return;
         }
         let name = rejecting.map_or_else(
             || OUT_OF_SCOPE.to_owned(),
             |position| intents.remove(position).name,
         );
-        let score = 1.0 - best;
+        // As sure as the likeliest is not, and no less than what it is put before.
+        let score = best.max(1.0 - best);
         intents.insert(0, Intent { name, score });
     }
+}
+
+/// How far the two likeliest labels are ahead of the rejecting one: an utterance of two wishes is
+/// sure of both, and of neither alone.
+pub(super) fn lead(others: impl Iterator<Item = f32>, rejected: f32) -> f32 {
+    let (first, second) = others.fold((0.0_f32, 0.0_f32), |(first, second), score| {
+        (first.max(score), second.max(score.min(first)))
+    });
+    first + second - rejected
 }
 
 /// Whether a label stands for what is none of the others.
 pub(super) fn is_rejection(label: &str) -> bool {
     label == OUT_OF_SCOPE || label == "oos"
-}
-
-/// Words that begin another wish.
-const LINKS: [&str; 10] = [
-    "另外", "顺便", "还有", "还想", "同埋", "而且", "also", "besides", "another", "secondly",
-];
-
-/// The clauses of an utterance that has more than one: parted by punctuation or by a word that
-/// begins another wish, and of three tokens at least.
-fn clauses<'a>(text: &str, tokens: &'a [Token]) -> Vec<&'a [Token]> {
-    let chars: Vec<char> = text
-        .chars()
-        .take(tokens.last().map_or(0, |token| token.end))
-        .collect();
-    let mut cuts = vec![0];
-    for (index, pair) in tokens.windows(2).enumerate() {
-        let between = &chars[pair[0].end..pair[1].start];
-        let parted = between.iter().any(|c| "，,。.；;？?！!".contains(*c));
-        let linked = LINKS
-            .iter()
-            .any(|link| begins_with(&tokens[index + 1..], link));
-        if parted || linked {
-            cuts.push(index + 1);
-        }
-    }
-    cuts.push(tokens.len());
-    if cuts.len() == 2 {
-        return Vec::new();
-    }
-    cuts.windows(2)
-        .map(|cut| &tokens[cut[0]..cut[1]])
-        .filter(|clause| clause.len() >= 3)
-        .take(8)
-        .collect()
-}
-
-fn begins_with(tokens: &[Token], link: &str) -> bool {
-    let mut rest = link;
-    for token in tokens {
-        match rest.strip_prefix(token.text.as_str()) {
-            Some("") => return true,
-            Some(more) => rest = more,
-            None => return false,
-        }
-    }
-    false
 }

@@ -243,3 +243,103 @@ fn a_broken_folder_of_lessons_says_what_mends_it() {
     let error = nowhere.rollback(None).unwrap_err().to_string();
     assert!(error.contains("no folder of lessons"), "{error}");
 }
+
+#[test]
+fn every_wish_of_an_utterance_is_heard() {
+    let model = IntentModel::shipped();
+    for (text, wishes) in [
+        (
+            "check my balance and cancel my order and change my address",
+            &["balance_inquiry", "cancel_order", "update_details"][..],
+        ),
+        (
+            "帮我查余额再把手机套餐改了",
+            &["balance_inquiry", "plan_change"],
+        ),
+        (
+            "我想查余额然后转账给我妈再挂失一张卡",
+            &["balance_inquiry", "transfer_money", "lost_card"],
+        ),
+        ("先查账单然后投诉快递", &["bill_inquiry", "complaint"]),
+        (
+            "my internet is down and my bill is wrong",
+            &["fault_report", "bill_inquiry"],
+        ),
+        ("帮我转个账", &["transfer_money"]),
+    ] {
+        let heard = model.classify(text);
+        assert_ne!(heard[0].name, OUT_OF_SCOPE, "{text}: {heard:?}");
+        for wish in wishes {
+            assert!(
+                heard.iter().any(|intent| intent.name == *wish),
+                "{text}: {wish} is not in {heard:?}"
+            );
+        }
+    }
+    // What shall not be done again is no other wish.
+    assert_eq!(
+        model.classify("别再给我打推销电话")[0].name,
+        "stop_marketing"
+    );
+}
+
+#[test]
+fn a_denied_wish_is_none_and_a_matter_told_by_negation_stays_one() {
+    let model = IntentModel::shipped();
+    for (text, wish) in [
+        ("please don't close my account", OUT_OF_SCOPE),
+        ("别给我取消订单", OUT_OF_SCOPE),
+        ("不用转人工", OUT_OF_SCOPE),
+        ("i haven't lost my card", OUT_OF_SCOPE),
+        ("我不是要销户", OUT_OF_SCOPE),
+        ("i'm not calling to complain", OUT_OF_SCOPE),
+        ("不需要开发票", OUT_OF_SCOPE),
+        ("我的卡没丢", OUT_OF_SCOPE),
+        ("不是查余额是转账", "transfer_money"),
+        ("not a refund an exchange", "return_goods"),
+        ("唔系要cut户口系想改地址", "update_details"),
+        ("我没收到快递", "missing_parcel"),
+        ("钱没到账", "transfer_problem"),
+        ("手机打不开网", "fault_report"),
+        ("my parcel didn't arrive", "delivery_chase"),
+        ("i didn't make this payment", "charge_dispute"),
+        ("我不要这张卡了帮我销户", "close_account"),
+        ("不想跟机器人说话", "agent_request"),
+        ("是不是要销户", "close_account"),
+        ("唔好意思呀一百英镑换几多", "exchange_rate"),
+    ] {
+        let heard = model.classify(text);
+        assert_eq!(heard[0].name, wish, "{text}: {heard:?}");
+        assert!(
+            heard[1..]
+                .iter()
+                .all(|intent| intent.score <= heard[0].score),
+            "{heard:?}"
+        );
+    }
+}
+
+#[test]
+fn a_sum_is_heard_alike_by_calls_explanations_and_measurements() {
+    let model = IntentModel::shipped();
+    let understander = crate::Understander::shipped();
+    for text in [
+        "我要转三万五给我妈",
+        "给张三转五万",
+        "转三千到我老婆卡上",
+        "i want to transfer two thousand five hundred to mark",
+    ] {
+        let heard = understander.understand_text(text, None).intent;
+        assert_eq!(heard.name, "transfer_money", "{text}: {heard:?}");
+        assert_eq!(model.explain(text).intent, heard, "{text}");
+        let example = Example {
+            text: text.to_owned(),
+            label: heard.name,
+        };
+        assert!(model.evaluate(&[example]).accuracy > 0.99, "{text}");
+    }
+    // The words are named by where they stand in the text as given, the sum as one.
+    let explanation = model.explain("我要转三万五给我妈");
+    let sum = explanation.words.iter().find(|word| word.text == "#");
+    assert_eq!(sum.map(|word| (word.start, word.end)), Some((3, 6)));
+}

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Card, VERSION, is_rejection};
+use super::model::{Card, VERSION, is_rejection, lead};
+use super::said::wish_of;
 use super::{Example, IntentModel};
-use crate::features::{Feature, features_of, tokens_of};
+use crate::features::{Feature, features_of};
 use crate::linear::{
     Head, Lexicon, Random, Settings, Sparse, log_loss, softmax, temperature_of, train,
 };
@@ -83,7 +84,7 @@ impl IntentModel {
             .collect();
         let texts: Vec<Vec<Feature>> = examples
             .iter()
-            .map(|example| features_of(&tokens_of(&example.text)))
+            .map(|example| features_of(&wish_of(&example.text)))
             .collect();
         let mut lexicon = Lexicon::learn(&texts, plan.fewest);
         if examples.len() < labels.len() * FEWEST_AN_INTENT {
@@ -210,7 +211,7 @@ impl Problem {
 }
 
 /// The highest threshold that costs no more than a share of the right answers: how far ahead of
-/// rejection the likeliest class must be.
+/// rejection the two likeliest classes must be.
 fn threshold_of(
     held_out: &[(Vec<f32>, usize)],
     sharpness: f32,
@@ -225,7 +226,12 @@ fn threshold_of(
             let best = (0..probabilities.len())
                 .filter(|class| *class != rejecting)
                 .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))?;
-            (best == *label).then(|| probabilities[best] - probabilities[rejecting])
+            let others = (0..probabilities.len()).filter(|class| *class != rejecting);
+            let lead = lead(
+                others.map(|class| probabilities[class]),
+                probabilities[rejecting],
+            );
+            (best == *label).then_some(lead)
         })
         .collect();
     leads.sort_by(f32::total_cmp);
