@@ -253,6 +253,27 @@ fn triggers_are_whole_words() {
 }
 
 #[test]
+fn who_denies_a_complaint_does_not_complain() {
+    for (text, language) in [
+        ("我不是来投诉的", Language::Zh),
+        ("我没有要投诉", Language::Zh),
+        ("i don't want to complain", Language::En),
+        ("i'm not calling to complain", Language::En),
+    ] {
+        assert!(triggers(text, language).is_empty(), "{text}");
+        let mood = mood_of(text, language, None);
+        assert_eq!(mood.emotion, Emotion::Neutral, "{text}: {mood:?}");
+    }
+    assert_eq!(
+        triggers("我不是来投诉的但是再这样就投诉", Language::Zh),
+        ["投诉"]
+    );
+    assert_eq!(triggers("不给我解决我就投诉", Language::Zh), ["投诉"]);
+    let lawyer = mood_of("我是律师想开个对公账户", Language::Zh, None);
+    assert_eq!(lawyer.emotion, Emotion::Neutral, "{lawyer:?}");
+}
+
+#[test]
 fn no_voice_and_broken_measures_are_harmless() {
     for level in [0.0, -90.0, f32::NAN, f32::NEG_INFINITY] {
         let voice = Prosody {

@@ -141,7 +141,7 @@ const MINOR: f32 = 0.4;
 const NEARLY: f32 = 0.6;
 
 /// What no listed word shows is noted as a reason from here on.
-const NOTABLE: f32 = 1.0;
+const NOTABLE: f32 = 0.8;
 
 impl Clause {
     /// Reads what the clause shows as a whole: how it leans, and which part of the text it is.
@@ -230,10 +230,42 @@ impl Words {
     }
 }
 
-/// The trigger words that a text holds, each once.
+/// The trigger words that a text holds and does not deny, each once.
 pub fn triggers(text: &str, language: Language) -> Vec<&'static str> {
     let text: String = text.chars().map(fold).collect();
-    holds(&text, Lexicon::of(language).triggers()).collect()
+    let held = holds(&text, Lexicon::of(language).triggers());
+    held.filter(|trigger| !is_denied(&text, trigger)).collect()
+}
+
+/// Whether a word of the lists says that the caller will complain.
+fn threatens(term: &str) -> bool {
+    ["投诉", "举报", "complain", "complaint"].contains(&term)
+}
+
+/// What denies a word that follows at once or after a [`FILLERS`].
+const DENIALS: [&str; 14] = [
+    "不是", "不想", "不用", "不要", "不会", "没有", "没想", "唔系", "唔想", "唔使", "not ",
+    "don't ", "never ", "didn't ",
+];
+
+/// What may stand between a denial and the word.
+const FILLERS: [&str; 18] = [
+    "来", "要", "想", "去", "为了", "打算", "在", "嚟", "want ", "to ", "going ", "calling ",
+    "here ", "trying ", "looking ", "a ", "the ", "mean ",
+];
+
+/// Whether a word that a folded text holds is denied wherever it stands.
+fn is_denied(text: &str, word: &str) -> bool {
+    text.match_indices(word).all(|(at, _)| {
+        let mut before = &text[..at];
+        while let Some(shorter) = FILLERS
+            .iter()
+            .find_map(|filler| before.strip_suffix(filler))
+        {
+            before = shorter;
+        }
+        DENIALS.iter().any(|denial| before.ends_with(denial))
+    })
 }
 
 /// Which phrases a folded text holds; Latin ones as whole words.
@@ -316,9 +348,11 @@ impl Clause {
             .filter(|(at, _)| near(*at))
             .map_or(1.0, |(_, factor)| factor);
         let strength = entry.strength * degree;
-        // A good word is denied from afar (不是很满意), a bad one only directly (没收到太差劲).
+        // A good word is denied from afar (不是很满意) and so is one that threatens (不是来投诉的), a bad one
+        // only directly (没收到太差劲).
         let denied = sway.negated_at.is_some_and(|at| match entry.sense {
             Sense::Satisfied => near(at),
+            _ if threatens(term) => near(at),
             _ => position - at <= 2,
         });
         match (entry.sense, denied) {
@@ -326,6 +360,7 @@ impl Clause {
             (Sense::Satisfied, true) => self.dissatisfied += strength * 0.9,
             (Sense::Satisfied, false) if self.unreal => self.dissatisfied += strength * 0.3,
             (Sense::Satisfied, false) => self.satisfied += strength,
+            (Sense::Angry | Sense::Dissatisfied, true) if threatens(term) => return,
             (Sense::Angry | Sense::Dissatisfied, true) => self.satisfied += strength * 0.3,
             (Sense::Angry, false) => {
                 self.angry += strength;
