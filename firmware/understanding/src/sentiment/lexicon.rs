@@ -49,6 +49,10 @@ pub(super) struct Lexicon {
     triggers: Vec<String>,
     /// What asks for something: `帮我`, `how much`.
     pub asks: Vec<String>,
+    /// Praise that mocks where a fault follows it: `真行啊`, `oh great`.
+    pub mocks: Vec<String>,
+    /// How long something takes, for who is praised so: `还没`, `another hour`.
+    pub delays: Vec<String>,
     /// What marks a verdict on the whole: `总的来说`.
     pub overall: Vec<String>,
     /// What makes little of the fault that is named with it: `美中不足`.
@@ -86,6 +90,8 @@ impl Lexicon {
             stems: Vec::new(),
             triggers: Vec::new(),
             asks: Vec::new(),
+            mocks: Vec::new(),
+            delays: Vec::new(),
             overall: Vec::new(),
             minor: Vec::new(),
             nearly: Vec::new(),
@@ -124,9 +130,11 @@ impl Lexicon {
             "unreal" => Sense::Unreal,
             "wish" => Sense::Wish,
             "rhetorical" => Sense::Rhetorical,
-            "trigger" | "ask" | "overall" | "minor" | "nearly" => {
+            "trigger" | "ask" | "mock" | "delay" | "overall" | "minor" | "nearly" => {
                 let phrases = match name {
                     "ask" => &mut self.asks,
+                    "mock" => &mut self.mocks,
+                    "delay" => &mut self.delays,
                     "overall" => &mut self.overall,
                     "minor" => &mut self.minor,
                     "nearly" => &mut self.nearly,

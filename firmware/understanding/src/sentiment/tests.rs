@@ -253,6 +253,28 @@ fn triggers_are_whole_words() {
 }
 
 #[test]
+fn praise_beside_a_fault_mocks() {
+    for text in [
+        "wonderful you've lost it again",
+        "fantastic service three weeks and nothing",
+        "oh great another hour on hold",
+        "真行啊你们一个月了还没修好",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, Emotion::Dissatisfied, "{text}: {mood:?}");
+        assert_eq!(mood.sentiment.label, SentimentLabel::Negative, "{text}");
+    }
+    for text in [
+        "great thank you so much",
+        "wonderful service",
+        "真厉害谢谢你",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_ne!(mood.sentiment.label, SentimentLabel::Negative, "{text}");
+    }
+}
+
+#[test]
 fn who_denies_a_complaint_does_not_complain() {
     for (text, language) in [
         ("我不是来投诉的", Language::Zh),

@@ -143,6 +143,9 @@ const NEARLY: f32 = 0.6;
 /// What no listed word shows is noted as a reason from here on.
 const NOTABLE: f32 = 0.8;
 
+/// Who praises and names a fault of this weight in one breath mocks.
+const FAULT: f32 = 1.5;
+
 impl Clause {
     /// Reads what the clause shows as a whole: how it leans, and which part of the text it is.
     fn read_whole(&mut self, chars: &[char], language: Language, words: &mut Words) {
@@ -158,7 +161,17 @@ impl Clause {
         .into_iter()
         .filter_map(|(mark, phrases)| holds(phrases).then_some(mark))
         .collect();
-        let Some(learnt) = Learnt::of(language) else {
+        let begins = text.trim_start();
+        let praises = lexicon
+            .mocks
+            .iter()
+            .any(|praise| begins.starts_with(praise));
+        let mocks = praises && (self.dissatisfied + self.angry >= FAULT || holds(&lexicon.delays));
+        if mocks {
+            self.dissatisfied += self.satisfied.max(FAULT);
+            self.satisfied = 0.0;
+        }
+        let Some(learnt) = Learnt::of(language).filter(|_| !mocks) else {
             return;
         };
         let lean = learnt.lean(chars);
