@@ -255,7 +255,8 @@ impl Store for Postgres {
 
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
         self.within(&Scope::ALL, |at| {
-            months::make_room(at, today)?;
+            at.batch_execute("SET LOCAL statement_timeout = 0")?;
+            months::make_room(at, today, keep_from)?;
             keep_from.map_or(Ok(0), |from| months::delete_before(at, from))
         })
     }
