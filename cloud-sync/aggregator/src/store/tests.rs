@@ -14,6 +14,9 @@ use trunkside_record::{
 
 use super::*;
 
+mod answers;
+use answers::*;
+
 #[path = "../../tests/support/cluster.rs"]
 mod cluster;
 use cluster::Cluster;
@@ -30,6 +33,8 @@ struct Fresh {
     pretend_newer: Box<dyn Fn()>,
     /// Pretends that an older program could not read what waits.
     pretend_older: Box<dyn Fn()>,
+    /// Writes what no program here can read into the second record of every stream.
+    spoil: Box<dyn Fn()>,
 }
 
 type Behaviour = fn(&dyn Fn() -> Fresh);
@@ -72,6 +77,8 @@ behaviours!(
     a_newer_database_is_left_alone,
     what_a_newer_box_writes_is_kept_and_shown,
     what_could_not_be_read_is_read_by_a_version_that_can,
+    a_row_that_cannot_be_read_takes_no_other_from_an_answer,
+    a_page_is_bounded_by_bytes_too,
     every_record_is_stored_once,
 );
 
@@ -120,6 +127,9 @@ fn on_sqlite() -> Fresh {
         reopen: Box::new(open),
         pretend_newer: Box::new(sql("PRAGMA user_version = 99")),
         pretend_older: Box::new(sql("UPDATE unread SET reader = 'an older one'")),
+        spoil: Box::new(sql("UPDATE call SET summary = '{}' WHERE sequence = 2;
+             UPDATE transcript SET turns = '[{}]' WHERE sequence = 2;
+             UPDATE report SET body = '{\"wear\":1e999}' WHERE sequence = 2")),
     }
 }
 
@@ -139,6 +149,11 @@ fn on_postgres(cluster: &Arc<Cluster>) -> Fresh {
         reopen: Box::new(open),
         pretend_newer: Box::new(sql("UPDATE trunkside.version SET version = 99")),
         pretend_older: Box::new(sql("UPDATE trunkside.unread SET reader = 'an older one'")),
+        spoil: Box::new(sql(
+            "UPDATE trunkside.call SET summary = '{}' WHERE sequence = 2;
+             UPDATE trunkside.transcript SET turns = '[{}]' WHERE sequence = 2;
+             UPDATE trunkside.report SET body = '{\"wear\":1e999}' WHERE sequence = 2",
+        )),
     }
 }
 

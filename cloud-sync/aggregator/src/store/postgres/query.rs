@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use ::postgres::fallible_iterator::FallibleIterator as _;
 use ::postgres::types::ToSql;
 use ::postgres::{Row, Transaction};
 
 use super::super::plan::storable;
-use super::super::query::cut;
+use super::super::query::{PageEnd, or_left_out};
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
@@ -90,26 +91,29 @@ impl Conditions {
     }
 }
 
-/// Rows whose first two columns are the cursor's.
+/// Rows whose first two columns are the cursor's, with the record itself in column `record`. They are
+/// taken one by one, so that a page of large ones ends before all of them are here.
 fn rows<T>(
     transaction: &mut Transaction<'_>,
     conditions: &Conditions,
     limit: u32,
-    select: &str,
+    (select, record): (&str, usize),
     read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<(Vec<T>, Option<String>), StoreError> {
     let sql = format!("{select} WHERE {}", conditions.sql);
-    let mut rows = conditions.query(transaction, &sql)?;
-    let more = cut(&mut rows, limit);
-    let cursor = |row: &Row| Cursor {
-        started_ms: row.get(0),
-        id: row.get(1),
-    };
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| cursor(row).to_string());
-    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, next))
+    let mut rows = transaction.query_raw(&sql, conditions.values.iter().map(AsRef::as_ref))?;
+    let (mut items, mut end) = (Vec::new(), PageEnd::new(limit));
+    while let Some(row) = rows.next()? {
+        let cursor = Cursor {
+            started_ms: row.get(0),
+            id: row.get(1),
+        };
+        if !end.has_room(cursor, row.get::<_, &str>(record).len()) {
+            break;
+        }
+        items.extend(or_left_out(read(&row), cursor)?);
+    }
+    Ok((items, end.next()))
 }
 
 pub(super) fn calls(
@@ -125,7 +129,7 @@ pub(super) fn calls(
     conditions.page(limit, after);
     let select =
         format!("SELECT {STARTED_MS}, id, tenant, branch, device, summary::text FROM call");
-    let (calls, next) = rows(transaction, &conditions, limit, &select, |row| {
+    let (calls, next) = rows(transaction, &conditions, limit, (&select, 5), |row| {
         call_item(row, 2)
     })?;
     Ok(Page { calls, next })
@@ -193,7 +197,7 @@ pub(super) fn transcripts(
              ON (transcript.tenant, transcript.branch, transcript.device, transcript.call)
               = (call.tenant, call.branch, call.device, call.call)"
     );
-    let (transcripts, next) = rows(transaction, &conditions, limit, &select, |row| {
+    let (transcripts, next) = rows(transaction, &conditions, limit, (&select, 7), |row| {
         Ok(TranscriptItem {
             tenant: row.get(2),
             branch: row.get(3),
@@ -301,7 +305,7 @@ pub(super) fn devices(
             last_seen_at: row.get(4),
             lost: row.get::<_, i64>(5).cast_unsigned(),
             unread: row.get::<_, i64>(7).cast_unsigned(),
-            health: json(row.get(6))?,
+            health: or_left_out(json(row.get(6)), row.get::<_, &str>(2))?.flatten(),
         })
     };
     let devices = rows.iter().map(device).collect::<Result<_, StoreError>>()?;

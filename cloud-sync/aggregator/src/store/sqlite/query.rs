@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 use trunkside_record::Timestamp;
 
 use super::super::plan::storable;
-use super::super::query::cut;
+use super::super::query::{PageEnd, or_left_out};
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
@@ -74,14 +74,15 @@ impl Parameters {
     }
 }
 
-/// Rows of calls with their cursors; `columns` come after the cursor's two.
+/// Rows of calls with their cursors; `columns` come after the cursor's two, and the record itself is in
+/// column `record`.
 fn rows<T>(
     connection: &Connection,
     scope: &Scope,
     filter: &CallFilter,
     limit: u32,
     after: Option<Cursor>,
-    select: &str,
+    (select, record): (&str, usize),
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<(Vec<T>, Option<String>), StoreError> {
     let Some(parameters) = Parameters::new(scope, filter) else {
@@ -96,20 +97,19 @@ fn rows<T>(
     list.push((":id", &id));
     list.push((":limit", &asked));
     let mut rows = statement.query(list.as_slice())?;
-    let mut items = Vec::new();
+    let (mut items, mut end) = (Vec::new(), PageEnd::new(limit));
     while let Some(row) = rows.next()? {
         let cursor = Cursor {
             started_ms: row.get(0)?,
             id: row.get(1)?,
         };
-        items.push((read(row)?, cursor));
+        let bytes = row.get_ref(record)?.as_str().map_or(0, str::len);
+        if !end.has_room(cursor, bytes) {
+            break;
+        }
+        items.extend(or_left_out(read(row), cursor)?);
     }
-    let more = cut(&mut items, limit);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|(_, cursor)| cursor.to_string());
-    Ok((items.into_iter().map(|(item, _)| item).collect(), next))
+    Ok((items, end.next()))
 }
 
 pub(super) fn calls(
@@ -120,9 +120,15 @@ pub(super) fn calls(
     after: Option<Cursor>,
 ) -> Result<Page, StoreError> {
     let select = "SELECT started_ms, call.id, tenant, branch, device, summary FROM call";
-    let (calls, next) = rows(connection, scope, filter, limit, after, select, |row| {
-        call_item(row, 2)
-    })?;
+    let (calls, next) = rows(
+        connection,
+        scope,
+        filter,
+        limit,
+        after,
+        (select, 5),
+        |row| call_item(row, 2),
+    )?;
     Ok(Page { calls, next })
 }
 
@@ -176,18 +182,26 @@ pub(super) fn transcripts(
                 more
          FROM call JOIN transcript ON {TRANSCRIPT_OF_CALL}"
     );
-    let (transcripts, next) = rows(connection, scope, filter, limit, after, &select, |row| {
-        let turns: String = row.get(6)?;
-        Ok(TranscriptItem {
-            started_at: time(row.get(0)?),
-            tenant: row.get(2)?,
-            branch: row.get(3)?,
-            device: row.get(4)?,
-            call: row.get(5)?,
-            turns: Whole::read(&turns)?,
-            more: json(row.get(7)?)?,
-        })
-    })?;
+    let (transcripts, next) = rows(
+        connection,
+        scope,
+        filter,
+        limit,
+        after,
+        (&select, 6),
+        |row| {
+            let turns: String = row.get(6)?;
+            Ok(TranscriptItem {
+                started_at: time(row.get(0)?),
+                tenant: row.get(2)?,
+                branch: row.get(3)?,
+                device: row.get(4)?,
+                call: row.get(5)?,
+                turns: Whole::read(&turns)?,
+                more: json(row.get(7)?)?,
+            })
+        },
+    )?;
     Ok(TranscriptPage { transcripts, next })
 }
 
@@ -273,15 +287,16 @@ pub(super) fn devices(
     let mut devices = Vec::new();
     while let Some(row) = rows.next()? {
         let health: Option<String> = row.get(6)?;
+        let device: String = row.get(2)?;
         devices.push(DeviceItem {
             tenant: row.get(0)?,
             branch: row.get(1)?,
-            device: row.get(2)?,
+            health: or_left_out(json(health), &device)?.flatten(),
+            device,
             first_seen_at: time(row.get(3)?),
             last_seen_at: time(row.get(4)?),
             lost: row.get::<_, i64>(5)?.cast_unsigned(),
             unread: row.get::<_, i64>(7)?.cast_unsigned(),
-            health: json(health)?,
         });
     }
     Ok(DevicePage::cut(devices, limit))
