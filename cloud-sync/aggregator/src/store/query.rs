@@ -7,6 +7,7 @@ use serde::Serialize;
 use trunkside_record::{CallSummary, Origin, Timestamp, Turn};
 use utoipa::ToSchema;
 
+use super::plan::storable;
 use super::{Scope, StoreError, Whole};
 
 /// Which calls.
@@ -70,8 +71,11 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (started_ms, id) = text.split_once('.').ok_or(())?;
         let started_ms: i64 = started_ms.parse().map_err(drop)?;
-        // A time beyond the calendar would be refused by a database.
-        Timestamp::from_millisecond(started_ms).map_err(drop)?;
+        // No call stands at another time, and a database may refuse one.
+        let at = Timestamp::from_millisecond(started_ms).map_err(drop)?;
+        if storable(at) != at {
+            return Err(());
+        }
         Ok(Self {
             started_ms,
             id: id.parse().map_err(drop)?,

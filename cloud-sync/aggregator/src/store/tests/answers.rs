@@ -57,3 +57,18 @@ pub(super) fn a_page_is_bounded_by_bytes_too(fresh: &dyn Fn() -> Fresh) {
     }
     assert_eq!(pages, [11, 1, 8]);
 }
+
+#[test]
+fn a_cursor_names_a_time_that_every_database_has() {
+    for (cursor, is_fit) in [
+        ("1795248000000.7", true),
+        ("-62135596800000.1", true),
+        ("-62135596800001.1", false),
+        ("-210866803200001.1", false),
+        ("253402207200000.1", true),
+        ("9223372036854775807.1", false),
+        ("1795248000000", false),
+    ] {
+        assert_eq!(cursor.parse::<Cursor>().is_ok(), is_fit, "{cursor}");
+    }
+}
