@@ -30,6 +30,25 @@ pub struct Message {
     pub batch: Batch<Received>,
 }
 
+impl Message {
+    /// Bytes that it takes in memory, about: each record as it is read, and as it is kept.
+    pub(crate) fn size(&self) -> usize {
+        let size = |received: &Received| match received {
+            Received::Refused { why, .. } => why.len(),
+            Received::Entry(entry, kept) => {
+                let body = match &entry.body {
+                    Body::Call(call) => size_of_val(&**call),
+                    _ => 0,
+                };
+                let json = kept.json.len() + kept.more.as_ref().map_or(0, String::len);
+                size_of_val(&**entry) + body + 2 * json
+            }
+        };
+        let records = &self.batch.records;
+        size_of_val(&records[..]) + records.iter().map(size).sum::<usize>()
+    }
+}
+
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
