@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -173,6 +173,7 @@ impl Aggregator {
             away,
             guard,
             admission,
+            exports: Arc::new(Semaphore::new(http::EXPORTS)),
         };
         tasks.spawn(http::serve(listener, app, stop.clone()));
         tasks.close();

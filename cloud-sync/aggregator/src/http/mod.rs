@@ -9,6 +9,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
@@ -28,6 +29,7 @@ mod problem;
 mod query;
 mod reader;
 
+pub(crate) use export::AT_ONCE as EXPORTS;
 use problem::Problem;
 
 /// What requests are answered from.
@@ -39,6 +41,8 @@ pub(crate) struct App {
     pub(crate) guard: Arc<Guard>,
     /// How boxes join; none when they cannot.
     pub(crate) admission: Option<Arc<Admission>>,
+    /// Places for exports.
+    pub(crate) exports: Arc<Semaphore>,
 }
 
 /// How boxes join.
