@@ -174,6 +174,7 @@ impl Aggregator {
             guard,
             admission,
             exports: Arc::new(Semaphore::new(http::EXPORTS)),
+            counted: Arc::default(),
         };
         tasks.spawn(http::serve(listener, app, stop.clone()));
         tasks.close();

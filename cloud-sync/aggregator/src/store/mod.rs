@@ -149,6 +149,15 @@ impl StoreError {
         false
     }
 
+    /// Whether the database was told not to go on with what takes so long.
+    pub fn is_cut_short(&self) -> bool {
+        #[cfg(feature = "servers")]
+        if let Self::Postgres(error) = self {
+            return error.code() == Some(&::postgres::error::SqlState::QUERY_CANCELED);
+        }
+        false
+    }
+
     /// Whether the content is at fault, so that trying again would fail again.
     pub fn is_content(&self) -> bool {
         match self {

@@ -79,6 +79,7 @@ behaviours!(
     what_could_not_be_read_is_read_by_a_version_that_can,
     a_row_that_cannot_be_read_takes_no_other_from_an_answer,
     a_page_is_bounded_by_bytes_too,
+    the_newest_quarters_are_those_with_calls,
     every_record_is_stored_once,
 );
 
@@ -107,6 +108,7 @@ fn postgres_behaves_the_same() {
     rows_are_kept_apart_for_readers_of_sql(&cluster);
     months_have_parts_of_their_own(&cluster);
     two_writers_take_turns(&cluster);
+    the_door_does_not_wait_for_readers(&cluster);
 }
 
 fn on_sqlite() -> Fresh {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ::postgres::fallible_iterator::FallibleIterator as _;
 use ::postgres::types::ToSql;
 use ::postgres::{Row, Transaction};
+use jiff::Timestamp;
 
 use super::super::plan::storable;
 use super::super::query::{PageEnd, or_left_out};
@@ -26,13 +27,17 @@ struct Conditions {
 }
 
 impl Conditions {
+    fn none() -> Self {
+        Self {
+            sql: "true".to_owned(),
+            values: Vec::new(),
+        }
+    }
+
     /// None when nothing of the filter lies within the scope.
     fn new(scope: &Scope, filter: &CallFilter) -> Option<Self> {
         let filter = filter.within(scope)?;
-        let mut conditions = Self {
-            sql: "true".to_owned(),
-            values: Vec::new(),
-        };
+        let mut conditions = Self::none();
         for (column, value) in [
             ("tenant", filter.tenant),
             ("branch", filter.branch),
@@ -220,24 +225,21 @@ pub(super) fn cells(
     let Some(mut conditions) = Conditions::new(scope, filter) else {
         return Ok(Vec::new());
     };
-    let mut condition = conditions.sql.clone();
     let quarter = match span {
         Span::Whole => "0::bigint",
-        Span::Quarters(limit) => {
-            let skipped = conditions.value(i64::from(limit) - 1);
-            let _ = write!(
-                condition,
-                " AND {QUARTER} >= coalesce((SELECT DISTINCT {QUARTER} FROM call WHERE {}
-                     ORDER BY 1 DESC LIMIT 1 OFFSET {skipped}), -9223372036854775808)",
-                conditions.sql
-            );
-            QUARTER
-        }
+        Span::Quarters(limit) => match newest(transaction, scope, filter, limit)? {
+            Some(from) => {
+                conditions.add("started_at >= ", from);
+                QUARTER
+            }
+            None => return Ok(Vec::new()),
+        },
     };
     let sql = format!(
         "SELECT {quarter}, intent, emotion, outcome, count(*), count(decided_s),
                 coalesce(sum(decided_s), 0), count(sentiment), coalesce(sum(sentiment), 0)
-         FROM call WHERE {condition} GROUP BY 1, 2, 3, 4"
+         FROM call WHERE {} GROUP BY 1, 2, 3, 4",
+        conditions.sql
     );
     let cell = |row: &Row| {
         let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
@@ -258,6 +260,38 @@ pub(super) fn cells(
         .iter()
         .map(cell)
         .collect())
+}
+
+/// When the oldest of the newest `limit` quarters with calls began. Each is looked up in an index, at
+/// first within a week, which is in few of the months' parts: what came before is not read.
+fn newest(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(mut conditions) = Conditions::new(scope, filter) else {
+        return Ok(None);
+    };
+    let limit = conditions.value(i64::from(limit));
+    let before = format!(
+        "SELECT to_timestamp(({QUARTER} * 900)::double precision) FROM call
+         WHERE {} AND started_at < began",
+        conditions.sql
+    );
+    let last = "ORDER BY started_at DESC LIMIT 1";
+    let sql = format!(
+        "WITH RECURSIVE quarter (number, began) AS (
+             SELECT 0::bigint, timestamptz 'infinity'
+             UNION ALL
+             SELECT number + 1,
+                    coalesce(({before} AND started_at >= began - interval '7 days' {last}),
+                             ({before} {last}))
+             FROM quarter WHERE number < {limit}::bigint AND began IS NOT NULL)
+         SELECT min(began) FROM quarter WHERE number > 0"
+    );
+    let rows = conditions.query(transaction, &sql)?;
+    Ok(rows.first().and_then(|row| row.get(0)))
 }
 
 pub(super) fn devices(
@@ -316,19 +350,23 @@ pub(super) fn totals(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
 ) -> Result<Totals, StoreError> {
-    // The scope is named here too: row-level security does not bind superusers.
-    let row = transaction.query_one(
-        "SELECT (SELECT count(*) FROM call
-                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)),
+    // The scope is named here too, where there is one: row-level security does not bind superusers.
+    let mut conditions = Conditions::none();
+    for (column, value) in [("tenant", &scope.tenant), ("branch", &scope.branch)] {
+        if let Some(value) = value {
+            conditions.add(&format!("{column} = "), value.clone());
+        }
+    }
+    let within = &conditions.sql;
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM call WHERE {within}),
                 (SELECT count(*) FROM (
-                     SELECT DISTINCT tenant, branch, device FROM stream
-                     WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)) AS s),
-                (SELECT coalesce(sum(lost), 0)::bigint FROM gap
-                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)),
-                (SELECT count(*) FROM unread
-                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch))",
-        &[&scope.tenant, &scope.branch],
-    )?;
+                     SELECT DISTINCT tenant, branch, device FROM stream WHERE {within}) AS s),
+                (SELECT coalesce(sum(lost), 0)::bigint FROM gap WHERE {within}),
+                (SELECT count(*) FROM unread WHERE {within})"
+    );
+    let rows = conditions.query(transaction, &sql)?;
+    let row = rows.first().expect("counts are a row");
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
     Ok(Totals {
         calls: count(0),
