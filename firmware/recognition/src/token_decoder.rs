@@ -16,7 +16,7 @@ use self::transducer::Transducer;
 use crate::Error;
 use crate::decoder::Spoken;
 use crate::fusion::Fusion;
-use crate::lexicon::{Word, is_digit, is_han};
+use crate::lexicon::{Word, digits, is_han};
 
 /// The beam where one is needed and none is asked for.
 const USUAL_BEAM: usize = 8;
@@ -225,7 +225,7 @@ impl TokenDecoder {
                 } else {
                     Language::En
                 },
-                is_digit: is_digit(&text),
+                digits: digits(&text),
                 text,
             });
             self.spoken.push(spoken);
