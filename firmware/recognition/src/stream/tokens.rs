@@ -140,3 +140,24 @@ fn a_number_is_not_cut_at_a_pause_however_it_is_written() {
         assert_eq!(texts(&finals(&recogniser, beam(1))), [whole]);
     }
 }
+
+#[test]
+fn no_token_is_lost_whose_prefix_sounds_on() {
+    let said = [
+        [0.02, 0.02, 0.96],
+        [0.30, 0.01, 0.69],
+        [0.32, 0.01, 0.67],
+        [0.06, 0.91, 0.03],
+        [0.36, 0.01, 0.63],
+        [0.01, 0.01, 0.98],
+        [0.01, 0.01, 0.98],
+    ];
+    let row = |[one, other, blank]: [f32; 3]| output(&[(0, one), (1, other), (8, blank)]);
+    let recogniser = recogniser(&["▁one", "▁two"], said.map(row).to_vec());
+    let heard = finals(&recogniser, beam(8));
+    assert_eq!(texts(&heard), ["one two"]);
+    let [one, two] = &heard[0].words[..] else {
+        panic!("{heard:?}")
+    };
+    assert!(one.end <= two.start, "{one:?} {two:?}");
+}
