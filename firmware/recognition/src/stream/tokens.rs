@@ -161,3 +161,29 @@ fn no_token_is_lost_whose_prefix_sounds_on() {
     };
     assert!(one.end <= two.start, "{one:?} {two:?}");
 }
+
+#[test]
+fn a_word_that_is_never_the_likeliest_class_is_heard() {
+    let weak = |probability: f32, count: usize| {
+        let silence = vec![output(&[(CLASSES - 1, 1.0)]); 5];
+        let blank = 1.0 - probability;
+        let weak = vec![output(&[(0, probability), (CLASSES - 1, blank)]); count];
+        recogniser(&["▁card"], [silence, weak].concat())
+    };
+    let added_up = weak(0.4, 2);
+    assert_eq!(texts(&finals(&added_up, beam(8))), ["card"]);
+    assert!(finals(&added_up, beam(1)).is_empty(), "the greedy search");
+    let faint = weak(0.1, 1);
+    assert!(finals(&faint, beam(8)).is_empty());
+    let hinted = StreamOptions {
+        phrases: Some(Arc::new(faint.phrases("hints.tsv", "card\t5").unwrap())),
+        ..StreamOptions::default()
+    };
+    assert_eq!(texts(&finals(&faint, hinted)), ["card"]);
+    let unclear = weak(0.3, 1);
+    let menu = StreamOptions {
+        grammar: Some(Arc::new(unclear.grammar("menu.txt", "card").unwrap())),
+        ..StreamOptions::default()
+    };
+    assert_eq!(texts(&finals(&unclear, menu)), ["card"]);
+}
