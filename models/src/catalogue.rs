@@ -74,7 +74,7 @@ pub struct ModelFile {
 pub struct ModelEntry {
     /// The name that commands and configuration use.
     pub name: String,
-    /// Tags of the languages it knows.
+    /// Tags of the languages it knows; any may be meant where none is stated.
     pub languages: Vec<String>,
     /// Licence of the weights (SPDX).
     pub licence: String,

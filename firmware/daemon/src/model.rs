@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
 use trunkside_models::{Catalogue, ModelEntry, Role};
-use trunkside_recognition::{Recogniser, StreamOptions};
+use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
 use crate::config::{Loaded, RecognitionConfig};
 use crate::looks::{Looks, Stamped, stamped};
@@ -47,8 +47,13 @@ impl std::fmt::Debug for InForce {
     }
 }
 
-/// Loads the model that the configuration names.
+/// Loads the model that the configuration names. It can hear a call as the configuration wants it.
 pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
+    open(config).map(|(loaded, _)| loaded)
+}
+
+/// The same, with a stream of it.
+fn open(config: &RecognitionConfig) -> anyhow::Result<(InForce, Stream)> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
     let recogniser = Arc::new(Recogniser::load(catalogue.model(&config.model)?)?);
     let mut options = StreamOptions {
@@ -67,12 +72,14 @@ pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
         let phrases = recogniser.phrases(&file.display().to_string(), &text)?;
         options.phrases = Some(Arc::new(phrases));
     }
-    Ok(InForce {
+    let stream = recogniser.stream(Side::Caller, options.clone())?;
+    let loaded = InForce {
         recogniser,
         options,
         changes: 0,
         refused: 0,
-    })
+    };
+    Ok((loaded, stream))
 }
 
 /// The same for a model that is to take another one's place: its files must be those that the
@@ -80,10 +87,7 @@ pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
 fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<InForce> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
     catalogue.model(&config.model)?.verify()?;
-    let loaded = load(config)?;
-    let mut stream = loaded
-        .recogniser
-        .stream(Side::Caller, loaded.options.clone())?;
+    let (loaded, mut stream) = open(config)?;
     for number in 0..TRIAL_FRAMES {
         stream.handle(&Frame {
             side: Side::Caller,
@@ -202,6 +206,8 @@ pub(crate) mod tests {
     use std::path::Path;
     use std::time::Duration;
 
+    use trunkside_call::Language;
+
     use super::*;
 
     /// The small model of the tests.
@@ -282,5 +288,25 @@ pub(crate) mod tests {
         let now = models.borrow().clone();
         assert_eq!((now.changes, now.refused), (0, 3));
         assert!(Arc::ptr_eq(&now.recogniser, &before));
+    }
+
+    #[test]
+    fn a_language_that_the_model_lacks_is_refused_before_calls_come() {
+        let cantonese = RecognitionConfig {
+            language: Some(Language::Yue),
+            ..config(&tones())
+        };
+        let error = load(&cantonese).unwrap_err();
+        assert!(error.to_string().contains("language `yue`"), "{error:#}");
+        // Where nobody has stated the languages, whoever asks for one knows better.
+        let copy = copied();
+        let catalogue = copy.path().join("catalogue.toml");
+        let text = fs::read_to_string(&catalogue).unwrap();
+        fs::write(&catalogue, text.replace("[\"zh\", \"en\"]", "[]")).unwrap();
+        let unstated = RecognitionConfig {
+            models_dir: Some(copy.path().to_owned()),
+            ..cantonese
+        };
+        load(&unstated).unwrap();
     }
 }
