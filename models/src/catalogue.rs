@@ -56,7 +56,7 @@ impl Role {
 }
 
 /// One file of a model.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// What it is to the model.
@@ -70,7 +70,7 @@ pub struct ModelFile {
 }
 
 /// One model of the catalogue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelEntry {
     /// The name that commands and configuration use.
     pub name: String,
