@@ -516,7 +516,7 @@ pub struct AddModelArgs {
     /// The licence of the weights, kept with the model; else what the catalogue says.
     #[arg(long, value_name = "TEXT")]
     pub licence: Option<String>,
-    /// The languages it knows.
+    /// The languages it knows; without, it may be listened to in any.
     #[arg(long, value_delimiter = ',', value_name = "zh,yue,en")]
     pub languages: Vec<Language>,
     /// Print JSON.

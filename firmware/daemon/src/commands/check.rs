@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use trunkside_aggregator::explain;
 use trunkside_models::Error as ModelError;
+use trunkside_recognition::Error as RecognitionError;
 
 use crate::cli::{CheckArgs, Failure};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severity};
@@ -80,7 +81,12 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     };
     if let Err(error) = crate::model::load(&without_phrases) {
         let unknown = matches!(error.downcast_ref(), Some(ModelError::UnknownModel { .. }));
+        let is_language = matches!(
+            error.downcast_ref(),
+            Some(RecognitionError::Language { .. })
+        );
         let key = match config.recognition.models_dir {
+            _ if is_language => "recognition.language",
             Some(_) if !unknown => "recognition.models_dir",
             _ => "recognition.model",
         };
