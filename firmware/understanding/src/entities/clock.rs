@@ -4,8 +4,9 @@ use trunkside_call::EntityKind;
 
 use super::group::Group;
 use super::moment::{Hit, in_range, skip_blanks};
+use super::quantity::is_figures;
 use super::{Found, money};
-use crate::numbers::Folded;
+use crate::numbers::{Folded, Gap, gap_between};
 
 /// A part of the day, by which an hour up to twelve is one of 24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +124,14 @@ impl Times {
     fn follows(&self, text: &Folded, start: usize) -> Option<(Part, u64)> {
         let (part, hour, end) = self.last.filter(|(_, _, end)| *end <= start)?;
         // None of the words is longer than this, and a blank may stand on either side.
-        let between = (start - end <= 4).then(|| text.slice(end, start))?;
-        BETWEEN.contains(&between.trim()).then_some((part, hour))
+        let spans = start - end <= 4 && BETWEEN.contains(&text.slice(end, start).trim());
+        let corrects = || {
+            matches!(
+                gap_between(text, end, start),
+                Some(Gap::Correction | Gap::Doubt)
+            )
+        };
+        (spans || corrects()).then_some((part, hour))
     }
 }
 
@@ -162,13 +169,29 @@ fn minutes(
     }
     let minute = in_range(next, 0, 59).filter(|_| next.digits.len() <= 2)?;
     let minutes_named = text.at(next.end) == Some('分');
-    // 三点五 is a decimal unless something else says that it is a time, and 三点十二块 an amount.
-    let is_decimal = minute < 10 || money::unit_at(text, next.end).is_some();
+    // 三点五 and 三点一四 are decimals unless something else says that it is a time, and 三点十二块
+    // an amount; 八点零五 is a time unless it is a rate.
+    let is_said = !next.cardinal && !is_figures(text, next.start, next.end);
+    let of_a_day = group.start > 0
+        && text
+            .at(group.start - 1)
+            .is_some_and(|c| "天日号".contains(c));
+    let is_decimal = (minute < 10 || is_said && !of_a_day) && !next.digits.starts_with('0')
+        || next.digits.len() == 1
+        || is_rate(text, group.start)
+        || money::unit_at(text, next.end).is_some();
     if is_decimal && !minutes_named && !has_part {
         return None;
     }
     let end = next.end + usize::from(minutes_named);
     Some((2, minute, end))
+}
+
+/// Whether the words before a number speak of a rate: 年化收益三点零五.
+fn is_rate(text: &Folded, start: usize) -> bool {
+    const RATES: [&str; 8] = ["率", "年化", "收益", "分之", "涨", "跌", "利息", "升"];
+    let before = text.slice(start.saturating_sub(6), start);
+    RATES.iter().any(|word| before.contains(word))
 }
 
 /// A time as English words tell it, before what stands behind is read.

@@ -2,8 +2,8 @@
 
 use trunkside_call::EntityKind;
 
-use super::Found;
-use super::cue::{Cue, cue_before};
+use super::cue::{Cue, cue_before, is_cued};
+use super::{Found, plain};
 use crate::numbers::{Atom, Folded, Reading, Run, skip_pauses};
 
 /// The longest number that is looked for within a longer run, in digits.
@@ -32,31 +32,48 @@ pub(super) fn certain(text: &Folded, run: &Run) -> Vec<Found> {
     found
 }
 
-/// What is left of a run, by the cue before it, or plainly a number.
+/// What is left of a run: one number, by the cue before it or by its digits; or several.
 pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> {
     let whole = free.len() == run.atoms.len();
-    if whole && run.said.len() >= 3 && run.is_strong() {
-        let kind = by_cue(text, run.start(), &run.meant)
-            .or_else(|| plain_service_number(&run.meant))
-            .unwrap_or(EntityKind::Number);
-        let (start, end) = digits_of(run);
-        return vec![Found::new(kind, run.meant.clone(), start, end)];
+    if !whole || run.said.len() < 3 || !run.is_strong() {
+        return plain::numbers(text, free);
     }
-    free.iter()
-        .filter(|atom| match atom.reading {
-            Reading::Weak | Reading::Beside | Reading::Repeater(_) => false,
-            Reading::Digit => atom.digits.len() > 1,
-            Reading::Figures | Reading::Repeat | Reading::Cardinal => true,
-        })
-        .map(|atom| {
-            Found::new(
-                EntityKind::Number,
-                atom.digits.clone(),
-                atom.start,
-                atom.end,
-            )
-        })
-        .collect()
+    let counts = run
+        .atoms
+        .iter()
+        .any(|atom| atom.reading == Reading::Cardinal);
+    let (start, end) = digits_of(run);
+    let one = |kind| vec![Found::new(kind, run.meant.clone(), start, end)];
+    // 信用卡欠五千 tells no card's number, 尾号二十三四十五 does.
+    let cue = cue_before(text, start)
+        .filter(|cue| !counts || is_cued(text, start, *cue) && !is_linked(text, run));
+    if let Some(kind) = cue.and_then(|cue| fits_cue(cue, run.meant.len())) {
+        return one(kind);
+    }
+    if counts {
+        return plain::numbers(text, free);
+    }
+    if let Some(kind) = plain_service_number(&run.meant) {
+        return one(kind);
+    }
+    match plain::one_decimal(text, &run.atoms) {
+        Some(decimal) => vec![decimal],
+        None => one(EntityKind::Number),
+    }
+}
+
+/// Words between cardinals that part them: 一千到两千, `ten and fifteen`.
+const LINKS: [&str; 16] = [
+    "到", "和", "同", "加", "减", "有", "还", "转", "再", "点", "and", "then", "plus", "minus",
+    "point", "after",
+];
+
+/// Whether words part a run's numbers.
+fn is_linked(text: &Folded, run: &Run) -> bool {
+    run.atoms.windows(2).any(|pair| {
+        let between = text.slice(pair[0].end, pair[1].start);
+        LINKS.iter().any(|link| between.contains(link))
+    })
 }
 
 /// The most letters that a number may begin with.
@@ -336,10 +353,6 @@ fn luhn(digits: &str) -> bool {
         })
         .sum();
     sum.is_multiple_of(10)
-}
-
-fn by_cue(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
-    cue_before(text, start).and_then(|cue| fits_cue(cue, digits.len()))
 }
 
 /// The kind a cue gives, where the number's length is plausible for it.

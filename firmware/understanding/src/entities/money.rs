@@ -4,6 +4,7 @@ use trunkside_call::EntityKind;
 
 use super::Found;
 use super::group::Group;
+use super::quantity::{Quantity, quantity, trimmed};
 use crate::numbers::Folded;
 
 /// Unit words behind an amount, longer ones before those they begin with.
@@ -64,17 +65,6 @@ const SIGNS: [(&str, &str); 7] = [
     ("€", "EUR"),
 ];
 
-/// English words that move the point of a decimal before them, and by how many places.
-const SCALES: [(&str, usize); 4] = [
-    ("hundred", 2),
-    ("thousand", 3),
-    ("million", 6),
-    ("billion", 9),
-];
-
-/// The most digits behind a point.
-const MOST_DECIMALS: usize = 4;
-
 /// All amounts among some groups.
 pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
     let mut found = Vec::new();
@@ -133,182 +123,6 @@ fn is_half(text: &Folded, end: usize) -> bool {
         && !text
             .at(end + 1)
             .is_some_and(|c| "年月天日个小夜价折路".contains(c))
-}
-
-/// A number with its decimals and what scales it, and how many groups it takes.
-struct Quantity {
-    taken: usize,
-    value: String,
-    start: usize,
-    end: usize,
-}
-
-/// `350`, `1,200.50`, `三点五万`, `two point five million`, `two and a half million`,
-/// `half a million`.
-fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
-    let first = groups.first()?;
-    if let Some(places) = scale_word(text, first)
-        && let Some(start) = ["half a ", "half "]
-            .iter()
-            .find_map(|half| starts_before(text, first.start, half))
-    {
-        return Some(Quantity {
-            taken: 1,
-            value: scaled("0.5", places)?,
-            start,
-            end: first.end,
-        });
-    }
-    let (mut taken, whole, mut end) = grouped(text, groups)?;
-    let (mut decimals, mut places) = (String::new(), 0);
-    if let Some(next) = groups.get(taken)
-        && is_decimal_point(&text.slice(end, next.start))
-        && let Some((digits, scale)) = mantissa(text, next)
-        && digits.len() <= MOST_DECIMALS
-    {
-        (decimals, places) = (digits, scale);
-        taken += 1;
-        end = next.end;
-        // `point two five million`, `三点一二万`: the last decimal is one number with its scale.
-        if let Some(last) = groups.get(taken)
-            && scale == 0
-            && text.slice(end, last.start).trim().is_empty()
-            && let Some((digit, scale)) = mantissa(text, last)
-            && digit.len() == 1
-            && scale > 0
-            && scale_word(text, last).is_none()
-        {
-            decimals.push_str(&digit);
-            places = scale;
-            taken += 1;
-            end = last.end;
-        }
-    } else if text.starts_with(end, AND_A_HALF) {
-        "5".clone_into(&mut decimals);
-        end += AND_A_HALF.len();
-    }
-    if places == 0
-        && let Some(scale) = groups.get(taken)
-        && text.slice(end, scale.start).trim().is_empty()
-        && let Some(word) = scale_word(text, scale)
-    {
-        places = word;
-        taken += 1;
-        end = scale.end;
-    } else if places == 0
-        && text.at(end) == Some(' ')
-        && let Some(word) = text.at(end + 1).and_then(multiplier)
-    {
-        places = word;
-        end += 2;
-    }
-    Some(Quantity {
-        taken,
-        value: scaled(&format!("{whole}.{decimals}"), places)?,
-        start: first.start,
-        end,
-    })
-}
-
-const AND_A_HALF: &str = " and a half";
-
-fn starts_before(text: &Folded, end: usize, words: &str) -> Option<usize> {
-    let start = end.checked_sub(words.len())?;
-    (text.is_word_start(start) && text.starts_with(start, words)).then_some(start)
-}
-
-/// A whole number with the groups of three that commas part: groups taken, digits, end.
-fn grouped(text: &Folded, groups: &[Group]) -> Option<(usize, String, usize)> {
-    let first = groups.first()?;
-    let (mut taken, mut end) = (1, first.end);
-    let mut digits = first.value()?.to_string();
-    if first.digits.len() > 3 || !is_figures(text, first.start, first.end) {
-        return Some((taken, digits, end));
-    }
-    for next in &groups[1..] {
-        let parted = text.at(end) == Some(',') && next.start == end + 1;
-        let Some((three, places)) = mantissa(text, next).filter(|_| parted) else {
-            break;
-        };
-        if three.len() != 3 || !is_figures(text, next.start, next.start + 3) {
-            break;
-        }
-        digits.push_str(&three);
-        digits.push_str(&"0".repeat(places));
-        taken += 1;
-        end = next.end;
-        if places > 0 {
-            break;
-        }
-    }
-    // A zero in front means nothing.
-    let digits = digits.parse::<u128>().ok()?.to_string();
-    Some((taken, digits, end))
-}
-
-fn is_figures(text: &Folded, start: usize, end: usize) -> bool {
-    (start..end).all(|at| text.at(at).is_some_and(|c| c.is_ascii_digit()))
-}
-
-fn is_decimal_point(between: &str) -> bool {
-    matches!(between.trim(), "." | "点" | "點" | "point")
-}
-
-/// The digits of a group, and how many places a 千, 万, 亿, `thousand` or `million` at its end moves
-/// the point.
-fn mantissa(text: &Folded, group: &Group) -> Option<(String, usize)> {
-    if !group.cardinal {
-        return Some((group.digits.clone(), 0));
-    }
-    let english = SCALES.iter().find(|(word, _)| ends_with(text, group, word));
-    let places = english
-        .map(|(_, places)| *places)
-        .or_else(|| text.at(group.end - 1).and_then(multiplier))
-        .unwrap_or(0);
-    let digits = group.digits.strip_suffix(&"0".repeat(places))?;
-    // 三点十二 is said for 3.12, but nothing is said with hundreds.
-    (places > 0 || digits.len() <= 2).then(|| (digits.to_owned(), places))
-}
-
-/// How far a group moves the point that is nothing but a word such as `million`.
-fn scale_word(text: &Folded, group: &Group) -> Option<usize> {
-    let is_word =
-        |word: &str| group.end - group.start == word.len() && ends_with(text, group, word);
-    let scale = SCALES.iter().find(|(word, _)| is_word(word));
-    scale.map(|(_, places)| *places)
-}
-
-fn ends_with(text: &Folded, group: &Group, word: &str) -> bool {
-    group
-        .end
-        .checked_sub(word.len())
-        .is_some_and(|at| at >= group.start && text.starts_with(at, word))
-}
-
-const fn multiplier(c: char) -> Option<usize> {
-    match c {
-        '千' => Some(3),
-        '万' | '萬' => Some(4),
-        '亿' | '億' => Some(8),
-        _ => None,
-    }
-}
-
-/// Moves a decimal's point to the right, exactly.
-fn scaled(decimal: &str, places: usize) -> Option<String> {
-    let (whole, fraction) = decimal.split_once('.')?;
-    let padded = format!("{fraction:0<places$}");
-    let (carried, rest) = padded.split_at(places);
-    let whole: u128 = format!("{whole}{carried}").parse().ok()?;
-    Some(trimmed(&format!("{whole}.{rest}")))
-}
-
-/// Without zeroes that mean nothing.
-fn trimmed(decimal: &str) -> String {
-    decimal
-        .trim_end_matches('0')
-        .trim_end_matches('.')
-        .to_owned()
 }
 
 /// Where a currency's name ends that stands behind a number, and its code.

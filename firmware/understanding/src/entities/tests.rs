@@ -159,6 +159,118 @@ fn money_has_value_and_currency() {
     }
 }
 
+/// The values of all numbers and amounts of a text.
+fn values(text: &str) -> Vec<String> {
+    let told = |kind: &str| matches!(kind, "number" | "money" | "phone" | "card");
+    let all = found(text).into_iter();
+    all.filter(|found| told(found.0))
+        .map(|found| found.1)
+        .collect()
+}
+
+#[test]
+fn quantities_are_not_glued_together() {
+    for (text, expected) in [
+        ("一点五万", &["15000"][..]),
+        ("两点三亿", &["230000000"]),
+        ("两点五个亿", &["250000000"]),
+        ("3.5万", &["35000"]),
+        ("one point five million", &["1500000"]),
+        ("1,500.50", &["1500.5"]),
+        ("2.5", &["2.5"]),
+        ("三点一四", &["3.14"]),
+        ("给张三转五万", &["50000"]),
+        ("给李四转三千", &["3000"]),
+        ("王五有三千没还", &["3000"]),
+        ("一千到两千", &["1000", "2000"]),
+        ("十到十五天", &["10", "15"]),
+        ("一百和两百", &["100", "200"]),
+        ("欠一千二还五百", &["1200", "500"]),
+        ("between ten and fifteen days", &["10", "15"]),
+        ("六千八一个月", &["6800"]),
+        ("一张卡有五百一张有三百", &["500", "300"]),
+        ("信用卡欠五千", &["5000"]),
+        ("三百不对四百", &["400"]),
+        ("fifty not fifteen", &["50"]),
+        // One number, said in two or more pieces.
+        ("twenty twenty six", &["2026"]),
+        ("尾号二十三四十五", &["2345"]),
+        ("三八嗯五一", &["3851"]),
+        // A little, and an address of the network.
+        ("早一点五个人来", &[]),
+        ("一点一点来", &[]),
+        ("192.168.1.1", &["19216811"]),
+    ] {
+        assert_eq!(values(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn rates_are_no_times_and_prices_no_emergency_numbers() {
+    for (text, value) in [
+        ("利率四点二五", "4.25"),
+        ("年化三点零五", "3.05"),
+        ("汇率七点二三", "7.23"),
+        ("百分之四点三五", "4.35%"),
+        ("千分之三", "3‰"),
+        ("4.5 percent", "4.5%"),
+        ("twenty percent", "20%"),
+        ("5%", "5%"),
+        ("一共一百二", "120"),
+        ("一百一十", "110"),
+        ("花了一百一十九", "119"),
+        ("九百九十九", "999"),
+    ] {
+        assert_eq!(only(text), ("number", value.to_owned()), "{text}");
+    }
+    assert_eq!(values("百分之三十到四十"), ["30%", "40%"]);
+    for (text, kind, value) in [
+        ("打幺二零", "phone", "120"),
+        ("nine one one", "phone", "911"),
+        ("四点二十", "time", "04:20"),
+        ("四点二五分", "time", "04:25"),
+        ("下午四点二五", "time", "16:25"),
+        ("八点零五", "time", "08:05"),
+        ("8点25", "time", "08:25"),
+    ] {
+        assert_eq!(only(text), (kind, value.to_owned()), "{text}");
+    }
+    let tomorrow = found("明天八点三五开门");
+    assert_eq!(tomorrow[1].1, "08:35", "{tomorrow:?}");
+}
+
+#[test]
+fn of_numbers_that_are_only_about_right_none_is_told() {
+    for text in [
+        "十几万块",
+        "一百来万",
+        "一百几十蚊",
+        "两千多块",
+        "八百几蚊",
+        "三四百块",
+        "十七八个",
+        "a couple of hundred dollars",
+        "a few hundred dollars",
+    ] {
+        assert_eq!(values(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn what_is_taken_back_is_not_told() {
+    for (text, expected) in [
+        ("不是明天是后天", &["后天"][..]),
+        ("tuesday no sorry wednesday", &["wednesday"]),
+        ("下午三点哦不是四点", &["16:00"]),
+        ("三百块不对四百块", &["400 CNY"]),
+        ("fifty dollars not fifteen dollars", &["50 USD"]),
+        ("明天或者后天", &["明天", "后天"]),
+    ] {
+        let told: Vec<String> = found(text).into_iter().map(|found| found.1).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+}
+
 #[test]
 fn moments_are_written_out() {
     for (text, kind, value) in [
