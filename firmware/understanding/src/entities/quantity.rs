@@ -80,9 +80,13 @@ pub(super) fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
         places = word;
         taken += 1;
         end = scale.end;
-    } else if places == 0 && text.starts_with(end, "个亿") {
-        places = 8;
-        end += 2;
+    } else if places == 0
+        && let Some((word, scale)) = SCALES_BEHIND
+            .iter()
+            .find(|(word, _)| text.starts_with(end, word))
+    {
+        places = *scale;
+        end += word.chars().count();
     } else if places == 0
         && text.at(end) == Some(' ')
         && let Some(word) = text.at(end + 1).and_then(multiplier)
@@ -97,6 +101,9 @@ pub(super) fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
         end,
     })
 }
+
+/// What scales a number and is none by itself.
+const SCALES_BEHIND: [(&str, usize); 2] = [("个亿", 8), (" grand", 3)];
 
 const AND_A_HALF: &str = " and a half";
 
@@ -283,6 +290,12 @@ const fn multiplier(c: char) -> Option<usize> {
         '亿' | '億' => Some(8),
         _ => None,
     }
+}
+
+/// Moves a number's point to the right, exactly.
+pub(super) fn shifted(number: &str, places: usize) -> Option<String> {
+    let point = if number.contains('.') { "" } else { "." };
+    scaled(&format!("{number}{point}"), places)
 }
 
 /// Moves a decimal's point to the right, exactly.

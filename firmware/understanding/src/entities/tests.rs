@@ -145,6 +145,27 @@ fn money_has_value_and_currency() {
         ("三蚊半", "3.5 HKD"),
         ("三点十二块", "3.12 CNY"),
         ("三点一二元", "3.12 CNY"),
+        ("千五蚊", "1500 HKD"),
+        ("万二蚊", "12000 HKD"),
+        ("百五蚊", "150 HKD"),
+        ("三百块港币", "300 HKD"),
+        ("two pounds fifty", "2.5 GBP"),
+        ("two pounds fifty for each", "2.5 GBP"),
+        ("$1.5k", "1500 USD"),
+        ("£20.5m", "20500000 GBP"),
+        ("500k dollars", "500000 USD"),
+        ("五毛钱", "0.5 CNY"),
+        ("八分钱", "0.08 CNY"),
+        ("五毫子", "0.5 HKD"),
+        ("fifty p", "0.5 GBP"),
+        ("20 cents", "0.2 USD"),
+        ("USD 500", "500 USD"),
+        ("RMB 300", "300 CNY"),
+        ("hkd1,200.50", "1200.5 HKD"),
+        ("港币五百", "500 HKD"),
+        ("港币三千五百块", "3500 HKD"),
+        ("USD 1.5k", "1500 USD"),
+        ("人民币三百元", "300 CNY"),
     ] {
         assert_eq!(only(text), ("money", value.to_owned()), "{text}");
     }
@@ -152,6 +173,16 @@ fn money_has_value_and_currency() {
         ("五块半年", "5 CNY"),
         ("付了1,200元，还有300元", "1200 CNY"),
         ("1,20元", "20 CNY"),
+        // What follows is not the tenth of it.
+        ("三千块一个月", "3000 CNY"),
+        ("二十块一张", "20 CNY"),
+        ("二十块三张", "20 CNY"),
+        ("五块一斤", "5 CNY"),
+        ("三块五一斤", "3.5 CNY"),
+        ("一百块一天", "100 CNY"),
+        ("十块一分钟", "10 CNY"),
+        ("i paid two pounds twenty minutes ago", "2 GBP"),
+        ("五百美元三百人民币", "500 USD"),
     ] {
         let all = found(text);
         let first = all.iter().find(|(kind, _, _)| *kind == "money");
@@ -194,6 +225,8 @@ fn quantities_are_not_glued_together() {
         ("fifty not fifteen", &["50"]),
         // One number, said in two or more pieces.
         ("twenty twenty six", &["2026"]),
+        ("five grand", &["5000"]),
+        ("人民币三天到账", &[]),
         ("尾号二十三四十五", &["2345"]),
         ("三八嗯五一", &["3851"]),
         // A little, and an address of the network.
