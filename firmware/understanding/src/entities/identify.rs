@@ -4,7 +4,7 @@ use trunkside_call::EntityKind;
 
 use super::cue::{Cue, cue_before, is_cued};
 use super::{Found, plain};
-use crate::numbers::{Atom, Folded, Reading, Run, skip_pauses};
+use crate::numbers::{Atom, Folded, Reading, Run, is_misheard, skip_pauses};
 
 /// The longest number that is looked for within a longer run, in digits.
 const LONGEST: usize = 24;
@@ -52,6 +52,11 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
     }
     if counts {
         return plain::numbers(text, free);
+    }
+    let (misheard, heard): (Vec<_>, Vec<_>) = free.iter().partition(|atom| is_misheard(text, atom));
+    // 529 is five to nine, but 134580 may be one three for five ate zero.
+    if run.said.len() - misheard.len() < 3 {
+        return plain::numbers(text, &heard);
     }
     if let Some(kind) = plain_service_number(&run.meant) {
         return one(kind);

@@ -3,12 +3,14 @@
 
 mod clock;
 mod cue;
+mod days;
 mod group;
 mod identify;
 mod moment;
 mod money;
 mod plain;
 mod quantity;
+mod relative;
 mod retract;
 mod terms;
 

@@ -227,6 +227,7 @@ fn quantities_are_not_glued_together() {
         ("twenty twenty six", &["2026"]),
         ("five grand", &["5000"]),
         ("人民币三天到账", &[]),
+        ("five to nine", &[]),
         ("尾号二十三四十五", &["2345"]),
         ("三八嗯五一", &["3851"]),
         // A little, and an address of the network.
@@ -316,6 +317,30 @@ fn moments_are_written_out() {
         ("5th of march", "date", "03-05"),
         ("下个星期三", "date", "下个星期三"),
         ("next friday", "date", "next friday"),
+        ("下下周三", "date", "下下周三"),
+        ("上上周五", "date", "上上周五"),
+        ("下下个星期天", "date", "下下个星期天"),
+        ("下下个月", "date", "下下个月"),
+        ("下周", "date", "下周"),
+        ("the day after tomorrow", "date", "the day after tomorrow"),
+        (
+            "the day before yesterday",
+            "date",
+            "the day before yesterday",
+        ),
+        ("the twenty first", "date", "21"),
+        ("on the 3rd", "date", "03"),
+        ("on the first please", "date", "01"),
+        ("13/3/2026", "date", "2026-03-13"),
+        ("3/13/2026", "date", "2026-03-13"),
+        ("05/11/2025", "date", "05/11/2025"),
+        ("三月十五", "date", "03-15"),
+        ("农历八月十五", "date", "08-15 lunar"),
+        ("正月十五", "date", "01-15 lunar"),
+        ("大年初三", "date", "01-03 lunar"),
+        ("大年三十", "date", "12-30 lunar"),
+        ("腊月廿三", "date", "12-23 lunar"),
+        ("五月初五", "date", "05-05 lunar"),
         ("下午三点半", "time", "15:30"),
         ("十点一刻", "time", "10:15"),
         ("15:30", "time", "15:30"),
@@ -361,9 +386,51 @@ fn hours_count_from_noon_or_midnight_as_the_words_beside_them_say() {
         ("3.30 pm", "15:30"),
         ("330 pm", "15:30"),
         ("eleven at night", "23:00"),
+        ("差一刻九点", "08:45"),
+        ("八点差五分", "07:55"),
+        ("差十分钟下午三点", "14:50"),
+        ("下午差五分三点", "14:55"),
+        ("零点差五分", "23:55"),
+        ("half past six this evening", "18:30"),
+        ("half six in the evening", "18:30"),
+        ("at half six", "06:30"),
+        ("at five to nine", "08:55"),
+        ("at nine thirty", "09:30"),
         ("twelve at night", "00:00"),
     ] {
         assert_eq!(only(text), ("time", value.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn a_day_and_its_part_beside_a_time_are_both_told() {
+    for (text, expected) in [
+        ("nine thirty tomorrow morning", ["09:30", "tomorrow"]),
+        (
+            "three thirty on next friday afternoon",
+            ["15:30", "next friday"],
+        ),
+        ("tomorrow evening at half past six", ["tomorrow", "18:30"]),
+        ("这个月二十五", ["这个月", "25"]),
+    ] {
+        let told: Vec<String> = found(text).into_iter().map(|found| found.1).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+    for text in [
+        "the twenty first century",
+        "the third time",
+        "这个月二十个",
+        "下个月三十块",
+        "下周期",
+    ] {
+        assert!(
+            found(text)
+                .iter()
+                .all(|found| found.1 != "21" && found.0 != "date"
+                    || ["这个月", "下个月"].contains(&found.1.as_str())),
+            "{text}: {:?}",
+            found(text)
+        );
     }
 }
 

@@ -184,6 +184,14 @@ fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
     complete
 }
 
+/// Whether an atom is a word that only sounds like a digit: no radio reading, and not `oh`.
+pub(crate) fn is_misheard(text: &Folded, atom: &Atom) -> bool {
+    let is_digit = |c: char| "洞么拐勾o".contains(c);
+    atom.reading == Reading::Weak
+        && text.slice(atom.start, atom.end) != "oh"
+        && !text.at(atom.start).is_some_and(is_digit)
+}
+
 /// The character here, if it sounds like a digit.
 fn beside(text: &Folded, at: usize) -> Option<Atom> {
     if pause_at(text, at, text.chars().len()).is_some() {
