@@ -84,17 +84,26 @@ fn is_linked(text: &Folded, run: &Run) -> bool {
 /// The most letters that a number may begin with.
 const LETTERS: usize = 6;
 
-/// With the letters that orders, policies and the like begin with: `AB774331`, `a b 774331`.
-pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
-    let takes_letters = matches!(
-        found.kind,
+/// Whether numbers of this kind may begin with letters.
+const fn takes_letters(kind: EntityKind) -> bool {
+    matches!(
+        kind,
         EntityKind::Account
             | EntityKind::Identity
             | EntityKind::Order
             | EntityKind::Policy
             | EntityKind::Reference
-    );
-    if let Some(start) = takes_letters
+    )
+}
+
+/// Whether a number begins with letters.
+pub(super) fn has_letters(found: &Found) -> bool {
+    takes_letters(found.kind) && found.value.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// With the letters that orders, policies and the like begin with: `AB774331`, `a b 774331`.
+pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
+    if let Some(start) = takes_letters(found.kind)
         .then(|| letters_before(text, found.start))
         .flatten()
     {
@@ -111,26 +120,31 @@ pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
 fn letters_before(text: &Folded, start: usize) -> Option<usize> {
     let before = |at: usize| at.checked_sub(1).and_then(|at| text.at(at));
     let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphabetic());
+    // The t of isn't is no letter of a number.
+    let is_apostrophe = |c: Option<char>| c == Some('\'');
     let gap = |at: usize| usize::from(matches!(before(at), Some(' ' | '-')));
     let joined = start - usize::from(before(start) == Some('-'));
     let mut first = joined;
     while is_letter(before(first)) {
         first -= 1;
     }
-    if (1..=LETTERS).contains(&(joined - first)) {
+    if (2..=LETTERS).contains(&(joined - first)) && !is_apostrophe(before(first)) {
         return Some(first);
     }
     let (mut first, mut letters) = (start, 0);
     loop {
         let end = first - gap(first);
-        let is_alone = is_letter(before(end)) && !is_letter(before(end.saturating_sub(1)));
+        let is_alone = is_letter(before(end))
+            && !is_letter(before(end.saturating_sub(1)))
+            && !is_apostrophe(before(end.saturating_sub(1)));
         if !is_alone || letters == LETTERS {
             break;
         }
         (first, letters) = (end - 1, letters + 1);
     }
     // The article, or oneself.
-    let is_word = letters == 1 && matches!(text.at(first), Some('a' | 'i'));
+    let parted = gap(start) == 1 && before(start) == Some(' ');
+    let is_word = letters == 1 && parted && matches!(text.at(first), Some('a' | 'i'));
     (letters > 0 && !is_word).then_some(first)
 }
 
@@ -267,7 +281,9 @@ fn by_form(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
         return Some(cue.kind());
     }
     let plausible = |kind: Cue, checked: bool| checked || cue == Some(kind);
-    if is_phone(text, start, digits) {
+    // An account may have eleven digits and begin as a mobile number does.
+    let is_account = cue == Some(Cue::Account) && is_cued(text, start, Cue::Account);
+    if is_phone(text, start, digits) && !is_account {
         Some(EntityKind::Phone)
     } else if is_identity(digits) && plausible(Cue::Identity, has_identity_check(digits)) {
         Some(EntityKind::Identity)

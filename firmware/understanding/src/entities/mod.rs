@@ -54,9 +54,12 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
     let folded = Folded::new(text);
     let runs = runs_of(&folded);
     let mut claims = Claims::new(folded.chars().len());
-    claims.add_all(people_and_places(text, &folded));
     let mut exact = exactly(&folded, &runs);
     exact.retain(|found| !quantity::is_vague(&folded, found));
+    // Letters spelled before a number are no name.
+    let (spelled, exact): (Vec<_>, Vec<_>) = exact.into_iter().partition(identify::has_letters);
+    claims.add_all(spelled);
+    claims.add_all(people_and_places(text, &folded));
     claims.add_all(exact);
     claims.add_all(terms::find(&folded));
     claims.found.sort_by_key(|found| found.start);
