@@ -279,6 +279,8 @@ pub(super) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
     while at < position {
         let next = match text.at(at) {
             Some('号' | '码' | '数' | '为' | '系') => at + 1,
+            // A letter of the number itself.
+            Some(c) if c.is_ascii_alphabetic() && text.word_end(at) == at + 1 => at + 1,
             _ => skip_pauses(text, at),
         };
         if next == at {

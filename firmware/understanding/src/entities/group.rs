@@ -61,10 +61,11 @@ fn joined(text: &Folded, before: &Atom, after: &Atom) -> bool {
     if counts || !single(before) || !single(after) {
         return false;
     }
-    if before.end == after.start {
-        return true;
-    }
     let spoken = |atom: &Atom| atom.reading != Reading::Figures;
+    if before.end == after.start {
+        // 19.9六个 are six for 19.9.
+        return spoken(before) && spoken(after);
+    }
     spoken(before)
         && spoken(after)
         && after.start - before.end <= 2

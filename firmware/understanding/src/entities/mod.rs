@@ -56,10 +56,18 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
     let mut claims = Claims::new(folded.chars().len());
     let mut exact = exactly(&folded, &runs);
     exact.retain(|found| !quantity::is_vague(&folded, found));
-    // Letters spelled before a number are no name.
-    let (spelled, exact): (Vec<_>, Vec<_>) = exact.into_iter().partition(identify::has_letters);
+    let people = people_and_places(text, &folded);
+    // Letters spelled before a number are no name, but may be part of a longer account.
+    let (spelled, exact): (Vec<_>, Vec<_>) = exact.into_iter().partition(|found| {
+        let overlaps = |other: &Found| other.start < found.end && found.start < other.end;
+        let is_name = |other: &Found| other.kind == EntityKind::Name;
+        identify::has_letters(found)
+            && people
+                .iter()
+                .all(|other| is_name(other) || !overlaps(other))
+    });
     claims.add_all(spelled);
-    claims.add_all(people_and_places(text, &folded));
+    claims.add_all(people);
     claims.add_all(exact);
     claims.add_all(terms::find(&folded));
     claims.found.sort_by_key(|found| found.start);

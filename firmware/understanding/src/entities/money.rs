@@ -197,17 +197,21 @@ fn with_letters(text: &Folded, quantity: Quantity, coded: bool) -> Quantity {
 fn small_amount(text: &Folded, group: &Group) -> Option<Found> {
     let value = group.value().filter(|value| (1..100).contains(value))?;
     let at = group.end + usize::from(text.at(group.end) == Some(' '));
+    // The P of a product's name is none of pence.
+    let of_name = group.start > 0 && text.at(group.start - 1).is_some_and(char::is_alphanumeric);
     let (end, hundredths, currency) =
         SMALL_UNITS
             .iter()
             .find_map(|(word, hundredths, currency)| {
                 let end = at + word.chars().count();
-                // 三毛 begins other words, and `p` too.
+                // 三毛 begins other words, and `p` too; 一分钱一分货 names no price.
                 let ends = !text
                     .at(end)
                     .is_some_and(|c| c == '.' || c.is_alphanumeric())
                     || word.ends_with(['钱', '子']);
-                (text.starts_with(at, word) && ends).then_some((end, value * hundredths, *currency))
+                let told =
+                    ends && !(of_name && word.is_ascii()) && !text.starts_with(end, "一分货");
+                (text.starts_with(at, word) && told).then_some((end, value * hundredths, *currency))
             })?;
     let value = trimmed(&format!("{}.{:02}", hundredths / 100, hundredths % 100));
     let amount = format!("{value} {currency}");

@@ -32,11 +32,15 @@ pub(super) fn numbers(text: &Folded, atoms: &[&Atom]) -> Vec<Found> {
     found
 }
 
-/// The decimal that all of the atoms make: `三点一四`, `1,500.50`.
+/// The decimal that the atoms make, with nothing behind it but single digits: `三点一四`, `1,500.50`,
+/// that of `2.99一模一样`.
 pub(super) fn one_decimal(text: &Folded, atoms: &[Atom]) -> Option<Found> {
     let groups = groups_of(text, atoms);
     let (taken, found) = decimal(text, &groups)?;
-    (taken == groups.len()).then_some(found)
+    let rest = &groups[taken..];
+    rest.iter()
+        .all(|group| alone(text, group).is_none())
+        .then_some(found)
 }
 
 /// A number with a point, or with words that scale it.

@@ -107,7 +107,12 @@ fn is_each(text: &Folded, run: &RunBuilder, atom: &Atom) -> bool {
     let last = &run.atoms[run.atoms.len() - 1];
     let is_price = last.reading == Reading::Cardinal && last.end == atom.start;
     let counts = || text.at(atom.start) == Some('一') && atom.end == atom.start + 1;
-    is_price && counts() && measures(text, atom.end)
+    // 一个 may go on with a digit.
+    let goes_on = || {
+        let behind = text.at(atom.end + 1);
+        text.at(atom.end) == Some('个') && !behind.is_some_and(|c| "月人小星礼钟季半".contains(c))
+    };
+    is_price && counts() && measures(text, atom.end) && !goes_on()
 }
 
 /// Where pauses end that begin at a position, and among them up to so many words that sound like
