@@ -57,7 +57,9 @@ pub(super) fn groups_of<'a>(
 fn joined(text: &Folded, before: &Atom, after: &Atom) -> bool {
     let single = |atom: &Atom| atom.reading != Reading::Cardinal;
     // 三块五一斤 costs 3.5, and not 3.51.
-    let counts = text.at(after.start) == Some('一') && measures(text, after.end);
+    let of_money =
+        before.start > 0 && matches!(text.at(before.start - 1), Some('块' | '元' | '蚊'));
+    let counts = of_money && text.at(after.start) == Some('一') && measures(text, after.end);
     if counts || !single(before) || !single(after) {
         return false;
     }
