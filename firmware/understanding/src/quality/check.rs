@@ -1,6 +1,5 @@
 //! One call against the rules.
 
-use std::cmp::Reverse;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -18,11 +17,8 @@ const LINKS: &str = "是, 会, 能, 再, 能够, 可能, 可以, 敢, 说, 讲, 
     really, say, saying, say it is, saying it is, saying its, promise, promise you, offer, offer you, \
     give you, ask you to, ask you for, ask for, and, or, such thing as, your";
 
-/// Longer ones first: `saying it is` before `is`.
 static LINKED: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
-    let mut links: Vec<&str> = LINKS.split(", ").collect();
-    links.sort_by_key(|link| Reverse(link.len()));
-    let links = links.into_iter();
+    let links = LINKS.split(", ");
     links.filter_map(|link| Phrase::new(link, false)).collect()
 });
 
@@ -193,19 +189,18 @@ impl Rule {
     /// Whether one of the rule's excuses stands before a phrase, with nothing but links, other
     /// phrases of the rule or other excuses between them.
     fn is_denied(&self, said: &[Word], place: &Place) -> bool {
-        let mut at = place[0].start;
-        while at > 0 {
-            if self
-                .unless
-                .iter()
-                .any(|excuse| excuse.before(said, at).is_some())
-            {
+        let mut reached = vec![place[0].start];
+        let mut looked = 0;
+        while let Some(at) = reached.get(looked).copied() {
+            looked += 1;
+            let stands = |phrase: &Phrase| phrase.before(said, at);
+            if self.unless.iter().any(|excuse| stands(excuse).is_some()) {
                 return true;
             }
-            let mut between = LINKED.iter().chain(&self.phrases);
-            match between.find_map(|phrase| phrase.before(said, at)) {
-                Some(start) => at = start,
-                None => return false,
+            for start in LINKED.iter().chain(&self.phrases).filter_map(stands) {
+                if !reached.contains(&start) {
+                    reached.push(start);
+                }
             }
         }
         false
