@@ -349,6 +349,9 @@ pub enum IntentsCommand {
         /// What it should have been taken for.
         #[arg(long, requires = "text")]
         intent: Option<String>,
+        /// Found intents that are not known yet; without it they are refused, as mistyped.
+        #[arg(long)]
+        new_intent: bool,
     },
     /// List the versions of the lessons.
     Versions {
