@@ -6,6 +6,7 @@ use rustix::fs::{Access, access};
 use trunkside_aggregator::explain;
 use trunkside_models::Error as ModelError;
 
+use super::box_user::BoxUser;
 use crate::cli::{CheckArgs, Failure};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severity};
 use crate::privacy::Privacy;
@@ -22,6 +23,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
             loaded.place(key)
         }));
         problems.extend(of_the_surroundings(&loaded));
+        problems.extend(of_the_front(&loaded));
         problems.extend(of_the_cloud(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
     }
@@ -67,7 +69,7 @@ fn of_the_cloud(loaded: &Loaded) -> Option<Problem> {
 }
 
 /// What keeps a box from starting though its settings are right: a model that cannot be loaded, a
-/// board that this binary cannot drive, a folder that cannot be written.
+/// folder that cannot be written.
 fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     let config = &loaded.config;
     let mut problems = Vec::new();
@@ -94,24 +96,6 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     {
         report("recognition.phrases", explain(&error));
     }
-    if config.board.kind == BoardKind::Raspberry && !cfg!(feature = "rppal") {
-        let message = "`board.kind` is `raspberry`, but this binary was built without the feature \
-                       `rppal`; build it with `scripts/arm build`, or take `simulated`";
-        report("board.kind", message.to_owned());
-    }
-    // Opening it would arm it.
-    if let Some(watchdog) = config
-        .board
-        .watchdog
-        .as_deref()
-        .filter(|path| !path.exists())
-    {
-        let message = format!(
-            "`board.watchdog` names `{}`, which is not there; name the device or remove the key",
-            watchdog.display()
-        );
-        report("board.watchdog", message);
-    }
     let keys = [
         crate::device_key::fault(&config.data_dir),
         Privacy::fault(config.privacy, &config.data_dir),
@@ -131,6 +115,37 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
             _ => Problem::error,
         };
         problems.push(problem(loaded.place("box.data_dir"), message));
+    }
+    problems
+}
+
+/// What the box would have to do without at its front: a board that this binary cannot drive, a watchdog
+/// that cannot be written.
+fn of_the_front(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let mut problems = Vec::new();
+    if config.board.kind == BoardKind::Raspberry && !cfg!(feature = "rppal") {
+        let message = "`board.kind` is `raspberry`, but this binary was built without the feature \
+                       `rppal`; build it with `scripts/arm build`, or take `simulated`";
+        problems.push(Problem::error(loaded.place("board.kind"), message));
+    }
+    // Opening it would arm it.
+    let user = BoxUser::of(&config.data_dir);
+    if let Some(watchdog) = &config.board.watchdog
+        && let Err(error) = user.may(watchdog, Access::WRITE_OK)
+    {
+        let message = format!(
+            "`board.watchdog` names `{}`, which cannot be written: {error}; load its kernel module and let \
+             the box's user write to it, or remove the key",
+            watchdog.display()
+        );
+        let place = loaded.place("board.watchdog");
+        let is_denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        problems.push(if is_denied && !user.asks() {
+            Problem::warning(place, message)
+        } else {
+            Problem::error(place, message)
+        });
     }
     problems
 }

@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod bench;
+mod box_user;
 mod callbacks;
 mod calls;
 mod check;
