@@ -8,7 +8,8 @@ use trunkside_models::Error as ModelError;
 
 use super::box_user::BoxUser;
 use crate::cli::{CheckArgs, Failure};
-use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severity};
+use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
+use crate::key_files;
 use crate::privacy::Privacy;
 
 /// Prints each problem on standard error; bad input (2) when the daemon would not start.
@@ -24,6 +25,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         }));
         problems.extend(of_the_surroundings(&loaded));
         problems.extend(of_the_front(&loaded));
+        problems.extend(of_the_keys(&loaded));
         problems.extend(of_the_cloud(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
     }
@@ -150,6 +152,48 @@ fn of_the_front(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
+/// Where a service must not write, whoever owns it (`ProtectSystem=` in the unit that ships).
+const SYSTEM: [&str; 3] = ["/etc", "/usr", "/boot"];
+
+/// Keys that the box's user may not read, or not make: then nothing is recorded, or sent.
+fn of_the_keys(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let user = BoxUser::of(&config.data_dir);
+    let records = config.recording.mode != RecordingMode::Off;
+    let keys = [
+        ("box.outbox_key_file", config.outbox_key_file.as_deref()),
+        (
+            "recording.key_file",
+            config.recording.key_file.as_deref().filter(|_| records),
+        ),
+    ];
+    let fault = |(key, path): (&str, Option<&Path>)| {
+        let path = path?;
+        let name = path.display();
+        let message = if path.try_exists().unwrap_or(true) {
+            let error = user.may(path, Access::READ_OK).err()?;
+            format!(
+                "`{key}` names `{name}`, which cannot be read: {error}; give it to the box's user, and to \
+                 nobody else"
+            )
+        } else {
+            // One that is not there has been told.
+            let folder = path.parent().filter(|folder| folder.is_dir())?;
+            let is_kept = SYSTEM.iter().any(|kept| folder.starts_with(kept));
+            if !is_kept && user.may(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok() {
+                return None;
+            }
+            format!(
+                "`{key}` names `{name}`, which is not there, and the box's user may not write in its \
+                 folder; {}",
+                key_files::remedy(path)
+            )
+        };
+        Some(Problem::warning(loaded.place(key), message).of_key(key))
+    };
+    keys.into_iter().filter_map(fault).collect()
+}
+
 /// Settings that the box runs with, and that nobody can mean.
 fn of_what_is_not_meant(loaded: &Loaded) -> Vec<Problem> {
     let config = &loaded.config;
@@ -224,4 +268,35 @@ fn writable(folder: &Path) -> std::io::Result<()> {
         .unwrap_or(folder);
     std::fs::create_dir(missing)?;
     std::fs::remove_dir(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_the_box_cannot_make_is_told_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let told = |settings: &str| {
+            std::fs::write(&path, format!("{settings}\n[box]\ndata_dir = '.'\n")).unwrap();
+            of_the_keys(&config::load(&path))
+        };
+        let in_etc = "key_file = '/etc/no-such.key'";
+        let problems = told(&format!("[recording]\nmode = 'notice'\n{in_etc}"));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let said = problems[0].to_string();
+        assert!(
+            said.contains("config.toml:3: warning: `recording.key_file`")
+                && said.contains("/dev/stdin /etc/no-such.key`"),
+            "{said}"
+        );
+        assert_eq!(
+            told(&format!("[recording]\n{in_etc}")),
+            [],
+            "it is not needed"
+        );
+        let beside = "[recording]\nmode = 'notice'\nkey_file = 'recording.key'";
+        assert_eq!(told(beside), [], "it is made at first use");
+    }
 }
