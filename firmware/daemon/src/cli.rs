@@ -9,7 +9,8 @@ use trunkside_call::Language;
 #[derive(Debug, Parser)]
 #[command(name = "trunkside", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
+    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input; 3 the box was stopped\n\
+    by its button.\n\
     TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module)."
 )]
 pub struct Cli {
@@ -602,6 +603,9 @@ fn language(text: &str) -> Result<LanguageChoice, String> {
     }
     text.parse().map(|language| LanguageChoice(Some(language)))
 }
+
+/// The exit status of a box that was stopped by its button: a supervisor leaves it stopped.
+pub const STOPPED_BY_BUTTON: u8 = 3;
 
 /// How a command ends when it does not succeed.
 #[derive(Debug)]
