@@ -214,8 +214,10 @@ pub struct CheckArgs {
 /// `trunkside claim`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The settings that use the certificate are printed; keep them beside the others:\n\
-    trunkside claim --cloud http://cloud.example.net:8080 --code CODE > /etc/trunkside/conf.d/cloud.toml"
+    after_help = "The settings that use the certificate are printed; put them beside the others when it has worked,\n\
+    for the shell empties a file before the command that writes to it has begun:\n\
+    sudo -u trunkside trunkside claim --cloud http://cloud.example.net:8080 --code CODE > cloud.toml \\\n  \
+    && sudo install -D -m 644 cloud.toml /etc/trunkside/conf.d/cloud.toml"
 )]
 pub struct ClaimArgs {
     /// Where the cloud's web page is, such as `http://cloud.example.net:8080`.
