@@ -56,7 +56,7 @@ impl Role {
 }
 
 /// One file of a model.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// What it is to the model.
@@ -70,11 +70,11 @@ pub struct ModelFile {
 }
 
 /// One model of the catalogue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelEntry {
     /// The name that commands and configuration use.
     pub name: String,
-    /// Tags of the languages it knows.
+    /// Tags of the languages it knows; any may be meant where none is stated.
     pub languages: Vec<String>,
     /// Licence of the weights (SPDX).
     pub licence: String,

@@ -29,7 +29,7 @@ pub struct Import<'a> {
     pub name: &'a str,
     /// Licence of the weights, as the giver states it.
     pub licence: &'a str,
-    /// Tags of the languages it knows.
+    /// Tags of the languages it knows; none where that is not stated.
     pub languages: &'a [String],
     /// The models folder.
     pub folder: &'a Path,

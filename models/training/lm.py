@@ -20,7 +20,7 @@ import zstandard
 from numbers_spoken import EN_ONES, EN_TENS
 from paths import data_dir, model_dir, work_dir
 from pronounce import (
-    en_readings, yue_readings, yue_words, zh_char_readings, zh_units, zh_words,
+    EXTRA, en_readings, yue_readings, yue_words, zh_char_readings, zh_units, zh_words,
 )
 from speech import frequent_words
 from text import HERE, lines_of
@@ -79,6 +79,7 @@ def recorded_words():
 def english_words():
     """{word: weight} of the common words and of the endings that CMUdict knows for them."""
     common = dict.fromkeys((w for line in lines_of("words.en.txt") for w in line.split()), EN_COMMON)
+    common |= dict.fromkeys(EXTRA, EN_ENDING)
     endings = {}
     for word in common:
         stem = word[:-1] if word[-1] in "ey" else word

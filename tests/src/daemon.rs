@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -141,14 +141,6 @@ impl Home {
                 .env("TRUNKSIDE_LOG", "info,trunkside_daemon=debug")
                 .envs(self.environment.iter().map(|(name, value)| (name, value))),
         )
-    }
-
-    /// Starts a box that must not start, and returns how it ended and what it said.
-    ///
-    /// # Panics
-    /// When it goes on running.
-    pub fn refuse(&self) -> (ExitStatus, String) {
-        self.run().finish()
     }
 
     /// Starts the box and waits until it takes calls.

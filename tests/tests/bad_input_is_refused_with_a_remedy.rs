@@ -223,7 +223,13 @@ fn what_would_keep_a_box_from_starting_is_told_by_check() {
     written(folder.path(), "phrases.tsv", b"no weight\n");
     written(folder.path(), "file", b"");
     let file = folder.path().join("file/data");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data");
+    let cantonese = format!(
+        "[recognition]\nlanguage = \"yue\"\nmodel = \"tones\"\nmodels_dir = \"{}\"\n",
+        models.display()
+    );
     for (settings, fault, line) in [
+        (&*cantonese, "`recognition.language`", 10),
         ("[recognition]\nmodel = \"nope\"\n", "zh-en-1", 10),
         ("[recognition]\nmodels_dir = \"nowhere\"\n", "nowhere", 10),
         (

@@ -48,11 +48,25 @@ fn a_box_that_dies_leaves_it_armed() {
 }
 
 #[test]
-fn a_watchdog_that_is_not_there_is_named_with_the_remedy() {
+fn a_watchdog_that_is_not_there_costs_no_call_and_is_fed_once_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let device = folder.path().join("watchdog");
     let home = lonely_box();
-    home.add_settings("[board]\nwatchdog = \"/nonexistent/watchdog\"\n");
-    let (status, output) = home.refuse();
-    assert_eq!(status.code(), Some(1), "{output}");
-    assert!(output.contains("/nonexistent/watchdog"), "{output}");
-    assert!(output.contains("kernel module"), "{output}");
+    home.add_settings(&format!("[board]\nwatchdog = \"{}\"\n", device.display()));
+    let mut running = home.start();
+    std::fs::File::create(&device).expect("a file");
+    let process = &mut running.process;
+    process.find("the watchdog", |line| {
+        line.contains("works again").then_some(())
+    });
+    running.process.terminate();
+    let (status, output) = running.process.finish();
+    assert!(status.success(), "{output}");
+    let name = device.display().to_string();
+    assert!(
+        output.contains(&name) && output.contains("kernel module"),
+        "{output}"
+    );
+    let fed = std::fs::read(device).expect("the file is there");
+    assert_eq!((fed.first(), fed.last()), (Some(&0), Some(&b'V')));
 }

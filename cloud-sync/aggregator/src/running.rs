@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +20,7 @@ use crate::door::{Authority, AuthorityError, Gate};
 use crate::http::{self, Admission};
 #[cfg(feature = "servers")]
 use crate::ingest::nats;
-use crate::ingest::{self, QUEUE, TurnedAway};
+use crate::ingest::{self, TurnedAway};
 use crate::store::{self, Store, StoreError};
 
 /// How often room is made for the next month, and what is too old goes.
@@ -135,7 +135,7 @@ impl Aggregator {
         let counters = Arc::new(Counters::default());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (publishers_in, publishers) = watch::channel(None);
-        let (incoming_in, incoming) = mpsc::channel(QUEUE);
+        let (queue, incoming) = ingest::queue();
         let (counting, stopping) = (Arc::clone(&counters), stop.clone());
         match source {
             Source::Mqtt(options) => tasks.spawn(ingest::mqtt::receive(
@@ -143,7 +143,7 @@ impl Aggregator {
                 Arc::clone(&away),
                 counting,
                 publishers_in,
-                incoming_in,
+                queue,
                 stopping,
             )),
             #[cfg(feature = "servers")]
@@ -152,7 +152,7 @@ impl Aggregator {
                 Arc::clone(&away),
                 counting,
                 publishers_in,
-                incoming_in,
+                queue,
                 stopping,
             )),
         };
@@ -173,6 +173,8 @@ impl Aggregator {
             away,
             guard,
             admission,
+            exports: Arc::new(Semaphore::new(http::EXPORTS)),
+            counted: Arc::default(),
         };
         tasks.spawn(http::serve(listener, app, stop.clone()));
         tasks.close();

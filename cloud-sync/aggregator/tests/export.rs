@@ -6,6 +6,10 @@ use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use trunkside_aggregator::store::{Message, Sqlite, Store};
+use trunkside_record::{Batch, Body, Entry, Lane, VERSION};
 
 mod support;
 use support::*;
@@ -84,6 +88,70 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(status, 2);
     assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));
     assert_eq!(export(&data, "x".as_ref(), &["--since", "yesterday"]).0, 2);
+    cloud.shutdown().await;
+}
+
+/// Twenty calls of a megabyte each, more than sockets hold.
+fn store_much(folder: &Path) {
+    let store = Sqlite::open(folder).unwrap();
+    for number in 0..20 {
+        let [Body::Call(mut summary), _] = call(number) else {
+            panic!("a call and its words")
+        };
+        summary.intent.as_mut().unwrap().name = "x".repeat(1 << 20);
+        let origin = origin("box1");
+        let entry = Entry {
+            sequence: number + 1,
+            at: began(number),
+            clock_trusted: true,
+            lane: Lane::Metric,
+            body: Body::Call(summary),
+        };
+        let batch = Batch {
+            v: VERSION,
+            tenant: origin.tenant.clone(),
+            branch: origin.branch.clone(),
+            device: origin.device.clone(),
+            epoch: 4,
+            records: vec![entry.into()],
+        };
+        let message = Message {
+            origin,
+            lane: Lane::Metric,
+            batch,
+        };
+        store.commit(&[message], began(number)).unwrap();
+    }
+}
+
+/// Whoever asks for an export and does not read it takes a place, and nothing else from anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_that_nobody_reads_are_few() {
+    let folder = tempfile::tempdir().unwrap();
+    store_much(folder.path());
+    let cloud = embedded(folder.path()).await;
+    let http = cloud.http_addr;
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        let mut wire = TcpStream::connect(http).await.unwrap();
+        let request = "GET /api/v1/export/calls HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        wire.write_all(request.as_bytes()).await.unwrap();
+        // It has begun.
+        let mut begin = [0; 12];
+        wire.read_exact(&mut begin).await.unwrap();
+        assert_eq!(&begin, b"HTTP/1.1 200");
+        idle.push(wire);
+    }
+    let (status, problem) = get(http, "/api/v1/export/transcripts").await;
+    assert_eq!(status, 503, "{problem}");
+    assert!(problem.contains("other exports"), "{problem}");
+    healthy(http).await;
+    let page = get_json(http, "/api/v1/calls?limit=1").await;
+    assert_eq!(page["calls"].as_array().unwrap().len(), 1);
+    drop(idle);
+    let export = || get(http, "/api/v1/export/transcripts");
+    let (_, csv) = until(export, |(status, _)| *status == 200).await;
+    assert!(csv.starts_with("tenant,"), "{csv}");
     cloud.shutdown().await;
 }
 

@@ -13,6 +13,14 @@ use uuid::Uuid;
 use crate::text::WITHHELD;
 use crate::{Batch, Body, Entry, Lane, Pseudonym, RedactedText};
 
+/// The farthest from zero, and the nearest to it, that a number is kept: much more than a box can
+/// measure, and few digits where a database prints it without an exponent.
+const FARTHEST: f64 = 1e30;
+const NEAREST: f64 = 1e-30;
+
+/// Digits of the longest number that is kept as it was written; a double needs fewer.
+const DIGITS: usize = 24;
+
 /// An entry as a receiver finds it: one that cannot be read must not hold up its neighbours.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Received {
@@ -176,14 +184,15 @@ fn body_of(raw: &str) -> serde_json::Result<(Body, Kept)> {
     })
 }
 
+/// What names a body's form, once.
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+}
+
 /// The body's kind: it stands first, as boxes write it, or somewhere.
 fn kind(raw: &str) -> serde_json::Result<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Kind<'a> {
-        #[serde(borrow)]
-        kind: Cow<'a, str>,
-    }
-
     match first_kind(raw) {
         Some((kind, _)) => Ok(kind.into()),
         None => serde_json::from_str(raw).map(|Kind { kind }| kind),
@@ -253,19 +262,25 @@ fn steps(path: &Path<'_>) -> Vec<Step> {
     steps
 }
 
-/// The typed body, and its JSON without the kind. Fields that are not known have passed the gate.
+/// The typed body, and its JSON without the kind. Fields that are not known have passed the gate, and
+/// whoever reads the JSON again finds numbers in it that every reader takes.
 fn read<T: DeserializeOwned>(raw: &str) -> serde_json::Result<(T, Whole)> {
-    let mut unknown = Vec::new();
+    let (mut unknown, mut kinds) = (Vec::new(), 0);
     let mut json = serde_json::Deserializer::from_str(raw);
     let value = serde_ignored::deserialize(&mut json, |path| {
         let is_kind = matches!(&path, Path::Map { parent: Path::Root, key } if key == "kind");
-        if !is_kind {
+        if is_kind {
+            kinds += 1;
+        } else {
             unknown.push(steps(&path));
         }
     })?;
     json.end()?;
+    if kinds > 1 {
+        return Err(serde::de::Error::duplicate_field("kind"));
+    }
     let json = match without_kind(raw) {
-        Some(json) if unknown.is_empty() => json,
+        Some(json) if unknown.is_empty() && !has_odd_number(raw) => json,
         _ => {
             let mut whole: Map<String, Value> = serde_json::from_str(raw)?;
             whole.remove("kind");
@@ -273,6 +288,7 @@ fn read<T: DeserializeOwned>(raw: &str) -> serde_json::Result<(T, Whole)> {
             for path in &unknown {
                 guard_at(&mut whole, path);
             }
+            bound(&mut whole);
             whole.to_string()
         }
     };
@@ -282,6 +298,7 @@ fn read<T: DeserializeOwned>(raw: &str) -> serde_json::Result<(T, Whole)> {
 /// The body without its kind, where that stands first.
 fn without_kind(raw: &str) -> Option<String> {
     let (_, rest) = first_kind(raw)?;
+    let rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
     let fields = rest.strip_prefix(',').unwrap_or(rest);
     let mut json = String::with_capacity(fields.len() + 1);
     json.push('{');
@@ -291,11 +308,14 @@ fn without_kind(raw: &str) -> Option<String> {
 
 /// A body that this version cannot read, with every text in it through the gate.
 fn unread(raw: &str) -> serde_json::Result<(Body, Kept)> {
+    // Of two kinds only the last would be kept, and another decided what the body is.
+    let Kind { .. } = serde_json::from_str(raw)?;
     let mut whole: Value = serde_json::from_str(raw)?;
     if whole.get("redacted").is_some_and(|word| *word != true) {
         return Err(serde::de::Error::custom("the record is not redacted"));
     }
     guard(&mut whole);
+    bound(&mut whole);
     let kept = Kept {
         json: whole.to_string(),
         more: None,
@@ -353,6 +373,53 @@ fn guard(value: &mut Value) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a number has an exponent or very many digits, so that others may read it otherwise: as one
+/// that is out of range, or as thousands of digits.
+fn has_odd_number(json: &str) -> bool {
+    let (mut in_text, mut is_escaped, mut digits) = (false, false, 0);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => {
+                in_text = !in_text;
+                digits = 0;
+            }
+            _ if in_text => {}
+            b'0'..=b'9' | b'.' => {
+                digits += 1;
+                if digits > DIGITS {
+                    return true;
+                }
+            }
+            b'e' | b'E' if digits > 0 => return true,
+            _ => digits = 0,
+        }
+    }
+    false
+}
+
+/// Brings numbers that nothing measures to where every reader takes them: the wrong figure costs no
+/// record.
+fn bound(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let size = number.as_f64().unwrap_or_default();
+            let bounded = match size.abs() {
+                far if far > FARTHEST => FARTHEST.copysign(size),
+                near if near < NEAREST => 0.0,
+                _ => return,
+            };
+            if number.is_f64() {
+                *value = bounded.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound),
+        Value::Object(fields) => fields.values_mut().for_each(bound),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

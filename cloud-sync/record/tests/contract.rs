@@ -457,6 +457,79 @@ fn what_is_kept_unread_names_nobody() {
     }
 }
 
+/// What is kept of one record whose body is this JSON; none when it is refused.
+fn kept_of(body: &str) -> Option<String> {
+    let message = format!(
+        r#"{{"v":1,"tenant":"a","branch":"b","device":"c","epoch":4,"records":[
+            {{"sequence":1,"at":"2026-11-21T08:01:02Z","lane":"metric","body":{body}}}]}}"#
+    );
+    match decode(message.as_bytes()).unwrap().records.remove(0) {
+        Received::Entry(_, kept) => Some(kept.json),
+        Received::Refused { .. } => None,
+    }
+}
+
+/// A second kind would pass unread, by the types and by the gate.
+#[test]
+fn a_body_has_one_kind() {
+    for second in ["1e999", "\"13800138000\"", r#""\ud800""#, &"[".repeat(500)] {
+        let close = "]".repeat(if second.starts_with('[') { 500 } else { 0 });
+        for body in [
+            format!(r#"{{"kind":"health","kind":{second}{close},"calls":1}}"#),
+            format!(r#"{{"calls":1,"kind":"health","kind":{second}{close}}}"#),
+            format!(r#"{{"kind":"health","calls":1,"k\u0069nd":{second}{close}}}"#),
+            format!(r#"{{"kind":"hologram","depth":1,"kind":{second}{close}}}"#),
+        ] {
+            assert_eq!(kept_of(&body), None, "{}", &body[..40]);
+        }
+    }
+}
+
+/// What is kept is read again, by other programs too, and as briefly as it came.
+#[test]
+fn numbers_are_kept_as_everybody_reads_them() {
+    let far = format!("1{}", "0".repeat(300));
+    let near = format!("0.{}1", "0".repeat(16_000));
+    for (number, expected) in [
+        ("1e-16000", 0.0),
+        ("1e-400", 0.0),
+        ("-5e-324", 0.0),
+        ("1e-31", 0.0),
+        (&near, 0.0),
+        ("0", 0.0),
+        ("1e-7", 1e-7),
+        ("1.5e2", 150.0),
+        ("1e31", 1e30),
+        ("-1e300", -1e30),
+        (&far, 1e30),
+    ] {
+        // Also where nobody reads it yet.
+        for (before, after) in [
+            (r#""kind":"health","wear":"#, ""),
+            (r#""kind":"health","later":["#, "]"),
+            (r#""kind":"hologram","depth":["#, "]"),
+        ] {
+            let kept = kept_of(&format!("{{{before}{number}{after}}}")).unwrap();
+            assert!(kept.len() < 60, "{kept}");
+            let json: Value = serde_json::from_str(&kept).unwrap();
+            let place = [
+                json.get("wear"),
+                json.pointer("/later/0"),
+                json.pointer("/depth/0"),
+            ];
+            let found = place.into_iter().flatten().next().unwrap();
+            assert_eq!(found.as_f64(), Some(expected), "{kept}");
+        }
+    }
+    // An exponent in a text is none, and blanks are no fault.
+    let kept = kept_of("{\"kind\":\"health\" \n, \"model\":\"1e9 \\\" 2e9\", \"calls\":1}");
+    let kept: Value = serde_json::from_str(&kept.unwrap()).unwrap();
+    assert_eq!(
+        kept,
+        serde_json::json!({ "model": "1e9 \" 2e9", "calls": 1 })
+    );
+}
+
 /// A known kind in a form that is not known: kept whole, and read again once it can be.
 #[test]
 fn a_form_of_a_newer_version_waits() {

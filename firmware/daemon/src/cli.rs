@@ -9,7 +9,8 @@ use trunkside_call::Language;
 #[derive(Debug, Parser)]
 #[command(name = "trunkside", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
+    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input; 3 the box was stopped\n\
+    by its button.\n\
     TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module)."
 )]
 pub struct Cli {
@@ -213,8 +214,10 @@ pub struct CheckArgs {
 /// `trunkside claim`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The settings that use the certificate are printed; keep them beside the others:\n\
-    trunkside claim --cloud http://cloud.example.net:8080 --code CODE > /etc/trunkside/conf.d/cloud.toml"
+    after_help = "The settings that use the certificate are printed; put them beside the others when it has worked,\n\
+    for the shell empties a file before the command that writes to it has begun:\n\
+    sudo -u trunkside trunkside claim --cloud http://cloud.example.net:8080 --code CODE > cloud.toml \\\n  \
+    && sudo install -D -m 644 cloud.toml /etc/trunkside/conf.d/cloud.toml"
 )]
 pub struct ClaimArgs {
     /// Where the cloud's web page is, such as `http://cloud.example.net:8080`.
@@ -349,6 +352,9 @@ pub enum IntentsCommand {
         /// What it should have been taken for.
         #[arg(long, requires = "text")]
         intent: Option<String>,
+        /// Found intents that are not known yet; without it they are refused, as mistyped.
+        #[arg(long)]
+        new_intent: bool,
     },
     /// List the versions of the lessons.
     Versions {
@@ -516,7 +522,7 @@ pub struct AddModelArgs {
     /// The licence of the weights, kept with the model; else what the catalogue says.
     #[arg(long, value_name = "TEXT")]
     pub licence: Option<String>,
-    /// The languages it knows.
+    /// The languages it knows; without, it may be listened to in any.
     #[arg(long, value_delimiter = ',', value_name = "zh,yue,en")]
     pub languages: Vec<Language>,
     /// Print JSON.
@@ -602,6 +608,9 @@ fn language(text: &str) -> Result<LanguageChoice, String> {
     }
     text.parse().map(|language| LanguageChoice(Some(language)))
 }
+
+/// The exit status of a box that was stopped by its button: a supervisor leaves it stopped.
+pub const STOPPED_BY_BUTTON: u8 = 3;
 
 /// How a command ends when it does not succeed.
 #[derive(Debug)]

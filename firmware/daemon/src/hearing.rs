@@ -90,7 +90,8 @@ struct NewCall {
     unheard: Unheard,
 }
 
-/// Counts the frames of one call that were not heard for want of processor time.
+/// Counts the frames of one call that were not heard, for want of processor time or because recognition
+/// failed.
 #[derive(Clone, Debug, Default)]
 pub struct Unheard(Arc<AtomicU64>);
 
@@ -98,6 +99,10 @@ impl Unheard {
     /// The frames so far.
     pub fn frames(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, frames: u64) {
+        self.0.fetch_add(frames, Ordering::Relaxed);
     }
 }
 
@@ -226,8 +231,8 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     let in_force = shared.models.borrow().clone();
     let recogniser = Arc::clone(&in_force.recogniser);
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
-    let key = intake.open(CallHearing::new(call, shared, in_force));
-    let mut began = [None; 2];
+    let key = intake.open(CallHearing::new(call, shared, in_force, unheard.clone()));
+    let (mut began, mut lost_before) = ([None; 2], 0);
     while let Some(frame) = frames.recv().await {
         if let Some(tape) = &tape {
             tape.hear(&frame);
@@ -239,7 +244,8 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
         let before = frame.start.saturating_sub(first).as_millis() / FRAME_DURATION.as_millis();
         let completes = recogniser.completes_chunk(before as u64 + 1);
         let lost = intake.arrive(key, &frame, completes);
-        unheard.0.store(lost, Ordering::Relaxed);
+        unheard.add(lost.saturating_sub(lost_before));
+        lost_before = lost;
     }
     intake.close(key);
 }
@@ -253,6 +259,7 @@ struct CallHearing {
     agent: Hears,
     understanding: CallUnderstanding,
     fault: Fault,
+    unheard: Unheard,
     /// Final utterances for which the pipeline's queue had no room.
     waiting: VecDeque<Box<Heard>>,
 }
@@ -267,7 +274,7 @@ enum Hears {
 }
 
 impl CallHearing {
-    fn new(call: CallId, shared: Arc<Shared>, in_force: InForce) -> Self {
+    fn new(call: CallId, shared: Arc<Shared>, in_force: InForce, unheard: Unheard) -> Self {
         Self {
             call,
             in_force,
@@ -277,6 +284,7 @@ impl CallHearing {
                 .with_redaction(shared.manner.privacy.policy())
                 .with_quality(shared.manner.quality.clone()),
             fault: Fault::wanted(),
+            unheard,
             waiting: VecDeque::new(),
             shared,
         }
@@ -300,9 +308,11 @@ impl CallHearing {
         if let Err(error) = self.recognise(frame, hop) {
             *self.side(frame.side) = Hears::NoMore;
             tracing::error!(call = %self.call, %error, "recognition of a side has ended");
-            return;
         }
-        self.tell(frame.side);
+        match self.side(frame.side) {
+            Hears::NoMore => self.unheard.add(1),
+            Hears::Nothing | Hears::Words(_) => self.tell(frame.side),
+        }
     }
 
     fn recognise(&mut self, frame: &Frame, hop: u32) -> Result<(), trunkside_recognition::Error> {
@@ -371,6 +381,11 @@ impl Listener for CallHearing {
         }
     }
 
+    fn fail(&mut self, frames: u64) {
+        self.unheard.add(frames);
+        (self.caller, self.agent) = (Hears::NoMore, Hears::NoMore);
+    }
+
     fn finish(&mut self) {
         for side in [Side::Caller, Side::Agent] {
             if let Some(stream) = self.stream(side)
@@ -387,3 +402,6 @@ impl Listener for CallHearing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub struct Teacher {
 
 impl Teacher {
     /// With the lessons in a folder, which need not be there. Lessons that cannot be learnt are
-    /// reported, and what ships serves.
+    /// reported, and the newest before them that can serve, at last what ships.
     pub fn new(folder: PathBuf) -> Self {
         let teacher = Self {
             lessons: Lessons::new(folder),
@@ -58,13 +58,17 @@ impl Teacher {
         let wanted = Arc::clone(&self.version);
         let learning = thread::Builder::new().name("lessons".to_owned());
         let started = learning.spawn(move || match lessons.model() {
-            Ok(model) => {
-                let new = Arc::new(Understander::with_intents(model));
+            Ok(taught) => {
+                let new = Arc::new(Understander::with_intents(taught.model));
                 let mut current = understander.lock().unwrap_or_else(PoisonError::into_inner);
                 // Another version may have been put in force while this one was learnt.
                 if wanted.load(Ordering::Acquire) == version {
                     *current = new;
+                    let version = taught.version;
                     info!(version, "corrections of intents are in force");
+                }
+                if let Some(error) = taught.problem {
+                    warn!(%error, version, "corrections cannot be learnt; those before them are");
                 }
             }
             Err(error) => warn!(%error, version, "corrections cannot be learnt"),

@@ -30,6 +30,7 @@ mod escalation;
 mod faults;
 mod health;
 mod hearing;
+mod key_files;
 mod lessons;
 mod logging;
 mod looks;

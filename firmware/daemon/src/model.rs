@@ -3,7 +3,8 @@
 //! The configuration is looked at as it runs (`looks.rs`). Where `[recognition]`, the model's files or the
 //! phrases have changed, the model is verified, loaded and tried; only then new calls hear with it.
 //! Calls at hand go on with the one that they began with, which is freed with the last of them. A
-//! model that fails changes nothing but the log and the count of refusals.
+//! model that fails changes nothing but the log and the count of refusals; it is tried again, at ever
+//! longer intervals, as what it lacked may come back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,13 +15,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
 use trunkside_models::{Catalogue, ModelEntry, Role};
-use trunkside_recognition::{Recogniser, StreamOptions};
+use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
 use crate::config::{Loaded, RecognitionConfig};
 use crate::looks::{Looks, Stamped, stamped};
 
 /// Frames that a model is tried with: a second of silence.
 const TRIAL_FRAMES: u32 = 50;
+/// Looks between the first two attempts at a model that cannot be used, half a minute; each time twice
+/// as many, up to a quarter of an hour.
+const FIRST_PAUSE: u32 = 15;
+const LONGEST_PAUSE: u32 = 450;
 /// The largest file of phrases.
 const MAX_PHRASES_BYTES: u64 = 16 << 20;
 
@@ -47,8 +52,13 @@ impl std::fmt::Debug for InForce {
     }
 }
 
-/// Loads the model that the configuration names.
+/// Loads the model that the configuration names. It can hear a call as the configuration wants it.
 pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
+    open(config).map(|(loaded, _)| loaded)
+}
+
+/// The same, with a stream of it.
+fn open(config: &RecognitionConfig) -> anyhow::Result<(InForce, Stream)> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
     let recogniser = Arc::new(Recogniser::load(catalogue.model(&config.model)?)?);
     let mut options = StreamOptions {
@@ -67,12 +77,14 @@ pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
         let phrases = recogniser.phrases(&file.display().to_string(), &text)?;
         options.phrases = Some(Arc::new(phrases));
     }
-    Ok(InForce {
+    let stream = recogniser.stream(Side::Caller, options.clone())?;
+    let loaded = InForce {
         recogniser,
         options,
         changes: 0,
         refused: 0,
-    })
+    };
+    Ok((loaded, stream))
 }
 
 /// The same for a model that is to take another one's place: its files must be those that the
@@ -80,10 +92,7 @@ pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
 fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<InForce> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
     catalogue.model(&config.model)?.verify()?;
-    let loaded = load(config)?;
-    let mut stream = loaded
-        .recogniser
-        .stream(Side::Caller, loaded.options.clone())?;
+    let (loaded, mut stream) = open(config)?;
     for number in 0..TRIAL_FRAMES {
         stream.handle(&Frame {
             side: Side::Caller,
@@ -95,12 +104,13 @@ fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<InForce> {
     Ok(loaded)
 }
 
-/// What a configuration asks for, and which files it would be made of: when both are as before,
-/// nothing has to be done.
+/// What a configuration asks for, what the catalogue says of that model, and which files it would be made of:
+/// when all are as before, nothing has to be done.
 #[derive(Clone, Debug, PartialEq)]
 enum Asked {
     Model {
         config: RecognitionConfig,
+        model: Option<Box<ModelEntry>>,
         files: Vec<Stamped>,
     },
     Nonsense(String),
@@ -113,14 +123,17 @@ impl Asked {
             return Self::Nonsense(problems.join("; "));
         }
         let config = loaded.config.recognition.clone();
-        let mut paths: Vec<PathBuf> = config.phrases.iter().cloned().collect();
-        if let Ok(catalogue) = Catalogue::find(config.models_dir.as_deref())
-            && let Ok(model) = catalogue.model(&config.model)
-        {
-            paths.extend(files_of(model));
+        let catalogue = Catalogue::find(config.models_dir.as_deref()).ok();
+        let model = catalogue.and_then(|found| found.model(&config.model).ok().cloned());
+        let model = model.map(Box::new);
+        let paths = config.phrases.iter().cloned();
+        let paths = paths.chain(model.as_deref().into_iter().flat_map(files_of));
+        let files = paths.filter_map(stamped).collect();
+        Self::Model {
+            config,
+            model,
+            files,
         }
-        let files = paths.into_iter().filter_map(stamped).collect();
-        Self::Model { config, files }
     }
 }
 
@@ -137,9 +150,37 @@ fn files_of(model: &ModelEntry) -> impl Iterator<Item = PathBuf> {
     roles.into_iter().filter_map(|role| model.path(role).ok())
 }
 
-/// Puts what the configuration asks for into force whenever that changes, until `stop`.
+/// A model that could not be used, and when to try again.
+struct Refused {
+    problem: String,
+    pause: u32,
+    /// Looks until the next attempt.
+    left: u32,
+}
+
+impl Refused {
+    /// The first time, or once more: then at twice the interval.
+    fn again(before: Option<Self>, problem: String) -> Self {
+        let pause = before.map_or(FIRST_PAUSE, |before| (2 * before.pause).min(LONGEST_PAUSE));
+        Self {
+            problem,
+            pause,
+            left: pause,
+        }
+    }
+
+    /// Counts a look. Returns whether it is time to try.
+    fn is_due(&mut self) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left == 0
+    }
+}
+
+/// Puts what the configuration asks for into force whenever that changes, until `stop`, and tries what
+/// could not be used again.
 pub async fn watch(mut looks: Looks, models: watch::Sender<InForce>, stop: CancellationToken) {
     let mut known = None;
+    let mut refused: Option<Refused> = None;
     loop {
         let loaded = tokio::select! {
             () = stop.cancelled() => return,
@@ -150,16 +191,16 @@ pub async fn watch(mut looks: Looks, models: watch::Sender<InForce>, stop: Cance
         };
         // What the box began with is in force.
         let before = known.replace(asked.clone());
-        if before.is_none_or(|before| before == asked) {
+        if before.is_some_and(|before| before != asked) {
+            refused = None;
+        } else if !refused.as_mut().is_some_and(Refused::is_due) {
             continue;
         }
         match asked {
             Asked::Model { config, .. } => {
-                let loaded = tokio::task::spawn_blocking(move || load_carefully(&config));
-                take(
-                    &models,
-                    loaded.await.unwrap_or_else(|fault| Err(fault.into())),
-                );
+                let loaded = tokio::task::spawn_blocking(move || load_carefully(&config)).await;
+                let loaded = loaded.unwrap_or_else(|fault| Err(fault.into()));
+                refused = take(&models, loaded, refused);
             }
             Asked::Nonsense(problems) => {
                 tracing::error!(
@@ -172,9 +213,13 @@ pub async fn watch(mut looks: Looks, models: watch::Sender<InForce>, stop: Cance
     }
 }
 
-/// Puts a model into force, or counts that it cannot be used.
-fn take(models: &watch::Sender<InForce>, loaded: anyhow::Result<InForce>) {
-    match loaded {
+/// Puts a model into force, or says why it cannot be used and counts that, once for each reason.
+fn take(
+    models: &watch::Sender<InForce>,
+    loaded: anyhow::Result<InForce>,
+    before: Option<Refused>,
+) -> Option<Refused> {
+    let problem = match loaded {
         Ok(new) => {
             tracing::info!(
                 model = new.recogniser.model_name(),
@@ -185,24 +230,31 @@ fn take(models: &watch::Sender<InForce>, loaded: anyhow::Result<InForce>) {
                 in_force.options = new.options;
                 in_force.changes += 1;
             });
+            return None;
         }
-        Err(error) => {
-            tracing::error!(
-                error = format!("{error:#}"),
-                in_force = models.borrow().recogniser.model_name(),
-                "the new speech model cannot be used; the one before stays in force"
-            );
-            models.send_modify(|in_force| in_force.refused += 1);
-        }
+        Err(error) => format!("{error:#}"),
+    };
+    if before.as_ref().map(|before| &before.problem) != Some(&problem) {
+        tracing::error!(
+            error = problem,
+            in_force = models.borrow().recogniser.model_name(),
+            "the new speech model cannot be used; the one before stays in force"
+        );
+        models.send_modify(|in_force| in_force.refused += 1);
     }
+    Some(Refused::again(before, problem))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::path::Path;
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use tokio_util::task::TaskTracker;
+    use trunkside_call::Language;
 
     use super::*;
+    use crate::looks::LOOK_EVERY;
 
     /// The small model of the tests.
     pub(crate) fn tones_in_force() -> InForce {
@@ -247,7 +299,7 @@ pub(crate) mod tests {
             .stream(Side::Caller, StreamOptions::default())
             .unwrap();
         let copy = copied();
-        take(&sender, load_carefully(&config(copy.path())));
+        take(&sender, load_carefully(&config(copy.path())), None);
         let now = models.borrow().clone();
         assert_eq!((now.changes, now.refused), (1, 0));
         assert!(!Arc::ptr_eq(&now.recogniser, &before));
@@ -271,16 +323,116 @@ pub(crate) mod tests {
             phrases: Some(phrases),
             ..config(copy.path())
         };
-        take(&sender, load_carefully(&hinted));
+        take(&sender, load_carefully(&hinted), None);
         fs::write(copy.path().join("tones/lm.arpa"), "\\data\\\n").unwrap();
-        take(&sender, load_carefully(&config(copy.path())));
+        take(&sender, load_carefully(&config(copy.path())), None);
         let unknown = RecognitionConfig {
             model: "nope".to_owned(),
             ..config(copy.path())
         };
-        take(&sender, load_carefully(&unknown));
+        take(&sender, load_carefully(&unknown), None);
         let now = models.borrow().clone();
         assert_eq!((now.changes, now.refused), (0, 3));
         assert!(Arc::ptr_eq(&now.recogniser, &before));
+    }
+
+    #[test]
+    fn a_language_that_the_model_lacks_is_refused_before_calls_come() {
+        let cantonese = RecognitionConfig {
+            language: Some(Language::Yue),
+            ..config(&tones())
+        };
+        let error = load(&cantonese).unwrap_err();
+        assert!(error.to_string().contains("language `yue`"), "{error:#}");
+        // Where nobody has stated the languages, whoever asks for one knows better.
+        let copy = copied();
+        let catalogue = copy.path().join("catalogue.toml");
+        let text = fs::read_to_string(&catalogue).unwrap();
+        fs::write(&catalogue, text.replace("[\"zh\", \"en\"]", "[]")).unwrap();
+        let unstated = RecognitionConfig {
+            models_dir: Some(copy.path().to_owned()),
+            ..cantonese
+        };
+        load(&unstated).unwrap();
+    }
+
+    /// A box that looks at its configuration, which names the model of a copied folder.
+    struct Branch {
+        models: tempfile::TempDir,
+        in_force: watch::Receiver<InForce>,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    }
+
+    impl Branch {
+        /// What it began with has been looked at.
+        async fn start() -> Self {
+            let models = copied();
+            let file = models.path().join("config.toml");
+            let folder = models.path().display();
+            let text = format!(
+                "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[line]\nlisten = '127.0.0.1:0'\n\
+                 [recognition]\nmodel = 'tones'\nmodels_dir = '{folder}'\n"
+            );
+            fs::write(&file, text).unwrap();
+            let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+            let looks = Looks::begin(Some(file), stop.clone(), &tasks);
+            let (sender, in_force) = watch::channel(tones_in_force());
+            tasks.spawn(watch(looks, sender, stop.clone()));
+            // Paused time goes on once nobody has anything to do.
+            tokio::time::sleep(LOOK_EVERY / 2).await;
+            Self {
+                models,
+                in_force,
+                stop,
+                tasks,
+            }
+        }
+
+        /// Puts a file into place at once; all are written at the same time.
+        fn put(&self, file: &str, bytes: &[u8]) {
+            let new = self.models.path().join("new");
+            fs::write(&new, bytes).unwrap();
+            let opened = fs::File::options().write(true).open(&new).unwrap();
+            opened.set_modified(UNIX_EPOCH).unwrap();
+            fs::rename(new, self.models.path().join(file)).unwrap();
+        }
+
+        async fn wait_for(&mut self, changes: u64, refused: u64, within: Duration) {
+            let wanted = |now: &InForce| (now.changes, now.refused) == (changes, refused);
+            let seen = self.in_force.wait_for(wanted);
+            let seen = tokio::time::timeout(within, seen).await;
+            assert!(seen.is_ok(), "{changes} changes and {refused} refusals");
+        }
+
+        async fn stop(self) {
+            self.stop.cancel();
+            self.tasks.close();
+            self.tasks.wait().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_catalogue_that_is_mended_counts_at_once() {
+        let mut branch = Branch::start().await;
+        let catalogue = fs::read_to_string(tones().join("catalogue.toml")).unwrap();
+        let wrong = catalogue.replace("sha256 = \"9af1", "sha256 = \"0af1");
+        branch.put("catalogue.toml", wrong.as_bytes());
+        branch.wait_for(0, 1, 2 * LOOK_EVERY).await;
+        branch.put("catalogue.toml", catalogue.as_bytes());
+        branch.wait_for(1, 1, 2 * LOOK_EVERY).await;
+        branch.stop().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_failed_is_tried_again_though_nothing_shows_that_it_is_mended() {
+        let mut branch = Branch::start().await;
+        let lm = fs::read(tones().join("tones/lm.arpa")).unwrap();
+        branch.put("tones/lm.arpa", &vec![b'?'; lm.len()]);
+        branch.wait_for(0, 1, 2 * LOOK_EVERY).await;
+        tokio::time::sleep(10 * FIRST_PAUSE * LOOK_EVERY).await;
+        branch.put("tones/lm.arpa", &lm);
+        branch.wait_for(1, 1, LONGEST_PAUSE * LOOK_EVERY).await;
+        branch.stop().await;
     }
 }

@@ -1,5 +1,8 @@
 //! The routing policy's file: read with the box's settings, watched, and kept version by version.
 
+use std::fs::{self, Metadata};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -231,12 +234,45 @@ fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
     std::io::Error::new(error.kind(), message)
 }
 
-/// Writes a file whole or not at all.
-pub fn replace_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    std::fs::write(&part, text)?;
-    std::fs::File::open(&part)?.sync_all()?;
-    std::fs::rename(&part, path)
+/// Puts a version in the place of the policy's file, or of the file that it is a link to: whole or not
+/// at all, and for those who may read that file now.
+pub fn restore(version: &Version, path: &Path) -> std::io::Result<()> {
+    let text = version.text()?;
+    let (place, like) = match fs::canonicalize(path) {
+        Ok(place) => (place.clone(), place),
+        // The box, which is to read it, wrote the version.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => {
+            (path.to_owned(), version.path.clone())
+        }
+        Err(error) => return Err(error),
+    };
+    let part = place.with_extension("part");
+    let written = write_like(&part, &text, &fs::metadata(like)?);
+    let placed = written.and_then(|()| fs::rename(&part, &place));
+    if placed.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    placed?;
+    let folder = place.parent().filter(|folder| *folder != Path::new(""));
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes a new file with the owner and the mode of another.
+fn write_like(path: &Path, text: &str, like: &Metadata) -> std::io::Result<()> {
+    // One that a power cut left behind may be another's.
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = private::options().write(true).create_new(true).open(path)?;
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+        fchown(&file, Some(like.uid()), Some(like.gid()))?;
+    }
+    file.set_permissions(like.permissions())?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// Watches the policy's file: each new text that is usable goes to the pipeline with what it names, one
@@ -370,6 +406,36 @@ mod tests {
         let list = versions.list().expect("it can be read");
         assert_eq!(list.len(), 3);
         assert_eq!(list[1].text().expect("it is there"), policy("b").text);
+    }
+
+    #[test]
+    fn a_policy_that_is_put_back_stays_where_it_is_for_those_who_read_it() {
+        use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let versions = Versions::of(folder.path());
+        versions.keep(&policy("a")).expect("it is kept");
+        let version = versions.list().expect("it can be read").remove(0);
+        fs::write(at("kept.toml"), "name = \"b\"").expect("writable");
+        fs::set_permissions(at("kept.toml"), fs::Permissions::from_mode(0o644)).expect("ours");
+        // Who is not root cannot give files away, and finds its own.
+        let given = chown(at("kept.toml"), Some(12_345), Some(12_346)).is_ok();
+        symlink("kept.toml", at("policy.toml")).expect("writable");
+        fs::write(at("kept.part"), "left behind").expect("writable");
+        restore(&version, &at("policy.toml")).expect("it is put back");
+        assert!(at("policy.toml").is_symlink() && !at("kept.part").exists());
+        let text = fs::read_to_string(at("policy.toml")).expect("it is there");
+        assert_eq!(text, policy("a").text);
+        let found = fs::metadata(at("kept.toml")).expect("it is there");
+        assert_eq!(found.permissions().mode() & 0o777, 0o644);
+        assert_eq!(given, (found.uid(), found.gid()) == (12_345, 12_346));
+        restore(&version, &at("gone.toml")).expect("it is put back");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(mode(&at("gone.toml")), mode(&version.path));
+        symlink("nowhere/policy.toml", at("astray.toml")).expect("writable");
+        assert!(restore(&version, &at("astray.toml")).is_err());
+        assert!(at("astray.toml").is_symlink());
     }
 
     #[test]

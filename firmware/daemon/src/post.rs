@@ -10,6 +10,7 @@ use trunkside_uplink::{Outbox, OutboxError, OutboxOptions};
 use trunkside_vault::{KeyFile, KeyProvider};
 
 use crate::alarm::Part;
+use crate::key_files::unusable;
 use crate::mending::until_mended;
 use crate::recorder::{self, Post};
 
@@ -45,10 +46,7 @@ impl Place {
     /// What is wrong, with the file and what mends it.
     fn explain(&self, error: &OutboxError) -> String {
         match (error, &self.key_file) {
-            (OutboxError::Key(error), Some(path)) => format!(
-                "`box.outbox_key_file` names `{}`, which cannot be used: {error}",
-                path.display()
-            ),
+            (OutboxError::Key(error), Some(path)) => unusable("box.outbox_key_file", path, error),
             (error, _) => format!(
                 "`{}`: {error}; free disk space, or give the box's user the right to write there",
                 self.folder.display()

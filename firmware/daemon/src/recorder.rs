@@ -87,7 +87,8 @@ pub fn lessons(folder: &Path) -> Vec<Lesson> {
 /// Whom the last run was to ring at their turn; nobody where that cannot be read: they stay promised.
 pub fn places(folder: &Path) -> Vec<KeptPlace> {
     let path = folder.join(CALLS);
-    if !path.exists() {
+    // What may not be looked for is told like what cannot be read.
+    if matches!(path.try_exists(), Ok(false)) {
         return Vec::new();
     }
     let found = Store::open(&path).and_then(|mut store| store.places());

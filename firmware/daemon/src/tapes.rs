@@ -11,6 +11,7 @@ use trunkside_media::recording::{Keeper, Keeping, Report, SEALED_AS, Tape};
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::config::{RecordingConfig, RecordingMode};
+use crate::key_files::unusable;
 use crate::mending::until_mended;
 
 /// How long voice waits in memory where card numbers are silenced: a number is known to be one when
@@ -90,12 +91,9 @@ impl Opening {
     fn keeper(&self) -> Result<Keeper, String> {
         let files = std::fs::read_dir(&self.folder);
         let unused = files.map_or(true, |mut files| files.next().is_none());
-        let key = KeyFile::new(&self.key_file).key(unused).map_err(|error| {
-            format!(
-                "`recording.key_file` names `{}`, which cannot be used: {error}",
-                self.key_file.display()
-            )
-        })?;
+        let key = KeyFile::new(&self.key_file)
+            .key(unused)
+            .map_err(|error| unusable("recording.key_file", &self.key_file, &error))?;
         let keeping = Keeping {
             folder: self.folder.clone(),
             sealer: Sealer::new(&key, SEALED_AS),

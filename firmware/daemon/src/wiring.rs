@@ -15,9 +15,10 @@ use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 
+use crate::alarm::Part;
 use crate::clock;
 use crate::cloud;
-use crate::config::{Config, LineConfig, PromptsConfig};
+use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig};
 use crate::device_key::{self, Unsaved};
 use crate::health;
 use crate::hearing::{Hearing, Manner};
@@ -97,7 +98,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         let parts = (recorder.standing(), tapes.clone());
         let seen = (notices.subscribe(), models.subscribe());
         let stop = stop_uplink.clone();
-        tasks.spawn(report_health(outbox, folder.clone(), parts, seen, stop));
+        let kept = (outbox.clone(), folder.clone());
+        tasks.spawn(report_health(kept, parts, seen, stop));
     }
     let quality = crate::quality::load(&config.quality).0;
     let (hearing, heard) = Hearing::start(
@@ -156,9 +158,8 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         tasks: tasks.clone(),
         pulse: pulses.pipeline.clone(),
     };
-    let stop_asked = CancellationToken::new();
-    let panel = panel::open(&config.board, pulses, stop.clone(), stop_asked.clone())?;
-    let panel = tokio::spawn(panel);
+    let told = (outbox, stop_uplink.clone());
+    let (panel, stop_asked) = front(&config.board, pulses, &stop, told, &tasks);
     let pipeline = Pipeline::new(config.line, stages);
     let pipeline = tokio::spawn(pipeline.run(stop.clone()));
     Ok(Running {
@@ -174,6 +175,24 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         stop_uplink,
         tasks,
     })
+}
+
+/// The front of the box at work, with what is cancelled when somebody holds its button.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tasks are spawned in this file and nowhere else"
+)]
+fn front(
+    config: &BoardConfig,
+    pulses: Pulses,
+    stop: &CancellationToken,
+    (outbox, stop_alarms): (Post, CancellationToken),
+    tasks: &TaskTracker,
+) -> (JoinHandle<()>, CancellationToken) {
+    let asked = CancellationToken::new();
+    let (work, trouble) = panel::open(config, pulses, stop.clone(), asked.clone());
+    tasks.spawn(alarms(panel::FRONT, trouble, outbox, stop_alarms));
+    (tokio::spawn(work), asked)
 }
 
 /// What the box says, which a task keeps as the configuration asks.
@@ -243,8 +262,7 @@ fn media_ports(line: &LineConfig) -> MediaPorts {
 
 /// Tells the cloud how the box does, from when the outbox is open.
 async fn report_health(
-    outbox: Post,
-    folder: PathBuf,
+    (outbox, folder): (Post, PathBuf),
     parts: (Arc<Standing>, Tapes),
     (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
     stop: CancellationToken,
@@ -272,8 +290,7 @@ fn pseudonyms(
     }
 }
 
-/// Looks for the key for pseudonyms until somebody has mended it, and leaves alarms from when the outbox
-/// is open.
+/// Looks for the key for pseudonyms until somebody has mended it, and leaves alarms.
 async fn mend_key(
     (folder, why): (PathBuf, String),
     found: mpsc::Sender<PseudonymKey>,
@@ -282,15 +299,22 @@ async fn mend_key(
 ) {
     let trouble = watch::Sender::new(None);
     let told = trouble.subscribe();
-    let telling = async {
-        if let Some(outbox) = post::opened(outbox, &stop).await {
-            device_key::KEY.watch(outbox, told, stop.clone()).await;
-        }
-    };
     tokio::join!(
         device_key::retry(folder, why, found, trouble, stop.clone()),
-        telling
+        alarms(device_key::KEY, told, outbox, stop.clone())
     );
+}
+
+/// Leaves alarms of a part's trouble, from when the outbox is open.
+async fn alarms(
+    part: Part,
+    trouble: watch::Receiver<Option<String>>,
+    outbox: Post,
+    stop: CancellationToken,
+) {
+    if let Some(outbox) = post::opened(outbox, &stop).await {
+        part.watch(outbox, trouble, stop).await;
+    }
 }
 
 /// Sends to the cloud, where that is asked for.

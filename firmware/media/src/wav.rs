@@ -1,6 +1,6 @@
 //! Telephone recordings as WAV files: mono, 8 kHz, 16-bit linear or G.711.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -133,11 +133,10 @@ pub fn write(path: &Path, samples: &[i16], encoding: Encoding) -> Result<(), Wav
 }
 
 /// Writes two sides as the two channels of one recording, linear in 16 bits; the shorter one is
-/// silent to the end. The file must not exist.
+/// silent to the end. The file must not exist. Only its owner may read it, and half of one is not left.
 pub fn write_pair(path: &Path, left: &[i16], right: &[i16]) -> Result<(), WavError> {
     let frames = left.len().max(right.len());
-    let write = || -> io::Result<()> {
-        let mut out = BufWriter::new(File::create_new(path)?);
+    let written = create_whole(path, |out| {
         out.write_all(&header(FORMAT_PCM, 2, 2, frames as u32 * 4))?;
         for n in 0..frames {
             for side in [left, right] {
@@ -145,12 +144,30 @@ pub fn write_pair(path: &Path, left: &[i16], right: &[i16]) -> Result<(), WavErr
                 out.write_all(&sample.to_le_bytes())?;
             }
         }
-        out.flush()
-    };
-    write().map_err(|error| WavError {
+        Ok(())
+    });
+    written.map_err(|error| WavError {
         file: path.to_owned(),
         problem: WavProblem::Unwritable(error),
     })
+}
+
+/// Makes a file for its owner alone, and removes it again when it cannot be written.
+fn create_whole(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = BufWriter::new(options.open(path)?);
+    let written = write(&mut out).and_then(|()| out.flush());
+    if written.is_err() {
+        // The reason is told; half a file would stand in the way of the next try.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Samples a second, and samples, of sound that is no telephone's yet.
@@ -352,6 +369,25 @@ mod tests {
         assert_eq!(samples, [1, -1, 2, 0, 3, 0]);
         assert!(error(&bytes).contains("2 channels"));
         assert!(write_pair(&path, &[], &[]).is_err());
+    }
+
+    #[test]
+    fn what_was_said_on_a_call_is_its_owners_alone_and_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("writable");
+        let path = folder.path().join("pair.wav");
+        let full = |out: &mut BufWriter<File>| {
+            out.write_all(b"RIFF")?;
+            Err(io::ErrorKind::StorageFull.into())
+        };
+        assert!(create_whole(&path, full).is_err());
+        assert!(!path.exists());
+        write_pair(&path, &[1], &[2]).expect("writable");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! quiet for a while; on a line so noisy that the level never falls, the network alone decides,
 //! after a longer while.
 
+use std::collections::VecDeque;
+
 /// Milliseconds from the stream's first sample.
 pub(crate) type Ms = u64;
 
@@ -60,6 +62,10 @@ const ABOVE_NOISE_DB: f32 = 10.0;
 const QUIETEST_VOICE_DB: f32 = -52.0;
 /// Nothing this far below the loudest recent frame is loud.
 const BELOW_PEAK_DB: f32 = 32.0;
+/// Loudness that breaks off for longer than this begins anew.
+const LOUD_BREAK: Ms = 200;
+/// Speech is loud at most this long before its first unit, and behind its last one.
+const LOUD_AROUND_UNITS: Ms = 300;
 /// How fast the noise estimate rises to meet a noise that has grown, and the peak falls.
 const DRIFT_DB_PER_S: f32 = 4.0;
 
@@ -67,10 +73,13 @@ const DRIFT_DB_PER_S: f32 = 4.0;
 pub(crate) struct Endpointer {
     noise_db: Option<f32>,
     peak_db: f32,
-    /// Since when it has been loud without a break of more than 200 ms.
-    loud_since: Option<Ms>,
+    /// When it became loud, the last time and, as levels are known before the network's word on them, those
+    /// times before that may be around a first unit yet.
+    loud_since: VecDeque<Ms>,
     last_loud: Ms,
     first_unit: Option<Ms>,
+    /// When the utterance began, by what was known when its first unit was told.
+    began: Option<Ms>,
     last_unit: Ms,
     /// Until when the network has heard.
     heard_until: Ms,
@@ -81,9 +90,10 @@ impl Endpointer {
         Self {
             noise_db: None,
             peak_db: QUIETEST_VOICE_DB,
-            loud_since: None,
+            loud_since: VecDeque::new(),
             last_loud: 0,
             first_unit: None,
+            began: None,
             last_unit: 0,
             heard_until: 0,
         }
@@ -101,8 +111,8 @@ impl Endpointer {
             .max(QUIETEST_VOICE_DB)
             .max(self.peak_db - BELOW_PEAK_DB);
         if level_db > threshold {
-            if self.loud_since.is_none() || at > self.last_loud + 200 {
-                self.loud_since = Some(at);
+            if self.loud_since.is_empty() || at > self.last_loud + LOUD_BREAK {
+                self.loud_since.push_back(at);
             }
             self.last_loud = at + step;
         }
@@ -113,23 +123,33 @@ impl Endpointer {
         self.heard_until = until;
         if is_unit {
             self.last_unit = until;
-            self.first_unit.get_or_insert(from);
+            if self.first_unit.is_none() {
+                self.first_unit = Some(from);
+                self.began = Some(self.loud_around(from).unwrap_or(from));
+            }
+        }
+        while self.loud_since.len() > 1 && self.loud_since[0] + LOUD_AROUND_UNITS < until {
+            self.loud_since.pop_front();
         }
     }
 
-    /// When the speech began, once it has: with the loud stretch around its first unit, if that
-    /// began no more than 300 ms earlier.
+    /// When the loud stretch around a first unit began, if that was no more than 300 ms earlier.
+    fn loud_around(&self, unit: Ms) -> Option<Ms> {
+        let mut latest = self.loud_since.iter().rev().copied();
+        let loud = latest.find(|&loud| loud <= unit)?;
+        (unit <= loud + LOUD_AROUND_UNITS).then_some(loud)
+    }
+
+    /// When the speech began, once it has: with the loud stretch around its first unit. It stays,
+    /// however loud it is later.
     pub(crate) fn began(&self) -> Option<Ms> {
-        let unit = self.first_unit?;
-        let loud = self
-            .loud_since
-            .filter(|&loud| loud <= unit && unit <= loud + 300);
-        Some(loud.unwrap_or(unit))
+        self.began
     }
 
     /// When the speech ended, as far as is known.
     pub(crate) fn ended(&self) -> Ms {
-        self.last_unit.max(self.last_loud.min(self.last_unit + 300))
+        self.last_unit
+            .max(self.last_loud.min(self.last_unit + LOUD_AROUND_UNITS))
     }
 
     /// Whether the utterance is over at `now`.
@@ -154,7 +174,8 @@ impl Endpointer {
     /// Forgets the utterance; what is known of the line's noise stays.
     pub(crate) fn next_utterance(&mut self) {
         self.first_unit = None;
-        self.loud_since = None;
+        self.began = None;
+        self.loud_since.clear();
     }
 }
 
@@ -212,6 +233,41 @@ mod tests {
         );
         assert_eq!(line.endpointer.began(), Some(1_000));
         assert_eq!(line.endpointer.ended(), 1_800);
+    }
+
+    #[test]
+    fn an_utterance_keeps_its_start_over_a_pause() {
+        let mut line = Line::new();
+        line.play(1_000, NOISE_DB, false, Heard::Nothing);
+        line.play(160, VOICE_DB, false, Heard::Nothing);
+        line.play(400, VOICE_DB, true, Heard::Words);
+        assert_eq!(line.endpointer.began(), Some(1_000));
+        line.play(300, NOISE_DB, false, Heard::Words);
+        line.play(400, VOICE_DB, true, Heard::Words);
+        assert_eq!(line.endpointer.began(), Some(1_000));
+    }
+
+    #[test]
+    fn a_network_that_lags_finds_the_stretch_of_its_first_unit() {
+        // Loud for 100 ms from 1,000, 1,400 and 1,800 on; the network has heard nothing so far.
+        for (unit, start) in [
+            (1_080, 1_000),
+            (1_500, 1_400),
+            (1_820, 1_800),
+            (1_380, 1_380),
+        ] {
+            let mut endpointer = Endpointer::new();
+            for at in (0..2_000).step_by(20) {
+                let is_loud = at >= 1_000 && (at - 1_000) % 400 < 100;
+                let level = if is_loud { VOICE_DB } else { NOISE_DB };
+                endpointer.level(at, 20, level);
+            }
+            for at in (0..2_000).step_by(20) {
+                endpointer.output(at, at + 20, at == unit);
+            }
+            assert_eq!(endpointer.began(), Some(start), "a unit at {unit}");
+            assert!(endpointer.loud_since.len() <= 1);
+        }
     }
 
     #[test]

@@ -54,7 +54,10 @@ pub enum Error {
         file: String,
     },
     /// The model does not know the language: choose another language or model.
-    #[error("model `{model}` does not know the language `{language}`; it knows {known}")]
+    #[error(
+        "model `{model}` does not know the language `{language}`; choose one that it knows, {known}, \
+         or another model"
+    )]
     Language {
         /// The model.
         model: String,

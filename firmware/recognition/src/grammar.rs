@@ -70,6 +70,7 @@ impl Grammar {
         let mut words = HashSet::new();
         let mut spelling = Spelling::of(basis, file);
         for (line, phrase) in phrase_lines(file, text)? {
+            let letters = spelling.letters(line, phrase)?;
             match basis {
                 Basis::Lexicon(_) => {
                     for ids in spelling.words(line, phrase)? {
@@ -78,7 +79,6 @@ impl Grammar {
                     }
                 }
                 Basis::Tokens(_) => {
-                    let letters = spelling.letters(line, phrase)?;
                     graph.add(&letters.into_iter().map(u32::from).collect::<Vec<_>>());
                 }
             }
@@ -386,6 +386,9 @@ mod tests {
         assert!(refusal("钱").contains("line 1: the model has no pronunciation for `钱`"));
         assert!(refusal("\n,.!\n").contains("line 2: `,.!` has no word"));
         assert!(refusal("# only a remark\n").contains("`menu.txt` holds no phrase"));
+        assert!(refusal(&"爸".repeat(501)).contains("has 501 letters, at most 500"));
+        let endless = format!("{}\n", "爸".repeat(500)).repeat(4_001);
+        assert!(refusal(&endless).contains("line 4001: the phrases as far as here"));
     }
 
     #[test]

@@ -86,8 +86,8 @@ impl Tokens {
 pub(crate) struct Word {
     pub(crate) text: String,
     pub(crate) language: Language,
-    /// Whether it is a digit as callers dictate them.
-    pub(crate) is_digit: bool,
+    /// How many digits it is, as callers dictate them; 0 when it is another word.
+    pub(crate) digits: usize,
 }
 
 /// All words and how they sound.
@@ -159,7 +159,7 @@ impl Lexicon {
             words.push(Word {
                 text: text.to_owned(),
                 language,
-                is_digit: is_digit(text),
+                digits: digits(text),
             });
             (words.len() - 1) as WordId
         });
@@ -251,15 +251,20 @@ pub(crate) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '〇' | '\u{20000}'..='\u{323af}')
 }
 
-pub(crate) fn is_digit(text: &str) -> bool {
+/// How many digits a word is, as callers dictate them and as models write them: in capitals, in figures,
+/// with a full stop behind it; 0 when it is another word.
+pub(crate) fn digits(text: &str) -> usize {
     const ENGLISH: [&str; 12] = [
         "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
         "double",
     ];
-    ENGLISH.contains(&text)
-        || text
-            .chars()
-            .all(|c| "零〇一二两三四五六七八九幺".contains(c))
+    const CHINESE: &str = "零〇一二两三四五六七八九幺";
+    let letters = || text.chars().filter(|&c| is_letter(c));
+    if letters().all(|c| CHINESE.contains(c) || c.is_ascii_digit()) {
+        return letters().count();
+    }
+    let word: String = letters().flat_map(char::to_lowercase).collect();
+    usize::from(ENGLISH.contains(&&*word))
 }
 
 /// Runs of Chinese characters and runs of anything else that is no blank or punctuation.
@@ -529,8 +534,11 @@ mod tests {
 
     #[test]
     fn digits_are_known() {
-        assert!(["七", "幺", "seven", "oh"].into_iter().all(is_digit));
-        assert!(!["十", "ten", "七天"].into_iter().any(is_digit));
+        let counted = |texts: &[&str]| -> Vec<usize> { texts.iter().map(|t| digits(t)).collect() };
+        assert_eq!(counted(&["七", "幺", "seven", "oh"]), [1; 4]);
+        assert_eq!(counted(&["SEVEN", "Oh,", "double", "5", "9."]), [1; 5]);
+        assert_eq!(counted(&["零幺", "138", "555-0123"]), [2, 3, 7]);
+        assert_eq!(counted(&["十", "ten", "七天", "5th", "", "…"]), [0; 6]);
     }
 
     proptest! {

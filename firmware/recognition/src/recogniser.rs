@@ -143,7 +143,7 @@ impl Recogniser {
         self.acoustic.network.geometry().bands
     }
 
-    /// The languages it hears.
+    /// The languages it hears; none where nobody has stated them.
     pub fn languages(&self) -> &[Language] {
         &self.languages
     }
@@ -182,9 +182,11 @@ impl Recogniser {
         chunks(frames) != frames.checked_sub(1).and_then(chunks)
     }
 
-    /// Begins to listen to one side of a call.
+    /// Begins to listen to one side of a call. Where nobody has stated the model's languages, any may be
+    /// listened for: whoever asks for it knows the model.
     pub fn stream(self: &Arc<Self>, side: Side, options: StreamOptions) -> Result<Stream, Error> {
         if let Some(language) = options.language
+            && !self.languages.is_empty()
             && !self.languages.contains(&language)
         {
             let known: Vec<String> = self
@@ -195,7 +197,7 @@ impl Recogniser {
             return Err(Error::Language {
                 model: self.name.clone(),
                 language,
-                known: known.join(", "),
+                known: known.join(" or "),
             });
         }
         let basis = self.vocabulary.basis();

@@ -11,7 +11,7 @@ use crate::decoder::{Decoder, Spoken};
 use crate::endpoint::{Endpointer, Heard, Ms};
 use crate::front::Front;
 use crate::grammar::{Grammar, Phrases};
-use crate::lexicon::{Word as Entry, is_han};
+use crate::lexicon::Word as Entry;
 use crate::prosody::{Meter, STEP_MS};
 use crate::recogniser::Vocabulary;
 use crate::token_decoder::TokenDecoder;
@@ -363,14 +363,8 @@ impl Stream {
     fn last_heard(&self) -> Heard {
         let said = self.decoder.best();
         let digits = |spoken: &Spoken| -> Option<usize> {
-            let entry = &self.entries()[spoken.word? as usize];
-            let is_han = entry.text.chars().all(is_han);
-            let count = if is_han {
-                entry.text.chars().count()
-            } else {
-                1
-            };
-            entry.is_digit.then_some(count)
+            let digits = self.entries()[spoken.word? as usize].digits;
+            (digits > 0).then_some(digits)
         };
         match said.last() {
             None => Heard::Nothing,
@@ -596,3 +590,5 @@ fn millis_of(duration: Duration) -> Ms {
 mod chunking;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tokens;

@@ -16,7 +16,7 @@ use self::transducer::Transducer;
 use crate::Error;
 use crate::decoder::Spoken;
 use crate::fusion::Fusion;
-use crate::lexicon::{Word, is_digit, is_han};
+use crate::lexicon::{Word, digits, is_han};
 
 /// The beam where one is needed and none is asked for.
 const USUAL_BEAM: usize = 8;
@@ -120,6 +120,7 @@ impl TokenDecoder {
         let at = self.outputs;
         self.outputs += 1;
         let blank = self.fusion.table.blank;
+        let before = self.found.len();
         let sounds = match &mut self.search {
             Search::Greedy { previous } => {
                 let (class, log_probability) = likeliest(output, blank);
@@ -138,16 +139,17 @@ impl TokenDecoder {
             Search::Ctc(ctc) => {
                 ctc.advance(&self.fusion, output, at);
                 self.found = ctc.best(&self.fusion, false);
-                likeliest(output, blank).0 != blank
+                // What adds up, or is wished for, sounds though the blank is likelier.
+                likeliest(output, blank).0 != blank || self.found.len() > before
             }
             Search::Transducer(transducer) => {
-                let before = self.found.len();
                 transducer.advance(&self.fusion, output, at)?;
                 self.found = transducer.best(&self.fusion, false);
                 self.found.len() > before
             }
         };
-        if sounds {
+        // Of several paths, another one may be the best after an output in which nothing sounds.
+        if sounds || !matches!(self.search, Search::Greedy { .. }) {
             self.spell();
         }
         Ok(sounds)
@@ -225,7 +227,7 @@ impl TokenDecoder {
                 } else {
                     Language::En
                 },
-                is_digit: is_digit(&text),
+                digits: digits(&text),
                 text,
             });
             self.spoken.push(spoken);

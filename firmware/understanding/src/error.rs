@@ -31,6 +31,14 @@ pub enum UnderstandingError {
         /// What is wrong and how it should look.
         problem: String,
     },
+    /// A correction cannot be learnt: mend it. It was not written anywhere.
+    #[error("the correction of `{text}` {problem}", text = .text.escape_debug())]
+    Correction {
+        /// What was said.
+        text: String,
+        /// What is wrong with it and how it should look.
+        problem: String,
+    },
     /// A file as a whole cannot serve: replace or extend it.
     #[error("`{path}`: {problem}", path = .path.display())]
     Unusable {

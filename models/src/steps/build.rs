@@ -289,10 +289,13 @@ impl<'a> Builder<'a> {
         Some(())
     }
 
-    /// Whether a node's input is read by nobody else.
-    pub(super) fn is_only_use(&self, node: &NodeProto, input: usize) -> bool {
-        let name = node.input.get(input).map_or("", String::as_str);
-        self.uses.get(name) == Some(&1)
+    /// Whether a slot's values are read once only, by each of the names that they have.
+    pub(super) fn is_read_once(&self, slot: usize) -> bool {
+        let mut values = self.values.iter();
+        values.all(|(name, value)| match value {
+            Value::Computed(view) if view.slot == slot => self.uses.get(name) == Some(&1),
+            _ => true,
+        })
     }
 
     fn finish(mut self) -> Option<Plan> {

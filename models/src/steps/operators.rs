@@ -128,7 +128,8 @@ impl Builder<'_> {
         self.chain(vec![Node::Binary(binary, a, b)], from, &shape)
     }
 
-    /// A bias that is added to a product becomes part of it.
+    /// A bias that is added to a product becomes part of it, where each of its numbers belongs to a
+    /// column of the weights and nobody reads the product without it.
     pub(super) fn with_bias(&mut self, node: &NodeProto, shape: &[usize]) -> Option<View> {
         let product = usize::from(self.constant(&node.input[0]).is_some());
         let (bias, bias_shape) = self.numbers(node.input.get(1 - product)?)?;
@@ -137,13 +138,15 @@ impl Builder<'_> {
         };
         let is_last_axis =
             bias_shape.last() == Some(&bias.len()) && shape.last() == bias_shape.last();
-        if !is_last_axis || view.shape != shape || !self.is_only_use(node, product) {
+        if !is_last_axis || view.shape != shape || !view.is_dense() || !self.is_read_once(view.slot)
+        {
             return None;
         }
         let draft = self.drafts.last_mut()?;
+        let is_whole = view.slot == draft.to.slot && view.len() == draft.to.len();
         match &mut draft.work {
             Work::Other(Operation::Linear(linear))
-                if draft.to.slot == view.slot && linear.bias.is_empty() =>
+                if is_whole && linear.bias.is_empty() && linear.weights.size()[1] == bias.len() =>
             {
                 linear.bias = bias;
                 Some(view)

@@ -337,6 +337,37 @@ fn products_of_any_size() {
         .check();
 }
 
+#[test]
+fn a_bias_is_added_to_what_it_belongs_to() {
+    let heads = |columns: usize| {
+        Case::new(&[1, 5, 4])
+            .any("w", &[4, 6])
+            .any("b", &[columns])
+            .wholes("heads", &[4], &[1, 5, 6 / columns as i64, columns as i64])
+            .node("MatMul", "x w", "a")
+    };
+    for columns in [2, 6] {
+        // Only as many numbers as the product has columns are its bias.
+        heads(columns)
+            .node("Reshape", "a heads", "h")
+            .node("Add", "h b", "y")
+            .check();
+        heads(columns)
+            .node("Reshape", "a heads", "h")
+            .node("Add", "h b", "sum")
+            .node("Reshape", "a heads", "bare")
+            .node("Mul", "sum bare", "y")
+            .check();
+    }
+    let square = Case::new(&[1, 6, 4]).any("w", &[4, 6]).any("b", &[6]);
+    square
+        .node("MatMul", "x w", "a")
+        .node("Transpose", "a", "t")
+        .list("perm", &[0, 2, 1])
+        .node("Add", "t b", "y")
+        .check();
+}
+
 /// Shape, weights' shape, groups, strides and padding of a convolution.
 type Kind = (
     &'static [usize],

@@ -4,9 +4,12 @@
 
 use std::io::{self, Write};
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 
 use crate::store::{Audit, CallFilter, Cursor, Scope, Store, StoreError};
 
@@ -22,7 +25,10 @@ pub use sink::{SinkError, store_object};
 use columns::{CALLS, Column, TRANSCRIPTS, TurnRow};
 
 /// Calls that are read, and written, at once.
-const PAGE: u32 = 2_000;
+const CALLS_PAGE: u32 = 1_000;
+
+/// The same of their words, which take more room.
+const TRANSCRIPTS_PAGE: u32 = 200;
 
 /// Bytes that are passed on at once.
 const PIECE: usize = 64 * 1024;
@@ -136,7 +142,7 @@ impl Export {
             Table::Calls => {
                 let mut rows = Rows::new(self.format, CALLS, out)?;
                 let calls = pages(|cursor| {
-                    let page = store.calls(&self.scope, &self.filter, PAGE, cursor)?;
+                    let page = store.calls(&self.scope, &self.filter, CALLS_PAGE, cursor)?;
                     rows.write(&page.calls)?;
                     Ok((page.calls.len(), page.next))
                 })?;
@@ -146,7 +152,8 @@ impl Export {
             Table::Transcripts => {
                 let mut rows = Rows::new(self.format, TRANSCRIPTS, out)?;
                 let calls = pages(|cursor| {
-                    let page = store.transcripts(&self.scope, &self.filter, PAGE, cursor)?;
+                    let page =
+                        store.transcripts(&self.scope, &self.filter, TRANSCRIPTS_PAGE, cursor)?;
                     let audits = page.transcripts.iter().map(|transcript| Audit {
                         at: now(),
                         subject: self.subject.clone(),
@@ -227,27 +234,47 @@ impl<T, W: Write + Send> Rows<T, W> {
     }
 }
 
-/// Passes on what is written, in pieces; writing waits while nobody takes them.
+/// Passes on what is written, in pieces; writing waits while nobody takes them, but not for ever.
 pub(crate) struct Pieces {
-    out: mpsc::Sender<io::Result<Bytes>>,
+    /// None once nobody took a piece.
+    out: Option<mpsc::Sender<io::Result<Bytes>>>,
     piece: Vec<u8>,
+    patience: Duration,
+    runtime: Handle,
 }
 
 impl Pieces {
-    pub(crate) const fn new(out: mpsc::Sender<io::Result<Bytes>>) -> Self {
+    /// For whoever takes each piece within `patience`.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime and the threads on which it lets work block.
+    pub(crate) fn new(out: mpsc::Sender<io::Result<Bytes>>, patience: Duration) -> Self {
         Self {
-            out,
+            out: Some(out),
             piece: Vec::new(),
+            patience,
+            runtime: Handle::current(),
         }
     }
 
     fn pass_on(&mut self) -> io::Result<()> {
-        if self.piece.is_empty() {
+        let piece = Bytes::from(std::mem::take(&mut self.piece));
+        let Some(out) = &self.out else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        if piece.is_empty() {
             return Ok(());
         }
-        let piece = Bytes::from(std::mem::take(&mut self.piece));
-        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.out.blocking_send(Ok(piece)).map_err(gone)
+        let passed = self
+            .runtime
+            .block_on(out.send_timeout(Ok(piece), self.patience));
+        passed.map_err(|error| {
+            self.out = None;
+            match error {
+                SendTimeoutError::Timeout(_) => io::ErrorKind::TimedOut.into(),
+                SendTimeoutError::Closed(_) => io::ErrorKind::BrokenPipe.into(),
+            }
+        })
     }
 }
 
@@ -269,5 +296,27 @@ impl Drop for Pieces {
     fn drop(&mut self) {
         // Whoever reads has the channel's end as a sign; a cut one has had an error before.
         let _ = self.pass_on();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_ends_the_export() {
+        let (pieces_in, mut pieces) = mpsc::channel(1);
+        let written = tokio::task::spawn_blocking(move || {
+            let mut out = Pieces::new(pieces_in, Duration::from_millis(1));
+            let piece = [0; PIECE];
+            out.write_all(&piece).unwrap();
+            let first = out.write_all(&piece).unwrap_err().kind();
+            (first, out.write_all(&piece).unwrap_err().kind())
+        });
+        let (first, second) = written.await.unwrap();
+        assert_eq!(first, io::ErrorKind::TimedOut);
+        assert_eq!(second, io::ErrorKind::BrokenPipe, "it does not wait again");
+        assert_eq!(pieces.recv().await.unwrap().unwrap().len(), PIECE);
+        assert!(pieces.recv().await.is_none());
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, parse_url};
 use tempfile::NamedTempFile;
@@ -16,6 +17,9 @@ use crate::store::Store;
 
 /// Pieces that wait for the object store.
 const WAITING: usize = 16;
+
+/// How long the next piece waits; the store's own client tries again, and gives up before.
+const TAKEN_WITHIN: Duration = Duration::from_hours(1);
 
 /// Why an export did not get where it should.
 #[derive(Debug, thiserror::Error)]
@@ -100,8 +104,9 @@ async fn store_at(
     let (objects, path) = open(destination)?;
     let failed = |error| SinkError::Write(destination.to_owned(), error);
     let (pieces_in, mut pieces) = mpsc::channel(WAITING);
-    let writing =
-        tokio::task::spawn_blocking(move || export.write(&*store, now, Pieces::new(pieces_in)));
+    let writing = tokio::task::spawn_blocking(move || {
+        export.write(&*store, now, Pieces::new(pieces_in, TAKEN_WITHIN))
+    });
     let mut upload = WriteMultipart::new(objects.put_multipart(&path).await.map_err(failed)?);
     while let Some(Ok(piece)) = pieces.recv().await {
         upload.wait_for_capacity(4).await.map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -20,6 +21,12 @@ use crate::ingest::now;
 /// Pieces that wait for a slow reader.
 const WAITING: usize = 8;
 
+/// How long a reader may take nothing: an export holds a thread, and one of few places.
+const TAKEN_WITHIN: Duration = Duration::from_mins(1);
+
+/// Exports at once: ingest, keys and the listener for boxes need threads and the store too.
+pub(crate) const AT_ONCE: usize = 4;
+
 /// Calls as a file, newest first.
 #[utoipa::path(
     get,
@@ -32,7 +39,8 @@ const WAITING: usize = 8;
         (status = 200, description = "One row a call", content_type = "text/csv"),
         (status = 400, description = "A parameter is wrong", body = Problem),
         (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem)
+        (status = 403, description = "The key is for another tenant or branch", body = Problem),
+        (status = 503, description = "Others export already; try again later", body = Problem)
     )
 )]
 pub(super) async fn calls(
@@ -55,7 +63,8 @@ pub(super) async fn calls(
         (status = 200, description = "One row a turn", content_type = "text/csv"),
         (status = 400, description = "A parameter is wrong", body = Problem),
         (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem)
+        (status = 403, description = "The key is for another tenant or branch", body = Problem),
+        (status = 503, description = "Others export already; try again later", body = Problem)
     )
 )]
 pub(super) async fn transcripts(
@@ -74,6 +83,11 @@ fn respond(
 ) -> Result<Response, Problem> {
     let ExportQuery { filter, format } = query;
     reader.check(&filter)?;
+    let Ok(place) = Arc::clone(&app.exports).try_acquire_owned() else {
+        return Err(Problem::busy(
+            "other exports are under way; try again in a minute",
+        ));
+    };
     let export = Export {
         table,
         format,
@@ -81,14 +95,16 @@ fn respond(
         filter,
         subject: reader.0.subject.clone(),
     };
-    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(WAITING + 1);
+    let cut = pieces_in.clone().try_reserve_owned();
+    let cut = cut.expect("a new channel has room");
     let store = Arc::clone(&app.store);
     tokio::task::spawn_blocking(move || {
-        let cut = pieces_in.clone();
-        if let Err(error) = export.write(&*store, now, Pieces::new(pieces_in)) {
+        let _place = place;
+        if let Err(error) = export.write(&*store, now, Pieces::new(pieces_in, TAKEN_WITHIN)) {
             tracing::warn!(%error, "an export ended early");
             // The connection breaks, so that nobody takes the part for the whole.
-            let _ = cut.blocking_send(Err(io::Error::other("the export failed")));
+            cut.send(Err(io::Error::other("the export failed")));
         }
     });
     let body = stream::unfold(pieces, |mut pieces| async {

@@ -186,8 +186,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>)
 )]
 pub(super) async fn metrics(reader: Reader, State(app): State<App>) -> Result<Response, Problem> {
     reader.needs_everything()?;
-    let scope = reader.scope();
-    let totals = app.read(move |store| store.totals(&scope)).await.ok();
+    let totals = app.totals(reader.scope()).await.ok();
     let text = app.counters.render(totals);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

@@ -9,6 +9,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
@@ -16,10 +17,11 @@ use crate::access::Guard;
 use crate::counters::Counters;
 use crate::door::Authority;
 use crate::ingest::TurnedAway;
-use crate::store::{Store, StoreError};
+use crate::store::{Scope, Store, StoreError, Totals};
 
 mod api;
 mod claims;
+mod counted;
 mod document;
 mod export;
 mod figures;
@@ -28,6 +30,8 @@ mod problem;
 mod query;
 mod reader;
 
+pub(crate) use counted::Counted;
+pub(crate) use export::AT_ONCE as EXPORTS;
 use problem::Problem;
 
 /// What requests are answered from.
@@ -39,6 +43,9 @@ pub(crate) struct App {
     pub(crate) guard: Arc<Guard>,
     /// How boxes join; none when they cannot.
     pub(crate) admission: Option<Arc<Admission>>,
+    /// Places for exports.
+    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) counted: Arc<Counted>,
 }
 
 /// How boxes join.
@@ -62,8 +69,20 @@ impl App {
         done.expect("reading the store does not panic")
             .map_err(|error| {
                 tracing::error!(%error, "a request could not be answered");
+                if error.is_cut_short() {
+                    return Problem::busy(
+                        "this takes too long to read; narrow it, as with `since` and `until`",
+                    );
+                }
                 Problem::internal()
             })
+    }
+
+    /// What is stored in all.
+    async fn totals(&self, scope: Scope) -> Result<Totals, Problem> {
+        let of = scope.clone();
+        let count = self.read(move |store| store.totals(&of));
+        self.counted.or(&scope, count).await
     }
 }
 

@@ -39,16 +39,13 @@ const CHART_LABEL: usize = 6;
 
 pub(super) async fn index(reader: Reader, State(app): State<App>) -> Result<Markup, Problem> {
     let scope = reader.scope();
-    let (page, hours, totals) = app
+    let totals = app.totals(scope.clone()).await?;
+    let (page, hours) = app
         .read(move |store| {
             let filter = CallFilter::default();
             let page = store.calls(&scope, &filter, CALLS, None)?;
             let cells = store.cells(&scope, &filter, Span::Quarters(HOURS * 4))?;
-            Ok((
-                page,
-                store::hours(&cells, None, HOURS),
-                store.totals(&scope)?,
-            ))
+            Ok((page, store::hours(&cells, None, HOURS)))
         })
         .await?;
     let connected = app.counters.is_connected();

@@ -79,6 +79,11 @@ impl Problem {
         )
     }
 
+    /// Something that there is room for later.
+    pub(crate) fn busy(detail: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -104,6 +109,10 @@ impl IntoResponse for Problem {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Basic realm=\"trunkside\", charset=\"UTF-8\", Bearer"),
             );
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let seconds = HeaderValue::from_static("60");
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         // For the pages, which show it to people.
         response.extensions_mut().insert(problem);

@@ -2,7 +2,7 @@
 //!
 //! Two tasks: one drives the connection and sorts out what cannot be stored; the other commits
 //! whatever has come meanwhile in one transaction, then publishes the watermarks. Between them
-//! lies a short queue; when it is full the connection stands still, and the broker or the boxes
+//! lies a short queue; when it is full, by messages or by bytes, the connection stands still, and the broker or the boxes
 //! keep what comes.
 
 use std::sync::Arc;
@@ -18,24 +18,17 @@ use crate::store::{Committed, Message, Store, StoreError};
 pub(crate) mod mqtt;
 #[cfg(feature = "servers")]
 pub(crate) mod nats;
+mod queue;
 mod turned_away;
 
+pub(crate) use queue::{Incoming, Queue, queue};
 pub(crate) use turned_away::TurnedAway;
-
-/// Messages between the tasks, and at most in one transaction.
-pub(crate) const QUEUE: usize = 256;
 
 /// How long to wait before connecting again, and before a failed transaction is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// How long that wait may grow while transactions fail.
 const AGAIN_AT_MOST: Duration = Duration::from_secs(8);
-
-/// A message, and whom to tell that it is stored.
-pub(crate) struct Incoming {
-    message: Message,
-    receipt: Option<Receipt>,
-}
 
 /// What a broker waits for before it forgets a message.
 pub(crate) enum Receipt {
@@ -140,14 +133,25 @@ pub(crate) async fn commit(
     publishers: watch::Receiver<Option<Publisher>>,
     mut incoming: mpsc::Receiver<Incoming>,
 ) {
-    let mut batch = Vec::with_capacity(QUEUE);
     let mut told = false;
-    while incoming.recv_many(&mut batch, QUEUE).await > 0 {
-        let (messages, receipts): (Vec<_>, Vec<_>) = batch
-            .drain(..)
-            .map(|incoming| (incoming.message, incoming.receipt))
-            .unzip();
+    loop {
+        let taken = queue::take(&mut incoming).await;
+        if taken.is_empty() {
+            return;
+        }
+        let (mut messages, mut receipts, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
+        for Incoming {
+            message,
+            receipt,
+            room,
+        } in taken
+        {
+            messages.push(message);
+            receipts.extend(receipt);
+            rooms.push(room);
+        }
         let committed = commit_until_done(&store, &counters, messages).await;
+        drop(rooms);
         counters.commit(&committed);
         if committed.refused + committed.lost > 0 {
             let Committed { refused, lost, .. } = committed;
@@ -166,7 +170,7 @@ pub(crate) async fn commit(
                 publisher.publish(origin, ack).await;
             }
         }
-        for receipt in receipts.into_iter().flatten() {
+        for receipt in receipts {
             receipt.give().await;
         }
     }

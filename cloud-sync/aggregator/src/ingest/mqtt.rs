@@ -8,11 +8,11 @@ use rumqttc::{
     AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, TlsConfiguration,
     Transport,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, MAX_PAYLOAD_BYTES, up_filter};
 
-use super::{Incoming, Publisher, TurnedAway, read, rest};
+use super::{Publisher, Queue, TurnedAway, read, rest};
 use crate::config::{ConfigError, ExternalBroker};
 use crate::counters::Counters;
 
@@ -58,7 +58,7 @@ pub(crate) async fn receive(
     away: Arc<TurnedAway>,
     counters: Arc<Counters>,
     publishers: watch::Sender<Option<Publisher>>,
-    incoming: mpsc::Sender<Incoming>,
+    queue: Queue,
     stop: CancellationToken,
 ) {
     let mut reason = String::new();
@@ -75,7 +75,7 @@ pub(crate) async fn receive(
             &away,
             &counters,
             &publishers,
-            &incoming,
+            &queue,
             &mut reason,
         );
         if stop.run_until_cancelled(ended).await.is_none() {
@@ -94,7 +94,7 @@ async fn converse(
     away: &TurnedAway,
     counters: &Counters,
     publishers: &watch::Sender<Option<Publisher>>,
-    incoming: &mpsc::Sender<Incoming>,
+    queue: &Queue,
     reason: &mut String,
 ) {
     loop {
@@ -117,8 +117,7 @@ async fn converse(
                 counters.message();
                 match read(away, &publish.topic, &publish.payload) {
                     Ok(message) => {
-                        let receipt = None;
-                        if incoming.send(Incoming { message, receipt }).await.is_err() {
+                        if !queue.put(message, None).await {
                             return;
                         }
                     }

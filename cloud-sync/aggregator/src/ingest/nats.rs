@@ -12,11 +12,12 @@ use async_nats::jetstream::stream::{RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, AckKind, stream};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, up_filter};
 
-use super::{Incoming, Publisher, QUEUE, Receipt, TurnedAway, read, rest};
+use super::queue::QUEUE;
+use super::{Publisher, Queue, Receipt, TurnedAway, read, rest};
 use crate::config::LoginFiles;
 use crate::counters::Counters;
 
@@ -31,6 +32,10 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 
 /// Messages under way to all aggregators at most.
 const UNDER_WAY: i64 = 20_000;
+
+/// Bytes that are asked for at once and wait here unread: no less than the largest message that a NATS
+/// server can be set to take, which would never come otherwise.
+const UNREAD_BYTES: usize = 64 * 1024 * 1024;
 
 /// The longest that the stream keeps anything; boxes keep it until the database has it.
 const MAX_AGE: Duration = Duration::from_hours(24);
@@ -59,12 +64,12 @@ pub(crate) async fn receive(
     away: Arc<TurnedAway>,
     counters: Arc<Counters>,
     publishers: watch::Sender<Option<Publisher>>,
-    incoming: mpsc::Sender<Incoming>,
+    queue: Queue,
     stop: CancellationToken,
 ) {
     let mut reason = String::new();
     loop {
-        let ended = Box::pin(converse(&servers, &away, &counters, &publishers, &incoming));
+        let ended = Box::pin(converse(&servers, &away, &counters, &publishers, &queue));
         let Some(ended) = stop.run_until_cancelled(ended).await else {
             return;
         };
@@ -92,13 +97,14 @@ async fn converse(
     away: &TurnedAway,
     counters: &Counters,
     publishers: &watch::Sender<Option<Publisher>>,
-    incoming: &mpsc::Sender<Incoming>,
+    queue: &Queue,
 ) -> Result<(), Failure> {
     let client = connect(servers).await?;
     let consumer = consumer(&client, servers.addresses.len()).await?;
     let mut messages = consumer
         .stream()
         .max_messages_per_batch(QUEUE)
+        .max_bytes_per_batch(UNREAD_BYTES)
         .heartbeat(Duration::from_secs(5))
         .expires(Duration::from_secs(15))
         .messages()
@@ -111,8 +117,7 @@ async fn converse(
         counters.message();
         match read(away, &topic(&message.subject), &message.payload) {
             Ok(message) => {
-                let receipt = Some(Receipt::Nats(acker));
-                if incoming.send(Incoming { message, receipt }).await.is_err() {
+                if !queue.put(message, Some(Receipt::Nats(acker))).await {
                     return Ok(());
                 }
             }

@@ -51,7 +51,7 @@ impl FromStr for Role {
 }
 
 /// Whose data somebody may see; what is none is unlimited.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Scope {
     /// Only of this tenant.
     pub tenant: Option<String>,

@@ -106,8 +106,8 @@ pub enum StoreError {
         /// The newest that is known here.
         known: i64,
     },
-    /// A stored record that this program cannot read.
-    #[error("a stored record cannot be read: {0}")]
+    /// A stored record that this program cannot read; its own words are not repeated.
+    #[error("a stored record cannot be read: {:?} error at column {}", .0.classify(), .0.column())]
     Record(#[from] serde_json::Error),
 }
 
@@ -145,6 +145,15 @@ impl StoreError {
         #[cfg(feature = "servers")]
         if let Self::Postgres(error) = self {
             return error.code() == Some(&::postgres::error::SqlState::LOCK_NOT_AVAILABLE);
+        }
+        false
+    }
+
+    /// Whether the database was told not to go on with what takes so long.
+    pub fn is_cut_short(&self) -> bool {
+        #[cfg(feature = "servers")]
+        if let Self::Postgres(error) = self {
+            return error.code() == Some(&::postgres::error::SqlState::QUERY_CANCELED);
         }
         false
     }

@@ -30,6 +30,25 @@ pub struct Message {
     pub batch: Batch<Received>,
 }
 
+impl Message {
+    /// Bytes that it takes in memory, about: each record as it is read, and as it is kept.
+    pub(crate) fn size(&self) -> usize {
+        let size = |received: &Received| match received {
+            Received::Refused { why, .. } => why.len(),
+            Received::Entry(entry, kept) => {
+                let body = match &entry.body {
+                    Body::Call(call) => size_of_val(&**call),
+                    _ => 0,
+                };
+                let json = kept.json.len() + kept.more.as_ref().map_or(0, String::len);
+                size_of_val(&**entry) + body + 2 * json
+            }
+        };
+        let records = &self.batch.records;
+        size_of_val(&records[..]) + records.iter().map(size).sum::<usize>()
+    }
+}
+
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
@@ -274,6 +293,15 @@ impl<'a> Plan<'a> {
             return;
         };
         self.committed.lost += missing.lost;
+        // Refused one by one, a whole batch is one row.
+        if let Some(last) = self.gaps.last_mut()
+            && (last.place.stream, last.through + 1, last.reason)
+                == (stream.id, missing.first, gap.reason)
+        {
+            last.through = missing.through;
+            last.lost += missing.lost;
+            return;
+        }
         self.gaps.push(GapRow {
             place: place(stream, missing.first),
             through: missing.through,
@@ -459,6 +487,44 @@ mod tests {
         let refused = |text: &str| has_nul(&serde_json::to_string(text).unwrap());
         assert!(refused("a\0b") && refused("a\\\0b"));
         assert!(!refused("a\\u0000b") && !refused("plain"));
+    }
+
+    #[test]
+    fn a_run_of_refused_records_is_one_gap() {
+        let origin = Origin::new("acme", "harbour", "box1").unwrap();
+        let refused = |sequence| Received::Refused {
+            sequence,
+            why: "data error".to_owned(),
+        };
+        let message = Message {
+            origin: origin.clone(),
+            lane: Lane::Alarm,
+            batch: Batch {
+                v: trunkside_record::VERSION,
+                tenant: origin.tenant.clone(),
+                branch: origin.branch.clone(),
+                device: origin.device.clone(),
+                epoch: 4,
+                records: [1, 2, 3, 5, 6].map(refused).to_vec(),
+            },
+        };
+        let messages = [message];
+        let streams = keys(&messages).into_keys().map(|key| Stream {
+            key,
+            id: 7,
+            intake: Intake::default(),
+        });
+        let plan = plan(
+            &messages,
+            &mut streams.collect::<Vec<_>>(),
+            Timestamp::UNIX_EPOCH,
+        );
+        let gaps = plan.gaps.iter();
+        let gaps: Vec<_> = gaps
+            .map(|gap| (gap.place.sequence, gap.through, gap.lost))
+            .collect();
+        assert_eq!(gaps, [(1, 3, 3), (5, 6, 2)]);
+        assert_eq!((plan.committed.refused, plan.committed.lost), (5, 5));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use serde::Serialize;
 use trunkside_record::{CallSummary, Origin, Timestamp, Turn};
 use utoipa::ToSchema;
 
-use super::{Scope, Whole};
+use super::plan::storable;
+use super::{Scope, StoreError, Whole};
 
 /// Which calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,9 @@ impl CallFilter {
     }
 }
 
+/// Bytes of records on a page of calls: beyond them it ends before its limit, whatever boxes sent.
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
+
 /// Where a page of calls ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -67,12 +71,51 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (started_ms, id) = text.split_once('.').ok_or(())?;
         let started_ms: i64 = started_ms.parse().map_err(drop)?;
-        // A time beyond the calendar would be refused by a database.
-        Timestamp::from_millisecond(started_ms).map_err(drop)?;
+        // No call stands at another time, and a database may refuse one.
+        let at = Timestamp::from_millisecond(started_ms).map_err(drop)?;
+        if storable(at) != at {
+            return Err(());
+        }
         Ok(Self {
             started_ms,
             id: id.parse().map_err(drop)?,
         })
+    }
+}
+
+/// Finds where a page of calls ends.
+pub(super) struct PageEnd {
+    room: u32,
+    bytes: usize,
+    last: Option<Cursor>,
+    has_more: bool,
+}
+
+impl PageEnd {
+    pub(super) const fn new(limit: u32) -> Self {
+        Self {
+            room: limit,
+            bytes: 0,
+            last: None,
+            has_more: false,
+        }
+    }
+
+    /// Whether a call with so many bytes is on this page: the first is in any case.
+    pub(super) fn has_room(&mut self, call: Cursor, bytes: usize) -> bool {
+        self.bytes += bytes;
+        self.has_more = self.room == 0 || (self.last.is_some() && self.bytes > PAGE_BYTES);
+        if !self.has_more {
+            self.room -= 1;
+            self.last = Some(call);
+        }
+        !self.has_more
+    }
+
+    /// The cursor of the page behind it, if there is one.
+    pub(super) fn next(&self) -> Option<String> {
+        let last = self.last.filter(|_| self.has_more);
+        last.map(|last| last.to_string())
     }
 }
 
@@ -111,7 +154,8 @@ pub struct CallDetail {
 pub struct Page {
     /// The calls, newest first.
     pub calls: Vec<CallItem>,
-    /// The `cursor` of the next page; null at the end.
+    /// The `cursor` of the next page, which also follows a page with fewer calls than asked for; null at
+    /// the end.
     pub next: Option<String>,
 }
 
@@ -240,8 +284,23 @@ impl FromStr for DeviceCursor {
     }
 }
 
+/// What a row holds; one that cannot be read is told and left out, so that it takes no other row from
+/// whoever asks.
+pub(super) fn or_left_out<T>(
+    read: Result<T, StoreError>,
+    row: impl fmt::Display,
+) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error @ StoreError::Record(_)) => {
+            tracing::error!(%row, %error, "a row is left out of an answer");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
 /// Cuts a page that was asked for with one item more than its limit.
-pub(super) fn cut<T>(items: &mut Vec<T>, limit: u32) -> bool {
+fn cut<T>(items: &mut Vec<T>, limit: u32) -> bool {
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     more

@@ -14,6 +14,9 @@ use trunkside_record::{
 
 use super::*;
 
+mod answers;
+use answers::*;
+
 #[path = "../../tests/support/cluster.rs"]
 mod cluster;
 use cluster::Cluster;
@@ -30,6 +33,8 @@ struct Fresh {
     pretend_newer: Box<dyn Fn()>,
     /// Pretends that an older program could not read what waits.
     pretend_older: Box<dyn Fn()>,
+    /// Writes what no program here can read into the second record of every stream.
+    spoil: Box<dyn Fn()>,
 }
 
 type Behaviour = fn(&dyn Fn() -> Fresh);
@@ -72,6 +77,9 @@ behaviours!(
     a_newer_database_is_left_alone,
     what_a_newer_box_writes_is_kept_and_shown,
     what_could_not_be_read_is_read_by_a_version_that_can,
+    a_row_that_cannot_be_read_takes_no_other_from_an_answer,
+    a_page_is_bounded_by_bytes_too,
+    the_newest_quarters_are_those_with_calls,
     every_record_is_stored_once,
 );
 
@@ -100,6 +108,7 @@ fn postgres_behaves_the_same() {
     rows_are_kept_apart_for_readers_of_sql(&cluster);
     months_have_parts_of_their_own(&cluster);
     two_writers_take_turns(&cluster);
+    the_door_does_not_wait_for_readers(&cluster);
 }
 
 fn on_sqlite() -> Fresh {
@@ -120,6 +129,9 @@ fn on_sqlite() -> Fresh {
         reopen: Box::new(open),
         pretend_newer: Box::new(sql("PRAGMA user_version = 99")),
         pretend_older: Box::new(sql("UPDATE unread SET reader = 'an older one'")),
+        spoil: Box::new(sql("UPDATE call SET summary = '{}' WHERE sequence = 2;
+             UPDATE transcript SET turns = '[{}]' WHERE sequence = 2;
+             UPDATE report SET body = '{\"wear\":1e999}' WHERE sequence = 2")),
     }
 }
 
@@ -139,6 +151,11 @@ fn on_postgres(cluster: &Arc<Cluster>) -> Fresh {
         reopen: Box::new(open),
         pretend_newer: Box::new(sql("UPDATE trunkside.version SET version = 99")),
         pretend_older: Box::new(sql("UPDATE trunkside.unread SET reader = 'an older one'")),
+        spoil: Box::new(sql(
+            "UPDATE trunkside.call SET summary = '{}' WHERE sequence = 2;
+             UPDATE trunkside.transcript SET turns = '[{}]' WHERE sequence = 2;
+             UPDATE trunkside.report SET body = '{\"wear\":1e999}' WHERE sequence = 2",
+        )),
     }
 }
 
@@ -1011,10 +1028,11 @@ fn what_is_too_old_goes(fresh: &dyn Fn() -> Fresh) {
         .unwrap();
     store.maintain(today, None).unwrap();
     assert_eq!(all(store).calls.len(), 4);
-    let gone = store
-        .maintain(today, Some("2026-10-01T00:00:00Z".parse().unwrap()))
-        .unwrap();
+    let keep_from = Some("2026-10-01T00:00:00Z".parse().unwrap());
+    let gone = store.maintain(today, keep_from).unwrap();
     assert!(gone >= 2, "{gone}");
+    // No month is made only to be dropped.
+    assert_eq!(store.maintain(today, keep_from).unwrap(), 0);
     let left = all(store).calls;
     assert_eq!(left.len(), 2);
     let again = store.commit(

@@ -10,7 +10,8 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Whole<T> {
     known: T,
-    json: Value,
+    /// Read only where it is shown: exports do not.
+    json: Box<str>,
 }
 
 impl<T: DeserializeOwned> Whole<T> {
@@ -18,7 +19,7 @@ impl<T: DeserializeOwned> Whole<T> {
     pub fn read(json: &str) -> serde_json::Result<Self> {
         Ok(Self {
             known: serde_json::from_str(json)?,
-            json: serde_json::from_str(json)?,
+            json: json.into(),
         })
     }
 }
@@ -31,11 +32,13 @@ impl<T> Deref for Whole<T> {
     }
 }
 
-/// As it came; what an older version left out has its default.
+/// As it came; what an older version left out has its default. What is known is shown at least.
 impl<T: Serialize> Serialize for Whole<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serde_json::to_value(&self.known).map_err(serde::ser::Error::custom)?;
-        lay(&mut all, &self.json);
+        if let Ok(json) = serde_json::from_str(&self.json) {
+            lay(&mut all, &json);
+        }
         all.serialize(serializer)
     }
 }
@@ -79,5 +82,9 @@ mod tests {
             "reasons": [], "policy": ""
         });
         assert_eq!(shown, expected);
+        // What an older program kept.
+        let json = r#"{"number":7,"action":{"do":"wait","ahead":1},"kind":1e999}"#;
+        let whole: Whole<DecisionRecord> = Whole::read(json).unwrap();
+        assert_eq!(serde_json::to_value(&whole).unwrap()["number"], 7);
     }
 }

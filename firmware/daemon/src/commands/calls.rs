@@ -1,11 +1,13 @@
 //! `trunkside calls`: what the box keeps of its calls, found and forgotten when somebody asks.
 
+use std::fs::OpenOptions;
+
 use serde_json::json;
 use trunkside_call::CallId;
 use trunkside_media::recording::{Archive, ArchiveError, Deletion};
 use trunkside_record::{CallSummary, Timestamp};
 
-use super::recordings::settings;
+use super::recordings::{opens, settings};
 use crate::cli::{CallsCommand, Failure};
 use crate::clock;
 use crate::config::Config;
@@ -33,7 +35,7 @@ pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
 /// The box's store; none before its first call.
 pub(super) fn open(config: &Config) -> Result<Option<Store>, Failure> {
     let path = config.data_dir.join(CALLS);
-    if !path.exists() {
+    if !opens(&path, OpenOptions::new().read(true).write(true))? {
         return Ok(None);
     }
     Store::open(&path).map(Some).map_err(failed)

@@ -5,9 +5,12 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use trunkside_aggregator::explain;
 use trunkside_models::Error as ModelError;
+use trunkside_recognition::Error as RecognitionError;
 
+use super::box_user::BoxUser;
 use crate::cli::{CheckArgs, Failure};
-use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, Severity};
+use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
+use crate::key_files;
 use crate::privacy::Privacy;
 
 /// Prints each problem on standard error; bad input (2) when the daemon would not start.
@@ -22,6 +25,8 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
             loaded.place(key)
         }));
         problems.extend(of_the_surroundings(&loaded));
+        problems.extend(of_the_front(&loaded));
+        problems.extend(of_the_keys(&loaded));
         problems.extend(of_the_cloud(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
     }
@@ -67,7 +72,7 @@ fn of_the_cloud(loaded: &Loaded) -> Option<Problem> {
 }
 
 /// What keeps a box from starting though its settings are right: a model that cannot be loaded, a
-/// board that this binary cannot drive, a folder that cannot be written.
+/// folder that cannot be written.
 fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     let config = &loaded.config;
     let mut problems = Vec::new();
@@ -80,7 +85,12 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     };
     if let Err(error) = crate::model::load(&without_phrases) {
         let unknown = matches!(error.downcast_ref(), Some(ModelError::UnknownModel { .. }));
+        let is_language = matches!(
+            error.downcast_ref(),
+            Some(RecognitionError::Language { .. })
+        );
         let key = match config.recognition.models_dir {
+            _ if is_language => "recognition.language",
             Some(_) if !unknown => "recognition.models_dir",
             _ => "recognition.model",
         };
@@ -93,24 +103,6 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
         && let Err(error) = crate::model::load(&config.recognition)
     {
         report("recognition.phrases", explain(&error));
-    }
-    if config.board.kind == BoardKind::Raspberry && !cfg!(feature = "rppal") {
-        let message = "`board.kind` is `raspberry`, but this binary was built without the feature \
-                       `rppal`; build it with `scripts/arm build`, or take `simulated`";
-        report("board.kind", message.to_owned());
-    }
-    // Opening it would arm it.
-    if let Some(watchdog) = config
-        .board
-        .watchdog
-        .as_deref()
-        .filter(|path| !path.exists())
-    {
-        let message = format!(
-            "`board.watchdog` names `{}`, which is not there; name the device or remove the key",
-            watchdog.display()
-        );
-        report("board.watchdog", message);
     }
     let keys = [
         crate::device_key::fault(&config.data_dir),
@@ -133,6 +125,79 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
         problems.push(problem(loaded.place("box.data_dir"), message));
     }
     problems
+}
+
+/// What the box would have to do without at its front: a board that this binary cannot drive, a watchdog
+/// that cannot be written.
+fn of_the_front(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let mut problems = Vec::new();
+    if config.board.kind == BoardKind::Raspberry && !cfg!(feature = "rppal") {
+        let message = "`board.kind` is `raspberry`, but this binary was built without the feature \
+                       `rppal`; build it with `scripts/arm build`, or take `simulated`";
+        problems.push(Problem::error(loaded.place("board.kind"), message));
+    }
+    // Opening it would arm it.
+    let user = BoxUser::of(&config.data_dir);
+    if let Some(watchdog) = &config.board.watchdog
+        && let Err(error) = user.may(watchdog, Access::WRITE_OK)
+    {
+        let message = format!(
+            "`board.watchdog` names `{}`, which cannot be written: {error}; load its kernel module and let \
+             the box's user write to it, or remove the key",
+            watchdog.display()
+        );
+        let place = loaded.place("board.watchdog");
+        let is_denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        problems.push(if is_denied && !user.asks() {
+            Problem::warning(place, message)
+        } else {
+            Problem::error(place, message)
+        });
+    }
+    problems
+}
+
+/// Where a service must not write, whoever owns it (`ProtectSystem=` in the unit that ships).
+const SYSTEM: [&str; 3] = ["/etc", "/usr", "/boot"];
+
+/// Keys that the box's user may not read, or not make: then nothing is recorded, or sent.
+fn of_the_keys(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let user = BoxUser::of(&config.data_dir);
+    let records = config.recording.mode != RecordingMode::Off;
+    let keys = [
+        ("box.outbox_key_file", config.outbox_key_file.as_deref()),
+        (
+            "recording.key_file",
+            config.recording.key_file.as_deref().filter(|_| records),
+        ),
+    ];
+    let fault = |(key, path): (&str, Option<&Path>)| {
+        let path = path?;
+        let name = path.display();
+        let message = if path.try_exists().unwrap_or(true) {
+            let error = user.may(path, Access::READ_OK).err()?;
+            format!(
+                "`{key}` names `{name}`, which cannot be read: {error}; give it to the box's user, and to \
+                 nobody else"
+            )
+        } else {
+            // One that is not there has been told.
+            let folder = path.parent().filter(|folder| folder.is_dir())?;
+            let is_kept = SYSTEM.iter().any(|kept| folder.starts_with(kept));
+            if !is_kept && user.may(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok() {
+                return None;
+            }
+            format!(
+                "`{key}` names `{name}`, which is not there, and the box's user may not write in its \
+                 folder; {}",
+                key_files::remedy(path)
+            )
+        };
+        Some(Problem::warning(loaded.place(key), message).of_key(key))
+    };
+    keys.into_iter().filter_map(fault).collect()
 }
 
 /// Settings that the box runs with, and that nobody can mean.
@@ -209,4 +274,35 @@ fn writable(folder: &Path) -> std::io::Result<()> {
         .unwrap_or(folder);
     std::fs::create_dir(missing)?;
     std::fs::remove_dir(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_the_box_cannot_make_is_told_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let told = |settings: &str| {
+            std::fs::write(&path, format!("{settings}\n[box]\ndata_dir = '.'\n")).unwrap();
+            of_the_keys(&config::load(&path))
+        };
+        let in_etc = "key_file = '/etc/no-such.key'";
+        let problems = told(&format!("[recording]\nmode = 'notice'\n{in_etc}"));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let said = problems[0].to_string();
+        assert!(
+            said.contains("config.toml:3: warning: `recording.key_file`")
+                && said.contains("/dev/stdin /etc/no-such.key`"),
+            "{said}"
+        );
+        assert_eq!(
+            told(&format!("[recording]\n{in_etc}")),
+            [],
+            "it is not needed"
+        );
+        let beside = "[recording]\nmode = 'notice'\nkey_file = 'recording.key'";
+        assert_eq!(told(beside), [], "it is made at first use");
+    }
 }

@@ -55,18 +55,19 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
             data,
             text,
             intent,
-        } => correct(lessons, data.as_deref(), text.zip(intent))?,
+            new_intent,
+        } => correct(lessons, data.as_deref(), text.zip(intent), new_intent)?,
         IntentsCommand::Versions { lessons, json } => {
             for version in Lessons::new(lessons).versions().map_err(Failure::input)? {
                 if json {
                     say!("{}", line(&version)?);
                 } else {
                     let mark = if version.current { "*" } else { " " };
-                    say!(
-                        "{mark} {:>4}  {} corrections",
-                        version.number,
-                        version.corrections
+                    let holds = version.problem.as_ref().map_or_else(
+                        || format!("{} corrections", version.corrections),
+                        |problem| format!("cannot be read: {problem}"),
                     );
+                    say!("{mark} {:>4}  {holds}", version.number);
                 }
             }
         }
@@ -94,15 +95,20 @@ fn correct(
     lessons: PathBuf,
     data: Option<&Path>,
     one: Option<(String, String)>,
+    new_intent: bool,
 ) -> Result<(), Failure> {
     let corrections = match (data, one) {
         (Some(data), _) => intents::read_examples(data).map_err(Failure::input)?,
         (None, Some((text, label))) => vec![Example { text, label }],
         (None, None) => Vec::new(),
     };
-    let (version, learnt) = Lessons::new(lessons)
-        .correct(&corrections)
-        .map_err(failed)?;
+    let lessons = Lessons::new(lessons);
+    if !new_intent {
+        lessons
+            .refuse_new_intents(&corrections)
+            .map_err(Failure::input)?;
+    }
+    let (version, learnt) = lessons.correct(&corrections).map_err(failed)?;
     say!(
         "version {} with {} corrections is in force: {:.1} % of them heard right now, \
          {:.1} % of the kept set",

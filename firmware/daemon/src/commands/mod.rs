@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod bench;
+mod box_user;
 mod callbacks;
 mod calls;
 mod check;
@@ -34,13 +35,13 @@ use crate::cli::{BenchCommand, Cli, Command, Failure};
 pub fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Demo(args) => {
-            crate::logging::start("warn");
+            crate::logging::start("warn")?;
             runtime()?
                 .block_on(crate::demo::run(&args))
                 .map_err(Failure::Operation)
         }
         Command::Run(args) => {
-            crate::logging::start("info");
+            crate::logging::start("info")?;
             run::run(&args)
         }
         Command::Check(args) => check::check(&args),

@@ -9,7 +9,7 @@ use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, eva
 
 use crate::cli::{Failure, PolicyCommand, TrialArgs};
 use crate::config::{self, Severity};
-use crate::policy::{Versions, load, replace_file};
+use crate::policy::{Versions, load, restore};
 
 /// How many moved calls the table names.
 const NAMED: usize = 20;
@@ -153,9 +153,10 @@ fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
             }
         )));
     };
-    let text = version.text().map_err(failed)?;
-    replace_file(&config.policy, &text)
-        .with_context(|| format!("cannot write `{}`", config.policy.display()))?;
+    restore(version, &config.policy).with_context(|| {
+        let file = config.policy.display();
+        format!("`{file}` stays as it is; ask as root, or as whoever owns it and its folder")
+    })?;
     say!(
         "{}: version {} ({}) is back",
         config.policy.display(),

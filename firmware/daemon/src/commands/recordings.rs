@@ -1,5 +1,7 @@
 //! `trunkside recordings`: what was recorded, for those who may hear it.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::json;
@@ -12,6 +14,7 @@ use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 use crate::cli::{Failure, RecordingsCommand};
 use crate::clock;
 use crate::config::{self, Config};
+use crate::recorder::CALLS;
 use crate::store::Store;
 use crate::tapes;
 
@@ -34,17 +37,35 @@ pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
     }
 }
 
-/// The settings, whatever else may be wrong with them.
+/// The settings, with what is wrong with them printed. Bad input where the data folder may be another
+/// one than the box's.
+#[expect(clippy::print_stderr, reason = "a command's output")]
 pub(super) fn settings(path: &Path) -> Result<Config, Failure> {
-    if let Err(error) = std::fs::File::open(path) {
-        let message = format!(
-            "`{}`: {error}; give the right file with --config",
-            path.display()
-        );
-        return Err(Failure::Input(anyhow::anyhow!(message)));
+    let loaded = config::load(path);
+    for problem in &loaded.problems {
+        eprintln!("{problem}");
     }
-    Ok(config::load(path).config)
+    if loaded.knows_data_dir {
+        Ok(loaded.config)
+    } else {
+        Err(Failure::Said(2))
+    }
 }
+
+/// Whether a file is there to be opened so. Whoever may not is told, and not that there is none.
+pub(super) fn opens(path: &Path, options: &OpenOptions) -> Result<bool, Failure> {
+    match options.open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::Operation(anyhow::anyhow!(
+            "cannot open `{}`: {error}; {AS_WHOM}",
+            path.display()
+        ))),
+    }
+}
+
+/// The remedy where the system lets somebody not look.
+const AS_WHOM: &str = "ask as the box's user";
 
 fn archive(config: &Config) -> Archive {
     Archive::new(tapes::folder(&config.data_dir))
@@ -56,7 +77,7 @@ fn sealer(config: &Config, key: Option<&Path>) -> Result<Sealer, Failure> {
         return Err(Failure::Input(anyhow::anyhow!(message)));
     };
     // Reading must not make a new key where the right one is not.
-    if !path.exists() {
+    if !opens(path, OpenOptions::new().read(true))? {
         let message = format!(
             "`{}` is not there; put the key back, or give it with `--key FILE`",
             path.display()
@@ -73,6 +94,9 @@ fn sealer(config: &Config, key: Option<&Path>) -> Result<Sealer, Failure> {
 fn failure(error: ArchiveError) -> Failure {
     match error {
         ArchiveError::Missing { .. } | ArchiveError::Key { .. } => Failure::input(error),
+        ArchiveError::Io { ref source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Failure::Operation(anyhow::anyhow!("{error}; {AS_WHOM}"))
+        }
         _ => Failure::Operation(error.into()),
     }
 }
@@ -174,9 +198,11 @@ fn export(
 }
 
 fn delete(config: &Config, call: CallId) -> Result<(), Failure> {
+    let calls = config.data_dir.join(CALLS);
+    // Who could not note it destroys nothing.
+    let has_calls = opens(&calls, OpenOptions::new().read(true).write(true))?;
     archive(config).delete(call).map_err(failure)?;
-    let calls = config.data_dir.join("calls.db");
-    if calls.exists() {
+    if has_calls {
         let now_ms = clock::timestamp().as_millisecond();
         Store::open(&calls)
             .and_then(|mut store| store.recording_deleted(call, Deletion::Operator, now_ms))
@@ -184,4 +210,45 @@ fn delete(config: &Config, call: CallId) -> Result<(), Failure> {
     }
     say!("{call}: the recording is destroyed");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(done: Result<impl Sized, Failure>) -> Option<u8> {
+        done.err().map(|failure| failure.status())
+    }
+
+    #[test]
+    fn no_other_folder_than_the_boxs_is_looked_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        assert_eq!(status(settings(&path)), Some(2));
+        for (text, refused) in [
+            (
+                "[box]\ndata_dir = 'data'\n[line]\nlisten = 'nowhere'\n",
+                None,
+            ),
+            ("[box]\ndata_dir = 7\n", Some(2)),
+            ("[box]\ndata_dir = 'data'\nbranch = = 3\n", Some(2)),
+            ("[[box]]\ndata_dir = 'data'\n", Some(2)),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(status(settings(&path)), refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_may_open_is_not_said_to_be_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |path: &str| opens(&folder.path().join(path), OpenOptions::new().read(true));
+        assert!(!read("calls.db").unwrap());
+        std::fs::write(folder.path().join("calls.db"), "").unwrap();
+        assert!(read("calls.db").unwrap());
+        let Err(Failure::Operation(error)) = read("calls.db/beyond") else {
+            panic!("the system says why not");
+        };
+        assert!(error.to_string().contains("as the box's user"), "{error}");
+    }
 }

@@ -1,12 +1,13 @@
 //! `trunkside run`: the box, until it is told to stop.
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Failure, RunArgs};
+use crate::cli::{Failure, RunArgs, STOPPED_BY_BUTTON};
 use crate::{config, policy, supervisor, wiring};
 
-/// Runs until SIGTERM or Ctrl-C. Warnings are logged; errors end it before it starts.
+/// Runs until SIGTERM, Ctrl-C or the button. Warnings are logged; errors end it before it starts.
 #[expect(
     clippy::print_stderr,
     reason = "configuration problems are told before logs matter"
@@ -39,26 +40,49 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let Some(policy) = policy else {
         return Err(Failure::Said(2));
     };
-    super::runtime()?
-        .block_on(serve(loaded.config, policy))
-        .map_err(Failure::Operation)
+    super::runtime()?.block_on(serve(loaded.config, policy))
 }
 
-async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> Result<(), Failure> {
+    let terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let running = wiring::start(config, policy).await?;
     let [sip_tcp, sip_tls] = running
         .connections
         .map(|address| address.map(tracing::field::display));
     tracing::info!(sip = %running.sip, sip_tcp, sip_tls, "ready");
     supervisor::ready();
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-        () = running.stop_asked.cancelled() => {}
-    }
+    let ended = until_asked(terminate, &running.stop_asked).await;
     tracing::info!("stopping");
     supervisor::stopping();
     running.stop().await;
-    Ok(())
+    ended
+}
+
+/// Waits until somebody asks the box to stop. Whoever holds its button wants it to stay so: the
+/// supervisor, which starts it again otherwise, knows that by the exit status.
+async fn until_asked(mut terminate: Signal, button: &CancellationToken) -> Result<(), Failure> {
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = button.cancelled() => Err(Failure::Said(STOPPED_BY_BUTTON)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_box_that_its_button_stopped_is_not_started_again() {
+        let terminate = signal(SignalKind::terminate()).unwrap();
+        let button = CancellationToken::new();
+        button.cancel();
+        let ended = until_asked(terminate, &button).await;
+        let status = ended.expect_err("it says why").status();
+        let unit = include_str!("../../../../packaging/systemd/trunkside.service");
+        for setting in ["SuccessExitStatus", "RestartPreventExitStatus"] {
+            let line = format!("{setting}={status}");
+            assert!(unit.lines().any(|of| of == line), "{line}");
+        }
+    }
 }

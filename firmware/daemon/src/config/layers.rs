@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toml::Value;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
+use toml::{Spanned, Value};
 use trunkside_vault::KeyFile;
 
 use super::problem::Problem;
@@ -20,10 +20,21 @@ use super::problem::Problem;
 /// What the environment's settings begin with; a double underscore parts section and key.
 const ENVIRONMENT_PREFIX: &str = "TRUNKSIDE_";
 
-/// One value and where it was set.
+/// What stands at a key.
+#[derive(Clone, Debug)]
+enum Found {
+    /// What a key may have.
+    Value(Value),
+    /// A section: a known one, or what somebody wrote in a value's place.
+    Section,
+    /// What no key may have, as it is written.
+    Unfit(String),
+}
+
+/// What stands at a key, and where it was set.
 #[derive(Clone, Debug)]
 struct Setting {
-    value: Value,
+    found: Found,
     /// The same as the environment has it, where a name of digits is no number.
     written: Option<String>,
     place: String,
@@ -38,6 +49,8 @@ pub struct Layers {
     asked: BTreeSet<String>,
     /// Keys whose value could not be used: what follows from them needs no second problem.
     faulty: BTreeSet<String>,
+    /// Whether something could not be read that may have set any key.
+    hides_keys: bool,
     first_file: String,
     problems: Vec<Problem>,
 }
@@ -61,57 +74,45 @@ impl Layers {
             if line == section {
                 section_twice = Some(section);
             }
-            self.problems.push(Problem::error(
-                format!("{name}:{line}"),
-                format!(
-                    "not valid TOML: {}; mend or remove the line",
-                    error.message()
-                ),
-            ));
+            let message = format!(
+                "not valid TOML: {}; mend or remove the line",
+                error.message()
+            );
+            self.hide(format!("{name}:{line}"), &message);
         }
-        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let source = Source {
+            name: &name,
+            text,
+            folder: path.parent().unwrap_or(Path::new(".")),
+        };
         for (section, entry) in table.get_ref() {
-            let Some(keys) = entry.get_ref().as_table() else {
-                let line = line_of(text, entry.span().start);
-                self.problems.push(Problem::error(
-                    format!("{name}:{line}"),
-                    format!(
-                        "`{}` stands outside a section; move it under one such as `[line]`",
-                        section.get_ref()
-                    ),
-                ));
-                continue;
-            };
-            for (key, value) in keys {
-                let key_name = format!("{}.{}", section.get_ref(), key.get_ref());
-                // `[trunk.NAME]`: one level more.
-                if let Some(inner) = value.get_ref().as_table() {
-                    for (key, value) in inner {
-                        let line = line_of(text, key.span().start);
-                        let key = format!("{key_name}.{}", key.get_ref());
-                        self.set(key, value.get_ref(), format!("{name}:{line}"), &folder);
-                    }
-                    continue;
+            let setting = source.setting(section, entry);
+            let section = section.get_ref().as_ref();
+            match entry.get_ref().as_table() {
+                Some(keys) => {
+                    self.settings.insert(section.to_owned(), setting);
+                    self.add_section(&source, section, keys);
                 }
-                let line = line_of(text, key.span().start);
-                self.set(key_name, value.get_ref(), format!("{name}:{line}"), &folder);
+                None => self.hide(setting.place, &no_section(section, entry.get_ref())),
             }
         }
     }
 
-    fn set(&mut self, key: String, value: &DeValue<'_>, place: String, folder: &Path) {
-        let Some(value) = plain_value(value) else {
-            let message = format!("`{key}` has no value that fits");
-            self.problems.push(Problem::error(place, message));
-            return;
-        };
-        let setting = Setting {
-            value,
-            written: None,
-            place,
-            folder: folder.to_owned(),
-        };
-        self.settings.insert(key, setting);
+    /// Adds the keys of a section and those of the sections in it, such as `[trunk.NAME]`.
+    fn add_section(&mut self, source: &Source<'_>, section: &str, keys: &DeTable<'_>) {
+        for (key, value) in keys {
+            let name = format!("{section}.{}", key.get_ref());
+            if let Some(inner) = value.get_ref().as_table() {
+                self.add_section(source, &name, inner);
+            }
+            self.settings.insert(name, source.setting(key, value));
+        }
+    }
+
+    /// Notes a problem that may hide any key.
+    fn hide(&mut self, place: String, message: &str) {
+        self.hides_keys = true;
+        self.problems.push(Problem::error(place, message));
     }
 
     /// Adds variables such as `TRUNKSIDE_LINE__LISTEN` over what is there.
@@ -127,8 +128,7 @@ impl Layers {
             };
             let Some(text) = text.to_str().map(str::to_owned) else {
                 let message = "is not UTF-8; write it anew in a terminal that is, or remove it";
-                self.problems
-                    .push(Problem::error(format!("${name}"), message));
+                self.hide(format!("${name}"), message);
                 continue;
             };
             let key = path.to_lowercase().replace("__", ".");
@@ -138,7 +138,7 @@ impl Layers {
                 .and_then(|mut table| table.remove("value"))
                 .unwrap_or_else(|| Value::String(text.clone()));
             let setting = Setting {
-                value,
+                found: Found::Value(value),
                 written: Some(text),
                 place: format!("${name}"),
                 folder: PathBuf::from("."),
@@ -159,11 +159,16 @@ impl Layers {
         self.faulty.contains(key)
     }
 
-    /// Where a key was set, or the first file when it is missing.
+    /// Whether a key has the value that was meant, or the default where none was: nothing hides it.
+    pub fn is_sure_of(&self, key: &str) -> bool {
+        !self.hides_keys && !self.is_faulty(key)
+    }
+
+    /// Where a key was set, where its section begins when it is missing, or the first file.
     pub fn place(&self, key: &str) -> String {
-        self.settings
-            .get(key)
-            .map_or_else(|| self.first_file.clone(), |s| s.place.clone())
+        let section = || self.settings.get(key.rsplit_once('.')?.0);
+        let setting = self.settings.get(key).or_else(section);
+        setting.map_or_else(|| self.first_file.clone(), |s| s.place.clone())
     }
 
     /// Where each key was set.
@@ -183,14 +188,39 @@ impl Layers {
     /// Ends the reading: everything wrong, keys that nobody asked for included.
     pub fn finish(mut self) -> Vec<Problem> {
         for (key, setting) in &self.settings {
-            if !self.asked.contains(key) {
-                self.problems.push(Problem::warning(
-                    setting.place.clone(),
-                    format!("`{key}` is not a known key; remove it or mend its spelling"),
-                ));
+            if self.is_known(key, setting) {
+                continue;
             }
+            let place = setting.place.clone();
+            let is_section = matches!(setting.found, Found::Section);
+            self.problems.push(if belongs_to_no_trunk(key, is_section) {
+                let message = format!(
+                    "`{key}` belongs to no trunk, and a box without trunks takes calls from every \
+                     address; each has a section `[trunk.NAME]`, its name without dots: move it \
+                     there, or remove it"
+                );
+                Problem::error(place, message)
+            } else {
+                let message = format!("`{key}` is not a known key; remove it or mend its spelling");
+                Problem::warning(place, message)
+            });
         }
         self.problems
+    }
+
+    /// Whether somebody asked for a key, or it is told of with another.
+    fn is_known(&self, key: &str, setting: &Setting) -> bool {
+        let is_in = |key: &str, section: &str| {
+            let rest = key.strip_prefix(section);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let has_keys = || {
+            let asked = self.asked.iter();
+            asked.chain(self.settings.keys()).any(|of| is_in(of, key))
+        };
+        self.asked.contains(key)
+            || self.faulty.iter().any(|faulty| is_in(key, faulty))
+            || matches!(setting.found, Found::Section) && has_keys()
     }
 
     /// A key's value where it passes `read`, else the default; a value that does not is noted
@@ -206,15 +236,19 @@ impl Layers {
         let Some(setting) = self.settings.get(key) else {
             return default;
         };
+        let found = match &setting.found {
+            Found::Value(value) => read(value),
+            Found::Section | Found::Unfit(_) => None,
+        };
         let written = || read(&Value::String(setting.written.clone()?));
-        if let Some(value) = read(&setting.value).or_else(written) {
+        if let Some(value) = found.or_else(written) {
             return value;
         }
         let problem = Problem::error(
             setting.place.clone(),
             format!(
                 "`{key}` {rule}, got `{}`; change it or remove the key",
-                shown(&setting.value)
+                setting.found
             ),
         )
         .of_key(key);
@@ -313,13 +347,18 @@ impl Layers {
         })
     }
 
-    /// The names of sections such as `[trunk.NAME]`.
+    /// The names of sections such as `[trunk.NAME]`, empty ones too.
     pub fn names(&self, section: &str) -> BTreeSet<String> {
-        let name = |key: &String| {
+        let name = |(key, setting): (&String, &Setting)| {
             let rest = key.strip_prefix(section)?.strip_prefix('.')?;
-            Some(rest.split_once('.')?.0.to_owned())
+            let name = match (rest.split_once('.'), &setting.found) {
+                (Some((name, _)), _) => name,
+                (None, Found::Section) => rest,
+                (None, _) => return None,
+            };
+            Some(name.to_owned())
         };
-        self.settings.keys().filter_map(name).collect()
+        self.settings.iter().filter_map(name).collect()
     }
 
     /// A `host:port` pair; the host may be a name.
@@ -425,10 +464,89 @@ fn is_topic_name(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-fn shown(value: &Value) -> impl Display + '_ {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+impl Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(Value::String(text)) | Self::Unfit(text) => f.write_str(text),
+            Self::Value(other) => other.fmt(f),
+            Self::Section => f.write_str("{…}"),
+        }
+    }
+}
+
+/// A file whose settings are added.
+struct Source<'a> {
+    name: &'a str,
+    text: &'a str,
+    folder: &'a Path,
+}
+
+impl Source<'_> {
+    /// What stands at a key.
+    fn setting(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Setting {
+        let unfit = || {
+            let written = self.text.get(value.span()).unwrap_or_default();
+            Found::Unfit(written.split_whitespace().collect::<Vec<_>>().join(" "))
+        };
+        let found = match value.get_ref() {
+            DeValue::Table(_) => Found::Section,
+            other => plain_value(other).map_or_else(unfit, Found::Value),
+        };
+        Setting {
+            found,
+            written: None,
+            place: format!("{}:{}", self.name, line_of(self.text, key.span().start)),
+            folder: self.folder.to_owned(),
+        }
+    }
+}
+
+/// What is wrong with something that stands where sections do.
+fn no_section(name: &str, value: &DeValue<'_>) -> String {
+    let is_list = value
+        .as_array()
+        .is_some_and(|items| items.iter().any(|item| item.get_ref().is_table()));
+    if resembles_trunk(name) {
+        format!("`{name}` is no section; write one for each trunk, such as `[trunk.telecom]`")
+    } else if is_list {
+        format!("`[[{name}]]` is a list of sections; write one, `[{name}]`")
+    } else {
+        format!("`{name}` stands outside a section; move it under one such as `[line]`")
+    }
+}
+
+/// Whether a key that nobody asked for was probably meant for a trunk.
+fn belongs_to_no_trunk(key: &str, is_section: bool) -> bool {
+    let parts: Vec<&str> = key.split('.').collect();
+    let sections = &parts[..parts.len() - usize::from(!is_section)];
+    if sections.first() == Some(&"trunk") {
+        // What a newer box knows of a trunk that has a name keeps no older one from starting.
+        return sections.len() != 2;
+    }
+    sections.iter().any(|section| resembles_trunk(section))
+}
+
+/// Whether a section's name is that of trunks, with more to it or with a slip.
+fn resembles_trunk(name: &str) -> bool {
+    const TRUNK: &str = "trunk";
+    let name = name.to_lowercase();
+    name.contains(TRUNK) || is_a_slip_off(name.trim_end_matches('s'), TRUNK)
+}
+
+/// Whether one letter is missing, too many or another, or two stand in the wrong order.
+fn is_a_slip_off(written: &str, meant: &str) -> bool {
+    let (written, meant) = (written.as_bytes(), meant.as_bytes());
+    let same = written
+        .iter()
+        .zip(meant)
+        .take_while(|(a, b)| a == b)
+        .count();
+    match (&written[same..], &meant[same..]) {
+        ([_, a @ ..], [_, b @ ..]) if a == b => true,
+        ([_, a @ ..], b) if a == b => true,
+        (a, [_, b @ ..]) if a == b => true,
+        ([a, b, rest @ ..], [c, d, others @ ..]) => (a, b, rest) == (d, c, others),
+        _ => false,
     }
 }
 

@@ -255,6 +255,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Whether the file could be read; when not, defaults stand for everything.
     pub was_read: bool,
+    /// Whether the data folder is the one that is meant: nothing that could not be read may name another.
+    pub knows_data_dir: bool,
     /// Where each key was set.
     places: BTreeMap<String, String>,
 }
@@ -288,7 +290,11 @@ impl Loaded {
 pub fn load(path: &Path) -> Loaded {
     let mut layers = Layers::default();
     let mut unreadable = Vec::new();
-    for file in std::iter::once(path.to_owned()).chain(drop_ins(path)) {
+    let drop_ins = drop_ins(path).unwrap_or_else(|problem| {
+        unreadable.push(problem);
+        Vec::new()
+    });
+    for file in std::iter::once(path.to_owned()).chain(drop_ins) {
         match std::fs::read_to_string(&file) {
             Ok(text) => layers.add_file(&file, &text),
             Err(error) => unreadable.push(Problem::error(
@@ -306,6 +312,7 @@ pub fn load(path: &Path) -> Loaded {
             config: resolve(&mut Layers::default()),
             problems: unreadable,
             was_read,
+            knows_data_dir: false,
             places: BTreeMap::new(),
         };
     }
@@ -315,28 +322,42 @@ pub fn load(path: &Path) -> Loaded {
         ..resolve(&mut layers)
     };
     let places = layers.places();
+    let knows_data_dir = unreadable.is_empty() && layers.is_sure_of("box.data_dir");
     unreadable.extend(layers.finish());
     Loaded {
         config,
         problems: unreadable,
         was_read,
+        knows_data_dir,
         places,
     }
 }
 
-fn drop_ins(path: &Path) -> Vec<PathBuf> {
+/// The files that lie over the first one; none where there is no folder of them. One that cannot be
+/// looked into may hold the trunks, without which calls are taken from everywhere.
+fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     let folder = path.parent().unwrap_or(Path::new(".")).join("conf.d");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
-        .collect();
-    files.sort();
-    files
+    let list = || -> std::io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&folder)? {
+            let file = entry?.path();
+            let extension = file.extension();
+            if extension.is_some_and(|extension| extension == "toml") {
+                files.push(file);
+            }
+        }
+        files.sort();
+        Ok(files)
+    };
+    list().or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if !folder.is_symlink() => Ok(Vec::new()),
+        _ => Err(Problem::error(
+            folder.display().to_string(),
+            format!(
+                "cannot be read: {error}; make it a folder that the box's user may read, or remove it"
+            ),
+        )),
+    })
 }
 
 fn resolve(layers: &mut Layers) -> Config {

@@ -372,6 +372,142 @@ fn trunks_have_sections_of_their_own() {
 }
 
 #[test]
+fn what_may_have_been_meant_for_a_trunk_opens_no_box_to_everybody() {
+    let faults = |text: &str| -> Vec<String> {
+        let text = format!(
+            "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[line]\nlisten = '127.0.0.1:0'\n{text}"
+        );
+        let problems = loaded(&text).problems.into_iter();
+        let errors = problems.filter(|problem| problem.severity == Severity::Error);
+        errors.map(|problem| problem.to_string()).collect()
+    };
+    for (text, told) in [
+        (
+            "[trunk.telecom]",
+            ":7: error: `trunk.telecom` is reached nowhere",
+        ),
+        (
+            "trunk.telecom = {}",
+            "`line.trunk.telecom` belongs to no trunk",
+        ),
+        ("[trunk]", ":7: error: `trunk` belongs to no trunk"),
+        (
+            "[trunk]\ntargets = ['192.0.2.1']",
+            ":8: error: `trunk.targets` belongs to no",
+        ),
+        (
+            "[trunks.telecom]\ntargets = ['192.0.2.1']",
+            "`trunks.telecom.targets` belongs",
+        ),
+        ("[Trunk.telecom]", "`Trunk.telecom` belongs to no"),
+        (
+            "[truck.telecom]\nallow = ['192.0.2.1']",
+            "`truck.telecom.allow` belongs to no",
+        ),
+        (
+            "[tunk]\nallow = ['192.0.2.1']",
+            "`tunk.allow` belongs to no",
+        ),
+        ("[trunkk]\nx = 1", "`trunkk.x` belongs to no"),
+        ("[rtunks.a]\nx = 1", "`rtunks.a.x` belongs to no"),
+        ("[sip_trunk]\nx = 1", "`sip_trunk.x` belongs to no"),
+        (
+            "[trunk.a.b]\ntargets = ['192.0.2.1']",
+            "`trunk.a.b.targets` belongs to no",
+        ),
+        (
+            "[trunk.'a.b']\ntargets = ['192.0.2.1']",
+            "its name without dots",
+        ),
+        (
+            "[[trunk]]\ntargets = ['192.0.2.1']",
+            "such as `[trunk.telecom]`",
+        ),
+        (
+            "[[trunk.telecom]]\ntargets = ['192.0.2.1']",
+            "`trunk.telecom` belongs to no",
+        ),
+    ] {
+        let errors = faults(text);
+        assert!(
+            errors.iter().any(|error| error.contains(told)),
+            "{text}: {errors:?}"
+        );
+    }
+    let named = "[trunk.telecom]\ntargets = ['192.0.2.1']\n";
+    for other in [
+        "of_a_newer_box = 1",
+        "[trust]\nx = 1",
+        "[tone.a]\nx = 1",
+        "[tracing]\nx = 1",
+    ] {
+        assert_eq!(faults(&format!("{named}{other}")), [""; 0], "{other}");
+    }
+}
+
+#[test]
+fn drop_ins_that_cannot_be_listed_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, drop_ins) = (
+        folder.path().join("config.toml"),
+        folder.path().join("conf.d"),
+    );
+    std::fs::write(&path, "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n").unwrap();
+    let told = || {
+        let loaded = load(&path);
+        let about = |problem: &&Problem| problem.place == drop_ins.display().to_string();
+        let problem = loaded.problems.iter().find(about).map(ToString::to_string);
+        (problem, loaded.knows_data_dir)
+    };
+    assert_eq!(told(), (None, true));
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &drop_ins).unwrap();
+    assert!(
+        told()
+            .0
+            .is_some_and(|problem| problem.contains("or remove it"))
+    );
+    std::fs::remove_file(&drop_ins).unwrap();
+    std::fs::write(&drop_ins, "").unwrap();
+    let (problem, knows_data_dir) = told();
+    assert!(problem.is_some_and(|problem| problem.contains("error: cannot be read")));
+    assert!(!knows_data_dir, "one of them may name it");
+}
+
+#[test]
+fn a_value_of_no_kind_that_a_key_may_have_is_told_with_the_rule() {
+    let told = |text: &str, words: &str| {
+        let loaded = loaded(text);
+        let about = loaded
+            .problems
+            .iter()
+            .filter(|p| p.message.contains("`privacy."));
+        let messages: Vec<_> = about.map(ToString::to_string).collect();
+        assert_eq!(messages.len(), 1, "{text}: {messages:?}");
+        assert!(
+            messages[0].contains("error") && messages[0].contains(words),
+            "{messages:?}"
+        );
+    };
+    let number = "99999999999999999999";
+    told(
+        &format!("[privacy]\nkeep_days = {number}\n"),
+        &format!("from 1 to 3650, got `{number}`"),
+    );
+    told(
+        "[privacy]\nredaction = {level = 'drop'}\n",
+        "must be one of `mask`",
+    );
+    told(
+        "[privacy.redaction]\nlevel = 'drop'\n",
+        "must be one of `mask`",
+    );
+    told("[privacy]\nrotate_days = [{a = 1}]\n", "got `[{a = 1}]`");
+    let list = loaded("[[line]]\nlisten = '127.0.0.1:0'\n");
+    let told = |problem: &Problem| problem.message.contains("write one, `[line]`");
+    assert!(list.problems.iter().any(told), "{:?}", list.problems);
+}
+
+#[test]
 fn servers_of_the_dns_are_addresses() {
     let good = loaded("[line]\ndns_servers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]\n");
     let servers = ["192.0.2.53:53", "[2001:db8::53]:5353"];

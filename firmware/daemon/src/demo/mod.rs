@@ -56,7 +56,10 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         Agent::start("li_na", speech::agent(Language::Zh)).await?,
         Agent::start("zhang_wei", speech::agent(Language::En)).await?,
     ];
-    let branch = wiring::start(config(folder.path(), broker), policy(&agents)?).await?;
+    let phones = agents.each_ref().map(|agent| (agent.name, agent.sip));
+    let config = config(folder.path(), broker);
+    let policy = policy(&config.policy, &phones)?;
+    let branch = wiring::start(config, policy).await?;
 
     screen.head("Where to look");
     screen.say(&format!("  trunk (SIP)      sip:95588@{}", branch.sip));
@@ -186,7 +189,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             workers: 1,
             phrases: None,
         },
-        policy: "branch.toml".into(),
+        policy: folder.join("branch.toml"),
         recordings: None,
         cloud: CloudConfig {
             enabled: true,
@@ -202,16 +205,36 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
     }
 }
 
-/// The shipped example policy, its agents' contacts replaced by the softphones'.
-fn policy(agents: &[Agent]) -> anyhow::Result<Policy> {
-    let mut parsed = Policy::parse("branch.toml", POLICY)
-        .policy
-        .context("the shipped policy is not usable")?;
-    for profile in &mut parsed.agents {
-        let phone = agents
-            .iter()
-            .find(|agent| agent.name == profile.id.as_str());
-        profile.contact = phone.map(|agent| format!("sip:{}@{}", agent.name, agent.sip));
+/// The shipped example policy with the softphones for its agents' contacts, in a file of the demo's own: the
+/// box looks at it while it runs.
+fn policy(file: &Path, phones: &[(&str, SocketAddr)]) -> anyhow::Result<Policy> {
+    let unusable = "the shipped policy is not usable";
+    let shipped = Policy::parse("branch.toml", POLICY).policy;
+    let mut text = POLICY.to_owned();
+    for agent in shipped.context(unusable)?.agents {
+        let phone = phones.iter().find(|(name, _)| *name == agent.id.as_str());
+        if let (Some(contact), Some((name, sip))) = (agent.contact, phone) {
+            text = text.replace(&contact, &format!("sip:{name}@{sip}"));
+        }
     }
-    Ok(parsed)
+    std::fs::write(file, text).context("cannot write the demo's policy")?;
+    crate::policy::load(file).0.context(unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_in_force_is_the_file_that_is_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), loopback());
+        let phones = [("li_na", loopback()), ("zhang_wei", loopback())];
+        let policy = policy(&config.policy, &phones).unwrap();
+        let text = std::fs::read_to_string(&config.policy).unwrap();
+        assert_eq!(policy.sha256, trunkside_decision::sha256_hex(&text));
+        let contacts = policy.agents.iter().map(|agent| agent.contact.as_deref());
+        let expected = ["sip:li_na@127.0.0.1:0", "sip:zhang_wei@127.0.0.1:0"];
+        assert!(contacts.eq(expected.map(Some)));
+    }
 }

@@ -19,7 +19,10 @@ pub trait Listener: Send + 'static {
     /// Hears frames, the oldest first; the network may hear so many chunks in one run.
     fn hear(&mut self, frames: &[Frame], hop: u32);
 
-    /// The call has ended.
+    /// A fault has struck while it heard, so that these frames went unheard; it hears no more.
+    fn fail(&mut self, _frames: u64) {}
+
+    /// The call has ended, also after a fault.
     fn finish(&mut self);
 }
 
@@ -157,16 +160,18 @@ impl<L: Listener> Shared<L> {
         loop {
             let now = self.clock.now();
             if let Some(turn) = state.schedule.take(now) {
-                let listener = state.listeners.remove(&turn.call);
+                let mut listener = state.listeners.remove(&turn.call);
                 drop(state);
-                let (listener, is_last) = take_turn(&turn, listener);
+                if let Some(listener) = &mut listener {
+                    self.take_turn(&turn, listener.as_mut());
+                }
                 state = self.lock();
-                if let Some(listener) = listener.filter(|_| !is_last) {
+                if let Some(listener) = listener.filter(|_| !turn.is_last) {
                     state.listeners.insert(turn.call, listener);
                 }
                 let after = self.clock.now();
                 let took = after.saturating_sub(now);
-                state.schedule.done(after, turn.call, is_last, took);
+                state.schedule.done(after, turn.call, turn.is_last, took);
                 tell(&mut state);
             } else if state.is_stopping && state.schedule.figures().calls == 0 {
                 self.work.notify_all();
@@ -174,6 +179,37 @@ impl<L: Listener> Shared<L> {
             } else {
                 state = self.wait(state, now);
             }
+        }
+    }
+
+    /// Hears a turn. A fault ends the hearing of this call, and of no other.
+    fn take_turn(&self, turn: &Turn<Frame>, listener: &mut L) {
+        let is_sound = |act: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(act)).is_ok();
+        let is_heard = is_sound(&mut || {
+            listener.hear(&turn.frames, turn.hop);
+            if turn.is_last {
+                listener.finish();
+            }
+        });
+        if is_heard {
+            return;
+        }
+        tracing::error!(
+            number = turn.call,
+            "recognition of a call ended by a fault; the call goes on unheard"
+        );
+        let unheard = self.lock().schedule.fail(turn.call, turn.frames.len());
+        let is_left = is_sound(&mut || {
+            listener.fail(unheard);
+            if turn.is_last {
+                listener.finish();
+            }
+        });
+        if !is_left {
+            tracing::error!(
+                number = turn.call,
+                "what was recognised before a fault was lost by another one"
+            );
         }
     }
 
@@ -199,26 +235,6 @@ pub(super) fn stand_back() {
     if is_raised && let Err(error) = setpriority_process(None, 0) {
         tracing::warn!(%error, "recognition keeps the priority of voice");
     }
-}
-
-/// Hears a turn. A fault ends the hearing of this call, and of no other.
-fn take_turn<L: Listener>(turn: &Turn<Frame>, listener: Option<Box<L>>) -> (Option<Box<L>>, bool) {
-    let Some(mut listener) = listener else {
-        return (None, true);
-    };
-    let heard = catch_unwind(AssertUnwindSafe(|| {
-        listener.hear(&turn.frames, turn.hop);
-        if turn.is_last {
-            listener.finish();
-        }
-    }));
-    if heard.is_err() {
-        tracing::error!(
-            number = turn.call,
-            "recognition of a call ended by a fault; the call goes on unheard"
-        );
-    }
-    (Some(listener), turn.is_last || heard.is_err())
 }
 
 /// Logs when more or less is heard than before.
@@ -263,14 +279,15 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A call's number and the frames that it heard.
-    type Told = (u32, usize);
+    /// A call's number, the frames that it heard, and those that a fault took from it.
+    type Told = (u32, usize, u64);
 
     /// Tells what it heard; stumbles over loud frames.
     struct Teller {
         told: Sender<Told>,
         number: u32,
         frames: usize,
+        unheard: u64,
     }
 
     impl Listener for Teller {
@@ -282,8 +299,13 @@ mod tests {
             self.frames += frames.len();
         }
 
+        fn fail(&mut self, frames: u64) {
+            self.unheard += frames;
+            let _ = self.told.send((self.number, self.frames, self.unheard));
+        }
+
         fn finish(&mut self) {
-            let _ = self.told.send((self.number, self.frames));
+            let _ = self.told.send((self.number, self.frames, self.unheard));
         }
     }
 
@@ -300,6 +322,7 @@ mod tests {
             told: told.clone(),
             number,
             frames: 0,
+            unheard: 0,
         })
     }
 
@@ -320,8 +343,8 @@ mod tests {
             intake.close(key);
         }
         for _ in 0..200 {
-            let (number, frames) = ends.recv_timeout(PATIENCE).unwrap();
-            assert_eq!(frames as u32, number % 40 + 1);
+            let (number, frames, unheard) = ends.recv_timeout(PATIENCE).unwrap();
+            assert_eq!((frames as u32, unheard), (number % 40 + 1, 0));
         }
         assert!(pool.stop());
     }
@@ -336,15 +359,26 @@ mod tests {
             intake.arrive(sound, &frame(n, 0), n == 7);
         }
         intake.close(sound);
-        assert_eq!(ends.recv_timeout(PATIENCE), Ok((1, 8)));
-        intake.arrive(faulty, &frame(9, 0), true);
+        let of_the_sound = |(number, ..): &Told| *number == 1;
+        let mut told = std::iter::from_fn(|| ends.recv_timeout(PATIENCE).ok());
+        assert_eq!(told.find(of_the_sound), Some((1, 8, 0)));
         intake.close(faulty);
         assert!(pool.stop());
-        drop(told);
-        assert!(
-            ends.recv_timeout(PATIENCE).is_err(),
-            "what is at fault has no end to tell"
-        );
+    }
+
+    #[test]
+    fn frames_after_a_fault_count_as_lost_and_the_call_has_its_end() {
+        let (pool, told, ends) = pool();
+        let intake = pool.intake();
+        let key = call(&intake, &told, 0);
+        assert_eq!(intake.arrive(key, &frame(0, 1), true), 0);
+        assert_eq!(ends.recv_timeout(PATIENCE), Ok((0, 0, 1)), "the fault");
+        assert_eq!(intake.arrive(key, &frame(1, 0), true), 1);
+        assert_eq!(intake.arrive(key, &frame(2, 0), true), 2);
+        assert_eq!(intake.figures().unheard, 0, "time is not short");
+        intake.close(key);
+        assert_eq!(ends.recv_timeout(PATIENCE), Ok((0, 0, 1)), "the end");
+        assert!(pool.stop());
     }
 
     /// Tells at once how many frames it heard.
@@ -379,7 +413,7 @@ mod tests {
         let stopping = std::thread::spawn(move || pool.stop());
         intake.arrive(key, &frame(1, 0), false);
         intake.close(key);
-        assert_eq!(ends.recv_timeout(PATIENCE), Ok((7, 2)));
+        assert_eq!(ends.recv_timeout(PATIENCE), Ok((7, 2, 0)));
         assert!(stopping.join().unwrap());
     }
 }

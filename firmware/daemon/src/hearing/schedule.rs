@@ -71,12 +71,22 @@ pub struct Figures {
     pub longest_hop: u32,
     /// Turns taken.
     pub turns: u64,
-    /// Frames lost: of calls that are not heard, or that had too many waiting.
+    /// Frames lost: of calls that are not heard, in which recognition failed, or that had too many waiting.
     pub lost_frames: u64,
     /// The share of the last period that the workers were busy, from 0 to 1.
     pub busy: f32,
     /// The longest that a chunk waited in the last period.
     pub waited: Duration,
+}
+
+/// Whether a call is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heed {
+    Heard,
+    /// Not for now, for want of time.
+    Unheard,
+    /// No more: recognition has failed in it.
+    Failed,
 }
 
 /// One call's place in the order.
@@ -97,13 +107,13 @@ struct Turns<F> {
     ripens: Option<Duration>,
     is_running: bool,
     is_closed: bool,
-    is_unheard: bool,
+    heed: Heed,
     /// Frames lost so far.
     lost: u64,
 }
 
 impl<F> Turns<F> {
-    fn new(is_unheard: bool) -> Self {
+    fn new(heed: Heed) -> Self {
         Self {
             waiting: VecDeque::new(),
             oldest: None,
@@ -115,7 +125,7 @@ impl<F> Turns<F> {
             ripens: None,
             is_running: false,
             is_closed: false,
-            is_unheard,
+            heed,
             lost: 0,
         }
     }
@@ -189,8 +199,12 @@ impl<F> Schedule<F> {
         self.tick(now);
         let key = self.next;
         self.next += 1;
-        let is_unheard = self.is_short && self.calls.values().any(|call| call.is_unheard);
-        self.calls.insert(key, Turns::new(is_unheard));
+        let heed = if self.is_short && self.unheard() > 0 {
+            Heed::Unheard
+        } else {
+            Heed::Heard
+        };
+        self.calls.insert(key, Turns::new(heed));
         key
     }
 
@@ -202,7 +216,7 @@ impl<F> Schedule<F> {
         let Some(call) = self.calls.get_mut(&key).filter(|call| !call.is_closed) else {
             return false;
         };
-        if call.is_unheard {
+        if call.heed != Heed::Heard {
             call.lost += 1;
             self.figures.lost_frames += 1;
             return false;
@@ -274,6 +288,19 @@ impl<F> Schedule<F> {
         self.tick(now);
     }
 
+    /// Recognition has failed in a call, in a turn of so many frames that is not done yet: it is not heard any
+    /// more, and ends as others do. Returns how many frames that costs; [`lost`](Self::lost) leaves them
+    /// out and has those that come from now on.
+    pub fn fail(&mut self, key: Key, frames: usize) -> u64 {
+        let Some(call) = self.calls.get_mut(&key) else {
+            return 0;
+        };
+        call.heed = Heed::Failed;
+        let lost = frames as u64 + self.drop_waiting(key);
+        self.figures.lost_frames += lost;
+        lost
+    }
+
     /// When there may be something to do although nothing has happened: frames too few for a hop
     /// have waited long enough.
     pub fn deadline(&self) -> Option<Duration> {
@@ -290,10 +317,35 @@ impl<F> Schedule<F> {
     pub fn figures(&self) -> Figures {
         Figures {
             calls: self.calls.len(),
-            unheard: self.calls.values().filter(|call| call.is_unheard).count(),
+            unheard: self.unheard(),
             hop: HOPS[self.level],
             ..self.figures
         }
+    }
+
+    /// Calls that are not heard for want of time.
+    fn unheard(&self) -> usize {
+        let calls = self.calls.values();
+        calls.filter(|call| call.heed == Heed::Unheard).count()
+    }
+
+    /// Drops the frames that wait in a call, and its place among those that have a turn for them.
+    fn drop_waiting(&mut self, key: Key) -> u64 {
+        let Some(call) = self.calls.get_mut(&key) else {
+            return 0;
+        };
+        let dropped = call.waiting.len() as u64;
+        call.waiting.clear();
+        call.chunks = 0;
+        call.oldest = None;
+        call.ready = None;
+        if let Some(deadline) = call.queued.take() {
+            self.due.remove(&(deadline, key));
+        }
+        if let Some(ripens) = call.ripens.take() {
+            self.ripening.remove(&(ripens, key));
+        }
+        dropped
     }
 
     fn forget(&mut self, key: Key) {
@@ -403,39 +455,34 @@ impl<F> Schedule<F> {
         if self.figures.waited <= self.rules.too_late {
             return;
         }
-        let heard = self.calls.values().filter(|call| !call.is_unheard).count();
+        let is_heard = |call: &Turns<F>| call.heed == Heed::Heard;
+        let heard = self.calls.values().filter(|call| is_heard(call)).count();
         // One call is heard whatever happens; of many, several go at once.
         let fewer = (heard / 8).max(1).min(heard.saturating_sub(1));
-        let calls = self.calls.iter_mut().rev();
-        let newest = calls.filter(|(_, call)| !call.is_unheard && !call.is_closed);
-        for (&key, call) in newest.take(fewer) {
-            call.is_unheard = true;
-            let lost = call.waiting.len() as u64;
-            call.lost += lost;
+        let newest = self.calls.iter().rev();
+        let newest = newest.filter(|(_, call)| is_heard(call) && !call.is_closed);
+        let given_up: Vec<Key> = newest.take(fewer).map(|(&key, _)| key).collect();
+        for key in given_up {
+            let lost = self.drop_waiting(key);
             self.figures.lost_frames += lost;
-            call.waiting.clear();
-            call.chunks = 0;
-            call.oldest = None;
-            call.ready = None;
-            if let Some(deadline) = call.queued.take() {
-                self.due.remove(&(deadline, key));
-            }
-            if let Some(ripens) = call.ripens.take() {
-                self.ripening.remove(&(ripens, key));
+            if let Some(call) = self.calls.get_mut(&key) {
+                call.heed = Heed::Unheard;
+                call.lost += lost;
             }
         }
     }
 
     fn hear_more(&mut self) {
         self.is_short = false;
-        let unheard = self.calls.values().filter(|call| call.is_unheard).count();
+        let unheard = self.unheard();
         if unheard == 0 {
             self.level = self.level.saturating_sub(1);
             return;
         }
-        let calls = self.calls.values_mut().filter(|call| call.is_unheard);
+        let calls = self.calls.values_mut();
+        let calls = calls.filter(|call| call.heed == Heed::Unheard);
         for call in calls.take(unheard.div_ceil(4)) {
-            call.is_unheard = false;
+            call.heed = Heed::Heard;
         }
     }
 }

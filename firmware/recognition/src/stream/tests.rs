@@ -295,7 +295,8 @@ fn a_language_the_model_lacks_is_an_error() {
         .to_string();
     assert_eq!(
         error,
-        "model `tones` does not know the language `yue`; it knows `zh`, `en`"
+        "model `tones` does not know the language `yue`; choose one that it knows, `zh` or `en`, or \
+         another model"
     );
 }
 

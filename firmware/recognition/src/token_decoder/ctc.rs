@@ -2,7 +2,8 @@
 //! recognition using bi-directional recurrent DNNs, 2014).
 //!
 //! A prefix is a row of tokens; the likelihoods of all its alignments are added up, those that end
-//! in the blank apart from the others. Equal prefixes are one: they are nodes of a tree.
+//! in the blank apart from the others. Equal prefixes are one: they are nodes of a tree. When a prefix's
+//! tokens sounded is its own: the times of a shorter one may move on after a longer one has left it.
 
 use std::collections::HashMap;
 
@@ -19,12 +20,16 @@ const TOKENS: usize = 16;
 const DEPTH: f32 = 20.0;
 /// The empty prefix.
 const ROOT: u32 = 0;
+/// A prefix that is not in the tree yet.
+const NOWHERE: u32 = u32::MAX;
 
 pub(super) struct Ctc {
     width: usize,
     blank: usize,
-    tree: Vec<Node>,
     children: HashMap<Key, u32>,
+    /// Of each node, [`Heard::gap_before`] as it was first.
+    gaps_before: Vec<f32>,
+    traces: Vec<Trace>,
     beam: Vec<Prefix>,
     /// Score of the likeliest classes so far.
     free: f32,
@@ -35,14 +40,18 @@ pub(super) struct Ctc {
 /// A prefix's place in the tree: the shorter prefix, the last token, whether it was passed over.
 type Key = (u32, usize, bool);
 
-struct Node {
-    before: u32,
+/// When a prefix's last token sounded, and the trace of those before it.
+#[derive(Clone, Copy)]
+struct Trace {
+    before: Option<u32>,
     heard: Heard,
 }
 
 #[derive(Clone)]
 struct Prefix {
     node: u32,
+    /// Its times; none of the empty prefix.
+    trace: Option<u32>,
     last: Option<usize>,
     /// ln P of its alignments that end in the blank, and of those that end in its last token.
     silent: f32,
@@ -55,11 +64,9 @@ struct Prefix {
 /// What an output makes of a prefix.
 struct Candidate {
     prefix: Prefix,
-    /// What is not in the tree yet.
-    fresh: Option<Key>,
     log_probability: f32,
-    /// What the shorter prefix of a fresh one had been heard with.
-    heard_before: f32,
+    /// The token that begins now, and what the shorter prefix had been heard with.
+    begun: Option<(Key, f32)>,
 }
 
 impl Prefix {
@@ -77,8 +84,9 @@ impl Ctc {
         let mut search = Self {
             width: width.max(1),
             blank,
-            tree: Vec::new(),
             children: HashMap::new(),
+            gaps_before: Vec::new(),
+            traces: Vec::new(),
             beam: Vec::new(),
             free: 0.0,
             allowed: HashMap::new(),
@@ -107,16 +115,14 @@ impl Ctc {
     }
 
     fn begin(&mut self, fusion: &Fusion, last: Option<usize>, silent: f32, sounding: f32) {
-        self.tree.clear();
-        self.tree.push(Node {
-            before: ROOT,
-            heard: Heard::default(),
-        });
         self.children.clear();
+        self.gaps_before = vec![0.0];
+        self.traces.clear();
         self.allowed.clear();
         self.free = 0.0;
         self.beam = vec![Prefix {
             node: ROOT,
+            trace: None,
             last,
             silent,
             sounding,
@@ -186,9 +192,8 @@ impl Ctc {
         };
         let candidate = Candidate {
             prefix: staying,
-            fresh: None,
             log_probability,
-            heard_before: 0.0,
+            begun: None,
         };
         merge(candidate, candidates, known);
     }
@@ -214,7 +219,8 @@ impl Ctc {
         }
         let node = self.children.get(&key).copied();
         let longer = Prefix {
-            node: node.unwrap_or(u32::MAX),
+            node: node.unwrap_or(NOWHERE),
+            trace: prefix.trace,
             last: Some(token),
             silent: f32::NEG_INFINITY,
             sounding: before + output[token],
@@ -223,9 +229,8 @@ impl Ctc {
         };
         let candidate = Candidate {
             prefix: longer,
-            fresh: node.is_none().then_some(key),
             log_probability: output[token],
-            heard_before: prefix.heard(),
+            begun: Some((key, prefix.heard())),
         };
         merge(candidate, candidates, known);
     }
@@ -247,33 +252,47 @@ impl Ctc {
         candidates.retain(|candidate| candidate.prefix.score() >= floor);
         for Candidate {
             mut prefix,
-            fresh,
             log_probability,
-            heard_before,
+            begun,
         } in candidates
         {
-            let gap = self.free - prefix.heard();
-            if let Some(key) = fresh {
-                prefix.node = self.tree.len() as u32;
+            if let (NOWHERE, Some((key, heard_before))) = (prefix.node, begun) {
+                prefix.node = self.gaps_before.len() as u32;
                 self.children.insert(key, prefix.node);
-                self.tree.push(Node {
-                    before: key.0,
+                self.gaps_before.push(self.free - best_class - heard_before);
+            }
+            let gap = self.free - prefix.heard();
+            let trace = match (begun, prefix.trace) {
+                (Some(((_, token, is_passed_over), _)), before) => Some(Trace {
+                    before,
                     heard: Heard {
-                        token: key.1,
+                        token,
                         output: at,
                         log_probability,
-                        gap_before: self.free - best_class - heard_before,
+                        gap_before: self.gaps_before[prefix.node as usize],
                         gap,
-                        is_passed_over: key.2,
+                        is_passed_over,
                     },
-                });
-            } else if prefix.node != ROOT {
-                let heard = &mut self.tree[prefix.node as usize].heard;
-                if log_probability > heard.log_probability {
-                    heard.log_probability = log_probability;
-                    heard.output = at;
-                    heard.gap = gap;
+                }),
+                (None, Some(trace)) => {
+                    let Trace { before, heard } = self.traces[trace as usize];
+                    let moved = Heard {
+                        output: at,
+                        log_probability,
+                        gap,
+                        ..heard
+                    };
+                    let is_clearer = log_probability > heard.log_probability;
+                    is_clearer.then_some(Trace {
+                        before,
+                        heard: moved,
+                    })
                 }
+                (None, None) => None,
+            };
+            if let Some(trace) = trace {
+                prefix.trace = Some(self.traces.len() as u32);
+                self.traces.push(trace);
             }
             self.beam.push(prefix);
         }
@@ -293,21 +312,26 @@ impl Ctc {
             return Vec::new();
         };
         let mut tokens = Vec::new();
-        let mut at = best.node;
-        while at != ROOT {
-            tokens.push(self.tree[at as usize].heard);
-            at = self.tree[at as usize].before;
+        let mut at = best.trace;
+        while let Some(trace) = at {
+            let Trace { before, heard } = self.traces[trace as usize];
+            tokens.push(heard);
+            at = before;
         }
         tokens.reverse();
         tokens
     }
 }
 
-/// Adds a prefix to the candidates, or its likelihoods to the same prefix there.
+/// Adds a prefix to the candidates, or its likelihoods to the same prefix there; the times are those of
+/// the likelier one.
 fn merge(new: Candidate, candidates: &mut Vec<Candidate>, known: &mut HashMap<u32, usize>) {
-    if new.fresh.is_none() {
+    if new.prefix.node != NOWHERE {
         if let Some(&same) = known.get(&new.prefix.node) {
             let same = &mut candidates[same];
+            if new.prefix.heard() > same.prefix.heard() {
+                (same.prefix.trace, same.begun) = (new.prefix.trace, new.begun);
+            }
             same.prefix.silent = log_add(same.prefix.silent, new.prefix.silent);
             same.prefix.sounding = log_add(same.prefix.sounding, new.prefix.sounding);
             same.log_probability = same.log_probability.max(new.log_probability);

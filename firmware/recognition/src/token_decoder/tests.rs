@@ -289,6 +289,22 @@ proptest! {
         prop_assert!(reached > best - 1e-3, "{:?} {} {}", found, reached, best);
     }
 
+    /// A token sounds after those before it, whatever became of the paths that it shares them with.
+    #[test]
+    fn times_of_a_path_go_up(
+        values in prop::collection::vec(prop::collection::vec(-6.0f32..0.0, 9), 1..24),
+        beam in 2usize..9,
+        is_hinted in any::<bool>(),
+    ) {
+        let known = Known { phrases: is_hinted.then_some("余额\t3\n查\t2"), ..Known::default() };
+        let mut decoder = TokenDecoder::new(known.fusion(), None, beam).unwrap();
+        for output in &values {
+            decoder.advance(output).unwrap();
+            let times: Vec<u32> = decoder.found.iter().map(|heard| heard.output).collect();
+            prop_assert!(times.is_sorted_by(|a, b| a < b), "{:?}", times);
+        }
+    }
+
     /// Whatever the outputs are, only phrases of the grammar come out.
     #[test]
     fn a_grammar_gives_nothing_else(

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use trunkside_call::EntityKind;
 
-use crate::numbers::Folded;
+use crate::numbers::{Folded, skip_pauses};
 
 /// What a number is said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,9 @@ const CUES: [(Cue, &[&str]); 9] = [
     (
         Cue::Policy,
         &[
+            "保单号",
             "保单",
+            "保险单号",
             "保险单",
             "保险合同",
             "合同号",
@@ -209,6 +211,7 @@ const CUES: [(Cue, &[&str]); 9] = [
     (
         Cue::Reference,
         &[
+            "工单号",
             "工单",
             "编号",
             "流水号",
@@ -217,8 +220,10 @@ const CUES: [(Cue, &[&str]); 9] = [
             "客户号",
             "会员号",
             "学号",
+            "受理单号",
             "受理号",
             "案件号",
+            "投诉单号",
             "投诉单",
             "reference",
             "claim",
@@ -262,9 +267,45 @@ const BIRTH_AFTER: [&str; 8] = [
 
 /// The nearest cue before a position: of two, the one that ends later.
 pub(crate) fn cue_before(text: &Folded, position: usize) -> Option<Cue> {
-    (position.saturating_sub(REACH)..position)
-        .rev()
-        .find_map(|start| cue_starting_at(text, start, position))
+    place_before(text, position).map(|(cue, _)| cue)
+}
+
+/// Whether nothing but words such as 号码是 stands between this cue and a position.
+pub(super) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
+    let Some((_, end)) = place_before(text, position).filter(|(near, _)| *near == cue) else {
+        return false;
+    };
+    let mut at = end;
+    while at < position {
+        let next = match text.at(at) {
+            Some('号' | '码' | '数' | '为' | '系') => at + 1,
+            // A letter of the number itself.
+            Some(c) if c.is_ascii_alphabetic() && text.word_end(at) == at + 1 => at + 1,
+            _ => skip_pauses(text, at),
+        };
+        if next == at {
+            return false;
+        }
+        at = next;
+    }
+    true
+}
+
+/// The nearest cue, and where it ends; of cues that overlap, the longest: 保单号, and not 单号.
+fn place_before(text: &Folded, position: usize) -> Option<(Cue, usize)> {
+    let reach = position.saturating_sub(REACH)..position;
+    let cues = reach.rev().filter_map(|start| {
+        let (cue, end) = cue_starting_at(text, start, position)?;
+        Some((start, end, cue))
+    });
+    let mut nearest: Option<(usize, usize, Cue)> = None;
+    for (start, end, cue) in cues {
+        let longer = |(from, to, _): (usize, usize, Cue)| end > from && end - start > to - from;
+        if nearest.is_none_or(longer) {
+            nearest = Some((start, end, cue));
+        }
+    }
+    nearest.map(|(_, end, cue)| (cue, end))
 }
 
 /// Whether a text ends with a cue and nothing but a few words such as `号码是` behind it.
@@ -273,6 +314,7 @@ pub(crate) fn cue_at_end(text: &Folded) -> Option<Cue> {
     (end.saturating_sub(20)..end)
         .rev()
         .find_map(|start| cue_starting_at(text, start, end))
+        .map(|(cue, _)| cue)
 }
 
 /// Whether a date that stands here is someone's birthday.
@@ -290,7 +332,8 @@ pub(crate) fn is_birth_at_end(text: &Folded) -> bool {
     is_birthday(text, end, end)
 }
 
-fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<Cue> {
+/// The cue that begins here, and where it ends.
+fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<(Cue, usize)> {
     let first = text.at(start)?;
     if first.is_ascii_alphabetic() && !text.is_word_start(start) {
         return None;
@@ -306,7 +349,8 @@ fn cue_starting_at(text: &Folded, start: usize, limit: usize) -> Option<Cue> {
         }
     };
     let mut cues = by_first().get(&first)?.iter();
-    cues.find(|(word, _)| stands(word)).map(|(_, cue)| *cue)
+    cues.find(|(word, _)| stands(word))
+        .map(|(word, cue)| (*cue, start + word.chars().count()))
 }
 
 /// The cues' words by what they begin with, in their order.

@@ -2,9 +2,9 @@
 
 use trunkside_call::EntityKind;
 
-use super::Found;
-use super::cue::{Cue, cue_before};
-use crate::numbers::{Atom, Folded, Reading, Run, skip_pauses};
+use super::cue::{Cue, cue_before, is_cued};
+use super::{Found, plain};
+use crate::numbers::{Atom, Folded, Reading, Run, is_misheard, skip_pauses};
 
 /// The longest number that is looked for within a longer run, in digits.
 const LONGEST: usize = 24;
@@ -32,47 +32,78 @@ pub(super) fn certain(text: &Folded, run: &Run) -> Vec<Found> {
     found
 }
 
-/// What is left of a run, by the cue before it, or plainly a number.
+/// What is left of a run: one number, by the cue before it or by its digits; or several.
 pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> {
     let whole = free.len() == run.atoms.len();
-    if whole && run.said.len() >= 3 && run.is_strong() {
-        let kind = by_cue(text, run.start(), &run.meant)
-            .or_else(|| plain_service_number(&run.meant))
-            .unwrap_or(EntityKind::Number);
-        let (start, end) = digits_of(run);
-        return vec![Found::new(kind, run.meant.clone(), start, end)];
+    if !whole || run.said.len() < 3 || !run.is_strong() {
+        return plain::numbers(text, free);
     }
-    free.iter()
-        .filter(|atom| match atom.reading {
-            Reading::Weak | Reading::Beside | Reading::Repeater(_) => false,
-            Reading::Digit => atom.digits.len() > 1,
-            Reading::Figures | Reading::Repeat | Reading::Cardinal => true,
-        })
-        .map(|atom| {
-            Found::new(
-                EntityKind::Number,
-                atom.digits.clone(),
-                atom.start,
-                atom.end,
-            )
-        })
-        .collect()
+    let counts = run
+        .atoms
+        .iter()
+        .any(|atom| atom.reading == Reading::Cardinal);
+    let (start, end) = digits_of(run);
+    let one = |kind| vec![Found::new(kind, run.meant.clone(), start, end)];
+    // 信用卡欠五千 tells no card's number, 尾号二十三四十五 does.
+    let cue = cue_before(text, start)
+        .filter(|cue| !counts || is_cued(text, start, *cue) && !is_linked(text, run));
+    if let Some(kind) = cue.and_then(|cue| fits_cue(cue, run.meant.len())) {
+        return one(kind);
+    }
+    if counts {
+        return plain::numbers(text, free);
+    }
+    let (misheard, heard): (Vec<_>, Vec<_>) = free.iter().partition(|atom| is_misheard(text, atom));
+    // 529 is five to nine, but 134580 may be one three for five ate zero.
+    if run.said.len() - misheard.len() < 3 {
+        return plain::numbers(text, &heard);
+    }
+    if let Some(kind) = plain_service_number(&run.meant) {
+        return one(kind);
+    }
+    match plain::one_decimal(text, &run.atoms) {
+        Some(decimal) => vec![decimal],
+        None => one(EntityKind::Number),
+    }
+}
+
+/// Words between cardinals that part them: 一千到两千, `ten and fifteen`.
+const LINKS: [&str; 16] = [
+    "到", "和", "同", "加", "减", "有", "还", "转", "再", "点", "and", "then", "plus", "minus",
+    "point", "after",
+];
+
+/// Whether words part a run's numbers.
+fn is_linked(text: &Folded, run: &Run) -> bool {
+    run.atoms.windows(2).any(|pair| {
+        let between = text.slice(pair[0].end, pair[1].start);
+        LINKS.iter().any(|link| between.contains(link))
+    })
 }
 
 /// The most letters that a number may begin with.
 const LETTERS: usize = 6;
 
-/// With the letters that orders, policies and the like begin with: `AB774331`, `a b 774331`.
-pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
-    let takes_letters = matches!(
-        found.kind,
+/// Whether numbers of this kind may begin with letters.
+const fn takes_letters(kind: EntityKind) -> bool {
+    matches!(
+        kind,
         EntityKind::Account
             | EntityKind::Identity
             | EntityKind::Order
             | EntityKind::Policy
             | EntityKind::Reference
-    );
-    if let Some(start) = takes_letters
+    )
+}
+
+/// Whether a number begins with letters.
+pub(super) fn has_letters(found: &Found) -> bool {
+    takes_letters(found.kind) && found.value.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// With the letters that orders, policies and the like begin with: `AB774331`, `a b 774331`.
+pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
+    if let Some(start) = takes_letters(found.kind)
         .then(|| letters_before(text, found.start))
         .flatten()
     {
@@ -89,26 +120,31 @@ pub(super) fn with_letters(text: &Folded, mut found: Found) -> Found {
 fn letters_before(text: &Folded, start: usize) -> Option<usize> {
     let before = |at: usize| at.checked_sub(1).and_then(|at| text.at(at));
     let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphabetic());
+    // The t of isn't is no letter of a number.
+    let is_apostrophe = |c: Option<char>| c == Some('\'');
     let gap = |at: usize| usize::from(matches!(before(at), Some(' ' | '-')));
     let joined = start - usize::from(before(start) == Some('-'));
     let mut first = joined;
     while is_letter(before(first)) {
         first -= 1;
     }
-    if (1..=LETTERS).contains(&(joined - first)) {
+    if (2..=LETTERS).contains(&(joined - first)) && !is_apostrophe(before(first)) {
         return Some(first);
     }
     let (mut first, mut letters) = (start, 0);
     loop {
         let end = first - gap(first);
-        let is_alone = is_letter(before(end)) && !is_letter(before(end.saturating_sub(1)));
+        let is_alone = is_letter(before(end))
+            && !is_letter(before(end.saturating_sub(1)))
+            && !is_apostrophe(before(end.saturating_sub(1)));
         if !is_alone || letters == LETTERS {
             break;
         }
         (first, letters) = (end - 1, letters + 1);
     }
     // The article, or oneself.
-    let is_word = letters == 1 && matches!(text.at(first), Some('a' | 'i'));
+    let parted = gap(start) == 1 && before(start) == Some(' ');
+    let is_word = letters == 1 && parted && matches!(text.at(first), Some('a' | 'i'));
     (letters > 0 && !is_word).then_some(first)
 }
 
@@ -245,7 +281,9 @@ fn by_form(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
         return Some(cue.kind());
     }
     let plausible = |kind: Cue, checked: bool| checked || cue == Some(kind);
-    if is_phone(text, start, digits) {
+    // An account may have eleven digits and begin as a mobile number does.
+    let is_account = cue == Some(Cue::Account) && is_cued(text, start, Cue::Account);
+    if is_phone(text, start, digits) && !is_account {
         Some(EntityKind::Phone)
     } else if is_identity(digits) && plausible(Cue::Identity, has_identity_check(digits)) {
         Some(EntityKind::Identity)
@@ -336,10 +374,6 @@ fn luhn(digits: &str) -> bool {
         })
         .sum();
     sum.is_multiple_of(10)
-}
-
-fn by_cue(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
-    cue_before(text, start).and_then(|cue| fits_cue(cue, digits.len()))
 }
 
 /// The kind a cue gives, where the number's length is plausible for it.

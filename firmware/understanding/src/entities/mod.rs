@@ -3,10 +3,15 @@
 
 mod clock;
 mod cue;
+mod days;
 mod group;
 mod identify;
 mod moment;
 mod money;
+mod plain;
+mod quantity;
+mod relative;
+mod retract;
 mod terms;
 
 use trunkside_call::{Entity, EntityKind, Pii};
@@ -49,12 +54,24 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
     let folded = Folded::new(text);
     let runs = runs_of(&folded);
     let mut claims = Claims::new(folded.chars().len());
-    claims.add_all(people_and_places(text, &folded));
-    claims.add_all(exactly(&folded, &runs));
+    let mut exact = exactly(&folded, &runs);
+    exact.retain(|found| !quantity::is_vague(&folded, found));
+    let people = people_and_places(text, &folded);
+    // Letters spelled before a number are no name, but may be part of a longer account.
+    let (spelled, exact): (Vec<_>, Vec<_>) = exact.into_iter().partition(|found| {
+        let overlaps = |other: &Found| other.start < found.end && found.start < other.end;
+        let is_name = |other: &Found| other.kind == EntityKind::Name;
+        identify::has_letters(found)
+            && people
+                .iter()
+                .all(|other| is_name(other) || !overlaps(other))
+    });
+    claims.add_all(spelled);
+    claims.add_all(people);
+    claims.add_all(exact);
     claims.add_all(terms::find(&folded));
     claims.found.sort_by_key(|found| found.start);
-    claims
-        .found
+    retract::what_is_left(&folded, claims.found)
         .into_iter()
         .map(|found| Entity {
             kind: found.kind,
@@ -116,7 +133,8 @@ fn exactly(text: &Folded, runs: &[Run]) -> Vec<Found> {
     for run in runs {
         claims.add_all(identify::certain(text, run));
     }
-    let mut groups = group::groups_of(text, runs);
+    let mut groups = group::groups_of(text, runs.iter().flat_map(|run| &run.atoms));
+    claims.add_all(quantity::shares(text, &groups));
     groups.retain(|group| claims.is_free(group.start, group.end));
     claims.add_all(moment::find(text, &groups));
     claims.add_all(money::find(text, &groups));

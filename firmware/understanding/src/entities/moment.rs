@@ -1,10 +1,11 @@
-//! Moments: dates as `2026-03-05`, `03-05` or the words of a relative one, and times of day.
+//! Moments: dates as `2026-03-05`, `03-05`, `08-15 lunar` or the words of a relative one, and times
+//! of day.
 
 use trunkside_call::EntityKind;
 
 use super::group::Group;
-use super::{Found, clock};
-use crate::numbers::Folded;
+use super::{Found, clock, days, money, relative};
+use crate::numbers::{Folded, measures};
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -21,73 +22,18 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// Dates that need no number, longer ones first.
-const RELATIVE: [&str; 42] = [
-    "大后天",
-    "大前天",
-    "上上个月",
-    "上个星期",
-    "下个星期",
-    "这个星期",
-    "上个礼拜",
-    "下个礼拜",
-    "上个月",
-    "下个月",
-    "这个月",
-    "上周末",
-    "下周末",
-    "上星期",
-    "下星期",
-    "今天",
-    "明天",
-    "后天",
-    "昨天",
-    "前天",
-    "今日",
-    "听日",
-    "琴日",
-    "寻日",
-    "后日",
-    "周末",
-    "今年",
-    "去年",
-    "明年",
-    "today",
-    "tomorrow",
-    "yesterday",
-    "last week",
-    "next week",
-    "this week",
-    "last month",
-    "next month",
-    "this month",
-    "last year",
-    "next year",
-    "this weekend",
-    "the weekend",
-];
-
-const WEEK_WORDS: [&str; 3] = ["星期", "礼拜", "周"];
-
-const WEEKDAYS: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
-
 /// All dates and times of a text.
 pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
     let mut found = english_dates(text, groups);
+    found.extend(days::english(text, groups));
     let mut times = clock::Times::default();
     let mut index = 0;
     while index < groups.len() {
         let rest = &groups[index..];
         let hit = written_date(text, rest)
+            .or_else(|| days::lunar(text, rest))
             .or_else(|| chinese_date(text, rest))
+            .or_else(|| days::of_this_month(text, rest))
             .or_else(|| times.chinese(text, rest))
             .or_else(|| clock::english(text, rest));
         match hit {
@@ -98,7 +44,7 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
             None => index += 1,
         }
     }
-    found.extend(relative_dates(text));
+    found.extend(relative::find(text));
     found
 }
 
@@ -113,7 +59,7 @@ pub(super) fn in_range(group: &Group, low: u64, high: u64) -> Option<u64> {
     group.value().filter(|value| (low..=high).contains(value))
 }
 
-fn date(year: Option<u64>, month: u64, day: Option<u64>) -> String {
+pub(super) fn date(year: Option<u64>, month: u64, day: Option<u64>) -> String {
     match (year, day) {
         (Some(year), Some(day)) => format!("{year:04}-{month:02}-{day:02}"),
         (Some(year), None) => format!("{year:04}-{month:02}"),
@@ -122,22 +68,39 @@ fn date(year: Option<u64>, month: u64, day: Option<u64>) -> String {
     }
 }
 
-/// `2026-03-05`, `2026/3/5`, `2026.3.5`: the same mark twice.
+/// `2026-03-05`, `2026/3/5`, `2026.3.5`, `13/3/2026`: the same mark twice.
 fn written_date(text: &Folded, groups: &[Group]) -> Hit {
-    let [year, month, day, ..] = groups else {
+    let [first, second, third, ..] = groups else {
         return None;
     };
-    let mark = text.at(year.end).filter(|c| matches!(c, '-' | '/' | '.'))?;
-    let single = month.start == year.end + 1 && day.start == month.end + 1;
-    if !single || text.at(month.end) != Some(mark) || year.digits.len() != 4 {
+    let mark = text
+        .at(first.end)
+        .filter(|c| matches!(c, '-' | '/' | '.'))?;
+    let single = second.start == first.end + 1 && third.start == second.end + 1;
+    if !single || text.at(second.end) != Some(mark) {
         return None;
     }
-    let value = date(
-        Some(in_range(year, 1880, 2199)?),
-        in_range(month, 1, 12)?,
-        Some(in_range(day, 1, 31)?),
-    );
-    Some((3, Found::new(EntityKind::Date, value, year.start, day.end)))
+    let value = if third.digits.len() == 4 && first.digits.len() <= 2 {
+        let year = in_range(third, 1880, 2199)?;
+        let (first_value, second_value) = (in_range(first, 1, 31)?, in_range(second, 1, 31)?);
+        match (first_value, second_value) {
+            (day, month @ 1..=12) if day > 12 || day == month => date(Some(year), month, Some(day)),
+            (month @ 1..=12, day) if day > 12 => date(Some(year), month, Some(day)),
+            (13.., 13..) => return None,
+            // Nobody knows which of them is the month: as it was said.
+            _ => text.slice(first.start, third.end),
+        }
+    } else {
+        date(
+            Some(in_range(first, 1880, 2199).filter(|_| first.digits.len() == 4)?),
+            in_range(second, 1, 12)?,
+            Some(in_range(third, 1, 31)?),
+        )
+    };
+    Some((
+        3,
+        Found::new(EntityKind::Date, value, first.start, third.end),
+    ))
 }
 
 /// `二零二六年三月五日`, `三月五号`, `三月`, `二零二六年`, `五号`.
@@ -161,25 +124,40 @@ fn chinese_date(text: &Folded, groups: &[Group]) -> Hit {
         end = group.end + 1;
     }
     let day = next_part(groups, taken, end, taken == 0)
-        .filter(|group| matches!(text.at(group.end), Some('日' | '号' | '號')))
-        .filter(|group| {
-            !matches!(
-                text.at(group.end + 1),
-                Some('码' | '线' | '楼' | '常' | '元')
-            )
-        })
-        .and_then(|group| in_range(group, 1, 31).map(|value| (group, value)));
-    if let Some((group, _)) = day {
+        .and_then(|group| day_end(text, group, month.is_some()).map(|end| (group, end)))
+        .and_then(|(group, end)| in_range(group, 1, 31).map(|value| (value, end)));
+    if let Some((_, day_end)) = day {
         taken += 1;
-        end = group.end + 1;
+        end = day_end;
     }
     let value = match (year, month, day) {
-        (year, Some((_, month)), day) => date(year.map(|y| y.1), month, day.map(|d| d.1)),
+        (year, Some((_, month)), day) => date(year.map(|y| y.1), month, day.map(|d| d.0)),
         (Some((_, year)), None, _) => year.to_string(),
-        (None, None, Some((_, day))) => format!("{day:02}"),
+        (None, None, Some((day, _))) => format!("{day:02}"),
         (None, None, None) => return None,
     };
     Some((taken, Found::new(EntityKind::Date, value, start, end)))
+}
+
+/// Where the day ends whose number a group is: behind its 日 or 号, or, right behind a month, where
+/// it counts nothing else.
+fn day_end(text: &Folded, group: &Group, has_month: bool) -> Option<usize> {
+    if matches!(text.at(group.end), Some('日' | '号' | '號')) {
+        let behind = text.at(group.end + 1);
+        let of_day = !matches!(behind, Some('码' | '线' | '楼' | '常' | '元'));
+        return of_day.then_some(group.end + 1);
+    }
+    (has_month && is_bare_day(text, group)).then_some(group.end)
+}
+
+/// Whether a number of two digits counts nothing, so that it may be a day: 八月十五.
+pub(super) fn is_bare_day(text: &Folded, group: &Group) -> bool {
+    let counts = measures(text, group.end) && !matches!(text.at(group.end), Some('晚'))
+        || money::unit_at(text, group.end).is_some()
+        || text
+            .at(group.end)
+            .is_some_and(|c| "点多几来余名倍成折分度万亿%.:-/".contains(c));
+    group.digits.len() == 2 && !counts
 }
 
 /// A year of four digits, or of the two that people say: 八五年 is 1985, 二六年 is 2026.
@@ -271,7 +249,11 @@ const ORDINALS: [(&str, u64); 21] = [
 
 /// The day of the month as an ordinal in words: value, begin and end. The tens before it are a
 /// group of their own.
-fn ordinal_at(text: &Folded, groups: &[Group], start: usize) -> Option<(u64, usize, usize)> {
+pub(super) fn ordinal_at(
+    text: &Folded,
+    groups: &[Group],
+    start: usize,
+) -> Option<(u64, usize, usize)> {
     let end = text.word_end(start);
     let word = text.slice(start, end.min(start + 12));
     let value = ORDINALS.iter().find(|(name, _)| *name == word)?.1;
@@ -352,7 +334,7 @@ fn back_over_blanks(text: &Folded, mut at: usize) -> usize {
     at
 }
 
-fn ordinal_end(text: &Folded, end: usize) -> usize {
+pub(super) fn ordinal_end(text: &Folded, end: usize) -> usize {
     let suffixed = ["st", "nd", "rd", "th"].iter().any(|suffix| {
         text.starts_with(end, suffix)
             && !text.at(end + 2).is_some_and(|c| c.is_ascii_alphanumeric())
@@ -376,69 +358,4 @@ fn month_at(text: &Folded, at: usize) -> Option<(usize, u64)> {
     let word = text.slice(at, end);
     let index = MONTHS.iter().position(|month| *month == word)?;
     Some((end, index as u64 + 1))
-}
-
-fn relative_dates(text: &Folded) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < text.chars().len() {
-        match relative_at(text, at) {
-            Some(end) => {
-                found.push(Found::new(EntityKind::Date, text.slice(at, end), at, end));
-                at = end;
-            }
-            None => at += 1,
-        }
-    }
-    found
-}
-
-fn relative_at(text: &Folded, start: usize) -> Option<usize> {
-    let first = text.at(start)?;
-    if first.is_ascii_alphabetic() {
-        return text
-            .is_word_start(start)
-            .then(|| english_relative(text, start))
-            .flatten();
-    }
-    let prefix = match first {
-        '上' | '下' | '这' | '本' if text.at(start + 1) == Some('个') => 2,
-        '上' | '下' | '这' | '本' => 1,
-        _ => 0,
-    };
-    for word in WEEK_WORDS {
-        let day = start + prefix + word.chars().count();
-        if text.starts_with(start + prefix, word)
-            && matches!(
-                text.at(day),
-                Some('一' | '二' | '三' | '四' | '五' | '六' | '日' | '天')
-            )
-        {
-            return Some(day + 1);
-        }
-    }
-    RELATIVE
-        .iter()
-        .find(|word| text.starts_with(start, word))
-        .map(|word| start + word.chars().count())
-}
-
-fn english_relative(text: &Folded, start: usize) -> Option<usize> {
-    if !matches!(
-        text.at(start)?,
-        'm' | 't' | 'w' | 'f' | 's' | 'l' | 'n' | 'y'
-    ) {
-        return None;
-    }
-    let day = ["next ", "last ", "this "]
-        .iter()
-        .find(|word| text.starts_with(start, word))
-        .map_or(start, |word| start + word.len());
-    let words = WEEKDAYS.iter().map(|word| (day, *word));
-    let relative = RELATIVE.iter().map(|word| (start, *word));
-    words.chain(relative).find_map(|(at, word)| {
-        let end = at + word.chars().count();
-        let whole = !text.at(end).is_some_and(|c| c.is_ascii_alphabetic());
-        (text.starts_with(at, word) && whole).then_some(end)
-    })
 }

@@ -4,18 +4,22 @@ use trunkside_call::EntityKind;
 
 use super::Found;
 use super::group::Group;
-use crate::numbers::Folded;
+use super::quantity::{Quantity, is_figures, quantity, shifted, trimmed};
+use crate::numbers::{Folded, measures};
 
 /// Unit words behind an amount, longer ones before those they begin with.
-const UNITS: [(&str, &str); 40] = [
+const UNITS: [(&str, &str); 42] = [
     ("块钱人民币", "CNY"),
     ("元人民币", "CNY"),
+    ("块人民币", "CNY"),
     ("人民币", "CNY"),
     ("块钱", "CNY"),
     ("元钱", "CNY"),
     ("美元", "USD"),
     ("美金", "USD"),
     ("块美金", "USD"),
+    ("块美元", "USD"),
+    ("块港币", "HKD"),
     ("港币", "HKD"),
     ("港元", "HKD"),
     ("港纸", "HKD"),
@@ -23,7 +27,6 @@ const UNITS: [(&str, &str); 40] = [
     ("欧元", "EUR"),
     ("英镑", "GBP"),
     ("日元", "JPY"),
-    ("块", "CNY"),
     ("块", "CNY"),
     ("元", "CNY"),
     ("圆", "CNY"),
@@ -64,23 +67,48 @@ const SIGNS: [(&str, &str); 7] = [
     ("€", "EUR"),
 ];
 
-/// English words that move the point of a decimal before them, and by how many places.
-const SCALES: [(&str, usize); 4] = [
-    ("hundred", 2),
-    ("thousand", 3),
-    ("million", 6),
-    ("billion", 9),
+/// Codes and names before an amount without a unit.
+const CODES: [(&str, &str); 14] = [
+    ("usd", "USD"),
+    ("cny", "CNY"),
+    ("rmb", "CNY"),
+    ("hkd", "HKD"),
+    ("gbp", "GBP"),
+    ("eur", "EUR"),
+    ("人民币", "CNY"),
+    ("美元", "USD"),
+    ("美金", "USD"),
+    ("港币", "HKD"),
+    ("港元", "HKD"),
+    ("欧元", "EUR"),
+    ("英镑", "GBP"),
+    ("日元", "JPY"),
 ];
 
-/// The most digits behind a point.
-const MOST_DECIMALS: usize = 4;
+/// Units of less than one behind an amount, their hundredths and their currency.
+const SMALL_UNITS: [(&str, u64, &str); 10] = [
+    ("毛钱", 10, "CNY"),
+    ("角钱", 10, "CNY"),
+    ("分钱", 1, "CNY"),
+    ("毫子", 10, "HKD"),
+    ("毛", 10, "CNY"),
+    ("角", 10, "CNY"),
+    ("pence", 1, "GBP"),
+    ("p", 1, "GBP"),
+    ("cents", 1, "USD"),
+    ("cent", 1, "USD"),
+];
+
+/// Letters between figures and their unit, or behind a sign and figures.
+const SCALE_LETTERS: [(&str, usize); 4] = [("k", 3), ("mn", 6), ("m", 6), ("bn", 9)];
 
 /// All amounts among some groups.
 pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
-    let mut found = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     let mut index = 0;
     while index < groups.len() {
-        match amount_at(text, &groups[index..]) {
+        let from = found.last().map_or(0, |last| last.end);
+        match amount_at(text, &groups[index..], from) {
             Some((taken, amount)) => {
                 found.push(amount);
                 index += taken;
@@ -91,23 +119,31 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
     found
 }
 
-/// The amount that begins with the first group, and how many groups it takes.
-fn amount_at(text: &Folded, groups: &[Group]) -> Option<(usize, Found)> {
+/// The amount that begins with the first group, behind the one before, and how many groups it takes.
+fn amount_at(text: &Folded, groups: &[Group], from: usize) -> Option<(usize, Found)> {
+    let quantity = quantity(text, groups)?;
+    let mut start = quantity.start;
+    let (sign, code) = (sign_before(text, start), code_before(text, start, from));
     let Quantity {
         mut taken,
         mut value,
-        start,
         mut end,
-    } = quantity(text, groups)?;
-    let sign = SIGNS.iter().find_map(|(sign, currency)| {
-        let at = start.checked_sub(sign.chars().count())?;
-        text.starts_with(at, sign).then_some((at, currency))
-    });
+        ..
+    } = with_letters(text, quantity, code.is_some());
     if let Some((at, currency)) = sign {
         let amount = Found::new(EntityKind::Money, format!("{value} {currency}"), at, end);
         return Some((taken, amount));
     }
-    let (unit_end, currency) = unit_at(text, end)?;
+    let Some((unit_end, mut currency)) = unit_at(text, end) else {
+        let of_one = taken == 1 && end == groups[0].end;
+        let amount = small_amount(text, &groups[0]).filter(|_| of_one);
+        let coded = || coded_amount(text, &groups[0], code?, (&value, end));
+        return amount.or_else(coded).map(|amount| (taken, amount));
+    };
+    // 港币三千块 are those of Hong Kong.
+    if let Some((at, named)) = code.filter(|_| matches!(text.at(end), Some('块' | '元'))) {
+        (start, currency) = (at, named);
+    }
     end = unit_end;
     if !value.contains('.') {
         if let Some((more, small_end, hundredths)) = small_change(text, &groups[taken..], end) {
@@ -127,188 +163,93 @@ fn amount_at(text: &Folded, groups: &[Group]) -> Option<(usize, Found)> {
     ))
 }
 
+fn sign_before(text: &Folded, start: usize) -> Option<(usize, &'static str)> {
+    SIGNS.iter().find_map(|(sign, currency)| {
+        let at = start.checked_sub(sign.chars().count())?;
+        text.starts_with(at, sign).then_some((at, *currency))
+    })
+}
+
+/// With the letters that scale figures, where a sign or a unit makes it money: `$1.5k`, `20m pounds`.
+fn with_letters(text: &Folded, quantity: Quantity, coded: bool) -> Quantity {
+    let of_figures = quantity.end > 0
+        && text
+            .at(quantity.end - 1)
+            .is_some_and(|c| c.is_ascii_digit());
+    let letters = SCALE_LETTERS.iter().find_map(|(letters, places)| {
+        let end = quantity.end + letters.len();
+        let ends = !text.at(end).is_some_and(|c| c.is_ascii_alphanumeric());
+        (text.starts_with(quantity.end, letters) && ends).then_some((end, *places))
+    });
+    let signed = coded || sign_before(text, quantity.start).is_some();
+    let is_money = |end: usize| signed || unit_at(text, end).is_some();
+    match letters.filter(|(end, _)| of_figures && is_money(*end)) {
+        Some((end, places)) => Quantity {
+            value: shifted(&quantity.value, places).unwrap_or_default(),
+            end,
+            ..quantity
+        },
+        None => quantity,
+    }
+}
+
+/// `五毛钱`, `fifty p`, `20 cents`.
+fn small_amount(text: &Folded, group: &Group) -> Option<Found> {
+    let value = group.value().filter(|value| (1..100).contains(value))?;
+    let at = group.end + usize::from(text.at(group.end) == Some(' '));
+    // The P of a product's name is none of pence.
+    let of_name = group.start > 0 && text.at(group.start - 1).is_some_and(char::is_alphanumeric);
+    let (end, hundredths, currency) =
+        SMALL_UNITS
+            .iter()
+            .find_map(|(word, hundredths, currency)| {
+                let end = at + word.chars().count();
+                // 三毛 begins other words, and `p` too; 一分钱一分货 names no price.
+                let ends = !text
+                    .at(end)
+                    .is_some_and(|c| c == '.' || c.is_alphanumeric())
+                    || word.ends_with(['钱', '子']);
+                let told =
+                    ends && !(of_name && word.is_ascii()) && !text.starts_with(end, "一分货");
+                (text.starts_with(at, word) && told).then_some((end, value * hundredths, *currency))
+            })?;
+    let value = trimmed(&format!("{}.{:02}", hundredths / 100, hundredths % 100));
+    let amount = format!("{value} {currency}");
+    Some(Found::new(EntityKind::Money, amount, group.start, end))
+}
+
+/// `USD 500`, `人民币三百`: a code before an amount without a unit, unless what follows counts
+/// something else or the code is the unit of an amount before it.
+fn coded_amount(
+    text: &Folded,
+    group: &Group,
+    (at, currency): (usize, &str),
+    (value, end): (&str, usize),
+) -> Option<Found> {
+    let is_told = group.digits.len() > 1 || is_figures(text, group.start, group.end);
+    if !is_told || measures(text, end) {
+        return None;
+    }
+    let amount = format!("{value} {currency}");
+    Some(Found::new(EntityKind::Money, amount, at, end))
+}
+
+/// The code before an amount: where it begins, behind the amount before, and the currency.
+fn code_before(text: &Folded, start: usize, from: usize) -> Option<(usize, &'static str)> {
+    let end = start - usize::from(start > 0 && text.at(start - 1) == Some(' '));
+    CODES.iter().find_map(|(code, currency)| {
+        let at = end.checked_sub(code.chars().count())?;
+        let whole = !code.is_ascii() || text.is_word_start(at);
+        (at >= from && text.starts_with(at, code) && whole).then_some((at, *currency))
+    })
+}
+
 /// The half of `五块半`; that of 半年 or 半价 is of something else.
 fn is_half(text: &Folded, end: usize) -> bool {
     text.at(end) == Some('半')
         && !text
             .at(end + 1)
             .is_some_and(|c| "年月天日个小夜价折路".contains(c))
-}
-
-/// A number with its decimals and what scales it, and how many groups it takes.
-struct Quantity {
-    taken: usize,
-    value: String,
-    start: usize,
-    end: usize,
-}
-
-/// `350`, `1,200.50`, `三点五万`, `two point five million`, `two and a half million`,
-/// `half a million`.
-fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
-    let first = groups.first()?;
-    if let Some(places) = scale_word(text, first)
-        && let Some(start) = ["half a ", "half "]
-            .iter()
-            .find_map(|half| starts_before(text, first.start, half))
-    {
-        return Some(Quantity {
-            taken: 1,
-            value: scaled("0.5", places)?,
-            start,
-            end: first.end,
-        });
-    }
-    let (mut taken, whole, mut end) = grouped(text, groups)?;
-    let (mut decimals, mut places) = (String::new(), 0);
-    if let Some(next) = groups.get(taken)
-        && is_decimal_point(&text.slice(end, next.start))
-        && let Some((digits, scale)) = mantissa(text, next)
-        && digits.len() <= MOST_DECIMALS
-    {
-        (decimals, places) = (digits, scale);
-        taken += 1;
-        end = next.end;
-        // `point two five million`, `三点一二万`: the last decimal is one number with its scale.
-        if let Some(last) = groups.get(taken)
-            && scale == 0
-            && text.slice(end, last.start).trim().is_empty()
-            && let Some((digit, scale)) = mantissa(text, last)
-            && digit.len() == 1
-            && scale > 0
-            && scale_word(text, last).is_none()
-        {
-            decimals.push_str(&digit);
-            places = scale;
-            taken += 1;
-            end = last.end;
-        }
-    } else if text.starts_with(end, AND_A_HALF) {
-        "5".clone_into(&mut decimals);
-        end += AND_A_HALF.len();
-    }
-    if places == 0
-        && let Some(scale) = groups.get(taken)
-        && text.slice(end, scale.start).trim().is_empty()
-        && let Some(word) = scale_word(text, scale)
-    {
-        places = word;
-        taken += 1;
-        end = scale.end;
-    } else if places == 0
-        && text.at(end) == Some(' ')
-        && let Some(word) = text.at(end + 1).and_then(multiplier)
-    {
-        places = word;
-        end += 2;
-    }
-    Some(Quantity {
-        taken,
-        value: scaled(&format!("{whole}.{decimals}"), places)?,
-        start: first.start,
-        end,
-    })
-}
-
-const AND_A_HALF: &str = " and a half";
-
-fn starts_before(text: &Folded, end: usize, words: &str) -> Option<usize> {
-    let start = end.checked_sub(words.len())?;
-    (text.is_word_start(start) && text.starts_with(start, words)).then_some(start)
-}
-
-/// A whole number with the groups of three that commas part: groups taken, digits, end.
-fn grouped(text: &Folded, groups: &[Group]) -> Option<(usize, String, usize)> {
-    let first = groups.first()?;
-    let (mut taken, mut end) = (1, first.end);
-    let mut digits = first.value()?.to_string();
-    if first.digits.len() > 3 || !is_figures(text, first.start, first.end) {
-        return Some((taken, digits, end));
-    }
-    for next in &groups[1..] {
-        let parted = text.at(end) == Some(',') && next.start == end + 1;
-        let Some((three, places)) = mantissa(text, next).filter(|_| parted) else {
-            break;
-        };
-        if three.len() != 3 || !is_figures(text, next.start, next.start + 3) {
-            break;
-        }
-        digits.push_str(&three);
-        digits.push_str(&"0".repeat(places));
-        taken += 1;
-        end = next.end;
-        if places > 0 {
-            break;
-        }
-    }
-    // A zero in front means nothing.
-    let digits = digits.parse::<u128>().ok()?.to_string();
-    Some((taken, digits, end))
-}
-
-fn is_figures(text: &Folded, start: usize, end: usize) -> bool {
-    (start..end).all(|at| text.at(at).is_some_and(|c| c.is_ascii_digit()))
-}
-
-fn is_decimal_point(between: &str) -> bool {
-    matches!(between.trim(), "." | "点" | "點" | "point")
-}
-
-/// The digits of a group, and how many places a 千, 万, 亿, `thousand` or `million` at its end moves
-/// the point.
-fn mantissa(text: &Folded, group: &Group) -> Option<(String, usize)> {
-    if !group.cardinal {
-        return Some((group.digits.clone(), 0));
-    }
-    let english = SCALES.iter().find(|(word, _)| ends_with(text, group, word));
-    let places = english
-        .map(|(_, places)| *places)
-        .or_else(|| text.at(group.end - 1).and_then(multiplier))
-        .unwrap_or(0);
-    let digits = group.digits.strip_suffix(&"0".repeat(places))?;
-    // 三点十二 is said for 3.12, but nothing is said with hundreds.
-    (places > 0 || digits.len() <= 2).then(|| (digits.to_owned(), places))
-}
-
-/// How far a group moves the point that is nothing but a word such as `million`.
-fn scale_word(text: &Folded, group: &Group) -> Option<usize> {
-    let is_word =
-        |word: &str| group.end - group.start == word.len() && ends_with(text, group, word);
-    let scale = SCALES.iter().find(|(word, _)| is_word(word));
-    scale.map(|(_, places)| *places)
-}
-
-fn ends_with(text: &Folded, group: &Group, word: &str) -> bool {
-    group
-        .end
-        .checked_sub(word.len())
-        .is_some_and(|at| at >= group.start && text.starts_with(at, word))
-}
-
-const fn multiplier(c: char) -> Option<usize> {
-    match c {
-        '千' => Some(3),
-        '万' | '萬' => Some(4),
-        '亿' | '億' => Some(8),
-        _ => None,
-    }
-}
-
-/// Moves a decimal's point to the right, exactly.
-fn scaled(decimal: &str, places: usize) -> Option<String> {
-    let (whole, fraction) = decimal.split_once('.')?;
-    let padded = format!("{fraction:0<places$}");
-    let (carried, rest) = padded.split_at(places);
-    let whole: u128 = format!("{whole}{carried}").parse().ok()?;
-    Some(trimmed(&format!("{whole}.{rest}")))
-}
-
-/// Without zeroes that mean nothing.
-fn trimmed(decimal: &str) -> String {
-    decimal
-        .trim_end_matches('0')
-        .trim_end_matches('.')
-        .to_owned()
 }
 
 /// Where a currency's name ends that stands behind a number, and its code.
@@ -345,17 +286,43 @@ fn small_change(text: &Folded, groups: &[Group], end: usize) -> Option<(usize, u
                     None => Some((1, dime_end, value * 10)),
                 }
             }
-            Some('分') if value < 100 => Some((1, group.end + 1, value)),
-            _ if value < 10 && text.at(end - 1) == Some('块') && group.digits.len() == 1 => {
+            Some('分') if value < 100 && text.at(group.end + 1) != Some('钟') => {
+                Some((1, group.end + 1, value))
+            }
+            _ if value < 10
+                && text.at(end - 1) == Some('块')
+                && group.digits.len() == 1
+                && !measures(text, group.end) =>
+            {
                 Some((1, group.end, value * 10))
             }
             _ => None,
         };
     }
-    if matches!(between.trim(), "" | "and") && value < 100 {
+    if matches!(between.as_str(), " " | " and ") && value < 100 {
         let at = group.end + usize::from(text.at(group.end) == Some(' '));
-        let cents = CENTS.iter().find(|word| text.starts_with(at, word))?;
-        return Some((1, at + cents.len(), value));
+        return match CENTS.iter().find(|word| stands(text, at, word)) {
+            Some(cents) => Some((1, at + cents.len(), value)),
+            None => is_bare_change(text, group, at).then_some((1, group.end, value)),
+        };
     }
     None
+}
+
+/// Words that may follow `two pounds fifty`; twenty minutes are no pence.
+const BEHIND_CHANGE: [&str; 14] = [
+    "please", "for", "and", "a", "per", "each", "on", "in", "to", "is", "was", "from", "off", "at",
+];
+
+/// Whether the cents behind the main unit go without a word: `two pounds fifty`.
+fn is_bare_change(text: &Folded, group: &Group, at: usize) -> bool {
+    let is_last = |word: &&str| stands(text, at, word);
+    let ends = !text.at(at).is_some_and(char::is_alphanumeric);
+    group.digits.len() == 2 && (ends || BEHIND_CHANGE.iter().any(is_last))
+}
+
+/// Whether a whole English word stands here.
+fn stands(text: &Folded, at: usize, word: &str) -> bool {
+    let behind = text.at(at + word.len());
+    text.starts_with(at, word) && !behind.is_some_and(|c| c.is_ascii_alphanumeric())
 }

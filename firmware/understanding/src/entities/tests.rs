@@ -62,6 +62,45 @@ fn numbers_are_known_by_their_form() {
         ),
         ("my passport is G 12345678", "identity", "G12345678"),
         (
+            "my order number is x y z seven seven eight eight",
+            "order",
+            "XYZ7788",
+        ),
+        ("订单号A B C一二三四五", "order", "ABC12345"),
+        ("order number a b twenty two thirty", "order", "AB2230"),
+        (
+            "My IBAN is GB31YGJR46272857822446",
+            "account",
+            "GB31YGJR46272857822446",
+        ),
+        (
+            "my order isn't seven seven four seven seven five",
+            "order",
+            "774775",
+        ),
+        ("订单号不是八八六六是八八六九", "order", "8869"),
+        ("保单号一二三四五六七八", "policy", "12345678"),
+        ("保单的单号一二三四五六七八", "order", "12345678"),
+        ("工单号一二三四五六七八", "reference", "12345678"),
+        ("投诉单号一二三四五六七八", "reference", "12345678"),
+        ("受理单号一二三四五六七八", "reference", "12345678"),
+        (
+            "my id card is one two three four five six",
+            "identity",
+            "123456",
+        ),
+        ("账号是一三九零零一二三四五六", "account", "13900123456"),
+        (
+            "my account number is one three nine double oh one two three four five six",
+            "account",
+            "13900123456",
+        ),
+        (
+            "我的账户有问题打回一三九零零一二三四五六",
+            "phone",
+            "13900123456",
+        ),
+        (
             "order number is seven seven four three one",
             "order",
             "77431",
@@ -145,6 +184,27 @@ fn money_has_value_and_currency() {
         ("三蚊半", "3.5 HKD"),
         ("三点十二块", "3.12 CNY"),
         ("三点一二元", "3.12 CNY"),
+        ("千五蚊", "1500 HKD"),
+        ("万二蚊", "12000 HKD"),
+        ("百五蚊", "150 HKD"),
+        ("三百块港币", "300 HKD"),
+        ("two pounds fifty", "2.5 GBP"),
+        ("two pounds fifty for each", "2.5 GBP"),
+        ("$1.5k", "1500 USD"),
+        ("£20.5m", "20500000 GBP"),
+        ("500k dollars", "500000 USD"),
+        ("五毛钱", "0.5 CNY"),
+        ("八分钱", "0.08 CNY"),
+        ("五毫子", "0.5 HKD"),
+        ("fifty p", "0.5 GBP"),
+        ("20 cents", "0.2 USD"),
+        ("USD 500", "500 USD"),
+        ("RMB 300", "300 CNY"),
+        ("hkd1,200.50", "1200.5 HKD"),
+        ("港币五百", "500 HKD"),
+        ("港币三千五百块", "3500 HKD"),
+        ("USD 1.5k", "1500 USD"),
+        ("人民币三百元", "300 CNY"),
     ] {
         assert_eq!(only(text), ("money", value.to_owned()), "{text}");
     }
@@ -152,10 +212,139 @@ fn money_has_value_and_currency() {
         ("五块半年", "5 CNY"),
         ("付了1,200元，还有300元", "1200 CNY"),
         ("1,20元", "20 CNY"),
+        // What follows is not the tenth of it.
+        ("三千块一个月", "3000 CNY"),
+        ("二十块一张", "20 CNY"),
+        ("二十块三张", "20 CNY"),
+        ("五块一斤", "5 CNY"),
+        ("三块五一斤", "3.5 CNY"),
+        ("一百块一天", "100 CNY"),
+        ("十块一分钟", "10 CNY"),
+        ("i paid two pounds twenty minutes ago", "2 GBP"),
+        ("五百美元三百人民币", "500 USD"),
     ] {
         let all = found(text);
         let first = all.iter().find(|(kind, _, _)| *kind == "money");
         assert_eq!(first.map(|found| found.1.as_str()), Some(value), "{text}");
+    }
+}
+
+/// The values of all numbers and amounts of a text.
+fn values(text: &str) -> Vec<String> {
+    let told = |kind: &str| matches!(kind, "number" | "money" | "phone" | "card");
+    let all = found(text).into_iter();
+    all.filter(|found| told(found.0))
+        .map(|found| found.1)
+        .collect()
+}
+
+#[test]
+fn quantities_are_not_glued_together() {
+    for (text, expected) in [
+        ("一点五万", &["15000"][..]),
+        ("两点三亿", &["230000000"]),
+        ("两点五个亿", &["250000000"]),
+        ("3.5万", &["35000"]),
+        ("one point five million", &["1500000"]),
+        ("1,500.50", &["1500.5"]),
+        ("2.5", &["2.5"]),
+        ("19.9六个", &["19.9"]),
+        ("2.99一模一样", &["2.99"]),
+        ("三点一四", &["3.14"]),
+        ("给张三转五万", &["50000"]),
+        ("给李四转三千", &["3000"]),
+        ("王五有三千没还", &["3000"]),
+        ("一千到两千", &["1000", "2000"]),
+        ("十到十五天", &["10", "15"]),
+        ("一百和两百", &["100", "200"]),
+        ("欠一千二还五百", &["1200", "500"]),
+        ("between ten and fifteen days", &["10", "15"]),
+        ("六千八一个月", &["6800"]),
+        ("一张卡有五百一张有三百", &["500", "300"]),
+        ("信用卡欠五千", &["5000"]),
+        ("三百不对四百", &["400"]),
+        ("fifty not fifteen", &["50"]),
+        // One number, said in two or more pieces.
+        ("twenty twenty six", &["2026"]),
+        ("five grand", &["5000"]),
+        ("人民币三天到账", &[]),
+        ("一分钱一分货", &[]),
+        ("荣耀6P", &["6"]),
+        ("five to nine", &[]),
+        ("尾号二十三四十五", &["2345"]),
+        ("三八嗯五一", &["3851"]),
+        // A little, and an address of the network.
+        ("早一点五个人来", &[]),
+        ("一点一点来", &[]),
+        ("192.168.1.1", &["19216811"]),
+    ] {
+        assert_eq!(values(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn rates_are_no_times_and_prices_no_emergency_numbers() {
+    for (text, value) in [
+        ("利率四点二五", "4.25"),
+        ("年化三点零五", "3.05"),
+        ("汇率七点二三", "7.23"),
+        ("百分之四点三五", "4.35%"),
+        ("千分之三", "3‰"),
+        ("4.5 percent", "4.5%"),
+        ("twenty percent", "20%"),
+        ("5%", "5%"),
+        ("一共一百二", "120"),
+        ("一百一十", "110"),
+        ("花了一百一十九", "119"),
+        ("九百九十九", "999"),
+    ] {
+        assert_eq!(only(text), ("number", value.to_owned()), "{text}");
+    }
+    assert_eq!(values("百分之三十到四十"), ["30%", "40%"]);
+    for (text, kind, value) in [
+        ("打幺二零", "phone", "120"),
+        ("nine one one", "phone", "911"),
+        ("四点二十", "time", "04:20"),
+        ("四点二五分", "time", "04:25"),
+        ("下午四点二五", "time", "16:25"),
+        ("八点零五", "time", "08:05"),
+        ("8点25", "time", "08:25"),
+    ] {
+        assert_eq!(only(text), (kind, value.to_owned()), "{text}");
+    }
+    let tomorrow = found("明天八点三五开门");
+    assert_eq!(tomorrow[1].1, "08:35", "{tomorrow:?}");
+}
+
+#[test]
+fn of_numbers_that_are_only_about_right_none_is_told() {
+    for text in [
+        "十几万块",
+        "一百来万",
+        "一百几十蚊",
+        "两千多块",
+        "八百几蚊",
+        "三四百块",
+        "十七八个",
+        "a couple of hundred dollars",
+        "a few hundred dollars",
+    ] {
+        assert_eq!(values(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn what_is_taken_back_is_not_told() {
+    for (text, expected) in [
+        ("不是明天是后天", &["后天"][..]),
+        ("tuesday no sorry wednesday", &["wednesday"]),
+        ("下午三点哦不是四点", &["16:00"]),
+        ("三百块不对四百块", &["400 CNY"]),
+        ("fifty dollars not fifteen dollars", &["50 USD"]),
+        ("明天或者后天", &["明天", "后天"]),
+    ] {
+        let told: Vec<String> = found(text).into_iter().map(|found| found.1).collect();
+        assert_eq!(told, expected, "{text}");
     }
 }
 
@@ -165,12 +354,38 @@ fn moments_are_written_out() {
         ("二零二六年三月五日", "date", "2026-03-05"),
         ("八五年三月十二号", "date", "1985-03-12"),
         ("零八年五月", "date", "2008-05"),
+        ("九一年五月", "date", "1991-05"),
+        ("二零零一年三月五日", "date", "2001-03-05"),
         ("三月五号", "date", "03-05"),
         ("2026-03-05", "date", "2026-03-05"),
         ("march 5th", "date", "03-05"),
         ("5th of march", "date", "03-05"),
         ("下个星期三", "date", "下个星期三"),
         ("next friday", "date", "next friday"),
+        ("下下周三", "date", "下下周三"),
+        ("上上周五", "date", "上上周五"),
+        ("下下个星期天", "date", "下下个星期天"),
+        ("下下个月", "date", "下下个月"),
+        ("下周", "date", "下周"),
+        ("the day after tomorrow", "date", "the day after tomorrow"),
+        (
+            "the day before yesterday",
+            "date",
+            "the day before yesterday",
+        ),
+        ("the twenty first", "date", "21"),
+        ("on the 3rd", "date", "03"),
+        ("on the first please", "date", "01"),
+        ("13/3/2026", "date", "2026-03-13"),
+        ("3/13/2026", "date", "2026-03-13"),
+        ("05/11/2025", "date", "05/11/2025"),
+        ("三月十五", "date", "03-15"),
+        ("农历八月十五", "date", "08-15 lunar"),
+        ("正月十五", "date", "01-15 lunar"),
+        ("大年初三", "date", "01-03 lunar"),
+        ("大年三十", "date", "12-30 lunar"),
+        ("腊月廿三", "date", "12-23 lunar"),
+        ("五月初五", "date", "05-05 lunar"),
         ("下午三点半", "time", "15:30"),
         ("十点一刻", "time", "10:15"),
         ("15:30", "time", "15:30"),
@@ -216,9 +431,51 @@ fn hours_count_from_noon_or_midnight_as_the_words_beside_them_say() {
         ("3.30 pm", "15:30"),
         ("330 pm", "15:30"),
         ("eleven at night", "23:00"),
+        ("差一刻九点", "08:45"),
+        ("八点差五分", "07:55"),
+        ("差十分钟下午三点", "14:50"),
+        ("下午差五分三点", "14:55"),
+        ("零点差五分", "23:55"),
+        ("half past six this evening", "18:30"),
+        ("half six in the evening", "18:30"),
+        ("at half six", "06:30"),
+        ("at five to nine", "08:55"),
+        ("at nine thirty", "09:30"),
         ("twelve at night", "00:00"),
     ] {
         assert_eq!(only(text), ("time", value.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn a_day_and_its_part_beside_a_time_are_both_told() {
+    for (text, expected) in [
+        ("nine thirty tomorrow morning", ["09:30", "tomorrow"]),
+        (
+            "three thirty on next friday afternoon",
+            ["15:30", "next friday"],
+        ),
+        ("tomorrow evening at half past six", ["tomorrow", "18:30"]),
+        ("这个月二十五", ["这个月", "25"]),
+    ] {
+        let told: Vec<String> = found(text).into_iter().map(|found| found.1).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+    for text in [
+        "the twenty first century",
+        "the third time",
+        "这个月二十个",
+        "下个月三十块",
+        "下周期",
+    ] {
+        assert!(
+            found(text)
+                .iter()
+                .all(|found| found.1 != "21" && found.0 != "date"
+                    || ["这个月", "下个月"].contains(&found.1.as_str())),
+            "{text}: {:?}",
+            found(text)
+        );
     }
 }
 

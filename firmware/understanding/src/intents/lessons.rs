@@ -2,8 +2,10 @@
 //!
 //! `0001.tsv`, `0002.tsv`, … each hold all corrections of one version (`text<TAB>label`);
 //! `current` names the one in force, 0 for what ships. Only text is kept: the model is learnt anew
-//! when the program starts, so corrections survive an update of what ships.
+//! when the program starts, so corrections survive an update of what ships. Where the version in
+//! force cannot be read, the newest before it that can serves.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +19,11 @@ use crate::UnderstandingError;
 /// More corrections than this in one version are refused: they would make starting slow.
 const MOST: usize = 20_000;
 
+/// What helps against a version that cannot be read.
+const REMEDY: &str = "mend the file, or `intents rollback` puts the version before in force";
+
 /// One version of the lessons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Version {
     /// Its number; 0 is what ships.
     pub number: u32,
@@ -26,6 +31,20 @@ pub struct Version {
     pub corrections: usize,
     /// Whether it is in force.
     pub current: bool,
+    /// Why it cannot be read: its corrections count as none then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What a box has learnt.
+#[derive(Debug)]
+pub struct Taught {
+    /// What ships, with the corrections of a version.
+    pub model: IntentModel,
+    /// Which version.
+    pub version: u32,
+    /// Why that is not the version in force, where it is not.
+    pub problem: Option<UnderstandingError>,
 }
 
 /// A folder of lessons.
@@ -47,30 +66,86 @@ impl Lessons {
         let current = self.current()?;
         let mut versions = Vec::new();
         for number in std::iter::once(0).chain(self.numbers()?) {
+            let corrections = self.corrections(number);
             versions.push(Version {
                 number,
-                corrections: self.corrections(number)?.len(),
+                corrections: corrections.as_ref().map_or(0, Vec::len),
                 current: number == current,
+                problem: corrections.err().map(|error| error.to_string()),
             });
         }
         Ok(versions)
     }
 
-    /// The model in force: what ships, with the current version's corrections learnt.
-    pub fn model(&self) -> Result<IntentModel, UnderstandingError> {
-        let corrections = self.corrections(self.current()?)?;
+    /// The model in force: what ships, with the current version's corrections learnt. A version
+    /// that cannot be read or learnt puts none out of force that can: the newest before it serves.
+    pub fn model(&self) -> Result<Taught, UnderstandingError> {
+        let current = self.current()?;
+        let before = self.numbers()?.into_iter().rev();
+        let before = before.filter(|number| *number < current);
+        let mut problem = None;
+        for version in std::iter::once(current).chain(before) {
+            match self.model_of(version) {
+                Ok(model) => {
+                    return Ok(Taught {
+                        model,
+                        version,
+                        problem,
+                    });
+                }
+                Err(error) => problem = problem.or(Some(error)),
+            }
+        }
+        Ok(Taught {
+            model: IntentModel::shipped(),
+            version: 0,
+            problem,
+        })
+    }
+
+    fn model_of(&self, version: u32) -> Result<IntentModel, UnderstandingError> {
+        let corrections = self.corrections(version)?;
         if corrections.is_empty() {
             return Ok(IntentModel::shipped());
         }
         Ok(self.learn(&corrections)?.model)
     }
 
+    /// Refuses intents that neither ship nor stand in the corrections in force, and names the
+    /// nearest that do: no policy routes a mistyped one.
+    pub fn refuse_new_intents(&self, more: &[Example]) -> Result<(), UnderstandingError> {
+        let corrections = self.corrections(self.current()?)?;
+        let shipped = IntentModel::shipped();
+        let known: BTreeSet<&str> = corrections
+            .iter()
+            .map(|example| &example.label)
+            .chain(shipped.labels())
+            .map(String::as_str)
+            .collect();
+        for example in more {
+            let Example { text, label } = written(example)?;
+            if known.contains(label.as_str()) {
+                continue;
+            }
+            let nearest = known.iter().min_by_key(|name| edits(name, &label));
+            let problem = format!(
+                "names `{label}`, which is no intent yet; the nearest is `{}`, and `--new-intent` \
+                 founds one",
+                nearest.unwrap_or(&"")
+            );
+            return Err(UnderstandingError::Correction { text, problem });
+        }
+        Ok(())
+    }
+
     /// Adds corrections to those in force and puts the new version in force at once. A later
-    /// correction of the same text replaces an earlier one.
+    /// correction of the same text replaces an earlier one, and an intent that is not known yet
+    /// becomes another one. What could not be read back is refused.
     pub fn correct(&self, more: &[Example]) -> Result<(Version, Learnt), UnderstandingError> {
+        let more = more.iter().map(written).collect::<Result<Vec<_>, _>>()?;
         let mut corrections = self.corrections(self.current()?)?;
         corrections.retain(|old| more.iter().all(|new| new.text != old.text));
-        corrections.extend_from_slice(more);
+        corrections.extend(more);
         if corrections.len() > MOST {
             let problem = format!("more than {MOST} corrections; train a model of your own");
             return Err(UnderstandingError::unusable(&self.folder, problem));
@@ -89,11 +164,13 @@ impl Lessons {
             number,
             corrections: corrections.len(),
             current: true,
+            problem: None,
         };
         Ok((version, learnt))
     }
 
-    /// Puts an earlier version in force: the one before the current, or the one named.
+    /// Puts an earlier version in force: the newest before the current that can be read, or the one
+    /// named.
     pub fn rollback(&self, to: Option<u32>) -> Result<Version, UnderstandingError> {
         let numbers = self.numbers()?;
         if !self.folder.is_dir() {
@@ -104,18 +181,20 @@ impl Lessons {
             number
         } else {
             let current = self.current()?;
-            let before = numbers.iter().rev().find(|number| **number < current);
-            before.copied().unwrap_or(0)
+            let readable = |number: &&u32| **number < current && self.corrections(**number).is_ok();
+            numbers.iter().rev().find(readable).copied().unwrap_or(0)
         };
         if number != 0 && !numbers.contains(&number) {
             let problem = format!("has no version {number}; `intents versions` lists them");
             return Err(UnderstandingError::unusable(&self.folder, problem));
         }
+        let corrections = self.corrections(number)?.len();
         self.put_in_force(number)?;
         Ok(Version {
             number,
-            corrections: self.corrections(number)?.len(),
+            corrections,
             current: true,
+            problem: None,
         })
     }
 
@@ -149,7 +228,16 @@ impl Lessons {
         if number == 0 {
             return Ok(Vec::new());
         }
-        read_examples(&self.file(number))
+        let path = self.file(number);
+        read_examples(&path).map_err(|error| match error {
+            UnderstandingError::Line { line, problem, .. } => {
+                UnderstandingError::line(path, line, format!("{problem}; {REMEDY}"))
+            }
+            UnderstandingError::Read { source, .. } => {
+                UnderstandingError::unusable(path, format!("cannot be read: {source}; {REMEDY}"))
+            }
+            other => other,
+        })
     }
 
     /// The numbers of the versions in the folder, ascending.
@@ -172,6 +260,37 @@ impl Lessons {
     fn file(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number:04}.tsv"))
     }
+}
+
+/// A correction as it is written and read back: one line, both sides of its tab filled.
+fn written(correction: &Example) -> Result<Example, UnderstandingError> {
+    let [text, label] = [&correction.text, &correction.label].map(|side| side.trim().to_owned());
+    let unwritable = |side: &str| side.contains(|c: char| c.is_control() || c == '\u{feff}');
+    let problem = if text.is_empty() {
+        "has no text; write what was said"
+    } else if label.is_empty() {
+        "has no intent; write what it should have been taken for"
+    } else if unwritable(&text) || unwritable(&label) {
+        "has a tab, a line break or the like in it; write one line of text and one intent"
+    } else {
+        return Ok(Example { text, label });
+    };
+    let problem = problem.to_owned();
+    Err(UnderstandingError::Correction { text, problem })
+}
+
+/// How many letters must be changed, added or left out to make one name of another.
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (at, c) in from.chars().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], at + 1);
+        for (column, other) in to.chars().enumerate() {
+            let changed = corner + usize::from(c != other);
+            corner = row[column + 1];
+            row[column + 1] = changed.min(corner + 1).min(row[column] + 1);
+        }
+    }
+    row[row.len() - 1]
 }
 
 /// Writes a file so that a power cut leaves the old or the new one.

@@ -27,7 +27,7 @@ pub use explain::{Explanation, WordWeight};
 pub use grammar::{Grammar, GrammarError};
 pub use hidden::{Event, Hidden, HiddenIntents};
 pub use learning::{Learnt, kept_set, learn};
-pub use lessons::{Lessons, Version};
+pub use lessons::{Lessons, Taught, Version};
 pub use model::IntentModel;
 
 /// The name given when no intent of the taxonomy fits.

@@ -176,7 +176,7 @@ fn five_corrections_teach_what_the_branch_calls_things() {
     assert_eq!(learnt.model.classify(asked)[0].name, "wealth_products");
     assert!(learnt.kept.accuracy >= IntentModel::shipped().evaluate(&kept_set()).accuracy);
     // What is on the disk gives the same model.
-    assert_eq!(lessons.model().unwrap(), learnt.model);
+    assert_eq!(lessons.model().unwrap().model, learnt.model);
     // A branch may have a wish of its own.
     let own = "蓝卡年审\tblue_card_review\n办蓝卡年审\tblue_card_review\n\
                我来做蓝卡年审\tblue_card_review\n";
@@ -191,11 +191,12 @@ fn five_corrections_teach_what_the_branch_calls_things() {
         !lessons
             .model()
             .unwrap()
+            .model
             .labels()
             .contains(&"blue_card_review".to_owned())
     );
     assert_eq!(lessons.rollback(Some(0)).unwrap().corrections, 0);
-    assert_eq!(lessons.model().unwrap(), IntentModel::shipped());
+    assert_eq!(lessons.model().unwrap().model, IntentModel::shipped());
     assert_eq!(lessons.versions().unwrap().len(), 3);
     assert!(
         lessons
@@ -229,15 +230,12 @@ fn a_broken_folder_of_lessons_says_what_mends_it() {
     let error = lessons.model().unwrap_err().to_string();
     assert!(error.contains("rollback --to 0"), "{error}");
     std::fs::write(folder.path().join("current"), "7").unwrap();
-    assert!(
-        lessons
-            .model()
-            .unwrap_err()
-            .to_string()
-            .contains("cannot read")
-    );
+    let taught = lessons.model().unwrap();
+    let problem = taught.problem.unwrap().to_string();
+    assert!(problem.contains("0007.tsv`: cannot be read"), "{problem}");
+    assert_eq!((taught.version, taught.model), (0, IntentModel::shipped()));
     lessons.rollback(Some(0)).unwrap();
-    assert_eq!(lessons.model().unwrap(), IntentModel::shipped());
+    assert!(lessons.model().unwrap().problem.is_none());
 
     let nowhere = Lessons::new(folder.path().join("nowhere"));
     let error = nowhere.rollback(None).unwrap_err().to_string();
@@ -342,4 +340,77 @@ fn a_sum_is_heard_alike_by_calls_explanations_and_measurements() {
     let explanation = model.explain("我要转三万五给我妈");
     let sum = explanation.words.iter().find(|word| word.text == "#");
     assert_eq!(sum.map(|word| (word.start, word.end)), Some((3, 6)));
+}
+
+#[test]
+fn corrections_that_could_not_be_read_back_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let lessons = Lessons::new(folder.path().join("lessons"));
+    for (text, label, expected) in [
+        ("你好吗", "", "of `你好吗` has no intent"),
+        ("你好吗", " \n", "has no intent"),
+        (" ", "lost_card", "has no text"),
+        (
+            "卡丢了\n你好",
+            "lost_card",
+            "`卡丢了\\n你好` has a tab, a line break",
+        ),
+        ("卡丢了\tx", "lost_card", "has a tab"),
+        ("卡丢了", "lost\tcard", "has a tab"),
+        ("\u{feff}卡丢了", "lost_card", "or the like"),
+    ] {
+        let (text, label) = (text.to_owned(), label.to_owned());
+        let told = lessons.correct(&[Example { text, label }]).unwrap_err();
+        assert!(told.to_string().contains(expected), "{told}");
+    }
+    assert!(!folder.path().join("lessons").exists());
+}
+
+#[test]
+fn a_mistyped_intent_is_told_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let lessons = Lessons::new(folder.path().join("lessons"));
+    let told = lessons.refuse_new_intents(&corrected("卡丢了\tlost_crad\n"));
+    let told = told.unwrap_err().to_string();
+    assert!(
+        told.contains("`lost_crad`, which is no intent yet"),
+        "{told}"
+    );
+    assert!(told.contains("nearest is `lost_card`"), "{told}");
+    assert!(told.contains("`--new-intent`"), "{told}");
+    let own = corrected("办蓝卡年审\tblue_card_review\n");
+    assert!(lessons.refuse_new_intents(&own).is_err());
+    lessons.correct(&own).unwrap();
+    // Once founded, it is known.
+    lessons.refuse_new_intents(&own).unwrap();
+    lessons
+        .refuse_new_intents(&corrected("卡丢了\tlost_card\n"))
+        .unwrap();
+}
+
+#[test]
+fn a_version_that_cannot_be_read_leaves_those_before_it_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let lessons = Lessons::new(folder.path());
+    let (_, learnt) = lessons
+        .correct(&corrected("办蓝卡年审\tblue_card_review\n"))
+        .unwrap();
+    for number in [2, 3] {
+        let path = folder.path().join(format!("000{number}.tsv"));
+        std::fs::write(path, "你好吗\t\n").unwrap();
+    }
+    std::fs::write(folder.path().join("current"), "3\n").unwrap();
+    let taught = lessons.model().unwrap();
+    assert_eq!((taught.version, taught.model), (1, learnt.model));
+    let problem = taught.problem.unwrap().to_string();
+    for told in [problem, lessons.correct(&[]).unwrap_err().to_string()] {
+        assert!(told.contains("0003.tsv`, line 1: has no label"), "{told}");
+        assert!(told.contains("`intents rollback`"), "{told}");
+    }
+    let versions = lessons.versions().unwrap();
+    let broken = versions.iter().map(|version| version.problem.is_some());
+    assert_eq!(broken.collect::<Vec<_>>(), [false, false, true, true]);
+    assert!(lessons.rollback(Some(2)).is_err());
+    assert_eq!(lessons.current().unwrap(), 3);
+    assert_eq!(lessons.rollback(None).unwrap().number, 1);
 }

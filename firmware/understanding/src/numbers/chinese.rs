@@ -56,6 +56,7 @@ const fn tens(c: char) -> Option<u64> {
 pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
     repeat(text, start)
         .or_else(|| cardinal(text, start))
+        .or_else(|| without_one(text, start))
         .or_else(|| single(text, start))
 }
 
@@ -105,6 +106,34 @@ fn plain_digit(c: char) -> Option<u8> {
     digit(c)
         .filter(|_| c != '么')
         .or_else(|| c.to_digit(10).map(|value| value as u8))
+}
+
+/// Whether a word stands here by which things are counted or time and space are measured.
+pub(crate) fn measures(text: &Folded, at: usize) -> bool {
+    const CHARS: &str = "个個月天年平斤次晚人位件条套本台辆瓶只隻支节课堂份期盒包箱袋家户栋米吨升两磅\
+        周季股笔度趟单站顿碗杯桶张間间日";
+    const WORDS: [&str; 7] = ["小时", "分钟", "公里", "公斤", "星期", "礼拜", "钟头"];
+    text.at(at).is_some_and(|c| CHARS.contains(c))
+        || WORDS.iter().any(|word| text.starts_with(at, word))
+}
+
+/// The Cantonese 千五蚊, 万二蚊: a multiplier without its one, and a digit of the next place.
+fn without_one(text: &Folded, start: usize) -> Option<Atom> {
+    let multiplier = multiplier(text.at(start)?).filter(|multiplier| *multiplier >= 100)?;
+    let digit = text
+        .at(start + 1)
+        .and_then(plain_digit)
+        .filter(|digit| *digit > 0)?;
+    let of_money = matches!(text.at(start + 2), Some('蚊' | '块' | '元'));
+    let goes_on = start > 0
+        && text.at(start - 1).is_some_and(|c| {
+            plain_digit(c).is_some()
+                || self::multiplier(c).is_some()
+                || "几数好多上成半".contains(c)
+        });
+    let value = multiplier + u64::from(digit) * multiplier / 10;
+    (of_money && !goes_on)
+        .then(|| Atom::new(start, start + 2, value.to_string(), Reading::Cardinal))
 }
 
 /// `十五`, `三百五`, `一万零二十`, `3千`, `12万`.
@@ -167,6 +196,11 @@ impl CardinalReader {
         }
         // 一百二三四五 goes on digit by digit: only one may follow the last multiplier.
         if !followed && end - at > 1 {
+            return None;
+        }
+        // 五百一张 are five hundred for each.
+        let each = c == '一' && !self.zero && self.last.is_some_and(|last| last > 10);
+        if each && !followed && measures(text, end) {
             return None;
         }
         self.pending = Some(value);

@@ -7,10 +7,13 @@
 mod chinese;
 mod english;
 mod figures;
+mod gap;
 mod run;
 mod traditional;
 
-pub(crate) use run::{Run, runs_of, skip_misheard, skip_pauses};
+pub(crate) use chinese::measures;
+pub(crate) use gap::{Gap, gap_between, is_denied, skip_pauses};
+pub(crate) use run::{Run, is_misheard, runs_of, skip_misheard};
 
 /// A text folded for scanning, one character for one: full-width forms to ASCII, lower case,
 /// traditional characters of cues and names to simplified ones.

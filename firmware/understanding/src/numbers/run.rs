@@ -2,7 +2,8 @@
 
 use pinyin::ToPinyin;
 
-use super::{Atom, Folded, Reading, atoms_of};
+use super::gap::{CHINESE_PAUSES, Gap, gap_between, is_denied, pause_at, skip_pauses};
+use super::{Atom, Folded, Reading, atoms_of, measures};
 
 /// Atoms that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,197 +53,6 @@ impl Run {
     }
 }
 
-/// Words that part digits without ending the number: hesitations, spoken punctuation, links.
-const CHINESE_PAUSES: [&str; 86] = [
-    "说错了",
-    "讲错了",
-    "讲错咗",
-    "讲错",
-    "弄错了",
-    "更正",
-    "接下来是",
-    "后面还有",
-    "再后面",
-    "接下来",
-    "跟住系",
-    "跟住",
-    "即系",
-    "稍等",
-    "让我看看",
-    "我看看",
-    "我看一下",
-    "等我睇睇",
-    "你记一下",
-    "重新说",
-    "然后呢",
-    "应该是",
-    "等一下",
-    "你等等",
-    "那个",
-    "这个",
-    "就是",
-    "然后",
-    "横杠",
-    "短杠",
-    "空格",
-    "后面",
-    "接着",
-    "再来",
-    "不对",
-    "不是",
-    "错了",
-    "说错",
-    "等等",
-    "嗯",
-    "呃",
-    "啊",
-    "哦",
-    "噢",
-    "额",
-    "唔",
-    "吖",
-    "呢",
-    "哎",
-    "诶",
-    "欸",
-    "吧",
-    "嘛",
-    "呀",
-    "喔",
-    "唉",
-    "哈",
-    "杠",
-    "横",
-    "点",
-    "是",
-    "再",
-    "不",
-    "有",
-    "和",
-    "那",
-    "这",
-    "然",
-    "后",
-    "就",
-    "还",
-    "的",
-    "减",
-    "加",
-    "转",
-    "到",
-    "同",
-    "埋",
-    "系",
-    "係",
-    "个",
-    "個",
-    "十",
-    "百",
-    "千",
-    "万",
-];
-
-/// Their English counterparts.
-const ENGLISH_PAUSES: [&str; 72] = [
-    "let",
-    "me",
-    "see",
-    "hang",
-    "on",
-    "hold",
-    "next",
-    "after",
-    "got",
-    "oops",
-    "rather",
-    "um",
-    "umm",
-    "uh",
-    "uhh",
-    "er",
-    "erm",
-    "err",
-    "ah",
-    "hm",
-    "hmm",
-    "mm",
-    "mhm",
-    "eh",
-    "well",
-    "like",
-    "and",
-    "then",
-    "dash",
-    "hyphen",
-    "minus",
-    "plus",
-    "space",
-    "dot",
-    "point",
-    "comma",
-    "slash",
-    "no",
-    "not",
-    "sorry",
-    "wait",
-    "actually",
-    "i",
-    "mean",
-    "its",
-    "it",
-    "s",
-    "is",
-    "so",
-    "okay",
-    "ok",
-    "yes",
-    "yeah",
-    "right",
-    "please",
-    "extension",
-    "ext",
-    "hundred",
-    "thousand",
-    "million",
-    "area",
-    "code",
-    "number",
-    "the",
-    "a",
-    "double",
-    "triple",
-    "treble",
-    "quadruple",
-    "make",
-    "that",
-    "be",
-];
-
-/// Of the pauses, those after which digits replace the ones before.
-const CORRECTIONS: [&str; 18] = [
-    "说错了",
-    "讲错了",
-    "讲错咗",
-    "讲错",
-    "弄错了",
-    "更正",
-    "不对",
-    "错了",
-    "说错",
-    "应该是",
-    "不是",
-    "不",
-    "no",
-    "sorry",
-    "wait",
-    "actually",
-    "mean",
-    "not",
-];
-
-/// Of the corrections, those whose digits are the wrong ones when they come second.
-const DENIALS: [&str; 2] = ["不是", "not"];
-
 /// English words that sound like digits.
 const SOUNDS_LIKE: [(&str, u8); 22] = [
     ("to", 2),
@@ -269,17 +79,6 @@ const SOUNDS_LIKE: [(&str, u8); 22] = [
     ("owe", 0),
 ];
 
-/// What stands between two atoms.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gap {
-    /// Nothing that ends a number.
-    Pause,
-    /// The digits that follow replace earlier ones.
-    Correction,
-    /// The digits that follow are named as wrong.
-    Denial,
-}
-
 /// All runs of a text, in order.
 pub(crate) fn runs_of(text: &Folded) -> Vec<Run> {
     let atoms = with_homophones(text, atoms_of(text));
@@ -288,44 +87,32 @@ pub(crate) fn runs_of(text: &Folded) -> Vec<Run> {
     for atom in atoms {
         let gap = open
             .as_ref()
+            .filter(|run| !is_each(text, run, &atom))
             .and_then(|run| gap_between(text, run.end(), atom.start));
-        match (open.as_mut(), gap) {
-            (Some(run), Some(gap)) => {
-                run.repeat_after_count(&text.chars()[run.end()..atom.start]);
-                run.push(atom, gap);
-            }
-            _ => runs.extend(open.replace(RunBuilder::new(atom)).map(RunBuilder::build)),
+        if let (Some(run), Some(gap)) = (open.as_mut(), gap) {
+            run.repeat_after_count(&text.chars()[run.end()..atom.start]);
+            run.push(atom, gap);
+        } else {
+            let denied = is_denied(text, atom.start);
+            let next = RunBuilder::new(atom, denied);
+            runs.extend(open.replace(next).map(RunBuilder::build));
         }
     }
     runs.extend(open.map(RunBuilder::build));
     runs
 }
 
-/// The kind of gap between two positions, or none where something else than a pause stands there.
-fn gap_between(text: &Folded, start: usize, end: usize) -> Option<Gap> {
-    let mut at = start;
-    let mut gap = Gap::Pause;
-    while at < end {
-        let (next, kind) = pause_at(text, at, end)?;
-        if kind != Gap::Pause {
-            gap = kind;
-        }
-        at = next;
-    }
-    Some(gap)
-}
-
-/// Where the pauses that begin at a position end.
-pub(crate) fn skip_pauses(text: &Folded, start: usize) -> usize {
-    let end = text.chars().len();
-    let mut at = start;
-    while at < end {
-        let Some((next, _)) = pause_at(text, at, end) else {
-            break;
-        };
-        at = next;
-    }
-    at
+/// Whether an atom counts what has the price before it: the 一 of 五百一张.
+fn is_each(text: &Folded, run: &RunBuilder, atom: &Atom) -> bool {
+    let last = &run.atoms[run.atoms.len() - 1];
+    let is_price = last.reading == Reading::Cardinal && last.end == atom.start;
+    let counts = || text.at(atom.start) == Some('一') && atom.end == atom.start + 1;
+    // 一个 may go on with a digit.
+    let goes_on = || {
+        let behind = text.at(atom.end + 1);
+        text.at(atom.end) == Some('个') && !behind.is_some_and(|c| "月人小星礼钟季半".contains(c))
+    };
+    is_price && counts() && measures(text, atom.end) && !goes_on()
 }
 
 /// Where pauses end that begin at a position, and among them up to so many words that sound like
@@ -343,34 +130,6 @@ pub(crate) fn skip_misheard(text: &Folded, start: usize) -> usize {
         at = skip_pauses(text, end);
     }
     at
-}
-
-fn pause_at(text: &Folded, at: usize, end: usize) -> Option<(usize, Gap)> {
-    let c = text.at(at)?;
-    if !c.is_alphanumeric() {
-        return Some((at + 1, Gap::Pause));
-    }
-    let (word, next) = if c.is_ascii_alphabetic() {
-        let next = text.word_end(at);
-        if next - at > 9 || !text.is_word_start(at) {
-            return None;
-        }
-        let word = text.slice(at, next);
-        (*ENGLISH_PAUSES.iter().find(|pause| **pause == word)?, next)
-    } else {
-        let word = *CHINESE_PAUSES
-            .iter()
-            .find(|pause| text.starts_with(at, pause))?;
-        (word, at + word.chars().count())
-    };
-    let gap = if DENIALS.contains(&word) {
-        Gap::Denial
-    } else if CORRECTIONS.contains(&word) {
-        Gap::Correction
-    } else {
-        Gap::Pause
-    };
-    (next <= end).then_some((next, gap))
 }
 
 /// Adds what a recogniser wrote instead of a digit: a character that sounds like one, or `to`,
@@ -430,8 +189,19 @@ fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
     complete
 }
 
+/// Whether an atom is a word that only sounds like a digit: no radio reading, and not `oh`.
+pub(crate) fn is_misheard(text: &Folded, atom: &Atom) -> bool {
+    let is_digit = |c: char| "洞么拐勾o".contains(c);
+    atom.reading == Reading::Weak
+        && text.slice(atom.start, atom.end) != "oh"
+        && !text.at(atom.start).is_some_and(is_digit)
+}
+
 /// The character here, if it sounds like a digit.
 fn beside(text: &Folded, at: usize) -> Option<Atom> {
+    if pause_at(text, at, text.chars().len()).is_some() {
+        return None;
+    }
     homophone(text, at, at + 1).map(|atom| Atom {
         reading: Reading::Beside,
         ..atom
@@ -505,18 +275,23 @@ fn sounds_like_digit(word: &str) -> Option<u8> {
 }
 
 /// How many of the digits before a correction stay. A restated block differs from what it replaces
-/// in one digit and may go on beyond it; otherwise as many digits go as come.
+/// in one digit, or in two neighbours that changed places, and may go on beyond it; otherwise as
+/// many digits go as come.
 fn kept(before: &str, correction: &str) -> usize {
     let (before, correction) = (before.as_bytes(), correction.as_bytes());
     let longest = before.len().min(correction.len()).min(20);
-    let differing = |length: usize| {
+    let restates = |length: usize| {
         let tail = &before[before.len() - length..];
-        tail.iter()
-            .zip(correction)
-            .filter(|(said, meant)| said != meant)
-            .count()
+        let mut differing = (0..length).filter(|&at| tail[at] != correction[at]);
+        match (differing.next(), differing.next(), differing.next()) {
+            (Some(_), None, _) => true,
+            (Some(a), Some(b), None) => {
+                b == a + 1 && (tail[a], tail[b]) == (correction[b], correction[a])
+            }
+            _ => false,
+        }
     };
-    let replaced = (2..=longest).rev().find(|&length| differing(length) == 1);
+    let replaced = (2..=longest).rev().find(|&length| restates(length));
     before.len() - replaced.unwrap_or(before.len().min(correction.len()))
 }
 
@@ -529,6 +304,8 @@ struct RunBuilder {
     meant: String,
     /// Digits since the last correction, that is, the replacement while it grows.
     replacement: Option<Replacement>,
+    /// Whether the digits so far were named as wrong before they were said.
+    denied: bool,
     length: usize,
     /// How often the next atom counts.
     times: usize,
@@ -541,16 +318,20 @@ struct RunBuilder {
 struct Replacement {
     before: String,
     digits: String,
+    /// Whether its digits are named as wrong.
     denied: bool,
+    /// Whether they are if what is right follows.
+    doubted: bool,
 }
 
 impl RunBuilder {
-    fn new(atom: Atom) -> Self {
+    fn new(atom: Atom, denied: bool) -> Self {
         let mut run = Self {
             atoms: Vec::new(),
             said: String::new(),
             meant: String::new(),
             replacement: None,
+            denied,
             length: 0,
             times: 1,
             largest: 0,
@@ -597,14 +378,15 @@ impl RunBuilder {
         };
         match gap {
             Gap::Pause => {}
-            Gap::Correction | Gap::Denial => {
+            Gap::Affirmation => self.affirm(),
+            Gap::Correction | Gap::Doubt | Gap::Denial => {
                 let was_corrected = self.replacement.is_some();
                 self.settle();
-                let denied = gap == Gap::Denial && was_corrected;
                 self.replacement = Some(Replacement {
                     before: self.meant.clone(),
                     digits: String::new(),
-                    denied,
+                    denied: gap == Gap::Denial || gap == Gap::Doubt && was_corrected,
+                    doubted: gap != Gap::Correction,
                 });
             }
         }
@@ -614,6 +396,16 @@ impl RunBuilder {
         }
         self.said.push_str(&digits);
         self.atoms.push(atom);
+    }
+
+    /// What follows is right, not what was named as wrong.
+    fn affirm(&mut self) {
+        if let Some(wrong) = self.replacement.as_mut().filter(|wrong| wrong.doubted) {
+            wrong.digits.clear();
+            (wrong.denied, wrong.doubted) = (false, false);
+        } else if std::mem::take(&mut self.denied) && self.replacement.is_none() {
+            self.meant.clear();
+        }
     }
 
     /// Applies the open correction from where it agrees best with what was said.
@@ -632,6 +424,9 @@ impl RunBuilder {
 
     fn build(mut self) -> Run {
         self.settle();
+        if self.meant.is_empty() {
+            self.meant.clone_from(&self.said);
+        }
         Run {
             atoms: self.atoms,
             said: self.said,

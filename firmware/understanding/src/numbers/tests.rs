@@ -45,6 +45,9 @@ fn cardinals_have_their_value() {
         ("一亿两千万", "120000000"),
         ("3万", "30000"),
         ("廿三", "23"),
+        ("千五蚊", "1500"),
+        ("万二块", "12000"),
+        ("百五蚊", "150"),
         ("three hundred and five", "305"),
         ("two thousand three hundred twenty one", "2321"),
         ("nineteen hundred", "1900"),
@@ -74,6 +77,39 @@ fn a_correction_replaces_what_was_said() {
         ["13800138000"]
     );
     assert_eq!(runs("one two three one, no, seven, not one"), ["1237"]);
+    assert_eq!(runs("七四一不对四七一"), ["471"]);
+}
+
+#[test]
+fn what_is_named_as_wrong_is_no_part_of_the_number() {
+    for (text, digits) in [
+        ("不是八八六六是八八六九", "8869"),
+        ("尾数不是八八六六而是八八六九", "8869"),
+        ("唔系八八六六系八八六九", "8869"),
+        (
+            "it's not one two three four it's one two three five",
+            "1235",
+        ),
+        ("not one two three four but one two three five", "1235"),
+        ("fifty not fifteen", "50"),
+        ("一三八零零一三八零零四不是四是五", "13800138005"),
+        ("是不是八八六六", "8866"),
+        ("不是八八六六", "8866"),
+    ] {
+        assert_eq!(runs(text), [digits], "{text}");
+    }
+}
+
+#[test]
+fn one_before_a_measure_word_is_no_part_of_the_price() {
+    for (text, values) in [
+        ("六千八一个月", ["6800", "1"]),
+        ("四千五一平", ["4500", "1"]),
+        ("五百一张", ["500", "1"]),
+    ] {
+        assert_eq!(runs(text), values, "{text}");
+    }
+    assert_eq!(runs("五百一十张"), ["510"]);
 }
 
 #[test]

@@ -1,16 +1,26 @@
 //! One call against the rules.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use trunkside_call::Side;
 
-use super::phrase::{Phrase, tokens};
+use super::phrase::{Phrase, Place, Word, words};
 use super::rules::{QualityKind, QualityRules, Rule};
-use crate::features::Token;
 
-/// How many tokens before a phrase its `unless` may stand.
-const UNLESS_REACH: usize = 4;
+/// What may stand between a phrase and the `unless` that denies it: what carries a denial on. 的 and
+/// `it` are not among them: 不会的保本 and `no it is guaranteed` deny something else.
+const LINKS: &str = "是, 会, 能, 再, 能够, 可能, 可以, 敢, 说, 讲, 说是, 保证, 承诺, 一定, 绝对, 完全, 真的, 都, 全, \
+    就, 算, 属于, 代表, 等于, 意味着, 存在, 什么, 任何, 所谓, 一个, 一种, 一款, 这种, 那种, 百分百, 百分之百, 你, 你的, \
+    让你, 叫你, 要求你, 问你, 和, 或, 或者, 以及, 系, 话, \
+    a, an, the, any, be, is, are, fully, completely, entirely, totally, absolutely, necessarily, always, \
+    really, say, saying, say it is, saying it is, saying its, promise, promise you, offer, offer you, \
+    give you, ask you to, ask you for, ask for, and, or, such thing as, your";
+
+static LINKED: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
+    let links = LINKS.split(", ");
+    links.filter_map(|link| Phrase::new(link, false)).collect()
+});
 
 /// Hits of one rule that are kept.
 const MOST_HITS: usize = 20;
@@ -38,14 +48,11 @@ pub struct QualityOutcome {
 impl QualityRules {
     /// The rules that ask the agent to say something, and that this text has said in their place.
     pub fn met_by<'a>(&'a self, text: &str) -> impl Iterator<Item = &'a str> {
-        let said = tokens(text);
+        let said = words(text);
         let meets = move |rule: &&Rule| {
             rule.kind == QualityKind::Required
                 && rule.side == Side::Agent
-                && rule
-                    .phrases
-                    .iter()
-                    .any(|phrase| phrase.find(&said, 0, rule.by_sound).is_some())
+                && rule.hits(&said).next().is_some()
         };
         self.rules
             .iter()
@@ -88,7 +95,7 @@ impl QualityCheck {
 
     /// Hears an ended turn that began at `at`.
     pub fn hear(&mut self, side: Side, text: &str, at: Duration) {
-        let said = tokens(text);
+        let said = words(text);
         if said.is_empty() {
             return;
         }
@@ -119,38 +126,25 @@ impl QualityCheck {
 }
 
 impl State {
-    fn hear(&mut self, rule: &Rule, side: Side, said: &[Token], at: Duration, first: Duration) {
-        let stands = |phrases: &[Phrase]| {
-            phrases
-                .iter()
-                .any(|phrase| phrase.find(said, 0, rule.by_sound).is_some())
-        };
-        self.due |= stands(&rule.when);
+    fn hear(&mut self, rule: &Rule, side: Side, said: &[Word], at: Duration, first: Duration) {
+        self.due |= rule.has(&rule.when, said);
         if side != rule.side {
             return;
         }
-        let mut met = false;
-        for phrase in &rule.phrases {
-            let mut from = 0;
-            while let Some((start, end)) = phrase.find(said, from, rule.by_sound) {
-                from = end.max(start + 1);
-                if is_excused(rule, said, start) {
-                    continue;
-                }
-                met = true;
-                self.count += 1;
-                if self.hits.len() < MOST_HITS {
-                    self.hits.push(QualityMark {
-                        at,
-                        text: phrase.text.clone(),
-                    });
-                }
+        let before = self.count;
+        for phrase in rule.hits(said) {
+            self.count += 1;
+            if self.hits.len() < MOST_HITS {
+                self.hits.push(QualityMark {
+                    at,
+                    text: phrase.text.clone(),
+                });
             }
         }
         let in_time = rule.within.is_none_or(|within| at <= first + within);
         // A step said beforehand counts too: an agent may check who calls before being asked.
-        self.done |= met && in_time;
-        self.overtaken |= !self.done && stands(&rule.before);
+        self.done |= self.count > before && in_time;
+        self.overtaken |= !self.done && rule.has(&rule.before, said);
     }
 
     const fn is_kept(&self, rule: &Rule) -> bool {
@@ -163,10 +157,52 @@ impl State {
     }
 }
 
-/// Whether one of the rule's excuses stands shortly before a phrase.
-fn is_excused(rule: &Rule, said: &[Token], start: usize) -> bool {
-    let before = &said[start.saturating_sub(UNLESS_REACH)..start];
-    rule.unless
-        .iter()
-        .any(|excuse| excuse.find(before, 0, false).is_some())
+impl Rule {
+    /// The rule's phrases that count in what was said, each as often as it does.
+    fn hits<'a>(&'a self, said: &'a [Word]) -> impl Iterator<Item = &'a Phrase> {
+        self.phrases.iter().flat_map(move |phrase| {
+            phrase
+                .places(said)
+                .filter(move |place| !self.is_harmless(said, place) && !self.is_denied(said, place))
+                .map(move |_| phrase)
+        })
+    }
+
+    /// Whether one of some phrases of the rule counts.
+    fn has(&self, phrases: &[Phrase], said: &[Word]) -> bool {
+        phrases
+            .iter()
+            .flat_map(|phrase| phrase.places(said))
+            .any(|place| !self.is_harmless(said, &place))
+    }
+
+    /// Whether a phrase's words belong to one of the rule's exceptions.
+    fn is_harmless(&self, said: &[Word], place: &Place) -> bool {
+        let exceptions = self.except.iter().flat_map(|phrase| phrase.places(said));
+        exceptions.flatten().any(|other| {
+            place
+                .iter()
+                .any(|part| part.start < other.end && other.start < part.end)
+        })
+    }
+
+    /// Whether one of the rule's excuses stands before a phrase, with nothing but links, other
+    /// phrases of the rule or other excuses between them.
+    fn is_denied(&self, said: &[Word], place: &Place) -> bool {
+        let mut reached = vec![place[0].start];
+        let mut looked = 0;
+        while let Some(at) = reached.get(looked).copied() {
+            looked += 1;
+            let stands = |phrase: &Phrase| phrase.before(said, at);
+            if self.unless.iter().any(|excuse| stands(excuse).is_some()) {
+                return true;
+            }
+            for start in LINKED.iter().chain(&self.phrases).filter_map(stands) {
+                if !reached.contains(&start) {
+                    reached.push(start);
+                }
+            }
+        }
+        false
+    }
 }

@@ -1,7 +1,8 @@
 //! Quality inspection: what agents must say, must not say, and in which order.
 //!
-//! Rules are phrases in TOML, in any of the three languages. They are matched by characters and by
-//! sound, so that a recogniser's homophones do not hide a phrase, and hesitations are skipped.
+//! Rules are phrases in TOML, in any of the three languages. They are matched by characters and,
+//! where they are long enough, by sound, so that a recogniser's homophones do not hide a phrase;
+//! hesitations are skipped, and a phrase that is denied (`不保本`) does not count.
 //! [`QualityCheck`] hears the turns of one call and says at any time which rules it kept.
 //!
 //! ```
@@ -23,5 +24,7 @@ mod rules;
 pub use check::{QualityCheck, QualityMark, QualityOutcome};
 pub use rules::{QualityKind, QualityRules};
 
+#[cfg(test)]
+mod said;
 #[cfg(test)]
 mod tests;

@@ -46,8 +46,10 @@ pub(super) struct Rule {
     pub kind: QualityKind,
     pub side: Side,
     pub phrases: Vec<Phrase>,
-    /// Phrases before which, within a few words, the rule's own are harmless: `不`.
+    /// Phrases right behind which the rule's own are denied: `不`.
     pub unless: Vec<Phrase>,
+    /// Phrases whose words are never the rule's own.
+    pub except: Vec<Phrase>,
     /// What opens a step, said by either side.
     pub when: Vec<Phrase>,
     /// What must not be done before this step was: phrases of the same side.
@@ -56,7 +58,6 @@ pub(super) struct Rule {
     pub within: Option<Duration>,
     /// How often a perfunctory phrase breaks the rule.
     pub times: usize,
-    pub by_sound: bool,
 }
 
 /// A checked set of rules.
@@ -81,7 +82,11 @@ struct RuleFile {
     side: Option<Spanned<String>>,
     phrases: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
+    exact: Vec<Spanned<String>>,
+    #[serde(default)]
     unless: Vec<Spanned<String>>,
+    #[serde(default)]
+    except: Vec<Spanned<String>>,
     #[serde(default)]
     when: Vec<Spanned<String>>,
     #[serde(default)]
@@ -222,7 +227,7 @@ impl Checker<'_> {
                 Side::Agent
             }
         };
-        let listed = file.phrases.get_ref().len();
+        let listed = file.phrases.get_ref().len() + file.exact.len();
         if listed == 0 || listed > MOST_PHRASES {
             self.report(
                 &file.phrases.span(),
@@ -236,29 +241,34 @@ impl Checker<'_> {
                 format!("`{name}` is a step without `when` or `before`; say when it is due"),
             );
         }
+        let by_sound = file.by_sound;
+        let mut phrases = self.phrases("phrases", file.phrases.get_ref(), by_sound);
+        phrases.extend(self.phrases("exact", &file.exact, false));
         let rule = Rule {
             kind,
             side,
-            phrases: self.phrases("phrases", file.phrases.get_ref()),
-            unless: self.phrases("unless", &file.unless),
-            when: self.phrases("when", &file.when),
-            before: self.phrases("before", &file.before),
+            phrases,
+            unless: self.phrases("unless", &file.unless, false),
+            except: self.phrases("except", &file.except, false),
+            when: self.phrases("when", &file.when, by_sound),
+            before: self.phrases("before", &file.before, by_sound),
             within: self
                 .number("within_s", file.within_s.as_ref(), 1..=3_600)
                 .map(|seconds| Duration::from_secs(seconds as u64)),
             times: self
                 .number("times", file.times.as_ref(), 1..=100)
                 .unwrap_or(1),
-            by_sound: file.by_sound,
             name: file.name.into_inner(),
         };
         (self.problems.len() == wrong).then_some(rule)
     }
 
-    fn phrases(&mut self, key: &str, texts: &[Spanned<String>]) -> Vec<Phrase> {
+    fn phrases(&mut self, key: &str, texts: &[Spanned<String>], by_sound: bool) -> Vec<Phrase> {
         let mut phrases = Vec::new();
         for text in texts {
-            match Phrase::new(text.get_ref()).filter(|_| text.get_ref().chars().count() <= 100) {
+            match Phrase::new(text.get_ref(), by_sound)
+                .filter(|_| text.get_ref().chars().count() <= 100)
+            {
                 Some(phrase) => phrases.push(phrase),
                 None => self.report(
                     &text.span(),

@@ -89,6 +89,24 @@ fn required_scripts_must_come_in_time() {
     );
     // Nobody is judged who has not spoken.
     assert_eq!(greeting(&[(Caller, "你好")]), None);
+    assert!(!greeting(&[(Agent, "给您造成不便了")]).unwrap().kept);
+    assert!(!greeting(&[(Agent, "你好像打错了")]).unwrap().kept);
+    assert!(greeting(&[(Agent, "早晨呀")]).unwrap().kept);
+    let to_shop = |text| {
+        outcome(QualityRules::shop(), &[(Agent, text)], "greeting")
+            .unwrap()
+            .kept
+    };
+    assert!(to_shop("亲在的呢"));
+    assert!(!to_shop("要本人亲自签收"));
+    let notice = |text| {
+        outcome(QualityRules::bank(), &[(Agent, text)], "recording_notice")
+            .unwrap()
+            .kept
+    };
+    assert!(notice("为了服务质量本次通话会被录音"));
+    assert!(!notice("本次通话不会被录音"));
+    assert!(!notice("this call is not being recorded"));
 }
 
 #[test]
@@ -109,6 +127,23 @@ fn a_step_is_due_when_its_matter_comes_up_and_before_it_is_settled() {
         (Agent, "核对一下您的身份"),
     ];
     assert!(!check(&late).unwrap().kept);
+    assert_eq!(
+        check(&[(Agent, "I will transfer you to the loans desk")]),
+        None
+    );
+    let risk = |text| {
+        outcome(
+            QualityRules::bank(),
+            &[(Caller, "想买基金"), (Agent, text)],
+            "risk_notice",
+        )
+        .unwrap()
+        .kept
+    };
+    assert!(risk("这个产品有风险的"));
+    assert!(risk("并不是没有风险"));
+    assert!(!risk("这个产品没有风险的"));
+    assert!(!risk("there is no risk at all"));
     let english = [
         (Agent, "hello"),
         (Caller, "I want my balance"),
@@ -135,6 +170,64 @@ fn homophones_can_be_turned_off() {
         "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"保本\"]\nby_sound = false\n";
     assert!(outcome(rules(text), &[(Agent, "宝本")], "a").unwrap().kept);
     assert!(!outcome(rules(text), &[(Agent, "保本")], "a").unwrap().kept);
+}
+
+#[test]
+fn two_syllables_are_heard_in_their_tone_and_three_in_any() {
+    let text = "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"保本\", \"没风险\"]\nexact = [\"黐线\"]";
+    let kept = |said| outcome(rules(text), &[(Agent, said)], "a").unwrap().kept;
+    assert!(!kept("宝本"));
+    assert!(kept("报本"));
+    assert!(!kept("煤封线"));
+    assert!(!kept("黐线"));
+    assert!(kept("吃线"));
+}
+
+#[test]
+fn a_denial_stands_right_before_the_phrase() {
+    let text = "[[rule]]\nname = \"a\"\nkind = \"banned\"\nphrases = [\"保本\", \"保息\", \"guaranteed\"]\n\
+                unless = [\"不\", \"没有\", \"not\", \"no\"]\nexcept = [\"确保本\"]";
+    let kept = |said| outcome(rules(text), &[(Agent, said)], "a").unwrap().kept;
+    for denied in [
+        "不保本",
+        "不呃是保本",
+        "不能保证保本",
+        "不保本保息",
+        "没有一个保本",
+        "请确保本人到场",
+        "it is not fully guaranteed",
+    ] {
+        assert!(kept(denied), "{denied}");
+    }
+    for said in [
+        "不错保本",
+        "没有问题保本",
+        "不会的保本",
+        "不，保本",
+        "不保本才怪保息",
+        "no it is guaranteed",
+        "确保本人保本",
+    ] {
+        assert!(!kept(said), "{said}");
+    }
+}
+
+#[test]
+fn a_phrase_can_be_a_whole_clause() {
+    let text = "[[rule]]\nname = \"a\"\nkind = \"rude\"\nphrases = [\"^滚$\", \"^whatever\"]";
+    let kept = |said| outcome(rules(text), &[(Agent, said)], "a").unwrap().kept;
+    for said in [
+        "滚",
+        "嗯滚啊",
+        "好了，滚。",
+        "Whatever!",
+        "no, whatever you say",
+    ] {
+        assert!(!kept(said), "{said}");
+    }
+    for said in ["滚动理财", "翻滚", "do whatever"] {
+        assert!(kept(said), "{said}");
+    }
 }
 
 #[test]

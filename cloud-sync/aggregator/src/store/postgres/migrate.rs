@@ -5,13 +5,14 @@ use ::postgres::Client;
 use super::super::StoreError;
 
 /// What brings the tables from each version to the next.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
     include_str!("0004.sql"),
     include_str!("0005.sql"),
     include_str!("0006.sql"),
+    include_str!("0007.sql"),
 ];
 
 /// Names the lock that one of several starting aggregators gets; any constant.
@@ -20,7 +21,7 @@ const LOCK: i64 = 0x7472_756e_6b73;
 pub(super) fn migrate(client: &mut Client) -> Result<(), StoreError> {
     let mut transaction = client.transaction()?;
     // Whoever is first may take long with many calls.
-    transaction.batch_execute("SET LOCAL lock_timeout = 0")?;
+    transaction.batch_execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
     let exists =
         transaction.query_one("SELECT to_regclass('trunkside.version') IS NOT NULL", &[])?;

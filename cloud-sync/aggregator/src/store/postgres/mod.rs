@@ -35,6 +35,10 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 /// Connections of one aggregator that read; one more writes.
 const CONNECTIONS: u32 = 5;
 
+/// Connections for keys, boxes and the question whether all is well: they do not wait for whoever reads
+/// much.
+const DOOR_CONNECTIONS: u32 = 2;
+
 type Manager = PostgresConnectionManager<MakeRustlsConnect>;
 type Connection = PooledConnection<Manager>;
 
@@ -45,7 +49,13 @@ pub struct Postgres {
     /// None until the first commit, and after a failed one.
     writer: Mutex<Option<Writer>>,
     /// There until the end.
-    pool: Option<Pool<Manager>>,
+    pools: Option<Pools>,
+}
+
+/// Connections that wait for work.
+struct Pools {
+    readers: Pool<Manager>,
+    door: Pool<Manager>,
 }
 
 impl Postgres {
@@ -54,18 +64,24 @@ impl Postgres {
         let (config, tls) = connect::settings(options)?;
         // A direct attempt first: the pool would only say that it timed out.
         drop(once(&config, tls.clone())?);
-        let pool = Pool::builder()
-            .max_size(CONNECTIONS)
-            .min_idle(Some(1))
-            .connection_timeout(CONNECTED_WITHIN)
-            .error_handler(Box::new(r2d2::NopErrorHandler))
-            .connection_customizer(Box::new(Durable))
-            .build(PostgresConnectionManager::new(config.clone(), tls.clone()))?;
+        let pool = |connections| {
+            Pool::builder()
+                .max_size(connections)
+                .min_idle(Some(1))
+                .connection_timeout(CONNECTED_WITHIN)
+                .error_handler(Box::new(r2d2::NopErrorHandler))
+                .connection_customizer(Box::new(Durable))
+                .build(PostgresConnectionManager::new(config.clone(), tls.clone()))
+        };
+        let pools = Pools {
+            readers: pool(CONNECTIONS)?,
+            door: pool(DOOR_CONNECTIONS)?,
+        };
         let store = Self {
             config,
             tls,
             writer: Mutex::new(None),
-            pool: Some(pool),
+            pools: Some(pools),
         };
         let mut connection = store.connection()?;
         migrate::migrate(&mut connection)?;
@@ -74,9 +90,16 @@ impl Postgres {
         Ok(store)
     }
 
+    fn pools(&self) -> &Pools {
+        self.pools.as_ref().expect("they are there until the end")
+    }
+
     fn connection(&self) -> Result<Connection, StoreError> {
-        let pool = self.pool.as_ref().expect("the pool is there until the end");
-        Ok(pool.get()?)
+        Ok(self.pools().readers.get()?)
+    }
+
+    fn door(&self) -> Result<Connection, StoreError> {
+        Ok(self.pools().door.get()?)
     }
 
     /// Work in a transaction of the connection that writes.
@@ -145,22 +168,26 @@ const BEGINNING: &str = "SET search_path = trunkside; SET timezone = 'UTC';
      SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') = 'off'";
 
-/// Says it to the pool's connections.
+/// What nobody waits for any longer is not gone on with. Whoever commits waits as long as it takes.
+const ANSWERED_WITHIN: &str = "SET statement_timeout = '30s'";
+
+/// Says it to the pools' connections.
 #[derive(Debug)]
 struct Durable;
 
 impl CustomizeConnection<Client, ::postgres::Error> for Durable {
     fn on_acquire(&self, client: &mut Client) -> Result<(), ::postgres::Error> {
-        client.batch_execute(BEGINNING)
+        client.batch_execute(BEGINNING)?;
+        client.batch_execute(ANSWERED_WITHIN)
     }
 }
 
 impl Drop for Postgres {
     /// The clients block when they close, which tokio forbids its own threads.
     fn drop(&mut self) {
-        let pool = self.pool.take();
+        let pools = self.pools.take();
         let writer = std::mem::take(&mut self.writer);
-        let closed = thread::Builder::new().spawn(move || drop((pool, writer)));
+        let closed = thread::Builder::new().spawn(move || drop((pools, writer)));
         if closed.is_ok_and(|thread| thread.join().is_err()) {
             tracing::error!("closing the database's connections panicked");
         }
@@ -237,7 +264,7 @@ impl Store for Postgres {
 
     fn is_well(&self) -> bool {
         let asked = self
-            .connection()
+            .door()
             .and_then(|mut at| Ok(at.simple_query("SELECT 1")?));
         asked.is_ok()
     }
@@ -255,33 +282,34 @@ impl Store for Postgres {
 
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
         self.within(&Scope::ALL, |at| {
-            months::make_room(at, today)?;
+            at.batch_execute("SET LOCAL statement_timeout = 0")?;
+            months::make_room(at, today, keep_from)?;
             keep_from.map_or(Ok(0), |from| months::delete_before(at, from))
         })
     }
 
     fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        access::add_key(&mut *self.connection()?, key)
+        access::add_key(&mut *self.door()?, key)
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        access::keys(&mut *self.connection()?)
+        access::keys(&mut *self.door()?)
     }
 
     fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
-        access::key(&mut *self.connection()?, id)
+        access::key(&mut *self.door()?, id)
     }
 
     fn has_keys(&self) -> Result<bool, StoreError> {
-        access::has_keys(&mut *self.connection()?)
+        access::has_keys(&mut *self.door()?)
     }
 
     fn ever_had_keys(&self) -> Result<bool, StoreError> {
-        access::ever_had_keys(&mut *self.connection()?)
+        access::ever_had_keys(&mut *self.door()?)
     }
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        access::revoke_key(&mut *self.connection()?, id, now)
+        access::revoke_key(&mut *self.door()?, id, now)
     }
 
     fn audit(&self, entries: &[Audit]) -> Result<(), StoreError> {
@@ -298,34 +326,34 @@ impl Store for Postgres {
     }
 
     fn add_claim(&self, claim: &Claim) -> Result<bool, StoreError> {
-        access::add_claim(&mut *self.connection()?, claim)
+        access::add_claim(&mut *self.door()?, claim)
     }
 
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
-        access::claim(&mut *self.connection()?, id, now)
+        access::claim(&mut *self.door()?, id, now)
     }
 
     fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError> {
-        access::use_claim(&mut *self.connection()?, id, serial, now)
+        access::use_claim(&mut *self.door()?, id, serial, now)
     }
 
     fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<u64, StoreError> {
-        access::revoke_box(&mut *self.connection()?, of, now)
+        access::revoke_box(&mut *self.door()?, of, now)
     }
 
     fn revocations(&self) -> Result<i64, StoreError> {
-        access::revocations(&mut *self.connection()?)
+        access::revocations(&mut *self.door()?)
     }
 
     fn turned_away(&self) -> Result<Vec<Origin>, StoreError> {
-        access::turned_away(&mut *self.connection()?)
+        access::turned_away(&mut *self.door()?)
     }
 
     fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
-        access::certificates(&mut *self.connection()?)
+        access::certificates(&mut *self.door()?)
     }
 
     fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {
-        access::is_revoked(&mut *self.connection()?, of, serial)
+        access::is_revoked(&mut *self.door()?, of, serial)
     }
 }

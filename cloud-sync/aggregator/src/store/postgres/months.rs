@@ -26,11 +26,18 @@ fn name(table: &str, month: Date) -> String {
     format!("{table}_{:04}_{:02}", month.year(), month.month())
 }
 
-/// Makes the parts for the months around today.
-pub(super) fn make_room(transaction: &mut Transaction<'_>, today: Date) -> Result<(), StoreError> {
+/// Makes the parts for the months around today, but for those that would go at once: `keep_from` is
+/// where what is kept begins.
+pub(super) fn make_room(
+    transaction: &mut Transaction<'_>,
+    today: Date,
+    keep_from: Option<Timestamp>,
+) -> Result<(), StoreError> {
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
+    let first_kept = keep_from.map(first_kept);
     for offset in -BACK..=AHEAD {
-        let Some(month) = month(today, offset) else {
+        let month = month(today, offset).filter(|month| first_kept.is_none_or(|at| *month >= at));
+        let Some(month) = month else {
             continue;
         };
         for (table, column) in TABLES {
@@ -38,6 +45,11 @@ pub(super) fn make_room(transaction: &mut Transaction<'_>, today: Date) -> Resul
         }
     }
     Ok(())
+}
+
+/// The first day of the month that is kept whole where what is kept begins at `from`.
+fn first_kept(from: Timestamp) -> Date {
+    from.to_zoned(TimeZone::UTC).date().first_of_month()
 }
 
 /// The first day of the month so many months away.
@@ -78,7 +90,7 @@ pub(super) fn delete_before(
     transaction: &mut Transaction<'_>,
     from: Timestamp,
 ) -> Result<u64, StoreError> {
-    let keep = from.to_zoned(TimeZone::UTC).date().first_of_month();
+    let keep = first_kept(from);
     let mut gone = 0;
     for (table, column) in TABLES {
         for part in parts(transaction, table)? {

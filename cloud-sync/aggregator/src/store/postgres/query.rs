@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use ::postgres::fallible_iterator::FallibleIterator as _;
 use ::postgres::types::ToSql;
 use ::postgres::{Row, Transaction};
+use jiff::Timestamp;
 
 use super::super::plan::storable;
-use super::super::query::cut;
+use super::super::query::{PageEnd, or_left_out};
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
@@ -25,13 +27,17 @@ struct Conditions {
 }
 
 impl Conditions {
+    fn none() -> Self {
+        Self {
+            sql: "true".to_owned(),
+            values: Vec::new(),
+        }
+    }
+
     /// None when nothing of the filter lies within the scope.
     fn new(scope: &Scope, filter: &CallFilter) -> Option<Self> {
         let filter = filter.within(scope)?;
-        let mut conditions = Self {
-            sql: "true".to_owned(),
-            values: Vec::new(),
-        };
+        let mut conditions = Self::none();
         for (column, value) in [
             ("tenant", filter.tenant),
             ("branch", filter.branch),
@@ -90,26 +96,29 @@ impl Conditions {
     }
 }
 
-/// Rows whose first two columns are the cursor's.
+/// Rows whose first two columns are the cursor's, with the record itself in column `record`. They are
+/// taken one by one, so that a page of large ones ends before all of them are here.
 fn rows<T>(
     transaction: &mut Transaction<'_>,
     conditions: &Conditions,
     limit: u32,
-    select: &str,
+    (select, record): (&str, usize),
     read: impl Fn(&Row) -> Result<T, StoreError>,
 ) -> Result<(Vec<T>, Option<String>), StoreError> {
     let sql = format!("{select} WHERE {}", conditions.sql);
-    let mut rows = conditions.query(transaction, &sql)?;
-    let more = cut(&mut rows, limit);
-    let cursor = |row: &Row| Cursor {
-        started_ms: row.get(0),
-        id: row.get(1),
-    };
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| cursor(row).to_string());
-    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, next))
+    let mut rows = transaction.query_raw(&sql, conditions.values.iter().map(AsRef::as_ref))?;
+    let (mut items, mut end) = (Vec::new(), PageEnd::new(limit));
+    while let Some(row) = rows.next()? {
+        let cursor = Cursor {
+            started_ms: row.get(0),
+            id: row.get(1),
+        };
+        if !end.has_room(cursor, row.get::<_, &str>(record).len()) {
+            break;
+        }
+        items.extend(or_left_out(read(&row), cursor)?);
+    }
+    Ok((items, end.next()))
 }
 
 pub(super) fn calls(
@@ -125,7 +134,7 @@ pub(super) fn calls(
     conditions.page(limit, after);
     let select =
         format!("SELECT {STARTED_MS}, id, tenant, branch, device, summary::text FROM call");
-    let (calls, next) = rows(transaction, &conditions, limit, &select, |row| {
+    let (calls, next) = rows(transaction, &conditions, limit, (&select, 5), |row| {
         call_item(row, 2)
     })?;
     Ok(Page { calls, next })
@@ -193,7 +202,7 @@ pub(super) fn transcripts(
              ON (transcript.tenant, transcript.branch, transcript.device, transcript.call)
               = (call.tenant, call.branch, call.device, call.call)"
     );
-    let (transcripts, next) = rows(transaction, &conditions, limit, &select, |row| {
+    let (transcripts, next) = rows(transaction, &conditions, limit, (&select, 7), |row| {
         Ok(TranscriptItem {
             tenant: row.get(2),
             branch: row.get(3),
@@ -216,24 +225,21 @@ pub(super) fn cells(
     let Some(mut conditions) = Conditions::new(scope, filter) else {
         return Ok(Vec::new());
     };
-    let mut condition = conditions.sql.clone();
     let quarter = match span {
         Span::Whole => "0::bigint",
-        Span::Quarters(limit) => {
-            let skipped = conditions.value(i64::from(limit) - 1);
-            let _ = write!(
-                condition,
-                " AND {QUARTER} >= coalesce((SELECT DISTINCT {QUARTER} FROM call WHERE {}
-                     ORDER BY 1 DESC LIMIT 1 OFFSET {skipped}), -9223372036854775808)",
-                conditions.sql
-            );
-            QUARTER
-        }
+        Span::Quarters(limit) => match newest(transaction, scope, filter, limit)? {
+            Some(from) => {
+                conditions.add("started_at >= ", from);
+                QUARTER
+            }
+            None => return Ok(Vec::new()),
+        },
     };
     let sql = format!(
         "SELECT {quarter}, intent, emotion, outcome, count(*), count(decided_s),
                 coalesce(sum(decided_s), 0), count(sentiment), coalesce(sum(sentiment), 0)
-         FROM call WHERE {condition} GROUP BY 1, 2, 3, 4"
+         FROM call WHERE {} GROUP BY 1, 2, 3, 4",
+        conditions.sql
     );
     let cell = |row: &Row| {
         let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
@@ -254,6 +260,38 @@ pub(super) fn cells(
         .iter()
         .map(cell)
         .collect())
+}
+
+/// When the oldest of the newest `limit` quarters with calls began. Each is looked up in an index, at
+/// first within a week, which is in few of the months' parts: what came before is not read.
+fn newest(
+    transaction: &mut Transaction<'_>,
+    scope: &Scope,
+    filter: &CallFilter,
+    limit: u32,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(mut conditions) = Conditions::new(scope, filter) else {
+        return Ok(None);
+    };
+    let limit = conditions.value(i64::from(limit));
+    let before = format!(
+        "SELECT to_timestamp(({QUARTER} * 900)::double precision) FROM call
+         WHERE {} AND started_at < began",
+        conditions.sql
+    );
+    let last = "ORDER BY started_at DESC LIMIT 1";
+    let sql = format!(
+        "WITH RECURSIVE quarter (number, began) AS (
+             SELECT 0::bigint, timestamptz 'infinity'
+             UNION ALL
+             SELECT number + 1,
+                    coalesce(({before} AND started_at >= began - interval '7 days' {last}),
+                             ({before} {last}))
+             FROM quarter WHERE number < {limit}::bigint AND began IS NOT NULL)
+         SELECT min(began) FROM quarter WHERE number > 0"
+    );
+    let rows = conditions.query(transaction, &sql)?;
+    Ok(rows.first().and_then(|row| row.get(0)))
 }
 
 pub(super) fn devices(
@@ -301,7 +339,7 @@ pub(super) fn devices(
             last_seen_at: row.get(4),
             lost: row.get::<_, i64>(5).cast_unsigned(),
             unread: row.get::<_, i64>(7).cast_unsigned(),
-            health: json(row.get(6))?,
+            health: or_left_out(json(row.get(6)), row.get::<_, &str>(2))?.flatten(),
         })
     };
     let devices = rows.iter().map(device).collect::<Result<_, StoreError>>()?;
@@ -312,19 +350,23 @@ pub(super) fn totals(
     transaction: &mut Transaction<'_>,
     scope: &Scope,
 ) -> Result<Totals, StoreError> {
-    // The scope is named here too: row-level security does not bind superusers.
-    let row = transaction.query_one(
-        "SELECT (SELECT count(*) FROM call
-                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)),
+    // The scope is named here too, where there is one: row-level security does not bind superusers.
+    let mut conditions = Conditions::none();
+    for (column, value) in [("tenant", &scope.tenant), ("branch", &scope.branch)] {
+        if let Some(value) = value {
+            conditions.add(&format!("{column} = "), value.clone());
+        }
+    }
+    let within = &conditions.sql;
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM call WHERE {within}),
                 (SELECT count(*) FROM (
-                     SELECT DISTINCT tenant, branch, device FROM stream
-                     WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)) AS s),
-                (SELECT coalesce(sum(lost), 0)::bigint FROM gap
-                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)),
-                (SELECT count(*) FROM unread
-                 WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch))",
-        &[&scope.tenant, &scope.branch],
-    )?;
+                     SELECT DISTINCT tenant, branch, device FROM stream WHERE {within}) AS s),
+                (SELECT coalesce(sum(lost), 0)::bigint FROM gap WHERE {within}),
+                (SELECT count(*) FROM unread WHERE {within})"
+    );
+    let rows = conditions.query(transaction, &sql)?;
+    let row = rows.first().expect("counts are a row");
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
     Ok(Totals {
         calls: count(0),

@@ -1,4 +1,4 @@
-//! The store in SQLite: one connection writes, another reads.
+//! The store in SQLite: one connection writes, another reads, and a third knows who may.
 
 use std::fs;
 use std::io;
@@ -22,12 +22,13 @@ mod commit;
 mod query;
 
 /// What brings the database from each version to the next; SQLite's `user_version` counts them.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
     include_str!("0004.sql"),
     include_str!("0005.sql"),
+    include_str!("0006.sql"),
 ];
 
 /// The file in the data folder.
@@ -46,6 +47,8 @@ pub struct Sqlite {
     folder: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    /// For keys, boxes and the question whether all is well: they do not wait for whoever reads much.
+    door: Mutex<Connection>,
 }
 
 impl Sqlite {
@@ -67,16 +70,21 @@ impl Sqlite {
         // On the disk when a commit returns: the watermark that follows lets the box delete.
         writer.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut writer)?;
-        let reader = Connection::open(path)?;
-        reader.busy_timeout(BUSY)?;
-        reader.pragma_update(None, "query_only", true)?;
-        for connection in [&writer, &reader] {
+        let reading = || {
+            let reader = Connection::open(path)?;
+            reader.busy_timeout(BUSY)?;
+            reader.pragma_update(None, "query_only", true)?;
+            Ok::<_, rusqlite::Error>(reader)
+        };
+        let (reader, door) = (reading()?, reading()?);
+        for connection in [&writer, &reader, &door] {
             connection.set_prepared_statement_cache_capacity(64);
         }
         Ok(Self {
             folder: folder.to_owned(),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
+            door: Mutex::new(door),
         })
     }
 
@@ -86,6 +94,10 @@ impl Sqlite {
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn door(&self) -> MutexGuard<'_, Connection> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,7 +188,7 @@ impl Store for Sqlite {
     }
 
     fn is_well(&self) -> bool {
-        self.reader().query_row("SELECT 1", [], |_| Ok(())).is_ok()
+        self.door().query_row("SELECT 1", [], |_| Ok(())).is_ok()
     }
 
     fn read_again(&self) -> Result<u64, StoreError> {
@@ -195,19 +207,19 @@ impl Store for Sqlite {
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        access::keys(&self.reader())
+        access::keys(&self.door())
     }
 
     fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
-        access::key(&self.reader(), id)
+        access::key(&self.door(), id)
     }
 
     fn has_keys(&self) -> Result<bool, StoreError> {
-        access::has_keys(&self.reader())
+        access::has_keys(&self.door())
     }
 
     fn ever_had_keys(&self) -> Result<bool, StoreError> {
-        access::ever_had_keys(&self.reader())
+        access::ever_had_keys(&self.door())
     }
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -232,7 +244,7 @@ impl Store for Sqlite {
     }
 
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
-        access::claim(&self.reader(), id, now)
+        access::claim(&self.door(), id, now)
     }
 
     fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -244,18 +256,40 @@ impl Store for Sqlite {
     }
 
     fn revocations(&self) -> Result<i64, StoreError> {
-        access::revocations(&self.reader())
+        access::revocations(&self.door())
     }
 
     fn turned_away(&self) -> Result<Vec<Origin>, StoreError> {
-        access::turned_away(&self.reader())
+        access::turned_away(&self.door())
     }
 
     fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
-        access::certificates(&self.reader())
+        access::certificates(&self.door())
     }
 
     fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {
-        access::is_revoked(&self.reader(), of, serial)
+        access::is_revoked(&self.door(), of, serial)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_door_does_not_wait_for_readers() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path()).unwrap();
+        let (asked, answer) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let reading = store.reader();
+            scope.spawn(|| {
+                let is_kept = store.key("none").unwrap().is_some();
+                asked.send((store.is_well(), is_kept)).unwrap();
+            });
+            let answer = answer.recv_timeout(Duration::from_secs(20));
+            drop(reading);
+            assert_eq!(answer, Ok((true, false)));
+        });
     }
 }

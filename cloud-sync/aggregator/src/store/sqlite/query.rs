@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
+use rusqlite::{Connection, Row, ToSql, named_params, params};
 use trunkside_record::Timestamp;
 
 use super::super::plan::storable;
-use super::super::query::cut;
+use super::super::query::{PageEnd, or_left_out};
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
@@ -15,6 +15,9 @@ use super::access::time;
 
 /// Milliseconds of a quarter of an hour.
 const QUARTER_MS: i64 = 900_000;
+
+/// When the quarter of an hour began in which a call did; rounded down also before 1970.
+const QUARTER_BEGAN: &str = "(started_ms - (started_ms % 900000 + 900000) % 900000)";
 
 /// Where the next page begins.
 const BEHIND: &str = "(:id IS NULL OR (started_ms, call.id) < (:started_ms, :id))
@@ -39,6 +42,16 @@ impl Parameters {
             since: ms(filter.since),
             until: ms(filter.until),
         })
+    }
+
+    /// The index that has these calls by time. It is named where much depends on it: SQLite does not know
+    /// how many rows lie behind each, and would take one that has them by name.
+    const fn by_time(&self) -> &'static str {
+        match (&self.filter.tenant, &self.filter.branch) {
+            (Some(_), Some(_)) => "call_by_branch",
+            (Some(_), None) => "call_by_tenant",
+            _ => "call_by_time",
+        }
     }
 
     /// Conditions, their parameters' names and values; only what is asked for, so that the planner
@@ -74,14 +87,15 @@ impl Parameters {
     }
 }
 
-/// Rows of calls with their cursors; `columns` come after the cursor's two.
+/// Rows of calls with their cursors; `columns` come after the cursor's two, and the record itself is in
+/// column `record`.
 fn rows<T>(
     connection: &Connection,
     scope: &Scope,
     filter: &CallFilter,
     limit: u32,
     after: Option<Cursor>,
-    select: &str,
+    (select, record): (&str, usize),
     read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<(Vec<T>, Option<String>), StoreError> {
     let Some(parameters) = Parameters::new(scope, filter) else {
@@ -96,20 +110,19 @@ fn rows<T>(
     list.push((":id", &id));
     list.push((":limit", &asked));
     let mut rows = statement.query(list.as_slice())?;
-    let mut items = Vec::new();
+    let (mut items, mut end) = (Vec::new(), PageEnd::new(limit));
     while let Some(row) = rows.next()? {
         let cursor = Cursor {
             started_ms: row.get(0)?,
             id: row.get(1)?,
         };
-        items.push((read(row)?, cursor));
+        let bytes = row.get_ref(record)?.as_str().map_or(0, str::len);
+        if !end.has_room(cursor, bytes) {
+            break;
+        }
+        items.extend(or_left_out(read(row), cursor)?);
     }
-    let more = cut(&mut items, limit);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|(_, cursor)| cursor.to_string());
-    Ok((items.into_iter().map(|(item, _)| item).collect(), next))
+    Ok((items, end.next()))
 }
 
 pub(super) fn calls(
@@ -120,9 +133,15 @@ pub(super) fn calls(
     after: Option<Cursor>,
 ) -> Result<Page, StoreError> {
     let select = "SELECT started_ms, call.id, tenant, branch, device, summary FROM call";
-    let (calls, next) = rows(connection, scope, filter, limit, after, select, |row| {
-        call_item(row, 2)
-    })?;
+    let (calls, next) = rows(
+        connection,
+        scope,
+        filter,
+        limit,
+        after,
+        (select, 5),
+        |row| call_item(row, 2),
+    )?;
     Ok(Page { calls, next })
 }
 
@@ -176,18 +195,26 @@ pub(super) fn transcripts(
                 more
          FROM call JOIN transcript ON {TRANSCRIPT_OF_CALL}"
     );
-    let (transcripts, next) = rows(connection, scope, filter, limit, after, &select, |row| {
-        let turns: String = row.get(6)?;
-        Ok(TranscriptItem {
-            started_at: time(row.get(0)?),
-            tenant: row.get(2)?,
-            branch: row.get(3)?,
-            device: row.get(4)?,
-            call: row.get(5)?,
-            turns: Whole::read(&turns)?,
-            more: json(row.get(7)?)?,
-        })
-    })?;
+    let (transcripts, next) = rows(
+        connection,
+        scope,
+        filter,
+        limit,
+        after,
+        (&select, 6),
+        |row| {
+            let turns: String = row.get(6)?;
+            Ok(TranscriptItem {
+                started_at: time(row.get(0)?),
+                tenant: row.get(2)?,
+                branch: row.get(3)?,
+                device: row.get(4)?,
+                call: row.get(5)?,
+                turns: Whole::read(&turns)?,
+                more: json(row.get(7)?)?,
+            })
+        },
+    )?;
     Ok(TranscriptPage { transcripts, next })
 }
 
@@ -200,27 +227,24 @@ pub(super) fn cells(
     let Some(parameters) = Parameters::new(scope, filter) else {
         return Ok(Vec::new());
     };
-    let (quarter, limit) = match span {
-        Span::Whole => ("0".to_owned(), i64::MAX),
-        // Rounded down also before 1970.
-        Span::Quarters(limit) => (
-            format!(
-                "((started_ms - (started_ms % {QUARTER_MS} + {QUARTER_MS}) % {QUARTER_MS}) / {QUARTER_MS})"
-            ),
-            i64::from(limit),
-        ),
+    let (quarter, from, index) = match span {
+        Span::Whole => ("0".to_owned(), i64::MIN, String::new()),
+        Span::Quarters(limit) => {
+            let index = parameters.by_time();
+            let Some(from) = newest(connection, &parameters, index, limit)? else {
+                return Ok(Vec::new());
+            };
+            let quarter = format!("{QUARTER_BEGAN} / {QUARTER_MS}");
+            (quarter, from, format!("INDEXED BY {index}"))
+        }
     };
     let (conditions, mut list) = parameters.list();
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {quarter}, intent, emotion, outcome, count(*),
                 count(decided_s), total(decided_s), count(sentiment), total(sentiment)
-         FROM call
-         WHERE {conditions} AND {quarter} >= coalesce((
-             SELECT DISTINCT {quarter} FROM call WHERE {conditions}
-             ORDER BY 1 DESC LIMIT 1 OFFSET :limit - 1), -9223372036854775808)
-         GROUP BY 1, 2, 3, 4"
+         FROM call {index} WHERE {conditions} AND started_ms >= :from GROUP BY 1, 2, 3, 4"
     ))?;
-    list.push((":limit", &limit));
+    list.push((":from", &from));
     let rows = statement.query_map(list.as_slice(), |row| {
         let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
         Ok(Cell {
@@ -236,6 +260,29 @@ pub(super) fn cells(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When the oldest of the newest `limit` quarters with calls began. Each is looked up in `index`: what
+/// came before is not read.
+fn newest(
+    connection: &Connection,
+    parameters: &Parameters,
+    index: &str,
+    limit: u32,
+) -> Result<Option<i64>, StoreError> {
+    let (conditions, mut list) = parameters.list();
+    let mut statement = connection.prepare_cached(&format!(
+        "WITH RECURSIVE quarter (number, began) AS (
+             SELECT 0, 9223372036854775807
+             UNION ALL
+             SELECT number + 1, (SELECT {QUARTER_BEGAN} FROM call INDEXED BY {index}
+                                 WHERE {conditions} AND started_ms < began
+                                 ORDER BY started_ms DESC LIMIT 1)
+             FROM quarter WHERE number < :limit AND began IS NOT NULL)
+         SELECT min(began) FROM quarter WHERE number > 0"
+    ))?;
+    list.push((":limit", &limit));
+    Ok(statement.query_row(list.as_slice(), |row| row.get(0))?)
 }
 
 pub(super) fn devices(
@@ -273,31 +320,39 @@ pub(super) fn devices(
     let mut devices = Vec::new();
     while let Some(row) = rows.next()? {
         let health: Option<String> = row.get(6)?;
+        let device: String = row.get(2)?;
         devices.push(DeviceItem {
             tenant: row.get(0)?,
             branch: row.get(1)?,
-            device: row.get(2)?,
+            health: or_left_out(json(health), &device)?.flatten(),
+            device,
             first_seen_at: time(row.get(3)?),
             last_seen_at: time(row.get(4)?),
             lost: row.get::<_, i64>(5)?.cast_unsigned(),
             unread: row.get::<_, i64>(7)?.cast_unsigned(),
-            health: json(health)?,
         });
     }
     Ok(DevicePage::cut(devices, limit))
 }
 
 pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Totals, StoreError> {
+    // Only what is asked for: without a condition, rows are counted without a look at them.
+    let mut conditions = "true".to_owned();
+    let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
+    for (column, name, value) in [
+        ("tenant", ":tenant", &scope.tenant),
+        ("branch", ":branch", &scope.branch),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(conditions, " AND {column} = {name}");
+            values.push((name, value));
+        }
+    }
     let count = |sql: &str| {
-        let sql =
-            format!("{sql} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR branch = ?2)");
-        let row = connection
-            .prepare_cached(&sql)?
-            .query_row(params![scope.tenant, scope.branch], |row| {
-                row.get::<_, i64>(0)
-            })
-            .optional()?;
-        Ok::<_, StoreError>(row.unwrap_or(0).cast_unsigned())
+        let count = connection
+            .prepare_cached(&format!("{sql} WHERE {conditions}"))?
+            .query_row(values.as_slice(), |row| row.get::<_, i64>(0))?;
+        Ok::<_, StoreError>(count.cast_unsigned())
     };
     Ok(Totals {
         calls: count("SELECT count(*) FROM call")?,

@@ -1,0 +1,3 @@
+-- Version 7: a tenant's newest calls are found without a look at those of others.
+
+CREATE INDEX call_by_tenant ON call (tenant, started_at DESC, id DESC);

@@ -1,0 +1,75 @@
+use trunkside_call::FRAME_SAMPLES;
+use uuid::Uuid;
+
+use super::*;
+use crate::config;
+use crate::model::tests::tones_in_force;
+
+/// A call that is heard with the small model of the tests, and who is told of it; there is no room
+/// for what is told before that is read.
+fn call(in_force: InForce) -> (CallHearing, Unheard, mpsc::Receiver<Told>) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config::load(&folder.path().join("config.toml")).config;
+    let manner = Manner {
+        teacher: Teacher::new(folder.path().join("intents")),
+        privacy: Privacy::open(config.privacy, folder.path()),
+        quality: None,
+    };
+    let (heard, told) = mpsc::channel(1);
+    let other = CallId::new(Uuid::from_u128(2));
+    heard.try_send(Told::Finished(other)).unwrap();
+    let shared = Arc::new(Shared {
+        models: watch::Sender::new(in_force.clone()).subscribe(),
+        manner,
+        heard,
+    });
+    let (id, unheard) = (CallId::new(Uuid::from_u128(1)), Unheard::default());
+    let hearing = CallHearing::new(id, shared, in_force, unheard.clone());
+    (hearing, unheard, told)
+}
+
+/// Two units of the small model, 120 ms each, and a second of silence, over and over.
+fn frame(number: u32) -> Frame {
+    let hz = match number % 62 {
+        0..6 => 500.0,
+        6..12 => 1_100.0,
+        _ => 0.0,
+    };
+    let sample = |n: usize| {
+        let turn = std::f32::consts::TAU * hz * n as f32 / 8_000.0;
+        (turn.sin() * 8_000.0) as i16
+    };
+    Frame {
+        side: Side::Caller,
+        start: FRAME_DURATION * number,
+        samples: std::array::from_fn(|n| sample(number as usize * FRAME_SAMPLES + n)),
+    }
+}
+
+#[test]
+fn what_was_said_before_a_fault_is_told_and_then_the_end() {
+    let (mut hearing, unheard, mut told) = call(tones_in_force());
+    let frames: Vec<Frame> = (0..60).map(frame).collect();
+    hearing.hear(&frames, 1);
+    assert_eq!(hearing.waiting.len(), 1);
+    hearing.fail(3);
+    let ending = std::thread::spawn(move || hearing.finish());
+    assert!(matches!(told.blocking_recv(), Some(Told::Finished(_))));
+    let Some(Told::Heard(heard)) = told.blocking_recv() else {
+        panic!("an utterance was lost")
+    };
+    assert!(heard.utterance.is_final);
+    assert!(matches!(told.blocking_recv(), Some(Told::Finished(call)) if call == heard.call));
+    ending.join().unwrap();
+    assert_eq!(unheard.frames(), 3);
+}
+
+#[test]
+fn every_frame_of_a_side_that_is_heard_no_more_counts() {
+    let mut in_force = tones_in_force();
+    in_force.options.language = Some(trunkside_call::Language::Yue);
+    let (mut hearing, unheard, _told) = call(in_force);
+    let frames: Vec<Frame> = (0..5).map(frame).collect();
+    hearing.hear(&frames, 1);
+    assert_eq!(unheard.frames(), 5);
+}
