@@ -602,7 +602,13 @@ mod tests {
             summary: Some(json),
             turns: first.turns,
         });
-        let named = story.end(Duration::from_secs(130), EndedBy::Box, true, voice(), &KEY);
+        let named = story.end(
+            Duration::from_secs(130),
+            EndedBy::Caller,
+            false,
+            voice(),
+            &KEY,
+        );
         // Nothing is lost, and nothing else is said than a good end would have said.
         let said = CallSummary {
             interrupted: false,
