@@ -197,6 +197,18 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// Waits until something is so that no process tells of, such as a file's state.
+///
+/// # Panics
+/// When it is not in time.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
 /// Whether a peer is installed; says so when it is not, so that a skipped test is seen.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
 pub fn has_peer(program: &str) -> bool {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use e2e::branch::Phone;
 use e2e::daemon::{BoxSettings, CloudHome, Home, RunningBox, RunningCloud};
-use e2e::process::{binary, has_peer};
+use e2e::process::{binary, has_peer, until};
 use e2e::sipp::{Sipp, succeed};
 use e2e::small_disk::SmallDisk;
 use e2e::voice::Voice;
@@ -64,6 +64,7 @@ fn calls_during_a_full_disk_and_after_it_are_all_stored() {
     disk.free();
     wait_for(&mut running, "the call store", "can be written again");
     call(&running);
+    until("the cloud has them all", || cloud.calls().len() >= 4);
     stop(running);
     assert_eq!(stored(&home), 4);
     assert_eq!(cloud.calls().len(), 4);

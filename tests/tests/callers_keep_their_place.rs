@@ -1,13 +1,13 @@
 //! A caller who would rather hang up than wait keeps their place in the queue and is called back.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
 use e2e::daemon::Home;
 use e2e::kamailio;
-use e2e::process::{DEADLINE, binary, has_peer};
+use e2e::process::{binary, has_peer, until};
 use e2e::sipp::{free_port, succeed};
 use e2e::voice::Voice;
 use serde_json::Value;
@@ -30,15 +30,13 @@ fn callbacks(home: &Home, arguments: &[&str]) -> (bool, String) {
 
 /// The one promise that is to be kept, once it is on the disk.
 fn promise(home: &Home) -> Value {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
+    let mut promise = None;
+    until("a promise is noted", || {
         let (_, listed) = callbacks(home, &["list", "--json"]);
-        if let Ok(promise) = serde_json::from_str(&listed) {
-            return promise;
-        }
-        assert!(Instant::now() < deadline, "no promise is noted: {listed}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+        promise = serde_json::from_str(&listed).ok();
+        promise.is_some()
+    });
+    promise.expect("it was noted")
 }
 
 #[test]

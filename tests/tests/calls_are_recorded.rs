@@ -4,11 +4,11 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
-use e2e::process::{DEADLINE, binary, has_peer};
+use e2e::process::{binary, has_peer, until};
 use e2e::sipp::succeed;
 use e2e::voice::{Voice, samples_of};
 use serde_json::Value;
@@ -267,11 +267,7 @@ fn what_was_written_before_the_box_is_killed_can_be_heard() {
     let written = || std::fs::metadata(&file).expect("the recording").len();
     // What was said last lies in the next two pieces of a second.
     let enough = written() + 2 * 8_056;
-    let deadline = Instant::now() + DEADLINE;
-    while written() < enough {
-        assert!(Instant::now() < deadline, "nothing is written");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    until("what was said last is written", || written() >= enough);
     assert_eq!(listed(&config)[0]["state"], "running");
     let busy = recordings(&config, &["delete", &call]);
     assert_eq!(busy.status.code(), Some(1), "{busy:?}");
@@ -282,11 +278,8 @@ fn what_was_written_before_the_box_is_killed_can_be_heard() {
     let heard = best_correlation(&samples_of(&question), &left);
     assert!(heard > HEARD, "the caller is heard at {heard:.2}");
     let restarted = branch.home.start();
-    let deadline = Instant::now() + DEADLINE;
-    let fault = || noted(&branch.home.data(), "fault");
-    while fault().as_deref() != Some("interrupted") {
-        assert!(Instant::now() < deadline, "{:?} is noted", fault());
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    until("the recording's fault is noted", || {
+        noted(&branch.home.data(), "fault").as_deref() == Some("interrupted")
+    });
     drop((restarted, calling));
 }

@@ -10,7 +10,7 @@ use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Phone};
 use e2e::broker::Eavesdropper;
 use e2e::daemon::{BoxSettings, CloudHome, Home, RunningCloud};
-use e2e::process::{DEADLINE, Process, has_peer};
+use e2e::process::{Process, has_peer, until};
 use e2e::sipp::{Sipp, free_port, succeed};
 use e2e::voice::Voice;
 use serde_json::Value;
@@ -31,15 +31,6 @@ fn is_noted_as_joined(home: &Home) -> bool {
     let query = "SELECT count(*) FROM unfinished WHERE summary LIKE '%\"bridged_s\":%'";
     let noted: Result<u32, _> = store.query_row(query, [], |row| row.get(0));
     noted.is_ok_and(|calls| calls > 0)
-}
-
-/// Waits until something is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
 }
 
 fn ids(calls: &[Value]) -> Vec<String> {
