@@ -19,12 +19,21 @@ pub(crate) use run::{Run, is_misheard, runs_of, skip_misheard};
 /// traditional characters of cues and names to simplified ones.
 pub(crate) struct Folded {
     chars: Vec<char>,
+    /// The same as UTF-8, since words are compared at every position.
+    utf8: String,
+    /// Where in it each character begins, and where it ends.
+    begins: Vec<usize>,
 }
 
 impl Folded {
     pub(crate) fn new(text: &str) -> Self {
+        let chars: Vec<char> = text.chars().map(fold).collect();
+        let utf8: String = chars.iter().collect();
+        let begins = utf8.char_indices().map(|(begin, _)| begin);
         Self {
-            chars: text.chars().map(fold).collect(),
+            begins: begins.chain([utf8.len()]).collect(),
+            chars,
+            utf8,
         }
     }
 
@@ -40,8 +49,13 @@ impl Folded {
     /// Whether a text stands at a position.
     #[inline]
     pub(crate) fn starts_with(&self, index: usize, text: &str) -> bool {
-        let mut rest = self.chars.get(index..).unwrap_or_default().iter();
-        text.chars().all(|c| rest.next() == Some(&c))
+        let begin = self.begins.get(index).copied();
+        let rest = begin.map_or(&[][..], |begin| &self.utf8.as_bytes()[begin..]);
+        // Most words differ in their first character, of which three bytes tell much.
+        match (rest, text.as_bytes()) {
+            ([a, b, c, ..], [x, y, z, ..]) if (a, b, c) != (x, y, z) => false,
+            (rest, text) => rest.starts_with(text),
+        }
     }
 
     /// The end of the ASCII word that begins at a position.
