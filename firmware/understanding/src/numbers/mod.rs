@@ -52,9 +52,9 @@ impl Folded {
         let begin = self.begins.get(index).copied();
         let rest = begin.map_or(&[][..], |begin| &self.utf8.as_bytes()[begin..]);
         // Most words differ in their first character, of which three bytes tell much.
-        match (rest, text.as_bytes()) {
-            ([a, b, c, ..], [x, y, z, ..]) if (a, b, c) != (x, y, z) => false,
-            (rest, text) => rest.starts_with(text),
+        match (rest.first_chunk::<3>(), text.as_bytes().first_chunk()) {
+            (Some(here), Some(wanted)) if here != wanted => false,
+            _ => rest.starts_with(text.as_bytes()),
         }
     }
 
