@@ -1,6 +1,11 @@
 //! The way to the cloud: looked up before each connection, so that what a claim has changed counts
 //! without a new start, and told of when it cannot be used. No call waits for it.
 
+pub mod alarm;
+pub mod device_key;
+pub mod health;
+pub mod outbox;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +14,7 @@ use trunkside_uplink::{
     Access, Broker, Login, Outbox, TlsFiles, Uplink, UplinkConfig, UplinkError,
 };
 
-use crate::alarm::Part;
+use crate::cloud::alarm::Part;
 use crate::config::{self, CloudConfig, Config, Identity};
 
 /// What the alarm is of.

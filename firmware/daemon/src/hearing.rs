@@ -24,9 +24,9 @@ use trunkside_recognition::Stream;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 use trunkside_understanding::{CallUnderstanding, Spoken};
 
-use crate::lessons::Teacher;
+use crate::intent_lessons::Teacher;
 use crate::model::InForce;
-use crate::privacy::Privacy;
+use crate::redaction_policy::Privacy;
 
 pub(crate) use self::pool::{Intake, Listener, Pool};
 pub(crate) use self::schedule::{Figures, Rules};

@@ -1,6 +1,6 @@
 //! The speech model in force, and how another one takes its place while calls run.
 //!
-//! The configuration is looked at as it runs (`looks.rs`). Where `[recognition]`, the model's files or the
+//! The configuration is looked at as it runs (`changes.rs`). Where `[recognition]`, the model's files or the
 //! phrases have changed, the model is verified, loaded and tried; only then new calls hear with it.
 //! Calls at hand go on with the one that they began with, which is freed with the last of them. A
 //! model that fails changes nothing but the log and the count of refusals; it is tried again, at ever
@@ -18,7 +18,7 @@ use trunkside_models::{Catalogue, ModelEntry, Role};
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
 use crate::config::{Loaded, RecognitionConfig};
-use crate::looks::{Looks, Stamped, stamped};
+use crate::config_watch::{ConfigWatch, Stamped, stamped};
 
 /// Frames that a model is tried with: a second of silence.
 const TRIAL_FRAMES: u32 = 50;
@@ -178,13 +178,17 @@ impl Refused {
 
 /// Puts what the configuration asks for into force whenever that changes, until `stop`, and tries what
 /// could not be used again.
-pub async fn watch(mut looks: Looks, models: watch::Sender<InForce>, stop: CancellationToken) {
+pub async fn watch(
+    mut changes: ConfigWatch,
+    models: watch::Sender<InForce>,
+    stop: CancellationToken,
+) {
     let mut known = None;
     let mut refused: Option<Refused> = None;
     loop {
         let loaded = tokio::select! {
             () = stop.cancelled() => return,
-            loaded = looks.next() => loaded,
+            loaded = changes.next() => loaded,
         };
         let Ok(asked) = tokio::task::spawn_blocking(move || Asked::by(&loaded)).await else {
             continue;
@@ -254,7 +258,7 @@ pub(crate) mod tests {
     use trunkside_call::Language;
 
     use super::*;
-    use crate::looks::LOOK_EVERY;
+    use crate::config_watch::LOOK_EVERY;
 
     /// The small model of the tests.
     pub(crate) fn tones_in_force() -> InForce {
@@ -356,7 +360,7 @@ pub(crate) mod tests {
         load(&unstated).unwrap();
     }
 
-    /// A box that looks at its configuration, which names the model of a copied folder.
+    /// A box that changes at its configuration, which names the model of a copied folder.
     struct Branch {
         models: tempfile::TempDir,
         in_force: watch::Receiver<InForce>,
@@ -376,9 +380,9 @@ pub(crate) mod tests {
             );
             fs::write(&file, text).unwrap();
             let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-            let looks = Looks::begin(Some(file), stop.clone(), &tasks);
+            let changes = ConfigWatch::begin(Some(file), stop.clone(), &tasks);
             let (sender, in_force) = watch::channel(tones_in_force());
-            tasks.spawn(watch(looks, sender, stop.clone()));
+            tasks.spawn(watch(changes, sender, stop.clone()));
             // Paused time goes on once nobody has anything to do.
             tokio::time::sleep(LOOK_EVERY / 2).await;
             Self {

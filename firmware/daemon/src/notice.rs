@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use trunkside_call::{AgentId, CallId, Decision, Understanding, Utterance};
 
-use crate::escalation::Telling;
+use crate::call::escalation::Telling;
 
 /// One thing that happened to a call.
 #[derive(Clone, Debug)]

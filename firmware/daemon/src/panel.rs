@@ -21,11 +21,11 @@ use trunkside_board::{
     WatchdogTimer,
 };
 
-use crate::alarm::Part;
 use crate::clock::Clock;
+use crate::cloud::alarm::Part;
 use crate::config::{BoardConfig, BoardKind};
-use crate::recorder::RETRY;
-use crate::supervisor;
+use crate::storage::recorder::RETRY;
+use crate::systemd;
 
 /// What the alarm is of.
 pub const FRONT: Part = Part {
@@ -201,7 +201,7 @@ where
         let event = self.button.with(now, |button| button.read(now));
         // Opening it arms it, so it comes last.
         if due && self.verdict != Verdict::Stuck(PIPELINE) {
-            supervisor::alive();
+            systemd::alive();
             if let Some(timer) = &mut self.timer {
                 timer.with(now, W::feed);
             }

@@ -26,27 +26,27 @@ use trunkside_media::{MediaEvent, MediaPorts, MediaSession, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
 
+use crate::call::conversation::Conversation;
+use crate::call::outcomes::Outcomes;
+use crate::call::places::{self, Places, Returning};
+use crate::call::progress::Urgency;
+use crate::call::translate;
 use crate::clock::{self, Clock};
 use crate::config::{LineConfig, RecordingConfig};
-use crate::conversation::Conversation;
 use crate::hearing::{Heard, Hearing, Told, Unheard};
 use crate::notice::{Event, Notice};
-use crate::outcomes::Outcomes;
 use crate::panel::Pulse;
-use crate::places::{self, Places, Returning};
 use crate::policy::Ready;
-use crate::progress::Urgency;
 use crate::prompts::Spoken;
 use crate::prompts::queue::{self, Standing};
 use crate::quality;
-use crate::recorder::Recorder;
-use crate::recordings::Recordings;
-use crate::store::promises::KeptPlace;
-use crate::tapes::Tapes;
-use crate::taping::Taping;
-use crate::translate;
+use crate::recording::call_recording::CallRecording;
+use crate::recording::tapes::Tapes;
+use crate::self_service::SelfServiceRecordings;
+use crate::storage::recorder::Recorder;
+use crate::storage::store::promises::KeptPlace;
 
-mod back;
+mod callback;
 mod calls;
 mod leaving;
 #[cfg(test)]
@@ -74,7 +74,7 @@ pub struct Stages<U> {
     /// What the box says, as it is now.
     pub spoken: watch::Receiver<Spoken>,
     /// What serves callers before an agent does.
-    pub recordings: Recordings,
+    pub self_service: SelfServiceRecordings,
     /// Recognition and understanding.
     pub hearing: Hearing,
     /// What they have heard.
@@ -132,7 +132,7 @@ struct Call {
     tap: Option<trunkside_media::Tap>,
     unheard: Unheard,
     conversation: Conversation,
-    taping: Taping,
+    recording: CallRecording,
     /// Where the caller stands in the queue, while they wait.
     standing: Option<Standing>,
     /// The caller is being rung back and has not answered yet.
@@ -201,7 +201,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Media(call, event) => self.media(now, call, event),
                 Wake::Heard(Told::Heard(heard)) => self.understanding(now, *heard),
                 Wake::Heard(Told::Finished(call)) => self.conclude(now, call),
-                Wake::Policy(ready) => self.policy(now, *ready),
+                Wake::Policy(ready) => self.take_policy(now, *ready),
                 Wake::Key(key) => self.stages.names.found(key),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
@@ -278,8 +278,8 @@ impl<U: SipUa> Pipeline<U> {
         };
         if let Some(call) = self.calls.get_mut(&id) {
             let language = call.conversation.language();
-            if side == Side::Caller && call.taping.prompted(now, &call.media, language) {
-                if let (Some(rules), Some(said)) = (&self.stages.quality, call.taping.said()) {
+            if side == Side::Caller && call.recording.prompted(now, &call.media, language) {
+                if let (Some(rules), Some(said)) = (&self.stages.quality, call.recording.said()) {
                     let spoken = self.stages.spoken.borrow();
                     let met = quality::met_by_prompt(rules, spoken.prompts.texts(), language, said);
                     call.conversation.announced(met);
@@ -297,7 +297,7 @@ impl<U: SipUa> Pipeline<U> {
             return;
         };
         let language = call.conversation.language();
-        let answered = call.taping.key(now, &call.media, language, key);
+        let answered = call.recording.key(now, &call.media, language, key);
         if key == self.line.callback_key && !answered {
             self.keep_place(now, id);
         }
@@ -311,7 +311,7 @@ impl<U: SipUa> Pipeline<U> {
         let language = call.conversation.language();
         match command {
             SetRemote { side, remote } => {
-                call.taping.speak(remote.codec);
+                call.recording.speak(remote.codec);
                 call.media.set_remote(side, translate::remote(remote));
             }
             Play {
@@ -329,19 +329,19 @@ impl<U: SipUa> Pipeline<U> {
                 match (side, prompt) {
                     (Side::Agent, _) => call.media.play(side, played.0, repeat),
                     (_, PromptKey::Greeting) => {
-                        call.taping.greet(now, &call.media, language, played);
+                        call.recording.greet(now, &call.media, language, played);
                     }
-                    _ => call.taping.play(&call.media, played),
+                    _ => call.recording.play(&call.media, played),
                 }
             }
-            Stop { side: Side::Caller } => call.taping.stop(now, &call.media),
+            Stop { side: Side::Caller } => call.recording.stop(now, &call.media),
             Stop { side } => call.media.stop(side),
             Bridge => {
-                call.taping.bridge(true);
+                call.recording.bridge(true);
                 call.media.bridge();
             }
             Unbridge => {
-                call.taping.bridge(false);
+                call.recording.bridge(false);
                 call.media.unbridge();
             }
         }
@@ -354,7 +354,7 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(tap) = call.tap.take()
         {
-            let tape = call.taping.listen(now);
+            let tape = call.recording.listen(now);
             call.unheard = self.stages.hearing.listen(id, tap.frames(answered), tape);
         }
     }
@@ -369,12 +369,13 @@ impl<U: SipUa> Pipeline<U> {
         // Nothing is said after the end, though it may be understood then.
         let now = call.ending.as_ref().map_or(now, |ending| ending.at);
         let language = call.conversation.language();
-        if call.taping.heard(now, &call.media, language, &heard) {
+        if call.recording.heard(now, &call.media, language, &heard) {
             return;
         }
         // Who speaks into the greeting or a recording need not hear the rest of it; a noise says nothing.
         let speaks = heard.utterance.side == Side::Caller && !heard.utterance.text.is_empty();
-        if speaks && call.conversation.may_be_interrupted() && call.taping.interrupt(&call.media) {
+        if speaks && call.conversation.may_be_interrupted() && call.recording.interrupt(&call.media)
+        {
             // No end of what was played will be told: the caller's turn begins now.
             call.conversation.prompted(now);
         }
@@ -466,14 +467,14 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     /// Goes on under another policy; its agents who are new count as signed in.
-    fn policy(&mut self, now: Duration, ready: Ready) {
+    fn take_policy(&mut self, now: Duration, ready: Ready) {
         let Ready {
             policy,
-            recordings,
+            self_service,
             phones,
         } = ready;
         tracing::info!(name = %policy.name, sha256 = %policy.sha256, "another policy is in force");
-        self.stages.recordings = recordings;
+        self.stages.self_service = self_service;
         self.stages.ua.phones(phones);
         self.stages.names.know(translate::named(&policy));
         self.stages.recorder.policy(Arc::clone(&policy));
@@ -590,8 +591,8 @@ impl<U: SipUa> Pipeline<U> {
             return;
         };
         let language = call.conversation.language();
-        if let Some(recording) = self.stages.recordings.get(language, service) {
-            call.taping.play(&call.media, (recording, Repeat::Once));
+        if let Some(recording) = self.stages.self_service.get(language, service) {
+            call.recording.play(&call.media, (recording, Repeat::Once));
             call.conversation.serving();
         } else {
             tracing::error!(service, "there is no such recording; the caller is routed");
@@ -702,7 +703,7 @@ impl<U: SipUa> Pipeline<U> {
         let listening = self
             .calls
             .values()
-            .flat_map(|call| [call.conversation.deadline(), call.taping.deadline()])
+            .flat_map(|call| [call.conversation.deadline(), call.recording.deadline()])
             .flatten();
         flows
             .chain(listening)
@@ -730,7 +731,7 @@ impl<U: SipUa> Pipeline<U> {
                 continue;
             };
             let language = call.conversation.language();
-            call.taping.tick(now, &call.media, language);
+            call.recording.tick(now, &call.media, language);
             if let Some(input) = call.conversation.tick(now) {
                 self.tell_router(now, input);
             }

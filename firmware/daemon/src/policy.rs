@@ -13,12 +13,12 @@ use trunkside_line::Phones;
 use trunkside_record::Timestamp;
 use trunkside_understanding::intents::IntentModel;
 
+use crate::call::translate;
 use crate::config::{self, Config, Problem, Severity};
-use crate::looks::LOOK_EVERY;
-use crate::private;
-use crate::recordings::{self, Recordings};
-use crate::store::keeping::Horizon;
-use crate::translate;
+use crate::config_watch::LOOK_EVERY;
+use crate::self_service::{self, SelfServiceRecordings};
+use crate::storage::owner_only;
+use crate::storage::store::keeping::Horizon;
 
 /// Reads a policy. None when it cannot be used; the problems say why, warnings included.
 pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
@@ -61,7 +61,7 @@ pub struct Ready {
     /// The policy.
     pub policy: Arc<Policy>,
     /// The recordings that serve callers by it.
-    pub recordings: Recordings,
+    pub self_service: SelfServiceRecordings,
     /// The phones that register by it.
     pub phones: Phones,
 }
@@ -85,8 +85,8 @@ impl Named {
     }
 
     /// The recordings that a policy names.
-    pub fn recordings(&self, policy: &Policy) -> anyhow::Result<Recordings> {
-        Recordings::load(self.recordings.as_deref(), policy)
+    pub fn self_service(&self, policy: &Policy) -> anyhow::Result<SelfServiceRecordings> {
+        SelfServiceRecordings::load(self.recordings.as_deref(), policy)
     }
 
     /// The phones that register by a policy, with their secrets.
@@ -102,17 +102,17 @@ impl Named {
 
     /// Makes a policy ready, or says what is missing.
     fn make_ready(&self, place: &Path, policy: Policy) -> Result<Ready, Vec<Problem>> {
-        let missing = recordings::check(self.recordings.as_deref(), &policy, place);
+        let missing = self_service::check(self.recordings.as_deref(), &policy, place);
         if !missing.is_empty() {
             return Err(missing);
         }
-        let recordings = self.recordings(&policy).map_err(|error| {
+        let self_service = self.self_service(&policy).map_err(|error| {
             let message = format!("{error:#}; put a good one in its place");
             vec![Problem::error(place.display().to_string(), message)]
         })?;
         Ok(Ready {
             phones: self.phones(&policy),
-            recordings,
+            self_service,
             policy: Arc::new(policy),
         })
     }
@@ -209,7 +209,7 @@ impl Versions {
             return Ok(last.number);
         }
         let number = last.map_or(1, |last| last.number + 1);
-        private::folder(&self.folder)?;
+        owner_only::folder(&self.folder)?;
         trunkside_vault::replace(
             &self.folder.join(format!("{number:04}-{short}.toml")),
             policy.text.as_bytes(),
@@ -265,7 +265,10 @@ fn write_like(path: &Path, text: &str, like: &Metadata) -> std::io::Result<()> {
     {
         return Err(error);
     }
-    let mut file = private::options().write(true).create_new(true).open(path)?;
+    let mut file = owner_only::options()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
     let made = file.metadata()?;
     if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
         fchown(&file, Some(like.uid()), Some(like.gid()))?;
@@ -385,7 +388,7 @@ mod tests {
         let samples = [1_000; 800];
         wav::write(&at("zh/hours.wav"), &samples, wav::Encoding::Pcm16).expect("writable");
         let ready = ready().expect("nothing is missing");
-        assert!(ready.recordings.get(Language::Zh, "hours").is_some());
+        assert!(ready.self_service.get(Language::Zh, "hours").is_some());
         assert_eq!(ready.phones.users, ["ann", "li"]);
         assert_eq!(ready.phones.secrets.len(), 1);
     }

@@ -19,8 +19,8 @@ use trunkside_decision::sha256_hex;
 use trunkside_media::{Clip, Prompt, Prompts, Texts, recorded_in, wav};
 
 use crate::config::{Loaded, Problem, PromptsConfig, Tells};
-use crate::looks::{Looks, Stamped, stamped};
-use crate::private;
+use crate::config_watch::{ConfigWatch, Stamped, stamped};
+use crate::storage::owner_only;
 
 /// How often what could not be spoken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
@@ -95,7 +95,7 @@ impl Kept {
     fn keep(&mut self, line: &Line, samples: &[i16]) {
         let name = line.file();
         let write = || -> std::io::Result<()> {
-            private::folder(&self.folder)?;
+            owner_only::folder(&self.folder)?;
             let bytes = wav::to_bytes(samples, wav::Encoding::G711(Codec::Pcma));
             trunkside_vault::replace(&self.folder.join(&name), &bytes)
         };
@@ -269,7 +269,7 @@ impl Asked {
 
 /// Has spoken what the configuration asks for, now and whenever it changes, until `stop`.
 pub async fn watch(
-    mut looks: Looks,
+    mut changes: ConfigWatch,
     config: PromptsConfig,
     data_dir: PathBuf,
     spoken: watch::Sender<Spoken>,
@@ -298,7 +298,7 @@ pub async fn watch(
             let loaded = tokio::select! {
                 () = stop.cancelled() => return,
                 () = &mut again, if !told.is_empty() => break,
-                loaded = looks.next() => loaded,
+                loaded = changes.next() => loaded,
             };
             let look = tokio::task::spawn_blocking(move || Asked::by(&loaded));
             if let Some(now) = look.await.unwrap_or_default().filter(|now| *now != asked) {

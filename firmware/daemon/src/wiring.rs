@@ -15,27 +15,27 @@ use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 
-use crate::alarm::Part;
+use crate::call::translate;
 use crate::clock;
 use crate::cloud;
+use crate::cloud::alarm::Part;
+use crate::cloud::device_key::{self, Unsaved};
+use crate::cloud::health;
+use crate::cloud::outbox;
 use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig};
-use crate::device_key::{self, Unsaved};
-use crate::health;
+use crate::config_watch::ConfigWatch;
 use crate::hearing::{Hearing, Manner};
-use crate::lessons::Teacher;
-use crate::looks::Looks;
+use crate::intent_lessons::Teacher;
 use crate::model;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
 use crate::policy;
-use crate::post;
-use crate::privacy::Privacy;
-use crate::private;
 use crate::prompts::{self, Spoken};
-use crate::recorder::{self, Post, Recorder, Standing};
-use crate::tapes::{self, Tapes};
-use crate::translate;
+use crate::recording::tapes::{self, Tapes};
+use crate::redaction_policy::Privacy;
+use crate::storage::owner_only;
+use crate::storage::recorder::{self, Post, Recorder, Standing};
 
 /// How long the uplink may go on sending once the box stops; what is left is on disk.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -78,11 +78,11 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     data_folder(folder);
     let tasks = TaskTracker::new();
 
-    let place = post::Place::new(folder, config.outbox_key_file.clone());
-    let opening = post::open(&place)?;
+    let place = outbox::Place::new(folder, config.outbox_key_file.clone());
+    let opening = outbox::open(&place)?;
     let outbox = opening.0.subscribe();
     let stop_uplink = CancellationToken::new();
-    tasks.spawn(post::retry(place, opening, stop_uplink.clone()));
+    tasks.spawn(outbox::retry(place, opening, stop_uplink.clone()));
     let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
@@ -131,11 +131,11 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = mpsc::channel(1);
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
-    let recordings = files.recordings(&policy)?;
+    let self_service = files.self_service(&policy)?;
     tasks.spawn(policy::watch(file, files, in_force, sender, stop.clone()));
-    let looks = Looks::begin(config.file, stop.clone(), &tasks);
-    tasks.spawn(model::watch(looks.clone(), models, stop.clone()));
-    let spoken = spoken(looks, config.prompts, folder, &stop, &tasks);
+    let changes = ConfigWatch::begin(config.file, stop.clone(), &tasks);
+    tasks.spawn(model::watch(changes.clone(), models, stop.clone()));
+    let spoken = spoken(changes, config.prompts, folder, &stop, &tasks);
     let stages = Stages {
         ua,
         voice,
@@ -143,7 +143,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         spoken,
         lessons: recorder::lessons(folder),
         places,
-        recordings,
+        self_service,
         hearing,
         heard,
         policy: Arc::new(policy),
@@ -197,7 +197,7 @@ fn front(
 
 /// What the box says, which a task keeps as the configuration asks.
 fn spoken(
-    looks: Looks,
+    changes: ConfigWatch,
     config: PromptsConfig,
     folder: &Path,
     stop: &CancellationToken,
@@ -205,7 +205,13 @@ fn spoken(
 ) -> watch::Receiver<Spoken> {
     let (said, spoken) = watch::channel(prompts::at_start(&config, folder));
     let stop = stop.clone();
-    tasks.spawn(prompts::watch(looks, config, folder.to_owned(), said, stop));
+    tasks.spawn(prompts::watch(
+        changes,
+        config,
+        folder.to_owned(),
+        said,
+        stop,
+    ));
     spoken
 }
 
@@ -241,7 +247,7 @@ async fn sweep(
 
 /// Makes the data folder. One that cannot be made now is made later, with what lies in it.
 fn data_folder(folder: &Path) {
-    if let Err(error) = private::folder(folder) {
+    if let Err(error) = owner_only::folder(folder) {
         tracing::error!(
             folder = %folder.display(), %error,
             "the data folder cannot be made: calls are taken, what is known of them waits in memory; make \
@@ -249,7 +255,7 @@ fn data_folder(folder: &Path) {
         );
         return;
     }
-    private::close(folder);
+    owner_only::close(folder);
 }
 
 fn media_ports(line: &LineConfig) -> MediaPorts {
@@ -267,7 +273,7 @@ async fn report_health(
     (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
     stop: CancellationToken,
 ) {
-    if let Some(outbox) = post::opened(outbox, &stop).await {
+    if let Some(outbox) = outbox::opened(outbox, &stop).await {
         health::report(outbox, folder, parts, watched, in_force, stop).await;
     }
 }
@@ -312,7 +318,7 @@ async fn alarms(
     outbox: Post,
     stop: CancellationToken,
 ) {
-    if let Some(outbox) = post::opened(outbox, &stop).await {
+    if let Some(outbox) = outbox::opened(outbox, &stop).await {
         part.watch(outbox, trouble, stop).await;
     }
 }
@@ -334,7 +340,7 @@ fn spawn_uplink(
 
 /// Sends what the outbox holds, from when it is open; returns how many records are left.
 async fn send(config: Config, outbox: Post, stop: CancellationToken, tasks: TaskTracker) -> u64 {
-    let Some(open) = post::opened(outbox, &stop).await else {
+    let Some(open) = outbox::opened(outbox, &stop).await else {
         return 0;
     };
     match cloud::uplink(&config, Arc::clone(&open)) {
@@ -371,7 +377,7 @@ fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
 
 /// Gives up what waited longer than its lane allows, while the clock can be trusted to say so.
 async fn expire(outbox: Post, stop: CancellationToken) {
-    let Some(outbox) = post::opened(outbox, &stop).await else {
+    let Some(outbox) = outbox::opened(outbox, &stop).await else {
         return;
     };
     let mut pace = tokio::time::interval(EXPIRE_EVERY);

@@ -9,7 +9,7 @@ use super::recordings::settings;
 use crate::cli::{CallbacksCommand, Failure};
 use crate::clock;
 use crate::config::Config;
-use crate::store::promises::Promise;
+use crate::storage::store::promises::Promise;
 
 /// Lists promises, or notes that they were kept.
 pub fn callbacks(command: &CallbacksCommand) -> Result<(), Failure> {

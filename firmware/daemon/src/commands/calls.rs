@@ -11,10 +11,10 @@ use super::recordings::{opens, settings};
 use crate::cli::{CallsCommand, Failure};
 use crate::clock;
 use crate::config::Config;
-use crate::recorder::CALLS;
-use crate::store::keeping::Kept;
-use crate::store::{Store, StoreError};
-use crate::tapes;
+use crate::recording::tapes;
+use crate::storage::recorder::CALLS;
+use crate::storage::store::keeping::Kept;
+use crate::storage::store::{Store, StoreError};
 
 /// Lists or deletes.
 pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
@@ -201,8 +201,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::promises::KeptPlace;
-    use crate::store::{Began, Export};
+    use crate::storage::store::promises::KeptPlace;
+    use crate::storage::store::{Began, Export};
 
     #[test]
     fn whom_the_box_is_to_ring_is_forgotten_after_that() {

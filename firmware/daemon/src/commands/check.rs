@@ -11,7 +11,7 @@ use super::box_user::BoxUser;
 use crate::cli::{CheckArgs, Failure};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
 use crate::key_files;
-use crate::privacy::Privacy;
+use crate::redaction_policy::Privacy;
 
 /// Prints each problem on standard error; bad input (2) when the daemon would not start.
 #[expect(clippy::print_stderr, reason = "a command's output")]
@@ -51,12 +51,12 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
     let (policy, mut problems) = crate::policy::load(&config.policy);
     if let Some(policy) = policy {
         let recordings = config.recordings.as_deref();
-        problems.extend(crate::recordings::check(
+        problems.extend(crate::self_service::check(
             recordings,
             &policy,
             &config.policy,
         ));
-        let users = crate::translate::registered_users(&policy, &config.line.supervisors);
+        let users = crate::call::translate::registered_users(&policy, &config.line.supervisors);
         let folder = config.line.agent_secrets.as_deref();
         problems.extend(config::agent_secrets(folder, users).1);
     }
@@ -105,7 +105,7 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
         report("recognition.phrases", explain(&error));
     }
     let keys = [
-        crate::device_key::fault(&config.data_dir),
+        crate::cloud::device_key::fault(&config.data_dir),
         Privacy::fault(config.privacy, &config.data_dir),
     ];
     for fault in keys.into_iter().flatten() {

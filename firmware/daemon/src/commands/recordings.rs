@@ -14,9 +14,9 @@ use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 use crate::cli::{Failure, RecordingsCommand};
 use crate::clock;
 use crate::config::{self, Config};
-use crate::recorder::CALLS;
-use crate::store::Store;
-use crate::tapes;
+use crate::recording::tapes;
+use crate::storage::recorder::CALLS;
+use crate::storage::store::Store;
 
 /// Lists, exports or deletes.
 pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {

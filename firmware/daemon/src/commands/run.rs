@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Failure, RunArgs, STOPPED_BY_BUTTON};
-use crate::{config, policy, supervisor, wiring};
+use crate::{config, policy, systemd, wiring};
 
 /// Runs until SIGTERM, Ctrl-C or the button. Warnings are logged; errors end it before it starts.
 #[expect(
@@ -23,7 +23,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         if let Some(found) = &found {
             let config = &loaded.config;
             let recordings = config.recordings.as_deref();
-            let missing = crate::recordings::check(recordings, found, &config.policy);
+            let missing = crate::self_service::check(recordings, found, &config.policy);
             refused |= !missing.is_empty();
             problems.extend(missing);
         }
@@ -50,10 +50,10 @@ async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> Re
         .connections
         .map(|address| address.map(tracing::field::display));
     tracing::info!(sip = %running.sip, sip_tcp, sip_tls, "ready");
-    supervisor::ready();
+    systemd::ready();
     let ended = until_asked(terminate, &running.stop_asked).await;
     tracing::info!("stopping");
-    supervisor::stopping();
+    systemd::stopping();
     running.stop().await;
     ended
 }

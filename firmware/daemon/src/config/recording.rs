@@ -7,7 +7,7 @@ use trunkside_media::recording::Retention;
 
 use super::DAY_S;
 use super::layers::Layers;
-use crate::consent::DECLINE;
+use crate::recording::consent::DECLINE;
 
 /// Whether calls are recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

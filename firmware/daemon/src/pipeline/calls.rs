@@ -13,11 +13,11 @@ use trunkside_record::Timestamp;
 use uuid::Uuid;
 
 use super::{Call, Pipeline, UNAVAILABLE};
+use crate::call::conversation::Conversation;
+use crate::call::translate;
 use crate::clock;
-use crate::conversation::Conversation;
 use crate::hearing::Unheard;
-use crate::taping::Taping;
-use crate::translate;
+use crate::recording::call_recording::CallRecording;
 
 impl<U: SipUa> Pipeline<U> {
     /// A call comes in: its media are opened before anything is answered.
@@ -70,10 +70,10 @@ impl<U: SipUa> Pipeline<U> {
         (flow, media, tap): (CallFlow, MediaSession, trunkside_media::Tap),
         conversation: Conversation,
     ) {
-        let recording = &self.stages.recording;
+        let config = &self.stages.recording;
         let tape = self.stages.tapes.tape(id);
         let prompts = self.stages.spoken.borrow().prompts.clone();
-        let taping = Taping::new(recording.mode, tape, recording.mask_cards, prompts);
+        let recording = CallRecording::new(config.mode, tape, config.mask_cards, prompts);
         self.legs.insert(leg.first(), id);
         let call = Call {
             flow,
@@ -81,7 +81,7 @@ impl<U: SipUa> Pipeline<U> {
             tap: Some(tap),
             unheard: Unheard::default(),
             conversation,
-            taping,
+            recording,
             standing: None,
             returning: None,
             ending: None,

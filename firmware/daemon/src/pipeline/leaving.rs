@@ -7,11 +7,11 @@ use trunkside_decision::Input;
 use trunkside_line::{EndedBy, SipUa};
 
 use super::{Call, Pipeline};
+use crate::call::progress::Urgency;
+use crate::call::story::Ended;
+use crate::call::translate;
 use crate::clock;
 use crate::notice::Event;
-use crate::progress::Urgency;
-use crate::story::Ended;
-use crate::translate;
 
 /// How long the record waits for that.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl<U: SipUa> Pipeline<U> {
             by,
         });
         call.conversation.leave();
-        call.taping.leave(now);
+        call.recording.leave(now);
         // With the media ends what is recognised of them.
         call.media.end();
         if call.tap.is_some() {
@@ -68,7 +68,7 @@ impl<U: SipUa> Pipeline<U> {
         let Some(Ending { at, at_ms, by }) = call.ending.take() else {
             return;
         };
-        call.taping.end(at_ms);
+        call.recording.end(at_ms);
         let voice = translate::voice(&call.media.stats(), &call.unheard);
         let faulty = by == EndedBy::Fault;
         let by = translate::ended_by(by);

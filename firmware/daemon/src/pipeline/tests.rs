@@ -8,15 +8,15 @@ use trunkside_line::{EndCause, LegCommand, Phones, SipCommand};
 use trunkside_media::{Clip, MediaConfig, Prompt, Prompts};
 
 use super::*;
+use crate::call::conversation::tests::heard;
 use crate::config;
-use crate::conversation::tests::heard;
 use crate::hearing::Manner;
-use crate::lessons::Teacher;
+use crate::intent_lessons::Teacher;
 use crate::model::tests::tones_in_force;
-use crate::privacy::Privacy;
-use crate::recorder::CALLS;
-use crate::store::Store;
-use crate::tapes;
+use crate::recording::tapes;
+use crate::redaction_policy::Privacy;
+use crate::storage::recorder::CALLS;
+use crate::storage::store::Store;
 
 /// How long a prompt of a second may take.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -92,7 +92,7 @@ impl Branch {
             voice: VoiceThreads::start().expect("threads").0,
             ports: MediaPorts::new(&MediaConfig::default()),
             spoken: watch::Sender::new(spoken).subscribe(),
-            recordings: Recordings::default(),
+            self_service: SelfServiceRecordings::default(),
             hearing,
             heard,
             policy: policy("ann"),
@@ -385,10 +385,10 @@ async fn another_policy_brings_what_it_names() {
     };
     let ready = Ready {
         policy: policy("bob"),
-        recordings: Recordings::default(),
+        self_service: SelfServiceRecordings::default(),
         phones: phones.clone(),
     };
-    branch.pipeline.policy(branch.now, ready);
+    branch.pipeline.take_policy(branch.now, ready);
     branch.settle();
     assert_eq!(branch.pipeline.stages.ua.phones, phones);
     let call = branch.rings(1, CALLER).expect("it is taken");

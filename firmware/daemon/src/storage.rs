@@ -1,0 +1,8 @@
+//! What the box keeps on its disk: calls, decisions, and what waits while the disk cannot.
+
+pub mod backlog;
+pub mod decision_log;
+pub mod faults;
+pub mod owner_only;
+pub mod recorder;
+pub mod store;

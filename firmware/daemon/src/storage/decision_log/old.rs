@@ -1,0 +1,211 @@
+//! Which part of a decision log is too old to keep.
+//!
+//! A log dates itself: the router is told the branch's wall clock every minute. What is left begins
+//! with a router's start where it can; else with the policy that was in force and a gap, so that a
+//! replay tells what it cannot know.
+
+use std::io::{self, BufRead};
+
+use trunkside_decision::{Input, log::Entry};
+
+use crate::storage::store::keeping::Horizon;
+
+/// What to keep of a log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Bytes that go.
+    pub bytes: u64,
+    /// What stands in their place.
+    pub head: String,
+}
+
+/// What is known where a line begins.
+#[derive(Default)]
+struct Reading {
+    lines: u64,
+    bytes: u64,
+    /// Where the router started last, until its log tells a date.
+    undated_start: Option<u64>,
+    /// The entry of the policy in force.
+    policy: Option<Entry>,
+}
+
+/// Finds where to cut: nothing as long as the log's first date is within `horizon`, else before the
+/// first line that is within `nearer`, so that a log is not cut every day.
+pub fn cut(log: &mut impl BufRead, horizon: &Horizon, nearer: &Horizon) -> io::Result<Option<Cut>> {
+    let mut reading = Reading::default();
+    let mut any_old = false;
+    let mut line = Vec::new();
+    while log.read_until(b'\n', &mut line)? > 0 {
+        let entry = telling(&line);
+        if let Some(at_ms) = entry.as_ref().and_then(date) {
+            any_old |= horizon.is_old(at_ms);
+            if !any_old && horizon.is_recent(at_ms) {
+                return Ok(None);
+            }
+            if nearer.is_old(at_ms) {
+                reading.undated_start = None;
+            } else if any_old && nearer.is_recent(at_ms) {
+                return Ok(Some(reading.cut()));
+            }
+        }
+        reading.pass(&line, entry);
+        line.clear();
+    }
+    // Without a date that is recent nobody knows how old the last lines are.
+    Ok(None)
+}
+
+/// A line's entry where it tells of time or policy; most lines need not be taken apart.
+fn telling(line: &[u8]) -> Option<Entry> {
+    let text = std::str::from_utf8(line).ok()?;
+    let kinds = ["{\"entry\":\"start\"", "{\"entry\":\"replace\""];
+    let tells = kinds.iter().any(|kind| text.starts_with(kind)) || text.contains("\"local_time\"");
+    tells.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+/// What the branch's wall clock read, as if the branch were at Greenwich: half a day matters little.
+fn date(entry: &Entry) -> Option<i64> {
+    let Entry::Input {
+        input: Input::LocalTime { local },
+        ..
+    } = entry
+    else {
+        return None;
+    };
+    let zoned = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(zoned.timestamp().as_millisecond())
+}
+
+impl Reading {
+    fn pass(&mut self, line: &[u8], entry: Option<Entry>) {
+        if matches!(entry, Some(Entry::Start { .. })) {
+            self.undated_start = Some(self.bytes);
+        }
+        if let Some(Entry::Start { .. } | Entry::Replace { .. }) = entry {
+            self.policy = entry;
+        }
+        self.lines += 1;
+        self.bytes += line.len() as u64;
+    }
+
+    fn cut(self) -> Cut {
+        if let Some(bytes) = self.undated_start {
+            let head = String::new();
+            return Cut { bytes, head };
+        }
+        let start = self.policy.and_then(|entry| match entry {
+            Entry::Start { policy, text } | Entry::Replace { policy, text, .. } => {
+                Some(Entry::Start { policy, text }.to_line())
+            }
+            _ => None,
+        });
+        let gap = Entry::Gap { lines: self.lines };
+        Cut {
+            bytes: self.bytes,
+            head: start.unwrap_or_default() + &gap.to_line(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trunkside_call::AgentId;
+    use trunkside_decision::{Policy, log};
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn policy() -> Policy {
+        let text = "name = \"a\"\n[[agent]]\nid = \"ann\"\n";
+        Policy::parse("p.toml", text).policy.expect("it is whole")
+    }
+
+    fn start() -> String {
+        Entry::start(&policy()).to_line()
+    }
+
+    fn time(day: &str) -> String {
+        let local = format!("{day}T12:00:00").parse().expect("a date");
+        Entry::input(DAY, Input::LocalTime { local }).to_line()
+    }
+
+    fn something() -> String {
+        let agent = AgentId::new("ann");
+        Entry::input(DAY, Input::AgentAvailable { agent }).to_line()
+    }
+
+    /// Cuts a log of ten days, two less once it is cut, on the 20th of June.
+    fn cut_log(lines: &[String]) -> Option<String> {
+        let now: jiff::Timestamp = "2026-06-20T12:00:00Z".parse().expect("a time");
+        let horizon = Horizon::new(now.as_millisecond(), true, 10 * DAY).expect("it is set");
+        let log = lines.concat();
+        let found = cut(&mut log.as_bytes(), &horizon, &horizon.nearer(2 * DAY));
+        found.expect("it can be read").map(|cut| {
+            let rest = usize::try_from(cut.bytes).expect("it is short");
+            cut.head + &log[rest..]
+        })
+    }
+
+    #[test]
+    fn what_is_young_enough_stays_whole() {
+        let lines = [start(), time("2026-06-11"), something()];
+        assert_eq!(cut_log(&lines), None);
+        assert_eq!(cut_log(&[]), None);
+    }
+
+    #[test]
+    fn the_runs_before_go_whole_and_what_is_left_replays() {
+        let old = [start(), time("2026-06-01"), something()];
+        let new = [start(), time("2026-06-19"), something()];
+        let kept = cut_log(&[old, new.clone()].concat()).expect("it is cut");
+        assert_eq!(kept, new.concat());
+        log::replay(&kept).expect("it is a log");
+    }
+
+    #[test]
+    fn a_run_that_is_older_than_the_horizon_is_cut_in_its_middle() {
+        let torn = "{\"entry\":\"input\",\"at_us\":7".to_owned() + "\n";
+        let lines = [
+            start(),
+            time("2026-06-01"),
+            something(),
+            torn,
+            // Within the ten days, and cut along.
+            time("2026-06-11"),
+            time("2026-06-13"),
+            something(),
+        ];
+        let kept = cut_log(&lines).expect("it is cut");
+        let gap = Entry::Gap { lines: 5 }.to_line();
+        assert_eq!(
+            kept,
+            [&start(), &gap, &lines[5], &lines[6]]
+                .map(String::as_str)
+                .concat()
+        );
+        let report = log::replay(&kept).expect("it is a log");
+        assert_eq!((report.inputs, report.differences.len()), (2, 0));
+    }
+
+    #[test]
+    fn dates_of_a_clock_that_was_wrong_decide_nothing() {
+        let lines = [
+            start(),
+            time("1970-01-01"),
+            time("2040-01-01"),
+            time("2026-06-19"),
+            something(),
+        ];
+        assert_eq!(cut_log(&lines), None);
+        let lines = [start(), time("2026-06-01"), start(), time("1970-01-01")];
+        assert_eq!(
+            cut_log(&lines),
+            None,
+            "how old the second run is nobody knows"
+        );
+    }
+}
