@@ -308,7 +308,7 @@ def main():
     report = template.replace("{synthetic}", table(results)).replace("{real}", table(measured))
     report = report.replace("{kept}", table(kept))
     report = report.replace("{nothing}", heard_in_nothing(runtime))
-    for part in ("engine", "listen", "peer"):
+    for part in ("engine", "listen", "pocketsphinx_peer"):
         found = work_dir() / f"{part}.md"
         missing = f"(not measured with these weights: run {part}.py, its output to {found.name} in the work folder)"
         report = report.replace("{" + part + "}", found.read_text("utf-8").strip() if found.exists() else missing)

@@ -1,30 +1,12 @@
 #!/bin/sh
-# Speaks scripts.tsv into WAV files (mono, 8 kHz, G.711 A-law) for the end-to-end tests.
-# Needs espeak-ng and sox. The voice variants are kept out of the acoustic model's training
-# (models/training/voices.py). complaint_calm and complaint_angry are the same voice and words.
+# Speaks the callers of the end-to-end tests into WAV files. The words stand here, Mandarin as pinyin so
+# that espeak-ng reads every character as intended: keep them in step with scripts.tsv.
+# The voice variants are kept out of the acoustic model's training (models/training/voices.py).
+# complaint_calm and complaint_angry are the same voice and words.
 set -eu
 cd "$(dirname "$0")"
-temporary=$(mktemp -d)
-trap 'rm -r "$temporary"' EXIT
-
-# telephone FILE LEVEL-DB: the last spoken text as a telephone file, peak at LEVEL-DB
-telephone() {
-    sox "$temporary/speech.wav" -r 8000 -c 1 -e a-law "$1" \
-        highpass 200 norm "$2" pad 0.4 0.6
-}
-# calm FILE VOICE WORDS-A-MINUTE PITCH TEXT
-calm() {
-    espeak-ng -v "$2" -s "$3" -p "$4" -w "$temporary/speech.wav" "$5"
-    telephone "$1" -12
-}
-# angry FILE VOICE WORDS-A-MINUTE PITCH TEXT
-angry() {
-    espeak-ng -m -v "$2" -s "$3" -p "$4" -w "$temporary/speech.wav" \
-        "<speak><prosody range=\"x-high\">$5</prosody></speak>"
-    sox "$temporary/speech.wav" "$temporary/loud.wav" gain -6 compand 0.005,0.05 6:-40,-14,-6 -4
-    mv "$temporary/loud.wav" "$temporary/speech.wav"
-    telephone "$1" -1.5
-}
+# shellcheck source=scripts/speak
+. ../../scripts/speak
 
 complaint='wo3 yao4 tou2 su4 ni3 men5, tai4 cha4 jin4 le5'
 calm  complaint_calm.wav  'cmn-latn-pinyin+f5' 145 50 "$complaint"

@@ -152,13 +152,13 @@ fn an_echo_is_not_taken_for_the_caller_and_a_caller_over_it_is_heard() {
     let voices = ["../../tests/audio/balance_zh.wav"];
     for (gain_db, stops, misses) in sweep(&prompts, &[0, 150], &voices) {
         println!("{gain_db} dB: {stops:.1} % false stops, {misses:.1} % misses");
-        // docs/benchmarks.md has the rates over more.
+        // docs/measurements/echo.md has the rates over more.
         assert!(stops <= 0.0, "{stops} % false stops at {gain_db} dB");
         assert!(misses <= 0.0, "{misses} % misses at {gain_db} dB");
     }
 }
 
-/// The figures of `docs/benchmarks.md`.
+/// The figures of `docs/measurements/echo.md`.
 #[test]
 #[ignore = "it takes a minute"]
 #[expect(clippy::print_stdout, reason = "figures are for reading")]

@@ -134,6 +134,7 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
 /// Behind `i am`, `this is` and `speak to`: one or two words that no language uses there, before an
 /// end or a word that goes on.
 fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
+    // `POSSIBLE` but for those behind which firms and things stand, too: `for`, `called`, `with`.
     const TELLING: [&str; 14] = [
         "this is",
         "i'm",

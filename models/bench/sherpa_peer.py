@@ -1,6 +1,6 @@
 """What sherpa-onnx takes for recordings heard by many streams; called by `compare`.
 
-    peer.py MODEL_JSON STREAMS SECONDS FILE...
+    sherpa_peer.py MODEL_JSON STREAMS SECONDS FILE...
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Pocketsphinx on the English evaluation sets, with the same closed grammars: `python peer.py`.
+"""Pocketsphinx on the English evaluation sets, with the same closed grammars: `python pocketsphinx_peer.py`.
 
 Its models are for 16 kHz microphones, so telephone audio is resampled: a handicap that is its own.
 Not in requirements.txt: `pip install pocketsphinx`.
