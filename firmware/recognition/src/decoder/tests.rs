@@ -1,3 +1,5 @@
+//! What the search hears in outputs that are written by hand, over a small tree of words.
+
 use std::path::Path;
 use std::sync::Arc;
 
