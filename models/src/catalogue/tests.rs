@@ -1,3 +1,5 @@
+//! What a catalogue lists, which files it takes for whole, and which entries are refused.
+
 use std::fs;
 use std::path::PathBuf;
 

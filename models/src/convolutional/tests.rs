@@ -1,3 +1,5 @@
+//! The plan gives what tract gives, whatever the processor, and leaves other graphs to it.
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! The network gives what ONNX Runtime gave, and damaged or hostile files are refused.
+
 use std::fs;
 use std::path::PathBuf;
 

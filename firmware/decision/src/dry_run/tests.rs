@@ -1,3 +1,5 @@
+//! What another policy moves of a logged day, and that the same policy moves nothing.
+
 use uuid::Uuid;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Whether the intervals hold what another policy would have earned, in a desk whose truth is known.
+
 use uuid::Uuid;
 
 use super::*;

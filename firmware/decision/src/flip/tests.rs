@@ -1,3 +1,5 @@
+//! A change that is found comes out as if the call had been played with it.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! A log replays to the same decisions, and what is changed, missing or torn in it is told.
+
 use trunkside_call::{Action, AgentId, CallId, Emotion, Language};
 use uuid::Uuid;
 

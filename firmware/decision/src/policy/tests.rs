@@ -1,3 +1,5 @@
+//! Every mistake in a policy is named with its line, and what is read of one means what it says.
+
 use jiff::civil::date;
 
 use super::*;

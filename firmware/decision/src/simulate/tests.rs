@@ -1,3 +1,5 @@
+//! The simulated desk agrees with Erlang's formulas, and mistakes of a scenario are named.
+
 use super::*;
 
 fn scenario(text: &str) -> Scenario {

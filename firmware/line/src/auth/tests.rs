@@ -1,3 +1,5 @@
+//! Who is let in, who is turned away, and that neither learns more than that.
+
 use proptest::prelude::*;
 
 use super::*;

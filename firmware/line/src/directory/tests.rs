@@ -1,3 +1,5 @@
+//! The order of a trunk's addresses, how long it is good for, and that look-ups never stall it.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which bytes reach the SIP stack and which are answered before it, the RFC's torture messages among them.
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;

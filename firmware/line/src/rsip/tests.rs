@@ -1,3 +1,5 @@
+//! The user agent against peers on sockets: calls set up, refused, cancelled and ended, and junk survived.
+
 use std::collections::BTreeSet;
 
 use tokio::net::UdpSocket;

@@ -1,3 +1,5 @@
+//! Who refreshes, when, and when a far end is taken for gone.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! A trunk's registrations and questions, told reply by reply and second by second.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! How often a caller is missed or an echo taken for one, by how loud the echo is.
+
 use std::path::Path;
 
 use trunkside_call::Codec;

@@ -1,3 +1,5 @@
+//! What is heard of packets that come late, twice, in disorder or not at all, and when.
+
 use proptest::prelude::*;
 use trunkside_call::{Codec, FRAME_DURATION, FRAME_SAMPLES};
 

@@ -1,3 +1,5 @@
+//! The prompts that are shipped, a caller's place in words, and recordings of a branch's own.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! What a recording holds, what the disk shows of it, and what damage, age and a full disk do to it.
+
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};

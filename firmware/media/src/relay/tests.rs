@@ -1,3 +1,5 @@
+//! Which packets cross between the legs, under which header, from whom, and what is counted.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What is reported and when, and what is believed of the far end's reports.
+
 use super::*;
 use crate::tap::now;
 use proptest::prelude::*;

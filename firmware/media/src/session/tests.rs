@@ -1,3 +1,5 @@
+//! One call's media over sockets: voice, prompts, copies, keys, faults and the end.
+
 use std::time::Duration;
 
 use tokio::time::timeout;

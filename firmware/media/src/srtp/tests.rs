@@ -1,3 +1,5 @@
+//! Packets of another implementation, changed and repeated ones, and that a key stream is never used twice.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which tones are a key, once each, and that speech is none.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! How calls are spread over the threads, and when a thread ends.
+
 use std::net::UdpSocket;
 
 use rtcp_types::{Compound, Packet};

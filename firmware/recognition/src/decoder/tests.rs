@@ -1,10 +1,12 @@
+//! What the search hears in outputs that are written by hand, over a small tree of words.
+
 use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::grammar::{Basis, Grammar};
-use crate::lexicon::Tokens;
-use crate::lm::lines_of;
+use crate::grammar::{Basis, Grammar, Phrases};
+use crate::lexicon::{Lexicon, Tokens};
+use crate::lm::{Ngram, lines_of};
 
 const UNITS: [&str; 8] = ["b", "m", "a", "i", "AH", "IY", "S", "T"];
 const ARPA: &str = "\\data\\\nngram 1=10\nngram 2=1\n\n\\1-grams:\n-1.0\t</s>\n-99\t<s>\t-0.3\n\

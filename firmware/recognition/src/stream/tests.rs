@@ -1,3 +1,5 @@
+//! What is heard of tones that stand for words, when, and that no frames end a stream.
+
 use std::path::Path;
 use std::sync::OnceLock;
 

@@ -1,3 +1,5 @@
+//! What tokens spell, greedily and in a beam, with phrases, an n-gram or a grammar above them.
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;

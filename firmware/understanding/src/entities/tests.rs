@@ -1,3 +1,5 @@
+//! What is named in a sentence, with its value and its place in it, and what is not.
+
 use super::*;
 
 fn found(text: &str) -> Vec<(&'static str, String, String)> {

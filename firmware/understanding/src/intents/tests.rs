@@ -1,3 +1,5 @@
+//! Which wishes are heard, why, what corrections teach, and which models and grammars are refused.
+
 use super::*;
 
 fn examples() -> Vec<Example> {

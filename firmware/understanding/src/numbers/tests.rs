@@ -1,3 +1,5 @@
+//! Where a number begins and ends in speech, and what it may stand for.
+
 use super::*;
 
 fn runs(text: &str) -> Vec<String> {

@@ -1,3 +1,5 @@
+//! Which addresses, plates and codes are hidden, and which words stay.
+
 use trunkside_call::Side;
 
 use super::{Folded, Opening, addresses};

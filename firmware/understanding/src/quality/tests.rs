@@ -1,3 +1,5 @@
+//! What a rule set finds in a call, with its time, and which mistakes of a rule set are named.
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

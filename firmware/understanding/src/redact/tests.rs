@@ -1,3 +1,5 @@
+//! What is hidden over words, turns and interruptions; of any text, no run of four digits survives.
+
 use proptest::prelude::*;
 use trunkside_call::Side;
 

@@ -1,3 +1,5 @@
+//! Which feeling words and voice show together, and why.
+
 use trunkside_call::{Emotion, SentimentLabel};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Numbers written out, checked against the pairs of another implementation.
+
 use std::path::PathBuf;
 
 use super::*;

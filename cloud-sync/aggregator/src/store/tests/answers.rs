@@ -135,41 +135,6 @@ pub(super) fn the_newest_quarters_are_those_with_calls(fresh: &dyn Fn() -> Fresh
     }
 }
 
-/// Whoever reads much keeps no key, no box and no watch waiting, and not for ever.
-pub(super) fn the_door_does_not_wait_for_readers(cluster: &Cluster) {
-    let store = Postgres::open(&options(&cluster.database())).unwrap();
-    let (reading, read) = std::sync::mpsc::channel();
-    std::thread::scope(|scope| {
-        let release: Vec<_> = (0..5)
-            .map(|_| {
-                let (release, released) = std::sync::mpsc::channel::<()>();
-                let (store, reading) = (&store, reading.clone());
-                scope.spawn(move || {
-                    store
-                        .within(&Scope::ALL, |at| {
-                            let limit = at.query_one("SHOW statement_timeout", &[])?;
-                            reading.send(limit.get::<_, String>(0)).unwrap();
-                            let _ = released.recv();
-                            Ok(())
-                        })
-                        .unwrap();
-                });
-                release
-            })
-            .collect();
-        let within = std::time::Duration::from_secs(20);
-        for _ in &release {
-            assert_eq!(read.recv_timeout(within).unwrap(), "30s");
-        }
-        assert!(store.is_well());
-        assert_eq!(store.key("none").unwrap(), None);
-        drop(release);
-    });
-    let slow = "SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(20)";
-    let cut = store.within(&Scope::ALL, |at| Ok(at.batch_execute(slow)?));
-    assert!(cut.unwrap_err().is_cut_short());
-}
-
 #[test]
 fn a_cursor_names_a_time_that_every_database_has() {
     for (cursor, is_fit) in [

@@ -1,10 +1,6 @@
-//! Calls that leave the branch, that a machine serves first, or that a novice hands on.
+//! Calls that leave their group or the branch, that a machine serves first, or that a novice hands on.
 
 use super::*;
-
-fn agent(name: &str) -> AgentId {
-    AgentId::new(name)
-}
 
 fn desk(text: &str, agents: &[&str]) -> Desk {
     let mut desk = Desk::new(text);
@@ -259,4 +255,61 @@ fn faults_of_destinations_and_novices_are_named() {
         ))
         .contains("every agent is a `novice`")
     );
+}
+
+const GROUPS: &str = r#"
+[[agent]]
+id = "ann"
+[[agent]]
+id = "bob"
+[[agent]]
+id = "carl"
+[[group]]
+name = "front"
+agents = ["ann"]
+overflow_to = "back"
+overflow_after_s = 20
+[[group]]
+name = "back"
+agents = ["bob"]
+overflow_to = "callback"
+overflow_after_s = 30
+[[rule]]
+name = "front"
+when = { intent = "ask" }
+then = { group = "front" }
+"#;
+
+#[test]
+fn calls_overflow_to_the_next_group_and_then_to_a_call_back() {
+    let mut desk = Desk::new(GROUPS);
+    for agent in ["ann", "bob", "carl"] {
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new(agent),
+        });
+    }
+    let offered = |decisions: &[Decision], to: &str| {
+        decisions.iter().any(|d| {
+            d.action
+                == Action::Offer {
+                    agent: AgentId::new(to),
+                }
+        })
+    };
+    assert!(offered(&desk.ready(1, wants("ask")), "ann"));
+    // Bob and Carl are free, but the second call is not theirs yet.
+    let waits = desk.ready(2, wants("ask"));
+    assert!(matches!(waits[0].action, Action::Wait { .. }));
+    desk.pass(19);
+    assert_eq!(desk.router.waiting(), 1);
+    assert!(offered(&desk.pass(1), "bob"));
+    desk.ready(3, wants("ask"));
+    let ended = desk.pass(50);
+    assert!(ended.iter().any(|d| d.call == call(3)
+        && d.action
+            == Action::Callback {
+                cause: CallbackCause::WaitedTooLong
+            }));
+    // Other calls are everybody's.
+    assert!(offered(&desk.ready(4, wants("else")), "carl"));
 }

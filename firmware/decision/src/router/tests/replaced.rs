@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn agent(name: &str) -> AgentId {
-    AgentId::new(name)
-}
-
 #[test]
 fn what_is_due_is_said_by_the_policy_that_made_it_due() {
     let mut desk = Desk::new(

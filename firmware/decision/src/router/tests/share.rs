@@ -1,4 +1,5 @@
-//! The share of the day that agents spend on calls, and its cap.
+//! The share of the day that agents spend on calls, and its cap; the share of agents who are kept free
+//! for promised calls.
 
 use jiff::civil::DateTime;
 
@@ -23,10 +24,6 @@ when_closed = "route"
 [hours.weekly]
 mon = "09:00-12:00, 13:00-17:00"
 "#;
-
-fn agent(name: &str) -> AgentId {
-    AgentId::new(name)
-}
 
 /// Both agents at a desk whose clock reads `local`.
 fn desk(text: &str, local: DateTime) -> Desk {
@@ -88,4 +85,53 @@ fn the_day_begins_when_the_branch_opens_and_not_again_after_lunch() {
     desk.pass(HOUR);
     clock(&mut desk, monday(13, 0));
     assert_eq!(rung(&mut desk, 4).0, offer(agent("bob")));
+}
+
+#[test]
+fn promised_calls_find_an_agent_kept_free() {
+    let mut text = String::from(
+        "[queue]\nreserve_share = 0.5\nreserve_hold_s = 60\n[[rule]]\nname = \"gold\"\n\
+         when = { tier = \"gold\" }\nthen = { answer_within_s = 5 }\n",
+    );
+    for number in 0..4 {
+        text.extend(["[[agent]]\nid = \"a", &number.to_string(), "\"\n"]);
+    }
+    let mut desk = Desk::new(&text);
+    for number in 0..4 {
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new(format!("a{number}")),
+        });
+    }
+    let gold = || wants("ask").with_tier("gold");
+    // All are busy while golden calls wait too long: the router learns to keep one agent.
+    for number in 0..4 {
+        desk.ready(number, wants("ask"));
+        desk.bridged(number, AgentId::new(format!("a{number}")));
+    }
+    for number in 10..20 {
+        desk.ready(number, gold());
+        desk.pass(10);
+        desk.ended(number);
+    }
+    for number in 0..4 {
+        desk.ended(number);
+    }
+    for number in 30..33 {
+        let decision = desk.ready(number, wants("ask")).remove(0);
+        assert!(matches!(decision.action, Action::Offer { .. }), "{number}");
+    }
+    let held = desk.ready(33, wants("ask")).remove(0);
+    assert!(matches!(held.action, Action::Wait { .. }));
+    assert_eq!(rules(&held)[0], "held_back");
+    let skipped = held.reasons.last().expect("some were skipped");
+    assert!(
+        skipped
+            .finding
+            .contains("a3: kept from this call for 60.0 s more"),
+        "{skipped:?}"
+    );
+    assert!(matches!(
+        desk.ready(34, gold()).remove(0).action,
+        Action::Offer { .. }
+    ));
 }

@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn agent(name: &str) -> AgentId {
-    AgentId::new(name)
-}
-
 #[test]
 fn idle_time_beyond_its_cap_is_no_reason() {
     let people = "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nidle_cap_s = 30\n";
@@ -55,4 +51,25 @@ wrap_up_s = 10
         .find(|reason| reason.rule == "matched_together");
     let reason = reason.expect("`both` would have been as good and stands first");
     assert!(reason.finding.contains("统一匹配"), "{reason:?}");
+}
+
+#[test]
+fn reasons_are_given_in_chinese_where_the_policy_says_so() {
+    let mut desk = Desk::new("reasons_in = \"zh\"\n[[agent]]\nid = \"li_na\"\n");
+    desk.tell(Input::AgentAvailable { agent: li_na() });
+    let decision = desk.ready(1, wants("ask")).remove(0);
+    let findings: Vec<&str> = decision
+        .reasons
+        .iter()
+        .map(|r| r.finding.as_str())
+        .collect();
+    assert!(
+        findings.iter().any(|f| f.contains("唯一空闲且合适的坐席")),
+        "{findings:?}"
+    );
+    let words = |text: &str| {
+        text.split(' ')
+            .any(|w| w.len() > 3 && w.chars().all(|c| c.is_ascii_lowercase()))
+    };
+    assert!(findings.iter().all(|f| !words(f)), "{findings:?}");
 }

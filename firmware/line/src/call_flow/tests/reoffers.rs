@@ -1,3 +1,5 @@
+//! Changes in mid-call: hold and resume, another law, keys, a side that is replaced.
+
 use super::*;
 
 fn wants(law: &str) -> LegEvent {
@@ -223,4 +225,65 @@ fn a_call_that_ends_leaves_no_question_for_another_law_unanswered() {
     let over = bench.agent(1, LegEvent::Ended { cause });
     let expected = [(bench.caller, "reject reoffer"), (bench.caller, "hang up")];
     assert_eq!(commands(&over), expected);
+}
+
+#[test]
+fn hold_and_resume_are_answered_with_the_right_directions_on_either_leg() {
+    for side in [Side::Caller, Side::Agent] {
+        let mut bench = Bench::bridged();
+        for (offered, answered, send, receive) in [
+            ("sendonly", "recvonly", false, true),
+            ("inactive", "inactive", false, false),
+            ("sendrecv", "sendrecv", true, true),
+        ] {
+            let event = LegEvent::Reoffered {
+                sdp: sdp(4_000, "8", offered),
+            };
+            let outputs = match side {
+                Side::Caller => bench.caller(event),
+                Side::Agent => bench.agent(1, event),
+            };
+            assert!(
+                body(&outputs).contains(&format!("a={answered}\r\n")),
+                "{offered}"
+            );
+            let Some(&MediaCommand::SetRemote { side: set, remote }) = media(&outputs).first()
+            else {
+                panic!("{outputs:?}")
+            };
+            assert_eq!((set, remote.send, remote.receive), (side, send, receive));
+            assert!(events(&outputs).is_empty(), "the call goes on");
+        }
+        let version = |n: u32| format!("o=- 1 {n} IN IP4");
+        let event = LegEvent::Reoffered { sdp: Vec::new() };
+        let outputs = match side {
+            Side::Caller => bench.caller(event),
+            Side::Agent => bench.agent(1, event),
+        };
+        assert!(
+            body(&outputs).contains(&version(4)),
+            "every description has a new version"
+        );
+    }
+}
+
+#[test]
+fn a_reoffer_that_cannot_be_met_leaves_the_session_as_it_was() {
+    let mut bench = Bench::bridged();
+    let other_law = LegEvent::Reoffered {
+        sdp: sdp(4_000, "18", "sendrecv"),
+    };
+    let outputs = bench.caller(other_law.clone());
+    assert_eq!(commands(&outputs), [(bench.caller, "reject reoffer")]);
+    assert!(media(&outputs).is_empty());
+    let mut bench = Bench::offered(Greeting::Early);
+    let status = LegCommand::RejectReoffer { status: 491 };
+    let outputs = bench.caller(other_law);
+    assert_eq!(
+        outputs,
+        [Output::Sip(SipCommand {
+            leg: bench.caller,
+            what: status
+        })]
+    );
 }

@@ -1,3 +1,5 @@
+//! Agents who hand the caller on.
+
 use super::*;
 
 fn asked() -> LegEvent {

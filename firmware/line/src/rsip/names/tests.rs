@@ -1,3 +1,5 @@
+//! Questions to a name server of the test's own, and what is made of its answers, faults and silence.
+
 use super::*;
 use crate::rsip::tests::dns::{Dns, Says};
 

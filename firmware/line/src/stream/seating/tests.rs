@@ -1,3 +1,5 @@
+//! Trunks and phones keep their places, whoever else connects, and memory stays bounded.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which words are hidden as people's names, and which stay.
+
 use crate::redact;
 use crate::redact::{RedactionPolicy, Redactor};
 use trunkside_call::Side;

@@ -1,0 +1,139 @@
+//! Which of the agents who are free is asked.
+
+use super::*;
+
+#[test]
+fn the_same_words_go_to_the_senior_agent_only_when_angry() {
+    let mut desk = Desk::branch();
+    desk.now = Duration::from_mins(10);
+    let calm = desk.ready(1, wants("complaint"));
+    assert_eq!(actions(&calm), [offer(li_na())]);
+    assert_eq!(
+        rules(&calm[0]),
+        ["complaint", "hours_unknown", "agent_priority"]
+    );
+    assert_eq!(
+        calm[0].alternative.as_ref().map(|next| next.agent.clone()),
+        Some(zhang_wei())
+    );
+    desk.ended(1);
+    let heated = desk.ready(2, angry("complaint"));
+    assert_eq!(actions(&heated), [offer(zhang_wei())]);
+    assert_eq!(
+        rules(&heated[0]),
+        [
+            "complaint",
+            "angry",
+            "hours_unknown",
+            "only_candidate",
+            "skipped"
+        ]
+    );
+    assert_eq!(heated[0].reasons[4].finding, "li_na: not senior");
+    assert_eq!(heated[0].policy, desk.router.policy().sha256);
+}
+
+#[test]
+fn the_longest_idle_agent_is_asked() {
+    let mut desk = Desk::new("[[agent]]\nid = \"a\"\n[[agent]]\nid = \"b\"\n");
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("b"),
+    });
+    desk.pass(40);
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("a"),
+    });
+    desk.pass(2);
+    let decisions = desk.ready(1, CallProfile::unknown());
+    assert_eq!(actions(&decisions), [offer(AgentId::new("b"))]);
+    let reason = decisions[0].reasons.last().expect("there are reasons");
+    assert_eq!(reason.rule, "longest_idle");
+    assert_eq!(
+        reason.finding,
+        "b of 2 free agents who fit: idle for 42.0 s, not 2.0 s"
+    );
+    assert_eq!(rules(&decisions[0])[0], "default_route");
+}
+
+#[test]
+fn the_smallest_change_that_flips_a_decision_is_found() {
+    let desk = Desk::branch();
+    let ready = |profile| Input::CallReady {
+        call: call(1),
+        profile,
+    };
+    let flip = desk
+        .router
+        .flip(desk.now, &ready(angry("refund")))
+        .expect("there is one");
+    assert_eq!(flip.change, "angry at 49.9 %, not 80 %");
+    assert_eq!((flip.size_permille, flip.action), (301, offer(li_na())));
+    let flip = desk
+        .router
+        .flip(desk.now, &ready(wants("refund")))
+        .expect("there is one");
+    assert_eq!(
+        (flip.size_permille, flip.change.as_str()),
+        (1000, "angry, not neutral")
+    );
+    let doubtful = CallProfile {
+        emotion_permille: 490,
+        ..angry("refund")
+    };
+    let flip = desk
+        .router
+        .flip(desk.now, &ready(doubtful))
+        .expect("there is one");
+    assert_eq!((flip.size_permille, flip.action), (10, offer(zhang_wei())));
+    assert_eq!(desk.router.flip(desk.now, &Input::Tick), None);
+}
+
+#[test]
+fn the_agent_of_last_time_is_preferred() {
+    let text = "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nsticky_s = 60\n";
+    let mut desk = Desk::new(text);
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("ann"),
+    });
+    desk.pass(30);
+    desk.tell(Input::AgentAvailable {
+        agent: AgentId::new("bob"),
+    });
+    let profile = CallProfile {
+        last_agent: Some(AgentId::new("bob")),
+        ..wants("ask")
+    };
+    let decision = desk.ready(1, profile).remove(0);
+    assert_eq!(
+        decision.action,
+        Action::Offer {
+            agent: AgentId::new("bob")
+        }
+    );
+    assert!(decision.reasons.iter().any(|r| r.rule == "same_agent"));
+}
+
+#[test]
+fn a_look_up_that_comes_late_counts_for_who_waits() {
+    let mut desk = Desk::new(
+        "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nsticky_s = 60\n\
+         [queue]\nwrap_up_s = 10\n",
+    );
+    for (number, name) in [(1, "ann"), (2, "bob")] {
+        desk.tell(Input::AgentAvailable {
+            agent: AgentId::new(name),
+        });
+        desk.ready(number, wants("ask"));
+        desk.bridged(number, AgentId::new(name));
+    }
+    desk.ready(3, wants("ask"));
+    let known = CallProfile {
+        last_agent: Some(AgentId::new("bob")),
+        ..wants("ask")
+    };
+    assert_eq!(desk.ready(3, known), []);
+    // Both are ready at one moment.
+    desk.ended(1);
+    desk.ended(2);
+    assert_eq!(actions(&desk.pass(10)), [offer(AgentId::new("bob"))]);
+}
