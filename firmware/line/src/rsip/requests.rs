@@ -183,9 +183,15 @@ impl RsipUa {
             contact.host_with_port = self.streams.own_address(transport, there).into();
         }
         let sender = self.state_sender.clone();
-        let dialog =
-            self.dialogs
-                .get_or_create_server_invite(&transaction, sender, None, Some(contact));
+        let credential = flow.and_then(|(_, there)| {
+            self.credential_for(there.ip(), transaction.original.uri.user())
+        });
+        let dialog = self.dialogs.get_or_create_server_invite(
+            &transaction,
+            sender,
+            credential,
+            Some(contact),
+        );
         let mut dialog = match dialog {
             Ok(dialog) => dialog,
             Err(error) => {

@@ -123,7 +123,11 @@ impl RsipUa {
             return;
         };
         self.dialogs.remove_dialog(&entry.dialog.id());
-        let silent = matches!(reason, TerminatedReason::Timeout);
+        // Who refuses our proof has not hung up; no other request of ours reaches it either.
+        let silent = matches!(
+            reason,
+            TerminatedReason::Timeout | TerminatedReason::ProxyAuthRequired
+        );
         let what = match entry.state {
             LegState::Offered => LegEvent::Cancelled,
             // Our answer crossed the caller's CANCEL, and lost.
