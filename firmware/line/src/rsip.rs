@@ -5,6 +5,7 @@ mod challenge;
 mod dial;
 mod doors;
 mod early;
+mod flows;
 mod headers;
 mod message;
 mod names;
@@ -53,6 +54,7 @@ use crate::stream::{Places, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
 use doors::Doors;
 use early::Reliable;
+use flows::{Flow, Flows};
 use refresh::Refresh;
 use socket::{Counters, GatedSocket};
 use streams::{Lost, Seats, Streams};
@@ -133,6 +135,7 @@ pub struct RsipUa {
     local: SocketAddr,
     own: Own,
     streams: Streams,
+    flows: Flows,
     seats: Seats,
     dialogs: Arc<DialogLayer>,
     incoming: TransactionReceiver,
@@ -194,6 +197,8 @@ struct Leg {
     dialled: Option<Dialled>,
     /// Outgoing: where its INVITE went.
     there: Option<There>,
+    /// Outgoing: where its other requests go, which its URI does not say.
+    flow: Option<Flow>,
     /// Outgoing: the stack has given it up, with this status.
     gave_up: Option<u16>,
 }
@@ -218,6 +223,7 @@ impl Leg {
             transfer_progress: None,
             dialled: None,
             there: None,
+            flow: None,
             gave_up: None,
         }
     }
@@ -279,9 +285,11 @@ impl RsipUa {
             .map_err(stack_error)?;
         let transports = TransportLayer::new(stop.child_token());
         transports.add_transport(SipConnection::Udp(connection));
+        let flows = Flows::default();
         let ways = || Ways {
             own,
             streams: streams.clone(),
+            flows: flows.clone(),
         };
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
@@ -311,6 +319,7 @@ impl RsipUa {
             local,
             own,
             streams,
+            flows,
             seats,
             dialogs,
             incoming,
@@ -398,7 +407,7 @@ impl RsipUa {
     /// Ends a leg that has been answered. It is out of sight at once, and stays known to the stack
     /// until its BYE is answered.
     fn hang_up(&mut self, leg: LegId) {
-        let Some(Leg { dialog, .. }) = self.remove(leg) else {
+        let Some(Leg { dialog, flow, .. }) = self.remove(leg) else {
             return;
         };
         let dialogs = Arc::clone(&self.dialogs);
@@ -407,6 +416,7 @@ impl RsipUa {
                 debug!(%leg, %error, "a bye was not answered");
             }
             dialogs.remove_dialog(&dialog.id());
+            drop(flow);
         });
     }
 

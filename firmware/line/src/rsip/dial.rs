@@ -145,6 +145,9 @@ impl RsipUa {
             Some((_, there)) => There::Flow(there),
             None => There::Name(callee.host_with_port.to_string()),
         };
+        // What carries a connection is found by that.
+        let flow = flow.filter(|(transport, _)| *transport == Transport::Udp);
+        let flow = flow.map(|(_, there)| self.flows.lead(&callee, there));
         let (from, credential) = if let Some(account) = account {
             (account.from, account.credential)
         } else {
@@ -173,6 +176,7 @@ impl RsipUa {
                 entry.timer = dialled.timer;
                 entry.dialled = Some(dialled);
                 entry.there = Some(there);
+                entry.flow = flow;
                 self.insert(leg, entry);
                 self.job(async move {
                     let response = match response.await {

@@ -171,6 +171,32 @@ async fn the_better_of_two_challenges_is_answered_and_of_its_qualities_the_plain
 }
 
 #[tokio::test]
+async fn a_call_over_a_trunk_is_given_up_where_it_was_dialled() {
+    let mut carrier = carrier().await;
+    let config = trunk(&[&carrier]);
+    let mut ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let asked = carrier.expect("REGISTER").await;
+    carrier.respond(&asked, "200 OK", GRANTED, "").await;
+    let options = carrier.expect("OPTIONS").await;
+    carrier.respond(&options, "200 OK", "", "").await;
+    // Nobody knows the carrier's name but by its targets.
+    let leg = ua.dial(AgentContact::OverTrunk {
+        trunk: "telecom".into(),
+        number: Pii::new("13800138000".into()),
+    });
+    let invite = carrier.expect("INVITE").await;
+    carrier.respond(&invite, "180 Ringing", "", "").await;
+    assert!(matches!(ua.event().await.what, LegEvent::Ringing { .. }));
+    ua.command(leg, LegCommand::Cancel);
+    let cancel = carrier.expect("CANCEL").await;
+    carrier.respond(&cancel, "200 OK", "", "").await;
+    carrier
+        .respond(&invite, "487 Request Terminated", "", "")
+        .await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 487 });
+}
+
+#[tokio::test]
 async fn a_carrier_that_wants_a_proof_within_a_call_gets_that_of_the_account_that_was_called() {
     let mut carrier = carrier().await;
     let mut called = trunk(&[&carrier]);
