@@ -662,11 +662,20 @@ fn key_of(id: &DialogId) -> DialogKey {
     (id.call_id.clone(), id.local_tag.clone())
 }
 
-/// The stack takes nearly anything for a URI.
+/// The stack takes nearly anything for a URI, and reads none whose user part has parameters.
 fn sip_uri(text: &str) -> Option<Uri> {
-    let scheme = text.starts_with("sip:") || text.starts_with("sips:");
-    let fits = scheme && !text.contains(char::is_whitespace);
-    fits.then(|| Uri::try_from(text).ok())?
+    let (scheme, rest) = text.split_once(':')?;
+    if !matches!(scheme, "sip" | "sips") || text.contains(char::is_whitespace) {
+        return None;
+    }
+    let headers = rest.find('?').unwrap_or(rest.len());
+    let Some((user, _)) = rest[..headers].rsplit_once('@') else {
+        return Uri::try_from(text).ok();
+    };
+    let there = &rest[user.len() + 1..];
+    let mut uri = Uri::try_from(format!("{scheme}:{there}")).ok()?;
+    uri.auth = Some(Auth::from(user));
+    Some(uri)
 }
 
 fn sdp_header() -> Vec<Header> {

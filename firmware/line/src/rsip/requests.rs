@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rsipstack::dialog::dialog::Dialog;
-use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
+use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tracing::{debug, warn};
@@ -12,7 +12,7 @@ use trunkside_call::Pii;
 use super::states::allow;
 use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, ways};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::session_timer::{SHORTEST, SessionTimer};
 use crate::sip_ua::{LegEvent, LegId};
 use crate::stream::Transport;
@@ -183,9 +183,8 @@ impl RsipUa {
             contact.host_with_port = self.streams.own_address(transport, there).into();
         }
         let sender = self.state_sender.clone();
-        let credential = flow.and_then(|(_, there)| {
-            self.credential_for(there.ip(), transaction.original.uri.user())
-        });
+        let called = called_by(&transaction.original);
+        let credential = flow.and_then(|(_, there)| self.credential_for(there.ip(), &called));
         let dialog = self.dialogs.get_or_create_server_invite(
             &transaction,
             sender,
@@ -211,7 +210,7 @@ impl RsipUa {
         let incoming = LegEvent::Incoming {
             from: from.unwrap_or_else(|| caller_of(request)),
             private: identity.private,
-            to: Pii::new(request.uri.user().unwrap_or_default().to_owned()),
+            to: Pii::new(called),
             sdp: sdp.clone(),
         };
         let mut entry = Leg::new(dialog.clone(), LegState::Offered, transport);
@@ -268,12 +267,15 @@ pub(super) fn flow_of(transaction: &Transaction) -> Option<(Transport, SocketAdd
 }
 
 fn caller_of(request: &Request) -> Pii<String> {
-    let from = request
-        .from_header()
-        .ok()
-        .and_then(|from| from.typed().ok());
-    Pii::new(
-        from.and_then(|from| from.uri.user().map(str::to_owned))
-            .unwrap_or_default(),
-    )
+    let from = headers::text(request, "From");
+    let number = from.as_deref().and_then(identity::user_of);
+    Pii::new(number.unwrap_or_default().to_owned())
+}
+
+/// The number or user part that a request is for. The stack finds none in a `tel` URI, and none that has
+/// parameters.
+fn called_by(request: &Request) -> String {
+    let user = request.uri.user().map(str::to_owned);
+    let found = || identity::user_of(&request.uri.to_string()).map(str::to_owned);
+    user.or_else(found).unwrap_or_default()
 }

@@ -135,10 +135,10 @@ impl RsipUa {
 
     /// What proves who we are, where requests within a call that came from there are challenged. Of
     /// several accounts at one carrier it is that which the call came to.
-    pub(super) fn credential_for(&self, source: IpAddr, called: Option<&str>) -> Option<Credential> {
+    pub(super) fn credential_for(&self, source: IpAddr, called: &str) -> Option<Credential> {
         let carriers = self.carriers.iter();
         let owners = carriers.filter(|carrier| carrier.user().is_some() && carrier.owns(source));
-        let carrier = owners.min_by_key(|carrier| carrier.user() != called)?;
+        let carrier = owners.min_by_key(|carrier| carrier.user() != Some(called))?;
         carrier.config.credential()
     }
 

@@ -433,3 +433,35 @@ async fn a_leg_that_was_given_up_is_dialled_nowhere_else() {
         assert_eq!(what, LegEvent::Failed { status: code });
     }
 }
+
+#[tokio::test]
+async fn a_caller_and_whom_they_call_are_known_in_every_form_of_address() {
+    for (from, called) in [
+        (
+            "<sip:+8613800138000;phone-context=+86@carrier;user=phone>",
+            "sip:2000;phone-context=carrier@box;user=phone",
+        ),
+        ("<tel:+8613800138000>", "tel:2000;phone-context=carrier"),
+        ("sip:+8613800138000@carrier", "sip:2000@box"),
+        ("<sip:carrier;x=y>", "sip:box;x=y"),
+    ] {
+        let mut ua = Driven::new(|_| {}).await;
+        let peer = Peer::new(ua.address).await;
+        let own = peer.own;
+        let text = format!(
+            "INVITE {called} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK1;rport\r\nFrom: {from};tag=1\r\n\
+             To: <{called}>\r\nCall-ID: form@{own}\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
+             Contact: <sip:{own}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        peer.raw(&text).await;
+        let LegEvent::Incoming { from, to, .. } = ua.event().await.what else {
+            panic!("no call: {text}")
+        };
+        let expected = if text.contains("2000") {
+            ("+8613800138000", "2000")
+        } else {
+            ("", "")
+        };
+        assert_eq!((from.reveal().as_str(), to.reveal().as_str()), expected);
+    }
+}

@@ -54,7 +54,7 @@ async fn a_phone_that_names_another_of_ours_reaches_it_and_never_the_box_itself(
     let contact = Box::new(AgentContact::Uri(format!("sip:a@{}", first.own)));
     ua.dial(AgentContact::InPlaceOf { contact, replaces });
     let invite = first.expect("INVITE").await;
-    let contact = format!("Contact: <sip:wang@{}>\r\n", ua.address);
+    let contact = format!("Contact: <sip:wang;x=y@{}>\r\n", ua.address);
     first
         .respond(&invite, "302 Moved Temporarily", &contact, "")
         .await;
@@ -95,4 +95,13 @@ async fn a_phone_behind_a_router_is_let_go_where_it_registered_from() {
     assert!(matches!(ua.settled().await, LegEvent::Answered { .. }));
     ua.command(leg, LegCommand::HangUp);
     phone.expect("BYE").await;
+}
+
+#[tokio::test]
+async fn a_phone_whose_name_has_parameters_is_rung_where_its_address_says() {
+    let ua = Driven::new(|_| {}).await;
+    let mut phone = Peer::new(ua.address).await;
+    let contact = format!("sip:2000;phone-context=pbx@{};user=phone", phone.own);
+    ua.dial(AgentContact::Uri(contact.clone()));
+    phone.expect(&format!("INVITE {contact} SIP/2.0")).await;
 }
