@@ -16,7 +16,8 @@ use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
 use crate::stream::Transport;
 
-/// How often a phone may send us elsewhere (302), or ask for a longer session (422).
+/// How often a phone may send us elsewhere (302), or ask for a longer session (422) or for
+/// acknowledgements (421).
 const DETOURS: u8 = 3;
 
 /// What was dialled, to be dialled again elsewhere or otherwise.
@@ -28,6 +29,10 @@ pub(super) struct Dialled {
     private: bool,
     sdp: Vec<u8>,
     timer: SessionTimer,
+    /// Whether provisional responses may be told reliably (RFC 3262). The stack acknowledges them by the
+    /// address that the INVITE went to, without a proxy's route, takes no others of the call meanwhile, and
+    /// counts those of all forks as one: so only for those who want nothing else.
+    acknowledges: bool,
     detours: u8,
 }
 
@@ -43,6 +48,7 @@ impl Dialled {
             private,
             sdp,
             timer: SessionTimer::default(),
+            acknowledges: false,
             detours: 0,
         }
     }
@@ -162,7 +168,7 @@ impl RsipUa {
             contact: self.own_uri("trunkside", transport),
             offer: Some(offer.clone()),
             headers: Some(more),
-            support_prack: true,
+            support_prack: dialled.acknowledges,
             ..InviteOption::default()
         };
         let outcomes = self.outcome_sender.clone();
@@ -316,6 +322,9 @@ impl RsipUa {
                     _ => None,
                 };
                 dialled.to = self.contact_of(uri, replaces);
+            }
+            421 if !dialled.acknowledges && headers::lists(response, "Require", "100rel") => {
+                dialled.acknowledges = true;
             }
             422 => dialled
                 .timer

@@ -210,6 +210,38 @@ async fn a_phone_that_sends_us_elsewhere_is_followed() {
 }
 
 #[tokio::test]
+async fn only_a_phone_that_insists_has_its_progress_acknowledged() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut phone = Peer::new(ua.address).await;
+    ua.dial(AgentContact::Uri(format!("sip:a@{}", phone.own)));
+    let invite = phone.expect("INVITE").await;
+    assert!(!invite.contains("100rel"), "{invite}");
+    let insists = "Require: 100rel\r\n";
+    phone
+        .respond(&invite, "421 Extension Required", insists, "")
+        .await;
+    phone.expect("ACK").await;
+    let invite = phone.expect("INVITE").await;
+    assert!(invite.contains("100rel"), "{invite}");
+    let lines = format!(
+        "{insists}RSeq: 7\r\nContact: <sip:a@{}>\r\n{SDP}",
+        phone.own
+    );
+    phone
+        .respond(&invite, "183 Session Progress", &lines, &offer())
+        .await;
+    let acknowledged = phone.expect("PRACK").await;
+    let number = header(&invite, "CSeq").map(|number| format!("7 {number}"));
+    assert_eq!(header(&acknowledged, "RAck"), number.as_deref());
+    phone.respond(&acknowledged, "200 OK", "", "").await;
+    assert!(matches!(ua.event().await.what, LegEvent::Ringing { .. }));
+    phone
+        .respond(&invite, "421 Extension Required", insists, "")
+        .await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 421 });
+}
+
+#[tokio::test]
 async fn of_two_phones_that_answer_one_call_the_second_is_let_go() {
     let mut ua = Driven::new(|_| {}).await;
     let mut first = Peer::new(ua.address).await;
