@@ -17,6 +17,7 @@ mod secrecy;
 mod socket;
 mod states;
 mod streams;
+mod target;
 mod transfer;
 mod trunks;
 mod ways;
@@ -172,6 +173,8 @@ struct Leg {
     transport: Transport,
     /// The far end's request for a new session description, until it is answered.
     reoffer: Option<TransactionHandle>,
+    /// Where that says that it is from now on.
+    moved: Option<Uri>,
     /// Whether the answer to our offer comes in the next ACK.
     answer_in_ack: bool,
     timer: SessionTimer,
@@ -210,6 +213,7 @@ impl Leg {
             state,
             transport,
             reoffer: None,
+            moved: None,
             answer_in_ack: false,
             timer: SessionTimer::default(),
             asked: Asked::default(),
@@ -463,8 +467,10 @@ impl RsipUa {
         let Some(handle) = entry.reoffer.take() else {
             return;
         };
+        let moved = entry.moved.take();
         let mut headers = Vec::new();
         if let Some(sdp) = &sdp {
+            entry.follow(moved);
             entry.description.clone_from(sdp);
             headers = headers::timer_settled(entry.settled.take());
             headers.extend(sdp_header());

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::streams::Lost;
-use super::{Leg, LegState, RsipUa, headers, now, sip_uri, ways};
+use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, ways};
 use crate::identity::is_user_part;
 use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
@@ -314,9 +314,7 @@ impl RsipUa {
         }
         match response.status_code.code() {
             300..=399 => {
-                let contacts = headers::text(response, "Contact")?;
-                let first = headers::listed(&contacts).next()?;
-                let uri = super::phones::contact_uri(first)?.to_owned();
+                let uri = phones::first_contact(response)?;
                 let replaces = match dialled.to {
                     AgentContact::InPlaceOf { replaces, .. } => Some(replaces),
                     _ => None,

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::states::allow;
-use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, ways};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, target, ways};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
 use crate::identity::{self, Identity};
 use crate::session_timer::{SHORTEST, SessionTimer};
@@ -214,6 +214,7 @@ impl RsipUa {
             sdp: sdp.clone(),
         };
         let mut entry = Leg::new(dialog.clone(), LegState::Offered, transport);
+        entry.follow(target::contact(request));
         entry.asked = asked;
         entry.takes_update = headers::lists(request, "Allow", "UPDATE");
         entry.identity = identity;

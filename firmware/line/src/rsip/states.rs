@@ -3,7 +3,7 @@
 use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
 use rsipstack::sip::{Header, Method, Request, Response, StatusCode};
 
-use super::{LegState, RsipUa, headers, key_of, now};
+use super::{LegState, RsipUa, headers, key_of, now, target};
 use crate::gate::ALLOW;
 use crate::session_timer::SHORTEST;
 use crate::sip_ua::{EndCause, LegEvent, LegId};
@@ -60,6 +60,7 @@ impl RsipUa {
         match entry.state {
             LegState::Dialling => {
                 entry.state = LegState::Up;
+                entry.follow(target::contact(response));
                 entry.takes_update = headers::lists(response, "Allow", "UPDATE");
                 let expires = headers::session_expires(response);
                 entry.timer.settled(now(), expires);
@@ -99,13 +100,16 @@ impl RsipUa {
             self.respond(handle, status, Some(vec![shortest]), None);
             return;
         };
+        let moved = target::contact(request);
         if refresh {
+            entry.follow(moved);
             let headers = headers::timer_settled(settled);
             self.respond(handle, StatusCode::OK, Some(headers), None);
             return;
         }
         entry.settled = settled;
         entry.reoffer = Some(handle);
+        entry.moved = moved;
         entry.answer_in_ack = request.body.is_empty();
         let sdp = request.body.clone();
         self.tell(leg, LegEvent::Reoffered { sdp });

@@ -16,6 +16,7 @@ mod moved;
 mod peer;
 mod strangers;
 mod streams;
+mod targets;
 mod trunks;
 
 const LIMIT: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use super::*;
 use crate::session_timer::{Refresher, SHORTEST, SessionExpires};
 
 /// A call that has been answered and acknowledged.
-async fn up(lines: &str) -> (Driven, LegId, Peer, String) {
+pub async fn up(lines: &str) -> (Driven, LegId, Peer, String) {
     let mut ua = Driven::new(|_| {}).await;
     let mut peer = Peer::new(ua.address).await;
     peer.send("INVITE", &format!("{SDP}{lines}"), &offer())
