@@ -180,8 +180,6 @@ struct Leg {
     timer: SessionTimer,
     /// What the far end's request says of session timers, until it is answered.
     asked: Asked,
-    /// What the answer to its last offer says of them.
-    settled: Option<Settled>,
     /// Whether it takes UPDATE.
     takes_update: bool,
     /// Whether a re-INVITE or UPDATE of ours is under way.
@@ -217,7 +215,6 @@ impl Leg {
             answer_in_ack: false,
             timer: SessionTimer::default(),
             asked: Asked::default(),
-            settled: None,
             takes_update: false,
             refreshing: false,
             description: Vec::new(),
@@ -235,6 +232,11 @@ impl Leg {
     /// Incoming: whether its INVITE came without an offer, so that the first description is ours.
     fn wants_offer(&self) -> bool {
         self.dialog.initial_request().body.is_empty()
+    }
+
+    /// What our answer says of session timers. An interval that is too short has been refused before.
+    fn settle(&mut self) -> Option<Settled> {
+        self.timer.settle(now(), self.asked).ok().flatten()
     }
 
     /// Whether an offer or refresh of ours can be sent: none of theirs waits for its answer or ACK.
@@ -472,7 +474,7 @@ impl RsipUa {
         if let Some(sdp) = &sdp {
             entry.follow(moved);
             entry.description.clone_from(sdp);
-            headers = headers::timer_settled(entry.settled.take());
+            headers = headers::timer_settled(entry.settle());
             headers.extend(sdp_header());
         }
         self.respond(handle, status, Some(headers), sdp);

@@ -94,7 +94,9 @@ impl RsipUa {
             self.respond(handle, StatusCode::RequestPending, None, None);
             return;
         }
-        let Ok(settled) = entry.timer.settle(now(), asked) else {
+        // What is refused changes nothing.
+        let mut timer = entry.timer;
+        let Ok(settled) = timer.settle(now(), asked) else {
             let shortest = headers::other("Min-SE", &SHORTEST.as_secs().to_string());
             let status = StatusCode::SessionIntervalTooSmall;
             self.respond(handle, status, Some(vec![shortest]), None);
@@ -102,12 +104,13 @@ impl RsipUa {
         };
         let moved = target::contact(request);
         if refresh {
+            entry.timer = timer;
             entry.follow(moved);
             let headers = headers::timer_settled(settled);
             self.respond(handle, StatusCode::OK, Some(headers), None);
             return;
         }
-        entry.settled = settled;
+        entry.asked = asked;
         entry.reoffer = Some(handle);
         entry.moved = moved;
         entry.answer_in_ack = request.body.is_empty();

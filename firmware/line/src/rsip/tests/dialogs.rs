@@ -60,6 +60,40 @@ async fn the_answer_settles_the_timer_and_a_refresh_is_answered_with_it() {
 }
 
 #[tokio::test]
+async fn an_offer_that_is_refused_leaves_the_timer_as_it_was() {
+    let mut phone = Phone::new(&[]).await;
+    let mut peer = Peer::new(phone.ua.local_addr()).await;
+    let long = format!("{SDP}Supported: timer\r\nSession-Expires: 300\r\n");
+    peer.send("INVITE", &long, &offer()).await;
+    let SipEvent { leg, .. } = phone.next().await;
+    let sdp = description(4_000);
+    phone.command(leg, LegCommand::Answer { sdp });
+    peer.expect("SIP/2.0 200").await;
+    peer.send("ACK", "", "").await;
+    let acknowledged = phone.settled().await;
+    assert!(matches!(acknowledged, LegEvent::Acknowledged { .. }));
+    let timer = |phone: &Phone| phone.ua.legs.get(&leg).map(|entry| entry.timer.deadline());
+    let before = timer(&phone);
+    for accepts in [false, true] {
+        let short = long.replace("300", "90;refresher=uas");
+        peer.send("INVITE", &short, &offer()).await;
+        assert!(matches!(phone.settled().await, LegEvent::Reoffered { .. }));
+        assert_eq!(timer(&phone), before);
+        if accepts {
+            let sdp = description(4_000);
+            phone.command(leg, LegCommand::AnswerReoffer { sdp });
+            let answer = peer.expect("SIP/2.0 200").await;
+            assert_eq!(header(&answer, "Session-Expires"), Some("90;refresher=uas"));
+        } else {
+            phone.command(leg, LegCommand::RejectReoffer { status: 488 });
+            peer.expect("SIP/2.0 488").await;
+            peer.acknowledge_refusal().await;
+        }
+        assert_eq!(timer(&phone) == before, !accepts);
+    }
+}
+
+#[tokio::test]
 async fn progress_that_must_be_acknowledged_is_and_the_answer_waits_for_it() {
     let mut ua = Driven::new(|_| {}).await;
     let mut peer = Peer::new(ua.address).await;
