@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use rsipstack::dialog::dialog::Dialog;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request, StatusCode};
+use rsipstack::transaction::key::TransactionRole;
 use rsipstack::transaction::transaction::Transaction;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
@@ -42,6 +43,9 @@ impl RsipUa {
             return;
         }
         match request.method {
+            Method::Invite if self.has_come(request) => {
+                self.reply(transaction, StatusCode::LoopDetected, Vec::new());
+            }
             Method::Invite if headers::text(request, "Replaces").is_some() => {
                 self.on_replacing_invite(transaction);
             }
@@ -132,9 +136,8 @@ impl RsipUa {
             _ => {}
         }
         // The stack would leave one that comes out of order unanswered (RFC 3261, section 12.2.2).
-        let cseq = transaction.original.cseq_header();
-        let number = cseq.and_then(rsipstack::sip::CSeq::seq);
-        if number.is_ok_and(|number| number < dialog.snapshot().remote_cseq)
+        let number = number_of(&transaction.original);
+        if number.is_some_and(|number| number < dialog.snapshot().remote_cseq)
             && transaction.original.method != Method::Ack
         {
             self.reply(transaction, StatusCode::ServerInternalError, Vec::new());
@@ -166,6 +169,25 @@ impl RsipUa {
         self.replacements += 1;
         let by = replaced.branch(REPLACEMENT | self.replacements);
         self.on_invite(transaction, by, Some(replaced));
+    }
+
+    /// Whether a call is one that has come in another way already (RFC 3261, section 8.2.2.2).
+    fn has_come(&self, request: &Request) -> bool {
+        let call_id = request.call_id_header().map(|id| id.value().to_owned());
+        let tag = request.from_header().and_then(rsipstack::sip::From::tag);
+        let number = number_of(request);
+        let (Ok(call_id), Ok(Some(tag)), Some(number)) = (call_id, tag, number) else {
+            return false;
+        };
+        let of_call = self.keys.range((call_id.clone(), String::new())..);
+        let mut of_call = of_call.take_while(|((id, _), _)| *id == call_id);
+        of_call.any(|(_, leg)| {
+            self.legs.get(leg).is_some_and(|Leg { dialog, .. }| {
+                dialog.role() == TransactionRole::Server
+                    && dialog.id().remote_tag == tag.value()
+                    && number_of(&dialog.initial_request()) == Some(number)
+            })
+        })
     }
 
     fn on_invite(&mut self, mut transaction: Transaction, leg: LegId, replaced: Option<LegId>) {
@@ -265,6 +287,12 @@ fn replaced_key(value: &str) -> Option<(DialogKey, String)> {
 pub(super) fn flow_of(transaction: &Transaction) -> Option<(Transport, SocketAddr)> {
     let there = transaction.connection.as_ref()?.get_remote_addr()?;
     Some((ways::ours(there.r#type)?, there.get_socketaddr().ok()?))
+}
+
+/// A request's place among those of its sender.
+fn number_of(request: &Request) -> Option<u32> {
+    let number = request.cseq_header().and_then(rsipstack::sip::CSeq::seq);
+    number.ok()
 }
 
 fn caller_of(request: &Request) -> Pii<String> {

@@ -94,6 +94,23 @@ async fn an_offer_that_is_refused_leaves_the_timer_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_call_that_comes_two_ways_is_one_call() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    let invite = peer.request("INVITE", SDP, &offer());
+    peer.raw(&invite).await;
+    let leg = ua.incoming().await;
+    // A proxy has sent it to two numbers of ours.
+    let mut other = Peer::new(ua.address).await;
+    let copy = invite.replace("branch=z9hG4bKINVITE1", "branch=z9hG4bKother");
+    other.raw(&copy).await;
+    other.expect("SIP/2.0 482").await;
+    let sdp = description(5_000);
+    ua.command(leg, LegCommand::Answer { sdp });
+    peer.expect("SIP/2.0 200").await;
+}
+
+#[tokio::test]
 async fn progress_that_must_be_acknowledged_is_and_the_answer_waits_for_it() {
     let mut ua = Driven::new(|_| {}).await;
     let mut peer = Peer::new(ua.address).await;
