@@ -9,6 +9,7 @@ mod early;
 mod input;
 mod output;
 mod reoffer;
+mod replacing;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::sdp::{self, Direction, Local, Offer, Secret};
 use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId, SipCommand};
 use early::Early;
 use reoffer::Recoding;
+use replacing::Replacing;
 use transfer::Transfer;
 
 /// How long a cancelled leg is watched for an answer that crossed the CANCEL: longer than any
@@ -55,6 +57,8 @@ pub struct CallFlow {
     leaving: Vec<(LegId, Instant)>,
     /// A change of the call's law under way.
     recoding: Option<Recoding>,
+    /// A leg that is about to take the place of another.
+    replacing: Option<Replacing>,
     /// Cancelled legs whose answer may still come, and how long to watch them.
     crossing: Vec<(LegId, Instant)>,
     addresses: MediaAddresses,
@@ -172,6 +176,7 @@ impl CallFlow {
             transfer: None,
             leaving: Vec::new(),
             recoding: None,
+            replacing: None,
             crossing: Vec::new(),
             addresses,
             legs_dialled: 0,
@@ -186,12 +191,17 @@ impl CallFlow {
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
+            // Who moves to another phone may leave the old one first.
+            Input::Leg(leg, LegEvent::Ended { .. }) if self.is_replaced(leg) => self.take_over(),
             Input::Leg(leg, event) if leg == self.caller.leg => self.on_caller(now, event),
             Input::Leg(leg, event) if self.agent.as_ref().is_some_and(|a| a.leg == leg) => {
                 self.on_agent(now, event);
             }
             Input::Leg(leg, event) if self.transfer.as_ref().is_some_and(|t| t.is_to(leg)) => {
                 self.on_transfer_target(now, event);
+            }
+            Input::Leg(leg, event) if self.replacing.as_ref().is_some_and(|r| r.is_by(leg)) => {
+                self.on_replacing(leg, &event);
             }
             Input::Leg(leg, event) => self.on_given_up(leg, &event),
             Input::Order(order) if !self.ended => self.on_order(now, order),
@@ -454,16 +464,9 @@ impl CallFlow {
             LegEvent::Ringing { sdp } => self.on_ringing(sdp),
             LegEvent::Answered { sdp } => self.on_agent_answered(now, sdp),
             LegEvent::Failed { status } => self.on_agent_failed(status),
-            LegEvent::Ended { cause } => {
-                self.agent = None;
-                if self.transfer.as_ref().is_some_and(Transfer::was_asked) {
-                    // Who hands a call on may leave before it is taken.
-                    self.ring_back();
-                    return;
-                }
-                let (by, cause) = ended(EndedBy::Agent, cause);
-                self.end(now, by, cause);
-            }
+            // Of a leg that took the place of another before its answer was acknowledged.
+            LegEvent::Cancelled => self.on_agent_ended(now, EndCause::Bye),
+            LegEvent::Ended { cause } => self.on_agent_ended(now, cause),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
@@ -471,8 +474,19 @@ impl CallFlow {
             LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Agent, by, &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),
-            LegEvent::Incoming { .. } | LegEvent::Cancelled => {}
+            LegEvent::Incoming { .. } => {}
         }
+    }
+
+    fn on_agent_ended(&mut self, now: Instant, cause: EndCause) {
+        self.agent = None;
+        if self.transfer.as_ref().is_some_and(Transfer::was_asked) {
+            // Who hands a call on may leave before it is taken.
+            self.ring_back();
+            return;
+        }
+        let (by, cause) = ended(EndedBy::Agent, cause);
+        self.end(now, by, cause);
     }
 
     fn on_ringing(&mut self, sdp: Vec<u8>) {
@@ -626,6 +640,7 @@ impl CallFlow {
             return;
         }
         self.on_reoffer_failed();
+        self.close_replacing();
         self.close_caller(now);
         self.close_transfer(now);
         if self.is_bridged() {
@@ -689,12 +704,16 @@ impl CallFlow {
         Some(secret.branch(self.legs_keyed))
     }
 
+    fn local(&self, side: Side) -> Local {
+        match (side, &self.agent) {
+            (Side::Agent, Some(agent)) => agent.local,
+            _ => self.caller.local,
+        }
+    }
+
     fn set_remote(&mut self, side: Side, offer: &Offer) {
-        let local = match (side, &self.agent) {
-            (Side::Agent, Some(agent)) => &agent.local,
-            _ => &self.caller.local,
-        };
-        let remote = RemoteMedia::new(offer, self.caller.codec, local.secret.as_ref());
+        let secret = self.local(side).secret;
+        let remote = RemoteMedia::new(offer, self.caller.codec, secret.as_ref());
         self.media(MediaCommand::SetRemote { side, remote });
     }
 
