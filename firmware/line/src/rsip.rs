@@ -462,24 +462,6 @@ impl RsipUa {
         self.dialogs.remove_dialog(&dialog.id());
     }
 
-    fn answer_reoffer(&mut self, leg: LegId, status: StatusCode, sdp: Option<Vec<u8>>) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let Some(handle) = entry.reoffer.take() else {
-            return;
-        };
-        let moved = entry.moved.take();
-        let mut headers = Vec::new();
-        if let Some(sdp) = &sdp {
-            entry.follow(moved);
-            entry.description.clone_from(sdp);
-            headers = headers::timer_settled(entry.settle());
-            headers.extend(sdp_header());
-        }
-        self.respond(handle, status, Some(headers), sdp);
-    }
-
     fn respond(
         &self,
         handle: TransactionHandle,

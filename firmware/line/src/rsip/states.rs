@@ -3,7 +3,7 @@
 use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
 use rsipstack::sip::{Header, Method, Request, Response, StatusCode};
 
-use super::{LegState, RsipUa, headers, key_of, now, target};
+use super::{LegState, RsipUa, headers, key_of, now, sdp_header, target};
 use crate::gate::ALLOW;
 use crate::session_timer::SHORTEST;
 use crate::sip_ua::{EndCause, LegEvent, LegId};
@@ -116,6 +116,24 @@ impl RsipUa {
         entry.answer_in_ack = request.body.is_empty();
         let sdp = request.body.clone();
         self.tell(leg, LegEvent::Reoffered { sdp });
+    }
+
+    pub(super) fn answer_reoffer(&mut self, leg: LegId, status: StatusCode, sdp: Option<Vec<u8>>) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Some(handle) = entry.reoffer.take() else {
+            return;
+        };
+        let moved = entry.moved.take();
+        let mut headers = Vec::new();
+        if let Some(sdp) = &sdp {
+            entry.follow(moved);
+            entry.description.clone_from(sdp);
+            headers = headers::timer_settled(entry.settle());
+            headers.extend(sdp_header());
+        }
+        self.respond(handle, status, Some(headers), sdp);
     }
 
     fn on_terminated(&mut self, leg: LegId, reason: &TerminatedReason) {
