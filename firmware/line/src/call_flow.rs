@@ -11,6 +11,7 @@ mod input;
 mod legs;
 mod output;
 mod reoffer;
+mod replacing;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -27,6 +28,7 @@ use crate::sip_ua::{EndCause, LegCommand, LegEvent, LegId, SipCommand};
 use early::Early;
 use legs::{Agent, AgentState, Caller, CallerState};
 use reoffer::Recoding;
+use replacing::Replacing;
 use transfer::Transfer;
 
 /// How long a cancelled leg is watched for an answer that crossed the CANCEL: longer than any
@@ -58,6 +60,8 @@ pub struct CallFlow {
     leaving: Vec<(LegId, Instant)>,
     /// A change of the call's law under way.
     recoding: Option<Recoding>,
+    /// A leg that is about to take the place of another.
+    replacing: Option<Replacing>,
     /// Cancelled legs whose answer may still come, and how long to watch them.
     crossing: Vec<(LegId, Instant)>,
     addresses: MediaAddresses,
@@ -98,6 +102,7 @@ impl CallFlow {
             transfer: None,
             leaving: Vec::new(),
             recoding: None,
+            replacing: None,
             crossing: Vec::new(),
             addresses,
             legs_dialled: 0,
@@ -112,12 +117,17 @@ impl CallFlow {
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
+            // Who moves to another phone may leave the old one first.
+            Input::Leg(leg, LegEvent::Ended { .. }) if self.is_replaced(leg) => self.take_over(),
             Input::Leg(leg, event) if leg == self.caller.leg => self.on_caller(now, event),
             Input::Leg(leg, event) if self.agent.as_ref().is_some_and(|a| a.leg == leg) => {
                 self.on_agent(now, event);
             }
             Input::Leg(leg, event) if self.transfer.as_ref().is_some_and(|t| t.is_to(leg)) => {
                 self.on_transfer_target(now, event);
+            }
+            Input::Leg(leg, event) if self.replacing.as_ref().is_some_and(|r| r.is_by(leg)) => {
+                self.on_replacing(leg, &event);
             }
             Input::Leg(leg, event) => self.on_given_up(leg, &event),
             Input::Order(order) if !self.ended => self.on_order(now, order),
@@ -381,6 +391,7 @@ impl CallFlow {
             return;
         }
         self.on_reoffer_failed();
+        self.close_replacing();
         self.close_caller(now);
         self.close_transfer(now);
         if self.is_bridged() {
@@ -444,12 +455,16 @@ impl CallFlow {
         Some(secret.branch(self.legs_keyed))
     }
 
+    fn local(&self, side: Side) -> Local {
+        match (side, &self.agent) {
+            (Side::Agent, Some(agent)) => agent.local,
+            _ => self.caller.local,
+        }
+    }
+
     fn set_remote(&mut self, side: Side, offer: &Offer) {
-        let local = match (side, &self.agent) {
-            (Side::Agent, Some(agent)) => &agent.local,
-            _ => &self.caller.local,
-        };
-        let remote = RemoteMedia::new(offer, self.caller.codec, local.secret.as_ref());
+        let secret = self.local(side).secret;
+        let remote = RemoteMedia::new(offer, self.caller.codec, secret.as_ref());
         self.media(MediaCommand::SetRemote { side, remote });
     }
 

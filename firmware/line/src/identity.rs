@@ -107,19 +107,20 @@ fn masked(number: &str) -> String {
     characters.iter().enumerate().map(shown).collect()
 }
 
-/// The number or user part of a name-addr, an addr-spec or a `tel` URI.
-fn user_of(value: &str) -> Option<&str> {
+/// The number or user part of a name-addr, an addr-spec or a `tel` URI, without its parameters.
+pub fn user_of(value: &str) -> Option<&str> {
     let uri = match value.rsplit_once('<') {
         Some((_, rest)) => rest.split('>').next()?,
         None => value,
     };
     let (scheme, rest) = uri.trim().split_once(':')?;
-    let end = match scheme.to_ascii_lowercase().as_str() {
-        "tel" => rest.find(';').unwrap_or(rest.len()),
-        "sip" | "sips" => rest.find(['@', ';'])?,
+    let user = match scheme.to_ascii_lowercase().as_str() {
+        "tel" => rest,
+        "sip" | "sips" => rest.split_once('@')?.0,
         _ => return None,
     };
-    Some(&rest[..end])
+    // Of a user part of SIP, a password may follow.
+    user.split([';', ':']).next()
 }
 
 #[cfg(test)]
@@ -137,6 +138,9 @@ mod tests {
             "<sip:+8613800138000@carrier;user=phone>",
             "\"Li, Lei <x>\" <tel:+8613800138000;phone-context=+86>",
             "sip:+8613800138000@carrier",
+            "sip:+8613800138000:secret@carrier",
+            "<sip:+8613800138000;phone-context=+86@carrier;user=phone>;tag=1",
+            "tel:+8613800138000;tag=1",
         ] {
             let number = identity(value, None).asserted.expect(value);
             assert_eq!(number.reveal(), "+8613800138000");

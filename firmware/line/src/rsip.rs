@@ -5,6 +5,7 @@ mod challenge;
 mod dial;
 mod doors;
 mod early;
+mod flows;
 mod headers;
 mod message;
 mod names;
@@ -16,6 +17,7 @@ mod secrecy;
 mod socket;
 mod states;
 mod streams;
+mod target;
 mod transfer;
 mod trunks;
 mod ways;
@@ -53,6 +55,7 @@ use crate::stream::{Places, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
 use doors::Doors;
 use early::Reliable;
+use flows::{Flow, Flows};
 use refresh::Refresh;
 use socket::{Counters, GatedSocket};
 use streams::{Lost, Seats, Streams};
@@ -133,6 +136,7 @@ pub struct RsipUa {
     local: SocketAddr,
     own: Own,
     streams: Streams,
+    flows: Flows,
     seats: Seats,
     dialogs: Arc<DialogLayer>,
     incoming: TransactionReceiver,
@@ -169,13 +173,13 @@ struct Leg {
     transport: Transport,
     /// The far end's request for a new session description, until it is answered.
     reoffer: Option<TransactionHandle>,
+    /// Where that says that it is from now on.
+    moved: Option<Uri>,
     /// Whether the answer to our offer comes in the next ACK.
     answer_in_ack: bool,
     timer: SessionTimer,
     /// What the far end's request says of session timers, until it is answered.
     asked: Asked,
-    /// What the answer to its last offer says of them.
-    settled: Option<Settled>,
     /// Whether it takes UPDATE.
     takes_update: bool,
     /// Whether a re-INVITE or UPDATE of ours is under way.
@@ -194,6 +198,8 @@ struct Leg {
     dialled: Option<Dialled>,
     /// Outgoing: where its INVITE went.
     there: Option<There>,
+    /// Outgoing: where its other requests go, which its URI does not say.
+    flow: Option<Flow>,
     /// Outgoing: the stack has given it up, with this status.
     gave_up: Option<u16>,
 }
@@ -205,10 +211,10 @@ impl Leg {
             state,
             transport,
             reoffer: None,
+            moved: None,
             answer_in_ack: false,
             timer: SessionTimer::default(),
             asked: Asked::default(),
-            settled: None,
             takes_update: false,
             refreshing: false,
             description: Vec::new(),
@@ -218,6 +224,7 @@ impl Leg {
             transfer_progress: None,
             dialled: None,
             there: None,
+            flow: None,
             gave_up: None,
         }
     }
@@ -225,6 +232,11 @@ impl Leg {
     /// Incoming: whether its INVITE came without an offer, so that the first description is ours.
     fn wants_offer(&self) -> bool {
         self.dialog.initial_request().body.is_empty()
+    }
+
+    /// What our answer says of session timers. An interval that is too short has been refused before.
+    fn settle(&mut self) -> Option<Settled> {
+        self.timer.settle(now(), self.asked).ok().flatten()
     }
 
     /// Whether an offer or refresh of ours can be sent: none of theirs waits for its answer or ACK.
@@ -279,9 +291,11 @@ impl RsipUa {
             .map_err(stack_error)?;
         let transports = TransportLayer::new(stop.child_token());
         transports.add_transport(SipConnection::Udp(connection));
+        let flows = Flows::default();
         let ways = || Ways {
             own,
             streams: streams.clone(),
+            flows: flows.clone(),
         };
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
@@ -311,6 +325,7 @@ impl RsipUa {
             local,
             own,
             streams,
+            flows,
             seats,
             dialogs,
             incoming,
@@ -398,7 +413,7 @@ impl RsipUa {
     /// Ends a leg that has been answered. It is out of sight at once, and stays known to the stack
     /// until its BYE is answered.
     fn hang_up(&mut self, leg: LegId) {
-        let Some(Leg { dialog, .. }) = self.remove(leg) else {
+        let Some(Leg { dialog, flow, .. }) = self.remove(leg) else {
             return;
         };
         let dialogs = Arc::clone(&self.dialogs);
@@ -407,6 +422,7 @@ impl RsipUa {
                 debug!(%leg, %error, "a bye was not answered");
             }
             dialogs.remove_dialog(&dialog.id());
+            drop(flow);
         });
     }
 
@@ -444,22 +460,6 @@ impl RsipUa {
             debug!(%leg, %error, "a refusal could not be sent");
         }
         self.dialogs.remove_dialog(&dialog.id());
-    }
-
-    fn answer_reoffer(&mut self, leg: LegId, status: StatusCode, sdp: Option<Vec<u8>>) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let Some(handle) = entry.reoffer.take() else {
-            return;
-        };
-        let mut headers = Vec::new();
-        if let Some(sdp) = &sdp {
-            entry.description.clone_from(sdp);
-            headers = headers::timer_settled(entry.settled.take());
-            headers.extend(sdp_header());
-        }
-        self.respond(handle, status, Some(headers), sdp);
     }
 
     fn respond(
@@ -652,11 +652,20 @@ fn key_of(id: &DialogId) -> DialogKey {
     (id.call_id.clone(), id.local_tag.clone())
 }
 
-/// The stack takes nearly anything for a URI.
+/// The stack takes nearly anything for a URI, and reads none whose user part has parameters.
 fn sip_uri(text: &str) -> Option<Uri> {
-    let scheme = text.starts_with("sip:") || text.starts_with("sips:");
-    let fits = scheme && !text.contains(char::is_whitespace);
-    fits.then(|| Uri::try_from(text).ok())?
+    let (scheme, rest) = text.split_once(':')?;
+    if !matches!(scheme, "sip" | "sips") || text.contains(char::is_whitespace) {
+        return None;
+    }
+    let headers = rest.find('?').unwrap_or(rest.len());
+    let Some((user, _)) = rest[..headers].rsplit_once('@') else {
+        return Uri::try_from(text).ok();
+    };
+    let there = &rest[user.len() + 1..];
+    let mut uri = Uri::try_from(format!("{scheme}:{there}")).ok()?;
+    uri.auth = Some(Auth::from(user));
+    Some(uri)
 }
 
 fn sdp_header() -> Vec<Header> {

@@ -10,7 +10,7 @@ use super::output::{AgentFailure, CallEvent, EndedBy, MediaCommand};
 use super::transfer::Transfer;
 use super::{CROSSING, CallFlow, GONE, ended};
 use crate::sdp::{self, Direction, Local, Offer};
-use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
+use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId};
 
 impl CallFlow {
     pub(super) fn dial(&mut self, now: Instant, id: AgentId, contact: AgentContact) {
@@ -63,16 +63,9 @@ impl CallFlow {
             LegEvent::Ringing { sdp } => self.on_ringing(sdp),
             LegEvent::Answered { sdp } => self.on_agent_answered(now, sdp),
             LegEvent::Failed { status } => self.on_agent_failed(status),
-            LegEvent::Ended { cause } => {
-                self.agent = None;
-                if self.transfer.as_ref().is_some_and(Transfer::was_asked) {
-                    // Who hands a call on may leave before it is taken.
-                    self.ring_back();
-                    return;
-                }
-                let (by, cause) = ended(EndedBy::Agent, cause);
-                self.end(now, by, cause);
-            }
+            // Of a leg that took the place of another before its answer was acknowledged.
+            LegEvent::Cancelled => self.on_agent_ended(now, EndCause::Bye),
+            LegEvent::Ended { cause } => self.on_agent_ended(now, cause),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
@@ -80,8 +73,19 @@ impl CallFlow {
             LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Agent, by, &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),
-            LegEvent::Incoming { .. } | LegEvent::Cancelled => {}
+            LegEvent::Incoming { .. } => {}
         }
+    }
+
+    fn on_agent_ended(&mut self, now: Instant, cause: EndCause) {
+        self.agent = None;
+        if self.transfer.as_ref().is_some_and(Transfer::was_asked) {
+            // Who hands a call on may leave before it is taken.
+            self.ring_back();
+            return;
+        }
+        let (by, cause) = ended(EndedBy::Agent, cause);
+        self.end(now, by, cause);
     }
 
     fn on_ringing(&mut self, sdp: Vec<u8>) {

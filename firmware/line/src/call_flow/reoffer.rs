@@ -1,4 +1,4 @@
-//! Changes in mid-call: hold and resume, a new address, another law, a leg in place of another.
+//! Changes in mid-call: hold and resume, a new address, another law.
 
 use std::time::{Duration, Instant};
 
@@ -71,7 +71,7 @@ impl CallFlow {
     }
 
     fn recode(&mut self, side: Side, leg: LegId, offer: Offer, codec: Codec) {
-        let free = self.transfer.is_none();
+        let free = self.transfer.is_none() && self.replacing.is_none();
         match self.other_leg(side) {
             None if free => {
                 // Nobody but the box hears this side yet.
@@ -86,7 +86,7 @@ impl CallFlow {
                 self.sip(other, LegCommand::Reoffer { sdp });
             }
             _ => {
-                // Somebody is being rung with the law that was.
+                // Somebody is being rung, or about to take a place, with the law that was.
                 let status = REQUEST_PENDING;
                 self.sip(leg, LegCommand::RejectReoffer { status });
             }
@@ -140,47 +140,9 @@ impl CallFlow {
     }
 
     /// Whether a side waits for the other to take a law that it wants.
-    fn wants_another_law(&self, side: Side) -> bool {
+    pub(super) fn wants_another_law(&self, side: Side) -> bool {
         let wanting = self.recoding.as_ref().map(|recoding| recoding.side);
         wanting == Some(side)
-    }
-
-    /// A PBX has moved a side to another phone: the new leg takes the old one's place.
-    pub(super) fn on_replaced(&mut self, side: Side, by: LegId, sdp: &[u8]) {
-        let usable = self.usable(sdp);
-        let up = match side {
-            Side::Caller => self.caller.state == CallerState::Answered,
-            Side::Agent => self.is_bridged(),
-        };
-        let Some(offer) = usable.filter(|_| up && !self.ended) else {
-            let status = NOT_ACCEPTABLE;
-            self.sip(by, LegCommand::Reject { status });
-            return;
-        };
-        if self.wants_another_law(side) {
-            // The other side may take it yet, and nobody would be there who speaks it.
-            let status = REQUEST_PENDING;
-            self.sip(by, LegCommand::Reject { status });
-            return;
-        }
-        // Who was asked for another law goes without having said so.
-        self.on_reoffer_failed();
-        let old = match (side, &mut self.agent) {
-            (Side::Agent, Some(agent)) => std::mem::replace(&mut agent.leg, by),
-            _ => std::mem::replace(&mut self.caller.leg, by),
-        };
-        let secret = self.next_secret();
-        match (side, &mut self.agent) {
-            (Side::Agent, Some(agent)) => agent.local.secret = secret,
-            _ => self.caller.local.secret = secret,
-        }
-        let local = self.next_local(side);
-        let direction = offer.direction.mirrored();
-        let sdp = sdp::answer(local, &offer, self.caller.codec, direction);
-        self.sip(by, LegCommand::Answer { sdp });
-        self.sip(old, LegCommand::HangUp);
-        self.set_remote(side, &offer);
-        self.follow_hold(side, &offer);
     }
 
     /// Who does not want to be sent to holds the other, who hears music meanwhile.
@@ -230,7 +192,7 @@ const fn music_to(side: Side) -> MediaCommand {
     }
 }
 
-const fn opposite(side: Side) -> Side {
+pub(super) const fn opposite(side: Side) -> Side {
     match side {
         Side::Caller => Side::Agent,
         Side::Agent => Side::Caller,

@@ -10,6 +10,7 @@ mod back;
 mod bench;
 mod every_call_ends;
 mod reoffers;
+mod replacing;
 mod transfers;
 
 use bench::*;

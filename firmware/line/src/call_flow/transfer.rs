@@ -41,6 +41,13 @@ impl Transfer {
         self.target.leg == leg
     }
 
+    /// The agent speaks on another leg now.
+    pub(super) fn move_from(&mut self, old: LegId, new: LegId) {
+        if self.by == old {
+            self.by = new;
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.target.deadline()
     }

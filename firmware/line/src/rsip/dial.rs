@@ -10,13 +10,14 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::streams::Lost;
-use super::{Leg, LegState, RsipUa, headers, now, sip_uri, ways};
+use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, ways};
 use crate::identity::is_user_part;
 use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
 use crate::stream::Transport;
 
-/// How often a phone may send us elsewhere (302), or ask for a longer session (422).
+/// How often a phone may send us elsewhere (302), or ask for a longer session (422) or for
+/// acknowledgements (421).
 const DETOURS: u8 = 3;
 
 /// What was dialled, to be dialled again elsewhere or otherwise.
@@ -28,6 +29,10 @@ pub(super) struct Dialled {
     private: bool,
     sdp: Vec<u8>,
     timer: SessionTimer,
+    /// Whether provisional responses may be told reliably (RFC 3262). The stack acknowledges them by the
+    /// address that the INVITE went to, without a proxy's route, takes no others of the call meanwhile, and
+    /// counts those of all forks as one: so only for those who want nothing else.
+    acknowledges: bool,
     detours: u8,
 }
 
@@ -43,6 +48,7 @@ impl Dialled {
             private,
             sdp,
             timer: SessionTimer::default(),
+            acknowledges: false,
             detours: 0,
         }
     }
@@ -145,6 +151,9 @@ impl RsipUa {
             Some((_, there)) => There::Flow(there),
             None => There::Name(callee.host_with_port.to_string()),
         };
+        // What carries a connection is found by that.
+        let flow = flow.filter(|(transport, _)| *transport == Transport::Udp);
+        let flow = flow.map(|(_, there)| self.flows.lead(&callee, there));
         let (from, credential) = if let Some(account) = account {
             (account.from, account.credential)
         } else {
@@ -159,7 +168,7 @@ impl RsipUa {
             contact: self.own_uri("trunkside", transport),
             offer: Some(offer.clone()),
             headers: Some(more),
-            support_prack: true,
+            support_prack: dialled.acknowledges,
             ..InviteOption::default()
         };
         let outcomes = self.outcome_sender.clone();
@@ -173,6 +182,7 @@ impl RsipUa {
                 entry.timer = dialled.timer;
                 entry.dialled = Some(dialled);
                 entry.there = Some(there);
+                entry.flow = flow;
                 self.insert(leg, entry);
                 self.job(async move {
                     let response = match response.await {
@@ -304,14 +314,15 @@ impl RsipUa {
         }
         match response.status_code.code() {
             300..=399 => {
-                let contacts = headers::text(response, "Contact")?;
-                let first = headers::listed(&contacts).next()?;
-                let uri = super::phones::contact_uri(first)?.to_owned();
+                let uri = phones::first_contact(response)?;
                 let replaces = match dialled.to {
                     AgentContact::InPlaceOf { replaces, .. } => Some(replaces),
                     _ => None,
                 };
                 dialled.to = self.contact_of(uri, replaces);
+            }
+            421 if !dialled.acknowledges && headers::lists(response, "Require", "100rel") => {
+                dialled.acknowledges = true;
             }
             422 => dialled
                 .timer

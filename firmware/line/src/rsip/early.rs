@@ -135,9 +135,7 @@ impl RsipUa {
         entry.answer_in_ack = entry.wants_offer();
         entry.state = LegState::Answered;
         entry.description.clone_from(&sdp);
-        // An interval that is too short has been refused before the call was offered.
-        let settled = entry.timer.settle(now(), entry.asked).ok().flatten();
-        let mut headers = headers::timer_settled(settled);
+        let mut headers = headers::timer_settled(entry.settle());
         headers.extend(states::allow());
         headers.extend(sdp_header());
         if let Err(error) = entry.dialog.accept(Some(headers), Some(sdp)) {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
+use rsipstack::sip::prelude::{HasHeaders, HeadersExt, ToTypedHeader};
 use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tracing::warn;
@@ -184,9 +184,16 @@ fn asked(request: &Request) -> Option<Asked> {
     }
 }
 
+/// The address of a message's first contact.
+pub(super) fn first_contact(message: &impl HasHeaders) -> Option<String> {
+    let contacts = headers::text(message, "Contact")?;
+    let first = headers::listed(&contacts).next()?;
+    contact_uri(first).map(str::to_owned)
+}
+
 /// The address of a contact, without name and parameters of the contact itself. One with headers
 /// must stand in brackets (RFC 3261, section 20.10).
-pub(super) fn contact_uri(contact: &str) -> Option<&str> {
+fn contact_uri(contact: &str) -> Option<&str> {
     let contact = unnamed(contact);
     match contact.split_once('<') {
         Some((_, rest)) => rest.split_once('>').map(|(uri, _)| uri),

@@ -6,7 +6,7 @@ use rsipstack::sip::{Response, StatusCodeKind};
 use rsipstack::transaction::key::TransactionRole;
 use tracing::{debug, info};
 
-use super::{RsipUa, headers, now, sdp_header};
+use super::{RsipUa, headers, now, sdp_header, target};
 use crate::session_timer::{Due, Refreshed, SHORTEST};
 use crate::sip_ua::{EndCause, LegEvent, LegId};
 
@@ -86,6 +86,9 @@ impl RsipUa {
         let outcome = outcome_of(response);
         let gone = entry.timer.refreshed(now(), outcome, own_call_id);
         let accepted = matches!(outcome, Refreshed::Accepted { .. });
+        if accepted {
+            entry.follow(response.and_then(target::contact));
+        }
         match response.filter(|response| accepted && !response.body.is_empty()) {
             Some(response) => {
                 if let Some(offered) = offered {

@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 
 use rsipstack::dialog::dialog::Dialog;
-use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
+use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request, StatusCode};
+use rsipstack::transaction::key::TransactionRole;
 use rsipstack::transaction::transaction::Transaction;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::states::allow;
-use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, ways};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, target, ways};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::session_timer::{SHORTEST, SessionTimer};
 use crate::sip_ua::{LegEvent, LegId};
 use crate::stream::Transport;
@@ -42,6 +43,9 @@ impl RsipUa {
             return;
         }
         match request.method {
+            Method::Invite if self.has_come(request) => {
+                self.reply(transaction, StatusCode::LoopDetected, Vec::new());
+            }
             Method::Invite if headers::text(request, "Replaces").is_some() => {
                 self.on_replacing_invite(transaction);
             }
@@ -132,9 +136,8 @@ impl RsipUa {
             _ => {}
         }
         // The stack would leave one that comes out of order unanswered (RFC 3261, section 12.2.2).
-        let cseq = transaction.original.cseq_header();
-        let number = cseq.and_then(rsipstack::sip::CSeq::seq);
-        if number.is_ok_and(|number| number < dialog.snapshot().remote_cseq)
+        let number = number_of(&transaction.original);
+        if number.is_some_and(|number| number < dialog.snapshot().remote_cseq)
             && transaction.original.method != Method::Ack
         {
             self.reply(transaction, StatusCode::ServerInternalError, Vec::new());
@@ -168,6 +171,25 @@ impl RsipUa {
         self.on_invite(transaction, by, Some(replaced));
     }
 
+    /// Whether a call is one that has come in another way already (RFC 3261, section 8.2.2.2).
+    fn has_come(&self, request: &Request) -> bool {
+        let call_id = request.call_id_header().map(|id| id.value().to_owned());
+        let tag = request.from_header().and_then(rsipstack::sip::From::tag);
+        let number = number_of(request);
+        let (Ok(call_id), Ok(Some(tag)), Some(number)) = (call_id, tag, number) else {
+            return false;
+        };
+        let of_call = self.keys.range((call_id.clone(), String::new())..);
+        let mut of_call = of_call.take_while(|((id, _), _)| *id == call_id);
+        of_call.any(|(_, leg)| {
+            self.legs.get(leg).is_some_and(|Leg { dialog, .. }| {
+                dialog.role() == TransactionRole::Server
+                    && dialog.id().remote_tag == tag.value()
+                    && number_of(&dialog.initial_request()) == Some(number)
+            })
+        })
+    }
+
     fn on_invite(&mut self, mut transaction: Transaction, leg: LegId, replaced: Option<LegId>) {
         let asked = headers::timer_asked(&transaction.original);
         if SessionTimer::default().settle(now(), asked).is_err() {
@@ -183,9 +205,14 @@ impl RsipUa {
             contact.host_with_port = self.streams.own_address(transport, there).into();
         }
         let sender = self.state_sender.clone();
-        let dialog =
-            self.dialogs
-                .get_or_create_server_invite(&transaction, sender, None, Some(contact));
+        let called = called_by(&transaction.original);
+        let credential = flow.and_then(|(_, there)| self.credential_for(there.ip(), &called));
+        let dialog = self.dialogs.get_or_create_server_invite(
+            &transaction,
+            sender,
+            credential,
+            Some(contact),
+        );
         let mut dialog = match dialog {
             Ok(dialog) => dialog,
             Err(error) => {
@@ -205,10 +232,11 @@ impl RsipUa {
         let incoming = LegEvent::Incoming {
             from: from.unwrap_or_else(|| caller_of(request)),
             private: identity.private,
-            to: Pii::new(request.uri.user().unwrap_or_default().to_owned()),
+            to: Pii::new(called),
             sdp: sdp.clone(),
         };
         let mut entry = Leg::new(dialog.clone(), LegState::Offered, transport);
+        entry.follow(target::contact(request));
         entry.asked = asked;
         entry.takes_update = headers::lists(request, "Allow", "UPDATE");
         entry.identity = identity;
@@ -261,13 +289,22 @@ pub(super) fn flow_of(transaction: &Transaction) -> Option<(Transport, SocketAdd
     Some((ways::ours(there.r#type)?, there.get_socketaddr().ok()?))
 }
 
+/// A request's place among those of its sender.
+fn number_of(request: &Request) -> Option<u32> {
+    let number = request.cseq_header().and_then(rsipstack::sip::CSeq::seq);
+    number.ok()
+}
+
 fn caller_of(request: &Request) -> Pii<String> {
-    let from = request
-        .from_header()
-        .ok()
-        .and_then(|from| from.typed().ok());
-    Pii::new(
-        from.and_then(|from| from.uri.user().map(str::to_owned))
-            .unwrap_or_default(),
-    )
+    let from = headers::text(request, "From");
+    let number = from.as_deref().and_then(identity::user_of);
+    Pii::new(number.unwrap_or_default().to_owned())
+}
+
+/// The number or user part that a request is for. The stack finds none in a `tel` URI, and none that has
+/// parameters.
+fn called_by(request: &Request) -> String {
+    let user = request.uri.user().map(str::to_owned);
+    let found = || identity::user_of(&request.uri.to_string()).map(str::to_owned);
+    user.or_else(found).unwrap_or_default()
 }

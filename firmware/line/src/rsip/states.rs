@@ -3,7 +3,7 @@
 use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
 use rsipstack::sip::{Header, Method, Request, Response, StatusCode};
 
-use super::{LegState, RsipUa, headers, key_of, now};
+use super::{LegState, RsipUa, headers, key_of, now, sdp_header, target};
 use crate::gate::ALLOW;
 use crate::session_timer::SHORTEST;
 use crate::sip_ua::{EndCause, LegEvent, LegId};
@@ -60,6 +60,7 @@ impl RsipUa {
         match entry.state {
             LegState::Dialling => {
                 entry.state = LegState::Up;
+                entry.follow(target::contact(response));
                 entry.takes_update = headers::lists(response, "Allow", "UPDATE");
                 let expires = headers::session_expires(response);
                 entry.timer.settled(now(), expires);
@@ -93,22 +94,46 @@ impl RsipUa {
             self.respond(handle, StatusCode::RequestPending, None, None);
             return;
         }
-        let Ok(settled) = entry.timer.settle(now(), asked) else {
+        // What is refused changes nothing.
+        let mut timer = entry.timer;
+        let Ok(settled) = timer.settle(now(), asked) else {
             let shortest = headers::other("Min-SE", &SHORTEST.as_secs().to_string());
             let status = StatusCode::SessionIntervalTooSmall;
             self.respond(handle, status, Some(vec![shortest]), None);
             return;
         };
+        let moved = target::contact(request);
         if refresh {
+            entry.timer = timer;
+            entry.follow(moved);
             let headers = headers::timer_settled(settled);
             self.respond(handle, StatusCode::OK, Some(headers), None);
             return;
         }
-        entry.settled = settled;
+        entry.asked = asked;
         entry.reoffer = Some(handle);
+        entry.moved = moved;
         entry.answer_in_ack = request.body.is_empty();
         let sdp = request.body.clone();
         self.tell(leg, LegEvent::Reoffered { sdp });
+    }
+
+    pub(super) fn answer_reoffer(&mut self, leg: LegId, status: StatusCode, sdp: Option<Vec<u8>>) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Some(handle) = entry.reoffer.take() else {
+            return;
+        };
+        let moved = entry.moved.take();
+        let mut headers = Vec::new();
+        if let Some(sdp) = &sdp {
+            entry.follow(moved);
+            entry.description.clone_from(sdp);
+            headers = headers::timer_settled(entry.settle());
+            headers.extend(sdp_header());
+        }
+        self.respond(handle, status, Some(headers), sdp);
     }
 
     fn on_terminated(&mut self, leg: LegId, reason: &TerminatedReason) {
@@ -123,7 +148,11 @@ impl RsipUa {
             return;
         };
         self.dialogs.remove_dialog(&entry.dialog.id());
-        let silent = matches!(reason, TerminatedReason::Timeout);
+        // Who refuses our proof has not hung up; no other request of ours reaches it either.
+        let silent = matches!(
+            reason,
+            TerminatedReason::Timeout | TerminatedReason::ProxyAuthRequired
+        );
         let what = match entry.state {
             LegState::Offered => LegEvent::Cancelled,
             // Our answer crossed the caller's CANCEL, and lost.

@@ -9,6 +9,7 @@ use tracing::debug;
 
 use super::refresh::Refresh;
 use super::{LegState, RsipUa, headers, sdp_header, sip_uri};
+use crate::identity;
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
 
 /// How long the acceptance of a transfer has to get out before its progress is told.
@@ -42,7 +43,7 @@ impl RsipUa {
     pub(super) fn contact_of(&self, uri: String, replaces: Option<String>) -> AgentContact {
         let parsed = sip_uri(&uri);
         let ours = parsed.filter(|uri| self.own.is(uri));
-        let user = ours.and_then(|uri| uri.user().map(str::to_owned));
+        let user = ours.and_then(|_| identity::user_of(&uri).map(str::to_owned));
         let contact = user.map_or(AgentContact::Uri(uri), AgentContact::Registered);
         match replaces {
             None => contact,

@@ -98,6 +98,11 @@ impl Carrier {
         self.sources().any(|network| network.contains(source))
     }
 
+    /// The name that the box has there.
+    fn user(&self) -> Option<&str> {
+        self.config.login.as_ref().map(|(user, _)| user.as_str())
+    }
+
     /// Where its calls may come from.
     fn sources(&self) -> impl Iterator<Item = Network> {
         let listed = self.directory.servers().iter().map(|&(server, _)| server);
@@ -128,15 +133,23 @@ impl RsipUa {
         self.carriers.is_empty() || self.carriers.iter().any(|carrier| carrier.owns(source))
     }
 
+    /// What proves who we are, where requests within a call that came from there are challenged. Of
+    /// several accounts at one carrier it is that which the call came to.
+    pub(super) fn credential_for(&self, source: IpAddr, called: &str) -> Option<Credential> {
+        let carriers = self.carriers.iter();
+        let owners = carriers.filter(|carrier| carrier.user().is_some() && carrier.owns(source));
+        let carrier = owners.min_by_key(|carrier| carrier.user() != Some(called))?;
+        carrier.config.credential()
+    }
+
     /// A number at a trunk's carrier, by way of the target that serves; none where none does.
     pub(super) fn at_carrier(&self, trunk: &str, number: &Pii<String>) -> Option<Whereabouts> {
         let mut carriers = self.carriers.iter();
         let carrier = carriers.find(|carrier| carrier.config.name == trunk)?;
         let config = &carrier.config;
         let of = |user: &str| sip_uri(&format!("sip:{user}@{}", config.domain));
-        let user = config.login.as_ref().map(|(user, _)| user.as_str());
         let account = Account {
-            from: of(user.unwrap_or("anonymous"))?,
+            from: of(carrier.user().unwrap_or("anonymous"))?,
             credential: config.credential(),
         };
         Some(Whereabouts {
@@ -285,7 +298,7 @@ impl RsipUa {
             domain: carrier.config.domain.clone(),
             credential: carrier.config.credential(),
             contact: self.own_uri(
-                carrier.config.login.as_ref().map_or("trunkside", |l| &l.0),
+                carrier.user().unwrap_or("trunkside"),
                 carrier.config.transport,
             ),
             transport: carrier.config.transport,

@@ -8,6 +8,7 @@ use rsipstack::sip::{Host, HostWithPort, Param, Scheme, SipMessage, Uri};
 use rsipstack::transaction::endpoint::{MessageInspector, TargetLocator};
 use rsipstack::transport::SipAddr;
 
+use super::flows::Flows;
 use super::streams::Streams;
 use super::{challenge, routes};
 use crate::stream::Transport;
@@ -98,6 +99,7 @@ pub fn asked_by(uri: &Uri) -> Option<Transport> {
 pub struct Ways {
     pub own: Own,
     pub streams: Streams,
+    pub flows: Flows,
 }
 
 impl Ways {
@@ -130,7 +132,10 @@ impl Ways {
 impl TargetLocator for Ways {
     async fn locate(&self, uri: &Uri) -> rsipstack::Result<SipAddr> {
         match asked_by(uri) {
-            Some(Transport::Udp) => SipAddr::try_from(&routes::addressed(uri)),
+            Some(Transport::Udp) => match self.flows.find(uri) {
+                Some(there) => Ok(addressed(Transport::Udp, there)),
+                None => SipAddr::try_from(&routes::addressed(uri)),
+            },
             Some(transport) => self
                 .way_to(&routes::addressed(uri), transport)
                 .await

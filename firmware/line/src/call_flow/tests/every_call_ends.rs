@@ -10,6 +10,8 @@ use super::*;
 #[derive(Default)]
 struct FarEnds {
     up: BTreeMap<LegId, bool>,
+    /// Legs that have come to take the place of others, and whether their answer has been acknowledged.
+    replacing: BTreeMap<LegId, bool>,
 }
 
 impl FarEnds {
@@ -32,6 +34,14 @@ impl FarEnds {
                 self.up.insert(leg, true);
                 true
             }
+            LegEvent::Acknowledged { .. } if known == Some(true) => {
+                let acknowledged = self.replacing.get_mut(&leg);
+                acknowledged.is_some_and(|acknowledged| !std::mem::replace(acknowledged, true))
+            }
+            // Even after the answer, which it may have crossed.
+            LegEvent::Cancelled if self.replacing.get(&leg) == Some(&false) => {
+                self.up.remove(&leg).is_some()
+            }
             LegEvent::Cancelled | LegEvent::Failed { .. } if known == Some(false) => {
                 self.up.remove(&leg).is_some()
             }
@@ -42,7 +52,12 @@ impl FarEnds {
             | LegEvent::Reanswered { .. }
             | LegEvent::Digit { .. } => known == Some(true),
             LegEvent::Replaced { by, .. } => {
-                known == Some(true) && self.up.insert(*by, false).is_none()
+                let comes = known == Some(true) && !self.replacing.contains_key(by);
+                if comes {
+                    self.replacing.insert(*by, false);
+                    self.up.insert(*by, false);
+                }
+                comes
             }
             _ => false,
         }
@@ -52,6 +67,7 @@ impl FarEnds {
 fn any_event() -> impl Strategy<Value = LegEvent> {
     prop_oneof![
         Just(LegEvent::Cancelled),
+        Just(LegEvent::Acknowledged { sdp: vec![] }),
         Just(LegEvent::Ringing { sdp: vec![] }),
         Just(LegEvent::Ended {
             cause: EndCause::Bye
@@ -70,12 +86,15 @@ fn any_event() -> impl Strategy<Value = LegEvent> {
         Just(LegEvent::TransferAsked {
             to: AgentContact::Uri("sip:other@192.0.2.9".into())
         }),
-        (100..200_u32).prop_map(|branch| LegEvent::Replaced {
+        REPLACING.prop_map(|branch| LegEvent::Replaced {
             by: LegId::incoming(1).branch(branch),
             sdp: sdp(5_500, "8", "sendrecv"),
         }),
     ]
 }
+
+/// The branches of legs that take the place of others.
+const REPLACING: std::ops::Range<u32> = 100..106;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -87,7 +106,7 @@ enum Step {
 
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..4_u32, any_event()).prop_map(|(branch, event)| Step::Leg(branch, event)),
+        4 => (prop_oneof![0..4_u32, REPLACING], any_event()).prop_map(|(branch, event)| Step::Leg(branch, event)),
         3 => (0..4_u8).prop_map(Step::Order),
         1 => Just(Step::PromptDone),
         2 => (0..20_u64).prop_map(Step::Tick),
@@ -113,9 +132,9 @@ proptest! {
                     let leg = bench.caller.branch(branch);
                     // The two ends of a call see different events.
                     let fits = match event {
-                        LegEvent::Cancelled => branch == 0,
+                        LegEvent::Cancelled => branch == 0 || REPLACING.contains(&branch),
                         LegEvent::Answered { .. } | LegEvent::Failed { .. }
-                        | LegEvent::Ringing { .. } => branch != 0,
+                        | LegEvent::Ringing { .. } => (1..REPLACING.start).contains(&branch),
                         _ => true,
                     };
                     if !fits || !far_ends.happen(leg, &event) {

@@ -178,12 +178,14 @@ fn a_side_that_is_replaced_while_it_is_asked_for_another_law_ends_the_question()
     bench.caller(wants("0"));
     let by = caller.branch(1_000);
     let outputs = commands(&bench.agent(1, replaced(by)));
-    let expected = [
-        (caller, "reject reoffer"),
-        (by, "answer"),
-        (agent, "hang up"),
-    ];
-    assert_eq!(outputs, expected);
+    assert_eq!(outputs, [(caller, "reject reoffer"), (by, "answer")]);
+    // Nobody asks for another law until the new leg has taken the place.
+    assert_eq!(
+        commands(&bench.caller(wants("0"))),
+        [(caller, "reject reoffer")]
+    );
+    let taken = bench.agent(1_000, LegEvent::Acknowledged { sdp: vec![] });
+    assert_eq!(commands(&taken), [(agent, "hang up")]);
     // The caller may hold, and ask again.
     let held = bench.caller(directed("sendonly"));
     assert_eq!(commands(&held), [(caller, "answer reoffer")]);

@@ -148,37 +148,6 @@ fn only_an_agent_in_a_call_may_transfer_and_one_at_a_time() {
     );
 }
 
-#[test]
-fn a_leg_that_takes_the_place_of_another_is_heard_instead() {
-    let mut bench = Bench::bridged();
-    let by = bench.caller.branch(1_000);
-    let replaced = |sdp: Vec<u8>| LegEvent::Replaced { by, sdp };
-    let outputs = bench.agent(1, replaced(sdp(7_000, "18", "sendrecv")));
-    assert_eq!(commands(&outputs), [(by, "reject")], "another law");
-    let outputs = bench.agent(1, replaced(sdp(7_000, "8", "sendrecv")));
-    assert_eq!(
-        commands(&outputs),
-        [(by, "answer"), (bench.caller.branch(1), "hang up")]
-    );
-    let [
-        MediaCommand::SetRemote {
-            side: Side::Agent,
-            remote,
-        },
-    ] = media(&outputs)[..]
-    else {
-        panic!("{outputs:?}")
-    };
-    assert_eq!(remote.address.port(), 7_000);
-    let over = bench.agent(
-        1_000,
-        LegEvent::Ended {
-            cause: EndCause::Bye,
-        },
-    );
-    assert_eq!(commands(&over), [(bench.caller, "hang up")]);
-}
-
 fn relieve(bench: &mut Bench) -> Vec<Output> {
     bench.order(Order::Transfer {
         agent: AgentId::new("ann"),

@@ -5,7 +5,7 @@ use super::*;
 use crate::session_timer::{Refresher, SHORTEST, SessionExpires};
 
 /// A call that has been answered and acknowledged.
-async fn up(lines: &str) -> (Driven, LegId, Peer, String) {
+pub async fn up(lines: &str) -> (Driven, LegId, Peer, String) {
     let mut ua = Driven::new(|_| {}).await;
     let mut peer = Peer::new(ua.address).await;
     peer.send("INVITE", &format!("{SDP}{lines}"), &offer())
@@ -56,6 +56,57 @@ async fn the_answer_settles_the_timer_and_a_refresh_is_answered_with_it() {
         .await;
     peer.expect("SIP/2.0 422").await;
     peer.send("BYE", "", "").await;
+    peer.expect("SIP/2.0 200").await;
+}
+
+#[tokio::test]
+async fn an_offer_that_is_refused_leaves_the_timer_as_it_was() {
+    let mut phone = Phone::new(&[]).await;
+    let mut peer = Peer::new(phone.ua.local_addr()).await;
+    let long = format!("{SDP}Supported: timer\r\nSession-Expires: 300\r\n");
+    peer.send("INVITE", &long, &offer()).await;
+    let SipEvent { leg, .. } = phone.next().await;
+    let sdp = description(4_000);
+    phone.command(leg, LegCommand::Answer { sdp });
+    peer.expect("SIP/2.0 200").await;
+    peer.send("ACK", "", "").await;
+    let acknowledged = phone.settled().await;
+    assert!(matches!(acknowledged, LegEvent::Acknowledged { .. }));
+    let timer = |phone: &Phone| phone.ua.legs.get(&leg).map(|entry| entry.timer.deadline());
+    let before = timer(&phone);
+    for accepts in [false, true] {
+        let short = long.replace("300", "90;refresher=uas");
+        peer.send("INVITE", &short, &offer()).await;
+        assert!(matches!(phone.settled().await, LegEvent::Reoffered { .. }));
+        assert_eq!(timer(&phone), before);
+        if accepts {
+            let sdp = description(4_000);
+            phone.command(leg, LegCommand::AnswerReoffer { sdp });
+            let answer = peer.expect("SIP/2.0 200").await;
+            assert_eq!(header(&answer, "Session-Expires"), Some("90;refresher=uas"));
+        } else {
+            phone.command(leg, LegCommand::RejectReoffer { status: 488 });
+            peer.expect("SIP/2.0 488").await;
+            peer.acknowledge_refusal().await;
+        }
+        assert_eq!(timer(&phone) == before, !accepts);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_comes_two_ways_is_one_call() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    let invite = peer.request("INVITE", SDP, &offer());
+    peer.raw(&invite).await;
+    let leg = ua.incoming().await;
+    // A proxy has sent it to two numbers of ours.
+    let mut other = Peer::new(ua.address).await;
+    let copy = invite.replace("branch=z9hG4bKINVITE1", "branch=z9hG4bKother");
+    other.raw(&copy).await;
+    other.expect("SIP/2.0 482").await;
+    let sdp = description(5_000);
+    ua.command(leg, LegCommand::Answer { sdp });
     peer.expect("SIP/2.0 200").await;
 }
 
@@ -207,6 +258,38 @@ async fn a_phone_that_sends_us_elsewhere_is_followed() {
     let sdp = description(4_000);
     let what = LegEvent::Answered { sdp };
     assert_eq!(ua.event().await, SipEvent { leg, what });
+}
+
+#[tokio::test]
+async fn only_a_phone_that_insists_has_its_progress_acknowledged() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut phone = Peer::new(ua.address).await;
+    ua.dial(AgentContact::Uri(format!("sip:a@{}", phone.own)));
+    let invite = phone.expect("INVITE").await;
+    assert!(!invite.contains("100rel"), "{invite}");
+    let insists = "Require: 100rel\r\n";
+    phone
+        .respond(&invite, "421 Extension Required", insists, "")
+        .await;
+    phone.expect("ACK").await;
+    let invite = phone.expect("INVITE").await;
+    assert!(invite.contains("100rel"), "{invite}");
+    let lines = format!(
+        "{insists}RSeq: 7\r\nContact: <sip:a@{}>\r\n{SDP}",
+        phone.own
+    );
+    phone
+        .respond(&invite, "183 Session Progress", &lines, &offer())
+        .await;
+    let acknowledged = phone.expect("PRACK").await;
+    let number = header(&invite, "CSeq").map(|number| format!("7 {number}"));
+    assert_eq!(header(&acknowledged, "RAck"), number.as_deref());
+    phone.respond(&acknowledged, "200 OK", "", "").await;
+    assert!(matches!(ua.event().await.what, LegEvent::Ringing { .. }));
+    phone
+        .respond(&invite, "421 Extension Required", insists, "")
+        .await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 421 });
 }
 
 #[tokio::test]
@@ -431,5 +514,37 @@ async fn a_leg_that_was_given_up_is_dialled_nowhere_else() {
         let what = ua.settled().await;
         let code = status[..3].parse().expect("a status");
         assert_eq!(what, LegEvent::Failed { status: code });
+    }
+}
+
+#[tokio::test]
+async fn a_caller_and_whom_they_call_are_known_in_every_form_of_address() {
+    for (from, called) in [
+        (
+            "<sip:+8613800138000;phone-context=+86@carrier;user=phone>",
+            "sip:2000;phone-context=carrier@box;user=phone",
+        ),
+        ("<tel:+8613800138000>", "tel:2000;phone-context=carrier"),
+        ("sip:+8613800138000@carrier", "sip:2000@box"),
+        ("<sip:carrier;x=y>", "sip:box;x=y"),
+    ] {
+        let mut ua = Driven::new(|_| {}).await;
+        let peer = Peer::new(ua.address).await;
+        let own = peer.own;
+        let text = format!(
+            "INVITE {called} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK1;rport\r\nFrom: {from};tag=1\r\n\
+             To: <{called}>\r\nCall-ID: form@{own}\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
+             Contact: <sip:{own}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        peer.raw(&text).await;
+        let LegEvent::Incoming { from, to, .. } = ua.event().await.what else {
+            panic!("no call: {text}")
+        };
+        let expected = if text.contains("2000") {
+            ("+8613800138000", "2000")
+        } else {
+            ("", "")
+        };
+        assert_eq!((from.reveal().as_str(), to.reveal().as_str()), expected);
     }
 }

@@ -1,6 +1,6 @@
 //! Phones that send us elsewhere, and phones that leave.
 
-use super::peer::{Driven, Peer, header};
+use super::peer::{Driven, Peer, SDP, header, offer};
 use super::*;
 
 /// Registers a peer's phone.
@@ -54,7 +54,7 @@ async fn a_phone_that_names_another_of_ours_reaches_it_and_never_the_box_itself(
     let contact = Box::new(AgentContact::Uri(format!("sip:a@{}", first.own)));
     ua.dial(AgentContact::InPlaceOf { contact, replaces });
     let invite = first.expect("INVITE").await;
-    let contact = format!("Contact: <sip:wang@{}>\r\n", ua.address);
+    let contact = format!("Contact: <sip:wang;x=y@{}>\r\n", ua.address);
     first
         .respond(&invite, "302 Moved Temporarily", &contact, "")
         .await;
@@ -66,4 +66,42 @@ async fn a_phone_that_names_another_of_ours_reaches_it_and_never_the_box_itself(
 
     ua.dial(AgentContact::Uri(format!("sip:2000@{}", ua.address)));
     assert_eq!(ua.settled().await, LegEvent::Failed { status: 404 });
+}
+
+#[tokio::test]
+async fn a_phone_behind_a_router_is_let_go_where_it_registered_from() {
+    let mut ua = with_phones(&["li_na"]).await;
+    let mut phone = Peer::new(ua.address).await;
+    let contact = "<sip:li_na@192.0.2.77:5062>";
+    register(&mut phone, "li_na", contact).await;
+    let there = AgentContact::Registered("li_na".into());
+    let leg = ua.dial(there.clone());
+    let invite = phone.expect("INVITE").await;
+    phone.respond(&invite, "180 Ringing", "", "").await;
+    assert!(matches!(ua.event().await.what, LegEvent::Ringing { .. }));
+    ua.command(leg, LegCommand::Cancel);
+    let cancel = phone.expect("CANCEL").await;
+    phone.respond(&cancel, "200 OK", "", "").await;
+    phone
+        .respond(&invite, "487 Request Terminated", "", "")
+        .await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 487 });
+
+    let leg = ua.dial(there);
+    let invite = phone.expect("INVITE").await;
+    let lines = format!("{SDP}Contact: {contact}\r\n");
+    phone.respond(&invite, "200 OK", &lines, &offer()).await;
+    phone.expect("ACK").await;
+    assert!(matches!(ua.settled().await, LegEvent::Answered { .. }));
+    ua.command(leg, LegCommand::HangUp);
+    phone.expect("BYE").await;
+}
+
+#[tokio::test]
+async fn a_phone_whose_name_has_parameters_is_rung_where_its_address_says() {
+    let ua = Driven::new(|_| {}).await;
+    let mut phone = Peer::new(ua.address).await;
+    let contact = format!("sip:2000;phone-context=pbx@{};user=phone", phone.own);
+    ua.dial(AgentContact::Uri(contact.clone()));
+    phone.expect(&format!("INVITE {contact} SIP/2.0")).await;
 }

@@ -123,6 +123,17 @@ impl Peer {
 
     /// Sends a request of the peer's one call.
     pub async fn send(&mut self, method: &str, lines: &str, body: &str) {
+        let text = self.request(method, lines, body);
+        self.raw(&text).await;
+    }
+
+    /// The next request of its call, from where the lines say that it is, or its socket.
+    pub fn request(&mut self, method: &str, lines: &str, body: &str) -> String {
+        let contact = if lines.contains("Contact: ") {
+            String::new()
+        } else {
+            format!("Contact: <sip:peer@{}>\r\n", self.own)
+        };
         self.number += u32::from(method != "ACK");
         let Self {
             own,
@@ -136,14 +147,13 @@ impl Peer {
         } else {
             format!(";tag={tag}")
         };
-        let text = format!(
+        format!(
             "{method} sip:box@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{method}{number};rport\r\n\
              From: <sip:13800138000@{own}>;tag=mine\r\nTo: <sip:box@{to}>{tag}\r\nCall-ID: call@{own}\r\n\
-             CSeq: {number} {method}\r\nMax-Forwards: 70\r\nContact: <sip:peer@{own}>\r\n{lines}\
+             CSeq: {number} {method}\r\nMax-Forwards: 70\r\n{contact}{lines}\
              Content-Length: {}\r\n\r\n{body}",
             body.len(),
-        );
-        self.raw(&text).await;
+        )
     }
 
     /// Acknowledges a refusal, which belongs to the transaction of the INVITE.

@@ -28,6 +28,36 @@ async fn carrier() -> Peer {
     Peer::new("127.0.0.1:9".parse().expect("valid")).await
 }
 
+/// A call of a carrier's that has been answered.
+async fn taken(ua: &mut Driven, carrier: &mut Peer) -> LegId {
+    carrier.to = ua.address;
+    carrier.send("INVITE", SDP, &offer()).await;
+    let leg = ua.incoming().await;
+    let sdp = description(5_000);
+    ua.command(leg, LegCommand::Answer { sdp });
+    carrier.expect("SIP/2.0 200").await;
+    carrier.send("ACK", "", "").await;
+    let acknowledged = ua.event().await.what;
+    assert!(matches!(acknowledged, LegEvent::Acknowledged { .. }));
+    leg
+}
+
+/// A request with a proof, which is asked for.
+async fn proven(carrier: &mut Peer, method: &str) -> String {
+    loop {
+        let request = carrier.expect(method).await;
+        if header(&request, "Proxy-Authorization").is_some() {
+            return request;
+        }
+        carrier.respond(&request, UNPROVEN, CHALLENGE, "").await;
+    }
+}
+
+const UNPROVEN: &str = "407 Proxy Authentication Required";
+
+const CHALLENGE: &str =
+    "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"\r\n";
+
 const GRANTED: &str = "Contact: <sip:trunk-1@127.0.0.1>;expires=60\r\n";
 
 #[tokio::test]
@@ -138,4 +168,59 @@ async fn the_better_of_two_challenges_is_answered_and_of_its_qualities_the_plain
     let (count, client) = (of("nc"), of("cnonce"));
     let expected = hashed(&format!("{one}:s:{count}:{client}:auth:{two}"));
     assert_eq!(of("response"), expected);
+}
+
+#[tokio::test]
+async fn a_call_over_a_trunk_is_given_up_where_it_was_dialled() {
+    let mut carrier = carrier().await;
+    let config = trunk(&[&carrier]);
+    let mut ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let asked = carrier.expect("REGISTER").await;
+    carrier.respond(&asked, "200 OK", GRANTED, "").await;
+    let options = carrier.expect("OPTIONS").await;
+    carrier.respond(&options, "200 OK", "", "").await;
+    // Nobody knows the carrier's name but by its targets.
+    let leg = ua.dial(AgentContact::OverTrunk {
+        trunk: "telecom".into(),
+        number: Pii::new("13800138000".into()),
+    });
+    let invite = carrier.expect("INVITE").await;
+    carrier.respond(&invite, "180 Ringing", "", "").await;
+    assert!(matches!(ua.event().await.what, LegEvent::Ringing { .. }));
+    ua.command(leg, LegCommand::Cancel);
+    let cancel = carrier.expect("CANCEL").await;
+    carrier.respond(&cancel, "200 OK", "", "").await;
+    carrier
+        .respond(&invite, "487 Request Terminated", "", "")
+        .await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 487 });
+}
+
+#[tokio::test]
+async fn a_carrier_that_wants_a_proof_within_a_call_gets_that_of_the_account_that_was_called() {
+    let mut carrier = carrier().await;
+    let mut called = trunk(&[&carrier]);
+    called.login = Some(("box".into(), Pii::new("secret".into())));
+    let trunks = vec![trunk(&[&carrier]), called];
+    let mut ua = Driven::new(|c| c.trunks = trunks).await;
+    let leg = taken(&mut ua, &mut carrier).await;
+    ua.command(leg, LegCommand::HangUp);
+    let bye = proven(&mut carrier, "BYE").await;
+    let proof = header(&bye, "Proxy-Authorization").expect("a proof");
+    let credentials = crate::auth::Credentials::parse(proof).expect("well formed");
+    let secret = crate::auth::hashed_secret("box", "carrier", "secret");
+    assert_eq!(credentials.expected(&secret, "BYE"), credentials.response);
+}
+
+#[tokio::test]
+async fn a_carrier_that_refuses_our_proof_is_not_said_to_have_hung_up() {
+    let mut carrier = carrier().await;
+    let config = trunk(&[&carrier]);
+    let mut ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let leg = taken(&mut ua, &mut carrier).await;
+    ua.command(leg, LegCommand::Digit { digit: '5' });
+    let info = proven(&mut carrier, "INFO").await;
+    carrier.respond(&info, UNPROVEN, CHALLENGE, "").await;
+    let cause = EndCause::Silent;
+    assert_eq!(ua.event().await.what, LegEvent::Ended { cause });
 }
