@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use toml::de::{DeString, DeTable, DeValue};
 use toml::{Spanned, Value};
+use trunkside_call::without_userinfo;
 use trunkside_vault::KeyFile;
 
 use super::problem::Problem;
@@ -201,8 +202,12 @@ impl Layers {
                 );
                 Problem::error(place, message)
             } else {
-                let message = format!("`{key}` is not a known key; remove it or mend its spelling");
-                Problem::warning(place, message)
+                let file = Some(format!("{key}_file")).filter(|file| self.asked.contains(file));
+                let remedy = file.map_or_else(
+                    || "remove it or mend its spelling".to_owned(),
+                    |file| format!("write it into a file, and name that with `{file}`"),
+                );
+                Problem::warning(place, format!("`{key}` is not a known key; {remedy}"))
             });
         }
         self.problems
@@ -248,7 +253,7 @@ impl Layers {
             setting.place.clone(),
             format!(
                 "`{key}` {rule}, got `{}`; change it or remove the key",
-                setting.found
+                without_userinfo(&setting.found.to_string())
             ),
         )
         .of_key(key);
@@ -367,7 +372,8 @@ impl Layers {
         self.read(
             key,
             default,
-            "must be a host and port such as `broker.example:1883`, and nothing before or behind them",
+            "must be a host and port such as `broker.example:1883`, and nothing before or behind them: \
+             a name and a password stand in files (`cloud.username_file`, `cloud.password_file`)",
             |value| {
                 let (host, port) = value.as_str()?.rsplit_once(':')?;
                 let port = port.parse().ok().filter(|port| *port != 0)?;
