@@ -285,6 +285,51 @@ fn a_section_that_stands_there_twice_is_told_once() {
         .filter_map(|problem| Some(problem.place.rsplit_once(':')?.1))
         .collect();
     assert_eq!(lines, ["9", "14"], "{:?}", loaded.problems);
+#[test]
+fn a_variable_that_sets_nothing_is_told_with_the_name_that_would() {
+    let told = |name: &str| {
+        let mut layers = Layers::default();
+        layers.add_environment([(name.into(), "127.0.0.1:5070".into())].into_iter());
+        resolve_line(&mut layers);
+        resolve_privacy(&mut layers);
+        let problems: Vec<String> = layers.finish().iter().map(Problem::to_string).collect();
+        problems.join("\n")
+    };
+    for (written, meant) in [
+        ("TRUNKSIDE_LINE_LISTEN", "`TRUNKSIDE_LINE__LISTEN`"),
+        ("TRUNKSIDE_REDACTION", "`TRUNKSIDE_PRIVACY__REDACTION`"),
+        ("TRUNKSIDE_LINE_LISTN", "`TRUNKSIDE_SECTION__KEY`"),
+    ] {
+        let told = told(written);
+        let begins = told.starts_with(&format!("${written}: warning: is not read"));
+        assert!(begins && told.contains(meant), "{told}");
+    }
+    for read in [
+        "TRUNKSIDE_LOG",
+        "TRUNKSIDE_MODELS",
+        "TRUNKSIDE_LINE__LISTEN",
+    ] {
+        assert_eq!(told(read), "");
+    }
+}
+
+#[test]
+fn a_password_in_place_of_its_file_is_not_shown_and_the_file_is_named() {
+    let loaded = loaded(
+        "[cloud]\nbroker = 'mqtt://u:hunter2@h:1883'\n[trunk.x]\nallow = ['192.0.2.1']\npassword = 'hunter2'\n",
+    );
+    let told: Vec<String> = loaded.problems.iter().map(Problem::to_string).collect();
+    let told = told.join("\n");
+    assert!(!told.contains("hunter2"), "{told}");
+    for said in [
+        "`mqtt://…@h:1883`",
+        "`cloud.password_file`",
+        "`trunk.x.password_file`",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+}
+
 }
 
 #[test]
