@@ -223,6 +223,21 @@ fn a_missing_file_is_one_problem_that_names_it() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_with_what_would_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, [b'#', 0xff, 0xfe]).unwrap();
+    let told = || load(&path).problems[0].to_string();
+    assert!(told().contains("saves UTF-8"), "{}", told());
+    std::fs::remove_file(&path).unwrap();
+    assert!(told().contains("with --config"), "{}", told());
+    std::fs::create_dir(&path).unwrap();
+    assert!(told().contains("put a file in its place"), "{}", told());
+    let denied = std::io::Error::from(ErrorKind::PermissionDenied);
+    assert!(remedy(&denied).contains("as root"));
+}
+
+#[test]
 fn syntax_faults_name_their_line() {
     let loaded = loaded("[box]\ntenant = \"a\"\nbranch = = 3\n");
     assert!(
@@ -271,21 +286,6 @@ fn variables_in_another_encoding_harm_nothing_unless_they_are_ours() {
 }
 
 #[test]
-fn a_section_that_stands_there_twice_is_told_once() {
-    let loaded = loaded(concat!(
-        "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n",
-        "[line]\nlisten = '127.0.0.1:0'\n",
-        "[cloud]\nbroker = 'a:1'\n",
-        "[cloud]\nbroker = 'x:1'\nenabled = true\n",
-        "[board]\nlamp_pin = 3\nlamp_pin = 4\n",
-    ));
-    let lines: Vec<&str> = loaded
-        .problems
-        .iter()
-        .filter_map(|problem| Some(problem.place.rsplit_once(':')?.1))
-        .collect();
-    assert_eq!(lines, ["9", "14"], "{:?}", loaded.problems);
-#[test]
 fn a_variable_that_sets_nothing_is_told_with_the_name_that_would() {
     let told = |name: &str| {
         let mut layers = Layers::default();
@@ -330,6 +330,21 @@ fn a_password_in_place_of_its_file_is_not_shown_and_the_file_is_named() {
     }
 }
 
+#[test]
+fn a_section_that_stands_there_twice_is_told_once() {
+    let loaded = loaded(concat!(
+        "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n",
+        "[line]\nlisten = '127.0.0.1:0'\n",
+        "[cloud]\nbroker = 'a:1'\n",
+        "[cloud]\nbroker = 'x:1'\nenabled = true\n",
+        "[board]\nlamp_pin = 3\nlamp_pin = 4\n",
+    ));
+    let lines: Vec<&str> = loaded
+        .problems
+        .iter()
+        .filter_map(|problem| Some(problem.place.rsplit_once(':')?.1))
+        .collect();
+    assert_eq!(lines, ["9", "14"], "{:?}", loaded.problems);
 }
 
 #[test]
