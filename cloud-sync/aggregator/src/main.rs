@@ -48,7 +48,7 @@ enum Command {
         #[command(flatten)]
         database: Place,
     },
-    /// Write calls or transcripts into a file or an object store.
+    /// Write calls or transcripts into a file.
     Export(Box<Export>),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
@@ -104,12 +104,13 @@ struct Export {
     /// What: `calls`, one row each, or `transcripts`, one row a turn; the audit log names who reads them.
     #[arg(value_parser = parse_table)]
     table: export::Table,
-    /// Where: a file, or an address such as `file:///srv/calls.parquet`.
+    /// Where: a file, an address such as `file:///srv/calls.parquet`, or `-` for standard output.
     #[arg(long, value_name = "DESTINATION")]
     to: String,
-    /// `csv` or `parquet`.
-    #[arg(long, default_value = "parquet", value_parser = str::parse::<export::Format>)]
-    format: export::Format,
+    /// `csv` or `parquet`; without it, as the destination's name ends: Parquet where it has no end, CSV
+    /// on standard output.
+    #[arg(long, value_parser = str::parse::<export::Format>)]
+    format: Option<export::Format>,
     /// Only of this tenant.
     #[arg(long)]
     tenant: Option<String>,
@@ -117,10 +118,10 @@ struct Export {
     #[arg(long)]
     branch: Option<String>,
     /// Only calls begun at this time (RFC 3339) or later.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_time)]
     since: Option<Timestamp>,
     /// Only calls begun before this time (RFC 3339).
-    #[arg(long)]
+    #[arg(long, value_parser = parse_time)]
     until: Option<Timestamp>,
     #[command(flatten)]
     database: Place,
@@ -140,6 +141,11 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => with(config(*arguments), run),
         Command::Keys { command, database } => with(checked(database), |file| {
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "it must be a time such as `2026-11-21T08:00:00Z`".to_owned())
+}
+
             let store = open(&file, matches!(command, keys::Command::Add { .. }))?;
             keys::run(&command, &*store)
         }),
@@ -255,12 +261,19 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
     let export = export::Export {
         table: arguments.table,
-        format: arguments.format,
+        format,
         scope: Scope::ALL,
         filter: CallFilter {
             tenant: arguments.tenant,
             branch: arguments.branch,
+#[expect(
+    clippy::print_stderr,
+    reason = "where the table goes to standard output, what is said of it does not"
+)]
             since: arguments.since,
+    let format = arguments
+        .format
+        .map_or_else(|| export::format_of(&arguments.to), Ok::<_, SinkError>)?;
             until: arguments.until,
             ..CallFilter::default()
         },
@@ -278,6 +291,10 @@ async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+    if arguments.to == export::STANDARD_OUTPUT {
+        eprintln!("{calls} calls");
+        return Ok(());
+    }
         .init();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
