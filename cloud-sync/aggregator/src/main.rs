@@ -10,6 +10,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 use trunkside_aggregator::config::ConfigFile;
 use trunkside_aggregator::export::SinkError;
 use trunkside_aggregator::store::{self, CallFilter, Scope, Store, StoreError};
@@ -24,7 +26,12 @@ mod keys;
 
 /// Receives, stores and serves what Trunkside boxes record.
 #[derive(Parser)]
-#[command(name = "trunkside-cloud", version)]
+#[command(
+    name = "trunkside-cloud",
+    version,
+    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
+    TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module)."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -134,18 +141,21 @@ fn parse_table(name: &str) -> Result<export::Table, String> {
         .ok_or_else(|| format!("`{name}` is no table; use calls or transcripts"))
 }
 
-/// Bad usage or bad input, as opposed to a failed operation.
-const BAD_INPUT: u8 = 2;
-
-fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Run(arguments) => with(config(*arguments), run),
-        Command::Keys { command, database } => with(checked(database), |file| {
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     let parsed = text.parse();
     parsed.map_err(|_| "it must be a time such as `2026-11-21T08:00:00Z`".to_owned())
 }
 
+/// Bad usage or bad input, as opposed to a failed operation.
+const BAD_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run(arguments) => {
+            let input = config(*arguments).and_then(|config| Ok((config, log_filter()?)));
+            with(input, run)
+        }
+        Command::Keys { command, database } => with(checked(database), |file| {
             let store = open(&file, matches!(command, keys::Command::Add { .. }))?;
             keys::run(&command, &*store)
         }),
@@ -256,7 +266,14 @@ fn say(line: impl Display) -> anyhow::Result<()> {
     }
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "where the table goes to standard output, what is said of it does not"
+)]
 fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
+    let format = arguments
+        .format
+        .map_or_else(|| export::format_of(&arguments.to), Ok::<_, SinkError>)?;
     let store = open(file, false)?;
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
     let export = export::Export {
@@ -266,14 +283,7 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
         filter: CallFilter {
             tenant: arguments.tenant,
             branch: arguments.branch,
-#[expect(
-    clippy::print_stderr,
-    reason = "where the table goes to standard output, what is said of it does not"
-)]
             since: arguments.since,
-    let format = arguments
-        .format
-        .map_or_else(|| export::format_of(&arguments.to), Ok::<_, SinkError>)?;
             until: arguments.until,
             ..CallFilter::default()
         },
@@ -281,20 +291,38 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
     };
     let writing = export::store_object(export, store, &arguments.to);
     let calls = tokio::runtime::Runtime::new()?.block_on(writing)?;
-    say(format_args!("{calls} calls"))
-}
-
-#[tokio::main]
-async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("info,{QUIET}"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
     if arguments.to == export::STANDARD_OUTPUT {
         eprintln!("{calls} calls");
         return Ok(());
     }
+    say(format_args!("{calls} calls"))
+}
+
+/// What `TRUNKSIDE_LOG` asks for, over the usual. A word that means nothing would silence the whole log.
+fn log_filter() -> anyhow::Result<EnvFilter> {
+    let wanted = std::env::var("TRUNKSIDE_LOG").unwrap_or_default();
+    let wanted = wanted.split(',').map(str::trim);
+    let mut filter = EnvFilter::new(format!("info,{QUIET}"));
+    for word in wanted.filter(|word| !word.is_empty()) {
+        let is_level = word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+        let directive = word.parse().ok().filter(|_| is_level);
+        let directive = directive.with_context(|| {
+            format!(
+                "$TRUNKSIDE_LOG: `{word}` cannot be understood; write error, warn, info, debug or trace, \
+                 or such a level for a module as in `info,trunkside_aggregator=debug`"
+            )
+        })?;
+        filter = filter.add_directive(directive);
+    }
+    Ok(filter)
+}
+
+#[tokio::main]
+async fn run((config, filter): (AggregatorConfig, EnvFilter)) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
