@@ -333,6 +333,12 @@ impl ModelEntry {
         self.is_added
     }
 
+    /// The file that describes it: one that was added has its own.
+    fn listed_in(&self) -> PathBuf {
+        let name = if self.is_added { ADDED_FILE } else { FILE_NAME };
+        self.folder.join(name)
+    }
+
     /// Whether it has a file of that role.
     pub fn has(&self, role: Role) -> bool {
         self.files.iter().any(|file| file.role == role)
@@ -343,7 +349,7 @@ impl ModelEntry {
         let file = self.files.iter().find(|file| file.role == role);
         file.map(|file| self.folder.join(&file.path))
             .ok_or_else(|| Error::Catalogue {
-                file: self.folder.join(FILE_NAME),
+                file: self.listed_in(),
                 problem: format!(
                     "model `{}` has no file of role `{}`; add a `[[model.file]]` for it",
                     self.name,
@@ -379,6 +385,7 @@ impl ModelEntry {
         if found != expected.bytes {
             return Err(Error::Mismatch {
                 file,
+                listed_in: self.listed_in(),
                 what: "size",
                 expected: expected.bytes.to_string(),
                 found: found.to_string(),
@@ -391,6 +398,7 @@ impl ModelEntry {
         if found != expected.sha256 {
             return Err(Error::Mismatch {
                 file,
+                listed_in: self.listed_in(),
                 what: "sha256",
                 expected: expected.sha256.clone(),
                 found,

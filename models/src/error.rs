@@ -65,12 +65,15 @@ pub enum Error {
     /// A file is not the one that the catalogue describes: install it again.
     #[error(
         "`{}` has {what} `{found}`, the catalogue expects `{expected}`; \
-         install the model again, or correct `catalogue.toml` if the change is meant",
-        file.display()
+         install the model again, or correct `{}` if the change is meant",
+        file.display(),
+        listed_in.display()
     )]
     Mismatch {
         /// The file.
         file: PathBuf,
+        /// What describes it: the catalogue, or the entry of a model that was added.
+        listed_in: PathBuf,
         /// Which property differs: `size` in bytes or `sha256`.
         what: &'static str,
         /// The catalogue's value.

@@ -40,6 +40,8 @@ pub struct Import<'a> {
 pub struct Staged {
     /// What the catalogue will say of it.
     pub entry: ModelEntry,
+    /// Each copy, with the file that was given.
+    copies: Vec<(PathBuf, PathBuf)>,
     folder: PathBuf,
     target: PathBuf,
     is_kept: bool,
@@ -70,6 +72,7 @@ impl Import<'_> {
         made.map_err(|source| write_error(&folder, source))?;
         let mut staged = Staged {
             entry: ModelEntry::new(self.name, contract, &folder),
+            copies: Vec::new(),
             folder,
             target,
             is_kept: false,
@@ -77,7 +80,10 @@ impl Import<'_> {
         self.licence.clone_into(&mut staged.entry.licence);
         staged.entry.languages = self.languages.to_vec();
         for (role, file) in roles {
-            staged.entry.files.push(copy(file, role, &staged.folder)?);
+            let copied = copy(file, role, &staged.folder)?;
+            let copy = staged.folder.join(&copied.path);
+            staged.copies.push((copy, file.to_owned()));
+            staged.entry.files.push(copied);
         }
         Ok(staged)
     }
@@ -147,6 +153,15 @@ impl Import<'_> {
 }
 
 impl Staged {
+    /// What is said of its copies, said of the files that were given: the copies go when it is dropped.
+    pub fn of_given(&self, message: &str) -> String {
+        let name = |path: &Path| format!("`{}`", path.display());
+        let copies = self.copies.iter();
+        copies.fold(message.to_owned(), |message, (copy, given)| {
+            message.replace(&name(copy), &name(given))
+        })
+    }
+
     /// Gives the model its name.
     pub fn keep(mut self) -> Result<PathBuf, Error> {
         let file = self.folder.join(catalogue::ADDED_FILE);
@@ -283,11 +298,22 @@ mod tests {
             .map(|name| data("zipformer2-transducer").join(name));
         let staged = stage(folder.path(), "branch", &files).unwrap();
         assert_eq!(staged.entry.contract, Contract::Zipformer2Transducer);
+        let copy = staged.entry.path(Role::Tokens).unwrap();
+        assert_eq!(
+            staged.of_given(&format!("`{}`, line 3: twice", copy.display())),
+            format!("`{}`, line 3: twice", files[1].display())
+        );
         staged.keep().unwrap();
         let catalogue = Catalogue::find(Some(folder.path())).unwrap();
         let model = catalogue.model("branch").unwrap();
         assert!(model.is_added());
         model.verify().unwrap();
+        fs::write(model.path(Role::Tokens).unwrap(), "").unwrap();
+        let fault = model.verify().unwrap_err().to_string();
+        assert!(
+            fault.contains("branch/model.toml` if the change is meant"),
+            "{fault}"
+        );
         let again = stage(folder.path(), "branch", &files).unwrap_err();
         assert!(again.contains("choose another name"), "{again}");
         catalogue.remove("branch").unwrap();

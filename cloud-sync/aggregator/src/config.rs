@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use trunkside_call::without_userinfo;
 
 use crate::store::{PostgresOptions, StoreChoice};
 
@@ -201,17 +202,21 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// Its content.
-    #[error("{}: {message}", path.display())]
+    #[error("{}:{line}: {message}", path.display())]
     Content {
         /// Which.
         path: PathBuf,
-        /// What, with the line.
+        /// Where, from 1.
+        line: usize,
+        /// What.
         message: String,
     },
     /// The broker's address.
     #[error(
-        "`broker` must be `host:port` or `nats://host:port`, got `{0}`; for instance \
-         `mqtt.example.net:1883`"
+        "`broker` must be `host:port` or `nats://host:port`, got `{}`; for instance \
+         `mqtt.example.net:1883`: a name and a password stand in files (`broker_username_file`, \
+         `broker_password_file`)",
+        without_userinfo(.0)
     )]
     Broker(String),
     /// Keys that do not go together.
@@ -225,13 +230,15 @@ pub enum ConfigError {
     Retention(u32),
     /// Where boxes connect to.
     #[error(
-        "`boxes.connect_to` must be `host:port`, got `{0}`; for instance `cloud.example.net:8883`"
+        "`boxes.connect_to` must be `host:port`, got `{}`; for instance `cloud.example.net:8883`",
+        without_userinfo(.0)
     )]
     ConnectTo(String),
     /// Where the issuer's keys are.
     #[error(
-        "`oidc.jwks` must be a file or begin with `https://`, got `{0}`; whoever can change keys \
-         on the way could let anybody in"
+        "`oidc.jwks` must be a file or begin with `https://`, got `{}`; whoever can change keys \
+         on the way could let anybody in",
+        without_userinfo(.0)
     )]
     Jwks(String),
 }
@@ -243,9 +250,11 @@ impl ConfigFile {
             path: path.to_owned(),
             source,
         })?;
+        // The line itself is not shown: a password may stand there in place of its file.
         toml::from_str(&text).map_err(|error| ConfigError::Content {
             path: path.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
+            line: line_of(&text, error.span().map_or(0, |span| span.start)),
+            message: error.message().to_owned(),
         })
     }
 
@@ -397,10 +406,18 @@ impl ConfigFile {
     }
 }
 
+/// The line (from 1) that a byte offset lies in.
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.bytes().take(offset);
+    before.filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Neither of them with a password: what is connected to is told and logged.
 fn host_and_port(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.trim().rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port > 0)?;
-    (!host.is_empty() && !host.contains("//")).then(|| (host.to_owned(), port))
+    let is_host = !host.is_empty() && !host.contains("//") && !host.contains('@');
+    is_host.then(|| (host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -482,12 +499,16 @@ mod tests {
             "host:99999",
             "nats://",
             "http://a:1",
+            "mqtt://u:hunter2@h:1",
+            "u:hunter2@h:1",
+            "nats://a:1,u:hunter2@h:1",
         ] {
             let error = fault(&format!("broker = '{address}'"));
             assert!(
                 error.contains("`broker`") && error.contains("host:port"),
                 "{error}"
             );
+            assert!(!error.contains("hunter2"), "{error}");
         }
         for (text, keys) in [
             (
@@ -507,6 +528,18 @@ mod tests {
         }
         let http = "[oidc]\nissuer = 'i'\naudience = 'a'\njwks = 'http://keys'";
         assert!(fault(http).contains("`oidc.jwks`"));
-        assert!(toml::from_str::<ConfigFile>("brokr = 'a:1'").is_err());
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_told_with_its_line_and_without_its_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cloud.toml");
+        std::fs::write(&path, "broker = 'a:1'\nbroker_password = 'hunter2'\n").unwrap();
+        let error = ConfigFile::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("cloud.toml:2: ") && error.contains("`broker_password`"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

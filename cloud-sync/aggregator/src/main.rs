@@ -10,6 +10,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 use trunkside_aggregator::config::ConfigFile;
 use trunkside_aggregator::export::SinkError;
 use trunkside_aggregator::store::{self, CallFilter, Scope, Store, StoreError};
@@ -24,7 +26,12 @@ mod keys;
 
 /// Receives, stores and serves what Trunkside boxes record.
 #[derive(Parser)]
-#[command(name = "trunkside-cloud", version)]
+#[command(
+    name = "trunkside-cloud",
+    version,
+    after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input.\n\
+    TRUNKSIDE_LOG sets what is logged (error, warn, info, debug, trace, or per module)."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -48,7 +55,7 @@ enum Command {
         #[command(flatten)]
         database: Place,
     },
-    /// Write calls or transcripts into a file or an object store.
+    /// Write calls or transcripts into a file.
     Export(Box<Export>),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
@@ -104,12 +111,13 @@ struct Export {
     /// What: `calls`, one row each, or `transcripts`, one row a turn; the audit log names who reads them.
     #[arg(value_parser = parse_table)]
     table: export::Table,
-    /// Where: a file, or an address such as `file:///srv/calls.parquet`.
+    /// Where: a file, an address such as `file:///srv/calls.parquet`, or `-` for standard output.
     #[arg(long, value_name = "DESTINATION")]
     to: String,
-    /// `csv` or `parquet`.
-    #[arg(long, default_value = "parquet", value_parser = str::parse::<export::Format>)]
-    format: export::Format,
+    /// `csv` or `parquet`; without it, as the destination's name ends: Parquet where it has no end, CSV
+    /// on standard output.
+    #[arg(long, value_parser = str::parse::<export::Format>)]
+    format: Option<export::Format>,
     /// Only of this tenant.
     #[arg(long)]
     tenant: Option<String>,
@@ -117,10 +125,10 @@ struct Export {
     #[arg(long)]
     branch: Option<String>,
     /// Only calls begun at this time (RFC 3339) or later.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_time)]
     since: Option<Timestamp>,
     /// Only calls begun before this time (RFC 3339).
-    #[arg(long)]
+    #[arg(long, value_parser = parse_time)]
     until: Option<Timestamp>,
     #[command(flatten)]
     database: Place,
@@ -133,12 +141,20 @@ fn parse_table(name: &str) -> Result<export::Table, String> {
         .ok_or_else(|| format!("`{name}` is no table; use calls or transcripts"))
 }
 
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "it must be a time such as `2026-11-21T08:00:00Z`".to_owned())
+}
+
 /// Bad usage or bad input, as opposed to a failed operation.
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(arguments) => with(config(*arguments), run),
+        Command::Run(arguments) => {
+            let input = config(*arguments).and_then(|config| Ok((config, log_filter()?)));
+            with(input, run)
+        }
         Command::Keys { command, database } => with(checked(database), |file| {
             let store = open(&file, matches!(command, keys::Command::Add { .. }))?;
             keys::run(&command, &*store)
@@ -250,12 +266,19 @@ fn say(line: impl Display) -> anyhow::Result<()> {
     }
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "where the table goes to standard output, what is said of it does not"
+)]
 fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
+    let format = arguments
+        .format
+        .map_or_else(|| export::format_of(&arguments.to), Ok::<_, SinkError>)?;
     let store = open(file, false)?;
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
     let export = export::Export {
         table: arguments.table,
-        format: arguments.format,
+        format,
         scope: Scope::ALL,
         filter: CallFilter {
             tenant: arguments.tenant,
@@ -268,12 +291,34 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
     };
     let writing = export::store_object(export, store, &arguments.to);
     let calls = tokio::runtime::Runtime::new()?.block_on(writing)?;
+    if arguments.to == export::STANDARD_OUTPUT {
+        eprintln!("{calls} calls");
+        return Ok(());
+    }
     say(format_args!("{calls} calls"))
 }
 
+/// What `TRUNKSIDE_LOG` asks for, over the usual. A word that means nothing would silence the whole log.
+fn log_filter() -> anyhow::Result<EnvFilter> {
+    let wanted = std::env::var("TRUNKSIDE_LOG").unwrap_or_default();
+    let wanted = wanted.split(',').map(str::trim);
+    let mut filter = EnvFilter::new(format!("info,{QUIET}"));
+    for word in wanted.filter(|word| !word.is_empty()) {
+        let is_level = word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+        let directive = word.parse().ok().filter(|_| is_level);
+        let directive = directive.with_context(|| {
+            format!(
+                "$TRUNKSIDE_LOG: `{word}` cannot be understood; write error, warn, info, debug or trace, \
+                 or such a level for a module as in `info,trunkside_aggregator=debug`"
+            )
+        })?;
+        filter = filter.add_directive(directive);
+    }
+    Ok(filter)
+}
+
 #[tokio::main]
-async fn run(config: AggregatorConfig) -> anyhow::Result<()> {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("info,{QUIET}"));
+async fn run((config, filter): (AggregatorConfig, EnvFilter)) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

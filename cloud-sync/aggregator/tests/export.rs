@@ -87,7 +87,10 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     let (status, _, error) = export(&data, "gopher://x/y".as_ref(), &[]);
     assert_eq!(status, 2);
     assert!(String::from_utf8_lossy(&error).contains("gopher://x/y"));
-    assert_eq!(export(&data, "x".as_ref(), &["--since", "yesterday"]).0, 2);
+    let (status, _, error) = export(&data, "x".as_ref(), &["--since", "yesterday"]);
+    assert_eq!(status, 2);
+    assert!(String::from_utf8_lossy(&error).contains("such as `2026-"));
+    in_the_format_that_the_name_asks_for(&data);
     cloud.shutdown().await;
 }
 
@@ -196,4 +199,25 @@ fn replaced_or_written_to(data: &Path, target: &Path) {
     let (status, _, error) = export(data, &data.join("no/calls.csv"), &csv);
     assert!(status == 2 && !data.join("no").exists());
     assert!(String::from_utf8_lossy(&error).contains("there is no folder"));
+}
+
+/// A name's end says how; `-` is no file, and nothing but the table goes there.
+fn in_the_format_that_the_name_asks_for(data: &Path) {
+    let csv = data.join("calls.csv");
+    assert_eq!(export(data, &csv, &[]).0, 0);
+    assert!(std::fs::read(&csv).unwrap().starts_with(b"tenant,"));
+    assert_eq!(export(data, &csv, &["--format", "parquet"]).0, 0);
+    assert!(std::fs::read(&csv).unwrap().starts_with(b"PAR1"));
+    let (status, _, error) = export(data, &data.join("calls.xlsx"), &[]);
+    assert_eq!(status, 2);
+    assert!(String::from_utf8_lossy(&error).contains("--format"));
+    let (status, table, said) = export(data, "-".as_ref(), &[]);
+    assert_eq!((status, &*said), (0, &b"30 calls\n"[..]));
+    let rows = csv::Reader::from_reader(&table[..]).into_records();
+    assert_eq!(rows.map(Result::unwrap).count(), 30);
+    assert!(!Path::new("-").exists());
+    let bucket = "s3://key:hunter2@bucket/calls.csv";
+    let (status, _, error) = export(data, bucket.as_ref(), &[]);
+    let error = String::from_utf8_lossy(&error);
+    assert!(status == 2 && !error.contains("hunter2"), "{error}");
 }

@@ -85,6 +85,36 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
     ] {
         assert!(document["paths"][path]["get"].is_object(), "{path}");
     }
+    for (status, question) in [
+        (400, "calls?limit=0"),
+        (404, "calls/unknown"),
+        (404, "transcripts/unknown"),
+        (400, "metrics/hourly?limit=x"),
+        (200, "export/calls?format=parquet"),
+        (200, "export/transcripts"),
+    ] {
+        let path = format!("/api/v1/{question}");
+        let answer = raw(http, &http.to_string(), &path).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+        let media_type = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("content-type: "));
+        let media_type = media_type.unwrap().split(';').next().unwrap();
+        let path = path.split('?').next().unwrap().replace("unknown", "{id}");
+        let described = &document["paths"][&path]["get"]["responses"][status.to_string()];
+        assert!(
+            described["content"][media_type].is_object(),
+            "{path} {status} {media_type}: {described}"
+        );
+    }
+    let text = document.to_string();
+    for named in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = named.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
     let (status, page) = get(http, "/").await;
     assert_eq!(status, 200);
     assert!(
@@ -105,21 +135,21 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
 }
 
 /// The answer as it stands on the wire.
-async fn raw(address: std::net::SocketAddr, host: &str) -> String {
+async fn raw(address: std::net::SocketAddr, host: &str, path: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8(answer).unwrap()
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_other_site_reads_through_a_browser_on_this_machine() {
     let folder = tempfile::tempdir().unwrap();
     let cloud = embedded(&folder.path().join("cloud")).await;
-    let answer = raw(cloud.http_addr, &cloud.http_addr.to_string()).await;
+    let answer = raw(cloud.http_addr, &cloud.http_addr.to_string(), "/").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     for header in [
         "cache-control: no-store",
@@ -128,7 +158,7 @@ async fn no_other_site_reads_through_a_browser_on_this_machine() {
     ] {
         assert!(answer.contains(header), "{header} is missing in {answer}");
     }
-    let answer = raw(cloud.http_addr, "evil.example").await;
+    let answer = raw(cloud.http_addr, "evil.example", "/").await;
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     assert!(
         answer.contains("text/html") && answer.contains("keys add"),

@@ -33,6 +33,6 @@ pub use id::{AgentId, CallId};
 pub use intent::{Entity, EntityKind, Intent, Understanding};
 pub use language::Language;
 pub use mood::{Emotion, Mood, Sentiment, SentimentLabel};
-pub use pii::Pii;
+pub use pii::{Pii, without_userinfo};
 pub use prompt::{PromptKey, Repeat};
 pub use speech::{Prosody, Utterance, Word};

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use trunkside_call::Language;
+use trunkside_call::{CallId, Language};
 
 /// The box beside a branch office's phone trunk: answers, understands, routes and reports calls.
 #[derive(Debug, Parser)]
-#[command(name = "trunkside", version, about, max_term_width = 100)]
+#[command(name = "trunkside", version, max_term_width = 100)]
 #[command(
     after_help = "Exit status: 0 success, 1 the operation failed, 2 bad usage or bad input; 3 the box was stopped\n\
     by its button.\n\
@@ -99,9 +99,10 @@ pub enum CallsCommand {
         #[arg(
             value_name = "CALL",
             required_unless_present = "number",
-            conflicts_with = "number"
+            conflicts_with = "number",
+            value_parser = call
         )]
-        calls: Vec<trunkside_call::CallId>,
+        calls: Vec<CallId>,
         /// All calls from this number; spaces and signs in it do not matter.
         #[arg(long, value_name = "NUMBER")]
         number: Option<String>,
@@ -131,8 +132,8 @@ pub enum CallbacksCommand {
     /// Note that somebody has called back, by another phone than the box's. The box may run.
     Done {
         /// The calls, as `list` names them.
-        #[arg(value_name = "CALL", required = true)]
-        calls: Vec<trunkside_call::CallId>,
+        #[arg(value_name = "CALL", required = true, value_parser = call)]
+        calls: Vec<CallId>,
         /// Where the box is configured.
         #[command(flatten)]
         config: ConfigArgs,
@@ -155,8 +156,8 @@ pub enum RecordingsCommand {
     /// Write one call's recording as a WAV file: the caller left, the agent right.
     Export {
         /// The call, as `list` names it.
-        #[arg(value_name = "CALL")]
-        call: trunkside_call::CallId,
+        #[arg(value_name = "CALL", value_parser = call)]
+        call: CallId,
         /// The WAV file; it must not exist.
         #[arg(long, value_name = "FILE.wav")]
         out: PathBuf,
@@ -173,8 +174,8 @@ pub enum RecordingsCommand {
     /// Destroy one call's recording for good.
     Delete {
         /// The call, as `list` names it.
-        #[arg(value_name = "CALL")]
-        call: trunkside_call::CallId,
+        #[arg(value_name = "CALL", value_parser = call)]
+        call: CallId,
         /// Where the box is configured.
         #[command(flatten)]
         config: ConfigArgs,
@@ -606,7 +607,16 @@ fn language(text: &str) -> Result<LanguageChoice, String> {
     if text == "auto" {
         return Ok(LanguageChoice(None));
     }
-    text.parse().map(|language| LanguageChoice(Some(language)))
+    text.parse()
+        .map(|language| LanguageChoice(Some(language)))
+        .map_err(|fault: String| format!("{fault}, or `auto` for whichever is spoken"))
+}
+
+fn call(text: &str) -> Result<CallId, String> {
+    text.parse().map_err(|_| {
+        "it must be a call as `list` names it, such as `01989a5b-1f0c-7c3a-9d52-4be1f0a7c311`"
+            .to_owned()
+    })
 }
 
 /// The exit status of a box that was stopped by its button: a supervisor leaves it stopped.
@@ -642,5 +652,40 @@ impl Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Operation(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(arguments: &[&str]) -> String {
+        let line = ["trunkside"].iter().chain(arguments);
+        Cli::try_parse_from(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_mistyped_is_answered_with_what_may_stand_there() {
+        for command in [
+            ["calls", "delete"],
+            ["callbacks", "done"],
+            ["recordings", "delete"],
+        ] {
+            let said = refused(&[&command[..], &["nope"]].concat());
+            assert!(said.contains("as `list` names it"), "{said}");
+        }
+        let said = refused(&["recordings", "export", "nope", "--out", "a.wav"]);
+        assert!(said.contains("as `list` names it"), "{said}");
+        let said = refused(&["transcribe", "--language", "fr", "a.wav"]);
+        assert!(said.contains("`en`, or `auto`"), "{said}");
+    }
+
+    #[test]
+    fn the_help_begins_with_what_the_box_does() {
+        let help = refused(&["--help"]);
+        assert!(
+            help.starts_with("The box beside a branch office's phone trunk"),
+            "{help}"
+        );
     }
 }

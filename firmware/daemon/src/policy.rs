@@ -27,7 +27,7 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
         Ok(text) => text,
         Err(error) => {
             let message = format!(
-                "cannot be read: {error}; create it, or name another (`decision.policy` in the configuration)"
+                "cannot be read: {error}; create it, or name another (a box's is named by `decision.policy`)"
             );
             return (None, vec![Problem::error(name, message)]);
         }

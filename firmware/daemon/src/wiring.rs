@@ -83,7 +83,6 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let outbox = opening.0.subscribe();
     let stop_uplink = CancellationToken::new();
     tasks.spawn(outbox::retry(place, opening, stop_uplink.clone()));
-    let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (models, _) = watch::channel(model::load(&config.recognition)?);
@@ -132,6 +131,9 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (sender, policies) = mpsc::channel(1);
     let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
     let self_service = files.self_service(&policy)?;
+    // From here on nothing ends the start: a box that fails, such as a second one on the same port, must
+    // not come into the cloud in place of the one that runs.
+    let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
     tasks.spawn(policy::watch(file, files, in_force, sender, stop.clone()));
     let changes = ConfigWatch::begin(config.file, stop.clone(), &tasks);
     tasks.spawn(model::watch(changes.clone(), models, stop.clone()));
@@ -427,5 +429,38 @@ impl Running {
             tracing::warn!(left, "records wait in the outbox for the next start");
         }
         self.tasks.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use super::*;
+    use crate::config;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_box_whose_port_is_taken_does_not_connect_to_the_cloud() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tests/data");
+        let path = folder.path().join("config.toml");
+        let text = format!(
+            "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\ndata_dir = 'data'\n\
+             [line]\nlisten = '{}'\n[cloud]\nbroker = '{}'\n\
+             [recognition]\nmodel = 'tones'\nmodels_dir = '{}'\n",
+            taken.local_addr().unwrap(),
+            broker.local_addr().unwrap(),
+            models.display()
+        );
+        std::fs::write(&path, text).unwrap();
+        let policy = "[[agent]]\nid = 'a'\ncontact = 'sip:a@127.0.0.1:9'\n";
+        let policy = Policy::parse("policy.toml", policy).policy.unwrap();
+        let failed = start(config::load(&path).config, policy).await.err();
+        let why = failed.expect("the port is taken").to_string();
+        assert!(why.contains("cannot listen for SIP"), "{why}");
+        broker.set_nonblocking(true).unwrap();
+        assert!(broker.accept().is_err(), "the box went to the cloud");
     }
 }

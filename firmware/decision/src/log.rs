@@ -157,6 +157,8 @@ pub struct ReplayReport {
     pub cut_short: u32,
     /// Lines that are torn, or that the disk refused.
     pub lost_lines: u64,
+    /// The log's lines, from 1, that are torn or say of others that they are missing.
+    pub lost_at: Vec<usize>,
     /// Decisions behind such lines that came out differently; what was lost may be why.
     pub unsure: u64,
     /// Where log and replay differ.
@@ -195,6 +197,9 @@ pub fn replay(log: &str) -> Result<ReplayReport, ReplayError> {
     let mut replay = Replay::default();
     let lost = read(log, |line, entry| {
         replay.torn |= entry.is_none();
+        if matches!(entry, None | Some(Entry::Gap { .. })) {
+            replay.lost_at.push(line);
+        }
         entry.map_or(Ok(()), |entry| replay.take(line, entry))
     })?;
     Ok(replay.finish(log.lines().count(), lost))
@@ -252,6 +257,7 @@ struct Replay {
     pending: VecDeque<Decision>,
     /// The line before was not whole.
     torn: bool,
+    lost_at: Vec<usize>,
     /// Something of this run is missing: what follows need not come out the same.
     unsure: bool,
     unsure_decisions: u64,
@@ -396,6 +402,7 @@ impl Replay {
             digest: crate::policy::hex(&self.digest.finalize()),
             cut_short: self.cut_short,
             lost_lines,
+            lost_at: self.lost_at,
             unsure: self.unsure_decisions,
             differences: self.differences,
         }

@@ -397,6 +397,12 @@ impl<'a> Section<'a> {
         sections
     }
 
+    /// Every key of a table whose keys are the user's own, whatever stands there.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.table.into_iter().flat_map(|table| table.keys());
+        names.map(|name| name.get_ref().to_string()).collect()
+    }
+
     /// Every key of a table whose keys are the user's own, with whole numbers.
     pub fn integer_entries(&self, range: RangeInclusive<i64>) -> Vec<Found<(String, i64)>> {
         let mut entries = Vec::new();

@@ -20,7 +20,7 @@ mod parquet;
 mod sink;
 
 #[cfg(feature = "servers")]
-pub use sink::{SinkError, store_object};
+pub use sink::{STANDARD_OUTPUT, SinkError, format_of, store_object};
 
 use columns::{CALLS, Column, TRANSCRIPTS, TurnRow};
 
@@ -44,6 +44,12 @@ pub enum Format {
 }
 
 impl Format {
+    const ALL: &[Self] = &[
+        Self::Csv,
+        #[cfg(feature = "servers")]
+        Self::Parquet,
+    ];
+
     /// Its name, and the file name's last part.
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,14 +73,9 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [
-            Self::Csv,
-            #[cfg(feature = "servers")]
-            Self::Parquet,
-        ]
-        .into_iter()
-        .find(|format| format.name() == name)
-        .ok_or_else(|| format!("`{name}` is no format; use csv or parquet"))
+        let mut all = Self::ALL.iter().copied();
+        all.find(|format| format.name() == name)
+            .ok_or_else(|| format!("`{name}` is no format; use csv or parquet"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Exports into files and object stores.
+//! Exports into files, and to standard output.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -9,9 +9,10 @@ use std::time::Duration;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, parse_url};
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
+use trunkside_call::without_userinfo;
 use url::Url;
 
-use super::{Export, ExportError, PIECE, Pieces};
+use super::{Export, ExportError, Format, PIECE, Pieces};
 use crate::ingest::now;
 use crate::store::Store;
 
@@ -21,17 +22,37 @@ const WAITING: usize = 16;
 /// How long the next piece waits; the store's own client tries again, and gives up before.
 const TAKEN_WITHIN: Duration = Duration::from_hours(1);
 
+/// The destination that is standard output.
+pub const STANDARD_OUTPUT: &str = "-";
+
+/// The format that a destination's name asks for: by its end, else Parquet, and CSV on standard output.
+pub fn format_of(destination: &str) -> Result<Format, SinkError> {
+    if destination == STANDARD_OUTPUT {
+        return Ok(Format::Csv);
+    }
+    let end = Path::new(destination).extension();
+    let Some(end) = end.map(|end| end.to_string_lossy().to_lowercase()) else {
+        return Ok(Format::Parquet);
+    };
+    end.parse().map_err(|_| {
+        let fault = format!("`.{end}` is neither `.csv` nor `.parquet`; say which with `--format`");
+        SinkError::Destination(destination.to_owned(), fault)
+    })
+}
+
 /// Why an export did not get where it should.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The destination.
     #[error(
-        "cannot export to `{0}`: {1}; use a file such as `/srv/export/calls.parquet`, or an \
-         address such as `file:///srv/export/calls.parquet`"
+        "cannot export to `{}`: {}; use a file such as `/srv/export/calls.parquet`, an address such \
+         as `file:///srv/export/calls.parquet`, or `-` for standard output",
+        without_userinfo(.0),
+        .1
     )]
     Destination(String, String),
     /// Writing there.
-    #[error("cannot write `{0}`: {1}")]
+    #[error("cannot write `{}`: {}", without_userinfo(.0), .1)]
     Write(String, object_store::Error),
     /// Writing a file.
     #[error("cannot write `{}`: {}", .0.display(), .1)]
@@ -41,8 +62,8 @@ pub enum SinkError {
     Export(#[from] ExportError),
 }
 
-/// Writes an export to `destination`, an address or the path of a file; it appears there when it
-/// is whole. Returns how many calls it holds.
+/// Writes an export to `destination`: an address or the path of a file, where it appears when it
+/// is whole, or [`STANDARD_OUTPUT`]. Returns how many calls it holds.
 pub async fn store_object(
     export: Export,
     store: Arc<dyn Store>,
@@ -52,10 +73,23 @@ pub async fn store_object(
         return store_at(export, store, destination).await;
     }
     let path = PathBuf::from(destination);
-    let writing = tokio::task::spawn_blocking(move || store_file(&export, &*store, &path));
+    let writing = tokio::task::spawn_blocking(move || {
+        if path == Path::new(STANDARD_OUTPUT) {
+            print(&export, &*store)
+        } else {
+            store_file(&export, &*store, &path)
+        }
+    });
     writing
         .await
         .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+}
+
+fn print(export: &Export, store: &dyn Store) -> Result<u64, SinkError> {
+    let mut out = BufWriter::with_capacity(PIECE, io::stdout());
+    let calls = export.write(store, now, &mut out)?;
+    out.flush().map_err(ExportError::from)?;
+    Ok(calls)
 }
 
 /// A file is replaced as a whole, and only its owner may read a new one: words may be in it. A pipe

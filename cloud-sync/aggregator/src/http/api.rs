@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::query::{AuditQuery, CallsQuery, DevicesQuery};
 use super::reader::Reader;
-use super::{App, Problem};
+use super::{App, PROBLEM, Problem, QuestionProblems, ReaderProblems};
 use crate::store::{
     Audit, CallDetail, CallFilter, DevicePage, Page, Role, TranscriptItem, TranscriptPage,
 };
@@ -58,9 +58,8 @@ pub(super) struct PageParameters {
     params(CallFilterParameters, PageParameters),
     responses(
         (status = 200, description = "Calls", body = Page),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn calls(
@@ -87,8 +86,8 @@ pub(super) async fn calls(
     params(("id" = String, Path, description = "The call's name")),
     responses(
         (status = 200, description = "The call", body = CallDetail),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 404, description = "No such call", body = Problem)
+        (status = 404, description = "No such call", body = Problem, content_type = PROBLEM),
+        ReaderProblems
     )
 )]
 pub(super) async fn call(
@@ -120,9 +119,8 @@ pub(super) async fn detail(app: &App, reader: &Reader, id: String) -> Result<Cal
     params(CallFilterParameters, PageParameters),
     responses(
         (status = 200, description = "Transcripts", body = TranscriptPage),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn transcripts(
@@ -156,8 +154,8 @@ pub(super) async fn transcripts(
     params(("id" = String, Path, description = "The call's name")),
     responses(
         (status = 200, description = "The transcript", body = TranscriptItem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 404, description = "No such call, or its words have not come", body = Problem)
+        (status = 404, description = "No such call, or its words have not come", body = Problem, content_type = PROBLEM),
+        ReaderProblems
     )
 )]
 pub(super) async fn transcript(
@@ -193,9 +191,8 @@ pub(super) async fn transcript(
     ),
     responses(
         (status = 200, description = "Boxes", body = DevicePage),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn devices(
@@ -239,9 +236,8 @@ pub(super) struct AuditPage {
     params(PageParameters),
     responses(
         (status = 200, description = "Notes", body = AuditPage),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is not an admin's", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn audit(

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use trunkside_record::{ClaimAnswer, ClaimRequest, Origin, ProofKey};
 
-use super::{App, Problem};
+use super::{App, PROBLEM, Problem};
 use crate::ingest::now;
 
 /// What a stranger is told, whatever was wrong.
@@ -18,9 +18,9 @@ const REFUSED: &str = "the claim code is wrong, used, or over; ask the operator 
     request_body(content = Object, description = "`id`, `csr` (PEM) and `proof`, as the box's `trunkside claim` sends them"),
     responses(
         (status = 200, description = "Its names, its certificate and where to connect", body = Object),
-        (status = 400, description = "The request cannot be read", body = Problem),
-        (status = 403, description = "The code is wrong, used, or over", body = Problem),
-        (status = 404, description = "This cloud admits no boxes", body = Problem)
+        (status = 400, description = "The request cannot be read", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "The code is wrong, used, or over", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "This cloud admits no boxes", body = Problem, content_type = PROBLEM)
     ),
     security(())
 )]

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{api, claims, export, figures};
+use super::{Problem, api, claims, export, figures};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +29,7 @@ use super::{api, claims, export, figures};
         export::calls,
         export::transcripts
     ),
+    components(schemas(Problem)),
     modifiers(&Keys),
     security(("key" = []), ("password" = []))
 )]

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::api::CallFilterParameters;
 use super::query::ExportQuery;
 use super::reader::Reader;
-use super::{App, Problem};
+use super::{App, Problem, QuestionProblems, ReaderProblems};
 use crate::export::{Export, Pieces, Table};
 use crate::ingest::now;
 
@@ -36,11 +36,9 @@ pub(crate) const AT_ONCE: usize = 4;
         ("format" = Option<String>, Query, description = "`csv` (the default) or `parquet`")
     ),
     responses(
-        (status = 200, description = "One row a call", content_type = "text/csv"),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem),
-        (status = 503, description = "Others export already; try again later", body = Problem)
+        (status = 200, description = "One row a call", content(("text/csv"), ("application/vnd.apache.parquet"))),
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn calls(
@@ -60,11 +58,9 @@ pub(super) async fn calls(
         ("format" = Option<String>, Query, description = "`csv` (the default) or `parquet`")
     ),
     responses(
-        (status = 200, description = "One row a turn", content_type = "text/csv"),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem),
-        (status = 503, description = "Others export already; try again later", body = Problem)
+        (status = 200, description = "One row a turn", content(("text/csv"), ("application/vnd.apache.parquet"))),
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn transcripts(

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::CallFilterParameters;
 use super::query::{FilterQuery, HourlyQuery};
 use super::reader::Reader;
-use super::{App, Problem};
+use super::{App, PROBLEM, Problem, QuestionProblems, ReaderProblems};
 use crate::store::{self, Cell, Hour, IntentFigures, MoodHour, Span};
 
 /// How hours are cut; every parameter is optional.
@@ -39,9 +39,8 @@ pub(super) struct Hours {
     params(CallFilterParameters, HourParameters),
     responses(
         (status = 200, description = "Hours", body = Hours),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn hourly(
@@ -68,9 +67,8 @@ pub(super) struct Moods {
     params(CallFilterParameters, HourParameters),
     responses(
         (status = 200, description = "Hours", body = Moods),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn moods(
@@ -106,9 +104,8 @@ pub(super) struct Intents {
     params(CallFilterParameters),
     responses(
         (status = 200, description = "Intents", body = Intents),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is for another tenant or branch", body = Problem)
+        QuestionProblems,
+        ReaderProblems
     )
 )]
 pub(super) async fn intents(
@@ -180,8 +177,8 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>)
     path = "/metrics",
     responses(
         (status = 200, description = "Prometheus text", content_type = "text/plain"),
-        (status = 401, description = "A key is needed", body = Problem),
-        (status = 403, description = "The key is not for all tenants", body = Problem)
+        (status = 403, description = "The key is not for all tenants", body = Problem, content_type = PROBLEM),
+        ReaderProblems
     )
 )]
 pub(super) async fn metrics(reader: Reader, State(app): State<App>) -> Result<Response, Problem> {

@@ -32,7 +32,7 @@ mod reader;
 
 pub(crate) use counted::Counted;
 pub(crate) use export::AT_ONCE as EXPORTS;
-use problem::Problem;
+use problem::{PROBLEM, Problem, QuestionProblems, ReaderProblems};
 
 /// What requests are answered from.
 #[derive(Clone)]

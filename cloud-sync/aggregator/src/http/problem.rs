@@ -3,7 +3,10 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
+
+/// The media type of a problem.
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// What went wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -97,12 +100,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let problem = self.clone();
         let body = serde_json::to_vec(&self).expect("a problem has a JSON form");
-        let mut response = (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            body,
-        )
-            .into_response();
+        let mut response = (status, [(header::CONTENT_TYPE, PROBLEM)], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
             // Browsers ask for a name and a password; the key goes into the password.
             response.headers_mut().insert(
@@ -118,4 +116,31 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(problem);
         response
     }
+}
+
+/// What anybody who reads may be answered instead.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "documents what `Reader` and `App` answer")]
+pub(super) enum ReaderProblems {
+    /// A key is needed
+    #[response(status = 401, content_type = PROBLEM)]
+    Unauthorized(Problem),
+    /// The store cannot be read at the moment
+    #[response(status = 500, content_type = PROBLEM)]
+    Internal(Problem),
+    /// It takes too long, or others export already; try again later, or narrow it
+    #[response(status = 503, content_type = PROBLEM)]
+    Busy(Problem),
+}
+
+/// What who asks for more than one thing may be answered besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "documents what `query.rs` and `Reader` answer")]
+pub(super) enum QuestionProblems {
+    /// A parameter is wrong
+    #[response(status = 400, content_type = PROBLEM)]
+    Parameter(Problem),
+    /// The key is for another tenant or branch, or its role does not reach so far
+    #[response(status = 403, content_type = PROBLEM)]
+    Forbidden(Problem),
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use trunkside_record::{Ack, Origin, Received, Timestamp, Topic, decode, encode_ack};
 
 use crate::counters::{Counters, Rejection};
-use crate::store::{Committed, Message, Store, StoreError};
+use crate::store::{Committed, Loss, Message, Store, StoreError};
 
 pub(crate) mod mqtt;
 #[cfg(feature = "servers")]
@@ -153,9 +153,8 @@ pub(crate) async fn commit(
         let committed = commit_until_done(&store, &counters, messages).await;
         drop(rooms);
         counters.commit(&committed);
-        if committed.refused + committed.lost > 0 {
-            let Committed { refused, lost, .. } = committed;
-            tracing::warn!(refused, lost, "some records are lost");
+        for Loss { origin, lost, why } in &committed.losses {
+            tracing::warn!(%origin, lost, why, "records of a box are lost");
         }
         if committed.unread > 0 && !std::mem::replace(&mut told, true) {
             tracing::warn!(

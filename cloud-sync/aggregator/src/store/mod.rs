@@ -27,7 +27,7 @@ pub use access::{Audit, Certificate, Claim, KeyRecord, Role, Scope};
 pub use analytics::{
     Hour, IntentCount, IntentFigures, MoodFigures, MoodHour, hours, intents, moods,
 };
-pub use plan::{Committed, Message};
+pub use plan::{Committed, Loss, Message};
 #[cfg(feature = "servers")]
 pub use postgres::Postgres;
 pub use query::{
@@ -61,8 +61,16 @@ pub enum StoreError {
     Postgres(#[from] ::postgres::Error),
     /// No connection to PostgreSQL; worth trying again.
     #[cfg(feature = "servers")]
-    #[error("the database cannot be reached: {0}")]
-    Unreachable(#[from] r2d2::Error),
+    #[error(
+        "the database at `{place}`, which `database` names, cannot be reached: {fault}; see that it runs \
+         there and lets this machine in, or mend the key"
+    )]
+    Unreachable {
+        /// Host and port.
+        place: String,
+        /// Why.
+        fault: String,
+    },
     /// PostgreSQL, in a program that was built without it.
     #[cfg(not(feature = "servers"))]
     #[error("this program was built without PostgreSQL; use `trunkside-cloud`")]

@@ -64,6 +64,19 @@ pub struct Committed {
     pub refused: u64,
     /// Records that will never come, refused ones included.
     pub lost: u64,
+    /// The same by box.
+    pub losses: Vec<Loss>,
+}
+
+/// Records of one box that will never come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The box.
+    pub origin: Origin,
+    /// How many.
+    pub lost: u64,
+    /// Why the first of them, without a word of the content.
+    pub why: String,
 }
 
 impl Committed {
@@ -76,6 +89,7 @@ impl Committed {
             duplicates,
             refused,
             lost,
+            losses,
         } = later;
         for (origin, ack) in acks {
             let is_same = |(of, old): &&mut (Origin, Ack)| *of == origin && old.epoch == ack.epoch;
@@ -89,6 +103,16 @@ impl Committed {
         self.duplicates += duplicates;
         self.refused += refused;
         self.lost += lost;
+        losses.into_iter().for_each(|loss| self.lose(loss));
+    }
+
+    fn lose(&mut self, loss: Loss) {
+        let same = self.losses.iter_mut().find(|of| of.origin == loss.origin);
+        match same {
+            Some(known) => known.lost += loss.lost,
+            None if loss.lost > 0 => self.losses.push(loss),
+            None => {}
+        }
     }
 }
 
@@ -266,33 +290,45 @@ impl<'a> Plan<'a> {
     ) {
         match received {
             Received::Entry(entry, kept) => match &entry.body {
-                Body::Gap(gap) => self.give_up(stream, entry.sequence, *gap),
+                Body::Gap(gap) => {
+                    let why = format!("the box gave it up: {}", gap.reason.name());
+                    self.give_up(stream, entry.sequence, *gap, &why);
+                }
                 body if entry.lane != lane || body.lane().is_some_and(|of| of != lane) => {
-                    self.refuse(stream, entry.sequence);
+                    self.refuse(
+                        stream,
+                        entry.sequence,
+                        "it came in another lane than its own",
+                    );
                 }
                 _ => self.take_entry(stream, entry, kept, now),
             },
-            Received::Refused { sequence, .. } => self.refuse(stream, *sequence),
+            Received::Refused { sequence, why } => self.refuse(stream, *sequence, why),
         }
     }
 
     /// An entry that cannot be kept must not hold up the watermark for ever.
-    fn refuse(&mut self, stream: &mut Stream<'a>, sequence: u64) {
+    fn refuse(&mut self, stream: &mut Stream<'a>, sequence: u64, why: &str) {
         let lost = self.committed.lost;
         let gap = Gap {
             through: sequence,
             reason: GapReason::Refused.into(),
         };
-        self.give_up(stream, sequence, gap);
+        self.give_up(stream, sequence, gap, why);
         self.committed.refused += self.committed.lost - lost;
     }
 
-    fn give_up(&mut self, stream: &mut Stream<'a>, first: u64, gap: Gap) {
+    fn give_up(&mut self, stream: &mut Stream<'a>, first: u64, gap: Gap, why: &str) {
         let Some(missing) = stream.intake.give_up(first, gap.through) else {
             self.committed.duplicates += 1;
             return;
         };
         self.committed.lost += missing.lost;
+        self.committed.lose(Loss {
+            origin: stream.key.origin.clone(),
+            lost: missing.lost,
+            why: why.to_owned(),
+        });
         // Refused one by one, a whole batch is one row.
         if let Some(last) = self.gaps.last_mut()
             && (last.place.stream, last.through + 1, last.reason)
@@ -318,7 +354,7 @@ impl<'a> Plan<'a> {
         now: Timestamp,
     ) {
         if !is_storable(kept) {
-            return self.refuse(stream, entry.sequence);
+            return self.refuse(stream, entry.sequence, "it holds the character U+0000");
         }
         match stream.intake.claim(entry.sequence) {
             Verdict::New => {}
@@ -525,6 +561,21 @@ mod tests {
             .collect();
         assert_eq!(gaps, [(1, 3, 3), (5, 6, 2)]);
         assert_eq!((plan.committed.refused, plan.committed.lost), (5, 5));
+        let of_another = Loss {
+            origin: Origin::new("acme", "harbour", "box2").unwrap(),
+            lost: 1,
+            why: "it is too old".to_owned(),
+        };
+        let mut committed = plan.committed;
+        let later = Committed {
+            losses: vec![of_another.clone(), committed.losses[0].clone()],
+            ..Committed::default()
+        };
+        committed.add(later);
+        let why = "data error".to_owned();
+        let lost = 10;
+        let first = Loss { origin, lost, why };
+        assert_eq!(committed.losses, [first, of_another]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `trunkside check`: every problem of a configuration, of what it names and of where it points.
 
+use std::io::ErrorKind;
+use std::net::UdpSocket;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -28,6 +30,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(of_the_front(&loaded));
         problems.extend(of_the_keys(&loaded));
         problems.extend(of_the_cloud(&loaded));
+        problems.extend(of_the_address(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
     }
     for problem in &problems {
@@ -119,7 +122,7 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
         );
         // A technician may check what only the box's user may write.
         let problem = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Problem::warning,
+            ErrorKind::PermissionDenied => Problem::warning,
             _ => Problem::error,
         };
         problems.push(problem(loaded.place("box.data_dir"), message));
@@ -148,7 +151,7 @@ fn of_the_front(loaded: &Loaded) -> Vec<Problem> {
             watchdog.display()
         );
         let place = loaded.place("board.watchdog");
-        let is_denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        let is_denied = error.kind() == ErrorKind::PermissionDenied;
         problems.push(if is_denied && !user.asks() {
             Problem::warning(place, message)
         } else {
@@ -254,6 +257,18 @@ fn of_what_is_not_meant(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
+/// An address that SIP cannot be received at; somebody may check on another machine than the box's.
+fn of_the_address(loaded: &Loaded) -> Option<Problem> {
+    let listen = loaded.config.line.listen;
+    let error = UdpSocket::bind((listen.ip(), 0)).err()?;
+    let message = format!(
+        "`line.listen` is `{listen}`, and this machine does not have that address: {error}; set it to one \
+         that the box has, or to `0.0.0.0` or `[::]` for all of them"
+    );
+    let is_elsewhere = error.kind() == ErrorKind::AddrNotAvailable;
+    is_elsewhere.then(|| Problem::warning(loaded.place("line.listen"), message))
+}
+
 /// Whether a file opens; where it does not, that has been told.
 fn is_readable(path: &Path) -> bool {
     std::fs::File::open(path).is_ok()
@@ -262,7 +277,7 @@ fn is_readable(path: &Path) -> bool {
 /// Whether a folder can be written, or made; nothing is left behind.
 fn writable(folder: &Path) -> std::io::Result<()> {
     if folder.exists() && !folder.is_dir() {
-        return Err(std::io::ErrorKind::NotADirectory.into());
+        return Err(ErrorKind::NotADirectory.into());
     }
     if folder.exists() {
         return Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?);
@@ -279,6 +294,23 @@ fn writable(folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_another_machine_is_told_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let told = |listen: &str| {
+            std::fs::write(&path, format!("[line]\nlisten = '{listen}'\n")).unwrap();
+            of_the_address(&config::load(&path))
+        };
+        let said = told("192.0.2.77:5060").expect("nobody has it").to_string();
+        assert!(
+            said.contains("config.toml:2: warning: `line.listen`"),
+            "{said}"
+        );
+        assert_eq!(told("127.0.0.1:5060"), None);
+        assert_eq!(told("0.0.0.0:5060"), None);
+    }
 
     #[test]
     fn a_key_that_the_box_cannot_make_is_told_beforehand() {

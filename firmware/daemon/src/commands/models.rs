@@ -74,7 +74,10 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     let mut staged = import.stage().map_err(failure)?;
     staged.entry.source = public.as_ref().map(|public| public.url.clone());
     let before = resident_bytes();
-    let recogniser = Recogniser::load(&staged.entry).map_err(Failure::input)?;
+    let unfit = |error: trunkside_recognition::Error| {
+        Failure::Input(anyhow!(staged.of_given(&error.to_string())))
+    };
+    let recogniser = Recogniser::load(&staged.entry).map_err(unfit)?;
     staged.entry.sample_rate_hz = recogniser.sample_rate_hz();
     staged.entry.feature_dim = recogniser.feature_dim();
     staged.entry.memory_bytes = before

@@ -44,6 +44,13 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         PolicyCommand::Evaluate(TrialArgs { policy, log, json }) => {
             let policy = usable(policy)?;
             let found = evaluate(&log_text(log)?, &policy).map_err(Failure::input)?;
+            if found.choices == 0 {
+                return Err(failed(anyhow::anyhow!(
+                    "the log has no choice that chance took part in and whose outcome is known; let \
+                     the policy in force learn (`[learning]` `enabled = true`, `explore` above 0) for \
+                     some days"
+                )));
+            }
             if *json {
                 say!(
                     "{}",
@@ -110,12 +117,6 @@ fn log_text(log: &Path) -> Result<String, Failure> {
 }
 
 fn evaluation(found: &Evaluation) -> Result<(), Failure> {
-    if found.choices == 0 {
-        return Err(failed(anyhow::anyhow!(
-            "the log has no choice that chance took part in and whose outcome is known; let the \
-             policy in force learn (`[learning]` `enabled = true`, `explore` above 0) for some days"
-        )));
-    }
     say!("{} choices by chance, judged since", found.choices);
     lost(found.lost_lines)?;
     let row = |name: &str, estimate: Estimate| -> Result<(), Failure> {
@@ -209,4 +210,27 @@ fn table(found: &DryRun) -> Result<(), Failure> {
         say!("  and {} more", found.moved.len() - NAMED);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_without_a_choice_by_chance_fails_in_either_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, log) = (folder.path().join("p.toml"), folder.path().join("log"));
+        let text = "[[agent]]\nid = 'a'\ncontact = 'sip:a@192.0.2.1'\n";
+        std::fs::write(&file, text).unwrap();
+        std::fs::write(&log, "").unwrap();
+        for json in [false, true] {
+            let trial = TrialArgs {
+                policy: file.clone(),
+                log: log.clone(),
+                json,
+            };
+            let failed = policy(&PolicyCommand::Evaluate(trial)).unwrap_err();
+            assert_eq!(failed.status(), 1);
+        }
+    }
 }

@@ -38,18 +38,25 @@ pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
 }
 
 /// The settings, with what is wrong with them printed. Bad input where the data folder may be another
-/// one than the box's.
+/// one than the box's, or is not there: nothing would look as if the box had nothing.
 #[expect(clippy::print_stderr, reason = "a command's output")]
 pub(super) fn settings(path: &Path) -> Result<Config, Failure> {
     let loaded = config::load(path);
     for problem in &loaded.problems {
         eprintln!("{problem}");
     }
-    if loaded.knows_data_dir {
-        Ok(loaded.config)
-    } else {
-        Err(Failure::Said(2))
+    if !loaded.knows_data_dir {
+        return Err(Failure::Said(2));
     }
+    let folder = &loaded.config.data_dir;
+    if matches!(folder.try_exists(), Ok(false)) {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "{}: `box.data_dir` names `{}`, which is not there; start the box once, or name its folder",
+            loaded.place("box.data_dir"),
+            folder.display()
+        )));
+    }
+    Ok(loaded.config)
 }
 
 /// Whether a file is there to be opened so. Whoever may not is told, and not that there is none.
@@ -225,6 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         assert_eq!(status(settings(&path)), Some(2));
+        std::fs::create_dir(folder.path().join("data")).unwrap();
         for (text, refused) in [
             (
                 "[box]\ndata_dir = 'data'\n[line]\nlisten = 'nowhere'\n",
@@ -233,6 +241,7 @@ mod tests {
             ("[box]\ndata_dir = 7\n", Some(2)),
             ("[box]\ndata_dir = 'data'\nbranch = = 3\n", Some(2)),
             ("[[box]]\ndata_dir = 'data'\n", Some(2)),
+            ("[box]\ndata_dir = 'not yet there'\n", Some(2)),
         ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(status(settings(&path)), refused, "{text}");

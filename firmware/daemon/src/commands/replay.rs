@@ -1,10 +1,23 @@
 //! `trunkside replay`: logged decisions, decided again.
 
+use trunkside_call::{Action, Decision};
+use trunkside_decision::Difference;
+
 use crate::cli::{Failure, ReplayArgs};
+
+/// How many skipped lines are named.
+const NAMED: usize = 20;
 
 /// Reports every decision that comes out differently; the operation fails (1) when one does.
 pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     let report = trunkside_decision::replay_file(&args.log).map_err(Failure::input)?;
+    if report.inputs == 0 && report.differences.is_empty() {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "`{}` holds no decisions that can be made again; give `decisions.jsonl` of a box that has taken \
+             calls",
+            args.log.display()
+        )));
+    }
     if args.json {
         let line = serde_json::to_string(&report).expect("a report is plain data");
         say!("{line}");
@@ -18,19 +31,136 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
         );
         if report.lost_lines > 0 {
             say!(
-                "{} lines are torn or missing and were skipped; {} decisions behind them came out \
+                "{} lines are torn or missing and were skipped ({}); {} decisions behind them came out \
                  differently, which may be why",
                 report.lost_lines,
+                named(&report.lost_at),
                 report.unsure
             );
         }
         for difference in &report.differences {
-            say!("line {}: the log and the replay differ", difference.line);
+            say!("{}", told(difference));
         }
     }
     if report.differences.is_empty() {
         Ok(())
     } else {
         Err(Failure::Said(1))
+    }
+}
+
+/// The places of what was skipped.
+fn named(lines: &[usize]) -> String {
+    let first = lines.iter().take(NAMED).map(ToString::to_string);
+    let first = first.collect::<Vec<_>>().join(", ");
+    match lines.len().saturating_sub(NAMED) {
+        0 => format!("at {first}"),
+        more => format!("at {first} and {more} more places"),
+    }
+}
+
+/// A difference with the call, what was done and by which rule.
+fn told(difference: &Difference) -> String {
+    let (logged, replayed) = (difference.logged.as_ref(), difference.replayed.as_ref());
+    let call = logged
+        .or(replayed)
+        .map(|decision| decision.call.to_string());
+    let (logged, replayed) = (done(logged), done(replayed));
+    let beside = if logged == replayed {
+        "; they differ in time, reasons or odds, which --json shows"
+    } else {
+        ""
+    };
+    format!(
+        "line {}: call {}: the log has {logged}, the replay {replayed}{beside}",
+        difference.line,
+        call.unwrap_or_default()
+    )
+}
+
+/// What a decision does, and the rule that weighed most.
+fn done(decision: Option<&Decision>) -> String {
+    let Some(decision) = decision else {
+        return "nothing".to_owned();
+    };
+    let action = match &decision.action {
+        Action::Offer { agent } => format!("ring `{agent}`"),
+        Action::Overflow { to, .. } => format!("ring `{to}` beyond the branch"),
+        Action::Wait { ahead } => format!("wait behind {ahead}"),
+        Action::SelfService { service } => format!("play `{service}`"),
+        Action::Transfer { agent } => format!("transfer to `{agent}`"),
+        Action::Callback { .. } => "promise a call back".to_owned(),
+    };
+    match decision.reasons.first() {
+        Some(reason) => format!("{action} (rule `{}`)", reason.rule),
+        None => action,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trunkside_call::{AgentId, CallId, Reason};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_names_call_actions_and_rules() {
+        let decision = |agent: &str| Decision {
+            call: CallId::new(Uuid::from_u128(7)),
+            number: 1,
+            at: Duration::ZERO,
+            action: Action::Offer {
+                agent: AgentId::new(agent),
+            },
+            reasons: vec![Reason {
+                rule: "loan".to_owned(),
+                finding: String::new(),
+            }],
+            alternative: None,
+            odds: None,
+            policy: String::new(),
+        };
+        let differ = |logged, replayed| {
+            told(&Difference {
+                line: 5,
+                logged,
+                replayed,
+            })
+        };
+        let said = differ(Some(decision("li_na")), Some(decision("zhang_wei")));
+        let call = "00000000-0000-0000-0000-000000000007";
+        assert_eq!(
+            said,
+            format!(
+                "line 5: call {call}: the log has ring `li_na` (rule `loan`), the replay ring \
+                 `zhang_wei` (rule `loan`)"
+            )
+        );
+        let said = differ(None, Some(decision("li_na")));
+        assert!(
+            said.contains("the log has nothing, the replay ring `li_na`"),
+            "{said}"
+        );
+        let same = differ(Some(decision("li_na")), Some(decision("li_na")));
+        assert!(same.contains("--json shows"), "{same}");
+    }
+
+    #[test]
+    fn a_log_without_decisions_is_no_log_to_replay() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("decisions.jsonl");
+        std::fs::write(&log, "").unwrap();
+        let failed = replay(&ReplayArgs { log, json: true }).unwrap_err();
+        assert_eq!(failed.status(), 2);
+    }
+
+    #[test]
+    fn skipped_lines_are_named_as_long_as_they_are_few() {
+        assert_eq!(named(&[3, 8]), "at 3, 8");
+        let many: Vec<usize> = (1..=22).collect();
+        assert!(named(&many).ends_with("19, 20 and 2 more places"));
     }
 }

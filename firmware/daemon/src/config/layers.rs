@@ -13,12 +13,27 @@ use std::time::Duration;
 
 use toml::de::{DeString, DeTable, DeValue};
 use toml::{Spanned, Value};
+use trunkside_call::without_userinfo;
 use trunkside_vault::KeyFile;
 
 use super::problem::Problem;
 
 /// What the environment's settings begin with; a double underscore parts section and key.
 const ENVIRONMENT_PREFIX: &str = "TRUNKSIDE_";
+
+/// What else begins so: read by commands of the box, the cloud's programs, tests and scripts.
+const NO_SETTINGS: [&str; 10] = [
+    "LOG",
+    "MODELS",
+    "DATA",
+    "FAULT",
+    "BIN",
+    "TRAIN_DIR",
+    "CLOUD_PASSWORD",
+    "ARM_RUST",
+    "ARM_CRATES",
+    "ARM_TARGET_DIR",
+];
 
 /// What stands at a key.
 #[derive(Clone, Debug)]
@@ -49,6 +64,8 @@ pub struct Layers {
     asked: BTreeSet<String>,
     /// Keys whose value could not be used: what follows from them needs no second problem.
     faulty: BTreeSet<String>,
+    /// Variables that are named as ours, but as no setting, without what all begin with.
+    strays: Vec<String>,
     /// Whether something could not be read that may have set any key.
     hides_keys: bool,
     first_file: String,
@@ -120,12 +137,13 @@ impl Layers {
         for (name, text) in variables {
             // What others have set may be in any encoding.
             let name = name.to_string_lossy();
-            let Some(path) = name
-                .strip_prefix(ENVIRONMENT_PREFIX)
-                .filter(|path| path.contains("__"))
-            else {
+            let Some(path) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
                 continue;
             };
+            if !path.contains("__") {
+                self.strays.push(path.to_owned());
+                continue;
+            }
             let Some(text) = text.to_str().map(str::to_owned) else {
                 let message = "is not UTF-8; write it anew in a terminal that is, or remove it";
                 self.hide(format!("${name}"), message);
@@ -201,11 +219,38 @@ impl Layers {
                 );
                 Problem::error(place, message)
             } else {
-                let message = format!("`{key}` is not a known key; remove it or mend its spelling");
-                Problem::warning(place, message)
+                let file = Some(format!("{key}_file")).filter(|file| self.asked.contains(file));
+                let remedy = file.map_or_else(
+                    || "remove it or mend its spelling".to_owned(),
+                    |file| format!("write it into a file, and name that with `{file}`"),
+                );
+                Problem::warning(place, format!("`{key}` is not a known key; {remedy}"))
             });
         }
+        let strays = self.strays.iter();
+        let unread = strays.filter(|stray| !NO_SETTINGS.contains(&stray.as_str()));
+        let unread: Vec<Problem> = unread.map(|stray| self.unread(stray)).collect();
+        self.problems.extend(unread);
         self.problems
+    }
+
+    /// What is wrong with a variable that sets nothing, and how its key is written where it is clear which
+    /// was meant.
+    fn unread(&self, stray: &str) -> Problem {
+        let path = stray.to_lowercase();
+        let is_meant = |key: &&String| {
+            let name = key.split_once('.').map(|(_, name)| name);
+            name == Some(path.as_str()) || key.replace('.', "_") == path
+        };
+        let key = self.asked.iter().find(is_meant);
+        let right = key.map_or_else(
+            || "SECTION__KEY".to_owned(),
+            |key| key.to_uppercase().replace('.', "__"),
+        );
+        let message = format!(
+            "is not read; keys are written `{ENVIRONMENT_PREFIX}{right}`: rename it or remove it"
+        );
+        Problem::warning(format!("${ENVIRONMENT_PREFIX}{stray}"), message)
     }
 
     /// Whether somebody asked for a key, or it is told of with another.
@@ -248,7 +293,7 @@ impl Layers {
             setting.place.clone(),
             format!(
                 "`{key}` {rule}, got `{}`; change it or remove the key",
-                setting.found
+                without_userinfo(&setting.found.to_string())
             ),
         )
         .of_key(key);
@@ -367,7 +412,8 @@ impl Layers {
         self.read(
             key,
             default,
-            "must be a host and port such as `broker.example:1883`, and nothing before or behind them",
+            "must be a host and port such as `broker.example:1883`, and nothing before or behind them: \
+             a name and a password stand in files (`cloud.username_file`, `cloud.password_file`)",
             |value| {
                 let (host, port) = value.as_str()?.rsplit_once(':')?;
                 let port = port.parse().ok().filter(|port| *port != 0)?;

@@ -12,6 +12,7 @@ mod transports;
 mod trunks;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -299,7 +300,7 @@ pub fn load(path: &Path) -> Loaded {
             Ok(text) => layers.add_file(&file, &text),
             Err(error) => unreadable.push(Problem::error(
                 file.display().to_string(),
-                format!("cannot be read: {error}; give the right file with --config"),
+                format!("cannot be read: {error}; {}", remedy(&error)),
             )),
         }
     }
@@ -333,6 +334,16 @@ pub fn load(path: &Path) -> Loaded {
     }
 }
 
+/// What lets a file of settings be read after all.
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied => "ask as root or as the box's user, or let them read it",
+        ErrorKind::InvalidData => "write it anew with an editor that saves UTF-8",
+        ErrorKind::IsADirectory => "put a file in its place, or give the right one with --config",
+        _ => "give the right file with --config",
+    }
+}
+
 /// The files that lie over the first one; none where there is no folder of them. One that cannot be
 /// looked into may hold the trunks, without which calls are taken from everywhere.
 fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
@@ -350,7 +361,7 @@ fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
         Ok(files)
     };
     list().or_else(|error| match error.kind() {
-        std::io::ErrorKind::NotFound if !folder.is_symlink() => Ok(Vec::new()),
+        ErrorKind::NotFound if !folder.is_symlink() => Ok(Vec::new()),
         _ => Err(Problem::error(
             folder.display().to_string(),
             format!(

@@ -223,6 +223,21 @@ fn a_missing_file_is_one_problem_that_names_it() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_with_what_would_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, [b'#', 0xff, 0xfe]).unwrap();
+    let told = || load(&path).problems[0].to_string();
+    assert!(told().contains("saves UTF-8"), "{}", told());
+    std::fs::remove_file(&path).unwrap();
+    assert!(told().contains("with --config"), "{}", told());
+    std::fs::create_dir(&path).unwrap();
+    assert!(told().contains("put a file in its place"), "{}", told());
+    let denied = std::io::Error::from(ErrorKind::PermissionDenied);
+    assert!(remedy(&denied).contains("as root"));
+}
+
+#[test]
 fn syntax_faults_name_their_line() {
     let loaded = loaded("[box]\ntenant = \"a\"\nbranch = = 3\n");
     assert!(
@@ -268,6 +283,51 @@ fn variables_in_another_encoding_harm_nothing_unless_they_are_ours() {
         told.contains("$TRUNKSIDE_BOX__TENANT") && told.contains("UTF-8"),
         "{told}"
     );
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_told_with_the_name_that_would() {
+    let told = |name: &str| {
+        let mut layers = Layers::default();
+        layers.add_environment([(name.into(), "127.0.0.1:5070".into())].into_iter());
+        resolve_line(&mut layers);
+        resolve_privacy(&mut layers);
+        let problems: Vec<String> = layers.finish().iter().map(Problem::to_string).collect();
+        problems.join("\n")
+    };
+    for (written, meant) in [
+        ("TRUNKSIDE_LINE_LISTEN", "`TRUNKSIDE_LINE__LISTEN`"),
+        ("TRUNKSIDE_REDACTION", "`TRUNKSIDE_PRIVACY__REDACTION`"),
+        ("TRUNKSIDE_LINE_LISTN", "`TRUNKSIDE_SECTION__KEY`"),
+    ] {
+        let told = told(written);
+        let begins = told.starts_with(&format!("${written}: warning: is not read"));
+        assert!(begins && told.contains(meant), "{told}");
+    }
+    for read in [
+        "TRUNKSIDE_LOG",
+        "TRUNKSIDE_MODELS",
+        "TRUNKSIDE_LINE__LISTEN",
+    ] {
+        assert_eq!(told(read), "");
+    }
+}
+
+#[test]
+fn a_password_in_place_of_its_file_is_not_shown_and_the_file_is_named() {
+    let loaded = loaded(
+        "[cloud]\nbroker = 'mqtt://u:hunter2@h:1883'\n[trunk.x]\nallow = ['192.0.2.1']\npassword = 'hunter2'\n",
+    );
+    let told: Vec<String> = loaded.problems.iter().map(Problem::to_string).collect();
+    let told = told.join("\n");
+    assert!(!told.contains("hunter2"), "{told}");
+    for said in [
+        "`mqtt://…@h:1883`",
+        "`cloud.password_file`",
+        "`trunk.x.password_file`",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
 }
 
 #[test]

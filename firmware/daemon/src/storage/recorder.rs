@@ -317,10 +317,16 @@ impl Desk {
                 Taken::Closed => break,
             }
         }
+        self.finish();
+    }
+
+    /// Writes what is left before the box stops.
+    fn finish(&mut self) {
         self.settle();
         // Calls that did not end in time are closed at the next start.
-        let stored = self.store_progress();
-        self.faults.note("the call store", stored);
+        if let Err(error) = self.store_progress() {
+            self.faults.note("the call store", Err(error));
+        }
         if self.backlog.len() > 0 {
             let calls = self.backlog.calls();
             tracing::error!(calls, "calls could not be stored before the box stopped");
@@ -366,7 +372,10 @@ impl Desk {
         if stored.as_ref().is_err_and(|error| !error.is_passing()) {
             self.store = None;
         }
-        self.faults.note("the call store", stored);
+        // What the disk refused and is not due again says that it cannot be written, whatever else could.
+        if stored.is_err() || self.progress.due().is_none() {
+            self.faults.note("the call store", stored);
+        }
         self.faults.note("the decision log", self.decisions.write());
         let handed_over = self.hand_over();
         self.faults.note("records for the cloud", handed_over);

@@ -255,6 +255,7 @@ fn a_torn_line_is_skipped_and_counted_and_spoils_nothing_behind_it() {
     for (text, inputs) in [(cut, 0), (glued.as_str(), 0)] {
         let report = with(text);
         assert_eq!((report.lost_lines, report.differences.len()), (1, inputs));
+        assert_eq!(report.lost_at.len(), 1);
         assert!(report.inputs + 1 >= 2 * whole.inputs);
     }
     // The whole entry behind a torn one is read: nothing of the day is missing.

@@ -110,8 +110,7 @@ fn named<'a>(mut tables: Vec<Section<'a>>, kind: &str, key: &'static str) -> Vec
 fn skill_names(agents: &[Section<'_>]) -> Vec<String> {
     let names: BTreeSet<String> = agents
         .iter()
-        .flat_map(|section| section.table("skills").integer_entries(i64::MIN..=i64::MAX))
-        .map(|found| found.value.0)
+        .flat_map(|section| section.table("skills").names())
         .collect();
     names.into_iter().collect()
 }
@@ -282,10 +281,13 @@ fn needs(section: &Section<'_>, key: &'static str, skills: &[String]) -> Vec<Ski
                 level: level as u8,
             });
         } else {
+            let known = match skills {
+                [] => "none".to_owned(),
+                some => some.join(", "),
+            };
             let message = format!(
-                "names a skill that no agent has; known skills: {}. correct it or give an agent \
-                 the skill",
-                skills.join(", ")
+                "names a skill that no agent has; known skills: {known}. correct it or give an agent \
+                 the skill"
             );
             section.reader.error(found.offset, &found.key, message);
         }

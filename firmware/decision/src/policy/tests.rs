@@ -346,6 +346,21 @@ fn a_circle_of_overflows_is_reported_with_its_way() {
 }
 
 #[test]
+fn a_skill_of_no_level_is_one_fault_and_where_there_are_none_that_is_said() {
+    let agent = "[[agent]]\nid = 'a'\ncontact = 'sip:a@192.0.2.1'\n";
+    let rule =
+        "[[rule]]\nname = 'r'\nwhen = { tier = 'gold' }\nthen = { skills_required = { g = 1 } }\n";
+    let told = faults(&format!("{agent}skills = {{ g = 'x' }}\n{rule}"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("p.toml:4: ") && told[0].contains("from 1 to 5"),
+        "{told:?}"
+    );
+    let told = faults(&format!("{agent}{rule}"));
+    assert!(told[0].contains("known skills: none."), "{told:?}");
+}
+
+#[test]
 fn faults_of_groups_name_what_is_known() {
     let said = errors_of(
         "[[group]]\nname = \"a\"\nagents = [\"carl\"]\noverflow_to = \"z\"\n\

@@ -74,7 +74,8 @@ impl Interval {
     /// By Student's distribution, which few replications need.
     pub fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n.max(1.0);
+        // A sum of nothing would be -0.
+        let mean = values.iter().fold(0.0, |sum, value| sum + value) / n.max(1.0);
         if values.len() < 2 {
             return Self {
                 mean,

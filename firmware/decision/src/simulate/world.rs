@@ -307,7 +307,9 @@ impl<'a> World<'a> {
             policy: policy.to_owned(),
             seed: self.seed,
             all: all.figures(),
-            occupancy_mean: shares.iter().sum::<f64>() / shares.len() as f64,
+            // A sum of nothing would be -0.
+            occupancy_mean: shares.iter().fold(0.0, |sum, share| sum + share)
+                / shares.len().max(1) as f64,
             occupancy_spread: highest - lowest,
             // An agent keeps a call once it has been answered, under every policy here.
             transfers: 0,

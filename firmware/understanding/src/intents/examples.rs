@@ -20,7 +20,8 @@ pub fn read_examples(path: &Path) -> Result<Vec<Example>, UnderstandingError> {
         .map_err(|(line, problem)| UnderstandingError::line(path, line, problem))
 }
 
-/// Parses lines of `text<TAB>label`; an error has the line, from 1, and what is wrong with it.
+/// Parses lines of `text<TAB>label`; an error has the line, from 1, and what is wrong with it. A header,
+/// or a column more, would be learnt as an intent.
 pub fn parse_examples(text: &str) -> Result<Vec<Example>, (usize, String)> {
     let mut examples = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -28,17 +29,55 @@ pub fn parse_examples(text: &str) -> Result<Vec<Example>, (usize, String)> {
         if line.trim().is_empty() {
             continue;
         }
+        let wrong = |what: &str| (index + 1, what.to_owned());
         let (text, label) = line
-            .rsplit_once('\t')
-            .ok_or_else(|| (index + 1, "has no tab; write `text<TAB>label`".to_owned()))?;
-        let label = label.trim();
+            .split_once('\t')
+            .ok_or_else(|| wrong("has no tab; write `text<TAB>label`"))?;
+        let (text, label) = (text.trim(), label.trim());
+        if index == 0 && text.eq_ignore_ascii_case("text") && label.eq_ignore_ascii_case("label") {
+            return Err(wrong(
+                "is a header; remove it, every line is `text<TAB>label`",
+            ));
+        }
+        if text.is_empty() {
+            return Err(wrong(
+                "has no text before the tab; write it, or remove the line",
+            ));
+        }
         if label.is_empty() {
-            return Err((index + 1, "has no label behind the tab".to_owned()));
+            return Err(wrong("has no label behind the tab"));
+        }
+        if label.contains('\t') {
+            return Err(wrong(
+                "has a second tab; write `text<TAB>label` and nothing behind it",
+            ));
         }
         examples.push(Example {
-            text: text.trim().to_owned(),
+            text: text.to_owned(),
             label: label.to_owned(),
         });
     }
     Ok(examples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_with_a_label_is_refused_with_its_line() {
+        for (text, line, said) in [
+            ("text\tlabel\n", 1, "is a header"),
+            ("\u{feff}Text\tLabel\r\n", 1, "is a header"),
+            ("a\tloan\n\tloan\n", 2, "no text"),
+            ("a\tloan\n\nb\tloan\tbalance\n", 3, "a second tab"),
+            ("a\tloan\nb\t\n", 2, "no label"),
+            ("a loan\n", 1, "no tab"),
+        ] {
+            let (at, what) = parse_examples(text).unwrap_err();
+            assert!(at == line && what.contains(said), "{text:?}: {at} {what}");
+        }
+        let good = parse_examples("a\tloan\ntext\tlabel\r\n").unwrap();
+        assert_eq!(good.len(), 2, "only the first line can be a header");
+    }
 }

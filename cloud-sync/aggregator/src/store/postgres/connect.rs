@@ -68,6 +68,20 @@ pub(super) fn settings(
     Ok((config, MakeRustlsConnect::new(tls)))
 }
 
+/// Where the server is, and nothing else of its address.
+pub(super) fn place(config: &Config) -> String {
+    let ports = config.get_ports();
+    let hosts = config.get_hosts().iter().enumerate();
+    let places = hosts.map(|(index, host)| match host {
+        Host::Unix(folder) => folder.display().to_string(),
+        Host::Tcp(name) => {
+            let port = ports.get(index).or(ports.first()).unwrap_or(&5432);
+            format!("{name}:{port}")
+        }
+    });
+    places.collect::<Vec<_>>().join(",")
+}
+
 /// Notices a server that has vanished, unless the address says how.
 fn keep_alive(config: &mut Config, address: &str) {
     // This one has a default that cannot be told from the same in the address.
@@ -149,6 +163,31 @@ mod tests {
             ..PostgresOptions::default()
         };
         assert!(settings(&near).is_ok());
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_reached_is_named_without_its_password() {
+        let place_of = |address: &str| place(&address.parse().unwrap());
+        let address = "postgres://u:hunter2@db.example.net,[::1]:5433/x";
+        assert_eq!(place_of(address), "db.example.net:5432,::1:5433");
+        assert_eq!(
+            place_of("host=/run/postgresql user=u password=hunter2"),
+            "/run/postgresql"
+        );
+        // Nobody listens at port 1.
+        let options = PostgresOptions {
+            address: "postgres://u:hunter2@127.0.0.1:1/x".to_owned(),
+            ..PostgresOptions::default()
+        };
+        let error = super::super::Postgres::open(&options).err().unwrap();
+        let said = error.to_string();
+        assert!(
+            said.contains("`127.0.0.1:1`")
+                && said.contains("`database`")
+                && !said.contains("hunter2"),
+            "{said}"
+        );
+        assert!(!error.is_input() && !error.is_content(), "it may come back");
     }
 
     #[test]

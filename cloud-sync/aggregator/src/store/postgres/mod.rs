@@ -2,6 +2,7 @@
 //!
 //! What follows a commit relies on `synchronous_commit`; a server that has it off is overruled.
 
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Postgres {
                 .error_handler(Box::new(r2d2::NopErrorHandler))
                 .connection_customizer(Box::new(Durable))
                 .build(PostgresConnectionManager::new(config.clone(), tls.clone()))
+                .map_err(|error| unreachable(&config, &error))
         };
         let pools = Pools {
             readers: pool(CONNECTIONS)?,
@@ -95,11 +97,13 @@ impl Postgres {
     }
 
     fn connection(&self) -> Result<Connection, StoreError> {
-        Ok(self.pools().readers.get()?)
+        let got = self.pools().readers.get();
+        got.map_err(|error| unreachable(&self.config, &error))
     }
 
     fn door(&self) -> Result<Connection, StoreError> {
-        Ok(self.pools().door.get()?)
+        let got = self.pools().door.get();
+        got.map_err(|error| unreachable(&self.config, &error))
     }
 
     /// Work in a transaction of the connection that writes.
@@ -144,7 +148,16 @@ fn once(config: &Config, tls: MakeRustlsConnect) -> Result<Client, StoreError> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECTED_WITHIN);
     }
-    Ok(config.connect(tls)?)
+    let connected = config.connect(tls);
+    connected.map_err(|error| unreachable(&config, &explain(&error)))
+}
+
+/// Says which server it is that cannot be reached; its address may hold a password.
+fn unreachable(config: &Config, fault: &dyn Display) -> StoreError {
+    StoreError::Unreachable {
+        place: connect::place(config),
+        fault: fault.to_string(),
+    }
 }
 
 /// Row-level security is the second wall between tenants; superusers walk through it.

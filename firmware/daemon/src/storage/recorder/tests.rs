@@ -91,6 +91,39 @@ fn calls_wait_while_the_disk_refuses_them_and_are_stored_when_it_takes_them() {
 }
 
 #[test]
+fn a_store_that_still_refuses_is_not_said_to_be_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path().join("data");
+    let mut desk = Desk::new(&data, KEEP, post);
+    put(&mut desk, Note::Call(CallNote::Opened(began(1))));
+    desk.settle();
+    let refusal = "CREATE TRIGGER refuse BEFORE INSERT ON unfinished
+                   BEGIN SELECT RAISE(FAIL, 'no room'); END";
+    let other = Connection::open(data.join("calls.db")).unwrap();
+    other.execute_batch(refusal).unwrap();
+    put(
+        &mut desk,
+        Note::SoFar(Box::new(so_far(1, 3, 0)), Urgency::Now),
+    );
+    // The first try, then a moment in which nothing is due, then the last before the box stops.
+    desk.settle();
+    desk.settle();
+    desk.finish();
+    let alarms = waiting(&outbox, Lane::Alarm);
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!(desk.faults.untold(), None, "nothing is mended");
+
+    // The same where nothing could even be opened, and nothing is left to be written.
+    let nowhere = folder.path().join("nowhere");
+    std::fs::write(&nowhere, "").unwrap();
+    let (_, post) = outbox_in(&folder.path().join("another"));
+    let mut desk = Desk::new(&nowhere, KEEP, post);
+    desk.finish();
+    assert_eq!(desk.faults.untold(), None, "nothing is mended");
+}
+
+#[test]
 fn what_the_last_run_left_open_is_closed_and_this_run_s_calls_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
