@@ -94,6 +94,7 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     check::destinations(&policy, &place_tables);
     check::repeated_names(&rule_tables, "name", "rule");
     check::rules(&policy, &rule_tables, &default_table);
+    check::groups(&policy, &group_tables);
     policy
 }
 
