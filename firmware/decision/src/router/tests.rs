@@ -14,6 +14,7 @@ mod back;
 mod beyond;
 mod learning;
 mod matched;
+mod overtake;
 mod replaced;
 mod share;
 mod words;
