@@ -12,6 +12,7 @@ use crate::{CallProfile, OfferFailure};
 
 mod back;
 mod beyond;
+mod held;
 mod learning;
 mod matched;
 mod overtake;
