@@ -441,7 +441,8 @@ pub enum PolicyCommand {
         /// Where the box is configured.
         #[command(flatten)]
         config: ConfigArgs,
-        /// Which; the one before the last by default.
+        /// Which; by default the last that was in force, or the one before it where the file holds
+        /// that one still.
         #[arg(long, value_name = "NUMBER")]
         to: Option<u32>,
     },

@@ -225,6 +225,17 @@ impl Version {
     }
 }
 
+/// The version whose place a text takes: the last that was in force where the box has refused the text,
+/// or not seen it yet, else the one before it. `versions` are the oldest first.
+pub fn replaced_by<'a>(text: &str, versions: &'a [Version]) -> Option<&'a Version> {
+    let (last, earlier) = versions.split_last()?;
+    if sha256_hex(text).starts_with(&last.sha256) {
+        earlier.last()
+    } else {
+        Some(last)
+    }
+}
+
 /// The error with what could not be read, and the remedy.
 fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
     let message = format!(
@@ -409,6 +420,27 @@ mod tests {
         let list = versions.list().expect("it can be read");
         assert_eq!(list.len(), 3);
         assert_eq!(list[1].text().expect("it is there"), policy("b").text);
+    }
+
+    #[test]
+    fn a_text_that_the_box_refused_takes_the_place_of_the_last_in_force() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let versions = Versions::of(folder.path());
+        let goes_back_to = |text: &str| {
+            let list = versions.list().expect("it can be read");
+            replaced_by(text, &list).map(|version| version.number)
+        };
+        assert_eq!(goes_back_to("anything"), None);
+        versions.keep(&policy("a")).expect("it is kept");
+        assert_eq!(goes_back_to(&policy("a").text), None);
+        versions.keep(&policy("b")).expect("it is kept");
+        for (text, expected) in [
+            (policy("b").text, 1),
+            ("agent = 7".to_owned(), 2),
+            (String::new(), 2),
+        ] {
+            assert_eq!(goes_back_to(&text), Some(expected), "{text}");
+        }
     }
 
     #[test]

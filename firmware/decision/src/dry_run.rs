@@ -6,7 +6,7 @@
 //! log tells how far the whole can be trusted.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +73,8 @@ struct Story {
     /// What does not depend on decisions, in order.
     inputs: Vec<(Micros, Happening)>,
     calls: BTreeMap<CallId, Fact>,
+    /// Of every policy that was in force: the log tells when they came and went.
+    agents: BTreeSet<AgentId>,
     ring: Micros,
     talk: Micros,
     /// The log's last moment.
@@ -84,7 +86,10 @@ struct Story {
 #[derive(Clone)]
 enum Happening {
     Input(Input),
-    Policy(Arc<Policy>),
+    /// A router began, with no calls and every agent away.
+    Start(Arc<Policy>),
+    /// It went on under another policy.
+    Replace(Arc<Policy>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -164,6 +169,7 @@ impl Story {
         let mut story = Self {
             inputs: Vec::new(),
             calls: BTreeMap::new(),
+            agents: BTreeSet::new(),
             ring: RING,
             talk: 180_000_000,
             end: 0,
@@ -183,17 +189,21 @@ impl Story {
         match entry {
             Entry::Start { policy, text } => {
                 *shift = self.end;
-                let policy = parse_policy(line, &policy, &text)?;
-                self.inputs.push((*shift, Happening::Policy(policy)));
+                // The calls of the router before ended with it.
+                for fact in self.calls.values_mut() {
+                    fact.ended.get_or_insert(*shift);
+                }
+                let policy = self.policy(line, &policy, &text)?;
+                self.inputs.push((*shift, Happening::Start(policy)));
             }
             Entry::Replace {
                 at_us,
                 policy,
                 text,
             } => {
-                let policy = parse_policy(line, &policy, &text)?;
+                let policy = self.policy(line, &policy, &text)?;
                 self.inputs
-                    .push((*shift + at_us, Happening::Policy(policy)));
+                    .push((*shift + at_us, Happening::Replace(policy)));
             }
             Entry::Input { at_us, input } => {
                 let at = *shift + at_us;
@@ -218,6 +228,18 @@ impl Story {
             Entry::Gap { .. } => {}
         }
         Ok(())
+    }
+
+    fn policy(
+        &mut self,
+        line: usize,
+        sha256: &str,
+        text: &str,
+    ) -> Result<Arc<Policy>, ReplayError> {
+        let policy = parse_policy(line, sha256, text)?;
+        let agents = policy.agents.iter().map(|agent| agent.id.clone());
+        self.agents.extend(agents);
+        Ok(policy)
     }
 
     fn input(&mut self, at: Micros, input: Input) {
@@ -290,9 +312,9 @@ impl Story {
         for (at, happening) in &self.inputs {
             play.run_until(*at);
             match happening {
-                Happening::Policy(logged) => {
-                    let next = policy.map_or_else(|| Arc::clone(logged), Arc::clone);
-                    play.policy(*at, next);
+                Happening::Start(logged) => play.start(*at, policy.unwrap_or(logged)),
+                Happening::Replace(logged) => {
+                    play.replace(*at, Arc::clone(policy.unwrap_or(logged)));
                 }
                 Happening::Input(input) => play.input(*at, input),
             }
@@ -321,11 +343,27 @@ struct Play<'a> {
 }
 
 impl Play<'_> {
-    fn policy(&mut self, at: Micros, policy: Arc<Policy>) {
+    /// A router begins. Of agents whom no logged policy has, the log tells nothing: the box signs them
+    /// in as it does all others.
+    fn start(&mut self, at: Micros, policy: &Arc<Policy>) {
         self.tell(at, &Input::Tick);
-        match &mut self.engine {
-            Some(engine) => engine.replace(Duration::from_micros(at), policy),
-            None => self.engine = Some(Engine::new(policy, false)),
+        let open: Vec<CallId> = self.open.keys().copied().collect();
+        for call in open {
+            self.close(at, call, None);
+        }
+        self.events.clear();
+        self.engine = Some(Engine::new(Arc::clone(policy), false));
+        let known = &self.story.agents;
+        for agent in policy.agents.iter().filter(|a| !known.contains(&a.id)) {
+            let agent = agent.id.clone();
+            self.tell(at, &Input::AgentAvailable { agent });
+        }
+    }
+
+    fn replace(&mut self, at: Micros, policy: Arc<Policy>) {
+        self.tell(at, &Input::Tick);
+        if let Some(engine) = &mut self.engine {
+            engine.replace(Duration::from_micros(at), policy);
         }
         self.obey(at);
     }

@@ -36,6 +36,16 @@ impl Costs {
         debug_assert_eq!(self.cells.len() - before, self.columns);
     }
 
+    /// Whether a row may have a column.
+    pub fn allows(&self, row: usize, column: usize) -> bool {
+        self.cells[row * self.columns + column].is_some()
+    }
+
+    /// Leaves a row without any column.
+    pub fn close(&mut self, row: usize) {
+        self.cells[row * self.columns..][..self.columns].fill(None);
+    }
+
     fn rows(&self) -> usize {
         self.cells.len().checked_div(self.columns).unwrap_or(0)
     }

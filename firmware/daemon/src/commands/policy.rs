@@ -9,7 +9,7 @@ use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, eva
 
 use crate::cli::{Failure, PolicyCommand, TrialArgs};
 use crate::config::{self, Severity};
-use crate::policy::{Versions, load, restore};
+use crate::policy::{Versions, load, replaced_by, restore};
 
 /// How many moved calls the table names.
 const NAMED: usize = 20;
@@ -141,7 +141,11 @@ fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
     let versions = Versions::of(&config.data_dir).list().map_err(failed)?;
     let wanted = match to {
         Some(number) => versions.iter().find(|version| version.number == number),
-        None => versions.iter().rev().nth(1),
+        // A file that is gone holds no version.
+        None => replaced_by(
+            &std::fs::read_to_string(&config.policy).unwrap_or_default(),
+            &versions,
+        ),
     };
     let Some(version) = wanted else {
         let known: Vec<String> = versions.iter().map(|v| v.number.to_string()).collect();

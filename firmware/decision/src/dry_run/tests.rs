@@ -91,3 +91,73 @@ fn torn_lines_are_passed_over_and_counted() {
         assert_eq!((found.calls, found.lost_lines), (1, 1));
     }
 }
+
+/// Ann alone answers `calls`, one after the other; phones ring 3 s.
+fn ann_alone(calls: std::ops::Range<u128>) -> String {
+    let policy = policy(ANN);
+    let mut log = Entry::start(&policy).to_line();
+    let mut note =
+        |at, input| log.push_str(&Entry::input(Duration::from_secs(at), input).to_line());
+    let ann = || AgentId::new("ann");
+    note(0, Input::AgentAvailable { agent: ann() });
+    for (number, begins) in calls.zip((100..).step_by(100)) {
+        let call = call(number);
+        let profile = CallProfile::unknown();
+        note(begins, Input::CallReady { call, profile });
+        note(begins + 3, Input::Bridged { call, agent: ann() });
+        note(begins + 63, Input::CallEnded { call });
+    }
+    log
+}
+
+const ANN: &str = "[[agent]]\nid = \"ann\"\n";
+
+#[test]
+fn agents_whom_only_the_new_policy_has_take_calls_too() {
+    let log = ann_alone(0..10);
+    let renamed = dry_run(&log, &policy("[[agent]]\nid = \"li\"\n")).expect("the log is whole");
+    assert_eq!((renamed.after.answered, renamed.moved.len()), (10, 10));
+    assert_eq!(renamed.before, renamed.after);
+    let bob_first = "[[agent]]\nid = \"bob\"\n[[agent]]\nid = \"ann\"\npriority = 2\n";
+    let added = dry_run(&log, &policy(bob_first)).expect("the log is whole");
+    assert_eq!((added.after.answered, added.moved.len()), (10, 10));
+    for moved in added.moved {
+        assert_eq!(moved.after, Some(AgentId::new("bob")));
+    }
+}
+
+#[test]
+fn agents_of_a_logged_policy_come_when_the_log_says_so() {
+    let bob = "[[agent]]\nid = \"bob\"\n";
+    let mut log = ann_alone(0..10);
+    log.push_str(
+        &Entry::replace(Duration::from_secs(2000), &policy(&format!("{ANN}{bob}"))).to_line(),
+    );
+    let found = dry_run(&log, &policy(bob)).expect("the log is whole");
+    assert_eq!(found.after.answered, 0, "he was not there yet");
+}
+
+#[test]
+fn a_restart_ends_the_calls_in_flight() {
+    let mut log = ann_alone(0..3);
+    // One call is talking and one waits when the power fails.
+    let (talking, waiting) = (call(50), call(51));
+    let ready = |call| Input::CallReady {
+        call,
+        profile: CallProfile::unknown(),
+    };
+    let bridged = Input::Bridged {
+        call: talking,
+        agent: AgentId::new("ann"),
+    };
+    for (at, input) in [(500, ready(talking)), (503, bridged), (510, ready(waiting))] {
+        log.push_str(&Entry::input(Duration::from_secs(at), input).to_line());
+    }
+    log.push_str(&ann_alone(100..103));
+    let found = dry_run(&log, &policy(ANN)).expect("the log is whole");
+    assert_eq!((found.calls, found.unlike_log), (8, 0));
+    assert_eq!((found.logged.answered, found.before.answered), (7, 7));
+    // The one that waited did so until the power failed, and no longer.
+    assert!(found.logged.wait_mean_s < 4.0, "{found:?}");
+    assert!(found.before.wait_mean_s < 6.0, "{found:?}");
+}

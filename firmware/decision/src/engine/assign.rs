@@ -190,16 +190,37 @@ impl Engine {
         }
     }
 
-    /// One agent, many calls: the most urgent, less what the pair costs.
+    /// One agent, many calls: of those that may go first, the most urgent, less what the pair costs.
     fn place_agent(&mut self, index: usize) {
-        let best = self
+        let pairs = self
             .queue
             .values()
-            .filter_map(|slot| Some((*slot, self.cost(*slot, index)?)))
-            .min_by_key(|(slot, cost)| cost.total - self.urgency(*slot, self.now));
-        if let Some((slot, cost)) = best {
+            .filter_map(|slot| Some((*slot, self.cost(*slot, index)?)));
+        if let Some((slot, cost)) = self.goes_first(pairs, self.now) {
             self.offer(slot, index, cost, None);
         }
+    }
+
+    /// Which of the calls goes to an agent; they come in the queue's order, with what each would cost
+    /// that agent.
+    pub(super) fn goes_first(
+        &self,
+        pairs: impl Iterator<Item = (Slot, Cost)>,
+        now: Micros,
+    ) -> Option<(Slot, Cost)> {
+        let mut last = Micros::MAX;
+        pairs
+            .take_while(|(slot, _)| {
+                last = last.min(self.overtaken_until(*slot));
+                self.call(*slot).rank(&self.policy).0 <= last
+            })
+            .min_by_key(|(slot, cost)| cost.total - self.urgency(*slot, now))
+    }
+
+    /// The last place in the queue from which another call may go before this one.
+    fn overtaken_until(&self, slot: Slot) -> Micros {
+        let (place, _) = self.call(slot).rank(&self.policy);
+        place.saturating_add(micros(self.policy.queue.overtake))
     }
 
     /// Many calls, many agents: together, at the least total cost.
@@ -208,18 +229,23 @@ impl Engine {
             let free: Vec<usize> = (0..self.agents.len())
                 .filter(|index| self.agents[*index].is_free())
                 .collect();
-            let mut slots = Vec::new();
+            let mut slots: Vec<Slot> = Vec::new();
             let mut costs = Costs::new(free.len());
-            for slot in self.queue.values().copied() {
+            for ((place, _), slot) in &self.queue {
+                // There are calls enough that whoever is too far behind had better not push in.
+                let enough = free.len().checked_sub(1).and_then(|last| slots.get(last));
+                if enough.is_some_and(|slot| *place > self.overtaken_until(*slot)) {
+                    break;
+                }
                 let row: Vec<Option<i64>> = free
                     .iter()
                     .map(|index| {
-                        Some(self.cost(slot, *index)?.total - self.urgency(slot, self.now))
+                        Some(self.cost(*slot, *index)?.total - self.urgency(*slot, self.now))
                     })
                     .collect();
                 if row.iter().any(Option::is_some) {
                     costs.push_row(row.into_iter());
-                    slots.push(slot);
+                    slots.push(*slot);
                 }
                 // A longer queue is served in rounds.
                 if slots.len() == MOST_ROWS {
@@ -229,13 +255,33 @@ impl Engine {
             if slots.is_empty() {
                 break;
             }
-            for (slot, column) in slots.into_iter().zip(assign(&costs)) {
+            let columns = self.assign_in_turn(&slots, costs);
+            for (slot, column) in slots.into_iter().zip(columns) {
                 if let Some(column) = column {
                     // An offer before it in this round may have made the agent one to keep.
                     if let Some(cost) = self.cost(slot, free[column]) {
                         self.offer(slot, free[column], cost, None);
                     }
                 }
+            }
+        }
+    }
+
+    /// Assigns calls in the queue's order, so that none goes without an agent whom a call too far
+    /// behind it has: that one then waits for the next round.
+    fn assign_in_turn(&self, slots: &[Slot], mut costs: Costs) -> Vec<Option<usize>> {
+        loop {
+            let columns = assign(&costs);
+            let pushes_in = |row: usize| {
+                let column = columns[row]?;
+                let (place, _) = self.call(slots[row]).rank(&self.policy);
+                (0..row)
+                    .take_while(|before| place > self.overtaken_until(slots[*before]))
+                    .find(|before| columns[*before].is_none() && costs.allows(*before, column))
+            };
+            match (0..slots.len()).rev().find(|row| pushes_in(*row).is_some()) {
+                Some(row) => costs.close(row),
+                None => return columns,
             }
         }
     }

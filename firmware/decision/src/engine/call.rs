@@ -143,15 +143,34 @@ impl Call {
                     .chain(self.opens_at)
                     .filter(|at| *at > now)
                     .min();
-                if self.away {
-                    let limit = self.after(super::back::KEPT);
-                    return Some(next.map_or(limit, |next| next.min(limit)));
-                }
-                let held = self.held_until(policy);
-                let limit = self.overflows_at().map_or(held, |at| at.min(held));
-                Some(next.map_or(limit, |next| next.min(limit)).min(self.tell_at))
+                let limit = self.waits_until(policy);
+                let next = next.map_or(limit, |next| next.min(limit));
+                Some(if self.away {
+                    next
+                } else {
+                    next.min(self.tell_at)
+                })
             }
         }
+    }
+
+    /// When its wait ends, whether or not an agent is free by then.
+    pub fn waits_until(&self, policy: &Policy) -> Micros {
+        if self.away {
+            return self.after(super::back::KEPT);
+        }
+        let held = self.held_until(policy);
+        self.overflows_at().map_or(held, |at| at.min(held))
+    }
+
+    /// How long the caller has waited at the telephone.
+    pub const fn held(&self, now: Micros) -> Micros {
+        now - self.held_since
+    }
+
+    /// Whether the caller was called back: their wait for that was none at the telephone.
+    pub const fn was_called_back(&self) -> bool {
+        self.held_since != self.entered
     }
 
     /// When its group's overflow sends it away.

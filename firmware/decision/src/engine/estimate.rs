@@ -47,7 +47,8 @@ impl History {
         self.talked = self.talked.saturating_add(lasted);
     }
 
-    pub const fn answered(&mut self, waited: Micros) {
+    /// A wait at the telephone was over before the caller's patience was.
+    pub const fn without_hang_up(&mut self, waited: Micros) {
         self.waited = self.waited.saturating_add(waited);
     }
 
@@ -203,10 +204,12 @@ impl Engine {
         self.estimate(slot)
     }
 
-    /// The rest of a waiting call's wait.
+    /// The rest of a waiting call's wait: nobody waits longer than the policy lets them.
     pub(super) fn estimate(&self, slot: Slot) -> Option<WaitEstimate> {
         let [ten, fifty, ninety] = self.forecast(slot)?.quantiles;
-        let time = |micros: f64| Duration::from_micros(micros as u64);
+        let left = self.call(slot).waits_until(&self.policy) - self.now;
+        let left = Duration::from_micros(u64::try_from(left).unwrap_or(0));
+        let time = |micros: f64| Duration::from_micros(micros as u64).min(left);
         Some(WaitEstimate {
             ten_percent: time(ten),
             median: time(fifty),

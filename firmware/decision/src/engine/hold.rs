@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::agent::Micros;
+use super::agent::{Micros, Slot};
 use super::kind::Kind;
 use crate::input::micros;
-use crate::need::{Insist, Need};
+use crate::need::Insist;
 use crate::policy::Policy;
 
 /// What a rule that promises an answer in time has come to.
@@ -51,12 +51,18 @@ impl Engine {
             || !self.policy.weights.hold.is_zero()
     }
 
-    /// Learns from the end of a wait how many agents must be kept free.
-    pub(super) fn waited(&mut self, need: &Need, waited: Micros) {
+    /// Learns from the end of a wait at the telephone how many agents must be kept free. Nobody is
+    /// kept for callers who are called back: an agent has them at once.
+    pub(super) fn waited(&mut self, slot: Slot, held: Micros) {
+        if self.call(slot).was_called_back() {
+            return;
+        }
+        let kind = Arc::clone(&self.call(slot).kind);
+        let need = &kind.need;
         let (agents, share) = (&self.agents, self.policy.queue.reserve_permille);
         for promise in &mut self.promises {
             if need.rules.contains(&promise.rule) {
-                let step = if waited > promise.within {
+                let step = if held > promise.within {
                     MISSED_MILLI
                 } else {
                     -KEPT_MILLI

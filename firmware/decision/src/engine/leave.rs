@@ -3,7 +3,7 @@
 
 use trunkside_call::{AgentId, CallbackCause};
 
-use super::agent::Slot;
+use super::agent::{Micros, Slot};
 use super::call::Stage;
 use super::{Act, Choice, Engine};
 use crate::input::micros;
@@ -12,11 +12,27 @@ impl Engine {
     /// A call leaves the queue: for a destination, or with the promise of a call back.
     pub(super) fn leave(&mut self, slot: Slot, to: Option<usize>, cause: CallbackCause) {
         if self.call(slot).stage == Stage::Waiting {
+            self.waited_in_vain(slot, cause);
             self.dequeue(slot);
         }
         match to {
             Some(to) => self.send(slot, to, cause),
             None => self.call_back(slot, cause),
+        }
+    }
+
+    /// Learns from a wait that the policy ended. Who is turned away at once did not wait, and who keeps
+    /// their place did not at the telephone.
+    fn waited_in_vain(&mut self, slot: Slot, cause: CallbackCause) {
+        let held = self.call(slot).held(self.now);
+        if self.call(slot).away || held == 0 {
+            return;
+        }
+        self.history.without_hang_up(held);
+        self.turned_out(slot, false);
+        if cause == CallbackCause::WaitedTooLong {
+            // However early it left, nobody answered it in time.
+            self.waited(slot, Micros::MAX);
         }
     }
 
@@ -57,9 +73,6 @@ impl Engine {
         if let Stage::Sent { to, .. } = self.call(slot).stage
             && self.policy.destinations[to].name == name.as_str()
         {
-            let waited = self.now - self.call(slot).entered;
-            self.history.answered(waited);
-            self.turned_out(slot, false);
             let now = self.now;
             let call = self.call_mut(slot);
             call.stage = Stage::Talking { agent: None };

@@ -368,13 +368,13 @@ impl Engine {
         if self.call(slot).away {
             return self.went_away(slot);
         }
-        let (entered, talking_since) = (self.call(slot).entered, self.call(slot).talking_since);
+        let talking_since = self.call(slot).talking_since;
         self.withdraw_successor(slot);
         match self.call(slot).stage {
             Stage::Waiting => {
-                self.history.hung_up(self.now - entered);
-                let kind = Arc::clone(&self.call(slot).kind);
-                self.waited(&kind.need, self.now - entered);
+                let held = self.call(slot).held(self.now);
+                self.history.hung_up(held);
+                self.waited(slot, held);
                 self.turned_out(slot, false);
                 self.dequeue(slot);
             }
@@ -398,9 +398,9 @@ impl Engine {
             return;
         };
         let call = self.call(slot);
-        let (kind, waited) = (Arc::clone(&call.kind), self.now - call.entered);
+        let (kind, held) = (Arc::clone(&call.kind), call.held(self.now));
         self.history
-            .turned_out(&kind.need, &forecast, waited, answered);
+            .turned_out(&kind.need, &forecast, held, answered);
     }
 
     fn forget(&mut self, slot: Slot) {
@@ -496,10 +496,9 @@ impl Engine {
         let call = self.call_mut(slot);
         call.stage = Stage::Talking { agent: Some(index) };
         call.talking_since = now;
-        let waited = now - call.entered;
-        self.history.answered(waited);
-        let kind = Arc::clone(&self.call(slot).kind);
-        self.waited(&kind.need, waited);
+        let held = call.held(now);
+        self.history.without_hang_up(held);
+        self.waited(slot, held);
         self.turned_out(slot, true);
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);

@@ -144,38 +144,35 @@ impl<'a> WhatIf<'a> {
     fn takes(&self, agent: usize) -> Option<Slot> {
         let engine = &*self.engine;
         let was_away = !engine.agents[agent].signed_in;
-        engine
-            .queue
-            .values()
-            .filter_map(|slot| {
-                let call = engine.call(*slot);
-                if call.tried(agent, self.now).is_some() {
-                    return None;
-                }
-                let insist = if was_away {
-                    let there = |index: usize| {
-                        (index == agent || engine.agents[index].signed_in)
-                            && call.tried(index, self.now).is_none()
-                    };
-                    Engine::insisted(&call.kind, call.entered, self.now, &there).insist
-                } else {
-                    call.insist
+        let pairs = engine.queue.values().filter_map(|slot| {
+            let call = engine.call(*slot);
+            if call.tried(agent, self.now).is_some() {
+                return None;
+            }
+            let insist = if was_away {
+                let there = |index: usize| {
+                    (index == agent || engine.agents[index].signed_in)
+                        && call.tried(index, self.now).is_none()
                 };
-                self.opens(&call.kind, insist, call.entered, agent)?;
-                let cost = engine.cost_of(
-                    &call.kind,
-                    insist,
-                    agent,
-                    (
-                        call.last_agent == Some(agent),
-                        engine.learned(engine.intent_number(call.profile.intent.as_ref()), agent),
-                    ),
-                    self.now,
-                )?;
-                Some((*slot, cost.total - engine.urgency(*slot, self.now)))
-            })
-            .min_by_key(|(_, cost)| *cost)
-            .map(|(slot, _)| slot)
+                Engine::insisted(&call.kind, call.entered, self.now, &there).insist
+            } else {
+                call.insist
+            };
+            self.opens(&call.kind, insist, call.entered, agent)?;
+            let cost = engine.cost_of(
+                &call.kind,
+                insist,
+                agent,
+                (
+                    call.last_agent == Some(agent),
+                    engine.learned(engine.intent_number(call.profile.intent.as_ref()), agent),
+                ),
+                self.now,
+            )?;
+            Some((*slot, cost))
+        });
+        let (slot, _) = engine.goes_first(pairs, self.now)?;
+        Some(slot)
     }
 
     fn opens(

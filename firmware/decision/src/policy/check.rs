@@ -140,7 +140,7 @@ fn novices(policy: &Policy, tables: &[Section<'_>]) {
 
 /// Why a rule for a closed branch would never matter.
 fn never_closed(policy: &Policy, then: &Route) -> Option<String> {
-    if policy.hours.weekly.is_none() && policy.hours.holidays.is_empty() {
+    if !policy.hours.ever_closes() {
         return Some(
             "can never apply: the branch never closes; give `hours.weekly` or remove the condition"
                 .to_owned(),
@@ -242,6 +242,41 @@ fn could_take(agent: &AgentProfile, route: &Route) -> bool {
             .skills_required
             .iter()
             .all(|need| agent.skills[need.skill] >= need.level)
+}
+
+/// Overflows that no call waits for. A group that others overflow to comes late in those calls' waits;
+/// what counts is the rule that reaches it soonest.
+pub(super) fn groups(policy: &Policy, tables: &[Section<'_>]) {
+    let routes = policy.rules.iter().map(|rule| &rule.then);
+    let mut first: Vec<usize> = routes
+        .chain([&policy.default])
+        .filter_map(|route| route.group)
+        .collect();
+    first.sort_unstable();
+    first.dedup();
+    let ways: Vec<Chain> = first
+        .into_iter()
+        .map(|group| Chain::of(policy, Some(group)))
+        .collect();
+    for (number, section) in tables.iter().enumerate() {
+        let overflows = ways.iter().flat_map(|way| &way.overflows);
+        let soonest = overflows
+            .filter(|(group, _)| *group == number)
+            .map(|(_, at)| *at)
+            .min();
+        if let Some(at) = soonest.filter(|at| *at >= policy.queue.max_wait) {
+            let message = format!(
+                "can never come: a call has waited {} s by then, and waits at most \
+                 `queue.max_wait_s` = {} s",
+                at.as_secs(),
+                policy.queue.max_wait.as_secs()
+            );
+            let place = section.text("overflow_to");
+            let offset = place.map_or(section.offset, |found| found.offset);
+            let key = section.key("overflow_after_s");
+            section.reader.warning(offset, &key, message);
+        }
+    }
 }
 
 /// Moments of a call's wait that lie behind its longest.

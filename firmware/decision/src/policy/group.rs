@@ -40,6 +40,8 @@ pub(crate) struct Chain {
     /// The wait after which it goes beyond this branch, and where; a call back is promised when
     /// nowhere.
     pub leaves: Option<(Duration, Option<usize>)>,
+    /// The groups that overflow on its way, each with the call's whole wait by then.
+    pub overflows: Vec<(usize, Duration)>,
 }
 
 impl Chain {
@@ -48,21 +50,22 @@ impl Chain {
         let Some(first) = group else {
             return Self {
                 opens: vec![Some(Duration::ZERO); policy.agents.len()],
-                leaves: None,
+                ..Self::default()
             };
         };
         let mut chain = Self {
             opens: vec![None; policy.agents.len()],
-            leaves: None,
+            ..Self::default()
         };
         let (mut at, mut next) = (Duration::ZERO, Some(first));
-        while let Some(group) = next.take() {
-            let group = &policy.groups[group];
+        while let Some(number) = next.take() {
+            let group = &policy.groups[number];
             for agent in &group.agents {
                 chain.opens[*agent].get_or_insert(at);
             }
             if let Some((to, after)) = group.overflow {
                 at += after;
+                chain.overflows.push((number, at));
                 match to {
                     Overflow::Group(group) => next = Some(group),
                     Overflow::Elsewhere(place) => chain.leaves = Some((at, Some(place))),

@@ -76,6 +76,19 @@ impl Hours {
             .to_datetime(utc)
     }
 
+    /// Whether the branch is ever closed.
+    pub(super) fn ever_closes(&self) -> bool {
+        // Spans do not overlap: a day that adds up is open from midnight to midnight.
+        let closes = |spans: &Vec<Span>| {
+            let open: u16 = spans.iter().map(|s| s.until_min - s.from_min).sum();
+            open < DAY_MIN
+        };
+        let overruled = |day: &Date| self.special.iter().any(|(special, _)| special == day);
+        self.weekly.iter().flatten().any(closes)
+            || self.holidays.iter().any(|day| !overruled(day))
+            || self.special.iter().any(|(_, spans)| closes(spans))
+    }
+
     /// Whether the branch is open at a local time.
     pub fn is_open(&self, local: DateTime) -> bool {
         let date = local.date();

@@ -177,9 +177,12 @@ pub struct QueueSettings {
     pub last_resort: Option<usize>,
     /// How often a waiting caller's position is told, if it changed.
     pub announce: Duration,
-    /// How much longer each point of priority counts as having waited; ten points bound what an
-    /// ordinary call can lose.
+    /// How much longer each point of priority counts as having waited; ten points, and
+    /// [`overtake`](Self::overtake), bound what an ordinary call can lose.
     pub priority_step: Duration,
+    /// By how much a call may come later, priorities counted, and still have an agent before another
+    /// because it suits them better or is shorter.
+    pub overtake: Duration,
     /// How many of the agents who could take promised calls may be kept free for them, in
     /// thousandths.
     pub reserve_permille: i64,

@@ -193,6 +193,72 @@ then = { answer_within_s = 2000 }
 }
 
 #[test]
+fn overflows_that_no_call_waits_for_are_warned_of() {
+    let text = r#"
+[[agent]]
+id = "a"
+[[group]]
+name = "front"
+agents = ["a"]
+overflow_to = "back"
+overflow_after_s = 200
+[[group]]
+name = "back"
+agents = ["a"]
+overflow_to = "callback"
+overflow_after_s = 150
+[[rule]]
+name = "front"
+then = { group = "front" }
+"#;
+    let late = faults(text);
+    assert_eq!(late.len(), 1, "{late:#?}");
+    let expected = "p.toml:12: `group.back.overflow_after_s` can never come: a call has waited 350 s by \
+                    then, and waits at most `queue.max_wait_s` = 300 s";
+    assert!(late[0].starts_with(expected), "{late:#?}");
+    let soon = text.replace("200", "100");
+    let reached =
+        "[[rule]]\nname = \"back\"\nwhen = { intent = \"ask\" }\nthen = { group = \"back\" }\n";
+    let patient = "[queue]\nmax_wait_s = 351\n";
+    for in_time in [soon, format!("{text}{reached}"), format!("{text}{patient}")] {
+        assert_eq!(faults(&in_time), Vec::<String>::new(), "{in_time}");
+    }
+    let never = text.replace("200", "300");
+    assert_eq!(faults(&never).len(), 2);
+}
+
+#[test]
+fn a_branch_that_closes_on_any_day_has_use_for_a_rule_about_that() {
+    let text = "[[agent]]\nid = \"a\"\n[[rule]]\nname = \"night\"\nwhen = { hours = \"closed\" }\n\
+                then = { priority = 1, even_when_closed = true }\n\
+                [hours]\ntime_zone = \"Asia/Shanghai\"\n";
+    let whole = "00:00-12:00, 12:00-24:00";
+    let week: Vec<String> = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .iter()
+        .map(|day| format!("{day} = \"{whole}\""))
+        .collect();
+    let week = format!("weekly = {{ {} }}\n", week.join(", "));
+    let lunch = week.replacen(whole, "00:00-12:00, 13:00-24:00", 1);
+    let holiday = "holidays = [\"2026-12-25\"]\n".to_owned();
+    let special = |hours: &str| format!("special = {{ 2026-12-25 = \"{hours}\" }}\n");
+    let opened = format!("{holiday}{}", special("00:00-24:00"));
+    for (hours, closes) in [
+        (String::new(), false),
+        (week, false),
+        (lunch, true),
+        (holiday, true),
+        (opened, false),
+        (special("closed"), true),
+        (special("09:00-24:00"), true),
+        (special("00:00-24:00"), false),
+    ] {
+        let found = faults(&format!("{text}{hours}"));
+        let never = found.iter().any(|fault| fault.contains("can never apply"));
+        assert_eq!(never, !closes, "{hours}: {found:#?}");
+    }
+}
+
+#[test]
 fn a_condition_of_nothing_is_refused() {
     let text = "[[agent]]\nid = \"a\"\n[[rule]]\nname = \"r\"\nwhen = { intent = [] }\nthen = {}\n";
     let faults = faults(text);

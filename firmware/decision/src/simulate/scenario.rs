@@ -14,6 +14,7 @@ const QUEUE: &[(&str, f64)] = &[
     ("announce_s", 3600.0),
     ("offer_limit_s", 600.0),
     ("priority_step_s", 120.0),
+    ("overtake_s", 86_400.0),
     ("reserve_hold_s", 30.0),
     ("reserve_share", 0.07),
 ];
@@ -110,10 +111,22 @@ impl Scenario {
     /// Takes the calls from a trace's text. `hours` covers it whole if the scenario asked for more,
     /// and what classes leave out is estimated from it.
     pub fn read_trace(&mut self, text: &str, format: TraceFormat) -> Result<(), TraceFault> {
-        self.trace = trace::parse(text, format, &self.classes)?;
-        trace::fill(&mut self.classes, &self.trace);
-        let last = self.trace.last().map_or(0.0, |call| call.at as f64 / 3.6e9);
-        self.hours = self.hours.min(last + 0.01);
+        let calls = trace::parse(text, format, &self.classes)?;
+        let last = calls.last().map_or(0.0, |call| call.at as f64 / 3.6e9);
+        let hours = self.hours.min(last + 0.01);
+        if self.warmup_hours >= hours {
+            return Err(TraceFault {
+                line: text.lines().count(),
+                fault: format!(
+                    "it ends after {hours:.2} hours, within the warm-up; lower `run.warmup_hours`, \
+                     which is {}",
+                    self.warmup_hours
+                ),
+            });
+        }
+        trace::fill(&mut self.classes, &calls);
+        self.trace = calls;
+        self.hours = hours;
         Ok(())
     }
 

@@ -82,6 +82,41 @@ fn endless_patience_agrees_with_erlang_c() {
     );
 }
 
+#[test]
+fn patience_beyond_all_clocks_is_endless() {
+    let endless = simulate(
+        &one_class(110.0, 180.0, 0.0, 5, 20),
+        &["fcfs", "trunkside"],
+        3,
+    );
+    let endless = endless.expect("they are known");
+    for patience_s in [1e12, 1e15, 1e18] {
+        let scenario = one_class(110.0, 180.0, patience_s, 5, 20);
+        let outcomes = simulate(&scenario, &["fcfs", "trunkside"], 3).expect("they are known");
+        for (outcome, endless) in outcomes.iter().zip(&endless) {
+            assert_eq!(outcome.all, endless.all, "{patience_s}");
+        }
+    }
+}
+
+#[test]
+fn a_trace_that_ends_within_the_warm_up_is_refused() {
+    let mut scenario = one_class(110.0, 180.0, 60.0, 5, 20);
+    let trace = "arrival_s,class\n12,all\n3600,all\n";
+    let fault = scenario
+        .read_trace(trace, TraceFormat::Columns)
+        .expect_err("nothing would be counted");
+    assert_eq!(
+        fault.to_string(),
+        "line 3 of the trace: it ends after 1.01 hours, within the warm-up; lower \
+         `run.warmup_hours`, which is 5"
+    );
+    scenario.warmup_hours = 1.0;
+    scenario
+        .read_trace(trace, TraceFormat::Columns)
+        .expect("it is long enough");
+}
+
 const MIXED: &str = r#"
 run = { hours = 60, warmup_hours = 2 }
 [[class]]

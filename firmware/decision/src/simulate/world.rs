@@ -11,6 +11,9 @@ use super::trace::Patience;
 
 const HOUR: f64 = 3.6e9;
 
+/// Who has this much patience, some thirty years, never hangs up.
+const ENDLESS_S: f64 = 1e9;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// An agent ends a call.
@@ -243,11 +246,9 @@ impl<'a> World<'a> {
         };
         self.callers.push(caller);
         self.waiting += 1;
-        if let Some(patience) = patience {
-            self.push(
-                self.now + (patience * 1e6) as Micros,
-                Event::HangUp { call },
-            );
+        if let Some(patience) = patience.filter(|patience| *patience < ENDLESS_S) {
+            let hangs_up = self.now.saturating_add((patience * 1e6) as Micros);
+            self.push(hangs_up, Event::HangUp { call });
         }
         call
     }
@@ -280,7 +281,8 @@ impl<'a> World<'a> {
                 let wait_s = self.stop_waiting(call);
                 let caller = &self.callers[call];
                 let class = caller.class;
-                let until = self.now + (caller.service / self.agents[agent].speed * 1e6) as Micros;
+                let service = caller.service / self.agents[agent].speed;
+                let until = self.now.saturating_add((service * 1e6) as Micros);
                 let resolved = caller.luck < self.agents[agent].resolves[class];
                 if caller.counted {
                     self.tallies[class].answered(wait_s, resolved);

@@ -2,10 +2,13 @@
 //!
 //! A log dates itself: the router is told the branch's wall clock every minute. What is left begins
 //! with a router's start where it can; else with the policy that was in force and a gap, so that a
-//! replay tells what it cannot know.
+//! replay tells what it cannot know, and with where the agents were: a box that runs on says that once.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::time::Duration;
 
+use trunkside_call::AgentId;
 use trunkside_decision::{Input, log::Entry};
 
 use crate::storage::store::keeping::Horizon;
@@ -28,6 +31,10 @@ struct Reading {
     undated_start: Option<u64>,
     /// The entry of the policy in force.
     policy: Option<Entry>,
+    /// What the router was told last of each agent.
+    agents: BTreeMap<AgentId, Input>,
+    /// What routers before it had learnt.
+    learnt: Option<Input>,
 }
 
 /// Finds where to cut: nothing as long as the log's first date is within `horizon`, else before the
@@ -46,7 +53,8 @@ pub fn cut(log: &mut impl BufRead, horizon: &Horizon, nearer: &Horizon) -> io::R
             if nearer.is_old(at_ms) {
                 reading.undated_start = None;
             } else if any_old && nearer.is_recent(at_ms) {
-                return Ok(Some(reading.cut()));
+                let at_us = entry.as_ref().map_or(0, told_at);
+                return Ok(Some(reading.cut(Duration::from_micros(at_us))));
             }
         }
         reading.pass(&line, entry);
@@ -56,12 +64,22 @@ pub fn cut(log: &mut impl BufRead, horizon: &Horizon, nearer: &Horizon) -> io::R
     Ok(None)
 }
 
-/// A line's entry where it tells of time or policy; most lines need not be taken apart.
+/// A line's entry where it tells of time, policy, agents or lessons; most lines need not be taken apart.
 fn telling(line: &[u8]) -> Option<Entry> {
+    const STARTS: [&str; 2] = ["{\"entry\":\"start\"", "{\"entry\":\"replace\""];
+    const EVENTS: [&str; 3] = ["\"local_time\"", "\"event\":\"agent_", "\"learnt\""];
     let text = std::str::from_utf8(line).ok()?;
-    let kinds = ["{\"entry\":\"start\"", "{\"entry\":\"replace\""];
-    let tells = kinds.iter().any(|kind| text.starts_with(kind)) || text.contains("\"local_time\"");
+    let tells = STARTS.iter().any(|start| text.starts_with(start))
+        || EVENTS.iter().any(|event| text.contains(event));
     tells.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+/// When the router was told, in microseconds on its clock.
+const fn told_at(entry: &Entry) -> u64 {
+    match entry {
+        Entry::Input { at_us, .. } => *at_us,
+        _ => 0,
+    }
 }
 
 /// What the branch's wall clock read, as if the branch were at Greenwich: half a day matters little.
@@ -79,17 +97,35 @@ fn date(entry: &Entry) -> Option<i64> {
 
 impl Reading {
     fn pass(&mut self, line: &[u8], entry: Option<Entry>) {
-        if matches!(entry, Some(Entry::Start { .. })) {
-            self.undated_start = Some(self.bytes);
-        }
-        if let Some(Entry::Start { .. } | Entry::Replace { .. }) = entry {
-            self.policy = entry;
+        match entry {
+            Some(Entry::Start { .. }) => {
+                self.undated_start = Some(self.bytes);
+                self.agents.clear();
+                self.learnt = None;
+                self.policy = entry;
+            }
+            Some(Entry::Replace { .. }) => self.policy = entry,
+            Some(Entry::Input { input, .. }) => self.told(input),
+            _ => {}
         }
         self.lines += 1;
         self.bytes += line.len() as u64;
     }
 
-    fn cut(self) -> Cut {
+    fn told(&mut self, input: Input) {
+        match &input {
+            Input::AgentAvailable { agent }
+            | Input::AgentBusy { agent }
+            | Input::AgentAway { agent } => {
+                self.agents.insert(agent.clone(), input);
+            }
+            Input::Learnt { .. } => self.learnt = Some(input),
+            _ => {}
+        }
+    }
+
+    /// Cuts before the line of what the router was told at `now`.
+    fn cut(self, now: Duration) -> Cut {
         if let Some(bytes) = self.undated_start {
             let head = String::new();
             return Cut { bytes, head };
@@ -101,19 +137,23 @@ impl Reading {
             _ => None,
         });
         let gap = Entry::Gap { lines: self.lines };
+        let mut head = start.unwrap_or_default() + &gap.to_line();
+        for input in self.learnt.into_iter().chain(self.agents.into_values()) {
+            head.push_str(&Entry::input(now, input).to_line());
+        }
         Cut {
             bytes: self.bytes,
-            head: start.unwrap_or_default() + &gap.to_line(),
+            head,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::Arc;
 
-    use trunkside_call::AgentId;
-    use trunkside_decision::{Policy, log};
+    use trunkside_call::CallId;
+    use trunkside_decision::{CallProfile, Policy, dry_run, log};
 
     use super::*;
 
@@ -181,14 +221,51 @@ mod tests {
         ];
         let kept = cut_log(&lines).expect("it is cut");
         let gap = Entry::Gap { lines: 5 }.to_line();
+        // Ann is there still.
         assert_eq!(
             kept,
-            [&start(), &gap, &lines[5], &lines[6]]
+            [&start(), &gap, &something(), &lines[5], &lines[6]]
                 .map(String::as_str)
                 .concat()
         );
         let report = log::replay(&kept).expect("it is a log");
-        assert_eq!((report.inputs, report.differences.len()), (2, 0));
+        assert_eq!((report.inputs, report.differences.len()), (3, 0));
+    }
+
+    #[test]
+    fn what_is_left_of_a_cut_run_has_its_agents_and_lessons() {
+        let ann = || AgentId::new("ann");
+        let told =
+            |hours: u32, input| Entry::input(hours * Duration::from_hours(1), input).to_line();
+        let signed_in = || Input::AgentAvailable { agent: ann() };
+        let call = CallId::new(uuid::Uuid::nil());
+        let profile = CallProfile::unknown();
+        let learnt = Input::Learnt { lessons: vec![] };
+        let mut lines = vec![
+            start(),
+            told(0, learnt.clone()),
+            told(0, signed_in()),
+            told(1, Input::AgentAway { agent: ann() }),
+            told(2, signed_in()),
+            time("2026-06-01"),
+            time("2026-06-19"),
+            told(25, Input::CallReady { call, profile }),
+            told(25, Input::Bridged { call, agent: ann() }),
+            told(26, Input::CallEnded { call }),
+        ];
+        let kept = cut_log(&lines).expect("it is cut");
+        let head = [told(24, learnt.clone()), told(24, signed_in())].concat();
+        assert!(kept.contains(&head), "{kept}");
+        let policy = Arc::new(policy());
+        let found = dry_run(&kept, &policy).expect("it is a log");
+        assert_eq!((found.calls, found.after.answered), (1, 1));
+        // Who had gone home stays there.
+        lines.insert(5, told(3, Input::AgentAway { agent: ann() }));
+        let kept = cut_log(&lines).expect("it is cut");
+        assert_eq!(
+            dry_run(&kept, &policy).expect("it is a log").after.answered,
+            0
+        );
     }
 
     #[test]
