@@ -103,7 +103,9 @@ impl Committed {
         self.duplicates += duplicates;
         self.refused += refused;
         self.lost += lost;
-        losses.into_iter().for_each(|loss| self.lose(loss));
+        for loss in losses {
+            self.lose(loss);
+        }
     }
 
     fn lose(&mut self, loss: Loss) {

@@ -1,5 +1,9 @@
 //! How far a call may go before one that came earlier.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::*;
 
 /// Skills, handle times and paces pull calls forward and back as far as they can.
