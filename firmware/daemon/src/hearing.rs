@@ -5,6 +5,7 @@
 //! worker to worker with it. When the workers cannot keep up, less is recognised and what is lost
 //! is counted: voice never waits.
 
+mod masking;
 mod pool;
 mod schedule;
 
@@ -21,13 +22,14 @@ use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understa
 use trunkside_media::FrameStream;
 use trunkside_media::recording::Tape;
 use trunkside_recognition::Stream;
+use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
-use trunkside_understanding::{CallUnderstanding, Spoken};
 
 use crate::intent_lessons::Teacher;
 use crate::model::InForce;
 use crate::redaction_policy::Privacy;
 
+use self::masking::Masking;
 pub(crate) use self::pool::{Intake, Listener, Pool};
 pub(crate) use self::schedule::{Figures, Rules};
 
@@ -51,8 +53,6 @@ pub struct Heard {
     pub is_sure: bool,
     /// Which quality rules the call kept so far; empty in a partial utterance.
     pub quality: Vec<QualityOutcome>,
-    /// What no recording may keep, as this utterance shows.
-    pub secrets: Vec<Spoken>,
 }
 
 /// What is told of a call.
@@ -231,7 +231,9 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     let in_force = shared.models.borrow().clone();
     let recogniser = Arc::clone(&in_force.recogniser);
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
-    let key = intake.open(CallHearing::new(call, shared, in_force, unheard.clone()));
+    let masking = Masking::new(tape.clone());
+    let hearing = CallHearing::new(call, shared, in_force, masking, unheard.clone());
+    let key = intake.open(hearing);
     let (mut began, mut lost_before) = ([None; 2], 0);
     while let Some(frame) = frames.recv().await {
         if let Some(tape) = &tape {
@@ -258,6 +260,7 @@ struct CallHearing {
     caller: Hears,
     agent: Hears,
     understanding: CallUnderstanding,
+    masking: Masking,
     fault: Fault,
     unheard: Unheard,
     /// Final utterances for which the pipeline's queue had no room.
@@ -274,7 +277,13 @@ enum Hears {
 }
 
 impl CallHearing {
-    fn new(call: CallId, shared: Arc<Shared>, in_force: InForce, unheard: Unheard) -> Self {
+    fn new(
+        call: CallId,
+        shared: Arc<Shared>,
+        in_force: InForce,
+        masking: Masking,
+        unheard: Unheard,
+    ) -> Self {
         Self {
             call,
             in_force,
@@ -283,6 +292,7 @@ impl CallHearing {
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
                 .with_quality(shared.manner.quality.clone()),
+            masking,
             fault: Fault::wanted(),
             unheard,
             waiting: VecDeque::new(),
@@ -307,11 +317,15 @@ impl CallHearing {
     fn hear_frame(&mut self, frame: &Frame, hop: u32) {
         if let Err(error) = self.recognise(frame, hop) {
             *self.side(frame.side) = Hears::NoMore;
+            self.masking.fail(frame.side);
             tracing::error!(call = %self.call, %error, "recognition of a side has ended");
         }
         match self.side(frame.side) {
             Hears::NoMore => self.unheard.add(1),
-            Hears::Nothing | Hears::Words(_) => self.tell(frame.side),
+            Hears::Nothing | Hears::Words(_) => {
+                self.masking.heard(frame);
+                self.tell(frame.side);
+            }
         }
     }
 
@@ -338,6 +352,9 @@ impl CallHearing {
         while let Some(utterance) = self.stream(side).and_then(|stream| stream.poll()) {
             let understood = self.understanding.hear(&utterance);
             let is_final = utterance.is_final;
+            for spoken in self.understanding.secrets() {
+                self.masking.secret(spoken);
+            }
             let heard = Box::new(Heard {
                 call: self.call,
                 utterance,
@@ -350,13 +367,24 @@ impl CallHearing {
                 } else {
                     Vec::new()
                 },
-                secrets: self.understanding.secrets().to_vec(),
             });
             if is_final {
                 self.waiting.push_back(heard);
                 self.tell_waiting();
             } else if self.waiting.is_empty() {
                 let _ = self.shared.heard.try_send(Told::Heard(heard));
+            }
+        }
+    }
+
+    /// What is being said ends with the call.
+    fn hear_out(&mut self) {
+        for side in [Side::Caller, Side::Agent] {
+            if let Some(stream) = self.stream(side)
+                && stream.finish().is_ok()
+            {
+                self.tell(side);
+                self.masking.finish(side);
             }
         }
     }
@@ -379,21 +407,19 @@ impl Listener for CallHearing {
             self.fault.strike();
             self.hear_frame(frame, hop);
         }
+        self.masking.settle();
     }
 
     fn fail(&mut self, frames: u64) {
         self.unheard.add(frames);
-        (self.caller, self.agent) = (Hears::NoMore, Hears::NoMore);
+        for side in [Side::Caller, Side::Agent] {
+            *self.side(side) = Hears::NoMore;
+            self.masking.fail(side);
+        }
     }
 
     fn finish(&mut self) {
-        for side in [Side::Caller, Side::Agent] {
-            if let Some(stream) = self.stream(side)
-                && stream.finish().is_ok()
-            {
-                self.tell(side);
-            }
-        }
+        self.hear_out();
         let waiting = std::mem::take(&mut self.waiting);
         let finished = Told::Finished(self.call);
         for told in waiting.into_iter().map(Told::Heard).chain([finished]) {

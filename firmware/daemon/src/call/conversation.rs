@@ -408,7 +408,6 @@ pub(crate) mod tests {
             mood,
             is_sure: false,
             quality: Vec::new(),
-            secrets: Vec::new(),
         }
     }
 

@@ -73,7 +73,7 @@ impl<U: SipUa> Pipeline<U> {
         let config = &self.stages.recording;
         let tape = self.stages.tapes.tape(id);
         let prompts = self.stages.spoken.borrow().prompts.clone();
-        let recording = CallRecording::new(config.mode, tape, config.mask_cards, prompts);
+        let recording = CallRecording::new(config.mode, tape, prompts);
         self.legs.insert(leg.first(), id);
         let call = Call {
             flow,
