@@ -26,7 +26,7 @@ use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
 use crate::intent_lessons::Teacher;
-use crate::model::InForce;
+use crate::model::{InForce, Model};
 use crate::redaction_policy::Privacy;
 
 use self::masking::Masking;
@@ -70,8 +70,8 @@ pub struct Manner {
     pub teacher: Teacher,
     /// Says what may leave the box.
     pub privacy: Privacy,
-    /// Rules that calls are inspected by.
-    pub quality: Option<Arc<QualityRules>>,
+    /// Rules that new calls are inspected by.
+    pub quality: watch::Receiver<Option<Arc<QualityRules>>>,
 }
 
 /// The workers, and the thread that brings them frames.
@@ -222,17 +222,20 @@ impl Fault {
 
 /// Brings the frames of one call until its media end.
 async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) {
+    let model = shared.models.borrow().model.clone();
+    let Some(model) = model else {
+        return go_unheard(new, &shared).await;
+    };
     let NewCall {
         call,
         mut frames,
         tape,
         unheard,
     } = new;
-    let in_force = shared.models.borrow().clone();
-    let recogniser = Arc::clone(&in_force.recogniser);
+    let recogniser = Arc::clone(&model.recogniser);
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
     let masking = Masking::new(tape.clone());
-    let hearing = CallHearing::new(call, shared, in_force, masking, unheard.clone());
+    let hearing = CallHearing::new(call, shared, model, masking, unheard.clone());
     let key = intake.open(hearing);
     let (mut began, mut lost_before) = ([None; 2], 0);
     while let Some(frame) = frames.recv().await {
@@ -252,11 +255,24 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     intake.close(key);
 }
 
+/// Takes the frames of a call that no model hears.
+async fn go_unheard(mut new: NewCall, shared: &Shared) {
+    tracing::warn!(call = %new.call, "there is no speech model; the call goes on unheard");
+    while let Some(frame) = new.frames.recv().await {
+        if let Some(tape) = &new.tape {
+            tape.hear(&frame);
+        }
+        new.unheard.add(1);
+    }
+    // The pipeline is gone only when the box stops.
+    let _ = shared.heard.send(Told::Finished(new.call)).await;
+}
+
 /// Recognition and understanding of one call.
 struct CallHearing {
     call: CallId,
     shared: Arc<Shared>,
-    in_force: InForce,
+    model: Model,
     caller: Hears,
     agent: Hears,
     understanding: CallUnderstanding,
@@ -280,18 +296,18 @@ impl CallHearing {
     fn new(
         call: CallId,
         shared: Arc<Shared>,
-        in_force: InForce,
+        model: Model,
         masking: Masking,
         unheard: Unheard,
     ) -> Self {
         Self {
             call,
-            in_force,
+            model,
             caller: Hears::Nothing,
             agent: Hears::Nothing,
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
-                .with_quality(shared.manner.quality.clone()),
+                .with_quality(shared.manner.quality.borrow().clone()),
             masking,
             fault: Fault::wanted(),
             unheard,
@@ -331,11 +347,10 @@ impl CallHearing {
 
     fn recognise(&mut self, frame: &Frame, hop: u32) -> Result<(), trunkside_recognition::Error> {
         if let Hears::Nothing = self.side(frame.side) {
-            let InForce {
+            let Model {
                 recogniser,
                 options,
-                ..
-            } = &self.in_force;
+            } = &self.model;
             let stream = recogniser.stream(frame.side, options.clone())?;
             *self.side(frame.side) = Hears::Words(Box::new(stream));
         }

@@ -96,7 +96,7 @@ pub struct Stages<U> {
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
     /// The rules that calls are inspected by.
-    pub quality: Option<Arc<QualityRules>>,
+    pub quality: watch::Receiver<Option<Arc<QualityRules>>>,
     /// Whether and how calls are recorded.
     pub recording: RecordingConfig,
     /// Where calls have their tapes from.
@@ -279,9 +279,11 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(call) = self.calls.get_mut(&id) {
             let language = call.conversation.language();
             if side == Side::Caller && call.recording.prompted(now, &call.media, language) {
-                if let (Some(rules), Some(said)) = (&self.stages.quality, call.recording.said()) {
+                let rules = self.stages.quality.borrow().clone();
+                if let (Some(rules), Some(said)) = (rules, call.recording.said()) {
                     let spoken = self.stages.spoken.borrow();
-                    let met = quality::met_by_prompt(rules, spoken.prompts.texts(), language, said);
+                    let met =
+                        quality::met_by_prompt(&rules, spoken.prompts.texts(), language, said);
                     call.conversation.announced(met);
                 }
                 return;

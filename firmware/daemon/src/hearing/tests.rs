@@ -13,8 +13,9 @@ fn call(in_force: InForce, tape: Option<Tape>) -> (CallHearing, Unheard, mpsc::R
     let manner = Manner {
         teacher: Teacher::new(folder.path().join("intents")),
         privacy: Privacy::open(config.privacy, folder.path()),
-        quality: None,
+        quality: watch::Sender::new(None).subscribe(),
     };
+    let model = in_force.model.clone().unwrap();
     let (heard, told) = mpsc::channel(1);
     let other = CallId::new(Uuid::from_u128(2));
     heard.try_send(Told::Finished(other)).unwrap();
@@ -25,7 +26,7 @@ fn call(in_force: InForce, tape: Option<Tape>) -> (CallHearing, Unheard, mpsc::R
     });
     let (id, unheard) = (CallId::new(Uuid::from_u128(1)), Unheard::default());
     let masking = Masking::new(tape);
-    let hearing = CallHearing::new(id, shared, in_force, masking, unheard.clone());
+    let hearing = CallHearing::new(id, shared, model, masking, unheard.clone());
     (hearing, unheard, told)
 }
 
@@ -68,7 +69,7 @@ fn what_was_said_before_a_fault_is_told_and_then_the_end() {
 #[test]
 fn every_frame_of_a_side_that_is_heard_no_more_counts() {
     let mut in_force = tones_in_force();
-    in_force.options.language = Some(trunkside_call::Language::Yue);
+    in_force.model.as_mut().unwrap().options.language = Some(trunkside_call::Language::Yue);
     let (mut hearing, unheard, _told) = call(in_force, None);
     let frames: Vec<Frame> = (0..5).map(frame).collect();
     hearing.hear(&frames, 1);

@@ -80,7 +80,7 @@ impl Branch {
         let manner = Manner {
             teacher: Teacher::new(folder.path().join("intents")),
             privacy: Privacy::open(config.privacy, folder.path()),
-            quality: None,
+            quality: watch::Sender::new(None).subscribe(),
         };
         let models = watch::Sender::new(tones_in_force()).subscribe();
         let (hearing, heard) = Hearing::start(1, models, manner).expect("it starts");
@@ -103,7 +103,7 @@ impl Branch {
             names: Pseudonyms::new(PseudonymKey::new([0; 32])),
             keys: mpsc::channel(1).1,
             notices: broadcast::channel(1_024).0,
-            quality: None,
+            quality: watch::Sender::new(None).subscribe(),
             tapes: tapes::open(&config.recording, folder.path(), |_| ()).0,
             recording: config.recording,
             tasks: TaskTracker::new(),

@@ -43,33 +43,8 @@ pub fn recorded(mask_cards: bool, tell: impl FnOnce(&Tape)) -> Recording {
     let keeper = Keeper::start(keeping, Box::new(|_| {})).unwrap();
     let call = CallId::new(Uuid::from_u128(1));
     let tape = keeper.tape(call);
-<<<<<<<< HEAD:firmware/daemon/src/recording/call_recording/tests.rs
-    let recording = CallRecording::new(
-        RecordingMode::Notice,
-        Some(tape.clone()),
-        mask_cards,
-        Prompts::embedded(),
-    );
-    tape.begin(Codec::Pcma, 1);
-    for n in 0..turns.len() as u32 * 100 {
-        for side in [Side::Caller, Side::Agent] {
-            tape.hear(&Frame {
-                side,
-                start: FRAME_DURATION * n,
-                samples: [LOUD; FRAME_SAMPLES],
-            });
-        }
-    }
-    let understander = Arc::new(Understander::shipped());
-    let mut understanding = CallUnderstanding::new(understander);
-    for (index, turn) in turns.iter().enumerate() {
-        let start = Duration::from_secs(2 * index as u64);
-        recording.mask(&heard(&mut understanding, *turn, start));
-    }
-========
     tape.begin(Codec::Pcma, 1);
     tell(&tape);
->>>>>>>> 1169a0c (recordings: keep only voice that was heard where cards are masked):firmware/daemon/src/hearing/masking/tests.rs
     tape.finish(2);
     keeper.stop(3);
     Archive::new(folder.path())
