@@ -644,15 +644,33 @@ impl<U: SipUa> Pipeline<U> {
                 self.notify(now, id, Event::Bridged(agent));
                 self.escalate(now, id);
             }
-            // Whoever took the caller over. The router knows those whom it asked to; after others
-            // it frees the first agent with the end of the call.
-            CallEvent::Transferred { to } => {
-                let agent = to.clone();
+            CallEvent::Transferred { to, at } => {
+                let (agent, input) = match at {
+                    // The router asked for them.
+                    None => (
+                        Some(to.clone()),
+                        Input::Bridged {
+                            call: id,
+                            agent: to,
+                        },
+                    ),
+                    Some(at) => {
+                        let agent = translate::agent_at(&self.stages.policy, &at);
+                        let input = Input::TakenOver {
+                            call: id,
+                            agent: agent.clone(),
+                        };
+                        (agent, input)
+                    }
+                };
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.conversation.taken_over(now, to.clone());
+                    call.conversation.taken_over(now, agent.clone());
                 }
-                self.tell_router(now, Input::Bridged { call: id, agent });
-                self.notify(now, id, Event::Bridged(to));
+                self.tell_router(now, input);
+                if let Some(agent) = agent {
+                    self.notify(now, id, Event::Bridged(agent));
+                }
+                self.note(now, id, Urgency::Now);
                 self.escalate(now, id);
             }
             CallEvent::AgentFailed { agent, cause } => {

@@ -206,6 +206,10 @@ impl Story {
 
     /// The router has decided.
     pub fn decided(&mut self, now: Duration, decision: &Decision) {
+        // That an agent is relieved says nothing of how the caller came to them.
+        if let Action::Transfer { .. } = decision.action {
+            return;
+        }
         // Waiting settles nothing; the decision that the caller waited for does.
         if self.decision.is_none() || !matches!(decision.action, Action::Wait { .. }) {
             self.times.decided_s = Some(self.since_begin(now));
@@ -224,6 +228,12 @@ impl Story {
         self.overflowed = matches!(action, Some(Action::Overflow { to, .. }) if to == who.as_str());
         self.agent = (!self.overflowed).then_some(who);
         !self.overflowed
+    }
+
+    /// Another agent has taken the call from the one before.
+    pub fn taken_over(&mut self, agent: AgentId) {
+        self.agent = Some(agent);
+        self.overflowed = false;
     }
 
     /// Whether a recording is all that the caller has asked for so far.

@@ -376,6 +376,22 @@ async fn an_agent_is_not_kept_for_nobody() {
 }
 
 #[tokio::test]
+async fn an_agent_who_has_handed_a_call_on_to_a_number_is_free_and_nobody_learns_the_number() {
+    let mut branch = Branch::occupied("");
+    let mut notices = branch.pipeline.stages.notices.subscribe();
+    let (first, second) = (LegId::incoming(1).branch(1), LegId::incoming(1).branch(2));
+    let number = "13800138000";
+    let to = AgentContact::Uri(at(number));
+    branch.happens(first, LegEvent::TransferAsked { to });
+    assert_eq!(branch.dialled(), [(second, at(number))]);
+    branch.answers(second);
+    assert!(branch.ann_is_free(2), "she talks to nobody");
+    while let Ok(notice) = notices.try_recv() {
+        assert!(!format!("{notice:?}").contains(number), "{notice:?}");
+    }
+}
+
+#[tokio::test]
 async fn another_policy_brings_what_it_names() {
     let mut branch = Branch::new("");
     let users = vec!["bob".to_owned()];

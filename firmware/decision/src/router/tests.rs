@@ -12,6 +12,7 @@ use crate::{CallProfile, OfferFailure};
 
 mod back;
 mod beyond;
+mod handed_on;
 mod learning;
 mod matched;
 mod replaced;
@@ -616,6 +617,7 @@ enum Step {
     Fails(u8, u8),
     Answers(u8),
     Ends(u8),
+    HandsOn(u8, u8),
     Pass(u16),
     /// The clock jumps ahead without a tick in between, or shows an earlier time for a moment.
     Jump(u16),
@@ -633,6 +635,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..12_u8, 0..4_u8).prop_map(|(c, a)| Step::Fails(c, a)),
         3 => (0..12_u8).prop_map(Step::Answers),
         2 => (0..12_u8).prop_map(Step::Ends),
+        1 => (0..12_u8, 0..5_u8).prop_map(|(c, a)| Step::HandsOn(c, a)),
         2 => (0..400_u16).prop_map(Step::Pass),
         1 => (0..400_u16).prop_map(Step::Jump),
         1 => any::<bool>().prop_map(Step::Replace),
@@ -819,6 +822,10 @@ fn play_under(policy: &str, steps: &[Step]) -> (Desk, World, Vec<Decision>) {
                 world.talking.insert(id);
                 desk.bridged(u128::from(*number), agent)
             }
+            Step::HandsOn(number, index) => desk.tell(Input::TakenOver {
+                call: call(u128::from(*number)),
+                agent: Some(agent(*index)),
+            }),
             Step::Ends(number) => {
                 let id = call(u128::from(*number));
                 world.offers.remove(&id);
