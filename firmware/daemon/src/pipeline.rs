@@ -85,8 +85,8 @@ pub struct Stages<U> {
     pub policies: mpsc::Receiver<Ready>,
     /// What the last run learnt of agents.
     pub lessons: Vec<Lesson>,
-    /// Whose place the run before this one kept.
-    pub places: Vec<KeptPlace>,
+    /// Whose place the run before this one kept, once the store could be read.
+    pub places: mpsc::Receiver<Vec<KeptPlace>>,
     /// Makes calls durable.
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
@@ -147,6 +147,7 @@ enum Wake {
     Heard(Told),
     Policy(Box<Ready>),
     Key(PseudonymKey),
+    Places(Vec<KeptPlace>),
     Deadline,
     Stop,
 }
@@ -175,7 +176,6 @@ impl<U: SipUa> Pipeline<U> {
         recorder.policy(Arc::clone(&policy));
         recorder.decision(&Entry::start(&policy));
         pipeline.tell_local_time(Duration::ZERO);
-        pipeline.take_over_places();
         let lessons = std::mem::take(&mut pipeline.stages.lessons);
         if !lessons.is_empty() {
             pipeline.tell_router(Duration::ZERO, Input::Learnt { lessons });
@@ -203,6 +203,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Heard(Told::Finished(call)) => self.conclude(now, call),
                 Wake::Policy(ready) => self.take_policy(now, *ready),
                 Wake::Key(key) => self.stages.names.found(key),
+                Wake::Places(kept) => self.take_over_places(now, kept),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
                     self.release_all(now);
@@ -244,6 +245,7 @@ impl<U: SipUa> Pipeline<U> {
             Some(told) = self.stages.heard.recv() => Wake::Heard(told),
             Some(policy) = self.stages.policies.recv() => Wake::Policy(Box::new(policy)),
             Some(key) = self.stages.keys.recv() => Wake::Key(key),
+            Some(kept) = self.stages.places.recv() => Wake::Places(kept),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
         }

@@ -95,9 +95,9 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let unusable = tell_of(model::MODEL, unusable, &told, &tasks);
     let (names, unsaved, keys) = pseudonyms(folder, &outbox, &stop_uplink, &tasks);
     let pulses = Pulses::default();
-    let places = recorder::places(folder);
+    let (found, places) = mpsc::channel(1);
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
-    let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
+    let recorder = Recorder::start(folder, keep, unsaved, (outbox.clone(), found), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
     let (tapes, opening) = tapes::open(&config.recording, folder, report);
     if config.cloud.enabled {

@@ -29,7 +29,7 @@ impl<U: SipUa> Pipeline<U> {
             };
             return self.stages.ua.command(SipCommand { leg, what });
         };
-        for place in self.places.of(&from) {
+        for place in self.places.called(&from) {
             // Who rings again need not be rung.
             self.give_up_place(place);
             self.tell_router(now, Input::PlaceGivenUp { place });

@@ -86,7 +86,8 @@ impl Branch {
         let (hearing, heard) = Hearing::start(1, models, manner).expect("it starts");
         let post = watch::Sender::new(None).subscribe();
         let (keep, pulse) = (config.privacy.keep, Pulse::default());
-        let recorder = Recorder::start(folder.path(), keep, None, post, pulse);
+        let (found, places) = mpsc::channel(1);
+        let recorder = Recorder::start(folder.path(), keep, None, (post, found), pulse);
         let stages = Stages {
             ua: Line::default(),
             voice: VoiceThreads::start().expect("threads").0,
@@ -98,7 +99,7 @@ impl Branch {
             policy: policy("ann"),
             policies: mpsc::channel(1).1,
             lessons: Vec::new(),
-            places: Vec::new(),
+            places,
             recorder: recorder.expect("it starts"),
             names: Pseudonyms::new(PseudonymKey::new([0; 32])),
             keys: mpsc::channel(1).1,
@@ -359,6 +360,28 @@ async fn whom_nobody_can_serve_any_more_is_not_rung_on() {
     let cancelled = command(LegId::dialled(1), LegCommand::Cancel);
     assert!(branch.told().contains(&cancelled));
     assert!(branch.pipeline.places.get(place).is_none());
+}
+
+#[tokio::test]
+async fn places_that_come_late_are_kept_but_of_callers_who_have_rung_since() {
+    let (asked, place) = Branch::with_a_place();
+    let noted = |call: u128, number: &str| {
+        let kept = asked.pipeline.places.get(place).expect("it is kept");
+        let call = CallId::new(uuid::Uuid::from_u128(call));
+        let number = Pii::new(number.to_owned());
+        KeptPlace {
+            number,
+            ..kept.note(call, clock::timestamp().as_millisecond())
+        }
+    };
+    let mut branch = Branch::occupied(RINGS_BACK);
+    branch.hangs_up(LegId::incoming(1));
+    branch.told();
+    let late = vec![noted(1, "13900000001"), noted(2, CALLER)];
+    branch.pipeline.take_over_places(branch.now, late);
+    branch.settle();
+    assert_eq!(branch.dialled(), [(LegId::dialled(1), at(CALLER))]);
+    assert_eq!(branch.pipeline.router.waiting(), 0);
 }
 
 #[tokio::test]

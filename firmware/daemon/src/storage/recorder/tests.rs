@@ -114,6 +114,44 @@ fn what_the_last_run_left_open_is_closed_and_this_run_s_calls_are_not() {
 }
 
 #[test]
+fn whom_the_last_run_was_to_ring_is_told_once_the_store_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (kept, asked) = (began(1), 5);
+    let place = KeptPlace {
+        call: kept.call,
+        asked_ms: asked,
+        number: kept.caller,
+        wish: "{}".to_owned(),
+    };
+    std::fs::create_dir(&data).unwrap();
+    let mut store = Store::open(&data.join(CALLS)).unwrap();
+    store.write(|writing| writing.place_kept(&place)).unwrap();
+    drop(store);
+    let (aside, path) = (folder.path().join("aside"), data.join(CALLS));
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let mut desk = Desk::new(&data, KEEP, watch::Sender::new(None).subscribe());
+    let (told, mut places) = mpsc::channel(1);
+    desk.places = Some(told);
+    desk.settle();
+    assert!(places.try_recv().is_err());
+    // This run's own is not among them.
+    let own = KeptPlace {
+        call: began(2).call,
+        ..place.clone()
+    };
+    put(&mut desk, Note::Call(CallNote::PlaceKept(own)));
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    desk.settle();
+    assert_eq!(places.try_recv().unwrap(), [place]);
+    desk.store = None;
+    desk.settle();
+    assert!(places.try_recv().is_err(), "once");
+}
+
+#[test]
 fn a_damaged_record_keeps_no_other_from_the_cloud() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
