@@ -344,6 +344,14 @@ impl Desk {
     /// Writes everything that waits, as far as the disk lets it.
     fn settle(&mut self) {
         self.files.write(&mut self.faults);
+        if self
+            .store
+            .as_ref()
+            .is_some_and(|store| !store.is_in_place())
+        {
+            tracing::warn!("the call store's file was moved away: a new one begins");
+            self.store = None;
+        }
         let now = self.clock.now();
         let mut stored = self.store_backlog();
         if self.progress.due().is_some_and(|due| due <= now) {
@@ -356,6 +364,12 @@ impl Desk {
         self.faults.note("the call store", stored);
         self.faults.note("the decision log", self.decisions.write());
         let handed_over = self.hand_over();
+        let is_broken = |error: &StoreError| !error.is_passing();
+        if let Err(error) = &handed_over
+            && error.downcast_ref().is_some_and(is_broken)
+        {
+            self.store = None;
+        }
         self.faults.note("records for the cloud", handed_over);
         self.tell();
         if now >= self.sweep_due {

@@ -152,6 +152,42 @@ fn whom_the_last_run_was_to_ring_is_told_once_the_store_can_be_read() {
 }
 
 #[test]
+fn calls_are_stored_anew_once_the_store_s_file_was_moved_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path();
+    let mut desk = Desk::new(data, KEEP, post);
+    put(&mut desk, Note::Call(ended(1, "one")));
+    desk.settle();
+    std::fs::rename(data.join(CALLS), data.join("aside.db")).unwrap();
+    // What the outbox has may not have been marked before that.
+    desk.unmarked = vec![began(1).call];
+    put(&mut desk, Note::Call(ended(2, "two")));
+    desk.settle();
+    assert_eq!(counts(data), [1, 1, 1, 1]);
+    assert!(desk.unmarked.is_empty());
+    assert_eq!(waiting(&outbox, Lane::Metric).len(), 2);
+}
+
+#[test]
+fn a_store_that_cannot_say_what_the_cloud_lacks_is_opened_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path();
+    let mut desk = Desk::new(data, KEEP, post);
+    desk.settle();
+    let store = Connection::open(data.join(CALLS)).unwrap();
+    store
+        .execute_batch("ALTER TABLE call RENAME TO lost")
+        .unwrap();
+    desk.pending = true;
+    desk.settle();
+    assert!(desk.store.is_none());
+    desk.settle();
+    assert!(desk.store.is_some() && !desk.pending);
+}
+
+#[test]
 fn a_damaged_record_keeps_no_other_from_the_cloud() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));
