@@ -358,6 +358,7 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(tap) = call.tap.take()
         {
+            call.conversation.listens(now);
             let tape = call.recording.listen(now);
             call.unheard = self.stages.hearing.listen(id, tap.frames(answered), tape);
         }

@@ -148,6 +148,13 @@ impl Conversation {
         }
     }
 
+    /// The caller is heard from now on.
+    pub const fn listens(&mut self, now: Duration) {
+        if let Some(story) = &mut self.story {
+            story.listens(now);
+        }
+    }
+
     /// The box has answered.
     pub fn answered(&mut self, now: Duration) {
         if let Some(story) = &mut self.story {

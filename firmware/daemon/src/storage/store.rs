@@ -47,7 +47,7 @@ pub enum StoreError {
 pub struct Turn {
     /// Who spoke.
     pub side: Side,
-    /// When, from the answer.
+    /// When, from when the caller was heard first.
     pub start: Duration,
     /// Until when.
     pub end: Duration,
