@@ -139,7 +139,7 @@ impl From<&Mood> for MoodRecord {
 /// The feeling at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MoodPoint {
-    /// Seconds since the call was answered.
+    /// Seconds since the call was answered, or since an early greeting began before that.
     pub at_s: f64,
     /// The likeliest emotion.
     #[schemars(schema_with = "crate::schema::emotion")]
@@ -151,7 +151,7 @@ pub struct MoodPoint {
 }
 
 impl MoodPoint {
-    /// The mood at `at`, counted from the answer.
+    /// The mood at `at`, counted from when the caller is heard.
     pub fn new(at: Duration, mood: &Mood) -> Self {
         Self {
             at_s: seconds(at),
@@ -492,7 +492,7 @@ pub struct QualityHit {
 /// A phrase of a quality rule, said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QualityMark {
-    /// Seconds since the call was answered.
+    /// Seconds since the call was answered, or since an early greeting began before that.
     pub at_s: f64,
     /// The phrase as the rule has it.
     pub text: RedactedText,
@@ -546,9 +546,9 @@ pub struct Turn {
     /// Who spoke.
     #[schemars(schema_with = "crate::schema::side")]
     pub side: Named<Side>,
-    /// Seconds since the call was answered.
+    /// Seconds since the call was answered, or since an early greeting began before that.
     pub start_s: f64,
-    /// Seconds since the call was answered.
+    /// Seconds since the call was answered, or since an early greeting began before that.
     pub end_s: f64,
     /// The words, redacted.
     pub text: RedactedText,

@@ -5,6 +5,7 @@
 //! worker to worker with it. When the workers cannot keep up, less is recognised and what is lost
 //! is counted: voice never waits.
 
+mod masking;
 mod pool;
 mod schedule;
 
@@ -21,13 +22,14 @@ use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understa
 use trunkside_media::FrameStream;
 use trunkside_media::recording::Tape;
 use trunkside_recognition::Stream;
+use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
-use trunkside_understanding::{CallUnderstanding, Spoken};
 
 use crate::intent_lessons::Teacher;
-use crate::model::InForce;
+use crate::model::{InForce, Model};
 use crate::redaction_policy::Privacy;
 
+use self::masking::Masking;
 pub(crate) use self::pool::{Intake, Listener, Pool};
 pub(crate) use self::schedule::{Figures, Rules};
 
@@ -51,8 +53,6 @@ pub struct Heard {
     pub is_sure: bool,
     /// Which quality rules the call kept so far; empty in a partial utterance.
     pub quality: Vec<QualityOutcome>,
-    /// What no recording may keep, as this utterance shows.
-    pub secrets: Vec<Spoken>,
 }
 
 /// What is told of a call.
@@ -70,8 +70,8 @@ pub struct Manner {
     pub teacher: Teacher,
     /// Says what may leave the box.
     pub privacy: Privacy,
-    /// Rules that calls are inspected by.
-    pub quality: Option<Arc<QualityRules>>,
+    /// Rules that new calls are inspected by.
+    pub quality: watch::Receiver<Option<Arc<QualityRules>>>,
 }
 
 /// The workers, and the thread that brings them frames.
@@ -222,16 +222,21 @@ impl Fault {
 
 /// Brings the frames of one call until its media end.
 async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) {
+    let model = shared.models.borrow().model.clone();
+    let Some(model) = model else {
+        return go_unheard(new, &shared).await;
+    };
     let NewCall {
         call,
         mut frames,
         tape,
         unheard,
     } = new;
-    let in_force = shared.models.borrow().clone();
-    let recogniser = Arc::clone(&in_force.recogniser);
+    let recogniser = Arc::clone(&model.recogniser);
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
-    let key = intake.open(CallHearing::new(call, shared, in_force, unheard.clone()));
+    let masking = Masking::new(tape.clone());
+    let hearing = CallHearing::new(call, shared, model, masking, unheard.clone());
+    let key = intake.open(hearing);
     let (mut began, mut lost_before) = ([None; 2], 0);
     while let Some(frame) = frames.recv().await {
         if let Some(tape) = &tape {
@@ -250,14 +255,28 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     intake.close(key);
 }
 
+/// Takes the frames of a call that no model hears.
+async fn go_unheard(mut new: NewCall, shared: &Shared) {
+    tracing::warn!(call = %new.call, "there is no speech model; the call goes on unheard");
+    while let Some(frame) = new.frames.recv().await {
+        if let Some(tape) = &new.tape {
+            tape.hear(&frame);
+        }
+        new.unheard.add(1);
+    }
+    // The pipeline is gone only when the box stops.
+    let _ = shared.heard.send(Told::Finished(new.call)).await;
+}
+
 /// Recognition and understanding of one call.
 struct CallHearing {
     call: CallId,
     shared: Arc<Shared>,
-    in_force: InForce,
+    model: Model,
     caller: Hears,
     agent: Hears,
     understanding: CallUnderstanding,
+    masking: Masking,
     fault: Fault,
     unheard: Unheard,
     /// Final utterances for which the pipeline's queue had no room.
@@ -274,15 +293,22 @@ enum Hears {
 }
 
 impl CallHearing {
-    fn new(call: CallId, shared: Arc<Shared>, in_force: InForce, unheard: Unheard) -> Self {
+    fn new(
+        call: CallId,
+        shared: Arc<Shared>,
+        model: Model,
+        masking: Masking,
+        unheard: Unheard,
+    ) -> Self {
         Self {
             call,
-            in_force,
+            model,
             caller: Hears::Nothing,
             agent: Hears::Nothing,
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
-                .with_quality(shared.manner.quality.clone()),
+                .with_quality(shared.manner.quality.borrow().clone()),
+            masking,
             fault: Fault::wanted(),
             unheard,
             waiting: VecDeque::new(),
@@ -307,21 +333,24 @@ impl CallHearing {
     fn hear_frame(&mut self, frame: &Frame, hop: u32) {
         if let Err(error) = self.recognise(frame, hop) {
             *self.side(frame.side) = Hears::NoMore;
+            self.masking.fail(frame.side);
             tracing::error!(call = %self.call, %error, "recognition of a side has ended");
         }
         match self.side(frame.side) {
             Hears::NoMore => self.unheard.add(1),
-            Hears::Nothing | Hears::Words(_) => self.tell(frame.side),
+            Hears::Nothing | Hears::Words(_) => {
+                self.masking.heard(frame);
+                self.tell(frame.side);
+            }
         }
     }
 
     fn recognise(&mut self, frame: &Frame, hop: u32) -> Result<(), trunkside_recognition::Error> {
         if let Hears::Nothing = self.side(frame.side) {
-            let InForce {
+            let Model {
                 recogniser,
                 options,
-                ..
-            } = &self.in_force;
+            } = &self.model;
             let stream = recogniser.stream(frame.side, options.clone())?;
             *self.side(frame.side) = Hears::Words(Box::new(stream));
         }
@@ -338,6 +367,9 @@ impl CallHearing {
         while let Some(utterance) = self.stream(side).and_then(|stream| stream.poll()) {
             let understood = self.understanding.hear(&utterance);
             let is_final = utterance.is_final;
+            for spoken in self.understanding.secrets() {
+                self.masking.secret(spoken);
+            }
             let heard = Box::new(Heard {
                 call: self.call,
                 utterance,
@@ -350,13 +382,24 @@ impl CallHearing {
                 } else {
                     Vec::new()
                 },
-                secrets: self.understanding.secrets().to_vec(),
             });
             if is_final {
                 self.waiting.push_back(heard);
                 self.tell_waiting();
             } else if self.waiting.is_empty() {
                 let _ = self.shared.heard.try_send(Told::Heard(heard));
+            }
+        }
+    }
+
+    /// What is being said ends with the call.
+    fn hear_out(&mut self) {
+        for side in [Side::Caller, Side::Agent] {
+            if let Some(stream) = self.stream(side)
+                && stream.finish().is_ok()
+            {
+                self.tell(side);
+                self.masking.finish(side);
             }
         }
     }
@@ -379,21 +422,19 @@ impl Listener for CallHearing {
             self.fault.strike();
             self.hear_frame(frame, hop);
         }
+        self.masking.settle();
     }
 
     fn fail(&mut self, frames: u64) {
         self.unheard.add(frames);
-        (self.caller, self.agent) = (Hears::NoMore, Hears::NoMore);
+        for side in [Side::Caller, Side::Agent] {
+            *self.side(side) = Hears::NoMore;
+            self.masking.fail(side);
+        }
     }
 
     fn finish(&mut self) {
-        for side in [Side::Caller, Side::Agent] {
-            if let Some(stream) = self.stream(side)
-                && stream.finish().is_ok()
-            {
-                self.tell(side);
-            }
-        }
+        self.hear_out();
         let waiting = std::mem::take(&mut self.waiting);
         let finished = Told::Finished(self.call);
         for told in waiting.into_iter().map(Told::Heard).chain([finished]) {

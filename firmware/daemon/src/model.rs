@@ -1,10 +1,11 @@
 //! The speech model in force, and how another one takes its place while calls run.
 //!
-//! The configuration is looked at as it runs (`changes.rs`). Where `[recognition]`, the model's files or the
+//! The configuration is looked at as it runs (`config_watch.rs`). Where `[recognition]`, the model's files or the
 //! phrases have changed, the model is verified, loaded and tried; only then new calls hear with it.
 //! Calls at hand go on with the one that they began with, which is freed with the last of them. A
-//! model that fails changes nothing but the log and the count of refusals; it is tried again, at ever
-//! longer intervals, as what it lacked may come back.
+//! model that fails changes nothing but the log, an alarm and the count of refusals; it is tried again, at
+//! ever longer intervals, as what it lacked may come back. A box that has none at its start takes calls
+//! unheard until then.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
 use trunkside_models::{Catalogue, ModelEntry, Role};
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
+use crate::cloud::alarm::Part;
 use crate::config::{Loaded, RecognitionConfig};
 use crate::config_watch::{ConfigWatch, Stamped, stamped};
 
@@ -29,13 +31,27 @@ const LONGEST_PAUSE: u32 = 450;
 /// The largest file of phrases.
 const MAX_PHRASES_BYTES: u64 = 16 << 20;
 
-/// What new calls hear with.
+/// What the alarm is of.
+pub const MODEL: Part = Part {
+    code: "speech_model",
+    raised: "the speech model that is asked for cannot be used",
+    cleared: "the speech model that is asked for is in force",
+};
+
+/// A model that hears as a configuration wants it.
 #[derive(Clone)]
-pub struct InForce {
+pub struct Model {
     /// The model.
     pub recogniser: Arc<Recogniser>,
     /// What every stream listens for.
     pub options: StreamOptions,
+}
+
+/// What new calls hear with.
+#[derive(Clone, Default)]
+pub struct InForce {
+    /// The model; none where none could be used so far: calls go on unheard.
+    pub model: Option<Model>,
     /// Models that took another one's place since the start.
     pub changes: u64,
     /// Models and settings that could not be used since the start.
@@ -45,20 +61,60 @@ pub struct InForce {
 impl std::fmt::Debug for InForce {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InForce")
-            .field("model", &self.recogniser.model_name())
+            .field("model", &self.model_name())
             .field("changes", &self.changes)
             .field("refused", &self.refused)
             .finish_non_exhaustive()
     }
 }
 
+impl InForce {
+    fn of(model: Model) -> Self {
+        Self {
+            model: Some(model),
+            ..Self::default()
+        }
+    }
+
+    /// The model's name.
+    pub fn model_name(&self) -> &str {
+        let model = self.model.as_ref();
+        model.map_or("none", |model| model.recogniser.model_name())
+    }
+}
+
 /// Loads the model that the configuration names. It can hear a call as the configuration wants it.
-pub fn load(config: &RecognitionConfig) -> anyhow::Result<InForce> {
-    open(config).map(|(loaded, _)| loaded)
+pub fn load(config: &RecognitionConfig) -> anyhow::Result<Model> {
+    open(config).map(|(model, _)| model)
+}
+
+/// What the box begins with, and why that is not what the configuration asks for. Telephony needs no
+/// model, and words are heard without the phrases that hint at them.
+pub fn at_start(config: &RecognitionConfig) -> (InForce, Option<String>) {
+    let problem = match load(config) {
+        Ok(model) => return (InForce::of(model), None),
+        Err(error) => format!("{error:#}"),
+    };
+    let without_phrases = RecognitionConfig {
+        phrases: None,
+        ..config.clone()
+    };
+    let model = config.phrases.as_ref().and(load(&without_phrases).ok());
+    let hears = InForce {
+        model,
+        refused: 1,
+        ..InForce::default()
+    };
+    tracing::error!(
+        error = problem,
+        in_force = hears.model_name(),
+        "the speech model cannot be used as the configuration asks; trying again"
+    );
+    (hears, Some(problem))
 }
 
 /// The same, with a stream of it.
-fn open(config: &RecognitionConfig) -> anyhow::Result<(InForce, Stream)> {
+fn open(config: &RecognitionConfig) -> anyhow::Result<(Model, Stream)> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
     let recogniser = Arc::new(Recogniser::load(catalogue.model(&config.model)?)?);
     let mut options = StreamOptions {
@@ -78,21 +134,19 @@ fn open(config: &RecognitionConfig) -> anyhow::Result<(InForce, Stream)> {
         options.phrases = Some(Arc::new(phrases));
     }
     let stream = recogniser.stream(Side::Caller, options.clone())?;
-    let loaded = InForce {
+    let model = Model {
         recogniser,
         options,
-        changes: 0,
-        refused: 0,
     };
-    Ok((loaded, stream))
+    Ok((model, stream))
 }
 
 /// The same for a model that is to take another one's place: its files must be those that the
 /// catalogue lists, and it must hear a second of silence.
-fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<InForce> {
+fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<Model> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
     catalogue.model(&config.model)?.verify()?;
-    let (loaded, mut stream) = open(config)?;
+    let (model, mut stream) = open(config)?;
     for number in 0..TRIAL_FRAMES {
         stream.handle(&Frame {
             side: Side::Caller,
@@ -101,7 +155,7 @@ fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<InForce> {
         })?;
     }
     stream.finish()?;
-    Ok(loaded)
+    Ok(model)
 }
 
 /// What a configuration asks for, what the catalogue says of that model, and which files it would be made of:
@@ -159,6 +213,15 @@ struct Refused {
 }
 
 impl Refused {
+    /// At the first look it is tried again.
+    const fn at_start(problem: String) -> Self {
+        Self {
+            problem,
+            pause: FIRST_PAUSE,
+            left: 1,
+        }
+    }
+
     /// The first time, or once more: then at twice the interval.
     fn again(before: Option<Self>, problem: String) -> Self {
         let pause = before.map_or(FIRST_PAUSE, |before| (2 * before.pause).min(LONGEST_PAUSE));
@@ -177,14 +240,14 @@ impl Refused {
 }
 
 /// Puts what the configuration asks for into force whenever that changes, until `stop`, and tries what
-/// could not be used again.
+/// could not be used again; `trouble` says why, also of what could not be used at the start.
 pub async fn watch(
     mut changes: ConfigWatch,
-    models: watch::Sender<InForce>,
+    (models, trouble): (watch::Sender<InForce>, watch::Sender<Option<String>>),
     stop: CancellationToken,
 ) {
     let mut known = None;
-    let mut refused: Option<Refused> = None;
+    let mut refused = trouble.borrow().clone().map(Refused::at_start);
     loop {
         let loaded = tokio::select! {
             () = stop.cancelled() => return,
@@ -205,6 +268,7 @@ pub async fn watch(
                 let loaded = tokio::task::spawn_blocking(move || load_carefully(&config)).await;
                 let loaded = loaded.unwrap_or_else(|fault| Err(fault.into()));
                 refused = take(&models, loaded, refused);
+                trouble.send_replace(refused.as_ref().map(|refused| refused.problem.clone()));
             }
             Asked::Nonsense(problems) => {
                 tracing::error!(
@@ -220,18 +284,17 @@ pub async fn watch(
 /// Puts a model into force, or says why it cannot be used and counts that, once for each reason.
 fn take(
     models: &watch::Sender<InForce>,
-    loaded: anyhow::Result<InForce>,
+    loaded: anyhow::Result<Model>,
     before: Option<Refused>,
 ) -> Option<Refused> {
     let problem = match loaded {
-        Ok(new) => {
+        Ok(model) => {
             tracing::info!(
-                model = new.recogniser.model_name(),
+                model = model.recogniser.model_name(),
                 "another speech model is in force for new calls"
             );
             models.send_modify(|in_force| {
-                in_force.recogniser = new.recogniser;
-                in_force.options = new.options;
+                in_force.model = Some(model);
                 in_force.changes += 1;
             });
             return None;
@@ -241,7 +304,7 @@ fn take(
     if before.as_ref().map(|before| &before.problem) != Some(&problem) {
         tracing::error!(
             error = problem,
-            in_force = models.borrow().recogniser.model_name(),
+            in_force = models.borrow().model_name(),
             "the new speech model cannot be used; the one before stays in force"
         );
         models.send_modify(|in_force| in_force.refused += 1);
@@ -262,7 +325,11 @@ pub(crate) mod tests {
 
     /// The small model of the tests.
     pub(crate) fn tones_in_force() -> InForce {
-        load(&config(&tones())).unwrap()
+        InForce::of(load(&config(&tones())).unwrap())
+    }
+
+    fn recogniser(models: &watch::Receiver<InForce>) -> Arc<Recogniser> {
+        models.borrow().model.clone().unwrap().recogniser
     }
 
     fn config(models: &Path) -> RecognitionConfig {
@@ -298,7 +365,7 @@ pub(crate) mod tests {
     #[test]
     fn a_new_model_is_taken_and_streams_of_the_old_one_go_on() {
         let (sender, models) = watch::channel(tones_in_force());
-        let before = models.borrow().recogniser.clone();
+        let before = recogniser(&models);
         let mut stream = before
             .stream(Side::Caller, StreamOptions::default())
             .unwrap();
@@ -306,7 +373,7 @@ pub(crate) mod tests {
         take(&sender, load_carefully(&config(copy.path())), None);
         let now = models.borrow().clone();
         assert_eq!((now.changes, now.refused), (1, 0));
-        assert!(!Arc::ptr_eq(&now.recogniser, &before));
+        assert!(!Arc::ptr_eq(&recogniser(&models), &before));
         drop(before);
         let silence = Frame {
             side: Side::Caller,
@@ -319,7 +386,7 @@ pub(crate) mod tests {
     #[test]
     fn a_damaged_model_or_phrase_changes_nothing_but_the_count() {
         let (sender, models) = watch::channel(tones_in_force());
-        let before = models.borrow().recogniser.clone();
+        let before = recogniser(&models);
         let copy = copied();
         let phrases = copy.path().join("hot.tsv");
         fs::write(&phrases, "xyzzy\t2\n").unwrap();
@@ -337,7 +404,7 @@ pub(crate) mod tests {
         take(&sender, load_carefully(&unknown), None);
         let now = models.borrow().clone();
         assert_eq!((now.changes, now.refused), (0, 3));
-        assert!(Arc::ptr_eq(&now.recogniser, &before));
+        assert!(Arc::ptr_eq(&recogniser(&models), &before));
     }
 
     #[test]
@@ -346,7 +413,7 @@ pub(crate) mod tests {
             language: Some(Language::Yue),
             ..config(&tones())
         };
-        let error = load(&cantonese).unwrap_err();
+        let error = load(&cantonese).err().unwrap();
         assert!(error.to_string().contains("language `yue`"), "{error:#}");
         // Where nobody has stated the languages, whoever asks for one knows better.
         let copy = copied();
@@ -364,6 +431,7 @@ pub(crate) mod tests {
     struct Branch {
         models: tempfile::TempDir,
         in_force: watch::Receiver<InForce>,
+        trouble: watch::Receiver<Option<String>>,
         stop: CancellationToken,
         tasks: TaskTracker,
     }
@@ -371,7 +439,13 @@ pub(crate) mod tests {
     impl Branch {
         /// What it began with has been looked at.
         async fn start() -> Self {
-            let models = copied();
+            Self::start_in(copied(), (tones_in_force(), None)).await
+        }
+
+        async fn start_in(
+            models: tempfile::TempDir,
+            (begins, trouble): (InForce, Option<String>),
+        ) -> Self {
             let file = models.path().join("config.toml");
             let folder = models.path().display();
             let text = format!(
@@ -381,13 +455,15 @@ pub(crate) mod tests {
             fs::write(&file, text).unwrap();
             let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
             let changes = ConfigWatch::begin(Some(file), stop.clone(), &tasks);
-            let (sender, in_force) = watch::channel(tones_in_force());
-            tasks.spawn(watch(changes, sender, stop.clone()));
+            let (sender, in_force) = watch::channel(begins);
+            let (troubled, trouble) = watch::channel(trouble);
+            tasks.spawn(watch(changes, (sender, troubled), stop.clone()));
             // Paused time goes on once nobody has anything to do.
             tokio::time::sleep(LOOK_EVERY / 2).await;
             Self {
                 models,
                 in_force,
+                trouble,
                 stop,
                 tasks,
             }
@@ -438,5 +514,35 @@ pub(crate) mod tests {
         branch.put("tones/lm.arpa", &lm);
         branch.wait_for(1, 1, LONGEST_PAUSE * LOOK_EVERY).await;
         branch.stop().await;
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_box_without_a_model_hears_as_soon_as_there_is_one() {
+        let models = copied();
+        let network = models.path().join("tones/model.onnx");
+        fs::write(&network, "nothing").unwrap();
+        let (begins, trouble) = at_start(&config(models.path()));
+        assert_eq!((begins.model_name(), begins.refused), ("none", 1));
+        let mut branch = Branch::start_in(models, (begins, trouble)).await;
+        assert!(branch.trouble.borrow().is_some());
+        let good = fs::read(tones().join("tones/model.onnx")).unwrap();
+        branch.put("tones/model.onnx", &good);
+        // It was refused at the start and, for its sum, at the first look.
+        branch.wait_for(1, 2, 2 * LOOK_EVERY).await;
+        let is_clear = branch.trouble.wait_for(Option::is_none).await;
+        drop(is_clear.unwrap());
+        assert_eq!(branch.in_force.borrow().model_name(), "tones");
+        branch.stop().await;
+    }
+
+    #[test]
+    fn phrases_that_cannot_be_used_cost_the_hints_and_no_word() {
+        let copy = copied();
+        let hinted = RecognitionConfig {
+            phrases: Some(copy.path().join("gone.tsv")),
+            ..config(copy.path())
+        };
+        let (hears, trouble) = at_start(&hinted);
+        assert_eq!(hears.model_name(), "tones");
+        assert!(trouble.unwrap().contains("gone.tsv"));
     }
 }

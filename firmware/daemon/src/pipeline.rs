@@ -85,8 +85,8 @@ pub struct Stages<U> {
     pub policies: mpsc::Receiver<Ready>,
     /// What the last run learnt of agents.
     pub lessons: Vec<Lesson>,
-    /// Whose place the run before this one kept.
-    pub places: Vec<KeptPlace>,
+    /// Whose place the run before this one kept, once the store could be read.
+    pub places: mpsc::Receiver<Vec<KeptPlace>>,
     /// Makes calls durable.
     pub recorder: Recorder,
     /// Turns agents into pseudonyms.
@@ -96,7 +96,7 @@ pub struct Stages<U> {
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
     /// The rules that calls are inspected by.
-    pub quality: Option<Arc<QualityRules>>,
+    pub quality: watch::Receiver<Option<Arc<QualityRules>>>,
     /// Whether and how calls are recorded.
     pub recording: RecordingConfig,
     /// Where calls have their tapes from.
@@ -147,6 +147,7 @@ enum Wake {
     Heard(Told),
     Policy(Box<Ready>),
     Key(PseudonymKey),
+    Places(Vec<KeptPlace>),
     Deadline,
     Stop,
 }
@@ -175,7 +176,6 @@ impl<U: SipUa> Pipeline<U> {
         recorder.policy(Arc::clone(&policy));
         recorder.decision(&Entry::start(&policy));
         pipeline.tell_local_time(Duration::ZERO);
-        pipeline.take_over_places();
         let lessons = std::mem::take(&mut pipeline.stages.lessons);
         if !lessons.is_empty() {
             pipeline.tell_router(Duration::ZERO, Input::Learnt { lessons });
@@ -203,6 +203,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Heard(Told::Finished(call)) => self.conclude(now, call),
                 Wake::Policy(ready) => self.take_policy(now, *ready),
                 Wake::Key(key) => self.stages.names.found(key),
+                Wake::Places(kept) => self.take_over_places(now, kept),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
                     self.release_all(now);
@@ -244,6 +245,7 @@ impl<U: SipUa> Pipeline<U> {
             Some(told) = self.stages.heard.recv() => Wake::Heard(told),
             Some(policy) = self.stages.policies.recv() => Wake::Policy(Box::new(policy)),
             Some(key) = self.stages.keys.recv() => Wake::Key(key),
+            Some(kept) = self.stages.places.recv() => Wake::Places(kept),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
         }
@@ -279,9 +281,11 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(call) = self.calls.get_mut(&id) {
             let language = call.conversation.language();
             if side == Side::Caller && call.recording.prompted(now, &call.media, language) {
-                if let (Some(rules), Some(said)) = (&self.stages.quality, call.recording.said()) {
+                let rules = self.stages.quality.borrow().clone();
+                if let (Some(rules), Some(said)) = (rules, call.recording.said()) {
                     let spoken = self.stages.spoken.borrow();
-                    let met = quality::met_by_prompt(rules, spoken.prompts.texts(), language, said);
+                    let met =
+                        quality::met_by_prompt(&rules, spoken.prompts.texts(), language, said);
                     call.conversation.announced(met);
                 }
                 return;
@@ -354,6 +358,7 @@ impl<U: SipUa> Pipeline<U> {
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(tap) = call.tap.take()
         {
+            call.conversation.listens(now);
             let tape = call.recording.listen(now);
             call.unheard = self.stages.hearing.listen(id, tap.frames(answered), tape);
         }
@@ -642,15 +647,33 @@ impl<U: SipUa> Pipeline<U> {
                 self.notify(now, id, Event::Bridged(agent));
                 self.escalate(now, id);
             }
-            // Whoever took the caller over. The router knows those whom it asked to; after others
-            // it frees the first agent with the end of the call.
-            CallEvent::Transferred { to } => {
-                let agent = to.clone();
+            CallEvent::Transferred { to, at } => {
+                let (agent, input) = match at {
+                    // The router asked for them.
+                    None => (
+                        Some(to.clone()),
+                        Input::Bridged {
+                            call: id,
+                            agent: to,
+                        },
+                    ),
+                    Some(at) => {
+                        let agent = translate::agent_at(&self.stages.policy, &at);
+                        let input = Input::TakenOver {
+                            call: id,
+                            agent: agent.clone(),
+                        };
+                        (agent, input)
+                    }
+                };
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.conversation.taken_over(now, to.clone());
+                    call.conversation.taken_over(now, agent.clone());
                 }
-                self.tell_router(now, Input::Bridged { call: id, agent });
-                self.notify(now, id, Event::Bridged(to));
+                self.tell_router(now, input);
+                if let Some(agent) = agent {
+                    self.notify(now, id, Event::Bridged(agent));
+                }
+                self.note(now, id, Urgency::Now);
                 self.escalate(now, id);
             }
             CallEvent::AgentFailed { agent, cause } => {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_decision::{Policy, sha256_hex};
 use trunkside_line::Phones;
@@ -14,11 +14,19 @@ use trunkside_record::Timestamp;
 use trunkside_understanding::intents::IntentModel;
 
 use crate::call::translate;
+use crate::cloud::alarm::{Part, SEE_LOG};
 use crate::config::{self, Config, Problem, Severity};
 use crate::config_watch::LOOK_EVERY;
-use crate::self_service::{self, SelfServiceRecordings};
+use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
 use crate::storage::store::keeping::Horizon;
+
+/// What the alarm is of.
+pub const POLICY: Part = Part {
+    code: "policy",
+    raised: "the routing policy that is asked for cannot be used",
+    cleared: "the routing policy that is asked for is in force",
+};
 
 /// Reads a policy. None when it cannot be used; the problems say why, warnings included.
 pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
@@ -55,6 +63,34 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
     (parsed.policy.filter(|_| usable), problems)
 }
 
+/// The policy that the box begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The policy.
+    pub policy: Policy,
+    /// Whether it is the one that the configuration names; else it is the last that was in force.
+    pub is_named: bool,
+    /// What is wrong with the one that the configuration names, warnings included.
+    pub problems: Vec<Problem>,
+}
+
+impl Beginning {
+    /// Takes the policy that the configuration names, or, as calls must be taken whatever became of its
+    /// file, the newest that is kept of those that were in force. Without any the problems say why.
+    pub fn find(config: &Config) -> Result<Self, Vec<Problem>> {
+        let (named, problems) = load(&config.policy);
+        let is_named = named.is_some();
+        match named.or_else(|| Versions::of(&config.data_dir).newest()) {
+            Some(policy) => Ok(Self {
+                policy,
+                is_named,
+                problems,
+            }),
+            None => Err(problems),
+        }
+    }
+}
+
 /// A policy with what it names, to come into force while the box runs.
 #[derive(Debug)]
 pub struct Ready {
@@ -84,9 +120,13 @@ impl Named {
         }
     }
 
-    /// The recordings that a policy names.
-    pub fn self_service(&self, policy: &Policy) -> anyhow::Result<SelfServiceRecordings> {
-        SelfServiceRecordings::load(self.recordings.as_deref(), policy)
+    /// The recordings that a policy names, and what is wrong with them.
+    pub fn self_service(
+        &self,
+        place: &Path,
+        policy: &Policy,
+    ) -> (SelfServiceRecordings, Vec<Problem>) {
+        SelfServiceRecordings::load(self.recordings.as_deref(), policy, place)
     }
 
     /// The phones that register by a policy, with their secrets.
@@ -102,14 +142,10 @@ impl Named {
 
     /// Makes a policy ready, or says what is missing.
     fn make_ready(&self, place: &Path, policy: Policy) -> Result<Ready, Vec<Problem>> {
-        let missing = self_service::check(self.recordings.as_deref(), &policy, place);
+        let (self_service, missing) = self.self_service(place, &policy);
         if !missing.is_empty() {
             return Err(missing);
         }
-        let self_service = self.self_service(&policy).map_err(|error| {
-            let message = format!("{error:#}; put a good one in its place");
-            vec![Problem::error(place.display().to_string(), message)]
-        })?;
         Ok(Ready {
             phones: self.phones(&policy),
             self_service,
@@ -182,6 +218,13 @@ impl Versions {
         }
         versions.sort_unstable_by_key(|version| version.number);
         Ok(versions)
+    }
+
+    /// The newest one that can be used.
+    fn newest(&self) -> Option<Policy> {
+        let versions = self.list().unwrap_or_default();
+        let mut newest_first = versions.iter().rev();
+        newest_first.find_map(|version| load(&version.path).0)
     }
 
     /// Forgets versions that were replaced too long ago; says how many. The last two stay: the one in
@@ -289,33 +332,45 @@ fn write_like(path: &Path, text: &str, like: &Metadata) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// What the watch of the policy's file begins with.
+#[derive(Debug)]
+pub struct Known {
+    /// The SHA-256 of the policy in force; empty where it lacks something that it names.
+    pub in_force: String,
+    /// What has been told of the file.
+    pub told: Vec<Problem>,
+}
+
 /// Watches the policy's file: each new text that is usable goes to the pipeline with what it names, one
-/// that is not is logged and changes nothing. What is missing of what it names may come later. Ends when
-/// nobody listens any more or at `stop`.
+/// that is not is logged and changes nothing. What is missing of what it names may come later. `trouble`
+/// says whether the policy in force is the file's. Ends when nobody listens any more or at `stop`.
 pub async fn watch(
     path: PathBuf,
     named: Named,
-    mut in_force: String,
-    policies: mpsc::Sender<Ready>,
+    Known { in_force, mut told }: Known,
+    (policies, trouble): (mpsc::Sender<Ready>, watch::Sender<Option<String>>),
     stop: CancellationToken,
 ) {
     let mut missed = 0_u32;
-    let mut told = Vec::new();
+    let (mut known, mut in_force) = (in_force.clone(), in_force);
+    let is_over = || trouble.send_if_modified(|trouble| trouble.take().is_some());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         let file = path.clone();
-        let (known, named) = (in_force.clone(), named.clone());
+        let (seen, named) = (known.clone(), named.clone());
         let looked = tokio::task::spawn_blocking(move || {
             let text = std::fs::read_to_string(&file)?;
             let found = sha256_hex(&text);
-            Ok((found != known).then(|| {
+            let is_new = found != seen;
+            let made = is_new.then(|| {
                 let (policy, problems) = load(&file);
                 let ready = policy.map(|policy| named.make_ready(&file, policy));
-                (found, ready, problems)
-            }))
+                (ready, problems)
+            });
+            Ok(Some((found, made)))
         });
         let looked: std::io::Result<_> = looked.await.unwrap_or(Ok(None));
         match &looked {
@@ -328,10 +383,17 @@ pub async fn watch(
                         file = %path.display(), %error,
                         "the policy's file cannot be read; the policy in force stays"
                     );
+                    trouble.send_replace(Some(SEE_LOG.to_owned()));
                 }
             }
         }
-        let Ok(Some((found, ready, mut problems))) = looked else {
+        let Ok(Some((found, made))) = looked else {
+            continue;
+        };
+        let Some((ready, mut problems)) = made else {
+            if found == in_force {
+                is_over();
+            }
             continue;
         };
         let (ready, lacks) = match ready {
@@ -347,19 +409,21 @@ pub async fn watch(
         for problem in &problems {
             tracing::warn!(%problem, "the new policy has a problem");
         }
-        if ready.is_none() {
+        if !lacks {
+            known.clone_from(&found);
+        }
+        told = problems;
+        let Some(ready) = ready else {
             tracing::error!(
                 file = %path.display(),
                 "the new policy cannot be used; the one before stays in force"
             );
-        }
-        if !lacks {
-            in_force = found;
-        }
-        told = problems;
-        if let Some(ready) = ready
-            && policies.send(ready).await.is_err()
-        {
+            trouble.send_replace(Some(SEE_LOG.to_owned()));
+            continue;
+        };
+        in_force = found;
+        is_over();
+        if policies.send(ready).await.is_err() {
             return;
         }
     }
@@ -407,6 +471,78 @@ mod tests {
     fn policy(name: &str) -> Policy {
         let text = format!("name = \"{name}\"\n[[agent]]\nid = \"ann\"\n");
         Policy::parse("p.toml", &text).policy.expect("it is whole")
+    }
+
+    const ANN: &str = "[[agent]]\nid = \"ann\"\ncontact = \"sip:ann@192.0.2.20\"\n";
+
+    fn written(folder: &Path, text: &str) -> PathBuf {
+        let path = folder.join("policy.toml");
+        std::fs::write(&path, text).expect("writable");
+        path
+    }
+
+    /// What a box with that folder for its data, and the policy in it, begins with.
+    fn begun(folder: &Path) -> Result<Beginning, Vec<Problem>> {
+        let path = folder.join("config.toml");
+        let text = "[box]\ndata_dir = \".\"\n[decision]\npolicy = \"policy.toml\"\n";
+        std::fs::write(&path, text).expect("writable");
+        Beginning::find(&config::load(&path).config)
+    }
+
+    #[test]
+    fn a_box_whose_policy_is_broken_begins_with_the_last_one_that_can_be_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = written(folder.path(), "name = 1");
+        assert!(!begun(folder.path()).expect_err("there is none").is_empty());
+        let versions = Versions::of(folder.path());
+        let kept = |text| Policy::parse("p.toml", text).policy.expect("it is whole");
+        versions.keep(&kept(ANN)).expect("it is kept");
+        // Of a newer box, say: one that has to reach its agents otherwise.
+        versions.keep(&policy("newer")).expect("it is kept");
+        for is_there in [true, false] {
+            if !is_there {
+                std::fs::remove_file(&file).expect("it is there");
+            }
+            let beginning = begun(folder.path()).expect("one is kept");
+            assert_eq!(beginning.policy.text, ANN);
+            assert!(!beginning.is_named && !beginning.problems.is_empty());
+        }
+        let text = format!("name = \"mended\"\n{ANN}");
+        written(folder.path(), &text);
+        let beginning = begun(folder.path()).expect("it is mended");
+        assert_eq!((beginning.policy.text, beginning.is_named), (text, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_with_the_policy_s_file_is_over_when_it_is_in_force() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let in_force = Policy::parse("p.toml", ANN).policy.expect("it is whole");
+        let file = written(folder.path(), "name = 1");
+        let named = Named {
+            recordings: None,
+            agent_secrets: None,
+            supervisors: Vec::new(),
+        };
+        let known = Known {
+            in_force: in_force.sha256,
+            told: Vec::new(),
+        };
+        let (sender, mut policies) = mpsc::channel(1);
+        let (teller, mut trouble) = watch::channel(Some(SEE_LOG.to_owned()));
+        let stop = CancellationToken::new();
+        let watching = watch(file, named, known, (sender, teller), stop.clone());
+        let mending = async {
+            tokio::time::sleep(LOOK_EVERY * 10).await;
+            assert!(trouble.borrow().is_some(), "it is broken all the time");
+            written(folder.path(), &format!("name = \"mended\"\n{ANN}"));
+            let ready = policies.recv().await.expect("it is watched");
+            assert_eq!(ready.policy.name, "mended");
+            assert!(trouble.borrow().is_none());
+            written(folder.path(), "name = 2");
+            trouble.wait_for(Option::is_some).await.expect("it is told");
+            stop.cancel();
+        };
+        tokio::join!(watching, mending);
     }
 
     #[test]

@@ -2,12 +2,23 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use trunkside_call::{Language, PromptKey};
 use trunkside_media::Texts;
 use trunkside_understanding::UnderstandingError;
 use trunkside_understanding::quality::QualityRules;
 
+use crate::cloud::alarm::{Part, SEE_LOG};
 use crate::config::{Problem, QualityRulesFrom};
+use crate::retry::until_mended;
+
+/// What the alarm is of.
+pub const RULES: Part = Part {
+    code: "quality_rules",
+    raised: "calls are not inspected by the branch's quality rules",
+    cleared: "calls are inspected by the branch's quality rules again",
+};
 
 /// The rules, and everything that is wrong with their file.
 pub fn load(from: &QualityRulesFrom) -> (Option<Arc<QualityRules>>, Vec<Problem>) {
@@ -21,6 +32,40 @@ pub fn load(from: &QualityRulesFrom) -> (Option<Arc<QualityRules>>, Vec<Problem>
         Ok(rules) => (Some(Arc::new(rules)), Vec::new()),
         Err(errors) => (None, errors.iter().map(problem).collect()),
     }
+}
+
+/// Loads the rules later, where [`load`] could not for these problems. Until then calls are not inspected;
+/// `trouble` says so.
+pub async fn retry(
+    from: QualityRulesFrom,
+    problems: Vec<Problem>,
+    rules: watch::Sender<Option<Arc<QualityRules>>>,
+    trouble: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+) {
+    let tell = |error: &str| {
+        tracing::error!(
+            error,
+            "calls are not inspected by the quality rules until this is mended; trying again"
+        );
+        trouble.send_replace(Some(SEE_LOG.to_owned()));
+    };
+    let why = said(&problems);
+    tell(&why);
+    let attempt = move || match load(&from) {
+        (Some(rules), _) => Ok(Some(rules)),
+        (None, problems) => Err(said(&problems)),
+    };
+    if let Some((found, _)) = until_mended(Some(why), attempt, tell, &stop).await {
+        tracing::info!("the quality rules are there: new calls are inspected by them");
+        rules.send_replace(Some(found));
+        trouble.send_replace(None);
+    }
+}
+
+fn said(problems: &[Problem]) -> String {
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    problems.join("; ")
 }
 
 /// The rules that a prompt of the box keeps in the agent's place: whoever was told by it that the call is

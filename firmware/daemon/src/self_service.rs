@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use trunkside_call::Language;
 use trunkside_decision::Policy;
 use trunkside_media::{Prompt, wav};
@@ -19,25 +18,50 @@ pub struct SelfServiceRecordings {
 }
 
 impl SelfServiceRecordings {
-    /// Reads what a policy names. A language may be missing; a file that is there must be good.
-    pub fn load(folder: Option<&Path>, policy: &Policy) -> anyhow::Result<Self> {
-        let mut recorded = BTreeMap::new();
-        let Some(folder) = folder else {
-            return Ok(Self::default());
-        };
+    /// Reads what a policy names, with what is wrong with it: each name needs a recording in one language at
+    /// least, and what is there must be good. What cannot be played is left out.
+    pub fn load(folder: Option<&Path>, policy: &Policy, place: &Path) -> (Self, Vec<Problem>) {
+        let place = place.display().to_string();
+        let (mut recordings, mut problems) = (Self::default(), Vec::new());
         for name in named(policy) {
-            for language in Language::ALL {
-                let path = file(folder, language, name);
-                if path.exists() {
-                    let samples = wav::read(&path).with_context(|| {
-                        format!("cannot use the recording `{}`", path.display())
-                    })?;
+            if let Err(message) = recordings.read(folder, name) {
+                problems.push(Problem::error(place.clone(), message));
+            }
+        }
+        (recordings, problems)
+    }
+
+    /// Reads a recording in all languages that there are of it.
+    fn read(&mut self, folder: Option<&Path>, name: &str) -> Result<(), String> {
+        let Some(folder) = folder else {
+            return Err(format!(
+                "`self_service` names `{name}`, but the configuration has no \
+                 `decision.recordings`; set it to the folder of the recordings"
+            ));
+        };
+        let paths = Language::ALL.map(|language| (language, file(folder, language, name)));
+        if !paths.iter().any(|(_, path)| path.exists()) {
+            return Err(format!(
+                "`self_service` names `{name}`, of which there is no recording; put one at `{}`",
+                paths[0].1.display()
+            ));
+        }
+        let mut broken = Ok(());
+        for (language, path) in paths.into_iter().filter(|(_, path)| path.exists()) {
+            match wav::read(&path) {
+                Ok(samples) => {
                     let prompt = Arc::new(Prompt::from_samples(&samples));
-                    recorded.insert((name.to_owned(), language), prompt);
+                    self.recorded.insert((name.to_owned(), language), prompt);
+                }
+                Err(error) => {
+                    broken = Err(format!(
+                        "cannot use the recording `{}`: {error}; put a good one in its place",
+                        path.display()
+                    ));
                 }
             }
         }
-        Ok(Self { recorded })
+        broken
     }
 
     /// A recording in the caller's language, or else in Mandarin, Cantonese or English.
@@ -47,34 +71,6 @@ impl SelfServiceRecordings {
             .find_map(|language| self.recorded.get(&(name.to_owned(), language)))
             .map(Arc::clone)
     }
-}
-
-/// Recordings that a policy names and nobody made.
-pub fn check(folder: Option<&Path>, policy: &Policy, place: &Path) -> Vec<Problem> {
-    let place = place.display().to_string();
-    named(policy)
-        .into_iter()
-        .filter_map(|name| {
-            let message = match folder {
-                None => format!(
-                    "`self_service` names `{name}`, but the configuration has no \
-                     `decision.recordings`; set it to the folder of the recordings"
-                ),
-                Some(folder) => {
-                    let found = Language::ALL.map(|language| file(folder, language, name));
-                    if found.iter().any(|path| path.exists()) {
-                        return None;
-                    }
-                    format!(
-                        "`self_service` names `{name}`, of which there is no recording; put one at \
-                         `{}`",
-                        found[0].display()
-                    )
-                }
-            };
-            Some(Problem::error(place.clone(), message))
-        })
-        .collect()
 }
 
 fn named(policy: &Policy) -> BTreeSet<&str> {
@@ -102,7 +98,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("writable");
         let place = Path::new("p.toml");
         let said = |folder: Option<&Path>| {
-            let problems = check(folder, &policy, place);
+            let problems = SelfServiceRecordings::load(folder, &policy, place).1;
             problems
                 .first()
                 .map(ToString::to_string)
@@ -114,13 +110,14 @@ mod tests {
         let path = file(folder.path(), Language::En, "hours");
         wav::write(&path, &[1_000; 800], wav::Encoding::Pcm16).expect("writable");
         assert_eq!(said(Some(folder.path())), "");
-        let recordings =
-            SelfServiceRecordings::load(Some(folder.path()), &policy).expect("it is good");
-        assert!(recordings.get(Language::Zh, "hours").is_some());
-        assert!(recordings.get(Language::Zh, "else").is_none());
-        std::fs::write(&path, b"nothing").expect("writable");
-        let error =
-            SelfServiceRecordings::load(Some(folder.path()), &policy).expect_err("it is broken");
-        assert!(error.to_string().contains("en/hours.wav"));
+        let load = || SelfServiceRecordings::load(Some(folder.path()), &policy, place).0;
+        assert!(load().get(Language::Zh, "hours").is_some());
+        assert!(load().get(Language::Zh, "else").is_none());
+        // One that is broken costs no other.
+        let broken = file(folder.path(), Language::Zh, "hours");
+        std::fs::create_dir(folder.path().join("zh")).expect("writable");
+        std::fs::write(&broken, b"nothing").expect("writable");
+        assert!(said(Some(folder.path())).contains("zh/hours.wav"));
+        assert!(load().get(Language::Zh, "hours").is_some());
     }
 }

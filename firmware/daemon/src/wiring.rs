@@ -14,15 +14,16 @@ use trunkside_line::{Phones, RsipConfig, RsipUa, SipUa as _, Transport};
 use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
+use trunkside_understanding::quality::QualityRules;
 
 use crate::call::translate;
 use crate::clock;
 use crate::cloud;
-use crate::cloud::alarm::Part;
+use crate::cloud::alarm::{Part, SEE_LOG};
 use crate::cloud::device_key::{self, Unsaved};
 use crate::cloud::health;
 use crate::cloud::outbox;
-use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig};
+use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig, QualityRulesFrom};
 use crate::config_watch::ConfigWatch;
 use crate::hearing::{Hearing, Manner};
 use crate::intent_lessons::Teacher;
@@ -30,10 +31,12 @@ use crate::model;
 use crate::notice::Notice;
 use crate::panel::{self, Pulses};
 use crate::pipeline::{Pipeline, Stages};
-use crate::policy;
+use crate::policy::{self, Beginning, Known, Ready};
 use crate::prompts::{self, Spoken};
+use crate::quality;
 use crate::recording::tapes::{self, Tapes};
 use crate::redaction_policy::Privacy;
+use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
 use crate::storage::recorder::{self, Post, Recorder, Standing};
 
@@ -73,7 +76,7 @@ pub struct Running {
     clippy::disallowed_methods,
     reason = "tasks are spawned here and nowhere else"
 )]
-pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
+pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Running> {
     let folder = &config.data_dir;
     data_folder(folder);
     let tasks = TaskTracker::new();
@@ -85,12 +88,15 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     tasks.spawn(outbox::retry(place, opening, stop_uplink.clone()));
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
-    let (models, _) = watch::channel(model::load(&config.recognition)?);
+    let told = (outbox.clone(), stop_uplink.clone());
+    let (in_force, unusable) = model::at_start(&config.recognition);
+    let (models, _) = watch::channel(in_force);
+    let unusable = tell_of(model::MODEL, unusable, &told, &tasks);
     let (names, unsaved, keys) = pseudonyms(folder, &outbox, &stop_uplink, &tasks);
     let pulses = Pulses::default();
-    let places = recorder::places(folder);
+    let (found, places) = mpsc::channel(1);
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
-    let recorder = Recorder::start(folder, keep, unsaved, outbox.clone(), pulse)?;
+    let recorder = Recorder::start(folder, keep, unsaved, (outbox.clone(), found), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
     let (tapes, opening) = tapes::open(&config.recording, folder, report);
     if config.cloud.enabled {
@@ -100,7 +106,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         let kept = (outbox.clone(), folder.clone());
         tasks.spawn(report_health(kept, parts, seen, stop));
     }
-    let quality = crate::quality::load(&config.quality).0;
+    let quality = quality_rules(config.quality.clone(), &told, &tasks);
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
         models.subscribe(),
@@ -114,7 +120,7 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     let (voice, voice_threads) = VoiceThreads::start()?;
     let ports = media_ports(&config.line);
     let files = policy::Named::by(&config);
-    let phones = files.phones(&policy);
+    let phones = files.phones(&beginning.policy);
     let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, phones)?).await?;
     tasks.spawn(ua_task);
     let sip = ua.local_addr();
@@ -127,15 +133,13 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     if let Some(opening) = opening {
         tasks.spawn(tapes::retry(opening, tapes.clone(), stop.clone()));
     }
-    // When full, the watcher waits: the file is looked at again.
-    let (sender, policies) = mpsc::channel(1);
-    let (file, in_force) = (config.policy.clone(), policy.sha256.clone());
-    let self_service = files.self_service(&policy)?;
     // From here on nothing ends the start: a box that fails, such as a second one on the same port, must
     // not come into the cloud in place of the one that runs.
     let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
-    tasks.spawn(policy::watch(file, files, in_force, sender, stop.clone()));
+    let place = (config.policy, files);
+    let (policy, self_service, policies) = watched_policy(place, beginning, &stop, &told, &tasks);
     let changes = ConfigWatch::begin(config.file, stop.clone(), &tasks);
+    let models = (models, unusable);
     tasks.spawn(model::watch(changes.clone(), models, stop.clone()));
     let spoken = spoken(changes, config.prompts, folder, &stop, &tasks);
     let stages = Stages {
@@ -160,7 +164,6 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
         tasks: tasks.clone(),
         pulse: pulses.pipeline.clone(),
     };
-    let told = (outbox, stop_uplink.clone());
     let (panel, stop_asked) = front(&config.board, pulses, &stop, told, &tasks);
     let pipeline = Pipeline::new(config.line, stages);
     let pipeline = tokio::spawn(pipeline.run(stop.clone()));
@@ -179,6 +182,87 @@ pub async fn start(config: Config, policy: Policy) -> anyhow::Result<Running> {
     })
 }
 
+/// Where alarms go, and when no more do.
+type Told = (Post, CancellationToken);
+
+/// Leaves alarms of a part's trouble, which is as it is told from now on.
+fn tell_of(
+    part: Part,
+    trouble: Option<String>,
+    (outbox, stop): &Told,
+    tasks: &TaskTracker,
+) -> watch::Sender<Option<String>> {
+    let (teller, trouble) = watch::channel(trouble);
+    tasks.spawn(alarms(part, trouble, outbox.clone(), stop.clone()));
+    teller
+}
+
+/// The rules that calls are inspected by; where they cannot be had, they come later.
+fn quality_rules(
+    from: QualityRulesFrom,
+    told: &Told,
+    tasks: &TaskTracker,
+) -> watch::Receiver<Option<Arc<QualityRules>>> {
+    let (found, problems) = quality::load(&from);
+    let (sender, rules) = watch::channel(found);
+    if !problems.is_empty() {
+        let trouble = tell_of(quality::RULES, None, told, tasks);
+        let stop = told.1.clone();
+        tasks.spawn(quality::retry(from, problems, sender, trouble, stop));
+    }
+    rules
+}
+
+/// The policy that the box begins with, what can be played of the recordings that it names, and the
+/// policies that come into force later.
+fn watched_policy(
+    (file, files): (PathBuf, policy::Named),
+    beginning: Beginning,
+    stop: &CancellationToken,
+    told: &Told,
+    tasks: &TaskTracker,
+) -> (Policy, SelfServiceRecordings, mpsc::Receiver<Ready>) {
+    let Beginning {
+        policy,
+        is_named,
+        problems: mut known,
+    } = beginning;
+    if !is_named {
+        tracing::error!(
+            file = %file.display(), name = %policy.name, sha256 = %policy.sha256,
+            "the policy cannot be used; calls are routed by the last one that was in force"
+        );
+    }
+    let (self_service, missing) = files.self_service(&file, &policy);
+    for problem in &missing {
+        tracing::error!(%problem, "the callers whom a recording would serve are routed");
+    }
+    let is_whole = missing.is_empty();
+    if is_named {
+        known.extend(missing);
+    }
+    let known = Known {
+        in_force: if is_whole {
+            policy.sha256.clone()
+        } else {
+            String::new()
+        },
+        told: known,
+    };
+    let trouble = (!is_named || !is_whole).then(|| SEE_LOG.to_owned());
+    let trouble = tell_of(policy::POLICY, trouble, told, tasks);
+    // When full, the watcher waits: the file is looked at again.
+    let (sender, policies) = mpsc::channel(1);
+    tasks.spawn(policy::watch(
+        file,
+        files,
+        known,
+        (sender, trouble),
+        stop.clone(),
+    ));
+    (policy, self_service, policies)
+}
+
 /// The front of the box at work, with what is cancelled when somebody holds its button.
 #[expect(
     clippy::disallowed_methods,
@@ -188,12 +272,12 @@ fn front(
     config: &BoardConfig,
     pulses: Pulses,
     stop: &CancellationToken,
-    (outbox, stop_alarms): (Post, CancellationToken),
+    told: Told,
     tasks: &TaskTracker,
 ) -> (JoinHandle<()>, CancellationToken) {
     let asked = CancellationToken::new();
     let (work, trouble) = panel::open(config, pulses, stop.clone(), asked.clone());
-    tasks.spawn(alarms(panel::FRONT, trouble, outbox, stop_alarms));
+    tasks.spawn(alarms(panel::FRONT, trouble, told.0, told.1));
     (tokio::spawn(work), asked)
 }
 

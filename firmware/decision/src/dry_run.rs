@@ -265,6 +265,7 @@ impl Story {
             // What the caller and the line did under the old policy.
             Input::Tick
             | Input::OfferFailed { .. }
+            | Input::TakenOver { .. }
             | Input::CallbackAsked { .. }
             | Input::CalledBack { .. }
             | Input::Unreached { .. }

@@ -71,6 +71,13 @@ pub enum Input {
         /// Who answered.
         agent: AgentId,
     },
+    /// The agent has handed the caller on by their own telephone: the two do not hear each other any more.
+    TakenOver {
+        /// The call.
+        call: CallId,
+        /// Who talks to the caller now; none where the policy does not know them.
+        agent: Option<AgentId>,
+    },
     /// How a call that an agent took turned out, as far as is known by now; it may be long over.
     Judged {
         /// The call.

@@ -148,6 +148,13 @@ impl Conversation {
         }
     }
 
+    /// The caller is heard from now on.
+    pub const fn listens(&mut self, now: Duration) {
+        if let Some(story) = &mut self.story {
+            story.listens(now);
+        }
+    }
+
     /// The box has answered.
     pub fn answered(&mut self, now: Duration) {
         if let Some(story) = &mut self.story {
@@ -302,22 +309,28 @@ impl Conversation {
         self.phase = Phase::Bridged;
         let story = self.story.as_mut();
         if story.is_some_and(|story| story.bridged(now, who.clone())) {
-            self.taken_over(now, who);
+            self.taken_over(now, Some(who));
         } else {
             self.agent = Some(who);
         }
     }
 
-    /// Another agent talks to the caller, and must know of an anger that they did not hear begin.
-    pub fn taken_over(&mut self, now: Duration, agent: AgentId) {
-        if let Some(escalation) = self.temper.escalation(now) {
-            self.tellings.push_back(Telling {
-                escalation: escalation.clone(),
-                agent: Some(agent.clone()),
-                supervisors: false,
-            });
+    /// Another agent talks to the caller, and must know of an anger that they did not hear begin; or
+    /// somebody whom the policy does not know.
+    pub fn taken_over(&mut self, now: Duration, agent: Option<AgentId>) {
+        if let Some(agent) = &agent {
+            if let Some(escalation) = self.temper.escalation(now) {
+                self.tellings.push_back(Telling {
+                    escalation: escalation.clone(),
+                    agent: Some(agent.clone()),
+                    supervisors: false,
+                });
+            }
+            if let Some(story) = &mut self.story {
+                story.taken_over(agent.clone());
+            }
         }
-        self.agent = Some(agent);
+        self.agent = agent;
     }
 
     /// What the call has come to, until its record is made.
@@ -408,7 +421,6 @@ pub(crate) mod tests {
             mood,
             is_sure: false,
             quality: Vec::new(),
-            secrets: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Callers who have hung up and keep their place in the queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use trunkside_call::{AgentId, CallId, Intent, Pii};
@@ -19,10 +19,18 @@ const LIKELY: f32 = 0.5;
 /// The fewest figures of a number that can be rung.
 const FEWEST_FIGURES: usize = 3;
 
+/// Callers whom the box remembers until it knows the places of the run before: of more, one may be rung who
+/// has called since.
+const MOST_CALLERS: usize = 10_000;
+
 /// Whoever is to be called back at their turn, by the call in which they asked for it.
 #[derive(Debug, Default)]
 pub struct Places {
     kept: BTreeMap<CallId, Place>,
+    /// The places of the run before are known.
+    begun: bool,
+    /// Who called before they were.
+    callers: BTreeSet<String>,
     /// Counts the calls that ring callers back.
     dialled: u64,
 }
@@ -109,8 +117,17 @@ impl Places {
         self.kept.remove(&call)
     }
 
-    /// Who rings now, and keeps places from calls before.
-    pub fn of(&self, number: &Pii<String>) -> Vec<CallId> {
+    /// The places of the run before are known; who called until then.
+    pub fn begin(&mut self) -> BTreeSet<String> {
+        self.begun = true;
+        std::mem::take(&mut self.callers)
+    }
+
+    /// Somebody rings; the places that they keep from calls before.
+    pub fn called(&mut self, number: &Pii<String>) -> Vec<CallId> {
+        if !self.begun && self.callers.len() < MOST_CALLERS {
+            self.callers.insert(number.reveal().clone());
+        }
         let same = |(call, place): (&CallId, &Place)| {
             (place.number.reveal() == number.reveal()).then_some(*call)
         };

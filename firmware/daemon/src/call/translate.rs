@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trunkside_call::{AgentId, Pii};
-use trunkside_decision::{OfferFailure, Policy};
+use trunkside_decision::{AgentProfile, OfferFailure, Policy};
 use trunkside_line::{
     AgentContact, AgentFailure, MediaKey, RemoteMedia, ShownNumber, Suite, TrunkConfig, TrunkTimes,
 };
@@ -61,6 +61,31 @@ pub fn contact(text: &str) -> AgentContact {
         Some(name) => AgentContact::Registered(name),
         None => AgentContact::Uri(text.to_owned()),
     }
+}
+
+/// Whose phone is there, if it is one of the policy's agents': by the whole address, but for its parameters.
+pub fn agent_at(policy: &Policy, at: &AgentContact) -> Option<AgentId> {
+    if let AgentContact::InPlaceOf { contact, .. } = at {
+        return agent_at(policy, contact);
+    }
+    let is_there = |agent: &&AgentProfile| {
+        let phone = agent.contact.as_deref().map(contact);
+        match (phone, at) {
+            (Some(AgentContact::Uri(phone)), AgentContact::Uri(at)) => {
+                address(&phone) == address(at)
+            }
+            (phone, at) => phone.as_ref() == Some(at),
+        }
+    };
+    let agent = policy.agents.iter().find(is_there)?;
+    Some(agent.id.clone())
+}
+
+/// User, host and port of a SIP URI.
+fn address(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let at = rest.split([';', '?']).next().unwrap_or_default();
+    at.strip_suffix(":5060").unwrap_or(at)
 }
 
 /// The user part that a contact's phone registers with, if it does.
@@ -161,4 +186,34 @@ fn leg(stats: LegStats) -> LegQuality {
 
 const fn milliseconds(time: Duration) -> f32 {
     time.as_micros() as f32 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_known_by_the_whole_address_of_their_phone() {
+        let text = "[[agent]]\nid = \"ann\"\ncontact = \"sip:ann@192.0.2.20:5070\"\n\
+                    [[agent]]\nid = \"bob\"\ncontact = \"registered:2001\"\n";
+        let policy = Policy::parse("p.toml", text).policy.expect("it is whole");
+        let at = |at| agent_at(&policy, &at).map(|agent| agent.to_string());
+        let uri = |uri: &str| AgentContact::Uri(uri.to_owned());
+        let registered = || AgentContact::Registered("2001".to_owned());
+        assert_eq!(at(registered()).as_deref(), Some("bob"));
+        let replacing = AgentContact::InPlaceOf {
+            contact: Box::new(registered()),
+            replaces: "1;to-tag=2;from-tag=3".to_owned(),
+        };
+        assert_eq!(at(replacing).as_deref(), Some("bob"));
+        let ann = uri("sip:ann@192.0.2.20:5070;transport=tcp");
+        assert_eq!(at(ann).as_deref(), Some("ann"));
+        for stranger in [
+            "sip:2001@192.0.2.9",
+            "sip:ann@192.0.2.9:5070",
+            "tel:13800138000",
+        ] {
+            assert_eq!(at(uri(stranger)), None, "{stranger}");
+        }
+    }
 }

@@ -10,6 +10,9 @@ use trunkside_uplink::Outbox;
 
 use crate::storage::recorder;
 
+/// Trouble whose reason has words of the branch's in it, which stay on the box.
+pub const SEE_LOG: &str = "the box's log says what to mend";
+
 /// A part of the box that somebody may have to mend.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
@@ -29,7 +32,7 @@ impl Part {
             // A path may hold digits that must not leave the box.
             Some(why) => {
                 RedactedText::try_new(&format!("{}: {why}", self.raised)).unwrap_or_else(|_| {
-                    let text = format!("{}; the box's log says what to mend", self.raised);
+                    let text = format!("{}; {SEE_LOG}", self.raised);
                     RedactedText::or_withheld(&text)
                 })
             }

@@ -110,7 +110,7 @@ async fn health(
         queued_records: queue.records(),
         queue_age_s: queue_age_s(&queue, recorder::stamp().at),
         wear: queue.wear.ratio(),
-        model: in_force.recogniser.model_name().to_owned(),
+        model: in_force.model_name().to_owned(),
         model_changes: in_force.changes,
         models_refused: in_force.refused,
         ..DeviceHealth::default()

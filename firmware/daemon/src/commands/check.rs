@@ -14,15 +14,17 @@ use crate::cli::{CheckArgs, Failure};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
 use crate::key_files;
 use crate::redaction_policy::Privacy;
+use crate::self_service::SelfServiceRecordings;
 
-/// Prints each problem on standard error; bad input (2) when the daemon would not start.
+/// Prints each problem on standard error; bad input (2) when the box would not
+/// start, or not do all that is asked of it.
 #[expect(clippy::print_stderr, reason = "a command's output")]
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let loaded = config::load(&args.config.file);
     let mut problems = loaded.problems.clone();
     if loaded.was_read {
         problems.extend(of_the_policy(&loaded));
-        problems.extend(crate::quality::load(&loaded.config.quality).1);
+        problems.extend(of_the_rules(&loaded));
         problems.extend(crate::prompts::check(&loaded.config.prompts, |key| {
             loaded.place(key)
         }));
@@ -54,16 +56,21 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
     let (policy, mut problems) = crate::policy::load(&config.policy);
     if let Some(policy) = policy {
         let recordings = config.recordings.as_deref();
-        problems.extend(crate::self_service::check(
-            recordings,
-            &policy,
-            &config.policy,
-        ));
+        problems.extend(SelfServiceRecordings::load(recordings, &policy, &config.policy).1);
         let users = crate::call::translate::registered_users(&policy, &config.line.supervisors);
         let folder = config.line.agent_secrets.as_deref();
         problems.extend(config::agent_secrets(folder, users).1);
     }
     problems
+}
+
+/// What is wrong with the quality rules' file, unless it cannot be read, which has been told.
+fn of_the_rules(loaded: &Loaded) -> Vec<Problem> {
+    let names_none = |problem: &Problem| problem.message.contains("`quality.rules`");
+    if loaded.problems.iter().any(names_none) {
+        return Vec::new();
+    }
+    crate::quality::load(&loaded.config.quality).1
 }
 
 /// What keeps the box from the cloud, though it takes calls: files that are there and cannot be used.
@@ -74,7 +81,7 @@ fn of_the_cloud(loaded: &Loaded) -> Option<Problem> {
     Some(Problem::error(loaded.place(key), message).of_key(key))
 }
 
-/// What keeps a box from starting though its settings are right: a model that cannot be loaded, a
+/// What a box would have to do without though its settings are right: a model that cannot be loaded, a
 /// folder that cannot be written.
 fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     let config = &loaded.config;

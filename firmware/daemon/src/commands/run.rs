@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Failure, RunArgs, STOPPED_BY_BUTTON};
 use crate::{config, policy, systemd, wiring};
 
-/// Runs until SIGTERM, Ctrl-C or the button. Warnings are logged; errors end it before it starts.
+/// Runs until SIGTERM, Ctrl-C or the button. What is wrong with the configuration ends it before it starts, or
+/// with the policy where none is kept; calls are taken without anything else.
 #[expect(
     clippy::print_stderr,
     reason = "configuration problems are told before logs matter"
@@ -15,37 +16,28 @@ use crate::{config, policy, systemd, wiring};
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = config::load(&args.config.file);
     let mut problems = loaded.problems.clone();
-    let mut policy = None;
-    let mut refused = false;
+    let mut beginning = None;
     if loaded.is_usable() {
-        let (found, policy_problems) = policy::load(&loaded.config.policy);
-        problems.extend(policy_problems);
-        if let Some(found) = &found {
-            let config = &loaded.config;
-            let recordings = config.recordings.as_deref();
-            let missing = crate::self_service::check(recordings, found, &config.policy);
-            refused |= !missing.is_empty();
-            problems.extend(missing);
+        match policy::Beginning::find(&loaded.config) {
+            Ok(found) => {
+                problems.extend(found.problems.iter().cloned());
+                beginning = Some(found);
+            }
+            Err(found) => problems.extend(found),
         }
-        policy = found.filter(|_| !refused);
-        let quality_problems = crate::quality::load(&loaded.config.quality).1;
-        if !quality_problems.is_empty() {
-            policy = None;
-        }
-        problems.extend(quality_problems);
     }
     for problem in &problems {
         eprintln!("{problem}");
     }
-    let Some(policy) = policy else {
+    let Some(beginning) = beginning else {
         return Err(Failure::Said(2));
     };
-    super::runtime()?.block_on(serve(loaded.config, policy))
+    super::runtime()?.block_on(serve(loaded.config, beginning))
 }
 
-async fn serve(config: config::Config, policy: trunkside_decision::Policy) -> Result<(), Failure> {
+async fn serve(config: config::Config, beginning: policy::Beginning) -> Result<(), Failure> {
     let terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let running = wiring::start(config, policy).await?;
+    let running = wiring::start(config, beginning).await?;
     let [sip_tcp, sip_tls] = running
         .connections
         .map(|address| address.map(tracing::field::display));

@@ -422,8 +422,8 @@ fn resolve_quality(layers: &mut Layers) -> QualityRulesFrom {
                      `{named}`: {error}; change it or create the file"
                 );
                 layers.report(key, &message);
-                return QualityRulesFrom::Nowhere;
             }
+            // It may come later.
             QualityRulesFrom::File(path)
         }
     }

@@ -43,8 +43,15 @@ impl Problem {
     }
 }
 
-/// What seals outbox and recordings.
-const KEY_FILES: [&str; 2] = ["box.outbox_key_file", "recording.key_file"];
+/// Files that may come later: what seals outbox and recordings, what hints at words, what calls are inspected
+/// by, and the policy, of which the last one is kept.
+const LATER: [&str; 5] = [
+    "box.outbox_key_file",
+    "recording.key_file",
+    "recognition.phrases",
+    "quality.rules",
+    "decision.policy",
+];
 
 /// What ships is said in place of prompts that cannot be.
 const PROMPTS: &str = "prompts.";
@@ -54,8 +61,7 @@ impl Problem {
     #[must_use]
     pub fn of_key(mut self, key: &str) -> Self {
         self.is_of_cloud = key.starts_with("cloud.");
-        self.spares_calls =
-            self.is_of_cloud || key.starts_with(PROMPTS) || KEY_FILES.contains(&key);
+        self.spares_calls = self.is_of_cloud || key.starts_with(PROMPTS) || LATER.contains(&key);
         self
     }
 }

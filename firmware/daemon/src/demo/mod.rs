@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice};
 use trunkside_call::Language;
 use trunkside_decision::Policy;
+use trunkside_models::Catalogue;
 
 use crate::cli::DemoArgs;
 use crate::config::{
@@ -24,6 +25,7 @@ use crate::config::{
     QualityRulesFrom, RecognitionConfig, RecordingConfig, ShownNumber,
 };
 use crate::notice::{Event, Notice};
+use crate::policy::Beginning;
 use crate::wiring;
 use screen::Screen;
 use softphone::{Agent, Caller};
@@ -58,8 +60,15 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     ];
     let phones = agents.each_ref().map(|agent| (agent.name, agent.sip));
     let config = config(folder.path(), broker);
-    let policy = policy(&config.policy, &phones)?;
-    let branch = wiring::start(config, policy).await?;
+    // A box that has none takes calls all the same, which would show nothing here.
+    let models = Catalogue::find(config.recognition.models_dir.as_deref())?;
+    models.model(&config.recognition.model)?;
+    let beginning = Beginning {
+        policy: policy(&config.policy, &phones)?,
+        is_named: true,
+        problems: Vec::new(),
+    };
+    let branch = wiring::start(config, beginning).await?;
 
     screen.head("Where to look");
     screen.say(&format!("  trunk (SIP)      sip:95588@{}", branch.sip));

@@ -10,6 +10,7 @@ use super::calls::addresses;
 use super::{Call, Pipeline};
 use crate::call::places::{self, Place, Returning};
 use crate::clock;
+use crate::storage::store::promises::KeptPlace;
 
 impl<U: SipUa> Pipeline<U> {
     /// A caller who waits would rather be called back.
@@ -42,12 +43,18 @@ impl<U: SipUa> Pipeline<U> {
         self.places.keep(id, place);
     }
 
-    /// Those whose place the run before this one kept.
-    pub(super) fn take_over_places(&mut self) {
+    /// Those whose place the run before this one kept. Whoever has called since need not be rung.
+    pub(super) fn take_over_places(&mut self, now: Duration, kept: Vec<KeptPlace>) {
+        let callers = self.places.begin();
+        if self.stopping {
+            // The next run takes them over.
+            return;
+        }
         let now_ms = clock::timestamp().as_millisecond();
-        for kept in std::mem::take(&mut self.stages.places) {
+        for kept in kept {
             let (call, asked_ms) = (kept.call, kept.asked_ms);
-            let Some(place) = Place::noted(kept) else {
+            let called = callers.contains(kept.number.reveal());
+            let Some(place) = Place::noted(kept).filter(|_| !called) else {
                 self.stages.recorder.place_gone(call);
                 continue;
             };
@@ -59,7 +66,7 @@ impl<U: SipUa> Pipeline<U> {
                 waited_ms: u64::try_from(now_ms - asked_ms).unwrap_or(0),
             };
             self.places.keep(call, place);
-            self.tell_router(Duration::ZERO, kept);
+            self.tell_router(now, kept);
         }
     }
 

@@ -29,7 +29,7 @@ impl<U: SipUa> Pipeline<U> {
             };
             return self.stages.ua.command(SipCommand { leg, what });
         };
-        for place in self.places.of(&from) {
+        for place in self.places.called(&from) {
             // Who rings again need not be rung.
             self.give_up_place(place);
             self.tell_router(now, Input::PlaceGivenUp { place });
@@ -73,7 +73,7 @@ impl<U: SipUa> Pipeline<U> {
         let config = &self.stages.recording;
         let tape = self.stages.tapes.tape(id);
         let prompts = self.stages.spoken.borrow().prompts.clone();
-        let recording = CallRecording::new(config.mode, tape, config.mask_cards, prompts);
+        let recording = CallRecording::new(config.mode, tape, prompts);
         self.legs.insert(leg.first(), id);
         let call = Call {
             flow,

@@ -80,13 +80,14 @@ impl Branch {
         let manner = Manner {
             teacher: Teacher::new(folder.path().join("intents")),
             privacy: Privacy::open(config.privacy, folder.path()),
-            quality: None,
+            quality: watch::Sender::new(None).subscribe(),
         };
         let models = watch::Sender::new(tones_in_force()).subscribe();
         let (hearing, heard) = Hearing::start(1, models, manner).expect("it starts");
         let post = watch::Sender::new(None).subscribe();
         let (keep, pulse) = (config.privacy.keep, Pulse::default());
-        let recorder = Recorder::start(folder.path(), keep, None, post, pulse);
+        let (found, places) = mpsc::channel(1);
+        let recorder = Recorder::start(folder.path(), keep, None, (post, found), pulse);
         let stages = Stages {
             ua: Line::default(),
             voice: VoiceThreads::start().expect("threads").0,
@@ -98,12 +99,12 @@ impl Branch {
             policy: policy("ann"),
             policies: mpsc::channel(1).1,
             lessons: Vec::new(),
-            places: Vec::new(),
+            places,
             recorder: recorder.expect("it starts"),
             names: Pseudonyms::new(PseudonymKey::new([0; 32])),
             keys: mpsc::channel(1).1,
             notices: broadcast::channel(1_024).0,
-            quality: None,
+            quality: watch::Sender::new(None).subscribe(),
             tapes: tapes::open(&config.recording, folder.path(), |_| ()).0,
             recording: config.recording,
             tasks: TaskTracker::new(),
@@ -362,6 +363,28 @@ async fn whom_nobody_can_serve_any_more_is_not_rung_on() {
 }
 
 #[tokio::test]
+async fn places_that_come_late_are_kept_but_of_callers_who_have_rung_since() {
+    let (asked, place) = Branch::with_a_place();
+    let noted = |call: u128, number: &str| {
+        let kept = asked.pipeline.places.get(place).expect("it is kept");
+        let call = CallId::new(uuid::Uuid::from_u128(call));
+        let number = Pii::new(number.to_owned());
+        KeptPlace {
+            number,
+            ..kept.note(call, clock::timestamp().as_millisecond())
+        }
+    };
+    let mut branch = Branch::occupied(RINGS_BACK);
+    branch.hangs_up(LegId::incoming(1));
+    branch.told();
+    let late = vec![noted(1, "13900000001"), noted(2, CALLER)];
+    branch.pipeline.take_over_places(branch.now, late);
+    branch.settle();
+    assert_eq!(branch.dialled(), [(LegId::dialled(1), at(CALLER))]);
+    assert_eq!(branch.pipeline.router.waiting(), 0);
+}
+
+#[tokio::test]
 async fn an_agent_is_not_kept_for_nobody() {
     let mut branch = Branch::new(RINGS_BACK);
     // A place that the router has and nobody else.
@@ -373,6 +396,22 @@ async fn an_agent_is_not_kept_for_nobody() {
     branch.pipeline.tell_router(branch.now, kept);
     branch.pass(60);
     assert!(branch.ann_is_free(1));
+}
+
+#[tokio::test]
+async fn an_agent_who_has_handed_a_call_on_to_a_number_is_free_and_nobody_learns_the_number() {
+    let mut branch = Branch::occupied("");
+    let mut notices = branch.pipeline.stages.notices.subscribe();
+    let (first, second) = (LegId::incoming(1).branch(1), LegId::incoming(1).branch(2));
+    let number = "13800138000";
+    let to = AgentContact::Uri(at(number));
+    branch.happens(first, LegEvent::TransferAsked { to });
+    assert_eq!(branch.dialled(), [(second, at(number))]);
+    branch.answers(second);
+    assert!(branch.ann_is_free(2), "she talks to nobody");
+    while let Ok(notice) = notices.try_recv() {
+        assert!(!format!("{notice:?}").contains(number), "{notice:?}");
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,6 @@ type Played = (Arc<Prompt>, Repeat);
 pub struct CallRecording {
     consent: Consent,
     tape: Option<Tape>,
-    mask_cards: bool,
     prompts: Prompts,
     codec: Codec,
     /// When the call's voice begins: utterances count from there.
@@ -37,12 +36,7 @@ pub struct CallRecording {
 
 impl CallRecording {
     /// A call comes in. Without a tape it is not recorded.
-    pub fn new(
-        mode: RecordingMode,
-        tape: Option<Tape>,
-        mask_cards: bool,
-        prompts: Prompts,
-    ) -> Self {
+    pub fn new(mode: RecordingMode, tape: Option<Tape>, prompts: Prompts) -> Self {
         let mode = if tape.is_some() {
             mode
         } else {
@@ -51,7 +45,6 @@ impl CallRecording {
         Self {
             consent: Consent::new(mode),
             tape,
-            mask_cards,
             prompts,
             codec: Codec::Pcma,
             heard_from: Duration::ZERO,
@@ -161,7 +154,6 @@ impl CallRecording {
         language: Language,
         heard: &Heard,
     ) -> bool {
-        self.mask(heard);
         let utterance = &heard.utterance;
         if utterance.side != Side::Caller {
             return false;
@@ -200,16 +192,6 @@ impl CallRecording {
     pub fn end(&self, ended_ms: i64) {
         if let Some(tape) = &self.tape {
             tape.finish(ended_ms);
-        }
-    }
-
-    /// What was said with a card's number or a code in it must not reach the disk.
-    fn mask(&self, heard: &Heard) {
-        let Some(tape) = self.tape.as_ref().filter(|_| self.mask_cards) else {
-            return;
-        };
-        for spoken in &heard.secrets {
-            tape.mask(spoken.side, spoken.start, spoken.end);
         }
     }
 
@@ -255,6 +237,3 @@ impl CallRecording {
         );
     }
 }
-
-#[cfg(test)]
-mod tests;

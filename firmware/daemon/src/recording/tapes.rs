@@ -97,11 +97,7 @@ impl Opening {
         let keeping = Keeping {
             folder: self.folder.clone(),
             sealer: Sealer::new(&key, SEALED_AS),
-            hold_back: if self.config.mask_cards {
-                HOLD_BACK
-            } else {
-                Duration::ZERO
-            },
+            hold_back: self.config.mask_cards.then_some(HOLD_BACK),
             retention: self.config.retention,
         };
         let report = Arc::clone(&self.report);

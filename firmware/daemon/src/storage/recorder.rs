@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use trunkside_call::{CallId, Pii};
 use trunkside_decision::{Lesson, Policy, log::Entry};
 use trunkside_media::recording::Report;
@@ -84,23 +84,6 @@ pub fn lessons(folder: &Path) -> Vec<Lesson> {
     })
 }
 
-/// Whom the last run was to ring at their turn; nobody where that cannot be read: they stay promised.
-pub fn places(folder: &Path) -> Vec<KeptPlace> {
-    let path = folder.join(CALLS);
-    // What may not be looked for is told like what cannot be read.
-    if matches!(path.try_exists(), Ok(false)) {
-        return Vec::new();
-    }
-    let found = Store::open(&path).and_then(|mut store| store.places());
-    found.unwrap_or_else(|error| {
-        tracing::error!(
-            %error,
-            "callers who kept their place are not rung; see `trunkside callbacks list`"
-        );
-        Vec::new()
-    })
-}
-
 /// How the recorder does, for the health record.
 #[derive(Debug, Default)]
 pub struct Standing {
@@ -131,18 +114,19 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the thread, which opens the call store in `folder`, closes what a power cut left open
-    /// and hands over what the outbox may miss: as soon as the disk lets it. What is older than `keep`
-    /// is forgotten.
+    /// and hands over what the outbox may miss, and to `places` whom the last run was to ring at their
+    /// turn: as soon as the disk lets it. What is older than `keep` is forgotten.
     pub fn start(
         folder: &Path,
         keep: Duration,
         key: Option<Unsaved>,
-        outbox: Post,
+        (outbox, places): (Post, mpsc::Sender<Vec<KeptPlace>>),
         pulse: Pulse,
     ) -> anyhow::Result<Self> {
         let standing = Arc::new(Standing::default());
         let mut desk = Desk::new(folder, keep, outbox);
         desk.files.key = key;
+        desk.places = Some(places);
         desk.pulse = pulse.clone();
         desk.standing = Arc::clone(&standing);
         let (notes, receiver) = inbox();
@@ -258,6 +242,8 @@ struct Desk {
     store: Option<Store>,
     /// What the last run left open has been looked for.
     looked_back: bool,
+    /// Who is told whom the last run was to ring.
+    places: Option<mpsc::Sender<Vec<KeptPlace>>>,
     clock: Clock,
     backlog: Backlog,
     progress: Progress,
@@ -284,6 +270,7 @@ impl Desk {
             sweep_due: Duration::ZERO,
             store: None,
             looked_back: false,
+            places: None,
             clock: Clock::start(),
             backlog: Backlog::default(),
             progress: Progress::default(),
@@ -363,6 +350,14 @@ impl Desk {
     /// Writes everything that waits, as far as the disk lets it.
     fn settle(&mut self) {
         self.files.write(&mut self.faults);
+        if self
+            .store
+            .as_ref()
+            .is_some_and(|store| !store.is_in_place())
+        {
+            tracing::warn!("the call store's file was moved away: a new one begins");
+            self.store = None;
+        }
         let now = self.clock.now();
         let mut stored = self.store_backlog();
         if self.progress.due().is_some_and(|due| due <= now) {
@@ -378,6 +373,12 @@ impl Desk {
         }
         self.faults.note("the decision log", self.decisions.write());
         let handed_over = self.hand_over();
+        let is_broken = |error: &StoreError| !error.is_passing();
+        if let Err(error) = &handed_over
+            && error.downcast_ref().is_some_and(is_broken)
+        {
+            self.store = None;
+        }
         self.faults.note("records for the cloud", handed_over);
         self.tell();
         if now >= self.sweep_due {
@@ -434,6 +435,7 @@ impl Desk {
         let _ = owner_only::folder(&self.folder);
         let mut store = Store::open(&self.folder.join(CALLS))?;
         if !self.looked_back {
+            self.tell_places(&mut store)?;
             #[expect(
                 clippy::redundant_closure_for_method_calls,
                 reason = "a method's own lifetime is not general enough"
@@ -447,6 +449,26 @@ impl Desk {
             self.looked_back = true;
         }
         Ok(store)
+    }
+
+    /// Says, once, whom the last run was to ring; this one's places are not stored yet.
+    fn tell_places(&mut self, store: &mut Store) -> Result<(), StoreError> {
+        let places = match store.places() {
+            Err(error) if error.is_passing() => return Err(error),
+            places => places,
+        };
+        let told = self.places.take();
+        match (places, told) {
+            // The pipeline that is gone rings nobody.
+            (Ok(places), Some(told)) => drop(told.try_send(places)),
+            (Ok(_), None) => {}
+            // They stay promised.
+            (Err(error), _) => tracing::error!(
+                %error,
+                "callers who kept their place are not rung; see `trunkside callbacks list`"
+            ),
+        }
+        Ok(())
     }
 
     /// Notes what calls in progress have come to; their beginnings are stored before.

@@ -17,7 +17,8 @@ pub mod keeping;
 pub mod promises;
 pub mod unfinished;
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, params};
@@ -46,7 +47,7 @@ pub enum StoreError {
 pub struct Turn {
     /// Who spoke.
     pub side: Side,
-    /// When, from the answer.
+    /// When, from when the caller was heard first.
     pub start: Duration,
     /// Until when.
     pub end: Duration,
@@ -85,11 +86,21 @@ pub struct Export {
     pub transcript: Option<String>,
 }
 
+/// A file's device and number there, whatever it is called.
+type Identity = (u64, u64);
+
+fn identity(path: &Path) -> Option<Identity> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 /// The database of calls.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: String,
+    /// The file, as the disk knows it.
+    file: (PathBuf, Option<Identity>),
 }
 
 const SCHEMA: &str = "
@@ -203,7 +214,15 @@ impl Store {
         Ok(Self {
             connection,
             path: name,
+            file: (path.to_owned(), identity(path)),
         })
+    }
+
+    /// Whether its file is still where it was opened. Once somebody has moved it away, what is stored goes
+    /// with it.
+    pub fn is_in_place(&self) -> bool {
+        let (path, opened) = &self.file;
+        identity(path) == *opened
     }
 
     /// Does several things with one flush to the disk: all of them, or none after an error.
@@ -340,14 +359,15 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Notes that the outbox holds the calls' records.
+    /// Notes that the outbox holds the calls' records; of a store that began anew since, there is nothing
+    /// to note.
     pub fn mark_exported(&self, calls: &[CallId]) -> rusqlite::Result<()> {
         let mut mark = self
             .connection
             .prepare("UPDATE call SET exported = 1 WHERE id = ?1")?;
         calls
             .iter()
-            .try_for_each(|call| one_row(mark.execute([call.to_string()])?))
+            .try_for_each(|call| mark.execute([call.to_string()]).map(drop))
     }
 
     /// Notes what became of a call's recording, which was made in that mode.

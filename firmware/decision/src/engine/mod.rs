@@ -187,6 +187,13 @@ impl Engine {
                     self.with_agent(agent, |engine, index| engine.bridged(slot, index));
                 }
             }
+            Input::TakenOver { call, agent } => {
+                let agent = agent.as_ref();
+                let agent = agent.and_then(|agent| self.agent_index.get(agent).copied());
+                if let Some(slot) = self.slots.get(call).copied() {
+                    self.taken_over(slot, agent);
+                }
+            }
             Input::CallEnded { call } => self.call_ended(*call),
             Input::CallbackAsked { call } => self.callback_asked(*call),
             Input::CalledBack { place, call } => self.called_back(*place, *call),

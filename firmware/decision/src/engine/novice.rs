@@ -1,5 +1,5 @@
-//! Novices: a call that takes one of them too long goes on to somebody experienced, while the two
-//! still talk.
+//! Calls that go from one agent to another. Novices: a call that takes one of them too long goes on to
+//! somebody experienced, while the two still talk. And whoever hands one on by their own telephone.
 
 use super::agent::{Activity, Micros, Slot};
 use super::call::{Attempt, Stage};
@@ -81,6 +81,44 @@ impl Engine {
         if self.call(slot).successor.is_none_or(|(to, _)| to != index) {
             return;
         }
+        self.relieve(slot, agent);
+        self.agents[index].activity = Activity::Talking(slot);
+        let call = self.call_mut(slot);
+        call.stage = Stage::Talking { agent: Some(index) };
+        call.successor = None;
+        call.hand_on_at = None;
+        self.reschedule_call(slot);
+    }
+
+    /// The agent who has a call has handed it on: they are free again, and who talks now is not.
+    pub(super) fn taken_over(&mut self, slot: Slot, to: Option<usize>) {
+        let Stage::Talking { agent: before } = self.call(slot).stage else {
+            return;
+        };
+        if to.is_some() && before == to {
+            return;
+        }
+        self.withdraw_successor(slot);
+        self.relieve(slot, before);
+        // Whose phone rings for another call, or who is in one, is freed by that one.
+        let elsewhere = |to: &usize| {
+            let activity = self.agents[*to].activity;
+            matches!(activity, Activity::Offered(_) | Activity::Talking(_))
+        };
+        let agent = to.filter(|to| !elsewhere(to));
+        let call = self.call_mut(slot);
+        call.stage = Stage::Talking { agent };
+        call.hand_on_at = None;
+        if let Some(agent) = agent {
+            self.agents[agent].activity = Activity::Talking(slot);
+            self.reschedule_agent(agent);
+            self.watch_novice(slot, agent);
+        }
+        self.reschedule_call(slot);
+    }
+
+    /// The agent's part of a call is over, and another's begins.
+    fn relieve(&mut self, slot: Slot, agent: Option<usize>) {
         let (now, since) = (self.now, self.call(slot).talking_since);
         if let Some(before) = agent
             && self.agents[before].activity == Activity::Talking(slot)
@@ -88,13 +126,7 @@ impl Engine {
             self.agents[before].end_talk(since, now);
             self.after_call(before);
         }
-        self.agents[index].activity = Activity::Talking(slot);
-        let call = self.call_mut(slot);
-        call.stage = Stage::Talking { agent: Some(index) };
-        call.talking_since = now;
-        call.successor = None;
-        call.hand_on_at = None;
-        self.reschedule_call(slot);
+        self.call_mut(slot).talking_since = now;
     }
 
     /// Whether the agent was to take the call over, and now will not.

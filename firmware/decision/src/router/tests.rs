@@ -10,6 +10,7 @@ mod back;
 mod beyond;
 mod choice;
 mod desk;
+mod handed_on;
 mod held;
 mod hours_and_clock;
 mod learning;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use trunkside_call::{AgentId, Codec, Pii, PromptKey, Repeat, Side};
 
 use crate::sdp::{Offer, Protection, Secret};
-use crate::sip_ua::SipCommand;
+use crate::sip_ua::{AgentContact, SipCommand};
 
 /// A far end, as its session description says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +166,10 @@ pub enum CallEvent {
     },
     /// An agent has handed the caller on: caller and target hear each other.
     Transferred {
-        /// Who took it, by the name in their address: an agent of the policy or anybody else.
+        /// Who took it: the agent whom the pipeline asked, or else the name in the address.
         to: AgentId,
+        /// The address, where the agent before has chosen it.
+        at: Option<AgentContact>,
     },
     /// The agent did not take it; the caller is still there.
     AgentFailed {

@@ -26,15 +26,15 @@ const UNAVAILABLE: u16 = 480;
 pub(super) struct Transfer {
     /// The leg of the agent who asked for it, or whom it relieves.
     by: LegId,
-    /// Whether that agent asked, and is to hear how it goes.
-    asked: bool,
+    /// To whom that agent asked to hand the caller on, who is to hear how it goes.
+    asked: Option<AgentContact>,
     target: Agent,
 }
 
 impl Transfer {
     /// Whether the agent hands the call on, rather than being relieved.
     pub(super) const fn was_asked(&self) -> bool {
-        self.asked
+        self.asked.is_some()
     }
 
     pub(super) fn is_to(&self, leg: LegId) -> bool {
@@ -64,10 +64,10 @@ impl CallFlow {
         }
         self.sip(leg, LegCommand::AcceptTransfer);
         let id = AgentId::new(name_of(&to));
-        let target = self.invite(now, id, to);
+        let target = self.invite(now, id, to.clone());
         self.transfer = Some(Transfer {
             by: leg,
-            asked: true,
+            asked: Some(to),
             target,
         });
     }
@@ -83,7 +83,7 @@ impl CallFlow {
         let target = self.invite(now, id, to);
         self.transfer = Some(Transfer {
             by,
-            asked: false,
+            asked: None,
             target,
         });
     }
@@ -103,7 +103,7 @@ impl CallFlow {
             return;
         };
         transfer.target.early.describe(sdp);
-        let (by, asked) = (transfer.by, transfer.asked);
+        let (by, asked) = (transfer.by, transfer.was_asked());
         if transfer.target.rings() && asked {
             self.sip(by, LegCommand::TellTransfer { status: RINGING });
         }
@@ -120,7 +120,7 @@ impl CallFlow {
             self.fail_transfer(now, NOT_ACCEPTABLE);
             return;
         };
-        if self.agent.is_some() && transfer.asked {
+        if self.agent.is_some() && transfer.was_asked() {
             self.sip(transfer.by, LegCommand::TellTransfer { status: OK });
             self.leaving.push((transfer.by, now + LEAVE));
         } else if self.agent.is_some() {
@@ -130,7 +130,8 @@ impl CallFlow {
         let id = transfer.target.id.clone();
         self.agent = Some(transfer.target);
         self.join(&answer);
-        self.call(CallEvent::Transferred { to: id });
+        let at = transfer.asked;
+        self.call(CallEvent::Transferred { to: id, at });
     }
 
     /// The target did not take the call: the agent who wanted to hand it on still has it, or, if
@@ -139,7 +140,7 @@ impl CallFlow {
         let Some(transfer) = self.transfer.take() else {
             return;
         };
-        if !transfer.asked {
+        if !transfer.was_asked() {
             let rang = matches!(transfer.target.state, AgentState::Ringing { .. });
             let (agent, cause) = (transfer.target.id, AgentFailure::of_status(status, rang));
             self.call(CallEvent::AgentFailed { agent, cause });

@@ -29,8 +29,9 @@ pub struct Keeping {
     pub folder: PathBuf,
     /// Seals them.
     pub sealer: Sealer,
-    /// How long voice waits in memory, so that what must not be kept never reaches the disk.
-    pub hold_back: Duration,
+    /// How long voice waits in memory, so that what must not be kept never reaches the disk; what is not
+    /// [clear](Tape::clear) by then, or by the end, is silent there. Without it all voice is kept.
+    pub hold_back: Option<Duration>,
     /// How long they stay.
     pub retention: Retention,
 }
@@ -193,6 +194,16 @@ impl Desk {
                 } => {
                     if let Some(writer) = self.running.get_mut(&call) {
                         writer.mask(side, from, to);
+                    }
+                }
+                Job::Clear {
+                    call,
+                    side,
+                    from,
+                    to,
+                } => {
+                    if let Some(writer) = self.running.get_mut(&call) {
+                        writer.clear(side, from, to);
                     }
                 }
                 Job::Finish { call, ended_ms } => self.finish(call, ended_ms),

@@ -40,6 +40,13 @@ pub enum Job {
         from: Duration,
         to: Duration,
     },
+    /// What this side said then may be kept.
+    Clear {
+        call: CallId,
+        side: Side,
+        from: Duration,
+        to: Duration,
+    },
     /// It ends.
     Finish { call: CallId, ended_ms: i64 },
     /// It must not be kept.
@@ -111,6 +118,19 @@ impl Tape {
     pub fn mask(&self, side: Side, from: Duration, to: Duration) {
         if self.state.runs.load(Ordering::Acquire) {
             self.order(Job::Mask {
+                call: self.call,
+                side,
+                from,
+                to,
+            });
+        }
+    }
+
+    /// What a side said between these moments may be kept, but for what is masked of it; what was passed over
+    /// since the moments before may not. Times as in the frames.
+    pub fn clear(&self, side: Side, from: Duration, to: Duration) {
+        if self.state.runs.load(Ordering::Acquire) {
+            self.order(Job::Clear {
                 call: self.call,
                 side,
                 from,

@@ -32,7 +32,7 @@ fn keeping(folder: &Path) -> Keeping {
     Keeping {
         folder: folder.to_owned(),
         sealer: sealer(),
-        hold_back: Duration::ZERO,
+        hold_back: None,
         retention: Retention {
             age: Duration::from_secs(3_600),
             bytes: 1 << 30,
@@ -320,13 +320,16 @@ fn one_whose_header_is_damaged_is_as_old_as_its_file() {
 fn a_card_number_is_silent_in_what_reaches_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let mut keeping = keeping(folder.path());
-    keeping.hold_back = Duration::from_secs(20);
+    keeping.hold_back = Some(Duration::from_secs(20));
     let rig = start(keeping);
     let tape = rig.keeper.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..5 * SECOND);
     tape.mask(Side::Caller, Duration::from_secs(2), Duration::from_secs(3));
     speak(&tape, 5 * SECOND..6 * SECOND);
+    for side in [Side::Caller, Side::Agent] {
+        tape.clear(side, Duration::ZERO, Duration::from_secs(6));
+    }
     tape.finish(9);
     rig.ended();
     rig.keeper.stop(10);
@@ -350,6 +353,42 @@ fn a_card_number_is_silent_in_what_reaches_the_disk() {
         recording.ending.unwrap().masked_samples,
         masked.len() as u64
     );
+}
+
+#[test]
+fn what_is_not_clear_is_silent_in_what_reaches_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeping = keeping(folder.path());
+    keeping.hold_back = Some(Duration::from_secs(2));
+    let rig = start(keeping);
+    let tape = rig.keeper.tape(call(1));
+    tape.begin(Codec::Pcma, 5);
+    let seconds = |from, to| (Duration::from_secs(from), Duration::from_secs(to));
+    let clear = |side, (from, to)| tape.clear(side, from, to);
+    speak(&tape, 0..SECOND);
+    clear(Side::Caller, seconds(0, 1));
+    speak(&tape, SECOND..5 * SECOND);
+    // Too late for the third second, which the disk has.
+    clear(Side::Caller, seconds(3, 4));
+    speak(&tape, 5 * SECOND..10 * SECOND);
+    clear(Side::Caller, seconds(9, 10));
+    tape.finish(9);
+    rig.ended();
+    rig.keeper.stop(10);
+    let recording = Archive::new(folder.path())
+        .read(call(1), &sealer(), false)
+        .unwrap();
+    let audible = |samples: &[i16]| -> Vec<usize> {
+        let silence = g711::decode(Codec::Pcma, g711::silence(Codec::Pcma));
+        let seconds = samples.chunks(8_000).enumerate();
+        let is_audible = |second: &[i16]| second.iter().any(|&sample| sample != silence);
+        seconds
+            .filter_map(|(n, second)| is_audible(second).then_some(n))
+            .collect()
+    };
+    assert_eq!(audible(&recording.caller), [0, 3, 9]);
+    assert!(audible(&recording.agent).is_empty());
+    assert_eq!(recording.ending.unwrap().masked_samples, 17 * 8_000);
 }
 
 /// A disk with room for so many bytes, which tears what does not fit.
@@ -466,7 +505,7 @@ fn what_cannot_be_destroyed_at_once_is_destroyed_as_soon_as_it_can_be() {
 fn the_longest_recording_ends_in_good_order_with_all_that_was_held_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut keeping = keeping(folder.path());
-    keeping.hold_back = Duration::from_secs(20);
+    keeping.hold_back = Some(Duration::from_secs(20));
     let rig = start(keeping);
     let tape = rig.keeper.tape(call(1));
     tape.begin(Codec::Pcma, 1_000);

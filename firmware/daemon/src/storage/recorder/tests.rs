@@ -147,6 +147,80 @@ fn what_the_last_run_left_open_is_closed_and_this_run_s_calls_are_not() {
 }
 
 #[test]
+fn whom_the_last_run_was_to_ring_is_told_once_the_store_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (kept, asked) = (began(1), 5);
+    let place = KeptPlace {
+        call: kept.call,
+        asked_ms: asked,
+        number: kept.caller,
+        wish: "{}".to_owned(),
+    };
+    std::fs::create_dir(&data).unwrap();
+    let mut store = Store::open(&data.join(CALLS)).unwrap();
+    store.write(|writing| writing.place_kept(&place)).unwrap();
+    drop(store);
+    let (aside, path) = (folder.path().join("aside"), data.join(CALLS));
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let mut desk = Desk::new(&data, KEEP, watch::Sender::new(None).subscribe());
+    let (told, mut places) = mpsc::channel(1);
+    desk.places = Some(told);
+    desk.settle();
+    assert!(places.try_recv().is_err());
+    // This run's own is not among them.
+    let own = KeptPlace {
+        call: began(2).call,
+        ..place.clone()
+    };
+    put(&mut desk, Note::Call(CallNote::PlaceKept(own)));
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    desk.settle();
+    assert_eq!(places.try_recv().unwrap(), [place]);
+    desk.store = None;
+    desk.settle();
+    assert!(places.try_recv().is_err(), "once");
+}
+
+#[test]
+fn calls_are_stored_anew_once_the_store_s_file_was_moved_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path();
+    let mut desk = Desk::new(data, KEEP, post);
+    put(&mut desk, Note::Call(ended(1, "one")));
+    desk.settle();
+    std::fs::rename(data.join(CALLS), data.join("aside.db")).unwrap();
+    // What the outbox has may not have been marked before that.
+    desk.unmarked = vec![began(1).call];
+    put(&mut desk, Note::Call(ended(2, "two")));
+    desk.settle();
+    assert_eq!(counts(data), [1, 1, 1, 1]);
+    assert!(desk.unmarked.is_empty());
+    assert_eq!(waiting(&outbox, Lane::Metric).len(), 2);
+}
+
+#[test]
+fn a_store_that_cannot_say_what_the_cloud_lacks_is_opened_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_outbox, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path();
+    let mut desk = Desk::new(data, KEEP, post);
+    desk.settle();
+    let store = Connection::open(data.join(CALLS)).unwrap();
+    store
+        .execute_batch("ALTER TABLE call RENAME TO lost")
+        .unwrap();
+    desk.pending = true;
+    desk.settle();
+    assert!(desk.store.is_none());
+    desk.settle();
+    assert!(desk.store.is_some() && !desk.pending);
+}
+
+#[test]
 fn a_damaged_record_keeps_no_other_from_the_cloud() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, post) = outbox_in(&folder.path().join("outbox"));

@@ -16,6 +16,7 @@ enum Step {
     Fails(u8, u8),
     Answers(u8),
     Ends(u8),
+    HandsOn(u8, u8),
     Pass(u16),
     /// The clock jumps ahead without a tick in between, or shows an earlier time for a moment.
     Jump(u16),
@@ -33,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..12_u8, 0..4_u8).prop_map(|(c, a)| Step::Fails(c, a)),
         3 => (0..12_u8).prop_map(Step::Answers),
         2 => (0..12_u8).prop_map(Step::Ends),
+        1 => (0..12_u8, 0..5_u8).prop_map(|(c, a)| Step::HandsOn(c, a)),
         2 => (0..400_u16).prop_map(Step::Pass),
         1 => (0..400_u16).prop_map(Step::Jump),
         1 => any::<bool>().prop_map(Step::Replace),
@@ -165,6 +167,10 @@ impl World {
             Step::Fails(number, index) => self.fails(desk, number, numbered(index)),
             Step::Answers(number) => self.answers(desk, number),
             Step::Ends(number) => self.ends(desk, number),
+            Step::HandsOn(number, index) => desk.tell(Input::TakenOver {
+                call: call(number.into()),
+                agent: Some(numbered(index)),
+            }),
             Step::Pass(seconds) => self.pass(desk, seconds),
             Step::Jump(seconds) => self.jump(desk, seconds),
             Step::Replace(whole) => self.replace(desk, whole),

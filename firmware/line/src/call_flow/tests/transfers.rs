@@ -2,10 +2,12 @@
 
 use super::*;
 
+fn wang() -> AgentContact {
+    AgentContact::Uri("sip:wang@192.0.2.9;user=phone".into())
+}
+
 fn asked() -> LegEvent {
-    LegEvent::TransferAsked {
-        to: AgentContact::Uri("sip:wang@192.0.2.9;user=phone".into()),
-    }
+    LegEvent::TransferAsked { to: wang() }
 }
 
 fn taken() -> LegEvent {
@@ -43,7 +45,8 @@ fn an_agent_hands_the_caller_on_and_leaves_when_the_other_has_answered() {
     let outputs = bench.agent(2, taken());
     assert_eq!(told(&outputs), [200]);
     let to = AgentId::new("wang");
-    assert_eq!(events(&outputs), [CallEvent::Transferred { to }]);
+    let at = Some(wang());
+    assert_eq!(events(&outputs), [CallEvent::Transferred { to, at }]);
     assert!(media(&outputs).contains(&MediaCommand::Bridge));
     // Who does not leave is hung up.
     assert_eq!(commands(&bench.wait(secs(2))), [(first, "hang up")]);
@@ -166,7 +169,7 @@ fn an_agent_is_relieved_by_another_without_being_asked() {
     let outputs = bench.agent(2, taken());
     assert_eq!(commands(&outputs), [(first, "hang up")]);
     let to = AgentId::new("ann");
-    assert_eq!(events(&outputs), [CallEvent::Transferred { to }]);
+    assert_eq!(events(&outputs), [CallEvent::Transferred { to, at: None }]);
     assert!(media(&outputs).contains(&MediaCommand::Bridge));
 }
 

@@ -72,7 +72,7 @@ pub struct Writer {
     header: Header,
     place: String,
     codec: Codec,
-    hold_back: u64,
+    hold_back: Option<u64>,
     sequence: u64,
     /// Bytes of the file up to the last whole frame.
     whole: u64,
@@ -82,6 +82,8 @@ pub struct Writer {
     growing: [Option<Stretch>; 2],
     held: VecDeque<Stretch>,
     masked: u64,
+    /// Up to where each side's voice may be kept as it is, where voice is held back.
+    cleared: [u64; 2],
     tape: Arc<TapeState>,
 }
 
@@ -113,7 +115,7 @@ impl Writer {
             place: header.place(),
             header,
             codec,
-            hold_back: samples(keeping.hold_back),
+            hold_back: keeping.hold_back.map(samples),
             sequence: 1,
             whole: HEADER_BYTES as u64,
             unflushed: 0,
@@ -122,6 +124,7 @@ impl Writer {
             growing: [None, None],
             held: VecDeque::new(),
             masked: 0,
+            cleared: [0; 2],
             tape: Arc::clone(tape),
         })
     }
@@ -143,7 +146,7 @@ impl Writer {
     pub fn hear(&mut self, sealer: &Sealer, frame: &Frame) -> io::Result<()> {
         let (start, end) = bounds(frame);
         self.heard.cover(start, end);
-        let slot = usize::from(frame.side == Side::Agent);
+        let slot = slot(frame.side);
         // After a gap a new stretch begins; what is missing is silence when it is read.
         if let Some(grown) = self.growing[slot].take_if(|stretch| stretch.end() != start) {
             self.held.push_back(grown);
@@ -163,12 +166,30 @@ impl Writer {
             self.held.push_back(grown);
         }
         let newest = self.heard.0.map_or(0, |(_, last)| last);
-        self.release(sealer, newest.saturating_sub(self.hold_back))
+        self.release(sealer, newest.saturating_sub(self.hold_back.unwrap_or(0)))
     }
 
     /// Silences what a side said between two moments, as far as it has not been written.
     pub fn mask(&mut self, side: Side, from: Duration, to: Duration) {
         let (from, to) = (samples(from).saturating_sub(MARGIN), samples(to) + MARGIN);
+        self.silence(side, from, to);
+    }
+
+    /// What a side said between two moments may be kept, but for what is masked of it; what lies
+    /// between that and what was clear before is silenced.
+    pub fn clear(&mut self, side: Side, from: Duration, to: Duration) {
+        let (from, to) = (samples(from), samples(to));
+        let before = self.cleared[slot(side)];
+        if before < from {
+            self.silence(side, before, from);
+        }
+        self.cleared[slot(side)] = before.max(to);
+    }
+
+    fn silence(&mut self, side: Side, from: u64, to: u64) {
+        if self.hold_back.is_none() {
+            return;
+        }
         let codec = self.codec;
         let growing = self.growing.iter_mut().flatten();
         let all = self.held.iter_mut().chain(growing);
@@ -210,12 +231,16 @@ impl Writer {
         self.tape.dropped.load(Ordering::Relaxed)
     }
 
-    /// Writes what is held and ends by then.
+    /// Writes what is held and ends by then; what is not clear of it, silent.
     fn release(&mut self, sealer: &Sealer, up_to: u64) -> io::Result<()> {
         let is_due = |stretch: &Stretch| stretch.end() <= up_to;
         while self.held.front().is_some_and(is_due)
-            && let Some(stretch) = self.held.pop_front()
+            && let Some(mut stretch) = self.held.pop_front()
         {
+            if self.hold_back.is_some() {
+                let cleared = self.cleared[slot(stretch.side)];
+                self.masked += stretch.silence(cleared, stretch.end(), self.codec);
+            }
             let (start, end) = (stretch.start, stretch.end());
             let at_ms = (start * 1_000 / u64::from(SAMPLE_RATE_HZ)).cast_signed();
             let piece = Piece::Voice {
@@ -255,6 +280,13 @@ impl Writer {
             self.sheet.sync()?;
         }
         Ok(())
+    }
+}
+
+const fn slot(side: Side) -> usize {
+    match side {
+        Side::Caller => 0,
+        Side::Agent => 1,
     }
 }
 

@@ -1,4 +1,6 @@
-use trunkside_call::{CallId, FRAME_DURATION, FRAME_SAMPLES, Frame, Prosody, Utterance};
+use std::sync::Arc;
+
+use trunkside_call::{CallId, Codec, FRAME_SAMPLES, Language, Prosody, Utterance};
 use trunkside_media::recording::{Archive, Keeper, Keeping, Recording, Retention, SEALED_AS};
 use trunkside_understanding::{CallUnderstanding, Understander};
 use trunkside_vault::Sealer;
@@ -10,12 +12,8 @@ const SECOND: usize = 8_000;
 
 const LOUD: i16 = 8_000;
 
-fn heard(
-    understanding: &mut CallUnderstanding,
-    (side, text): (Side, &str),
-    start: Duration,
-) -> Heard {
-    let utterance = Utterance {
+fn utterance((side, text): (Side, &str), start: Duration) -> Utterance {
+    Utterance {
         side,
         number: 0,
         start,
@@ -26,28 +24,17 @@ fn heard(
         words: Vec::new(),
         prosody: Prosody::default(),
         is_final: true,
-    };
-    let understood = understanding.hear(&utterance);
-    Heard {
-        call: CallId::new(Uuid::from_u128(1)),
-        utterance,
-        understood,
-        intents: Vec::new(),
-        mood: understanding.mood(),
-        is_sure: false,
-        quality: Vec::new(),
-        secrets: understanding.secrets().to_vec(),
     }
 }
 
-/// A recording in which both sides are loud all the time, and every turn takes a second of two.
-fn recorded(turns: &[(Side, &str)], mask_cards: bool) -> Recording {
+/// The recording that is left of what is told to its tape.
+pub fn recorded(mask_cards: bool, tell: impl FnOnce(&Tape)) -> Recording {
     let folder = tempfile::tempdir().unwrap();
     let sealer = || Sealer::new(&[7; 32], SEALED_AS);
     let keeping = Keeping {
         folder: folder.path().to_owned(),
         sealer: sealer(),
-        hold_back: Duration::from_secs(3_600),
+        hold_back: mask_cards.then_some(Duration::from_secs(3_600)),
         retention: Retention {
             age: Duration::from_secs(3_600),
             bytes: 1 << 30,
@@ -56,28 +43,8 @@ fn recorded(turns: &[(Side, &str)], mask_cards: bool) -> Recording {
     let keeper = Keeper::start(keeping, Box::new(|_| {})).unwrap();
     let call = CallId::new(Uuid::from_u128(1));
     let tape = keeper.tape(call);
-    let recording = CallRecording::new(
-        RecordingMode::Notice,
-        Some(tape.clone()),
-        mask_cards,
-        Prompts::embedded(),
-    );
     tape.begin(Codec::Pcma, 1);
-    for n in 0..turns.len() as u32 * 100 {
-        for side in [Side::Caller, Side::Agent] {
-            tape.hear(&Frame {
-                side,
-                start: FRAME_DURATION * n,
-                samples: [LOUD; FRAME_SAMPLES],
-            });
-        }
-    }
-    let understander = Arc::new(Understander::shipped());
-    let mut understanding = CallUnderstanding::new(understander);
-    for (index, turn) in turns.iter().enumerate() {
-        let start = Duration::from_secs(2 * index as u64);
-        recording.mask(&heard(&mut understanding, *turn, start));
-    }
+    tell(&tape);
     tape.finish(2);
     keeper.stop(3);
     Archive::new(folder.path())
@@ -85,9 +52,38 @@ fn recorded(turns: &[(Side, &str)], mask_cards: bool) -> Recording {
         .unwrap()
 }
 
+/// A recording in which both sides are loud all the time, and every turn takes a second of two.
+fn recorded_turns(turns: &[(Side, &str)], mask_cards: bool) -> Recording {
+    recorded(mask_cards, |tape| {
+        let mut masking = Masking::new(Some(tape.clone()));
+        for n in 0..turns.len() as u32 * 100 {
+            for side in [Side::Caller, Side::Agent] {
+                let frame = Frame {
+                    side,
+                    start: FRAME_DURATION * n,
+                    samples: [LOUD; FRAME_SAMPLES],
+                };
+                tape.hear(&frame);
+                masking.heard(&frame);
+            }
+        }
+        let understander = Arc::new(Understander::shipped());
+        let mut understanding = CallUnderstanding::new(understander);
+        for (index, turn) in turns.iter().enumerate() {
+            understanding.hear(&utterance(*turn, Duration::from_secs(2 * index as u64)));
+            for spoken in understanding.secrets() {
+                masking.secret(spoken);
+            }
+        }
+        for side in [Side::Caller, Side::Agent] {
+            masking.finish(side);
+        }
+    })
+}
+
 /// The turns that cannot be heard in the recording.
 fn silenced(turns: &[(Side, &str)], mask_cards: bool) -> Vec<usize> {
-    let recording = recorded(turns, mask_cards);
+    let recording = recorded_turns(turns, mask_cards);
     let is_silent = |index: &usize| {
         let said = match turns[*index].0 {
             Side::Caller => &recording.caller,
