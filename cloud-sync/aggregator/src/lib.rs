@@ -39,6 +39,7 @@ mod door;
 pub mod export;
 mod http;
 mod ingest;
+mod log_filter;
 mod running;
 pub mod store;
 
@@ -46,6 +47,7 @@ pub use config::{AggregatorConfig, BrokerChoice};
 pub use door::{AuthorityError, Boxes, NatsNameError, RulesFor, check_for_nats, write_rules};
 pub use http::openapi;
 pub use ingest::now;
+pub use log_filter::{LogFilterError, log_filter, log_filter_of};
 pub use running::{Aggregator, AggregatorError, Running};
 
 /// An error with its causes. Many of ours name their cause themselves; nothing is said twice.
@@ -58,6 +60,3 @@ pub fn explain(error: &anyhow::Error) -> String {
     }
     text
 }
-
-/// What a log filter adds so that the embedded broker and the MQTT client stay quiet.
-pub const QUIET: &str = "rumqttd=off,rumqttc=warn,async_nats=warn";

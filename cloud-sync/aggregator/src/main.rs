@@ -10,14 +10,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use trunkside_aggregator::config::ConfigFile;
 use trunkside_aggregator::export::SinkError;
 use trunkside_aggregator::store::{self, CallFilter, Scope, Store, StoreError};
 use trunkside_aggregator::{
-    Aggregator, AggregatorConfig, AggregatorError, AuthorityError, NatsNameError, QUIET, explain,
-    export,
+    Aggregator, AggregatorConfig, AggregatorError, AuthorityError, NatsNameError, explain, export,
+    log_filter,
 };
 use trunkside_record::{NameError, Timestamp};
 
@@ -152,7 +151,7 @@ const BAD_INPUT: u8 = 2;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => {
-            let input = config(*arguments).and_then(|config| Ok((config, log_filter()?)));
+            let input = config(*arguments).and_then(|config| Ok((config, log_filter("info")?)));
             with(input, run)
         }
         Command::Keys { command, database } => with(checked(database), |file| {
@@ -296,25 +295,6 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
         return Ok(());
     }
     say(format_args!("{calls} calls"))
-}
-
-/// What `TRUNKSIDE_LOG` asks for, over the usual. A word that means nothing would silence the whole log.
-fn log_filter() -> anyhow::Result<EnvFilter> {
-    let wanted = std::env::var("TRUNKSIDE_LOG").unwrap_or_default();
-    let wanted = wanted.split(',').map(str::trim);
-    let mut filter = EnvFilter::new(format!("info,{QUIET}"));
-    for word in wanted.filter(|word| !word.is_empty()) {
-        let is_level = word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
-        let directive = word.parse().ok().filter(|_| is_level);
-        let directive = directive.with_context(|| {
-            format!(
-                "$TRUNKSIDE_LOG: `{word}` cannot be understood; write error, warn, info, debug or trace, \
-                 or such a level for a module as in `info,trunkside_aggregator=debug`"
-            )
-        })?;
-        filter = filter.add_directive(directive);
-    }
-    Ok(filter)
 }
 
 #[tokio::main]

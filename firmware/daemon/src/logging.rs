@@ -1,60 +1,23 @@
 //! Where the log goes: standard error, at the level that `TRUNKSIDE_LOG` asks for.
 
-use std::env::VarError;
-
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{Directive, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt};
+use trunkside_aggregator::log_filter;
 
 use crate::cli::Failure;
-
-/// What asks for levels.
-const VARIABLE: &str = "TRUNKSIDE_LOG";
 
 /// Never logged, whatever is asked for: the SIP stack prints whole messages, numbers included.
 const INDISCREET: &str = "rsipstack";
 
 /// Starts logging; `default` is the level of what the variable does not speak of.
 pub fn start(default: &str) -> Result<(), Failure> {
-    let wanted = match std::env::var(VARIABLE) {
-        Ok(wanted) => wanted,
-        Err(VarError::NotPresent) => String::new(),
-        Err(VarError::NotUnicode(_)) => return Err(refused("it", "is not UTF-8")),
-    };
-    let filter = filter(default, &wanted)?;
+    let filter = log_filter(default).map_err(Failure::input)?;
     let logger = logger(filter, std::io::stderr);
     // A second start in one process (tests) keeps the first logger.
     let _ = tracing::subscriber::set_global_default(logger);
     Ok(())
-}
-
-/// What is asked for, over the default. A word that means nothing would silence the whole log.
-fn filter(default: &str, wanted: &str) -> Result<EnvFilter, Failure> {
-    let mut filter = EnvFilter::new(default);
-    for word in wanted.split(',').map(str::trim) {
-        if word.is_empty() {
-            continue;
-        }
-        if !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err() {
-            return Err(refused(word, "is no level"));
-        }
-        let directive: Directive = word
-            .parse()
-            .map_err(|_| refused(word, "cannot be understood"))?;
-        filter = filter.add_directive(directive);
-    }
-    for quiet in trunkside_aggregator::QUIET.split(',') {
-        filter = filter.add_directive(quiet.parse().expect("it is well formed"));
-    }
-    Ok(filter)
-}
-
-fn refused(word: &str, why: &str) -> Failure {
-    Failure::Input(anyhow::anyhow!(
-        "${VARIABLE}: `{word}` {why}; write error, warn, info, debug or trace, or such a level for a module \
-         as in `info,trunkside_line=debug`"
-    ))
 }
 
 fn logger<W>(filter: EnvFilter, writer: W) -> impl tracing::Subscriber
@@ -76,6 +39,8 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
+    use trunkside_aggregator::log_filter_of;
+
     use super::*;
 
     #[derive(Clone, Default)]
@@ -95,7 +60,7 @@ mod tests {
     fn logged(wanted: &str) -> String {
         let written = Written::default();
         let writer = written.clone();
-        let filter = filter("info", wanted).expect("it is well formed");
+        let filter = log_filter_of("info", wanted).expect("it is well formed");
         tracing::subscriber::with_default(logger(filter, move || writer.clone()), || {
             let call = tracing::info_span!("call");
             let _in_a_call = call.enter();
@@ -132,26 +97,6 @@ mod tests {
             "rsipstack::transport[call]=trace",
         ] {
             assert!(!logged(wanted).contains("138"), "{wanted}");
-        }
-    }
-
-    #[test]
-    fn a_word_that_is_no_level_is_refused_by_name() {
-        for wrong in [
-            "inof",
-            "info,trunkside_line",
-            "info,rsipstack=loud",
-            "=",
-            "[",
-        ] {
-            let Err(Failure::Input(error)) = filter("info", wrong) else {
-                panic!("{wrong} would silence the log");
-            };
-            let said = error.to_string();
-            assert!(
-                said.contains("$TRUNKSIDE_LOG") && said.contains("info,"),
-                "{said}"
-            );
         }
     }
 }

@@ -291,6 +291,7 @@ fn variables_in_another_encoding_harm_nothing_unless_they_are_ours() {
 fn a_variable_that_sets_nothing_is_told_with_the_name_that_would() {
     let told = |name: &str| {
         let mut layers = Layers::default();
+        layers.add_file(Path::new("a.toml"), "[line]\nadvertise = '192.0.2.7'\n");
         layers.add_environment([(name.into(), "127.0.0.1:5070".into())].into_iter());
         resolve_line(&mut layers);
         resolve_privacy(&mut layers);

@@ -186,7 +186,7 @@ fn a_log_s_text_gives_the_same_and_faults_are_named() {
     assert_eq!(lossy.lost_lines, 1);
     assert_eq!((lossy.choices, lossy.logged), (found.choices, found.logged));
     let nothing = evaluate("", &skilled()).expect("nothing is wrong with it");
-    assert!(nothing.choices == 0 && nothing.doubly_robust.mean.is_sign_positive());
+    assert!(nothing.choices == 0 && nothing.logged.mean.is_sign_positive());
     let error = evaluate("nonsense\n{}", &skilled()).expect_err("it is no log");
     assert!(error.to_string().starts_with("line 1 of the decision log"));
     // The same policy without chance earns about what the log earned.
