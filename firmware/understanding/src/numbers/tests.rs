@@ -119,6 +119,20 @@ fn digits_that_a_recogniser_misheard_stay_in_the_run() {
 }
 
 #[test]
+fn a_number_takes_nothing_of_its_neighbours() {
+    assert_eq!(runs("二十三栋四零二"), ["23", "402"]);
+    for row in ["二十三", "三百", "一二三", "3", "三个八", "twenty three"] {
+        for gap in ["栋", "山", "是", "衣洞", "东三", ""] {
+            let text = format!("{row}{gap}四零二{gap}{row}");
+            let found = runs_of(&Folded::new(&text));
+            let atoms: Vec<&Atom> = found.iter().flat_map(|run| &run.atoms).collect();
+            let in_order = |pair: &[&Atom]| pair[0].end <= pair[1].start;
+            assert!(atoms.windows(2).all(in_order), "{text}: {atoms:?}");
+        }
+    }
+}
+
+#[test]
 fn ordinary_words_are_no_digits() {
     for text in [
         "打个勾",

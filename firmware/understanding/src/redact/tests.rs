@@ -225,6 +225,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "thousand",
         "四百",
         "fifteen",
+        "二十三",
+        "四零二",
     ]);
     let gap = prop::sample::select(vec![
         "",
@@ -258,6 +260,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "对吧",
         "明唔明",
         "好",
+        "栋",
+        "山",
         " sure ",
         " correct ",
     ]);
