@@ -38,7 +38,7 @@ impl Part {
     }
 }
 
-const CHINESE_PARTS: [(&str, Part); 28] = [
+const CHINESE_PARTS: [(&str, Part); 26] = [
     ("早上", Part::Morning),
     ("上午", Part::Morning),
     ("早晨", Part::Morning),
@@ -48,10 +48,8 @@ const CHINESE_PARTS: [(&str, Part); 28] = [
     ("中午", Part::Midday),
     ("正午", Part::Midday),
     ("晏昼", Part::Midday),
-    ("晏晝", Part::Midday),
     ("下午", Part::Afternoon),
     ("下昼", Part::Afternoon),
-    ("下晝", Part::Afternoon),
     ("傍晚", Part::Afternoon),
     ("晚上", Part::Evening),
     ("今晚", Part::Evening),
@@ -102,7 +100,7 @@ impl Times {
         let groups = &groups[hour_at..];
         let group = groups.first()?;
         let said = in_range(group, 0, 24)?;
-        if !matches!(text.at(group.end), Some('点' | '點' | '时')) {
+        if !matches!(text.at(group.end), Some('点' | '时')) {
             return None;
         }
         let first = short.map_or(group.start, |(start, _)| start);

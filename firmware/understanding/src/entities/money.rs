@@ -8,7 +8,7 @@ use super::quantity::{Quantity, is_figures, quantity, shifted, trimmed};
 use crate::numbers::{Folded, measures};
 
 /// Unit words behind an amount, longer ones before those they begin with.
-const UNITS: [(&str, &str); 42] = [
+const UNITS: [(&str, &str); 41] = [
     ("块钱人民币", "CNY"),
     ("元人民币", "CNY"),
     ("块人民币", "CNY"),
@@ -30,7 +30,6 @@ const UNITS: [(&str, &str); 42] = [
     ("块", "CNY"),
     ("元", "CNY"),
     ("圆", "CNY"),
-    ("塊", "CNY"),
     ("yuan", "CNY"),
     ("rmb", "CNY"),
     ("renminbi", "CNY"),

@@ -348,7 +348,7 @@ impl RunBuilder {
 
     /// In `三个…八` the count stands before a pause: what follows counts that often, or less.
     fn repeat_after_count(&mut self, gap: &[char]) {
-        if gap.iter().any(|c| matches!(c, '个' | '個')) {
+        if gap.contains(&'个') {
             self.times = self.times.max(self.largest);
         }
     }

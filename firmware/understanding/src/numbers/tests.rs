@@ -163,3 +163,13 @@ fn long_texts_take_little_time() {
         let _ = runs_of(&Folded::new(&text));
     }
 }
+
+#[test]
+fn traditional_characters_are_read_as_simplified_ones() {
+    let folded: String = Folded::new("電話號碼係兩萬，張國偉下個禮拜")
+        .chars()
+        .iter()
+        .collect();
+    assert_eq!(folded, "电话号码系两万,张国伟下个礼拜");
+    assert_eq!(runs("參佰"), ["300"]);
+}
