@@ -6,8 +6,9 @@ mod codes;
 mod mail;
 mod names;
 mod plates;
+mod spelt;
 
-use crate::numbers::Folded;
+use crate::numbers::{Folded, atoms_of};
 use crate::redact::Hidden;
 
 /// What the turns before, of either side, make likely in this one.
@@ -42,10 +43,12 @@ pub(crate) fn find(
 ) -> Vec<Hidden> {
     let mut hidden = names::find(text, original, opening, strict);
     hidden.extend(addresses::find(text, original, opening));
-    hidden.extend(mail::find(text));
+    let atoms = atoms_of(text);
+    hidden.extend(mail::find(text, &atoms));
     hidden.extend(opening.mail.then(|| mail::answer(text)).flatten());
-    hidden.extend(plates::find(text));
+    hidden.extend(plates::find(text, &atoms));
     hidden.extend(codes::find(text));
+    hidden.extend(spelt::find(text, &atoms));
     hidden
 }
 
