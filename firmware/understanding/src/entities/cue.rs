@@ -76,6 +76,13 @@ const CUES: [(Cue, &[&str]); 9] = [
             "driver license",
             "licence number",
             "license number",
+            "hong kong id",
+            "id is",
+            "nhs number",
+            "n h s number",
+            "medicare",
+            "ni number",
+            "tax number",
         ],
     ),
     (
@@ -131,6 +138,10 @@ const CUES: [(Cue, &[&str]); 9] = [
             "license plate",
             "plate",
             "registration number",
+            "registration",
+            "reg is",
+            "架车",
+            "车架号",
             "vehicle registration",
         ],
     ),
@@ -233,6 +244,10 @@ const CUES: [(Cue, &[&str]); 9] = [
             "member number",
             "customer number",
             "employee number",
+            "booking ref",
+            "booking number",
+            "confirmation",
+            "ref number",
         ],
     ),
 ];
@@ -271,7 +286,7 @@ pub(crate) fn cue_before(text: &Folded, position: usize) -> Option<Cue> {
 }
 
 /// Whether nothing but words such as 号码是 stands between this cue and a position.
-pub(super) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
+pub(crate) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
     let Some((_, end)) = place_before(text, position).filter(|(near, _)| *near == cue) else {
         return false;
     };

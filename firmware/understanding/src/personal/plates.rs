@@ -1,7 +1,7 @@
 //! Licence plates, written and spoken.
 
 use crate::entities::{Cue, cue_before};
-use crate::numbers::{Folded, Reading, atoms_of};
+use crate::numbers::{Atom, Folded, Reading};
 use crate::redact::Hidden;
 
 /// The first characters of mainland licence plates.
@@ -12,8 +12,7 @@ const SHORTEST: usize = 4;
 const LONGEST: usize = 7;
 
 /// All plates: by their form, and whatever a cue announces.
-pub(super) fn find(text: &Folded) -> Vec<Hidden> {
-    let atoms = atoms_of(text);
+pub(super) fn find(text: &Folded, atoms: &[Atom]) -> Vec<Hidden> {
     // How many digits begin at each position, and where their atom ends.
     let mut digits = vec![(0, 0); text.chars().len()];
     for atom in atoms

@@ -240,3 +240,44 @@ fn spelt_postcodes_are_hidden() {
         ["[address]", "[address]"]
     );
 }
+
+#[test]
+fn spelt_codes_are_hidden_with_every_letter() {
+    for (text, redacted) in [
+        ("我身份證A一二三四五六括弧七", "我身份證[identity]"),
+        ("身份證係Z六八三三六五 括弧 A", "身份證係[identity]"),
+        ("我張身份證頭四個字A一二三", "我張身份證頭四個字[identity]"),
+        ("顺丰S F一零二三四五六七八九幺二", "顺丰[reference]"),
+        ("booking ref x k seven q p two", "booking ref [reference]"),
+        (
+            "national insurance q q one two three four five six c",
+            "national insurance [identity]",
+        ),
+        (
+            "number plate kilo november five four foxtrot",
+            "number plate [plate]",
+        ),
+        ("registration YK19 ABC", "registration [plate]"),
+        ("it's alpha bravo one two three four", "it's [reference]"),
+        ("it's seven one eight five five five", "it's [number]"),
+        ("微信号wxid_abc123", "微信号[account]"),
+        ("我微信是zhangsan88", "我微信是[account]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+    for text in [
+        "i have a 5 g phone",
+        "between march 1st and 5th",
+        "from 2pm to 7pm",
+        "m and s or b and q",
+        "微信支付可以吗",
+        "微信wechat打不开",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+    assert_eq!(
+        answers("身份證號碼吖唔該", &["A一二三", "四五六", "括弧七"]),
+        ["[identity]", "[identity]", "括弧[identity]"]
+    );
+    assert_eq!(answers("请问您的邮箱", &["wang"]), ["[email]"]);
+}

@@ -268,7 +268,13 @@ fn hide_letters_beside(text: &Folded, run: &Run, hidden: &mut Vec<Hidden>) {
     let blank = |at: usize| usize::from(text.at(at) == Some(' '));
     let end = run.end();
     let pause = skip_misheard(text, end);
-    let check = matches!(text.at(pause), Some('x' | '叉'));
+    // The check character of a Hong Kong identity card stands in brackets.
+    let bracket = text.slice(end, pause);
+    let bracket = ["括", "bracket", "("]
+        .iter()
+        .any(|word| bracket.contains(word));
+    let check =
+        matches!(text.at(pause), Some('x' | '叉')) || bracket && text.at(pause) == Some('a');
     let next = if check { pause } else { end + blank(end) };
     if letter(next) && !letter(next + 1) {
         match hidden.last_mut() {
@@ -282,15 +288,19 @@ fn hide_letters_beside(text: &Folded, run: &Run, hidden: &mut Vec<Hidden>) {
     }
     let start = run.start();
     let gap = usize::from(start > 0 && text.at(start - 1) == Some(' '));
-    let alone = |at: usize| letter(at) && (at == 0 || !letter(at - 1));
+    let alone =
+        |at: usize| letter(at) && (at == 0 || !letter(at - 1) && text.at(at - 1) != Some('\''));
     if let Some(before) = start.checked_sub(1 + gap)
         && alone(before)
-        && text.at(before) != Some('a')
+        && (gap == 0 || text.at(before) != Some('a'))
     {
-        hidden.push(Hidden {
-            label,
-            start: before,
-            end: start,
-        });
+        match hidden.iter_mut().find(|piece| piece.start == start) {
+            Some(first) => first.start = before,
+            None => hidden.push(Hidden {
+                label,
+                start: before,
+                end: start,
+            }),
+        }
     }
 }

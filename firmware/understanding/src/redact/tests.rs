@@ -148,10 +148,10 @@ fn security_codes_and_endings_of_three_digits_are_hidden_anywhere() {
         ),
         ("密码是三个八帮我改一下", "密码是[number]帮我改一下"),
         ("密码是一二帮我改一下", "密码是[number]帮我改一下"),
-        ("身份证后四位是一二三X", "身份证后四位是[number]"),
+        ("身份证后四位是一二三X", "身份证后四位是[identity]"),
         (
             "the last four of my id is one two three x",
-            "the last four of my id is [number]",
+            "the last four of my id is [identity]",
         ),
         ("尾号是三二一的那张卡", "尾号是[number]的那张卡"),
         (
