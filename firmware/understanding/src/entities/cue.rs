@@ -68,6 +68,8 @@ const CUES: [(Cue, &[&str]); 9] = [
             "my id",
             "passport",
             "social security",
+            "my social",
+            "your social",
             "national insurance",
             "ssn",
             "driving licence",

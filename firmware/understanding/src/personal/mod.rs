@@ -66,6 +66,16 @@ pub(crate) fn tells_name(text: &Folded) -> bool {
     names::is_told(text)
 }
 
+/// Whether a turn that answers a request for an address tells a part of one.
+pub(crate) fn tells_address(text: &Folded) -> bool {
+    addresses::is_told(text)
+}
+
+/// The letters and digits of a code, where a turn that goes on with one holds nothing else.
+pub(crate) fn spelt_answer(text: &Folded, label: &'static str) -> Option<Hidden> {
+    spelt::answer(text, label)
+}
+
 /// Where punctuation and hesitations that begin at a position end. Unlike within numbers, nothing
 /// that a name could begin with counts.
 fn skip_hesitations(text: &Folded, start: usize) -> usize {

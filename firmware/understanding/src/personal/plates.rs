@@ -7,6 +7,11 @@ use crate::redact::Hidden;
 /// The first characters of mainland licence plates.
 const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
 
+/// Whether a mainland plate may begin so.
+pub(super) fn is_province(c: char) -> bool {
+    PROVINCES.contains(c)
+}
+
 /// Fewest and most characters behind the two that name province and city.
 const SHORTEST: usize = 4;
 const LONGEST: usize = 7;
@@ -52,7 +57,11 @@ fn plate_at(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<us
         let cued = || cue_before(text, start) == Some(Cue::Plate);
         (at_word && begins && cued()).then_some(start)?
     };
-    let (count, numbers, end) = characters(text, digits, body);
+    let (count, numbers, mut end) = characters(text, digits, body);
+    // `粤Z1234港`: those that cross the border.
+    if mainland && matches!(text.at(end), Some('港' | '澳' | '学' | '警' | '挂')) {
+        end += 1;
+    }
     let enough = if mainland { SHORTEST } else { 3 };
     (count >= enough && numbers > 0).then_some(end)
 }

@@ -1,8 +1,9 @@
 //! Codes of letters and digits that are spelt out: `x k seven q p two`, `kilo november five four
 //! foxtrot`, `A一二三四五六括弧七`. Whoever spells one tells a document, a booking, a plate.
 
+use super::plates::is_province;
 use crate::entities::{Cue, cue_before, is_cued};
-use crate::numbers::{Atom, Folded, Reading};
+use crate::numbers::{Atom, Folded, Reading, atoms_of};
 use crate::redact::Hidden;
 
 /// Words that stand for letters: those of aviation, and the names of two.
@@ -49,6 +50,33 @@ pub(super) fn find(text: &Folded, atoms: &[Atom]) -> Vec<Hidden> {
     }
     found.extend(judged(text, &code));
     found
+}
+
+/// A turn of at most so many letters and digits tells a part of a code.
+const MOST: usize = 12;
+
+/// What a turn tells that goes on with a code: letters and digits, and the province of a plate, and
+/// nothing else. Digits alone are hidden as such.
+pub(super) fn answer(text: &Folded, label: &'static str) -> Option<Hidden> {
+    let pieces = pieces(text, &atoms_of(text));
+    let (first, last) = (pieces.first()?, pieces.last()?);
+    let province = first.start > 0 && text.at(first.start - 1).is_some_and(is_province);
+    let start = first.start - usize::from(province);
+    let characters: usize = pieces
+        .iter()
+        .map(|piece| piece.letters + piece.digits)
+        .sum();
+    let only = is_gap(text, 0, start)
+        && is_gap(text, last.end, text.chars().len())
+        && pieces
+            .windows(2)
+            .all(|pair| is_gap(text, pair[0].end, pair[1].start));
+    let spelt = province || pieces.iter().any(|piece| piece.letters > 0);
+    (only && spelt && characters <= MOST).then_some(Hidden {
+        start,
+        end: last.end,
+        label,
+    })
 }
 
 /// Letters and digits that may be parts of codes, in order.

@@ -281,3 +281,56 @@ fn spelt_codes_are_hidden_with_every_letter() {
     );
     assert_eq!(answers("请问您的邮箱", &["wang"]), ["[email]"]);
 }
+
+#[test]
+fn rooms_and_marks_upon_marks_belong_to_an_address() {
+    for (text, redacted) in [
+        ("三栋七零二敲门", "[address]敲门"),
+        ("二单元五零三", "[address]"),
+        ("门牌号十八号三零一", "门牌号[address]"),
+        ("中環皇后大道中九十九號", "[address]"),
+        ("荃灣麗城花園三期五座十樓B", "[address]"),
+        ("三楼有人吗", "三楼有人吗"),
+        ("五号楼一百块一天", "五号楼一百块一天"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_goes_on_over_turns() {
+    for (asked, told, redacted) in [
+        (
+            "改到哪",
+            &["知春路", "甲四十八号"][..],
+            &["[address]", "[address]"][..],
+        ),
+        ("多少号", &["一百二十号"], &["[address]"]),
+        ("车牌号", &["粤B", "六八U八八"], &["[plate]", "[plate]"]),
+        ("订单号多少", &["A B", "七七四三"], &["[order]", "[order]"]),
+        (
+            "date of birth please",
+            &["twelfth of march", "eighty eight"],
+            &["[date]", "[number]"],
+        ),
+        ("your mother's maiden name", &["fitzgerald"], &["[name]"]),
+        (
+            "the last four of your social",
+            &["six seven", "eight nine"],
+            &["[identity]", "[identity]"],
+        ),
+        (
+            "请说身份证后四位",
+            &["三四五", "X"],
+            &["[identity]", "[identity]"],
+        ),
+        ("转给谁", &["张小花"], &["[name]"]),
+        (
+            "您的手机号",
+            &["幺三八零", "等一下啊"],
+            &["[phone]", "等一下啊"],
+        ),
+    ] {
+        assert_eq!(answers(asked, told), redacted, "{asked}");
+    }
+}

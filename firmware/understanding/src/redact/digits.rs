@@ -98,7 +98,9 @@ pub(super) fn hidden(
         // A hypothesis may end within a pause.
         let ends = is_end(text, said.end(), if opening.partial { 2 } else { 0 });
         let before = if leads { opening.digits } else { 0 };
-        let announced = leads && opening.cue.is_some() && !is_idiom(text, said);
+        // A year by itself, where the day was told: `eighty eight`.
+        let of_birth = opening.birth && ends && said.length > 1;
+        let announced = leads && (opening.cue.is_some() || of_birth) && !is_idiom(text, said);
         let dictated = said.is_dictated();
         let own = cue_before(text, said.start()).filter(|_| dictated);
         let cued = ends && own.is_some_and(identifies);
@@ -117,7 +119,7 @@ pub(super) fn hidden(
             .into_iter()
             .flatten()
             .any(|cue| is_short_secret(text, said, found, cue));
-        let known = before > 0 && before + said.length >= HIDDEN_FROM;
+        let known = before > 0 && before + said.length >= HIDDEN_FROM && !is_idiom(text, said);
         let part = dictated && said.length > 1 && is_part(&dictations, index);
         if known || part || short || chained[index] || said.length >= limit {
             let cue = announced.then_some(opening.cue).flatten();

@@ -116,6 +116,13 @@ fn redactions_from(text: &str, opening: Opening, strict: bool) -> Vec<Hidden> {
             });
         }
     }
+    // `A B`, `粤B`, `X`: what a turn of letters adds to what was asked for or has begun.
+    let code = match opening.cue {
+        Some(cue) => personal::spelt_answer(&folded, cue.kind().name()),
+        None if opening.digits > 0 => personal::spelt_answer(&folded, EntityKind::Number.name()),
+        None => None,
+    };
+    hidden.extend(code);
     let mut digits = digits::hidden(&folded, &runs, &found, opening, strict);
     leave_to_names(&runs, &hidden, &mut digits);
     hidden.extend(digits);

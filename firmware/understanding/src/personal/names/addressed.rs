@@ -1,6 +1,6 @@
 //! Chinese names by what people are called: titles, kinship, nicknames.
 
-use super::chinese::{STOPS, given, is_word, stops, surname_at};
+use super::chinese::{STOPS, given, is_han, is_word, stops, surname_at};
 use super::hidden;
 use crate::numbers::Folded;
 use crate::personal::ends_phrase;
@@ -24,7 +24,7 @@ const NO_TITLE: &str = "是额量行部共数结公之经算价计得会要不�
     难麻严旧新重轻厚薄满吵乱脏累忙黑热冷忽过离日意活产气病成效命存怕作资具本商厂程业人地单期龄钱夫艺序号";
 
 /// Behind which somebody is spoken of or to.
-const BEFORE: &str = "是找揾系叫跟和同问咪让听给畀请好位转约见等喂被帮谢与个的向对由咗嗯呃啊哦";
+const BEFORE: &str = "是找揾系叫跟和同问咪让听给畀请好位转约见等喂被帮谢与个的向对由咗嗯呃啊哦们事";
 
 /// `王先生`, `陈小姐`, `李国强先生`, `张总`, `陈太`, `刘哥`.
 pub(super) fn titled(text: &Folded, at: usize) -> Option<Hidden> {
@@ -79,7 +79,15 @@ fn nickname_end(text: &Folded, at: usize) -> Option<usize> {
     let first = text.at(at)?;
     let second = text.at(at + 1)?;
     let named = match first {
-        '阿' => given(second) || surname_at(text, at + 1) > 0,
+        '阿' => {
+            let called = || {
+                let ends = ends_phrase(text, at + 2);
+                ends || text
+                    .at(at + 2)
+                    .is_some_and(|c| "打话叫说讲转在喺嘅的".contains(c))
+            };
+            given(second) || surname_at(text, at + 1) > 0 || is_han(second) && called()
+        }
         '小' | '老' => surname_at(text, at + 1) == 1 && !is_word(text, at + 1),
         _ => return None,
     };

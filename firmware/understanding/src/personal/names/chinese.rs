@@ -88,7 +88,7 @@ pub(super) fn is_word(text: &Folded, at: usize) -> bool {
     ORDINARY.contains(text.slice(at, at + 2).as_str())
 }
 
-fn is_han(c: char) -> bool {
+pub(super) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
 }
 
@@ -262,8 +262,11 @@ fn is_given(text: &Folded, from: usize, end: usize) -> bool {
         [first, second] => {
             let own = usize::from(given(first)) + usize::from(given(second));
             let talks = behind(text, end - 1) && !given(second);
+            let done = text
+                .at(end)
+                .is_some_and(|c| "转打汇寄还接让开叫说".contains(c));
             let amount = is_counted(second) && (!given(second) || !ends_phrase(text, end));
-            own == 2 && ends && !amount || own == 1 && stopped && !talks && !amount
+            own == 2 && ends && !amount || own == 1 && (stopped || done) && !talks && !amount
         }
         _ => false,
     }

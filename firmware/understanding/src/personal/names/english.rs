@@ -91,6 +91,21 @@ const POSSIBLE: [&str; 26] = [
     "with",
 ];
 
+/// Those of them behind which a person stands.
+const SPOKEN_TO: [&str; 11] = [
+    "speaking to",
+    "speaking with",
+    "speak to",
+    "speak with",
+    "talk to",
+    "talked to",
+    "spoke to",
+    "spoke with",
+    "called",
+    "named",
+    "ask for",
+];
+
 const TITLES: [&str; 12] = [
     "mr",
     "mrs",
@@ -145,6 +160,11 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
         let first = text.slice(start, word_end(text, start).min(start + 20));
         let known = is_first_name(&first) && !is_also_a_word(&first) && !is_ordinary(&first);
         if known {
+            return names_from(text, start, 2);
+        }
+        // Nobody speaks to a word that no language has.
+        let spoken_to = introduced(text, at, &SPOKEN_TO).is_some();
+        if spoken_to && first.len() > 2 && !is_in_dictionary(&first) && !is_place(&first) {
             return names_from(text, start, 2);
         }
         if let Some(name) = by_what_follows(text, at, start) {
@@ -540,7 +560,9 @@ pub(super) fn corrected(text: &Folded, end: usize) -> Option<Hidden> {
 
 /// Whether a text ends with an introduction or asks for a name.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
-    const ASKED: [&str; 9] = [
+    const ASKED: [&str; 11] = [
+        "maiden name",
+        "who do i make it out to",
         "name and",
         "your name",
         "your full name",
