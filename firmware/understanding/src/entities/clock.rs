@@ -38,7 +38,7 @@ impl Part {
     }
 }
 
-const CHINESE_PARTS: [(&str, Part); 28] = [
+const CHINESE_PARTS: [(&str, Part); 26] = [
     ("早上", Part::Morning),
     ("上午", Part::Morning),
     ("早晨", Part::Morning),
@@ -48,10 +48,8 @@ const CHINESE_PARTS: [(&str, Part); 28] = [
     ("中午", Part::Midday),
     ("正午", Part::Midday),
     ("晏昼", Part::Midday),
-    ("晏晝", Part::Midday),
     ("下午", Part::Afternoon),
     ("下昼", Part::Afternoon),
-    ("下晝", Part::Afternoon),
     ("傍晚", Part::Afternoon),
     ("晚上", Part::Evening),
     ("今晚", Part::Evening),
@@ -102,7 +100,7 @@ impl Times {
         let groups = &groups[hour_at..];
         let group = groups.first()?;
         let said = in_range(group, 0, 24)?;
-        if !matches!(text.at(group.end), Some('点' | '點' | '时')) {
+        if !matches!(text.at(group.end), Some('点' | '时')) {
             return None;
         }
         let first = short.map_or(group.start, |(start, _)| start);
@@ -212,6 +210,9 @@ fn minutes(
         Some('钟' | '整' | '正') => return Some((1, 0, behind + 1)),
         _ => {}
     }
+    if let Some((minutes, end)) = fives(text, groups.get(1), behind) {
+        return Some((2, minutes, end));
+    }
     let Some(next) = groups.get(1).filter(|next| next.start == behind) else {
         // 一点 is also "a little", and 两点 "two points".
         return (has_part || hour >= 3).then_some((1, 0, behind));
@@ -237,6 +238,24 @@ fn minutes(
     }
     let end = next.end + usize::from(minutes_named);
     Some((2, minute as i64, end))
+}
+
+/// Minutes as Cantonese speakers count them, by the figures of the dial, `三点三个字` and `八点搭六`; and
+/// those behind a word, `三点过五分`.
+fn fives(text: &Folded, group: Option<&Group>, behind: usize) -> Option<(i64, usize)> {
+    let group = group?;
+    let dial = || in_range(group, 1, 11).map(|figure| figure as i64 * 5);
+    if group.start == behind && text.starts_with(group.end, "个字") {
+        return Some((dial()?, group.end + 2));
+    }
+    if group.start != behind + 1 {
+        return None;
+    }
+    match text.at(behind)? {
+        '搭' => Some((dial()?, group.end)),
+        '过' => parts_of_hour(text, group),
+        _ => None,
+    }
 }
 
 /// Whether the words before a number speak of a rate: 年化收益三点零五.

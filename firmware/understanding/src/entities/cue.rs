@@ -68,6 +68,8 @@ const CUES: [(Cue, &[&str]); 9] = [
             "my id",
             "passport",
             "social security",
+            "my social",
+            "your social",
             "national insurance",
             "ssn",
             "driving licence",
@@ -76,6 +78,13 @@ const CUES: [(Cue, &[&str]); 9] = [
             "driver license",
             "licence number",
             "license number",
+            "hong kong id",
+            "id is",
+            "nhs number",
+            "n h s number",
+            "medicare",
+            "ni number",
+            "tax number",
         ],
     ),
     (
@@ -131,6 +140,10 @@ const CUES: [(Cue, &[&str]); 9] = [
             "license plate",
             "plate",
             "registration number",
+            "registration",
+            "reg is",
+            "架车",
+            "车架号",
             "vehicle registration",
         ],
     ),
@@ -233,6 +246,10 @@ const CUES: [(Cue, &[&str]); 9] = [
             "member number",
             "customer number",
             "employee number",
+            "booking ref",
+            "booking number",
+            "confirmation",
+            "ref number",
         ],
     ),
 ];
@@ -271,7 +288,7 @@ pub(crate) fn cue_before(text: &Folded, position: usize) -> Option<Cue> {
 }
 
 /// Whether nothing but words such as 号码是 stands between this cue and a position.
-pub(super) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
+pub(crate) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
     let Some((_, end)) = place_before(text, position).filter(|(near, _)| *near == cue) else {
         return false;
     };

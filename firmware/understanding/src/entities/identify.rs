@@ -14,7 +14,7 @@ pub(super) fn certain(text: &Folded, run: &Run) -> Vec<Found> {
     if run.length < 4 {
         return Vec::new();
     }
-    if let Some(found) = whole(text, run) {
+    if let Some(found) = before_extension(text, run).or_else(|| whole(text, run)) {
         return vec![found];
     }
     let mut found = Vec::new();
@@ -178,7 +178,9 @@ fn whole(text: &Folded, run: &Run) -> Option<Found> {
                 end,
             ));
         }
-        if let Some(kind) = by_form(text, start, digits) {
+        // What was taken back is a number only where its form shows it.
+        let kind = by_form(text, start, digits);
+        if let Some(kind) = kind.filter(|kind| *digits == run.meant || is_certain(*kind)) {
             return Some(Found::new(kind, digits.clone(), start, end));
         }
     }
@@ -189,9 +191,55 @@ fn whole(text: &Folded, run: &Run) -> Option<Found> {
             return Some(Found::new(kind, digits, run.start(), run.end()));
         }
     }
-    let cue = cue.filter(|_| run.meant.len() >= 7)?;
+    let cue = cue.filter(|_| run.meant.len() >= 7 && !is_written_date(text, run))?;
     let kind = fits_cue(cue, run.meant.len())?;
     Some(Found::new(kind, run.meant.clone(), start, end))
+}
+
+/// `2026-03-05`, also behind a word such as 订单.
+fn is_written_date(text: &Folded, run: &Run) -> bool {
+    let [year, month, day] = &run.atoms[..] else {
+        return false;
+    };
+    let mark = |before: &Atom, after: &Atom| {
+        let one = after.start == before.end + 1;
+        text.at(before.end)
+            .filter(|c| one && matches!(c, '-' | '/' | '.'))
+    };
+    let in_range = |atom: &Atom, most: u32| {
+        let value = atom.digits.parse().unwrap_or(0);
+        atom.digits.len() <= 2 && (1..=most).contains(&value)
+    };
+    year.digits.len() == 4
+        && (year.digits.starts_with("19") || year.digits.starts_with("20"))
+        && in_range(month, 12)
+        && in_range(day, 31)
+        && mark(year, month).is_some()
+        && mark(year, month) == mark(month, day)
+}
+
+/// A number with an extension behind it: what is dialled first, `零二幺六三四五六七八九转八零二`.
+fn before_extension(text: &Folded, run: &Run) -> Option<Found> {
+    if run.said != run.meant {
+        return None;
+    }
+    let parts = |pair: &[Atom]| {
+        let between = text.slice(pair[0].end, pair[1].start);
+        ["转", "分机", "ext"]
+            .iter()
+            .any(|word| between.contains(word))
+    };
+    let count = run.atoms.windows(2).position(parts)? + 1;
+    let main = &run.atoms[..count];
+    let digits: String = main.iter().map(|atom| atom.digits.as_str()).collect();
+    let start = main[0].start;
+    let cued = || {
+        cue_before(text, start)
+            .filter(|cue| *cue == Cue::Phone && digits.len() >= 7)
+            .map(Cue::kind)
+    };
+    let kind = by_form(text, start, &digits).or_else(cued)?;
+    (kind == EntityKind::Phone).then(|| Found::new(kind, digits, start, main[count - 1].end))
 }
 
 /// Whether a number's form alone shows this kind.
@@ -247,7 +295,7 @@ fn longest_form(text: &Folded, chunks: &[Chunk]) -> Option<(usize, Found)> {
                 index + 1,
                 Found::new(EntityKind::Identity, value, start, end),
             ));
-        } else if let Some(kind) = by_form(text, start, &digits) {
+        } else if let Some(kind) = by_form(text, start, &digits).filter(|kind| is_certain(*kind)) {
             best = Some((
                 index + 1,
                 Found::new(kind, digits.clone(), start, chunk.end),

@@ -19,7 +19,7 @@ use trunkside_call::{Entity, EntityKind, Pii};
 use crate::numbers::{Atom, Folded, Reading, Run, runs_of};
 use crate::personal::{self, Opening};
 
-pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday};
+pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday, is_cued};
 
 /// One thing found, before it is wrapped for the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -142,7 +142,7 @@ fn chinese_date(text: &Folded, groups: &[Group]) -> Hit {
 /// Where the day ends whose number a group is: behind its 日 or 号, or, right behind a month, where
 /// it counts nothing else.
 fn day_end(text: &Folded, group: &Group, has_month: bool) -> Option<usize> {
-    if matches!(text.at(group.end), Some('日' | '号' | '號')) {
+    if matches!(text.at(group.end), Some('日' | '号')) {
         let behind = text.at(group.end + 1);
         let of_day = !matches!(behind, Some('码' | '线' | '楼' | '常' | '元'));
         return of_day.then_some(group.end + 1);

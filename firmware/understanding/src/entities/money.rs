@@ -8,7 +8,7 @@ use super::quantity::{Quantity, is_figures, quantity, shifted, trimmed};
 use crate::numbers::{Folded, measures};
 
 /// Unit words behind an amount, longer ones before those they begin with.
-const UNITS: [(&str, &str); 42] = [
+const UNITS: [(&str, &str); 41] = [
     ("块钱人民币", "CNY"),
     ("元人民币", "CNY"),
     ("块人民币", "CNY"),
@@ -30,7 +30,6 @@ const UNITS: [(&str, &str); 42] = [
     ("块", "CNY"),
     ("元", "CNY"),
     ("圆", "CNY"),
-    ("塊", "CNY"),
     ("yuan", "CNY"),
     ("rmb", "CNY"),
     ("renminbi", "CNY"),
@@ -86,11 +85,12 @@ const CODES: [(&str, &str); 14] = [
 ];
 
 /// Units of less than one behind an amount, their hundredths and their currency.
-const SMALL_UNITS: [(&str, u64, &str); 10] = [
+const SMALL_UNITS: [(&str, u64, &str); 11] = [
     ("毛钱", 10, "CNY"),
     ("角钱", 10, "CNY"),
     ("分钱", 1, "CNY"),
     ("毫子", 10, "HKD"),
+    ("毫", 10, "HKD"),
     ("毛", 10, "CNY"),
     ("角", 10, "CNY"),
     ("pence", 1, "GBP"),
@@ -136,6 +136,9 @@ fn amount_at(text: &Folded, groups: &[Group], from: usize) -> Option<(usize, Fou
     }
     let Some((unit_end, mut currency)) = unit_at(text, end) else {
         let of_one = taken == 1 && end == groups[0].end;
+        if let Some(dimes) = dimes(text, groups).filter(|_| of_one) {
+            return Some((2, dimes));
+        }
         let amount = small_amount(text, &groups[0]).filter(|_| of_one);
         let coded = || coded_amount(text, &groups[0], code?, (&value, end));
         return amount.or_else(coded).map(|amount| (taken, amount));
@@ -191,6 +194,26 @@ fn with_letters(text: &Folded, quantity: Quantity, coded: bool) -> Quantity {
         },
         None => quantity,
     }
+}
+
+/// `三毛二`, `三毛二分`: tenths and hundredths, and nothing else behind them.
+fn dimes(text: &Folded, groups: &[Group]) -> Option<Found> {
+    let [tenths, hundredths, ..] = groups else {
+        return None;
+    };
+    let digit = |group: &Group| group.value().filter(|value| (1..10).contains(value));
+    let (dimes, cents) = (digit(tenths)?, digit(hundredths)?);
+    let adjoins = hundredths.start == tenths.end + 1;
+    if !adjoins || !matches!(text.at(tenths.end), Some('毛' | '角')) {
+        return None;
+    }
+    let end = ["分钱", "分", "钱"]
+        .iter()
+        .find(|unit| text.starts_with(hundredths.end, unit))
+        .map_or(hundredths.end, |unit| hundredths.end + unit.chars().count());
+    let ends = !text.at(end).is_some_and(char::is_alphanumeric);
+    let amount = format!("0.{dimes}{cents} CNY");
+    ends.then(|| Found::new(EntityKind::Money, amount, tenths.start, end))
 }
 
 /// `五毛钱`, `fifty p`, `20 cents`.
@@ -274,7 +297,7 @@ fn small_change(text: &Folded, groups: &[Group], end: usize) -> Option<(usize, u
     let value = group.value()?;
     if between.is_empty() {
         return match text.at(group.end) {
-            Some('角' | '毛') if value < 10 => {
+            Some('角' | '毛' | '毫') if value < 10 => {
                 let dime_end = group.end + 1;
                 let fen = groups.get(1).filter(|fen| fen.start == dime_end);
                 match fen.and_then(Group::value).filter(|fen| *fen < 10) {

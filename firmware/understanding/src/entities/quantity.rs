@@ -147,7 +147,7 @@ pub(super) fn is_figures(text: &Folded, start: usize, end: usize) -> bool {
 }
 
 fn is_decimal_point(between: &str) -> bool {
-    matches!(between.trim(), "." | "点" | "點" | "point")
+    matches!(between.trim(), "." | "点" | "point")
 }
 
 /// The digits of a group, and how many places a 千, 万, 亿, `thousand` or `million` at its end moves
@@ -286,8 +286,8 @@ fn ends_with(text: &Folded, group: &Group, word: &str) -> bool {
 const fn multiplier(c: char) -> Option<usize> {
     match c {
         '千' => Some(3),
-        '万' | '萬' => Some(4),
-        '亿' | '億' => Some(8),
+        '万' => Some(4),
+        '亿' => Some(8),
         _ => None,
     }
 }

@@ -336,6 +336,36 @@ fn of_numbers_that_are_only_about_right_none_is_told() {
 }
 
 #[test]
+fn dates_extensions_and_corrections_are_no_part_of_a_number() {
+    for (text, expected) in [
+        ("订单2026-03-05那天下的", &[("date", "2026-03-05")][..]),
+        (
+            "座机零二幺六三四五六七八九转八零二",
+            &[("phone", "02163456789"), ("number", "802")],
+        ),
+        (
+            "订单号一二三四五六说错了是一二三四六五",
+            &[("order", "123465")],
+        ),
+        ("是周三不是周二", &[("date", "周三")]),
+        ("不是周三是周二", &[("date", "周二")]),
+        ("扣了我三毛二", &[("money", "0.32 CNY")]),
+        ("三蚊八毫", &[("money", "3.8 HKD")]),
+        ("十二點三個字", &[("time", "12:15")]),
+        ("八點搭六", &[("time", "08:30")]),
+        ("三点过五分", &[("time", "03:05")]),
+        ("下個禮拜三", &[("date", "下个礼拜三")]),
+    ] {
+        let all = found(text);
+        let told: Vec<(&str, &str)> = all
+            .iter()
+            .map(|found| (found.0, found.1.as_str()))
+            .collect();
+        assert_eq!(told, expected, "{text}");
+    }
+}
+
+#[test]
 fn what_is_taken_back_is_not_told() {
     for (text, expected) in [
         ("不是明天是后天", &["后天"][..]),

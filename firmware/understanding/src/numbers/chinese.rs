@@ -10,11 +10,11 @@ pub(super) const fn digit(c: char) -> Option<u8> {
     Some(match c {
         '零' | '〇' | '○' => 0,
         '一' | '幺' | '壹' => 1,
-        '二' | '两' | '兩' | '贰' | '貳' => 2,
-        '三' | '叁' | '參' | '叄' => 3,
+        '二' | '两' | '贰' => 2,
+        '三' | '叁' => 3,
         '四' | '肆' => 4,
         '五' | '伍' => 5,
-        '六' | '陆' | '陸' => 6,
+        '六' | '陆' => 6,
         '七' | '柒' => 7,
         '八' | '捌' => 8,
         '九' | '玖' => 9,
@@ -38,8 +38,8 @@ const fn multiplier(c: char) -> Option<u64> {
         '十' | '拾' => 10,
         '百' | '佰' => 100,
         '千' | '仟' => 1_000,
-        '万' | '萬' => 10_000,
-        '亿' | '億' => 100_000_000,
+        '万' => 10_000,
+        '亿' => 100_000_000,
         _ => return None,
     })
 }
@@ -74,18 +74,18 @@ fn single(text: &Folded, start: usize) -> Option<Atom> {
 fn is_suffix(text: &Folded, at: usize) -> bool {
     at.checked_sub(1)
         .and_then(|before| text.at(before))
-        .is_some_and(|before| "什怎那这這多要甚".contains(before))
+        .is_some_and(|before| "什怎那这多要甚".contains(before))
 }
 
 /// `三个八`, `三条八`, `两个零`, `双八`, `孖八`, `3个8`.
 fn repeat(text: &Folded, start: usize) -> Option<Atom> {
     let first = text.at(start)?;
     let (times, at) = match first {
-        '双' | '雙' | '俩' | '孖' => (2, start + 1),
+        '双' | '俩' | '孖' => (2, start + 1),
         '仨' => (3, start + 1),
         _ => {
             let times = plain_digit(first).filter(|times| *times >= 2)?;
-            if !matches!(text.at(start + 1)?, '个' | '個' | '条' | '條') {
+            if !matches!(text.at(start + 1)?, '个' | '条') {
                 return None;
             }
             (times, start + 2)
@@ -110,8 +110,8 @@ fn plain_digit(c: char) -> Option<u8> {
 
 /// Whether a word stands here by which things are counted or time and space are measured.
 pub(crate) fn measures(text: &Folded, at: usize) -> bool {
-    const CHARS: &str = "个個月天年平斤次晚人位件条套本台辆瓶只隻支节课堂份期盒包箱袋家户栋米吨升两磅\
-        周季股笔度趟单站顿碗杯桶张間间日";
+    const CHARS: &str = "个月天年平斤次晚人位件条套本台辆瓶只支节课堂份期盒包箱袋家户栋米吨升两磅\
+        周季股笔度趟单站顿碗杯桶张间日";
     const WORDS: [&str; 7] = ["小时", "分钟", "公里", "公斤", "星期", "礼拜", "钟头"];
     text.at(at).is_some_and(|c| CHARS.contains(c))
         || WORDS.iter().any(|word| text.starts_with(at, word))

@@ -30,6 +30,8 @@ pub(super) const CHINESE_PAUSES: [&str; 89] = [
     "唔系",
     "唔是",
     "等一下",
+    "括弧",
+    "括号",
     "你等等",
     "那个",
     "这个",
@@ -86,9 +88,7 @@ pub(super) const CHINESE_PAUSES: [&str; 89] = [
     "同",
     "埋",
     "系",
-    "係",
     "个",
-    "個",
     "十",
     "百",
     "千",
@@ -96,7 +96,7 @@ pub(super) const CHINESE_PAUSES: [&str; 89] = [
 ];
 
 /// Their English counterparts.
-const ENGLISH_PAUSES: [&str; 73] = [
+const ENGLISH_PAUSES: [&str; 75] = [
     "let",
     "me",
     "see",
@@ -134,6 +134,8 @@ const ENGLISH_PAUSES: [&str; 73] = [
     "point",
     "comma",
     "slash",
+    "bracket",
+    "brackets",
     "no",
     "not",
     "but",

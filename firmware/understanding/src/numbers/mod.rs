@@ -9,14 +9,15 @@ mod english;
 mod figures;
 mod gap;
 mod run;
-mod traditional;
+
+use crate::features;
 
 pub(crate) use chinese::measures;
 pub(crate) use gap::{Gap, gap_between, is_denied, skip_pauses};
 pub(crate) use run::{Run, is_misheard, runs_of, skip_misheard};
 
 /// A text folded for scanning, one character for one: full-width forms to ASCII, lower case,
-/// traditional characters of cues and names to simplified ones.
+/// traditional characters to simplified ones.
 pub(crate) struct Folded {
     chars: Vec<char>,
     /// The same as UTF-8, since words are compared at every position.
@@ -153,7 +154,9 @@ fn fold(c: char) -> char {
         '\u{3000}' => ' ',
         '’' | '‘' | 'ʼ' => '\'',
         c if c.is_ascii() => c.to_ascii_lowercase(),
-        '\u{4e00}'..='\u{9fff}' => traditional::simplified(c),
+        // The figure three of amounts, elsewhere another word.
+        '參' => '叁',
+        '\u{4e00}'..='\u{9fff}' => features::fold(c),
         c => figures::decimal(c)
             .and_then(|digit| char::from_digit(digit, 10))
             .unwrap_or(c),

@@ -166,24 +166,28 @@ const MOST_AT_END: usize = 2;
 fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
     let mut complete: Vec<Atom> = Vec::with_capacity(atoms.len());
     let adjoins = |before: &Atom, after: &Atom| spoken(before) && before.end == after.start;
-    for row in atoms.chunk_by(adjoins) {
+    let mut rows = atoms.chunk_by(adjoins).peekable();
+    while let Some(row) = rows.next() {
         let sure = row.len() >= SURE_FROM && row.iter().all(spoken);
         let (start, end) = (row[0].start, row[row.len() - 1].end);
-        let free = complete.last().is_none_or(|last| last.end < start);
+        // What belongs to another number stays with it.
+        let taken = complete.last().map_or(0, |last| last.end);
+        let next = rows.peek().map_or(end + MOST_AT_END, |next| next[0].start);
         // The digits of a date, a time or an amount are all there.
         let sure = sure
             && !text
                 .at(end)
                 .is_some_and(|c| "年月日号点块元岁分".contains(c));
-        if sure && free {
-            let lead = (1..=MOST_AT_END).map_while(|back| beside(text, start.checked_sub(back)?));
-            let mut lead: Vec<Atom> = lead.collect();
+        if sure && taken < start {
+            let lead = (taken..start).rev().take(MOST_AT_END);
+            let mut lead: Vec<Atom> = lead.map_while(|at| beside(text, at)).collect();
             lead.reverse();
             complete.extend(lead);
         }
         complete.extend_from_slice(row);
         if sure {
-            complete.extend((end..end + MOST_AT_END).map_while(|at| beside(text, at)));
+            let tail = (end..next).take(MOST_AT_END);
+            complete.extend(tail.map_while(|at| beside(text, at)));
         }
     }
     complete
@@ -256,7 +260,8 @@ fn sounds_like_digit(word: &str) -> Option<u8> {
     let (first, None) = (chars.next()?, chars.next()) else {
         return None;
     };
-    if CHINESE_PAUSES.contains(&word) {
+    // A building is counted, and no recogniser hears one in a number.
+    if first == '栋' || CHINESE_PAUSES.contains(&word) {
         return None;
     }
     Some(match first.to_pinyin()?.plain() {
@@ -343,7 +348,7 @@ impl RunBuilder {
 
     /// In `三个…八` the count stands before a pause: what follows counts that often, or less.
     fn repeat_after_count(&mut self, gap: &[char]) {
-        if gap.iter().any(|c| matches!(c, '个' | '個')) {
+        if gap.contains(&'个') {
             self.times = self.times.max(self.largest);
         }
     }

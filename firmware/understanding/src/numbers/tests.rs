@@ -121,6 +121,20 @@ fn digits_that_a_recogniser_misheard_stay_in_the_run() {
 }
 
 #[test]
+fn a_number_takes_nothing_of_its_neighbours() {
+    assert_eq!(runs("二十三栋四零二"), ["23", "402"]);
+    for row in ["二十三", "三百", "一二三", "3", "三个八", "twenty three"] {
+        for gap in ["栋", "山", "是", "衣洞", "东三", ""] {
+            let text = format!("{row}{gap}四零二{gap}{row}");
+            let found = runs_of(&Folded::new(&text));
+            let atoms: Vec<&Atom> = found.iter().flat_map(|run| &run.atoms).collect();
+            let in_order = |pair: &[&Atom]| pair[0].end <= pair[1].start;
+            assert!(atoms.windows(2).all(in_order), "{text}: {atoms:?}");
+        }
+    }
+}
+
+#[test]
 fn ordinary_words_are_no_digits() {
     for text in [
         "打个勾",
@@ -150,4 +164,14 @@ fn long_texts_take_little_time() {
         let text = piece.repeat(300_000);
         let _ = runs_of(&Folded::new(&text));
     }
+}
+
+#[test]
+fn traditional_characters_are_read_as_simplified_ones() {
+    let folded: String = Folded::new("電話號碼係兩萬，張國偉下個禮拜")
+        .chars()
+        .iter()
+        .collect();
+    assert_eq!(folded, "电话号码系两万,张国伟下个礼拜");
+    assert_eq!(runs("參佰"), ["300"]);
 }

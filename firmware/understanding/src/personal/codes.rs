@@ -2,7 +2,11 @@
 //! with letters, codes.
 
 use crate::numbers::Folded;
+use crate::personal::names;
 use crate::redact::Hidden;
+
+/// What is said of a messenger and names nobody.
+const PROGRAMS: [&str; 5] = ["wechat", "weixin", "iphone", "android", "windows"];
 
 /// All such words.
 pub(super) fn find(text: &Folded) -> Vec<Hidden> {
@@ -71,10 +75,37 @@ fn token_at(text: &Folded, start: usize) -> Option<(usize, Option<&'static str>)
         Some("reference")
     } else if letters > 6 && (text.starts_with(start, "http") || text.starts_with(start, "www.")) {
         Some("link")
+    } else if letters > 0 && letters + digits > 4 && is_messenger(text, start) {
+        let word = text.slice(start, end);
+        (!names::is_in_dictionary(&word) && !PROGRAMS.contains(&word.as_str())).then_some("account")
     } else {
         None
     };
     Some((end, label))
+}
+
+/// Whether what stands before a position announces the name by which somebody is found in a messenger.
+fn is_messenger(text: &Folded, start: usize) -> bool {
+    const CUES: [&str; 9] = [
+        "微信号",
+        "微信是",
+        "微信系",
+        "我微信",
+        "微信",
+        "qq号",
+        "wechat id",
+        "wechat is",
+        "line id",
+    ];
+    const LINKS: [char; 7] = ['号', '是', '系', '为', '：', ':', ' '];
+    let mut end = start;
+    while end > 0 && LINKS.contains(&text.chars()[end - 1]) {
+        end -= 1;
+    }
+    CUES.iter().any(|cue| {
+        let cue_start = end.checked_sub(cue.trim_end_matches(LINKS).chars().count());
+        cue_start.is_some_and(|at| text.starts_with(at, cue))
+    })
 }
 
 const fn is_token_char(c: char) -> bool {

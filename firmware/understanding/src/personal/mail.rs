@@ -1,7 +1,7 @@
 //! Mail addresses that are spelt out: `li dot wei at example dot com`, `张三艾特幺六三点com`.
 
-use crate::numbers::{Folded, atoms_of};
-use crate::personal::skip_hesitations;
+use crate::numbers::{Atom, Folded};
+use crate::personal::{names, skip_hesitations};
 use crate::redact::Hidden;
 
 /// What is said for `@`.
@@ -74,9 +74,8 @@ const LONGEST_HOST: usize = 40;
 const LONGEST_NAME: usize = 48;
 
 /// All spelt-out mail addresses.
-pub(super) fn find(text: &Folded) -> Vec<Hidden> {
+pub(super) fn find(text: &Folded, numbers: &[Atom]) -> Vec<Hidden> {
     let mut found = Vec::new();
-    let numbers = atoms_of(text);
     found.extend(announced(text));
     for at in 0..text.chars().len() {
         let Some(sign_end) = word_at(text, at, &ATS) else {
@@ -199,7 +198,14 @@ pub(super) fn answer(text: &Folded) -> Option<Hidden> {
             .filter(|c| chinese(c))
             .all(|c| is_digit_word(*c))
         && (said.iter().any(chinese) || said.iter().any(char::is_ascii_digit));
-    (start < end && ((start..end).any(tells) || spelt)).then_some(Hidden {
+    // A name to begin with: `wang`.
+    let name = || {
+        let words: String = said.iter().collect();
+        words.is_ascii()
+            && words.split(' ').count() <= 2
+            && !words.split(' ').any(names::is_in_dictionary)
+    };
+    (start < end && ((start..end).any(tells) || spelt || name())).then_some(Hidden {
         start,
         end,
         label: "email",

@@ -6,8 +6,9 @@ mod codes;
 mod mail;
 mod names;
 mod plates;
+mod spelt;
 
-use crate::numbers::Folded;
+use crate::numbers::{Folded, atoms_of};
 use crate::redact::Hidden;
 
 /// What the turns before, of either side, make likely in this one.
@@ -42,10 +43,12 @@ pub(crate) fn find(
 ) -> Vec<Hidden> {
     let mut hidden = names::find(text, original, opening, strict);
     hidden.extend(addresses::find(text, original, opening));
-    hidden.extend(mail::find(text));
+    let atoms = atoms_of(text);
+    hidden.extend(mail::find(text, &atoms));
     hidden.extend(opening.mail.then(|| mail::answer(text)).flatten());
-    hidden.extend(plates::find(text));
+    hidden.extend(plates::find(text, &atoms));
     hidden.extend(codes::find(text));
+    hidden.extend(spelt::find(text, &atoms));
     hidden
 }
 
@@ -61,6 +64,16 @@ pub(crate) fn announced_at_end(text: &Folded) -> Opening {
 /// Whether a turn that answers a request for a name surely tells one.
 pub(crate) fn tells_name(text: &Folded) -> bool {
     names::is_told(text)
+}
+
+/// Whether a turn that answers a request for an address tells a part of one.
+pub(crate) fn tells_address(text: &Folded) -> bool {
+    addresses::is_told(text)
+}
+
+/// The letters and digits of a code, where a turn that goes on with one holds nothing else.
+pub(crate) fn spelt_answer(text: &Folded, label: &'static str) -> Option<Hidden> {
+    spelt::answer(text, label)
 }
 
 /// Where punctuation and hesitations that begin at a position end. Unlike within numbers, nothing

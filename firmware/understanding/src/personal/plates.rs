@@ -1,19 +1,23 @@
 //! Licence plates, written and spoken.
 
 use crate::entities::{Cue, cue_before};
-use crate::numbers::{Folded, Reading, atoms_of};
+use crate::numbers::{Atom, Folded, Reading};
 use crate::redact::Hidden;
 
 /// The first characters of mainland licence plates.
 const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
+
+/// Whether a mainland plate may begin so.
+pub(super) fn is_province(c: char) -> bool {
+    PROVINCES.contains(c)
+}
 
 /// Fewest and most characters behind the two that name province and city.
 const SHORTEST: usize = 4;
 const LONGEST: usize = 7;
 
 /// All plates: by their form, and whatever a cue announces.
-pub(super) fn find(text: &Folded) -> Vec<Hidden> {
-    let atoms = atoms_of(text);
+pub(super) fn find(text: &Folded, atoms: &[Atom]) -> Vec<Hidden> {
     // How many digits begin at each position, and where their atom ends.
     let mut digits = vec![(0, 0); text.chars().len()];
     for atom in atoms
@@ -53,7 +57,11 @@ fn plate_at(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<us
         let cued = || cue_before(text, start) == Some(Cue::Plate);
         (at_word && begins && cued()).then_some(start)?
     };
-    let (count, numbers, end) = characters(text, digits, body);
+    let (count, numbers, mut end) = characters(text, digits, body);
+    // `粤Z1234港`: those that cross the border.
+    if mainland && matches!(text.at(end), Some('港' | '澳' | '学' | '警' | '挂')) {
+        end += 1;
+    }
     let enough = if mainland { SHORTEST } else { 3 };
     (count >= enough && numbers > 0).then_some(end)
 }

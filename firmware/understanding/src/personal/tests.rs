@@ -242,3 +242,97 @@ fn spelt_postcodes_are_hidden() {
         ["[address]", "[address]"]
     );
 }
+
+#[test]
+fn spelt_codes_are_hidden_with_every_letter() {
+    for (text, redacted) in [
+        ("我身份證A一二三四五六括弧七", "我身份證[identity]"),
+        ("身份證係Z六八三三六五 括弧 A", "身份證係[identity]"),
+        ("我張身份證頭四個字A一二三", "我張身份證頭四個字[identity]"),
+        ("顺丰S F一零二三四五六七八九幺二", "顺丰[reference]"),
+        ("booking ref x k seven q p two", "booking ref [reference]"),
+        (
+            "national insurance q q one two three four five six c",
+            "national insurance [identity]",
+        ),
+        (
+            "number plate kilo november five four foxtrot",
+            "number plate [plate]",
+        ),
+        ("registration YK19 ABC", "registration [plate]"),
+        ("it's alpha bravo one two three four", "it's [reference]"),
+        ("it's seven one eight five five five", "it's [number]"),
+        ("微信号wxid_abc123", "微信号[account]"),
+        ("我微信是zhangsan88", "我微信是[account]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+    for text in [
+        "i have a 5 g phone",
+        "between march 1st and 5th",
+        "from 2pm to 7pm",
+        "m and s or b and q",
+        "微信支付可以吗",
+        "微信wechat打不开",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+    assert_eq!(
+        answers("身份證號碼吖唔該", &["A一二三", "四五六", "括弧七"]),
+        ["[identity]", "[identity]", "括弧[identity]"]
+    );
+    assert_eq!(answers("请问您的邮箱", &["wang"]), ["[email]"]);
+}
+
+#[test]
+fn rooms_and_marks_upon_marks_belong_to_an_address() {
+    for (text, redacted) in [
+        ("三栋七零二敲门", "[address]敲门"),
+        ("二单元五零三", "[address]"),
+        ("门牌号十八号三零一", "门牌号[address]"),
+        ("中環皇后大道中九十九號", "[address]"),
+        ("荃灣麗城花園三期五座十樓B", "[address]"),
+        ("三楼有人吗", "三楼有人吗"),
+        ("五号楼一百块一天", "五号楼一百块一天"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_goes_on_over_turns() {
+    for (asked, told, redacted) in [
+        (
+            "改到哪",
+            &["知春路", "甲四十八号"][..],
+            &["[address]", "[address]"][..],
+        ),
+        ("多少号", &["一百二十号"], &["[address]"]),
+        ("车牌号", &["粤B", "六八U八八"], &["[plate]", "[plate]"]),
+        ("订单号多少", &["A B", "七七四三"], &["[order]", "[order]"]),
+        (
+            "date of birth please",
+            &["twelfth of march", "eighty eight"],
+            &["[date]", "[number]"],
+        ),
+        ("your mother's maiden name", &["fitzgerald"], &["[name]"]),
+        (
+            "the last four of your social",
+            &["six seven", "eight nine"],
+            &["[identity]", "[identity]"],
+        ),
+        (
+            "请说身份证后四位",
+            &["三四五", "X"],
+            &["[identity]", "[identity]"],
+        ),
+        ("转给谁", &["张小花"], &["[name]"]),
+        (
+            "您的手机号",
+            &["幺三八零", "等一下啊"],
+            &["[phone]", "等一下啊"],
+        ),
+    ] {
+        assert_eq!(answers(asked, told), redacted, "{asked}");
+    }
+}

@@ -98,7 +98,9 @@ pub(super) fn hidden(
         // A hypothesis may end within a pause.
         let ends = is_end(text, said.end(), if opening.partial { 2 } else { 0 });
         let before = if leads { opening.digits } else { 0 };
-        let announced = leads && opening.cue.is_some() && !is_idiom(text, said);
+        // A year by itself, where the day was told: `eighty eight`.
+        let of_birth = opening.birth && ends && said.length > 1;
+        let announced = leads && (opening.cue.is_some() || of_birth) && !is_idiom(text, said);
         let dictated = said.is_dictated();
         let own = cue_before(text, said.start()).filter(|_| dictated);
         let cued = ends && own.is_some_and(identifies);
@@ -117,7 +119,7 @@ pub(super) fn hidden(
             .into_iter()
             .flatten()
             .any(|cue| is_short_secret(text, said, found, cue));
-        let known = before > 0 && before + said.length >= HIDDEN_FROM;
+        let known = before > 0 && before + said.length >= HIDDEN_FROM && !is_idiom(text, said);
         let part = dictated && said.length > 1 && is_part(&dictations, index);
         if known || part || short || chained[index] || said.length >= limit {
             let cue = announced.then_some(opening.cue).flatten();
@@ -268,7 +270,13 @@ fn hide_letters_beside(text: &Folded, run: &Run, hidden: &mut Vec<Hidden>) {
     let blank = |at: usize| usize::from(text.at(at) == Some(' '));
     let end = run.end();
     let pause = skip_misheard(text, end);
-    let check = matches!(text.at(pause), Some('x' | '叉'));
+    // The check character of a Hong Kong identity card stands in brackets.
+    let bracket = text.slice(end, pause);
+    let bracket = ["括", "bracket", "("]
+        .iter()
+        .any(|word| bracket.contains(word));
+    let check =
+        matches!(text.at(pause), Some('x' | '叉')) || bracket && text.at(pause) == Some('a');
     let next = if check { pause } else { end + blank(end) };
     if letter(next) && !letter(next + 1) {
         match hidden.last_mut() {
@@ -282,15 +290,19 @@ fn hide_letters_beside(text: &Folded, run: &Run, hidden: &mut Vec<Hidden>) {
     }
     let start = run.start();
     let gap = usize::from(start > 0 && text.at(start - 1) == Some(' '));
-    let alone = |at: usize| letter(at) && (at == 0 || !letter(at - 1));
+    let alone =
+        |at: usize| letter(at) && (at == 0 || !letter(at - 1) && text.at(at - 1) != Some('\''));
     if let Some(before) = start.checked_sub(1 + gap)
         && alone(before)
-        && text.at(before) != Some('a')
+        && (gap == 0 || text.at(before) != Some('a'))
     {
-        hidden.push(Hidden {
-            label,
-            start: before,
-            end: start,
-        });
+        match hidden.iter_mut().find(|piece| piece.start == start) {
+            Some(first) => first.start = before,
+            None => hidden.push(Hidden {
+                label,
+                start: before,
+                end: start,
+            }),
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Redaction of a conversation: what one turn announces or leaves unfinished counts for the next.
 
-use trunkside_call::Side;
+use trunkside_call::{EntityKind, Side};
 
 use super::acknowledged::{says_nothing, skip_acknowledgements};
 use super::digits::{dictations, is_end};
 use super::{Opening, Redaction, RedactionPolicy, redact_from, redactions_from};
-use crate::entities::{Cue, cue_at_end, cue_before, is_birth_at_end};
+use crate::entities::{Cue, cue_at_end, cue_before, find, is_birth_at_end};
 use crate::numbers::{Folded, runs_of};
 use crate::personal;
 use crate::secrets::OpenNumber;
@@ -83,7 +83,16 @@ impl Redactor {
             partial: !is_final,
         };
         if is_final {
-            *memory = memory.after(&folded);
+            let before = *memory;
+            *memory = before.after(&folded);
+            // What was asked for may go on in the next turn: `粤B` and `六八U八八`, `知春路` and `甲四十八号`.
+            if let Some(cue) = opening.cue
+                && personal::spelt_answer(&folded, cue.kind().name()).is_some()
+            {
+                memory.cue = memory.cue.or(Some(cue));
+            }
+            memory.birth |= opening.birth && tells_day(&folded);
+            memory.personal.address |= opening.personal.address && personal::tells_address(&folded);
             if opening.personal.name && personal::tells_name(&folded) {
                 self.memory(side.other()).personal.name = false;
             }
@@ -125,6 +134,14 @@ impl Memory {
             birth: announced.birth,
         }
     }
+}
+
+/// Whether a turn tells a part of a date, and a year may follow.
+fn tells_day(text: &Folded) -> bool {
+    let runs = runs_of(text);
+    find(text, &runs)
+        .iter()
+        .any(|found| found.kind == EntityKind::Date)
 }
 
 /// What a turn announces at its end; of what only a person knows, also a little before it:

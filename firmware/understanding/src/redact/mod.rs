@@ -10,7 +10,7 @@ mod memory;
 mod policy;
 
 use crate::entities::{Cue, find, is_birthday};
-use crate::numbers::{Folded, runs_of};
+use crate::numbers::{Folded, Run, runs_of};
 use crate::personal;
 
 pub use memory::Redactor;
@@ -116,8 +116,30 @@ fn redactions_from(text: &str, opening: Opening, strict: bool) -> Vec<Hidden> {
             });
         }
     }
-    hidden.extend(digits::hidden(&folded, &runs, &found, opening, strict));
+    // `A B`, `粤B`, `X`: what a turn of letters adds to what was asked for or has begun.
+    let code = match opening.cue {
+        Some(cue) => personal::spelt_answer(&folded, cue.kind().name()),
+        None if opening.digits > 0 => personal::spelt_answer(&folded, EntityKind::Number.name()),
+        None => None,
+    };
+    hidden.extend(code);
+    let mut digits = digits::hidden(&folded, &runs, &found, opening, strict);
+    leave_to_names(&runs, &hidden, &mut digits);
+    hidden.extend(digits);
     merged(hidden)
+}
+
+/// The figures of names are no number: `张三转五万` is a name and an amount.
+fn leave_to_names(runs: &[Run], hidden: &[Hidden], digits: &mut [Hidden]) {
+    for name in hidden.iter().filter(|piece| piece.label == "name") {
+        let atoms = || runs.iter().flat_map(|run| &run.atoms);
+        for piece in digits.iter_mut().filter(|piece| {
+            (name.start + 1..name.end).contains(&piece.start) && piece.end > name.end
+        }) {
+            let next = atoms().find(|atom| atom.start >= name.end && atom.start < piece.end);
+            piece.start = next.map_or(name.end, |atom| atom.start);
+        }
+    }
 }
 
 /// Whether no run of four digits is left.

@@ -150,10 +150,10 @@ fn security_codes_and_endings_of_three_digits_are_hidden_anywhere() {
         ),
         ("密码是三个八帮我改一下", "密码是[number]帮我改一下"),
         ("密码是一二帮我改一下", "密码是[number]帮我改一下"),
-        ("身份证后四位是一二三X", "身份证后四位是[number]"),
+        ("身份证后四位是一二三X", "身份证后四位是[identity]"),
         (
             "the last four of my id is one two three x",
-            "the last four of my id is [number]",
+            "the last four of my id is [identity]",
         ),
         ("尾号是三二一的那张卡", "尾号是[number]的那张卡"),
         (
@@ -227,6 +227,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "thousand",
         "四百",
         "fifteen",
+        "二十三",
+        "四零二",
     ]);
     let gap = prop::sample::select(vec![
         "",
@@ -260,6 +262,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "对吧",
         "明唔明",
         "好",
+        "栋",
+        "山",
         " sure ",
         " correct ",
     ]);

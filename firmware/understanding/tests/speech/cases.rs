@@ -8,7 +8,7 @@ use super::lists::{
     LONG_SURNAMES, NAME, PHONE, PLATE, RARE_SURNAMES, STEMS, SURNAMES,
 };
 use super::numbers::{Manner, manner, tell};
-use super::{Kind, Random, Said, Tongue, Turn};
+use super::{Kind, Random, Said, Tongue, Turn, spoken};
 
 fn carriers(kind: Kind) -> &'static [&'static [&'static str]; 3] {
     match kind {
@@ -26,6 +26,11 @@ fn carriers(kind: Kind) -> &'static [&'static [&'static str]; 3] {
 
 /// A case of a kind: its turns, all of which the redactor hears.
 pub fn case(kind: Kind, tongue: Tongue, random: &mut Random) -> Vec<Turn> {
+    if random.percent(15)
+        && let Some(turns) = spoken::case(kind, tongue, random)
+    {
+        return turns;
+    }
     let carrier = random.one(carriers(kind)[tongue as usize]);
     let (before, behind) = carrier.split_once('*').unwrap();
     let secret = secret(kind, tongue, random);
@@ -335,7 +340,7 @@ fn birth(said: &mut Said, tongue: Tongue, random: &mut Random) {
     ));
 }
 
-fn cardinal(value: usize) -> String {
+pub fn cardinal(value: usize) -> String {
     let digit = |value: usize| "零一二三四五六七八九".chars().nth(value).unwrap();
     match value {
         0..=9 => digit(value).to_string(),
@@ -501,11 +506,7 @@ fn name(said: &mut Said, tongue: Tongue, random: &mut Random) {
             &full
         });
     }
-    let family = match random.below(20) {
-        0 => random.one(&LONG_SURNAMES).to_owned(),
-        1 | 2 => random.char_of(RARE_SURNAMES).to_string(),
-        _ => random.char_of(SURNAMES).to_string(),
-    };
+    let family = family_name(random);
     let count = if random.percent(25) { 1 } else { 2 };
     let own: String = (0..count)
         .map(|_| {
@@ -518,6 +519,14 @@ fn name(said: &mut Said, tongue: Tongue, random: &mut Random) {
         })
         .collect();
     said.tell(&format!("{family}{own}"));
+}
+
+pub fn family_name(random: &mut Random) -> String {
+    match random.below(20) {
+        0 => random.one(&LONG_SURNAMES).to_owned(),
+        1 | 2 => random.char_of(RARE_SURNAMES).to_string(),
+        _ => random.char_of(SURNAMES).to_string(),
+    }
 }
 
 /// Another character of the same sound.

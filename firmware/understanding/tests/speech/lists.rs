@@ -2,8 +2,8 @@
 
 /// Family names: common ones, and, behind the comma, ones that the rules do not know.
 pub const SURNAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓韩冯曹彭曾肖田董袁潘蔡蒋余杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊孟秦邱江尹薛阎段雷侯龙史黎贺顾毛郝龚邵万覃武钱戴严莫孔向常汤温康施文牛樊葛邢安齐伍庞颜倪庄聂章鲁岳翟申欧耿关焦詹";
-pub const RARE_SURNAMES: &str = "仝逄宓亓苟粟芦郗皮冷边官扈鄢阚荆蔺晏狄米竺";
-pub const LONG_SURNAMES: [&str; 5] = ["欧阳", "司徒", "上官", "诸葛", "呼延"];
+pub const RARE_SURNAMES: &str = "逄亓皮冷边官米仉昝麹郇訾冶厍揭经咸植漆战母火幸";
+pub const LONG_SURNAMES: [&str; 5] = ["欧阳", "司徒", "上官", "诸葛", "澹台"];
 pub const GIVEN: &str = "伟芳秀敏静丽强军洋勇艳杰娟涛明超霞平刚桂英华玉兰建国文辉力健宁佳欣怡俊浩宇轩子涵梓晨雨泽思博雅诗梦琪嘉豪志鹏飞凯翔鑫磊雪梅莉萍玲燕云琴凤珍贞芬香月莺媛瑞凡倩婷娇瑾颖瑶蓉薇岚竹凝晓枫芸荷丹君荣爱可舒影贤德才福生龙海山仁波宁贵广义良功松善厚庆民友裕河哲江亮政谦亨固轮翰朗伯宏鸣朋斌梁栋维启克伦旭尧冰树谷坤垚璟妤祎骞奕晔煦玺钰瀛堃婧姝妍霁屿禾糖果夕念初";
 
 pub const ENGLISH_FIRST: [&str; 60] = [
@@ -276,6 +276,14 @@ pub const NAME: [&[&str]; 3] = [
         "就写*吧",
         "我就是*本人",
         "投保人*",
+        "给*转五百块",
+        "打钱给我妈*",
+        "查一下*的账户",
+        "投诉你们的*",
+        "让*接电话",
+        "收款人是*",
+        "我老婆*开的卡",
+        "户主*",
     ],
     &[
         "我叫*",
@@ -287,6 +295,8 @@ pub const NAME: [&[&str]; 3] = [
         "收件人系*",
         "我老公叫*",
         "持卡人*",
+        "过数畀*",
+        "查下*个户口",
     ],
     &[
         "my name is *",
@@ -300,6 +310,10 @@ pub const NAME: [&[&str]; 3] = [
         "you are speaking with *",
         "my wife's name is *",
         "put it under the name *",
+        "last name *",
+        "i spoke to * yesterday",
+        "hello * here",
+        "signed by *",
     ],
 ];
 pub const ADDRESS: [&[&str]; 3] = [
@@ -391,6 +405,18 @@ pub const INNOCENT: [&[&str]; 3] = [
         "我是前天下的单",
         "高级版多少钱",
         "白色的没有货",
+        "高总量是多少",
+        "钱太少了",
+        "用户名忘记了怎么办",
+        "收款人信息在哪里改",
+        "收货人写错了",
+        "法人章丢了",
+        "我不是很清楚",
+        "转账还是未成功",
+        "阿里巴巴的单",
+        "小程序打不开",
+        "你们的方案是什么",
+        "微信支付可以吗",
     ],
     &[
         "我系黄金会员",
@@ -457,6 +483,11 @@ pub const INNOCENT: [&[&str]; 3] = [
         "with my wife",
         "this is ridiculous",
         "speak to someone else",
+        "your beneficiary didn't get it",
+        "my last name changed",
+        "between march 1st and 5th",
+        "i have a 5 g phone",
+        "hello is anybody there",
     ],
 ];
 

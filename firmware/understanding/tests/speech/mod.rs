@@ -9,6 +9,7 @@ mod cases;
 mod lists;
 mod numbers;
 mod random;
+mod spoken;
 
 pub use cases::{case, negative};
 pub use random::Random;

@@ -6,7 +6,17 @@ use crate::personal::skip_hesitations;
 use crate::redact::Hidden;
 
 /// Words behind which an address stands, longer ones first.
-const INTRODUCTIONS: [&str; 44] = [
+const INTRODUCTIONS: [&str; 54] = [
+    "新地址是",
+    "新地址",
+    "新址是",
+    "门牌号是",
+    "门牌号",
+    "门牌是",
+    "门牌",
+    "小区名叫",
+    "小区叫",
+    "小区是",
     "收货地址是",
     "收货地址",
     "家庭住址是",
@@ -207,7 +217,11 @@ fn chain_from(text: &Folded, start: usize) -> Option<Chain> {
     };
     let mut at = start;
     while at < start + LONGEST {
-        let Some((end, part)) = part_at(text, at) else {
+        let within = chain.end == at && chain.places + chain.roads > 0;
+        let next_part = part_at(text, at)
+            .or_else(|| within.then(|| estate_mark(text, at)).flatten())
+            .or_else(|| room_behind(text, at).filter(|_| chain.doors > 0));
+        let Some((end, part)) = next_part else {
             let next = skip_hesitations(text, at);
             if next == at || next > at + MOST_PAUSE || part_at(text, next).is_none() {
                 break;
@@ -230,6 +244,37 @@ fn part_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
     door_at(text, at)
         .or_else(|| region_at(text, at))
         .or_else(|| name_at(text, at))
+}
+
+/// A further mark behind a name that one ended: `屯门市|广场`, `丽城|花园`.
+fn estate_mark(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    let mark = ESTATES
+        .iter()
+        .filter(|mark| mark.chars().count() > 1)
+        .find(|mark| text.starts_with(at, mark))?;
+    Some((at + mark.chars().count(), Part::Estate))
+}
+
+/// The room behind a building or staircase: `三栋七零二`, `二单元503`, `十楼B`.
+fn room_behind(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    const BUILDINGS: [&str; 7] = ["栋", "幢", "座", "单元", "号楼", "号院", "楼"];
+    let behind = BUILDINGS.iter().any(|mark| {
+        at.checked_sub(mark.chars().count())
+            .is_some_and(|at| text.starts_with(at, mark))
+    });
+    let letter = |at: usize| text.at(at).is_some_and(|c| c.is_ascii_alphanumeric());
+    if behind && text.at(at).is_some_and(|c| c.is_ascii_alphabetic()) && !letter(at + 1) {
+        return Some((at + 1, Part::Door));
+    }
+    let digits = |at: usize| {
+        text.at(at)
+            .is_some_and(|c| c.is_ascii_digit() || "零〇一二三四五六七八九幺两洞拐".contains(c))
+    };
+    let length = (at..at + 5).take_while(|at| digits(*at)).count();
+    let counts = text
+        .at(at + length)
+        .is_some_and(|c| is_number(c) || "块元个万年月日点分秒次天人".contains(c));
+    (behind && (3..=4).contains(&length) && !counts).then_some((at + length, Part::Door))
 }
 
 /// `九龙旺角`: a region, and up to four characters of its quarter where no road follows at once.
@@ -297,7 +342,11 @@ fn name_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
             let doubled = ["路", "街", "道", "区", "县"]
                 .iter()
                 .find(|mark| length == 1 && text.starts_with(mark_end, mark));
-            return Some((mark_end + usize::from(doubled.is_some()), part));
+            // 皇后大道中, where a number follows.
+            let side = part == Part::Road
+                && text.at(mark_end).is_some_and(|c| "东南西北中".contains(c))
+                && text.at(mark_end + 1).is_some_and(is_number);
+            return Some((mark_end + usize::from(doubled.is_some() || side), part));
         }
     }
     None
@@ -305,6 +354,11 @@ fn name_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
 
 fn is_number(c: char) -> bool {
     c.is_ascii_digit() || "零〇一二三四五六七八九十百千幺两洞拐".contains(c)
+}
+
+/// Whether a turn tells a part of an address.
+pub(super) fn is_told(text: &Folded) -> bool {
+    chain_from(text, skip_hesitations(text, 0)).is_some()
 }
 
 /// The answer to a question for the address.
@@ -315,14 +369,34 @@ pub(super) fn answer(text: &Folded) -> Option<Hidden> {
 
 /// Whether a text ends with an introduction or asks for an address.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
+    const ASKED: [&str; 20] = [
+        "住在哪",
+        "住哪",
+        "住边",
+        "寄到哪",
+        "送到哪",
+        "改到哪",
+        "寄去边",
+        "送去边",
+        "多少号",
+        "几零几",
+        "几栋",
+        "几单元",
+        "哪个小区",
+        "哪条路",
+        "什么路",
+        "哪个区",
+        "地址呢",
+        "边条街",
+        "边栋",
+        "几多号楼",
+    ];
     let end = text.chars().len();
     (end.saturating_sub(14)..end).any(|at| {
         INTRODUCTIONS
             .iter()
-            .take(28)
+            .take(38)
             .any(|words| text.starts_with(at, words))
-            || ["住在哪", "住哪", "住边", "寄到哪", "送到哪"]
-                .iter()
-                .any(|words| text.starts_with(at, words))
+            || ASKED.iter().any(|words| text.starts_with(at, words))
     })
 }

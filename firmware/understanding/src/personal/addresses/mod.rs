@@ -40,6 +40,11 @@ pub(super) fn find(text: &Folded, original: &[char], opening: Opening) -> Vec<Hi
     found
 }
 
+/// Whether a turn that answers a request for an address tells a part of one: more may follow.
+pub(super) fn is_told(text: &Folded) -> bool {
+    chinese::is_told(text) || english::answer(text).is_some()
+}
+
 /// Whether a text ends by asking for, or announcing, an address.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
     chinese::is_announced_at_end(text) || english::is_announced_at_end(text)

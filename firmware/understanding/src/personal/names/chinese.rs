@@ -3,147 +3,23 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::hidden;
+use super::introduced::{Sure, ends_with_introduction, introductions, linked};
+use super::{addressed, hidden};
 use crate::numbers::Folded;
 use crate::personal::{ends_phrase, skip_hesitations};
 use crate::redact::Hidden;
 
-/// Words behind which a name stands whatever it looks like.
-const CERTAIN: [&str; 55] = [
-    "先生叫",
-    "太太叫",
-    "老公叫",
-    "老婆叫",
-    "儿子叫",
-    "女儿叫",
-    "妈妈叫",
-    "爸爸叫",
-    "朋友叫",
-    "孩子叫",
-    "同事叫",
-    "佢叫",
-    "经办人是",
-    "我的名字叫做",
-    "我的名字叫",
-    "我的名字是",
-    "我叫做",
-    "我叫",
-    "我名叫",
-    "名字叫做",
-    "名字叫",
-    "名字是",
-    "名字系",
-    "我个名系",
-    "我名系",
-    "我嘅名系",
-    "姓名叫",
-    "姓名是",
-    "姓名",
-    "户名是",
-    "户名叫",
-    "户名",
-    "收件人是",
-    "收件人",
-    "收货人是",
-    "收货人",
-    "寄件人是",
-    "寄件人",
-    "联系人是",
-    "联系人",
-    "机主是",
-    "机主",
-    "车主是",
-    "车主",
-    "持卡人是",
-    "持卡人",
-    "开户人是",
-    "开户人",
-    "投保人是",
-    "投保人",
-    "被保险人是",
-    "被保险人",
-    "申请人是",
-    "申请人",
-    "全名是",
-];
-
-/// Words behind which a name may stand: it must look like one.
-const POSSIBLE: [&str; 43] = [
-    "就写",
-    "写",
-    "登记的是",
-    "搵",
-    "揾",
-    "我是",
-    "我系",
-    "这里是",
-    "这边是",
-    "本人是",
-    "本人",
-    "他叫",
-    "她叫",
-    "他是",
-    "她是",
-    "名叫",
-    "就叫",
-    "请找",
-    "找一下",
-    "找",
-    "转给",
-    "转账到",
-    "转到",
-    "汇到",
-    "打到",
-    "交给",
-    "打给",
-    "写给",
-    "寄给",
-    "卖给",
-    "给",
-    "跟",
-    "和",
-    "让",
-    "请",
-    "是",
-    "系",
-    "叫",
-    "老公",
-    "老婆",
-    "儿子",
-    "女儿",
-    "朋友",
-];
-
-/// Words of a request behind which a clerk or customer may be named: only what has a name's form.
-const CONCERNING: [&str; 12] = [
-    "查一下",
-    "查下",
-    "查询",
-    "查查",
-    "投诉",
-    "客服",
-    "柜员",
-    "店员",
-    "专员",
-    "坐席",
-    "业务员",
-    "快递员",
-];
-
-const TITLES: [&str; 24] = [
-    "先生", "女士", "小姐", "太太", "师傅", "老师", "经理", "医生", "律师", "主任", "阿姨", "叔叔",
-    "大哥", "大姐", "老板", "警官", "教授", "总", "生", "太", "同学", "女仕", "伯伯", "奶奶",
-];
-
-/// Titles of one character, which other words begin with too.
-const SHORT_TITLES: [&str; 3] = ["总", "生", "太"];
-
 /// What does not follow an introduction as a name.
 const NOT_NAMES: &str =
-    "你您他她它们了过不没车人外的个啥什怎哪谁也就都有要想在是好吗吧呢一两这那唔冇咩乜点";
+    "你您他她它们了过不没车人外的个啥什怎哪谁也就都有要想在是好吗吧呢一两这那唔冇咩乜点咗干佢";
+
+/// With which words begin that are no family names, misheard ones neither.
+const NO_FAMILY: &str = "越听话到左头时问题最更很再又才刚先后正全真太多少每各某几第非未将被把让使从由向于与及或而但却\
+    如若因所以为当比较可会应该需能够做看说讲走跑吃喝睡买卖开关上下进出回起站坐住男女老大中新旧高低长短远近\
+    快慢早晚冷热东西南北里外前内同佢噉";
 
 /// After these the talk goes on: no given name holds them.
-const STOPS: &str =
+pub(super) const STOPS: &str =
     "我你您他她它们的了吗吧呢啊呀啦喇喎咯嘅是系喺想要请麻谢帮查打电号没不唔冇嗯呃额哦这那就给住需";
 
 /// Pairs of characters with which the talk goes on, although a given name may hold the first.
@@ -168,20 +44,6 @@ const OWNED: [&str; 8] = [
     "的手机",
 ];
 
-/// Ordinary words that begin with a family name.
-const WORDS: &str = "黄金 黄色 黄牌 高级 高中 高兴 高考 高铁 高新 高端 高手 白金 白领 白色 白天 白条 马上 马路 马达 方便 方案 方面 方式 方法 \
-    安全 安装 安排 安徽 安心 安卓 江苏 江西 江浙 钱包 钱款 金额 金卡 金融 金牌 金华 时间 时候 何时 何必 于是 温州 温馨 温度 \
-    石油 石家 毛病 毛利 毛衣 孔雀 严重 严格 文件 文字 文化 文员 花钱 向您 向你 任何 任务 熊猫 陆续 许多 许可 汪汪 易购 游戏 \
-    游客 夏天 夏季 胡说 胡乱 祝你 祝您 祝福 单位 单独 单身 单号 计划 项目 路上 路由 路费 程序 程度 管理 管家 古代 强烈 都是 都有 \
-    经常 经理 房子 房东 房贷 房产 习惯 司机 叶子 雷同 龙卡 史上 陶瓷 贺卡 顾客 顾问 武汉 武器 戴着 向上 汤圆 余额 余款 \
-    成都 成功 万一 万元 万科 连接 平时 平台 平安 水费 明天 明白 周一 周二 周三 周四 周五 周六 周日 周末 周围 周期 周年 常常 常州 \
-    宁波 宁夏 甘肃 单元 应该 应急 简单 简直 简历 解决 解释 解冻 解除 关于 关系 关闭 关注 左右 左边 童装 童话 季度 全部 全家 蓝色 \
-    蓝牙 盛大 辛苦 尚未 池塘 解约 阮囊 毕业 毕竟 席位 席卷 桂林 桂花 巫婆 卓越 牛奶 牛肉 康复 谢谢 施工 安静 乔迁 倪虹 齐全 \
-    齐了 杜绝 苏州 苏宁 苏打 丁香 任意 卢比 沈阳 钟头 钟点 姜汤 陆军 范围 金属 石头 贾宝 付款 付费 付钱 傅里 方向 孟加 秦皇 江湖 \
-    董事 梁山 宋体 唐朝 唐人 韩国 冯唐 曹操 彭博 曾经 肖像 田地 潘多 袁大 蔡司 蒋介 于今 郑州 郑重 罗马 高度 高峰 高速 高价 高额 林业 \
-    林木 何况 郭德 胡同 朱红 马桶 孙子 徐州 吴江 赵家 杨树 陈旧 陈列 刘海 张贴 张开 张数 李子 王者 王牌 万达 章程 鲁莽 葛根 欧洲 欧元 \
-    柯达 尤其 麦当 霍乱 纪念 纪律 舒服 舒适 屈服 祁连 裴多 柏林 臧否 柴油 翁婿 单据 单子 单程 项链 游泳 甘心 蒙古 穆斯 管道 管子 殷勤 骆驼 凌晨";
-
 /// The family names: of one character and of two.
 struct Surnames {
     short: HashSet<char>,
@@ -204,7 +66,7 @@ fn surnames() -> &'static Surnames {
     &SURNAMES
 }
 
-fn given(c: char) -> bool {
+pub(super) fn given(c: char) -> bool {
     static GIVEN: LazyLock<HashSet<char>> = LazyLock::new(|| {
         include_str!("../../../data/personal/given.txt")
             .lines()
@@ -215,17 +77,23 @@ fn given(c: char) -> bool {
     GIVEN.contains(&c)
 }
 
-fn is_word(text: &Folded, at: usize) -> bool {
-    static ORDINARY: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
+pub(super) fn is_word(text: &Folded, at: usize) -> bool {
+    static ORDINARY: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        include_str!("../../../data/personal/surname_words.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .flat_map(str::split_whitespace)
+            .collect()
+    });
     ORDINARY.contains(text.slice(at, at + 2).as_str())
 }
 
-fn is_han(c: char) -> bool {
+pub(super) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
 }
 
 /// Length of the family name at a position, 0 if none stands there.
-fn surname_at(text: &Folded, at: usize) -> usize {
+pub(super) fn surname_at(text: &Folded, at: usize) -> usize {
     let Some(first) = text.at(at) else { return 0 };
     if surnames()
         .long
@@ -237,7 +105,7 @@ fn surname_at(text: &Folded, at: usize) -> usize {
     usize::from(surnames().short.contains(&first))
 }
 
-fn stops(text: &Folded, at: usize) -> bool {
+pub(super) fn stops(text: &Folded, at: usize) -> bool {
     text.at(at).is_none_or(|c| {
         !is_han(c) || STOPS.contains(c) || GOES_ON.iter().any(|word| text.starts_with(at, word))
     })
@@ -245,19 +113,60 @@ fn stops(text: &Folded, at: usize) -> bool {
 
 /// The names that begin, or are introduced, at a position.
 pub(super) fn name_at(text: &Folded, at: usize) -> Option<Hidden> {
-    certain(text, at)
+    introductions(text, at)
+        .find_map(|(sure, end)| introduced(text, sure, end))
         .or_else(|| family_only(text, at))
-        .or_else(|| titled(text, at))
-        .or_else(|| possible(text, at))
-        .or_else(|| concerned(text, at))
-        .or_else(|| serving(text, at))
+        .or_else(|| addressed::titled(text, at))
+        .or_else(|| addressed::nicknamed(text, at))
+        .or_else(|| addressed::serving(text, at))
         .or_else(|| alone(text, at))
 }
 
-/// `我叫王伟`, `收件人是欧阳雪`: up to the usual length, or to where the talk goes on.
-fn certain(text: &Folded, at: usize) -> Option<Hidden> {
-    let word = CERTAIN.iter().find(|word| text.starts_with(at, word))?;
-    let end = at + word.chars().count();
+/// The name behind an introduction that ends at a position.
+fn introduced(text: &Folded, sure: Sure, end: usize) -> Option<Hidden> {
+    match sure {
+        Sure::Certain => certain(text, end),
+        Sure::Role => {
+            if asks_for_more(text, end) {
+                return None;
+            }
+            let start = skip_hesitations(text, end);
+            match linked(text, start) {
+                Some(link) => certain(text, link),
+                None => likely_name(text, start).filter(|name| !is_about_role(text, name.start)),
+            }
+        }
+        Sure::Possible => {
+            let start = skip_hesitations(text, end);
+            looks_like_name(text, start).or_else(|| addressed::told_by_end(text, start))
+        }
+        Sure::Weak => {
+            let start = skip_hesitations(text, end);
+            let name = looks_like_name(text, start).filter(|_| surname_at(text, start) > 0)?;
+            // Products have a name's form too: `查一下金橘宝`.
+            let own = name.start + surname_at(text, name.start).max(1)..name.end;
+            let of_names = |c| given(c) || is_counted(c);
+            text.slice(own.start, own.end)
+                .chars()
+                .all(of_names)
+                .then_some(name)
+        }
+    }
+}
+
+/// Whether not a name follows somebody's part in a matter, but what there is of it or is done with it:
+/// `收款人信息`, `用户名如何修改`.
+fn is_about_role(text: &Folded, at: usize) -> bool {
+    const WORDS: [&str; 32] = [
+        "信息", "资料", "转账", "转帐", "交易", "记录", "操作", "如何", "怎", "咋", "修改", "变更",
+        "更改", "更换", "忘", "错误", "章", "账", "帐", "手机", "电话", "服务", "身份", "签",
+        "流程", "可", "需", "应", "必", "职业", "干什", "刷卡",
+    ];
+    WORDS.iter().any(|word| text.starts_with(at, word))
+}
+
+/// `我叫王伟`: up to the usual length, or to where the talk goes on.
+fn certain(text: &Folded, end: usize) -> Option<Hidden> {
     if asks_for_more(text, end) {
         return None;
     }
@@ -309,81 +218,15 @@ fn certain_name(text: &Folded, start: usize) -> Option<Hidden> {
     ))
 }
 
-/// `我是王伟`: a family name, then characters of given names, then an end.
-fn possible(text: &Folded, at: usize) -> Option<Hidden> {
-    let word = POSSIBLE.iter().find(|word| text.starts_with(at, word))?;
-    let start = skip_hesitations(text, at + word.chars().count());
-    looks_like_name(text, start)
-        .or_else(|| told_by_end(text, start))
-        .or_else(|| {
-            let end = familiar(text, start)?;
-            (ends_phrase(text, end) || serves(text, end)).then(|| hidden(start, end))
-        })
-}
-
-/// `我要投诉客服李娜`, `查一下王建国的账户`.
-fn concerned(text: &Folded, at: usize) -> Option<Hidden> {
-    let word = CONCERNING.iter().find(|word| text.starts_with(at, word))?;
-    let name = looks_like_name(text, at + word.chars().count())?;
-    // Products have a name's form too: `查一下金橘宝`.
-    let own = name.start + surname_at(text, name.start).max(1)..name.end;
-    text.slice(own.start, own.end)
-        .chars()
-        .all(given)
-        .then_some(name)
-}
-
-/// Where `小李` or `老王` ends.
-fn familiar(text: &Folded, at: usize) -> Option<usize> {
-    let addressed = text.at(at).is_some_and(|c| "小老阿".contains(c));
-    (addressed && surname_at(text, at + 1) == 1).then_some(at + 2)
-}
-
-/// Whether an agent's greeting goes on here.
-fn serves(text: &Folded, at: usize) -> bool {
-    const WORDS: [&str; 6] = [
-        "为您服务",
-        "为你服务",
-        "为您办理",
-        "很高兴",
-        "竭诚",
-        "请问有",
-    ];
-    WORDS.iter().any(|word| text.starts_with(at, word))
-}
-
-/// `工号八号李娜为您服务`, `小李为您服务`: who says so is named before it.
-fn serving(text: &Folded, at: usize) -> Option<Hidden> {
-    if let Some(end) = familiar(text, at).filter(|end| serves(text, *end)) {
-        return Some(hidden(at, end));
-    }
-    let surname = surname_at(text, at);
-    if surname == 0 || is_word(text, at) {
-        return None;
-    }
-    (1..=2).find_map(|own| {
-        let end = at + surname + own;
-        let named = text
-            .chars()
-            .get(at + surname..end)?
-            .iter()
-            .all(|c| given(*c));
-        (named && serves(text, end)).then(|| hidden(at, end))
+/// What stands where a name is expected, if it has a family name or is all that is said.
+fn likely_name(text: &Folded, start: usize) -> Option<Hidden> {
+    certain_name(text, start).filter(|name| {
+        surname_at(text, name.start) > 0 && !is_word(text, name.start)
+            || name.end > name.start + 1 && ends_phrase(text, name.end)
     })
 }
 
-/// `找荆先生`, `我就是逄丹本人`: whatever family name stands there, what follows tells.
-fn told_by_end(text: &Folded, start: usize) -> Option<Hidden> {
-    const ENDS: [&str; 6] = ["先生", "女士", "小姐", "太太", "师傅", "本人"];
-    let own = |at: usize| text.at(at).is_some_and(|c| is_han(c) && !STOPS.contains(c));
-    (1..=4)
-        .take_while(|length| own(start + length - 1))
-        .map(|length| start + length)
-        .find(|end| ENDS.iter().any(|word| text.starts_with(*end, word)))
-        .filter(|_| !is_word(text, start) && !"这那哪老一位".contains(text.chars()[start]))
-        .map(|end| hidden(start, end))
-}
-
+/// A family name, then characters of given names, then an end.
 fn looks_like_name(text: &Folded, start: usize) -> Option<Hidden> {
     let surname = surname_at(text, start);
     if is_word(text, start) {
@@ -392,29 +235,67 @@ fn looks_like_name(text: &Folded, start: usize) -> Option<Hidden> {
     if surname == 0 {
         return rare_name(text, start);
     }
-    let mut end = start + surname;
-    while end < start + surname + 2 && !stops(text, end) {
-        end += 1;
-    }
-    let own = &text.chars()[start + surname..end];
-    let plausible = match own {
-        [] => false,
+    let from = start + surname;
+    let longest = (from..from + 2).take_while(|at| !stops(text, *at)).count();
+    (1..=longest)
+        .rev()
+        .map(|length| from + length)
+        .find(|end| is_given(text, from, *end))
+        .map(|end| hidden(start, end))
+}
+
+/// Whether a given name stands here: its characters are those of such names, and behind it the talk
+/// goes on, or an amount follows: `转给王建国五百块`.
+fn is_given(text: &Folded, from: usize, end: usize) -> bool {
+    let stopped = stops(text, end);
+    let ends = stopped || behind(text, end) || text.at(end).is_some_and(is_counted);
+    match text.chars()[from..end] {
         [only] => {
-            given(*only)
+            let paid = text
+                .at(end)
+                .is_some_and(|c| "转打汇发还借欠给说的".contains(c));
+            (given(only) || is_counted(only) && paid) && ends
                 || ends_phrase(text, end)
                 || text.at(end).is_some_and(|c| "想要我".contains(c))
                 || OWNED.iter().any(|owned| text.starts_with(end, owned))
         }
-        [first, second] => given(*first) || given(*second),
-        _ => true,
-    };
-    // Of an amount: `转给王建国五百块`.
-    (plausible && (stops(text, end) || is_counting(text, end))).then(|| hidden(start, end))
+        [first, second] => {
+            let own = usize::from(given(first)) + usize::from(given(second));
+            let talks = behind(text, end - 1) && !given(second);
+            let done = text
+                .at(end)
+                .is_some_and(|c| "转打汇寄还接让开叫说".contains(c));
+            let amount = is_counted(second) && (!given(second) || !ends_phrase(text, end));
+            own == 2 && ends && !amount || own == 1 && (stopped || done) && !talks && !amount
+        }
+        _ => false,
+    }
 }
 
-fn is_counting(text: &Folded, at: usize) -> bool {
-    let counts = |c| "一二三四五六七八九十百千万两几".contains(c);
-    text.at(at).is_some_and(counts)
+/// Whether the talk goes on here: with what is done by, to or with somebody.
+fn behind(text: &Folded, at: usize) -> bool {
+    const CHARS: &str = "转接收推个畀让说讲话叫打汇寄发交取存报领跟和同也都再又就才应已过从把被将或及与等做还只吗先后上下听见拿送退换签录买卖拒承收欠借有会可能要去办开";
+    text.at(at).is_some_and(|c| CHARS.contains(c))
+}
+
+const fn is_counted(c: char) -> bool {
+    matches!(
+        c,
+        '一' | '二'
+            | '三'
+            | '四'
+            | '五'
+            | '六'
+            | '七'
+            | '八'
+            | '九'
+            | '十'
+            | '百'
+            | '千'
+            | '万'
+            | '两'
+            | '几'
+    )
 }
 
 /// Three characters whose last two are those of given names, and then an end: a family name that
@@ -422,39 +303,34 @@ fn is_counting(text: &Folded, at: usize) -> bool {
 fn rare_name(text: &Folded, start: usize) -> Option<Hidden> {
     let name = text.chars().get(start..start + 3)?;
     let end = start + 3;
-    let family = is_han(name[0]) && !STOPS.contains(name[0]) && !NOT_NAMES.contains(name[0]);
+    let family = is_han(name[0])
+        && !STOPS.contains(name[0])
+        && !NOT_NAMES.contains(name[0])
+        && !NO_FAMILY.contains(name[0]);
     let whole = ends_phrase(text, end) || STOPS.contains(text.at(end)?);
     (family && given(name[1]) && given(name[2]) && whole).then(|| hidden(start, end))
 }
 
-/// A whole phrase that is a name of three characters: `陈志强，`.
+/// A whole phrase that is a name of three characters: `陈志强，`, `嗯陈志强`; of two where a parcel's
+/// label says who gets it: `张伟收`.
 fn alone(text: &Folded, at: usize) -> Option<Hidden> {
-    let begins = at == 0 || text.at(at - 1).is_some_and(|c| !c.is_alphanumeric());
+    let begins = at == 0
+        || text
+            .at(at - 1)
+            .is_some_and(|c| !c.is_alphanumeric() || "嗯呃啊额哦诶".contains(c));
     let surname = surname_at(text, at);
     if !begins || surname == 0 || is_word(text, at) {
         return None;
     }
-    let end = at + surname + 2;
-    let own = text.chars().get(at + surname..end)?;
-    (own.iter().all(|c| given(*c)) && ends_phrase(text, end)).then(|| hidden(at, end))
-}
-
-/// `王先生`, `陈小姐`, `李国强先生`.
-fn titled(text: &Folded, at: usize) -> Option<Hidden> {
-    let surname = surname_at(text, at);
-    if surname == 0 {
-        return None;
-    }
-    (0..=2).find_map(|own| {
-        let end = at + surname + own;
-        let title = TITLES.iter().find(|title| text.starts_with(end, title))?;
-        if SHORT_TITLES.contains(title) && (own > 0 || !ends_phrase(text, end + 1)) {
-            return None;
-        }
-        let plain = own > 0 && (at + surname..end).any(|at| stops(text, at));
-        let ordinary = own == 0 && is_word(text, at);
-        (!plain && !ordinary).then(|| hidden(at, end))
-    })
+    let own = |length: usize| {
+        let end = at + surname + length;
+        let name = text.chars().get(at + surname..end)?;
+        let labelled = text.at(end) == Some('收') && ends_phrase(text, end + 1)
+            || text.starts_with(end, "本人");
+        let whole = length == 2 && ends_phrase(text, end) || labelled;
+        (name.iter().all(|c| given(*c)) && whole).then(|| hidden(at, end))
+    };
+    own(2).or_else(|| own(1))
 }
 
 /// `我姓王`, `免贵姓陈，耳东陈`.
@@ -496,7 +372,10 @@ pub(super) fn given_apart(text: &Folded, at: usize) -> Option<Hidden> {
     ];
     const ORDINARY: [&str; 5] = ["名下", "名额", "名单", "名义", "名片"];
     let family = family_only(text, at)?;
-    let next = skip_hesitations(text, family.end);
+    let mut next = skip_hesitations(text, family.end);
+    if PARTS.iter().any(|parts| text.starts_with(next, parts)) {
+        next = skip_hesitations(text, next + 3);
+    }
     if ORDINARY.iter().any(|word| text.starts_with(next, word)) {
         return None;
     }
@@ -505,7 +384,9 @@ pub(super) fn given_apart(text: &Folded, at: usize) -> Option<Hidden> {
     if text.at(start) == text.at(family.start) {
         return certain_name(text, start);
     }
-    let own = |at: usize| !stops(text, at) && !is_counting(text, at) && text.at(at) != Some('字');
+    let own = |at: usize| {
+        !stops(text, at) && !text.at(at).is_some_and(is_counted) && text.at(at) != Some('字')
+    };
     if !own(start) || NOT_NAMES.contains(text.at(start)?) {
         return None;
     }
@@ -549,11 +430,12 @@ pub(super) fn corrected(text: &Folded, end: usize) -> Option<Hidden> {
 
 /// The answer to a question for the name, or the rest of an introduction that a pause cut off.
 pub(super) fn answer(text: &Folded) -> Option<Hidden> {
-    const REPLIES: [&str; 44] = [
-        "稍等", "等一", "等等", "等下", "等我", "好的", "可以", "没有", "没问", "知道", "为什",
-        "什么", "不知", "不用", "不要", "不是", "是的", "对的", "喂", "你好", "您好", "谢谢",
-        "怎么", "干嘛", "干什", "听不", "听得", "再说", "刚才", "刚刚", "马上", "麻烦", "冇问",
-        "点解", "做咩", "边个", "唔该", "唔知", "挂失", "请问", "请等", "这个", "那个", "哪个",
+    const REPLIES: [&str; 56] = [
+        "找", "转", "自己", "客服", "人工", "办", "查", "开", "我", "房东", "老婆", "老公", "稍等",
+        "等一", "等等", "等下", "等我", "好的", "可以", "没有", "没问", "知道", "为什", "什么",
+        "不知", "不用", "不要", "不是", "是的", "对的", "喂", "你好", "您好", "谢谢", "怎么",
+        "干嘛", "干什", "听不", "听得", "再说", "刚才", "刚刚", "马上", "麻烦", "冇问", "点解",
+        "做咩", "边个", "唔该", "唔知", "挂失", "请问", "请等", "这个", "那个", "哪个",
     ];
     let start = skip_hesitations(text, 0);
     if REPLIES.iter().any(|word| text.starts_with(start, word)) {
@@ -563,10 +445,7 @@ pub(super) fn answer(text: &Folded) -> Option<Hidden> {
         .iter()
         .find(|word| text.starts_with(start, word))
         .map_or(start, |word| start + word.chars().count());
-    certain_name(text, start).filter(|name| {
-        surname_at(text, name.start) > 0 && !is_word(text, name.start)
-            || ends_phrase(text, name.end)
-    })
+    likely_name(text, start)
 }
 
 /// Whether a turn tells a name that looks like one.
@@ -574,27 +453,29 @@ pub(super) fn is_told(text: &Folded) -> bool {
     answer(text).is_some_and(|name| looks_like_name(text, name.start).is_some())
 }
 
+/// Family names by their parts.
+const PARTS: [&str; 16] = [
+    "弓长张",
+    "木子李",
+    "耳东陈",
+    "双木林",
+    "口天吴",
+    "草头黄",
+    "古月胡",
+    "言午许",
+    "立早章",
+    "文刀刘",
+    "双口吕",
+    "走肖赵",
+    "禾呈程",
+    "女子好",
+    "人可何",
+    "三横王",
+];
+
 /// Family names by their parts, `弓长张`, and characters by a word that holds them, `伟大的伟`:
 /// only beside a name.
 pub(super) fn explained(text: &Folded, names: &[Hidden]) -> Vec<Hidden> {
-    const PARTS: [&str; 16] = [
-        "弓长张",
-        "木子李",
-        "耳东陈",
-        "双木林",
-        "口天吴",
-        "草头黄",
-        "古月胡",
-        "言午许",
-        "立早章",
-        "文刀刘",
-        "双口吕",
-        "走肖赵",
-        "禾呈程",
-        "女子好",
-        "人可何",
-        "三横王",
-    ];
     if names.is_empty() {
         return Vec::new();
     }
@@ -617,7 +498,7 @@ pub(super) fn explained(text: &Folded, names: &[Hidden]) -> Vec<Hidden> {
 
 /// Whether a text ends with an introduction.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
-    const ASKED: [&str; 16] = [
+    const ASKED: [&str; 30] = [
         "姓什么",
         "姓乜",
         "姓啥",
@@ -634,18 +515,29 @@ pub(super) fn is_announced_at_end(text: &Folded) -> bool {
         "你嘅名",
         "持卡人姓名",
         "姓咩",
+        "转给谁",
+        "汇给谁",
+        "打给谁",
+        "寄给谁",
+        "收款人是谁",
+        "找谁",
+        "找哪位",
+        "揾边位",
+        "揾边个",
+        "畀边个",
+        "您是哪位",
+        "你是哪位",
+        "边位呀",
+        "英文名呢",
     ];
     let end = text.chars().len();
     (end.saturating_sub(16)..end).any(|at| {
-        let ends_with = |word: &str| {
-            text.starts_with(at, word) && skip_hesitations(text, at + word.chars().count()) >= end
-        };
         let asks_more = || {
             ["姓名", "名字"]
                 .iter()
                 .any(|word| text.starts_with(at, word) && asks_for_more(text, at + 2))
         };
-        CERTAIN.iter().any(|word| ends_with(word))
+        ends_with_introduction(text, at, |from| skip_hesitations(text, from) >= end)
             || asks_more()
             || ["和姓名", "跟姓名", "同姓名", "和名字"]
                 .iter()

@@ -12,7 +12,7 @@ use crate::numbers::Folded;
 use crate::redact::Hidden;
 
 /// Words behind which a name stands, longer ones first.
-const CERTAIN: [&str; 24] = [
+const CERTAIN: [&str; 25] = [
     "account holder's name is",
     "account holder is",
     "cardholder is",
@@ -30,6 +30,7 @@ const CERTAIN: [&str; 24] = [
     "maiden name is",
     "my name is",
     "my name's",
+    "name's",
     "the name is",
     "the name's",
     "name is",
@@ -39,9 +40,31 @@ const CERTAIN: [&str; 24] = [
     "under the name",
 ];
 
+/// Words behind which a name stands that is no word of the language.
+const BARE: [&str; 16] = [
+    "last name",
+    "first name",
+    "full name",
+    "middle name",
+    "family name",
+    "maiden name",
+    "surname",
+    "account holder",
+    "card holder",
+    "cardholder",
+    "beneficiary",
+    "beneficiary is",
+    "on behalf of",
+    "signed by",
+    "delivered to",
+    "payable to",
+];
+
 /// Words behind which a name may stand: its first word must be known as one, or be written with a
 /// capital.
-const POSSIBLE: [&str; 24] = [
+const POSSIBLE: [&str; 26] = [
+    "hello",
+    "hi",
     "this is",
     "i'm",
     "i am",
@@ -66,6 +89,21 @@ const POSSIBLE: [&str; 24] = [
     "from",
     "by",
     "with",
+];
+
+/// Those of them behind which a person stands.
+const SPOKEN_TO: [&str; 11] = [
+    "speaking to",
+    "speaking with",
+    "speak to",
+    "speak with",
+    "talk to",
+    "talked to",
+    "spoke to",
+    "spoke with",
+    "called",
+    "named",
+    "ask for",
 ];
 
 const TITLES: [&str; 12] = [
@@ -109,6 +147,9 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
     if let Some(after) = introduced(text, at, &CERTAIN) {
         return names_from(text, after, 3);
     }
+    if let Some(name) = bare(text, at) {
+        return Some(name);
+    }
     let word = text.slice(at, text.word_end(at).min(at + 10));
     if TITLES.contains(&word.as_str()) {
         let after = at + word.len();
@@ -121,6 +162,11 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
         if known {
             return names_from(text, start, 2);
         }
+        // Nobody speaks to a word that no language has.
+        let spoken_to = introduced(text, at, &SPOKEN_TO).is_some();
+        if spoken_to && first.len() > 2 && !is_in_dictionary(&first) && !is_place(&first) {
+            return names_from(text, start, 2);
+        }
         if let Some(name) = by_what_follows(text, at, start) {
             return Some(name);
         }
@@ -131,11 +177,33 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
         .or_else(|| romanised(text, at))
 }
 
+/// `last name okonkwo`, `signed by p hargreaves`: known as a name, or no other word.
+fn bare(text: &Folded, at: usize) -> Option<Hidden> {
+    let after = introduced(text, at, &BARE)?;
+    let start = skip_leads(text, after);
+    let named = |start: usize| {
+        let word = text.slice(start, word_end(text, start).min(start + 20));
+        let known = is_first_name(&word) || is_family_name(&word) || is_chinese_family_name(&word);
+        word.len() > 2
+            && !word.contains("n't")
+            && !is_common(&word)
+            && (known || !is_in_dictionary(&word))
+    };
+    let end = word_end(text, start);
+    // An initial, or a name that is also a word before one that is none.
+    let next = skip_blanks(text, end);
+    (named(start) || end == start + 1 && named(next))
+        .then(|| names_from(text, start, 3))
+        .flatten()
+}
+
 /// Behind `i am`, `this is` and `speak to`: one or two words that no language uses there, before an
 /// end or a word that goes on.
 fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
     // `POSSIBLE` but for those behind which firms and things stand, too: `for`, `called`, `with`.
-    const TELLING: [&str; 14] = [
+    const TELLING: [&str; 16] = [
+        "hello",
+        "hi",
         "this is",
         "i'm",
         "i am",
@@ -166,6 +234,9 @@ fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
     let calls = CALLS.contains(&after.as_str());
     let ends = !text.at(next).is_some_and(char::is_alphanumeric);
     // As agents answer: `this is leena how can i help you`.
+    let own = words
+        .split(' ')
+        .all(|word| is_chinese_family_name(word) && !is_ordinary(word));
     let offers = ["how can", "how may", "how could", "what can"]
         .iter()
         .any(|words| text.starts_with(next, words));
@@ -174,7 +245,7 @@ fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
         || text.starts_with(at, "talk")
         || text.starts_with(at, "ask")
         || text.starts_with(at, "call");
-    (calls || offers || ((says_who || asks) && (ends || goes_on))).then_some(name)
+    (calls || offers || ((says_who || asks || own) && (ends || goes_on))).then_some(name)
 }
 
 /// `leena speaking`, as people answer a telephone: a word of no ordinary talk before it.
@@ -183,7 +254,8 @@ fn answering(text: &Folded, at: usize) -> Option<Hidden> {
     let word = text.slice(at, end.min(at + 20));
     let next = skip_blanks(text, end);
     let speaks = next > end && text.slice(next, word_end(text, next).min(next + 9)) == "speaking";
-    (speaks && end > at + 1 && !is_common(&word) && !is_ordinary(&word)).then(|| hidden(at, end))
+    let plain = word.contains('\'') || is_common(&word) || is_ordinary(&word);
+    (speaks && end > at + 1 && !plain).then(|| hidden(at, end))
 }
 
 /// Words that follow `i am` or `this is` in ordinary talk, by themselves or by their ending.
@@ -206,8 +278,9 @@ pub(super) fn is_common(word: &str) -> bool {
         "ing", "ed", "ful", "able", "ible", "ous", "ive", "less", "tion", "ment", "ness", "ally",
         "ly", "ish", "est", "ated",
     ];
+    static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
     stop_words().contains(word)
-        || WORDS.split_whitespace().any(|other| other == word)
+        || COMMON.contains(word)
         || (word.len() > 5 && ENDINGS.iter().any(|ending| word.ends_with(ending)))
 }
 
@@ -226,6 +299,7 @@ fn introduced(text: &Folded, at: usize, introductions: &[&str]) -> Option<usize>
 fn full_name(text: &Folded, at: usize) -> Option<Hidden> {
     let end = word_end(text, at);
     let first = text.slice(at, end.min(at + 20));
+    let first = first.strip_suffix("'s").unwrap_or(&first).to_owned();
     if !is_first_name(&first) || is_also_a_word(&first) || is_ordinary(&first) || is_place(&first) {
         return None;
     }
@@ -233,8 +307,10 @@ fn full_name(text: &Folded, at: usize) -> Option<Hidden> {
     let next_end = word_end(text, next);
     let surname = text.slice(next, next_end.min(next + 20));
     let follows = next_end > next + 2
+        && !text.slice(at, end).ends_with("'s")
         && next > end
         && !stop_words().contains(surname.as_str())
+        && !AFTER.split(' ').any(|after| after == surname)
         && !is_common(&surname);
     Some(hidden(at, if follows { next_end } else { end }))
 }
@@ -316,7 +392,8 @@ fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
     let mut at = skip_leads(text, from);
     let mut span: Option<(usize, usize)> = None;
     let mut taken = 0;
-    while taken < most {
+    let mut particle = false;
+    while taken <= most {
         while text
             .at(at)
             .is_some_and(|c| matches!(c, ' ' | ',' | ':' | '"'))
@@ -330,9 +407,15 @@ fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
             continue;
         }
         let short = word.strip_suffix("'s").unwrap_or(&word);
-        if end == at || stop_words().contains(short) {
+        let most = most + usize::from(particle);
+        if end == at
+            || taken >= most
+            || stop_words().contains(short)
+            || taken > 0 && AFTER.split(' ').any(|after| after == short)
+        {
             break;
         }
+        particle |= PARTICLES.contains(&short) && taken < most;
         span = Some((span.map_or(at, |(start, _)| start), end));
         at = end;
         taken += 1;
@@ -343,6 +426,16 @@ fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
     let (start, end) = span?;
     Some(with_spelling(text, start, end))
 }
+
+/// Words of which none ends a name that they stand in.
+const PARTICLES: [&str; 12] = [
+    "al", "el", "bin", "binti", "van", "von", "der", "de", "da", "del", "la", "st",
+];
+
+/// Words with which the talk goes on behind a name.
+const AFTER: &str = "told said says asked called yesterday today tomorrow earlier later again before after last next who whose \
+    about regarding one two three four five six seven eight nine ten twenty thirty forty fifty hundred reference order \
+    signed opened sent got gave came helped promised never always first once twice";
 
 /// Takes in letters that spell the name out behind it.
 fn with_spelling(text: &Folded, start: usize, end: usize) -> Hidden {
@@ -467,7 +560,9 @@ pub(super) fn corrected(text: &Folded, end: usize) -> Option<Hidden> {
 
 /// Whether a text ends with an introduction or asks for a name.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
-    const ASKED: [&str; 9] = [
+    const ASKED: [&str; 11] = [
+        "maiden name",
+        "who do i make it out to",
         "name and",
         "your name",
         "your full name",

@@ -47,7 +47,7 @@ pub(super) fn is_ordinary(word: &str) -> bool {
 }
 
 /// Whether a word is in the dictionary, as it is or with a usual ending.
-pub(super) fn is_in_dictionary(word: &str) -> bool {
+pub(in crate::personal) fn is_in_dictionary(word: &str) -> bool {
     const ENDINGS: [&str; 6] = ["s", "es", "ed", "d", "ing", "ly"];
     static WORDS: Words =
         LazyLock::new(|| words_of(&[include_str!("../../../data/personal/dictionary.txt")]));
@@ -71,7 +71,7 @@ pub(super) fn is_in_dictionary(word: &str) -> bool {
 /// First names that are ordinary words too.
 pub(super) fn is_also_a_word(word: &str) -> bool {
     const ALSO: &str = "mark will may grace amber ruby poppy holly daisy ivy jack frank bill rose \
-        carol dawn virginia georgia";
+        carol dawn virginia georgia guy eve max alexa siri cortana chase angel";
     static WORDS: Words = LazyLock::new(|| words_of(&[ALSO]));
     WORDS.contains(word)
 }

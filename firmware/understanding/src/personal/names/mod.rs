@@ -1,13 +1,17 @@
 //! Names of people: behind the words that introduce them, before titles, and standing alone where
 //! their form is sure enough.
 
+mod addressed;
 mod chinese;
 mod english;
+mod introduced;
 mod known;
 mod written;
 
 #[cfg(test)]
 mod tests;
+
+pub(in crate::personal) use known::is_in_dictionary;
 
 use super::Opening;
 use crate::numbers::Folded;

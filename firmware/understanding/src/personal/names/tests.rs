@@ -200,3 +200,74 @@ fn a_request_lasts_until_it_is_answered() {
         ]
     );
 }
+
+#[test]
+fn people_are_hidden_however_they_are_called() {
+    for (text, redacted) in [
+        ("张总在吗", "[name]总在吗"),
+        ("我是陈太上次打过电话", "我是[name]太上次打过电话"),
+        ("黄生你好", "[name]生你好"),
+        ("刘哥说可以", "[name]哥说可以"),
+        ("李大夫给开的", "[name]大夫给开的"),
+        ("阿强在不在", "[name]在不在"),
+        ("人哋叫阿张少华", "人哋叫[name]"),
+        ("老李让我打的", "[name]让我打的"),
+        ("陳太喺度嗎", "[name]太喺度嗎"),
+        ("轉五百蚊俾阿珍", "轉五百蚊俾[name]"),
+        ("给张三转五万", "给[name]转[number]"),
+        ("给王小明转五百块", "给[name]转五百块"),
+        ("打钱给我妈张桂芳", "打钱给我妈[name]"),
+        ("查一下许志远的账户", "查一下[name]的账户"),
+        ("查下陳志明個戶口", "查下[name]個戶口"),
+        ("投诉你们的周敏", "投诉你们的[name]"),
+        ("户主郑国栋", "户主[name]"),
+        ("收款人是吴秀英", "收款人是[name]"),
+        ("我老婆夏雨荷开的卡", "我老婆[name]开的卡"),
+        ("我的客户经理曹颖", "我的客户经理[name]"),
+        ("让田甜接电话", "让[name]接电话"),
+        ("嗯王建国", "嗯[name]"),
+        ("张伟收", "[name]收"),
+        ("过数畀刘德华", "过数畀[name]"),
+        ("i spoke to brenda yesterday", "i spoke to [name] yesterday"),
+        ("i am mohammed al fayed", "i am [name]"),
+        ("last name okonkwo", "last name [name]"),
+        ("signed by p hargreaves", "signed by [name]"),
+        ("hello sanjay here", "hello [name] here"),
+        ("this is wong", "this is [name]"),
+        (
+            "pay mister wong two hundred dollars",
+            "pay mister [name] two hundred dollars",
+        ),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn what_only_begins_as_a_name_does_stays() {
+    for text in [
+        "高总量是多少",
+        "钱太少了",
+        "总是这样",
+        "高级经理是谁",
+        "用户名忘记了怎么办",
+        "商户名称怎么改",
+        "收款人信息在哪里改",
+        "收货人写错了",
+        "法人章丢了",
+        "我不是很清楚",
+        "转账还是未成功",
+        "银行卡转账成功了吗",
+        "等同于一个银行",
+        "你们的方案是什么",
+        "那个黄金周的活动",
+        "阿里巴巴的订单",
+        "小程序打不开",
+        "your beneficiary didn't get it",
+        "the beneficiary account",
+        "generally you're speaking too fast",
+        "my last name changed",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
