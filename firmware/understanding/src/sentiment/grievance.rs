@@ -143,6 +143,9 @@ fn waits(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn waited_in_english(text: &str) -> bool {
+    if !ENGLISH_IN_VAIN.iter().any(|vain| text.contains(vain)) {
+        return false;
+    }
     let words: Vec<&str> = text
         .split(|c: char| !c.is_alphanumeric() && c != '\'')
         .filter(|word| !word.is_empty())
@@ -151,7 +154,5 @@ fn waited_in_english(text: &str) -> bool {
         let counts = ENGLISH_NUMERALS.contains(&pair[0]) || pair[0].parse::<u32>().is_ok();
         counts && ENGLISH_UNITS.contains(&pair[1])
     });
-    let spans = spans || words.contains(&"since");
-    let text = words.join(" ");
-    spans && ENGLISH_IN_VAIN.iter().any(|vain| text.contains(vain))
+    spans || words.contains(&"since")
 }
