@@ -1,7 +1,7 @@
 //! Measures the trainer on public sets, each trained on its own training part only:
 //! `TRUNKSIDE_DATA=../shared/data cargo run -p trunkside-understanding --example measure_text -- SET…`
-//! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `zh_seed`, `smp`, `shipped`, `anytime`,
-//! `speed`, `sentiment`. One JSON object a line. `shipped` measures the intents that ship on sentences that
+//! with `clinc150`, `banking77`, `multidogo`, `zh_bank`, `zh_seed`, `smp`, `shipped`, `calls`,
+//! `anytime`, `speed`, `sentiment`. One JSON object a line. `shipped` measures the intents that ship on sentences that
 //! were written apart from the grammars, and on the test parts of two public sets by their labels
 //! in `data/intents/public.tsv`.
 
@@ -34,6 +34,7 @@ fn main() -> Outcome<()> {
             "smp" => vec![smp(&text)?],
             "shipped" => shipped(&text)?,
             "sentiment" => vec![hotels(&text)?, goods(&text)?, cantonese(&text)?],
+            "calls" => calls()?,
             "anytime" => anytime("test")?,
             // What the course of a call's certainty is chosen on.
             "anytime_kept" => anytime("kept")?,
@@ -261,6 +262,41 @@ fn public_tests(text: &Path) -> Outcome<Vec<(String, Vec<Example>)>> {
         }
     }
     Ok(tests)
+}
+
+/// Intents and feelings of what callers might say, by language; of several wishes the first must be one,
+/// and all must be among those heard.
+fn calls() -> Outcome<Vec<Value>> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/intents/test/calls.tsv");
+    let understander = Understander::shipped();
+    // By language: lines, right first, all wishes heard, right feeling; and for each feeling lines and
+    // right ones.
+    let mut counts: BTreeMap<String, [u32; 4]> = BTreeMap::new();
+    let mut feelings: BTreeMap<String, [u32; 2]> = BTreeMap::new();
+    let lines = fs::read_to_string(own)?;
+    for line in lines.lines().filter(|line| !line.starts_with('#')) {
+        let [language, intents, feeling, text] = line.split('\t').collect::<Vec<_>>()[..] else {
+            return Err(format!("`{line}` is not language, intents, feeling, words").into());
+        };
+        let understood = understander.understand_text(text, None);
+        let wishes: Vec<&str> = intents.split('+').collect();
+        let heard = |wish: &&str| understood.intents.iter().any(|heard| heard.name == **wish);
+        let felt = serde_json::to_value(understood.mood.emotion)? == feeling;
+        let count = counts.entry(language.to_owned()).or_default();
+        let first = wishes.contains(&understood.intent.name.as_str());
+        let outcomes = [true, first, first && wishes.iter().all(heard), felt];
+        for (count, outcome) in count.iter_mut().zip(outcomes) {
+            *count += u32::from(outcome);
+        }
+        let count = feelings.entry(feeling.to_owned()).or_default();
+        count[0] += 1;
+        count[1] += u32::from(felt);
+    }
+    Ok(vec![json!({
+        "set": "calls",
+        "n_first_all_feeling": counts,
+        "n_right_by_feeling": feelings,
+    })])
 }
 
 /// What callers say before their wish, by language; every second caller says one of them.

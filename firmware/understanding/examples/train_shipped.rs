@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use trunkside_understanding::intents::{Example, IntentModel, OUT_OF_SCOPE, corpus, read_examples};
 
 /// Lines of one public label at most, so that no intent is mostly one set's.
-const A_LABEL: usize = 40;
+const A_LABEL: usize = 100;
 
 /// The same for a label that is out of scope, of which there are many.
-const A_LABEL_OUT_OF_SCOPE: usize = 20;
+const A_LABEL_OUT_OF_SCOPE: usize = 30;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/intents");

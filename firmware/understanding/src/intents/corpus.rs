@@ -35,13 +35,13 @@ const SOURCES: [Source; 3] = [
         language: "yue",
         spaced: false,
         files: grammar_files!("yue": "shared" "general" "banking" "accounts" "security" "money"
-            "retail" "logistics" "telecom" "insurance" "government" "out_of_scope"),
+            "retail" "logistics" "telecom" "insurance" "government" "out_of_scope" "more"),
     },
     Source {
         language: "en",
         spaced: true,
         files: grammar_files!("en": "shared" "general" "banking" "accounts" "security" "money" "loans"
-            "retail" "logistics" "telecom" "insurance" "government" "out_of_scope"),
+            "retail" "logistics" "telecom" "insurance" "government" "out_of_scope" "more"),
     },
 ];
 

@@ -9,7 +9,7 @@ use super::said::begins_with;
 use crate::features::Token;
 
 /// What denies the wish that follows, longer ones before shorter ones that begin alike.
-const DENIES: [&str; 49] = [
+const DENIES: [&str; 52] = [
     "不是要",
     "不是来",
     "不是想",
@@ -41,6 +41,9 @@ const DENIES: [&str; 49] = [
     "唔好",
     "dontwantto",
     "donotwantto",
+    "dontwantmy",
+    "dontwantthe",
+    "dontwanta",
     "dontneedto",
     "donotneedto",
     "dontneed",
@@ -61,11 +64,16 @@ const DENIES: [&str; 49] = [
     "didnt",
 ];
 
+/// Who does not want a thing denies it only where they say what they want instead.
+const OF_THINGS: [&str; 3] = ["dontwantmy", "dontwantthe", "dontwanta"];
+const WANTS: [&str; 4] = ["want", "need", "id", "like"];
+
 /// Words that begin like one of these and deny nothing.
-const OTHER_WORDS: [&str; 10] = [
+const OTHER_WORDS: [&str; 11] = [
     "唔好意思",
     "不用谢",
     "不用客气",
+    "不用了",
     "唔使客气",
     "不要紧",
     "不是吗",
@@ -131,6 +139,8 @@ pub(super) struct Denial {
     pub whole: Range<usize>,
     /// The wish alone; of what has not been lost, all of it.
     pub wish: Range<usize>,
+    /// Whether what is wanted instead is said.
+    pub contrasts: bool,
 }
 
 /// The denied wishes of an utterance, first to last; `breaks` says whether punctuation stands before a
@@ -162,6 +172,7 @@ fn denial_at(tokens: &[Token], at: usize, breaks: &impl Fn(usize) -> bool) -> Op
         return (start < at).then_some(Denial {
             whole: start..at + length,
             wish: start..at + length,
+            contrasts: false,
         });
     }
     // `是不是`, `要不要`: a question.
@@ -182,6 +193,10 @@ fn denial_at(tokens: &[Token], at: usize, breaks: &impl Fn(usize) -> bool) -> Op
     if OF_LOSSES.contains(&by) && !LOSSES.contains(&text(start)) {
         return None;
     }
+    let wants = |token: &Token| WANTS.contains(&token.text.as_str());
+    if OF_THINGS.contains(&by) && !tokens[start..].iter().any(wants) {
+        return None;
+    }
     let names = by.starts_with("not");
     let ends = |index: &usize| {
         let word = text(*index);
@@ -199,6 +214,7 @@ fn denial_at(tokens: &[Token], at: usize, breaks: &impl Fn(usize) -> bool) -> Op
     (start < end).then_some(Denial {
         whole: at..end,
         wish: start..end,
+        contrasts: OF_THINGS.contains(&by),
     })
 }
 

@@ -134,9 +134,10 @@ impl IntentModel {
             .filter(|denial| {
                 let wish = &said.tokens[denial.wish.clone()];
                 let named = self.judge(wish).swap_remove(0);
-                let is_one = intents.iter().any(|intent| intent.name == named.name);
                 let sure = named.score >= CLAUSE_FROM && !is_rejection(&named.name);
-                sure && is_one && may_be_denied(&named.name, wish)
+                // `i don't want my balance i want …` may sound like neither of both.
+                let is_one = intents.iter().any(|intent| intent.name == named.name);
+                sure && (is_one || denial.contrasts) && may_be_denied(&named.name, wish)
             })
             .collect();
         if denied.is_empty() {
@@ -151,11 +152,16 @@ impl IntentModel {
     fn weigh(&self, said: &Said) -> Vec<Intent> {
         let mut intents = self.judge(&said.tokens);
         let whole = intents[0].clone();
-        for clause in said.clauses() {
-            let first = self.judge(clause).swap_remove(0);
-            if first.score < CLAUSE_FROM || is_rejection(&first.name) {
-                continue;
-            }
+        let clauses = said.clauses();
+        let mut firsts: Vec<Intent> = clauses
+            .iter()
+            .map(|clause| self.judge(clause).swap_remove(0))
+            .filter(|first| first.score >= CLAUSE_FROM && !is_rejection(&first.name))
+            .collect();
+        if clauses.is_empty() {
+            firsts.extend(self.bare_wishes(said));
+        }
+        for first in firsts {
             match intents.iter_mut().find(|intent| intent.name == first.name) {
                 Some(known) => known.score = known.score.max(first.score),
                 None => intents.push(first),
@@ -177,6 +183,21 @@ impl IntentModel {
             intents[..=first].rotate_right(1);
         }
         intents
+    }
+
+    /// The intents of wishes that are said without anything between them; none unless all are sure and
+    /// no two the same.
+    fn bare_wishes(&self, said: &Said) -> Vec<Intent> {
+        let mut found: Vec<Intent> = Vec::new();
+        for wish in said.bare_wishes() {
+            let first = self.judge(wish).swap_remove(0);
+            let is_known = found.iter().any(|intent| intent.name == first.name);
+            if first.score < CLAUSE_FROM || is_rejection(&first.name) || is_known {
+                return Vec::new();
+            }
+            found.push(first);
+        }
+        found
     }
 
     /// The probability of every label for a text, in the order of [`labels`](Self::labels),

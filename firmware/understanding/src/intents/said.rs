@@ -8,13 +8,20 @@ const LONG_FROM: usize = 4;
 
 /// Words that begin another wish.
 #[rustfmt::skip]
-const LINKS: [&str; 22] = [
+const LINKS: [&str; 23] = [
     "另外", "顺便", "还有", "还想", "还要", "同埋", "而且", "并且", "然后", "接着", "之后", "跟住", "跟手",
-    "仲想", "仲要", "also", "besides", "another", "secondly", "then", "plus", "以及",
+    "仲想", "仲要", "also", "besides", "another", "secondly", "then", "plus", "以及", "whileim",
 ];
 
 /// Words that do so before a wish only: `再把套餐改了`, `and cancel my order`.
 const WEAK_LINKS: [&str; 2] = ["再", "and"];
+
+/// Those of both that say nothing of the wish, as `还有` in `还有多少钱` does.
+#[rustfmt::skip]
+const ONLY_LINKS: [&str; 16] = [
+    "另外", "顺便", "同埋", "而且", "并且", "然后", "接着", "跟住", "跟手", "以及", "再",
+    "also", "secondly", "then", "whileim", "and",
+];
 
 /// What a wish begins with.
 #[rustfmt::skip]
@@ -25,6 +32,19 @@ const WISHES: [&str; 58] = [
     "get", "order", "book", "send", "report", "update", "block", "activate", "find", "ask", "speak", "talk",
     "return", "track", "renew", "buy", "reset", "move", "stop", "make", "add", "complain", "also",
 ];
+
+/// Verbs of wishes that callers say one after the other without a word between: `我要查账单改地址开发票`.
+const BARE_WISHES: [&str; 14] = [
+    "查", "改", "开", "退", "换", "办", "交", "取", "转", "补", "挂", "订", "寄", "充",
+];
+
+/// What makes another word of such a verb: `修改`, `没查`.
+const BEFORE_OTHER: [&str; 12] = [
+    "更", "修", "退", "兑", "打", "公", "展", "离", "重", "不", "没", "未",
+];
+
+/// How many tokens such a wish has.
+const BARE_LENGTHS: std::ops::RangeInclusive<usize> = 2..=5;
 
 /// Who asks that something not be done again wishes nothing new.
 const NOT_AGAIN: [&str; 7] = ["别", "要", "不", "勿", "唔", "好", "会"];
@@ -89,10 +109,33 @@ impl Said {
             return Vec::new();
         }
         cuts.windows(2)
-            .map(|cut| &self.tokens[cut[0]..cut[1]])
+            .map(|cut| without_link(&self.tokens[cut[0]..cut[1]]))
             .filter(|clause| clause.len() >= SHORTEST)
             .take(MOST_CLAUSES)
             .collect()
+    }
+
+    /// Wishes said one after the other without anything between, where the utterance ends in such: two
+    /// at least.
+    pub(super) fn bare_wishes(&self) -> Vec<&[Token]> {
+        let text = |index: usize| self.tokens[index].text.as_str();
+        let mut cuts: Vec<usize> = (0..self.tokens.len())
+            .filter(|&at| {
+                let is_other = at > 0 && BEFORE_OTHER.contains(&text(at - 1));
+                BARE_WISHES.contains(&text(at)) && !is_other
+            })
+            .collect();
+        cuts.push(self.tokens.len());
+        let wishes: Vec<&[Token]> = cuts
+            .windows(2)
+            .map(|cut| &self.tokens[cut[0]..cut[1]])
+            .collect();
+        let are_bare = wishes.len() > 1 && wishes.len() <= MOST_CLAUSES;
+        if are_bare && wishes.iter().all(|wish| BARE_LENGTHS.contains(&wish.len())) {
+            wishes
+        } else {
+            Vec::new()
+        }
     }
 
     fn is_linked(&self, at: usize) -> bool {
@@ -109,6 +152,18 @@ impl Said {
         let weak = WEAK_LINKS.contains(&text(at)) && WISHES.contains(&text(at + 1));
         begins(&LINKS) || weak && !NOT_AGAIN.contains(&text(at - 1))
     }
+}
+
+/// A clause without the word that only links it.
+fn without_link(clause: &[Token]) -> &[Token] {
+    let link = ONLY_LINKS.iter().find(|link| begins_with(clause, link));
+    let mut letters = link.map_or(0, |link| link.len());
+    let linking = clause.iter().take_while(|token| {
+        let links = letters > 0;
+        letters = letters.saturating_sub(token.text.len());
+        links
+    });
+    &clause[linking.count()..]
 }
 
 /// Whether tokens begin with a word or a phrase, which is written without blanks.

@@ -266,6 +266,19 @@ fn every_wish_of_an_utterance_is_heard() {
             &["fault_report", "bill_inquiry"],
         ),
         ("帮我转个账", &["transfer_money"]),
+        (
+            "我要查账单改地址开发票",
+            &["bill_inquiry", "update_details", "invoice_request"],
+        ),
+        ("办卡开户", &["card_application", "open_account"]),
+        (
+            "i've lost my card and while i'm on i need to change my address too",
+            &["lost_card", "update_details"],
+        ),
+        (
+            "i want to check my balance and then send fifty quid to my brother",
+            &["balance_inquiry", "transfer_money"],
+        ),
     ] {
         let heard = model.classify(text);
         assert_ne!(heard[0].name, OUT_OF_SCOPE, "{text}: {heard:?}");
@@ -276,6 +289,8 @@ fn every_wish_of_an_utterance_is_heard() {
             );
         }
     }
+    // One wish of two verbs is one.
+    assert_eq!(model.classify("取钱换零钱").len(), 1);
     // What shall not be done again is no other wish.
     assert_eq!(
         model.classify("别再给我打推销电话")[0].name,
@@ -298,6 +313,12 @@ fn a_denied_wish_is_none_and_a_matter_told_by_negation_stays_one() {
         ("不是查余额是转账", "transfer_money"),
         ("not a refund an exchange", "return_goods"),
         ("唔系要cut户口系想改地址", "update_details"),
+        (
+            "no i don't want my balance i want to make a transfer",
+            "transfer_money",
+        ),
+        ("我要转账不是查余额", "transfer_money"),
+        ("手机号不用了怎么注销", "cancel_service"),
         ("我没收到快递", "missing_parcel"),
         ("钱没到账", "transfer_problem"),
         ("手机打不开网", "fault_report"),

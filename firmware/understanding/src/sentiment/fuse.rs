@@ -17,6 +17,9 @@ const ABSTAINS_WITHIN: f32 = 0.05;
 /// What a lean without a listed word counts for the feeling: by itself, only a sure one tells.
 const LEARNT: f32 = 0.8;
 
+/// Angry words that are mild one by one are anger where everything negative adds up to this.
+const STRONG_TOGETHER: f32 = 3.0;
+
 /// What a request adds to neutral: it names faults and prices because they are what it is about.
 const ASKS: f32 = 0.6;
 
@@ -64,7 +67,8 @@ fn anger_odds(words: &Words, voice: Option<&Voice>) -> f32 {
     let heat = words.heat().min(4.5) - 0.5 * words.satisfied.min(3.0);
     let Some(voice) = voice else {
         let shouted = 0.5 * words.exclamations.min(3) as f32;
-        let strong = if words.has_strong_anger { 1.0 } else { -1.5 };
+        let is_strong = words.has_strong_anger || words.angry > 0.0 && heat >= STRONG_TOGETHER;
+        let strong = if is_strong { 1.0 } else { -1.5 };
         return -2.6 + strong + 0.8 * heat + shouted;
     };
     let said = if heat >= 0.5 { 1.5 } else { 0.0 };

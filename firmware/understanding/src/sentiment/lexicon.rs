@@ -28,6 +28,10 @@ pub(super) enum Sense {
     Concession,
     /// What follows in this clause is not so: `本来以为`, `要是`.
     Unreal,
+    /// The same of what is bad as well, a little way on: `如果`, `以为`.
+    Suppose,
+    /// What is good in this clause is looked for: `哪家`.
+    Which,
     /// A clause that asks for what is missing: `希望`, `建议`.
     Wish,
     /// A question that accuses: `难道`, `凭什么`.
@@ -128,6 +132,8 @@ impl Lexicon {
             "contrast" => Sense::Contrast,
             "concession" => Sense::Concession,
             "unreal" => Sense::Unreal,
+            "suppose" => Sense::Suppose,
+            "which" => Sense::Which,
             "wish" => Sense::Wish,
             "rhetorical" => Sense::Rhetorical,
             "trigger" | "ask" | "mock" | "delay" | "overall" | "minor" | "nearly" => {

@@ -6,6 +6,7 @@
 //! anger; a raised voice with nothing negative in it is neither.
 
 mod fuse;
+mod grievance;
 mod learnt;
 mod lexicon;
 mod voice;

@@ -261,6 +261,8 @@ fn praise_beside_a_fault_mocks() {
         "fantastic service three weeks and nothing",
         "oh great another hour on hold",
         "真行啊你们一个月了还没修好",
+        "你们这速度可真快啊三天了还在本市",
+        "你哋真系快呀一个礼拜都未出货",
     ] {
         let mood = mood_of(text, crate::language_of(text), None);
         assert_eq!(mood.emotion, Emotion::Dissatisfied, "{text}: {mood:?}");
@@ -273,6 +275,59 @@ fn praise_beside_a_fault_mocks() {
     ] {
         let mood = mood_of(text, crate::language_of(text), None);
         assert_ne!(mood.sentiment.label, SentimentLabel::Negative, "{text}");
+    }
+}
+
+#[test]
+fn a_wait_in_vain_and_an_ultimatum_show_without_a_listed_word() {
+    for (text, emotion) in [
+        ("退的钱三天了还没到", Emotion::Dissatisfied),
+        ("材料交上去一个多月了钱呢", Emotion::Dissatisfied),
+        ("交咗文件两个月都未批", Emotion::Dissatisfied),
+        (
+            "it's been ten weeks and nobody's paid out",
+            Emotion::Dissatisfied,
+        ),
+        ("再不退款我就去消协", Emotion::Angry),
+        ("再唔退钱我就去消委会", Emotion::Angry),
+        ("pay me back or i'm going to the ombudsman", Emotion::Angry),
+        // Neither waits.
+        ("我一月十号还的款", Emotion::Neutral),
+        ("转账两天能到吗", Emotion::Neutral),
+        ("三年都没用过的卡怎么激活", Emotion::Neutral),
+        ("can i have it in two weeks", Emotion::Neutral),
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, emotion, "{text}: {mood:?}");
+    }
+}
+
+#[test]
+fn what_is_only_supposed_looked_for_or_denied_is_no_feeling() {
+    for text in [
+        "如果卡被盗刷了怎么处理",
+        "万一被骗了要找谁",
+        "吓死我以为畀人呃咗",
+        "我没有生气就是想问问",
+        "边间餐厅好食",
+        "推荐一家好吃的餐厅有没有",
+        "大年初三上不上班",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, Emotion::Neutral, "{text}: {mood:?}");
+    }
+}
+
+#[test]
+fn fear_is_heard_in_what_callers_cry_out() {
+    for text in [
+        "完了完了我把钱转错了",
+        "弊喇我个银包唔见咗",
+        "oh no i sent it to the wrong person",
+        "求求你那是救命钱",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, Emotion::Anxious, "{text}: {mood:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use trunkside_call::Language;
 
+use super::grievance::{is_ultimatum, waited_in_vain};
 use super::learnt::Learnt;
 use super::lexicon::{Entry, Lexicon, Sense};
 use crate::features::fold;
@@ -11,6 +12,16 @@ const LONGEST: usize = 4_000;
 
 /// A negation or degree reaches this many units (characters or words) ahead.
 const REACH: usize = 4;
+
+/// And what is supposed this many.
+const SUPPOSED: usize = 8;
+
+/// What a fault keeps of its weight that is only supposed: `如果卡丢了`.
+const ONLY_SUPPOSED: f32 = 0.2;
+
+/// Who has waited in vain is dissatisfied, whatever the words; who demands under a threat is angry.
+const WAITED: f32 = 1.6;
+const THREATENED: f32 = 2.5;
 
 /// What the words of an utterance show.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,13 +55,14 @@ impl Words {
 pub(super) fn read(text: &str, language: Language) -> Words {
     let lexicon = Lexicon::of(language);
     let text: String = text.chars().take(LONGEST).map(fold).collect();
+    let chars: Vec<char> = text.chars().collect();
+    let asks_whether = || (0..chars.len()).any(|at| either_or(&chars[at..]).is_some());
     let mut words = Words {
-        asks: holds(&text, &lexicon.asks).next().is_some(),
+        asks: holds(&text, &lexicon.asks).next().is_some() || asks_whether(),
         said_something: text.chars().any(char::is_alphanumeric),
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
         ..Words::default()
     };
-    let chars: Vec<char> = text.chars().collect();
     let mut clauses = vec![Clause::default()];
     let mut sway = Sway::default();
     for Placed { at, position, unit } in units(&chars, lexicon) {
@@ -83,11 +95,22 @@ pub(super) fn read(text: &str, language: Language) -> Words {
         clause.read_whole(&chars, language, &mut words);
     }
     words.sum(&clauses);
+    if waited_in_vain(&text, language) {
+        words.dissatisfied += WAITED;
+    }
+    if is_ultimatum(&text) {
+        words.angry += THREATENED;
+        words.has_strong_anger = true;
+    }
     words
 }
 
 /// What one clause shows.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of the clause, and any may hold with any other"
+)]
 struct Clause {
     angry: f32,
     dissatisfied: f32,
@@ -99,6 +122,10 @@ struct Clause {
     concedes: bool,
     /// What is good in it was expected or wished for, not found.
     unreal: bool,
+    /// Where something is supposed, which need not be so.
+    supposed_at: Option<usize>,
+    /// It asks which one is good, and does not say that any is.
+    chooses: bool,
     /// Where it stands in the text, in characters.
     start: usize,
     end: usize,
@@ -166,7 +193,10 @@ impl Clause {
             .mocks
             .iter()
             .any(|praise| begins.starts_with(praise));
-        let mocks = praises && (self.dissatisfied + self.angry >= FAULT || holds(&lexicon.delays));
+        let mocks = praises
+            && (self.dissatisfied + self.angry >= FAULT
+                || holds(&lexicon.delays)
+                || waited_in_vain(&text, language));
         if mocks {
             self.dissatisfied += self.satisfied.max(FAULT);
             self.satisfied = 0.0;
@@ -175,7 +205,11 @@ impl Clause {
             return;
         };
         let lean = learnt.lean(chars);
-        self.learnt = lean.score;
+        self.learnt = match lean.score {
+            bad if bad < 0.0 && self.supposed_at.is_some() => bad * ONLY_SUPPOSED,
+            good if good > 0.0 && self.chooses => 0.0,
+            score => score,
+        };
         if let Some(gram) = lean.by
             && lean.score.abs() >= NOTABLE
             && !self.shows_something()
@@ -254,6 +288,11 @@ pub fn triggers(text: &str, language: Language) -> Vec<&'static str> {
 fn threatens(term: &str) -> bool {
     ["投诉", "举报", "complain", "complaint"].contains(&term)
 }
+
+/// Words by which callers name their own feeling, which they deny from afar: `我也不是说生气`.
+const FEELINGS: [&str; 10] = [
+    "生气", "发火", "恼火", "愤怒", "着急", "担心", "嬲", "angry", "upset", "worried",
+];
 
 /// What denies a word that follows at once or after a [`FILLERS`].
 const DENIALS: [&str; 14] = [
@@ -343,6 +382,17 @@ impl Clause {
                 self.unreal = true;
                 return;
             }
+            Sense::Suppose => {
+                self.unreal = true;
+                self.supposed_at = Some(position);
+                // The fright is over: `吓死我了还以为被骗了`.
+                self.anxious *= ONLY_SUPPOSED;
+                return;
+            }
+            Sense::Which => {
+                self.chooses = true;
+                return;
+            }
             Sense::Wish => {
                 self.unreal = true;
                 self.dissatisfied += 0.5 * entry.strength;
@@ -360,20 +410,28 @@ impl Clause {
             .degree
             .filter(|(at, _)| near(*at))
             .map_or(1.0, |(_, factor)| factor);
-        let strength = entry.strength * degree;
+        let supposed = self.supposed_at.is_some_and(|at| position - at <= SUPPOSED)
+            && matches!(entry.sense, Sense::Dissatisfied | Sense::Anxious)
+            && !threatens(term);
+        let strength = entry.strength * degree * if supposed { ONLY_SUPPOSED } else { 1.0 };
         // A good word is denied from afar (不是很满意) and so is one that threatens (不是来投诉的), a bad one
         // only directly (没收到太差劲).
         let denied = sway.negated_at.is_some_and(|at| match entry.sense {
             Sense::Satisfied => near(at),
-            _ if threatens(term) => near(at),
+            _ if threatens(term) || FEELINGS.contains(&term) => near(at),
             _ => position - at <= 2,
         });
         match (entry.sense, denied) {
             // Not good is bad; not bad is only a little good.
+            (Sense::Satisfied, _) if self.chooses => return,
             (Sense::Satisfied, true) => self.dissatisfied += strength * 0.9,
             (Sense::Satisfied, false) if self.unreal => self.dissatisfied += strength * 0.3,
             (Sense::Satisfied, false) => self.satisfied += strength,
-            (Sense::Angry | Sense::Dissatisfied, true) if threatens(term) => return,
+            (Sense::Angry | Sense::Dissatisfied, true)
+                if threatens(term) || FEELINGS.contains(&term) =>
+            {
+                return;
+            }
             (Sense::Angry | Sense::Dissatisfied, true) => self.satisfied += strength * 0.3,
             (Sense::Angry, false) => {
                 self.angry += strength;
