@@ -300,6 +300,7 @@ impl CallHearing {
         masking: Masking,
         unheard: Unheard,
     ) -> Self {
+        let quality = shared.manner.quality.borrow().clone();
         Self {
             call,
             model,
@@ -307,7 +308,7 @@ impl CallHearing {
             agent: Hears::Nothing,
             understanding: CallUnderstanding::new(shared.manner.teacher.understander())
                 .with_redaction(shared.manner.privacy.policy())
-                .with_quality(shared.manner.quality.borrow().clone()),
+                .with_quality(quality),
             masking,
             fault: Fault::wanted(),
             unheard,

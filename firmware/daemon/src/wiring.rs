@@ -541,7 +541,12 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let policy = "[[agent]]\nid = 'a'\ncontact = 'sip:a@127.0.0.1:9'\n";
         let policy = Policy::parse("policy.toml", policy).policy.unwrap();
-        let failed = start(config::load(&path).config, policy).await.err();
+        let beginning = Beginning {
+            policy,
+            is_named: true,
+            problems: Vec::new(),
+        };
+        let failed = start(config::load(&path).config, beginning).await.err();
         let why = failed.expect("the port is taken").to_string();
         assert!(why.contains("cannot listen for SIP"), "{why}");
         broker.set_nonblocking(true).unwrap();

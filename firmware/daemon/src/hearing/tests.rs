@@ -1,3 +1,5 @@
+//! What hearing one call does when its model is lost, slow or broken.
+
 use trunkside_call::FRAME_SAMPLES;
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ fn call(in_force: InForce, tape: Option<Tape>) -> (CallHearing, Unheard, mpsc::R
     let other = CallId::new(Uuid::from_u128(2));
     heard.try_send(Told::Finished(other)).unwrap();
     let shared = Arc::new(Shared {
-        models: watch::Sender::new(in_force.clone()).subscribe(),
+        models: watch::Sender::new(in_force).subscribe(),
         manner,
         heard,
     });
