@@ -31,7 +31,8 @@ def exported_weights(path, tokens):
 def start_from(model, path, share=1.0):
     """Move `model` by `share` towards the weights of `path` (its tokens.txt beside it): 1 takes them as they are.
 
-    Units that the file lacks keep their rows. Returns how many those are.
+    Units that the file lacks keep their rows; blocks that it lacks count as blocks that add nothing, so that a deeper
+    network begins by hearing what the shallower one heard. Returns how many units those are.
     """
     weights, symbols = exported_weights(path, path.parent / "tokens.txt")
     state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -40,6 +41,9 @@ def start_from(model, path, share=1.0):
             if name not in state or state[name].shape != value.shape:
                 raise SystemExit(f"`{path}`: `{name}` {tuple(value.shape)} does not fit this network")
             state[name] = torch.lerp(state[name], value, share)
+    for name in state.keys() - weights.keys():
+        if ".project." in name:
+            state[name] *= 1 - share
     for row, symbol in enumerate(symbols):
         to = BLANK if symbol == "<blk>" else IDS.get(symbol)
         if to is not None:

@@ -57,7 +57,7 @@ class Block(nn.Module):
 class Acoustic(nn.Module):
     """[N, 64, frames] features to [N, outputs, units + 1] log probabilities."""
 
-    def __init__(self, channels=256, blocks=12, kernel=11, dropout=0.0):
+    def __init__(self, channels=256, blocks=18, kernel=11, dropout=0.0):
         super().__init__()
         self.shape = {"channels": channels, "blocks": blocks, "kernel": kernel}
         # A fixed affine in place of normalisation: speech on a line lies about -6 with spread 4.

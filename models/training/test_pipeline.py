@@ -274,6 +274,22 @@ class Network(unittest.TestCase):
             with self.assertRaises(SystemExit):
                 start_from(Acoustic(channels=8, blocks=2), path)
 
+    def test_a_deeper_network_begins_by_hearing_what_the_shallower_one_heard(self):
+        torch.manual_seed(2)
+        before, deeper = Acoustic(channels=16, blocks=2).eval(), Acoustic(channels=16, blocks=3).eval()
+        features = torch.randn(1, 64, WINDOW)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            export(before, path)
+            write_tokens(path.parent / "tokens.txt")
+            own = deeper.blocks[2].project.weight.clone()
+            start_from(deeper, path, 0.5)
+            torch.testing.assert_close(deeper.blocks[2].project.weight, own / 2)
+            start_from(deeper, path)
+        with torch.no_grad():
+            expected, found = (m(features, m.zero_state())[0] for m in (before, deeper))
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
     def test_a_written_catalogue_keeps_the_models_of_others(self):
         rest = "# Theirs.\n# More.\n\n[[public]]\nname = \"a\"\n\n[[public]]\nname = \"b\"\n"
         self.assertEqual(others_models("# Ours.\n\n[[model]]\nbytes = 1\n\n" + rest), rest)
