@@ -6,7 +6,8 @@
 //! for a disk, a network or a computation; voice runs beside it, in each call's own relay.
 //!
 //! How a call's stages come together is in `pipeline/calls.rs`; callers who are rung back, in
-//! `pipeline/back.rs`.
+//! `pipeline/callback.rs`; the last words of calls that are over, in `pipeline/leaving.rs`; what falls due by
+//! the clock or comes anew from the box's settings, in `pipeline/upkeep.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use crate::call::outcomes::Outcomes;
 use crate::call::places::{self, Places, Returning};
 use crate::call::progress::Urgency;
 use crate::call::translate;
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::config::{LineConfig, RecordingConfig};
 use crate::hearing::{Heard, Hearing, Told, Unheard};
 use crate::notice::{Event, Notice};
@@ -51,14 +52,12 @@ mod calls;
 mod leaving;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use leaving::Ending;
 
 /// How long calls may take to end in good order when the box stops.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// How often the router hears what the branch's wall clock reads.
-const LOCAL_TIME_EVERY: Duration = Duration::from_secs(60);
 
 /// The status for a caller whom the box cannot serve now.
 const UNAVAILABLE: u16 = 503;
@@ -270,6 +269,90 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
+    // --- line: what became of a call ---
+
+    /// What became of a call, told to the stages that follow.
+    fn call_event(&mut self, now: Duration, id: CallId, event: CallEvent) {
+        match event {
+            CallEvent::Offered { .. } => {
+                self.notify(now, id, Event::Offered);
+                self.order(now, id, Order::Greet);
+                // An early greeting is not an answer, but the caller is heard from it on.
+                self.recognition(now, id);
+            }
+            CallEvent::Answered { .. } => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.conversation.answered(now);
+                }
+                self.notify(now, id, Event::Answered);
+                self.reached(now, id);
+                self.note(now, id, Urgency::Soon);
+            }
+            CallEvent::AgentRinging { agent } => self.notify(now, id, Event::Ringing(agent)),
+            CallEvent::Bridged { agent } => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.conversation.bridged(now, agent.clone());
+                    tracing::debug!(call = %id, "caller and agent are joined");
+                    self.note(now, id, Urgency::Now);
+                }
+                self.tell_router(
+                    now,
+                    Input::Bridged {
+                        call: id,
+                        agent: agent.clone(),
+                    },
+                );
+                self.notify(now, id, Event::Bridged(agent));
+                self.escalate(now, id);
+            }
+            CallEvent::Transferred { to, at } => {
+                let (agent, input) = match at {
+                    // The router asked for them.
+                    None => (
+                        Some(to.clone()),
+                        Input::Bridged {
+                            call: id,
+                            agent: to,
+                        },
+                    ),
+                    Some(at) => {
+                        let agent = translate::agent_at(&self.stages.policy, &at);
+                        let input = Input::TakenOver {
+                            call: id,
+                            agent: agent.clone(),
+                        };
+                        (agent, input)
+                    }
+                };
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.conversation.taken_over(now, agent.clone());
+                }
+                self.tell_router(now, input);
+                if let Some(agent) = agent {
+                    self.notify(now, id, Event::Bridged(agent));
+                }
+                self.note(now, id, Urgency::Now);
+                self.escalate(now, id);
+            }
+            CallEvent::AgentFailed { agent, cause } => {
+                // The router withdrew the offer itself: it knows.
+                if let Some(cause) = translate::failure(cause) {
+                    let why = cause.words().to_owned();
+                    self.notify(now, id, Event::AgentFailed(agent.clone(), why));
+                    self.tell_router(
+                        now,
+                        Input::OfferFailed {
+                            call: id,
+                            agent,
+                            cause,
+                        },
+                    );
+                }
+            }
+            CallEvent::Ended { by, .. } => self.record(now, id, by),
+        }
+    }
+
     // --- media ---
 
     fn media(&mut self, now: Duration, id: CallId, event: MediaEvent) {
@@ -447,53 +530,6 @@ impl<U: SipUa> Pipeline<U> {
         self.router.handle(now, input);
     }
 
-    fn tell_local_time(&mut self, now: Duration) {
-        let local = self.stages.policy.hours.local(clock::timestamp());
-        self.tell_router(now, Input::LocalTime { local });
-        self.local_time_due = now + LOCAL_TIME_EVERY;
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
-        for id in ids {
-            // However long nobody says a word: that the call went on.
-            self.note(now, id, Urgency::Soon);
-        }
-        if self.stages.policy.learning.enabled && now > Duration::ZERO {
-            let within = self.stages.policy.learning.repeat_within;
-            for input in self.outcomes.due(now, within) {
-                self.tell_router(now, input);
-            }
-            self.keep_lessons();
-        }
-    }
-
-    fn keep_lessons(&self) {
-        if self.stages.policy.learning.enabled {
-            self.stages.recorder.lessons(&self.router.lessons());
-        }
-    }
-
-    /// Goes on under another policy; its agents who are new count as signed in.
-    fn take_policy(&mut self, now: Duration, ready: Ready) {
-        let Ready {
-            policy,
-            self_service,
-            phones,
-        } = ready;
-        tracing::info!(name = %policy.name, sha256 = %policy.sha256, "another policy is in force");
-        self.stages.self_service = self_service;
-        self.stages.ua.phones(phones);
-        self.stages.names.know(translate::named(&policy));
-        self.stages.recorder.policy(Arc::clone(&policy));
-        let before = std::mem::replace(&mut self.stages.policy, Arc::clone(&policy));
-        self.stages.recorder.decision(&Entry::replace(now, &policy));
-        self.router.replace(now, Arc::clone(&policy));
-        for agent in &policy.agents {
-            if before.agent_index(&agent.id).is_none() {
-                let agent = agent.id.clone();
-                self.tell_router(now, Input::AgentAvailable { agent });
-            }
-        }
-    }
-
     /// Takes the router's decisions, each with its action, until none is left. An action may tell
     /// the router something new.
     fn decision(&mut self, now: Duration) {
@@ -511,7 +547,7 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    // --- action ---
+    // --- action: no crate of its own, it is the line under these orders ---
 
     fn action(&mut self, now: Duration, decision: &Decision) {
         self.notify(
@@ -613,88 +649,6 @@ impl<U: SipUa> Pipeline<U> {
         agent.contact.as_deref().map(translate::contact)
     }
 
-    /// What became of a call, told to the stages that follow.
-    fn call_event(&mut self, now: Duration, id: CallId, event: CallEvent) {
-        match event {
-            CallEvent::Offered { .. } => {
-                self.notify(now, id, Event::Offered);
-                self.order(now, id, Order::Greet);
-                // An early greeting is not an answer, but the caller is heard from it on.
-                self.recognition(now, id);
-            }
-            CallEvent::Answered { .. } => {
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.conversation.answered(now);
-                }
-                self.notify(now, id, Event::Answered);
-                self.reached(now, id);
-                self.note(now, id, Urgency::Soon);
-            }
-            CallEvent::AgentRinging { agent } => self.notify(now, id, Event::Ringing(agent)),
-            CallEvent::Bridged { agent } => {
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.conversation.bridged(now, agent.clone());
-                    tracing::debug!(call = %id, "caller and agent are joined");
-                    self.note(now, id, Urgency::Now);
-                }
-                self.tell_router(
-                    now,
-                    Input::Bridged {
-                        call: id,
-                        agent: agent.clone(),
-                    },
-                );
-                self.notify(now, id, Event::Bridged(agent));
-                self.escalate(now, id);
-            }
-            CallEvent::Transferred { to, at } => {
-                let (agent, input) = match at {
-                    // The router asked for them.
-                    None => (
-                        Some(to.clone()),
-                        Input::Bridged {
-                            call: id,
-                            agent: to,
-                        },
-                    ),
-                    Some(at) => {
-                        let agent = translate::agent_at(&self.stages.policy, &at);
-                        let input = Input::TakenOver {
-                            call: id,
-                            agent: agent.clone(),
-                        };
-                        (agent, input)
-                    }
-                };
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.conversation.taken_over(now, agent.clone());
-                }
-                self.tell_router(now, input);
-                if let Some(agent) = agent {
-                    self.notify(now, id, Event::Bridged(agent));
-                }
-                self.note(now, id, Urgency::Now);
-                self.escalate(now, id);
-            }
-            CallEvent::AgentFailed { agent, cause } => {
-                // The router withdrew the offer itself: it knows.
-                if let Some(cause) = translate::failure(cause) {
-                    let why = cause.words().to_owned();
-                    self.notify(now, id, Event::AgentFailed(agent.clone(), why));
-                    self.tell_router(
-                        now,
-                        Input::OfferFailed {
-                            call: id,
-                            agent,
-                            cause,
-                        },
-                    );
-                }
-            }
-            CallEvent::Ended { by, .. } => self.record(now, id, by),
-        }
-    }
-
     // --- record ---
 
     /// Has it noted what a call has come to, in case the box stops in its middle.
@@ -712,61 +666,6 @@ impl<U: SipUa> Pipeline<U> {
         let so_far = call.conversation.so_far(now, by, faulty, voice, names);
         if let Some(so_far) = so_far {
             self.stages.recorder.so_far(so_far, urgency);
-        }
-    }
-
-    // --- time ---
-
-    fn next_deadline(&self) -> Option<Duration> {
-        let flows = self
-            .calls
-            .values()
-            .filter_map(|call| call.flow.deadline())
-            .map(|deadline| self.clock.time_of(deadline));
-        let listening = self
-            .calls
-            .values()
-            .flat_map(|call| [call.conversation.deadline(), call.recording.deadline()])
-            .flatten();
-        flows
-            .chain(listening)
-            .chain(self.router.deadline())
-            .chain(self.calls.values().filter_map(|call| call.concluded_by()))
-            .chain([self.local_time_due])
-            .min()
-    }
-
-    fn deadlines(&mut self, now: Duration) {
-        if now >= self.local_time_due {
-            self.tell_local_time(now);
-        }
-        if self
-            .router
-            .deadline()
-            .is_some_and(|deadline| now >= deadline)
-        {
-            self.tell_router(now, Input::Tick);
-        }
-        let instant = self.clock.instant(now);
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
-        for id in ids {
-            let Some(call) = self.calls.get_mut(&id) else {
-                continue;
-            };
-            let language = call.conversation.language();
-            call.recording.tick(now, &call.media, language);
-            if let Some(input) = call.conversation.tick(now) {
-                self.tell_router(now, input);
-            }
-            let call = self.calls.get(&id);
-            let waited = call.and_then(|call| call.concluded_by());
-            if waited.is_some_and(|until| now >= until) {
-                self.conclude(now, id);
-            }
-            let due = self.calls.get(&id).and_then(|call| call.flow.deadline());
-            if due.is_some_and(|deadline| instant >= deadline) {
-                self.tell_flow(now, id, trunkside_line::Input::Tick);
-            }
         }
     }
 

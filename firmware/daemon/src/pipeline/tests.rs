@@ -371,7 +371,7 @@ async fn places_that_come_late_are_kept_but_of_callers_who_have_rung_since() {
         let number = Pii::new(number.to_owned());
         KeptPlace {
             number,
-            ..kept.note(call, clock::timestamp().as_millisecond())
+            ..kept.note(call, crate::clock::timestamp().as_millisecond())
         }
     };
     let mut branch = Branch::occupied(RINGS_BACK);
