@@ -63,5 +63,6 @@ fn a_novice_whom_a_call_was_handed_to_is_relieved_in_time() {
     assert_eq!(actions(&desk.pass(1)), [to_ann]);
     // He hands it on to somebody else while she is rung: she is let go.
     hands_on(&mut desk, 1, None);
-    assert_eq!(actions(&desk.ready(2, wants("ask"))), [offer(agent("ann"))]);
+    assert_eq!(actions(&desk.ready(2, wants("ask"))), [offer(agent("bob"))]);
+    assert_eq!(actions(&desk.ready(3, wants("ask"))), [offer(agent("ann"))]);
 }
