@@ -20,6 +20,7 @@ use crate::numbers::{Atom, Folded, Reading, Run, runs_of};
 use crate::personal::{self, Opening};
 
 pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday, is_cued};
+pub(crate) use moment::MONTHS;
 
 /// One thing found, before it is wrapped for the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use super::group::Group;
 use super::{Found, clock, days, money, relative};
 use crate::numbers::{Folded, measures};
 
-const MONTHS: [&str; 12] = [
+/// The months in English.
+pub(crate) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

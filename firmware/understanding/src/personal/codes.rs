@@ -26,7 +26,37 @@ pub(super) fn find(text: &Folded) -> Vec<Hidden> {
             None => at + 1,
         };
     }
+    hidden.extend(mail_beyond_ascii(text));
     hidden
+}
+
+/// Mail addresses with letters beyond ASCII, as [`token_at`] ends at those (RFC 6531).
+fn mail_beyond_ascii(text: &Folded) -> impl Iterator<Item = Hidden> {
+    let chars = text.chars();
+    let is_part = |c: &char| c.is_alphanumeric() || ".-_+%".contains(*c);
+    let ats = chars.iter().enumerate().filter(|(_, c)| **c == '@');
+    ats.filter_map(move |(at, _)| {
+        let (before, behind) = (&chars[..at], &chars[at + 1..]);
+        // In Chinese no space parts the name from what announces it, or the domain from what follows.
+        let han_name = before.last().is_some_and(|c| is_han(*c));
+        let han_domain = behind.first().is_some_and(|c| is_han(*c));
+        let goes_back =
+            |c: &&char| is_part(c) && (han_name && !"是为系叫".contains(**c) || !is_han(**c));
+        let goes_on = |c: &&char| is_part(c) && (han_domain || !is_han(**c));
+        let start = at - before.iter().rev().take_while(goes_back).count();
+        let end = at + 1 + behind.iter().take_while(goes_on).count();
+        let address = &chars[start..end];
+        let whole = start < at && end > at + 1 && address.iter().any(|c| c.is_alphabetic());
+        (whole && !address.iter().all(char::is_ascii)).then_some(Hidden {
+            start,
+            end,
+            label: "email",
+        })
+    })
+}
+
+fn is_han(c: char) -> bool {
+    ('\u{2e80}'..='\u{9fff}').contains(&c)
 }
 
 /// `GB29 NWBK 6016 1331 9268 19`: country, check digits, groups of up to four (ISO 13616).

@@ -263,6 +263,21 @@ fn spelt_codes_are_hidden_with_every_letter() {
         ("it's alpha bravo one two three four", "it's [reference]"),
         ("it's seven one eight five five five", "it's [number]"),
         ("微信号wxid_abc123", "微信号[account]"),
+        ("微信号是zhangwei_88", "微信号是[account]"),
+        ("我的邮箱是张三@例子.中国", "我的邮箱是[email]"),
+        ("my mail is müller@beispiel.de", "my mail is [email]"),
+        ("write to josé.garcía@correo.es", "write to [email]"),
+        ("护照号E12345678", "护照号[identity]"),
+        (
+            "我的身份证号是11010519491231002X",
+            "我的身份证号是[identity]",
+        ),
+        (
+            "since 12 April 2023 nobody called me and I called on 15 June 2024",
+            "since [date] nobody called me and I called on [date]",
+        ),
+        ("It was on the 3rd of May", "It was on the 3rd of May"),
+        ("I saw May on Friday", "I saw [name] on Friday"),
         ("我微信是zhangsan88", "我微信是[account]"),
     ] {
         assert_eq!(redact(text), redacted, "{text}");

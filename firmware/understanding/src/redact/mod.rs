@@ -157,7 +157,12 @@ fn merged(mut hidden: Vec<Hidden>) -> Vec<Hidden> {
     for next in hidden {
         match merged.last_mut() {
             Some(last) if next.start < last.end => {
-                if next.end - next.start > last.end - last.start {
+                let (longer, as_long) = (
+                    next.end - next.start > last.end - last.start,
+                    next.end - next.start == last.end - last.start,
+                );
+                // A word of letters and digits is a reference where nothing says more of it.
+                if longer || as_long && last.label == "reference" {
                     last.label = next.label;
                 }
                 last.end = last.end.max(next.end);

@@ -2,6 +2,7 @@
 //! name and a number in either order, then flats, towns, countries and postal codes, also line by line.
 
 use super::hidden;
+use crate::entities::MONTHS;
 use crate::numbers::Folded;
 use crate::redact::Hidden;
 
@@ -182,6 +183,11 @@ impl<'a> Line<'a> {
         let (led, unit) = (name > first, self.unit(end));
         let written = named.capitals > 0 || self.lower;
         let alone = self.ends_piece(end) || self.begins_line(first);
+        // `12 April 2023`.
+        let dated = named.end == name + 1 && MONTHS.contains(&self.words[name].text.as_str());
+        if led && numbered && dated {
+            return None;
+        }
         let certain = if numbered {
             named.kind && written
                 || led && (unit || named.capitals > 0 && (alone || !self.lower))

@@ -164,6 +164,7 @@ impl Run<'_> {
             || (is_place(last) && !leads)
             || behind.is_some_and(|word| is_of_no_person(&word.text))
             || self.touches_number(first, end)
+            || lone && last == "may" && self.is_month(first)
             || before.is_some_and(Word::is_of_no_person)
             || before.is_some_and(|word| BEFORE_PLACES.contains(&word.text.as_str())) && !leads
             || before.is_some_and(|word| word.text == "the") && lone && !leads
@@ -202,6 +203,21 @@ impl Run<'_> {
     }
 
     /// Whether a number stands directly before, or a short one behind: then it is an address.
+    /// Whether what stands before the word `May` makes it a month: `3rd of May`, `last May`.
+    fn is_month(&self, first: usize) -> bool {
+        const NEAR: [&str; 10] = [
+            "last", "next", "this", "since", "until", "by", "in", "early", "late", "mid",
+        ];
+        const ORDINALS: [&str; 4] = ["st", "nd", "rd", "th"];
+        let of = usize::from(self.before(first).is_some_and(|word| word.text == "of"));
+        let Some(word) = self.before(first - of) else {
+            return false;
+        };
+        let is_counted = word.start > 0 && self.text.chars()[word.start - 1].is_ascii_digit();
+        let text = word.text.as_str();
+        of == 0 && NEAR.contains(&text) || is_counted && ORDINALS.contains(&text)
+    }
+
     fn touches_number(&self, first: usize, end: usize) -> bool {
         let is_digit = |at: usize| self.text.at(at).is_some_and(|c| c.is_ascii_digit());
         let start = self.words[first].start;
