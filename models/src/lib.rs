@@ -31,6 +31,7 @@ mod graph;
 mod guard;
 mod import;
 mod nemo_ctc;
+mod nodes;
 mod public;
 mod scratch;
 mod stateful;

@@ -3,9 +3,9 @@
 //! A node that is not understood only spoils its outputs: what matters is whether the log
 //! probabilities and the next state can be computed without them.
 
-mod attributes;
 mod products;
 mod reshape;
+mod shapes;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -15,8 +15,9 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::kernels::{Binary, Linear, Operation, Unary};
 use super::{Plan, Sizes, Step};
+use crate::nodes::{attribute, axis};
 use crate::scratch::{MAX_VALUES, Places};
-use attributes::{attribute, axis, constant, spread};
+use shapes::{constant, spread};
 
 /// What a name of the graph stands for.
 #[derive(Clone)]

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
+use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 
@@ -346,20 +346,4 @@ fn is_known(kind: DatumType) -> bool {
         || kind == i32::datum_type()
         || kind == bool::datum_type()
         || kind == TDim::datum_type()
-}
-
-pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute
-        .iter()
-        .find(|attribute| attribute.name == name)
-}
-
-/// An axis counted from either end.
-pub(super) fn axis(wanted: i64, rank: usize) -> Option<usize> {
-    let axis = if wanted < 0 {
-        wanted.checked_add(rank as i64)?
-    } else {
-        wanted
-    };
-    usize::try_from(axis).ok().filter(|&axis| axis < rank)
 }

@@ -3,9 +3,10 @@
 use tract_onnx::pb::NodeProto;
 
 use super::Operation;
-use super::build::{Builder, attribute};
+use super::build::Builder;
 use super::matrix::{Convolution, Depthwise};
 use super::view::View;
+use crate::nodes::attribute;
 
 /// The largest step, and the largest spacing of a filter's values.
 const MAX_STEP: usize = 4_096;

@@ -3,10 +3,11 @@
 use tract_onnx::pb::NodeProto;
 
 use super::Operation;
-use super::build::{Builder, Home, attribute, axis};
+use super::build::{Builder, Home};
 use super::chain::{Argument, Binary, Node, Unary};
 use super::rows::Reduction;
 use super::view::View;
+use crate::nodes::{attribute, axis};
 
 impl Builder<'_> {
     /// The axis as the last one, without gaps; and the order that takes it back.

@@ -4,10 +4,11 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::*;
 
 use super::Operation;
-use super::build::{Builder, Value, Work, attribute};
+use super::build::{Builder, Value, Work};
 use super::chain::{Argument, Binary, Node, Unary};
 use super::rows::Reduction;
 use super::view::View;
+use crate::nodes::attribute;
 
 impl Builder<'_> {
     /// The values of a node's outputs; none if the node is not understood.

@@ -6,10 +6,11 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::*;
 
 use super::Operation;
-use super::build::{Builder, Value, attribute};
+use super::build::{Builder, Value};
 use super::integer::{self, IntegerLinear};
 use super::matrix::{Linear, Product, Weights};
 use super::view::View;
+use crate::nodes::attribute;
 
 impl Builder<'_> {
     pub(super) fn matmul(&mut self, node: &NodeProto) -> Option<View> {

@@ -3,9 +3,10 @@
 use tract_onnx::pb::NodeProto;
 
 use super::Operation;
-use super::build::{Builder, Draft, Home, Value, Work, attribute, axis};
+use super::build::{Builder, Draft, Home, Value, Work};
 use super::chain::{Argument, Node, Unary};
 use super::view::{View, dense};
+use crate::nodes::{attribute, axis};
 
 impl Builder<'_> {
     pub(super) fn transpose(&mut self, node: &NodeProto) -> Option<View> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tract_onnx::pb::NodeProto;
 
-use super::attributes::attribute;
 use super::{Builder, Value, View};
 use crate::convolutional::kernels::{Binary, Depthwise, Linear, Operation, Spread, Unfold};
+use crate::nodes::attribute;
 
 impl Builder<'_, '_> {
     pub(super) fn matmul(&mut self, node: &NodeProto) -> Option<Value> {

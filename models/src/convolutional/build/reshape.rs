@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use tract_onnx::pb::NodeProto;
 
-use super::attributes::{attribute, axis};
 use super::{Builder, Draft, Value, View};
 use crate::convolutional::kernels::{Operation, Strides};
+use crate::nodes::{attribute, axis};
 
 impl Builder<'_, '_> {
     pub(super) fn transpose(&mut self, node: &NodeProto) -> Option<Value> {

@@ -1,25 +1,9 @@
-//! What a node's attributes, its axes and shapes, and stored tensors say.
+//! What shapes and stored tensors say.
 
-use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
+use tract_onnx::pb::TensorProto;
 
 use super::Value;
 use crate::convolutional::kernels::Spread;
-
-pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute
-        .iter()
-        .find(|attribute| attribute.name == name)
-}
-
-/// An axis counted from either end.
-pub(super) fn axis(wanted: i64, rank: usize) -> Option<usize> {
-    let axis = if wanted < 0 {
-        wanted.checked_add(rank as i64)?
-    } else {
-        wanted
-    };
-    usize::try_from(axis).ok().filter(|&axis| axis < rank)
-}
 
 /// How values of a shape spread over those of another one, if they do so evenly.
 pub(super) fn spread(over: &[usize], shape: &[usize]) -> Option<Spread> {
