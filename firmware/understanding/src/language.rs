@@ -229,7 +229,7 @@ fn shown<'a>(cues: &'a [Cue], text: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 /// Whether a character is a Chinese one.
-const fn is_han(c: char) -> bool {
+pub(crate) const fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}' | '〇')
 }
 

@@ -1,6 +1,7 @@
 //! Words of letters, digits and the marks of addresses: mail and web addresses, account numbers
 //! with letters, codes.
 
+use crate::language::is_han;
 use crate::numbers::Folded;
 use crate::personal::names;
 use crate::redact::Hidden;
@@ -53,10 +54,6 @@ fn mail_beyond_ascii(text: &Folded) -> impl Iterator<Item = Hidden> {
             label: "email",
         })
     })
-}
-
-fn is_han(c: char) -> bool {
-    ('\u{2e80}'..='\u{9fff}').contains(&c)
 }
 
 /// `GB29 NWBK 6016 1331 9268 19`: country, check digits, groups of up to four (ISO 13616).

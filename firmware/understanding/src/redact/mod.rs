@@ -157,12 +157,9 @@ fn merged(mut hidden: Vec<Hidden>) -> Vec<Hidden> {
     for next in hidden {
         match merged.last_mut() {
             Some(last) if next.start < last.end => {
-                let (longer, as_long) = (
-                    next.end - next.start > last.end - last.start,
-                    next.end - next.start == last.end - last.start,
-                );
+                let (length, next_length) = (last.end - last.start, next.end - next.start);
                 // A word of letters and digits is a reference where nothing says more of it.
-                if longer || as_long && last.label == "reference" {
+                if next_length > length || next_length == length && last.label == "reference" {
                     last.label = next.label;
                 }
                 last.end = last.end.max(next.end);

@@ -60,50 +60,48 @@ const BARE: [&str; 16] = [
     "payable to",
 ];
 
+/// What stands behind words that may introduce a name.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// Who speaks, or who is greeted, among much else.
+    Told,
+    /// A person, whom what follows tells from other words.
+    Asked,
+    /// A person.
+    Mentioned,
+    /// Firms and things, too.
+    Anything,
+}
+
 /// Words behind which a name may stand: its first word must be known as one, or be written with a
 /// capital.
-const POSSIBLE: [&str; 26] = [
-    "hello",
-    "hi",
-    "this is",
-    "i'm",
-    "i am",
-    "im",
-    "it's",
-    "its",
-    "it is",
-    "speaking to",
-    "speaking with",
-    "speak to",
-    "speak with",
-    "talk to",
-    "talked to",
-    "spoke to",
-    "spoke with",
-    "call me",
-    "called",
-    "calls me",
-    "named",
-    "ask for",
-    "for",
-    "from",
-    "by",
-    "with",
-];
-
-/// Those of them behind which a person stands.
-const SPOKEN_TO: [&str; 11] = [
-    "speaking to",
-    "speaking with",
-    "speak to",
-    "speak with",
-    "talk to",
-    "talked to",
-    "spoke to",
-    "spoke with",
-    "called",
-    "named",
-    "ask for",
+const POSSIBLE: [(&str, Behind); 26] = [
+    ("hello", Behind::Told),
+    ("hi", Behind::Told),
+    ("this is", Behind::Told),
+    ("i'm", Behind::Told),
+    ("i am", Behind::Told),
+    ("im", Behind::Told),
+    ("it's", Behind::Told),
+    ("its", Behind::Told),
+    ("it is", Behind::Told),
+    ("speaking to", Behind::Asked),
+    ("speaking with", Behind::Asked),
+    ("speak to", Behind::Asked),
+    ("speak with", Behind::Asked),
+    ("talk to", Behind::Asked),
+    ("talked to", Behind::Mentioned),
+    ("spoke to", Behind::Mentioned),
+    ("spoke with", Behind::Mentioned),
+    ("call me", Behind::Told),
+    ("called", Behind::Mentioned),
+    ("calls me", Behind::Anything),
+    ("named", Behind::Mentioned),
+    ("ask for", Behind::Asked),
+    ("for", Behind::Anything),
+    ("from", Behind::Anything),
+    ("by", Behind::Anything),
+    ("with", Behind::Anything),
 ];
 
 const TITLES: [&str; 12] = [
@@ -155,7 +153,10 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
         let after = at + word.len();
         return names_from(text, after + usize::from(text.at(after) == Some('.')), 2);
     }
-    if let Some(after) = introduced(text, at, &POSSIBLE) {
+    let possible = POSSIBLE
+        .iter()
+        .find_map(|&(words, behind)| introduced(text, at, &[words]).map(|after| (after, behind)));
+    if let Some((after, behind)) = possible {
         let start = skip_leads(text, after);
         let first = text.slice(start, word_end(text, start).min(start + 20));
         let known = is_first_name(&first) && !is_also_a_word(&first) && !is_ordinary(&first);
@@ -163,11 +164,13 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
             return names_from(text, start, 2);
         }
         // Nobody speaks to a word that no language has.
-        let spoken_to = introduced(text, at, &SPOKEN_TO).is_some();
+        let spoken_to = matches!(behind, Behind::Asked | Behind::Mentioned);
         if spoken_to && first.len() > 2 && !is_in_dictionary(&first) && !is_place(&first) {
             return names_from(text, start, 2);
         }
-        if let Some(name) = by_what_follows(text, at, start) {
+        if matches!(behind, Behind::Told | Behind::Asked)
+            && let Some(name) = by_what_follows(text, at, start)
+        {
             return Some(name);
         }
     }
@@ -200,29 +203,9 @@ fn bare(text: &Folded, at: usize) -> Option<Hidden> {
 /// Behind `i am`, `this is` and `speak to`: one or two words that no language uses there, before an
 /// end or a word that goes on.
 fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
-    // `POSSIBLE` but for those behind which firms and things stand, too: `for`, `called`, `with`.
-    const TELLING: [&str; 16] = [
-        "hello",
-        "hi",
-        "this is",
-        "i'm",
-        "i am",
-        "im",
-        "it's",
-        "its",
-        "it is",
-        "speaking to",
-        "speaking with",
-        "speak to",
-        "speak with",
-        "talk to",
-        "ask for",
-        "call me",
-    ];
     const CALLS: [&str; 7] = [
         "calling", "speaking", "here", "from", "phoning", "ringing", "again",
     ];
-    introduced(text, at, &TELLING)?;
     let says_who = text.starts_with(at, "i") && !text.starts_with(at, "it");
     let name = names_from(text, start, 2)?;
     let words = text.slice(name.start, name.end);
