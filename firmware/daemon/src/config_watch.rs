@@ -1,4 +1,4 @@
-//! What the box changes at every two seconds, so that changes count while calls run.
+//! What the box looks at every two seconds, so that changes count while calls run.
 
 use std::fs;
 use std::path::PathBuf;

@@ -427,7 +427,7 @@ pub(crate) mod tests {
         load(&unstated).unwrap();
     }
 
-    /// A box that changes at its configuration, which names the model of a copied folder.
+    /// A box that looks at its configuration, which names the model of a copied folder.
     struct Branch {
         models: tempfile::TempDir,
         in_force: watch::Receiver<InForce>,
