@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
 use e2e::daemon::Agent;
+use e2e::ports::free_port;
 use e2e::process::{DEADLINE, has_peer};
-use e2e::sipp::{Sipp, free_port};
+use e2e::sipp::Sipp;
 use e2e::voice::{Voice, samples_of};
 
 const RECORDINGS: [&str; 5] = [

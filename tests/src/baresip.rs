@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::audio::{HEARD, best_correlation};
 use crate::branch::Branch;
+use crate::ports::free_port;
 use crate::process::{DEADLINE, Process};
-use crate::sipp::free_port;
 use crate::voice::samples_of;
 
 const RATE: u32 = 8_000;
@@ -85,8 +85,7 @@ impl Way {
     /// When the system has no free port.
     #[must_use]
     pub fn displayed(mut self) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let console = free.local_addr().expect("a bound socket");
+        let console = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let _ = writeln!(self.config, "module cons.so\ncons_listen {console}");
         self.console = Some(console);
         self
@@ -284,7 +283,7 @@ impl Baresip {
 
 /// No sound card, no television, no address but the loopback's.
 fn config(says: &Path, folder: &Path) -> String {
-    let first = free_port().clamp(10_000, 64_000);
+    let first = free_port();
     format!(
         "poll_method epoll\nsip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\n\
          audio_source aufile,{}\naudio_srate {RATE}\naudio_channels 1\naudio_buffer 20-160\n\

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::broker::Eavesdropper;
 use crate::daemon::{Agent, BoxSettings, CloudHome, Home, RunningBox, RunningCloud};
+use crate::ports::free_port;
 use crate::process::Process;
-use crate::sipp::{Sipp, free_port};
+use crate::sipp::Sipp;
 use crate::voice::Voice;
 
 /// How long a caller waits before they speak: the greeting has begun by then.

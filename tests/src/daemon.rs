@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::process::{Process, binary};
 
 /// A policy for the tests: an ordinary agent and a senior one.
@@ -287,12 +288,9 @@ fn field<'a>(line: &'a str, key: &str) -> Option<&'a str> {
         .map(|value| value.trim_matches('"'))
 }
 
-/// A span of ports for voice that no other test of this run uses: the kernel's choice of a free
-/// port names its beginning.
+/// A span of ports for voice that is hardly another's: a free port is its beginning.
 fn free_port_range() -> RangeInclusive<u16> {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let port = socket.local_addr().expect("a bound socket").port();
-    let first = (port & !1).clamp(10_000, 64_000);
+    let first = free_port() & !1;
     first..=first + 399
 }
 

@@ -1,7 +1,7 @@
 //! Harness for the end-to-end tests: the real binaries, real SIP peers and a real broker.
 //!
 //! Nothing here sleeps: every wait is for a line, a message or an exit, with a deadline. Every
-//! process is killed when its handle is dropped, and every port is one that the system gave.
+//! process is killed when its handle is dropped, and every port was free before its process began.
 
 pub mod audio;
 pub mod baresip;
@@ -9,6 +9,7 @@ pub mod branch;
 pub mod broker;
 pub mod daemon;
 pub mod kamailio;
+pub mod ports;
 pub mod process;
 pub mod sipp;
 pub mod small_disk;

@@ -1,7 +1,7 @@
 //! sipp as carrier or agent: it speaks SIP by the scenarios in `tests/sipp`, while a
 //! [`Voice`](crate::voice::Voice) of ours speaks and hears at the port that its SDP names.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -107,13 +107,4 @@ fn scenario_path(scenario: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("sipp")
         .join(format!("{scenario}.xml"))
-}
-
-/// A port that is free now.
-///
-/// # Panics
-/// When the system has none.
-pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("a bound socket").port()
 }

@@ -7,8 +7,9 @@ use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Branch, Phone};
 use e2e::daemon::Home;
 use e2e::kamailio;
+use e2e::ports::free_port;
 use e2e::process::{binary, has_peer, until};
-use e2e::sipp::{free_port, succeed};
+use e2e::sipp::succeed;
 use e2e::voice::Voice;
 use serde_json::Value;
 

@@ -9,8 +9,9 @@ use e2e::baresip::{Baresip, Speech, Way, converse};
 use e2e::branch::{Branch, Phone};
 use e2e::daemon::Agent;
 use e2e::kamailio;
+use e2e::ports::free_port;
 use e2e::process::{Process, has_peer};
-use e2e::sipp::{Sipp, free_port, succeed};
+use e2e::sipp::{Sipp, succeed};
 use e2e::tls::Certificate;
 use e2e::voice::{Voice, samples_of};
 

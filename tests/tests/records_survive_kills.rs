@@ -10,8 +10,9 @@ use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Phone};
 use e2e::broker::Eavesdropper;
 use e2e::daemon::{BoxSettings, CloudHome, Home, RunningCloud};
+use e2e::ports::free_port;
 use e2e::process::{Process, has_peer, until};
-use e2e::sipp::{Sipp, free_port, succeed};
+use e2e::sipp::{Sipp, succeed};
 use e2e::voice::Voice;
 use serde_json::Value;
 
@@ -250,7 +251,7 @@ fn mosquitto_takes_the_embedded_brokers_place() {
     if !has_peer("sipp") || !has_peer("mosquitto") {
         return;
     }
-    let port = free_tcp_port();
+    let port = free_port();
     let program = if std::path::Path::new("/usr/sbin/mosquitto").exists() {
         "/usr/sbin/mosquitto"
     } else {
@@ -301,10 +302,4 @@ fn the_record_is_in_the_cloud_right_after_the_hang_up() {
         "{:?}",
         hung_up.elapsed()
     );
-}
-
-/// A TCP port that is free now.
-fn free_tcp_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound socket").port()
 }

@@ -8,8 +8,9 @@ use e2e::audio::{HEARD, best_correlation, recording};
 use e2e::branch::{Branch, Phone};
 use e2e::daemon::{Agent, BoxSettings, Home};
 use e2e::kamailio;
+use e2e::ports::free_port;
 use e2e::process::{Process, has_peer};
-use e2e::sipp::{Sipp, free_port, succeed};
+use e2e::sipp::{Sipp, succeed};
 use e2e::voice::{Voice, samples_of};
 
 fn carrier(port: u16) -> Process {

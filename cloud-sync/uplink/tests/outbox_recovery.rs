@@ -22,7 +22,9 @@ use line::Line;
 #[path = "support/queue.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
 mod queue;
-use queue::{START_S, alarm, contents, health, open, options, places, segments, stamp, store};
+use queue::{
+    START_S, alarm, contents, health, open, options, places, segments, stamp, store, transcript,
+};
 
 #[derive(Debug)]
 struct Key(u8);
@@ -417,6 +419,28 @@ fn a_ballast_that_keeps_no_room_is_filled_again() {
     disk.truncate("ballast", 0);
     drop(open(&disk, with_ballast));
     assert_eq!(disk.size("ballast").unwrap(), 4_000);
+}
+
+#[test]
+fn on_a_full_disk_no_call_goes_for_another_nor_for_an_alarm_that_the_ballast_has_room_for() {
+    let disk = FaultyDisk::new(19);
+    let with_ballast = OutboxOptions {
+        ballast_bytes: 4_000,
+        ..queue::options()
+    };
+    let (outbox, _) = open(&disk, with_ballast);
+    let stored = outbox.append(stamp(START_S), &[transcript(1)]).unwrap();
+    disk.set_capacity(disk.used());
+    let refused = outbox.append(stamp(START_S), &[transcript(2)]);
+    assert!(matches!(refused, Err(OutboxError::Storage { .. })));
+    outbox.append(stamp(START_S), &[alarm(0)]).unwrap();
+    assert_eq!(contents(&outbox, Lane::Transcript), places(&stored));
+    assert_eq!(outbox.status().lost(), 0);
+    // Whoever kept the refused one brings it again.
+    disk.set_capacity(usize::MAX);
+    let later = outbox.append(stamp(START_S), &[transcript(2)]).unwrap();
+    let all: Vec<_> = stored.into_iter().chain(later).collect();
+    assert_eq!(contents(&outbox, Lane::Transcript), places(&all));
 }
 
 /// A file system of a megabyte in memory, mounted as long as this lives.

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use e2e::daemon::{Agent, BoxSettings, Home, RunningBox};
+use e2e::ports::free_port;
 use e2e::process::{DEADLINE, Process};
-use e2e::sipp::free_port;
 use e2e::small_disk::SmallDisk;
 
 use crate::Wanted;

@@ -23,20 +23,18 @@ impl Outbox {
         }
     }
 
-    /// Makes room on a full disk for a record of `lane`: the oldest of the least urgent lane
-    /// goes; for an alarm the ballast does before older alarms. False when nothing is left to give.
+    /// Makes room on a full disk for a record of `lane`; false when nothing may go for it. Alarms get
+    /// the ballast, then what is less urgent. How a box does is worth telling only as it is now. Calls
+    /// wait in the memory of whoever records them, which costs none of those that lie here.
     pub(super) fn relieve(&self, inner: &mut Inner, lane: Lane) -> bool {
-        for victim in Lane::ALL
-            .into_iter()
-            .rev()
-            .take_while(|victim| *victim >= lane)
-        {
-            let spent = victim == Lane::Alarm && self.spend_ballast(inner);
-            if spent || self.give_up_oldest(inner, victim, GapReason::Budget) {
-                return true;
-            }
-        }
-        false
+        let victims: &[Lane] = match lane {
+            Lane::Alarm if self.spend_ballast(inner) => return true,
+            Lane::Alarm => &[Lane::Transcript, Lane::Fleet, Lane::Metric, Lane::Alarm],
+            Lane::Fleet => &[Lane::Fleet],
+            Lane::Metric | Lane::Transcript => &[],
+        };
+        let mut gone = victims.iter();
+        gone.any(|victim| self.give_up_oldest(inner, *victim, GapReason::Budget))
     }
 
     /// Gives up a lane's oldest segment. The one being written is ended to become the oldest,

@@ -1,7 +1,7 @@
 //! What tests of the outbox store, and how they see what waits in it.
 
 use trunkside_record::{
-    Alarm, Body, DeviceHealth, Gap, GapReason, Lane, RedactedText, Severity, Timestamp,
+    Alarm, Body, DeviceHealth, Gap, GapReason, Lane, RedactedText, Severity, Timestamp, Transcript,
 };
 use trunkside_uplink::{Outbox, OutboxOptions, Problem, Receipt, Stamp};
 
@@ -37,6 +37,16 @@ pub fn health(number: u64) -> Body {
         uptime_s: number,
         software: "x".repeat(300),
         ..DeviceHealth::default()
+    }
+    .into()
+}
+
+/// A transcript in which nobody spoke.
+pub fn transcript(number: u64) -> Body {
+    let call = format!("01990000-0000-7000-8000-{number:012}");
+    Transcript {
+        call: call.parse().unwrap(),
+        turns: Vec::new(),
     }
     .into()
 }
