@@ -318,7 +318,7 @@ impl ConfigFile {
         let boxes = self
             .boxes
             .as_ref()
-            .map(|boxes| self.door(boxes))
+            .map(|boxes| self.gateway(boxes))
             .transpose()?;
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Ok(AggregatorConfig {
@@ -331,7 +331,7 @@ impl ConfigFile {
         })
     }
 
-    fn door(&self, boxes: &BoxesFile) -> Result<BoxesConfig, ConfigError> {
+    fn gateway(&self, boxes: &BoxesFile) -> Result<BoxesConfig, ConfigError> {
         let BoxesFile {
             connect_to,
             listen,

@@ -35,8 +35,8 @@ pub mod access;
 mod broker;
 pub mod config;
 mod counters;
-mod door;
 pub mod export;
+mod gateway;
 mod http;
 mod ingest;
 mod log_filter;
@@ -44,7 +44,7 @@ mod running;
 pub mod store;
 
 pub use config::{AggregatorConfig, BrokerChoice};
-pub use door::{AuthorityError, Boxes, NatsNameError, RulesFor, check_for_nats, write_rules};
+pub use gateway::{AuthorityError, Boxes, NatsNameError, RulesFor, check_for_nats, write_rules};
 pub use http::openapi;
 pub use ingest::now;
 pub use log_filter::{LogFilterError, log_filter, log_filter_of};

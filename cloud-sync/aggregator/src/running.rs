@@ -16,7 +16,7 @@ use crate::access::Guard;
 use crate::broker::Broker;
 use crate::config::{AggregatorConfig, BoxesConfig, BrokerChoice, ConfigError, ExternalBroker};
 use crate::counters::Counters;
-use crate::door::{Authority, AuthorityError, Gate};
+use crate::gateway::{Authority, AuthorityError, Gate};
 use crate::http::{self, Admission};
 #[cfg(feature = "servers")]
 use crate::ingest::nats;
@@ -130,7 +130,7 @@ impl Aggregator {
             }
             (admission, _) => (admission.map(|(admission, _)| admission), None),
         };
-        let door_addr = gate.as_ref().and_then(|gate| gate.address().ok());
+        let gateway_addr = gate.as_ref().and_then(|gate| gate.address().ok());
 
         let counters = Arc::new(Counters::default());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -182,7 +182,7 @@ impl Aggregator {
         Ok(Running {
             http_addr,
             mqtt_addr,
-            mqtts_addr: door_addr,
+            mqtts_addr: gateway_addr,
             stop,
             tasks,
             broker,

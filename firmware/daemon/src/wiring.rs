@@ -448,7 +448,7 @@ fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
     sip_config.listen_tls = line.transports.tls;
     sip_config.identity = line.transports.identity()?;
     sip_config.trust = line.transports.trust()?;
-    sip_config.secrecy = line.transports.srtp;
+    sip_config.srtp = line.transports.srtp;
     sip_config.phones = phones;
     for trunk in &line.trunks {
         sip_config.trunks.push(translate::trunk(trunk)?);

@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// How long an answer may take before it counts as none.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Addresses of one trunk; no carrier has so many.
 const MOST: usize = 32;
@@ -176,7 +176,7 @@ impl Directory {
     }
 
     fn ask(&mut self, now: Instant, name: usize) {
-        let until = now + PATIENCE;
+        let until = now + TIMEOUT;
         self.names[name].state = State::Asked { until };
         self.outputs.push_back(DirectoryOutput::LookUp { name });
     }

@@ -49,7 +49,7 @@ pub use error::LineError;
 pub use gate::{Gate, Verdict};
 pub use identity::ShownNumber;
 pub use registrar::Registrar;
-pub use rsip::{LineStats, NotATarget, RsipConfig, RsipUa, Secrecy, TrunkConfig, TrunkTarget};
+pub use rsip::{LineStats, NotATarget, RsipConfig, RsipUa, SrtpPolicy, TrunkConfig, TrunkTarget};
 pub use sdp::{
     Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
 };
@@ -57,5 +57,5 @@ pub use sip_ua::{
     AgentContact, EndCause, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
 };
 pub use sources::{Network, NotANetwork};
-pub use stream::{Places, TlsFault, TlsIdentity, TlsTrust, Transport};
+pub use stream::{ConnectionLimits, TlsFault, TlsIdentity, TlsTrust, Transport};
 pub use trunk::TrunkTimes;

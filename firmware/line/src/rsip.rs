@@ -3,24 +3,24 @@
 
 mod challenge;
 mod dial;
-mod doors;
 mod early;
 mod flows;
 mod headers;
+mod listeners;
 mod message;
 mod names;
 mod phones;
 mod refresh;
 mod requests;
 mod routes;
-mod secrecy;
 mod socket;
+mod srtp_policy;
 mod states;
 mod streams;
 mod target;
 mod transfer;
+mod transports;
 mod trunks;
-mod ways;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -51,20 +51,20 @@ use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{
     AgentContact, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
 };
-use crate::stream::{Places, TlsIdentity, TlsTrust, Transport};
+use crate::stream::{ConnectionLimits, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
-use doors::Doors;
 use early::Reliable;
 use flows::{Flow, Flows};
+use listeners::Listeners;
 use refresh::Refresh;
 use socket::{Counters, GatedSocket};
-use streams::{Lost, Seats, Streams};
+use streams::{Lost, Slots, Streams};
+use transports::{Own, TransportSelector};
 use trunks::{Carrier, TrunkNews};
-use ways::{Own, Ways};
 
 pub use names::{NotATarget, TrunkTarget};
-pub use secrecy::Secrecy;
 pub use socket::LineStats;
+pub use srtp_policy::SrtpPolicy;
 pub use trunks::TrunkConfig;
 
 /// The realm that phones are asked for their secrets in.
@@ -87,7 +87,7 @@ pub struct RsipConfig {
     /// Whom it trusts there; without it the box opens no TLS connections.
     pub trust: Option<TlsTrust>,
     /// Whether voice is protected.
-    pub secrecy: Secrecy,
+    pub srtp: SrtpPolicy,
     /// The address that peers are told to send to.
     pub advertise: IpAddr,
     /// The `User-Agent` and `Server` name.
@@ -101,7 +101,7 @@ pub struct RsipConfig {
     /// What agents are shown of a caller's number.
     pub shown: ShownNumber,
     /// How many connections others may keep open.
-    pub places: Places,
+    pub limits: ConnectionLimits,
 }
 
 impl RsipConfig {
@@ -114,14 +114,14 @@ impl RsipConfig {
             listen_tls: None,
             identity: None,
             trust: None,
-            secrecy: Secrecy::default(),
+            srtp: SrtpPolicy::default(),
             advertise,
             user_agent,
             phones: Phones::default(),
             trunks: Vec::new(),
             dns_servers: Vec::new(),
             shown: ShownNumber::default(),
-            places: Places::default(),
+            limits: ConnectionLimits::default(),
         }
     }
 }
@@ -137,7 +137,7 @@ pub struct RsipUa {
     own: Own,
     streams: Streams,
     flows: Flows,
-    seats: Seats,
+    slots: Slots,
     dialogs: Arc<DialogLayer>,
     incoming: TransactionReceiver,
     state_sender: DialogStateSender,
@@ -152,7 +152,7 @@ pub struct RsipUa {
     registrar: Registrar,
     authenticator: Authenticator,
     shown: ShownNumber,
-    secrecy: Secrecy,
+    srtp: SrtpPolicy,
     /// Users without a secret.
     unproven: BTreeSet<String>,
     endpoint: EndpointInnerRef,
@@ -263,23 +263,23 @@ impl RsipUa {
     pub async fn bind(
         config: RsipConfig,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), LineError> {
-        let Doors {
+        let Listeners {
             udp,
             local,
-            listeners,
+            streams: listeners,
             connector,
             own,
-        } = Doors::open(&config).await?;
+        } = Listeners::open(&config).await?;
         let stack_error = |error: rsipstack::Error| LineError::Stack(error.to_string());
         let stop = CancellationToken::new();
         let counters = Arc::new(Counters::default());
         let (stream_tasks, stream_queue) = mpsc::unbounded_channel();
         let (lost_sender, lost) = mpsc::unbounded_channel();
         let shared = Arc::clone(&counters);
-        let seats = Seats::new(config.places);
+        let slots = Slots::new(config.limits);
         let streams = Streams::new(
             own,
-            seats.clone(),
+            slots.clone(),
             connector,
             stream_tasks,
             lost_sender,
@@ -292,7 +292,7 @@ impl RsipUa {
         let transports = TransportLayer::new(stop.child_token());
         transports.add_transport(SipConnection::Udp(connection));
         let flows = Flows::default();
-        let ways = || Ways {
+        let selector = || TransportSelector {
             own,
             streams: streams.clone(),
             flows: flows.clone(),
@@ -300,13 +300,13 @@ impl RsipUa {
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
             .with_transport_layer(transports)
-            .with_target_locator(Box::new(ways()))
-            .with_inspector(Box::new(ways()))
+            .with_target_locator(Box::new(selector()))
+            .with_inspector(Box::new(selector()))
             .with_cancel_token(stop.clone())
             .build();
         let incoming = endpoint.incoming_transactions().map_err(stack_error)?;
         streams.serve(&endpoint.inner);
-        doors::serve(listeners, &streams);
+        listeners::serve(listeners, &streams);
         let dialogs = Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner)));
         let (state_sender, states) = dialogs.new_dialog_state_channel();
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();
@@ -326,7 +326,7 @@ impl RsipUa {
             own,
             streams,
             flows,
-            seats,
+            slots,
             dialogs,
             incoming,
             state_sender,
@@ -341,7 +341,7 @@ impl RsipUa {
             registrar: Registrar::new(config.phones.users),
             authenticator,
             shown: config.shown,
-            secrecy: config.secrecy,
+            srtp: config.srtp,
             unproven,
             endpoint: Arc::clone(&endpoint.inner),
             carriers,
@@ -374,7 +374,7 @@ impl RsipUa {
 
     /// An address of ours, as it is reached over a transport.
     fn own_uri(&self, user: &str, transport: Transport) -> Uri {
-        let param = Param::Transport(ways::stacks(transport));
+        let param = Param::Transport(transports::stacks(transport));
         Uri {
             scheme: Some(Scheme::Sip),
             auth: Some(Auth {
@@ -396,7 +396,7 @@ impl RsipUa {
         let entry = self.legs.get(&leg);
         let transport = entry.map(|entry| entry.transport).unwrap_or_default();
         let is_offer = entry.is_some_and(is_offer);
-        self.secrecy.outward(transport, is_offer, sdp)
+        self.srtp.outward(transport, is_offer, sdp)
     }
 
     fn insert(&mut self, leg: LegId, entry: Leg) {
@@ -495,7 +495,7 @@ impl RsipUa {
         };
         let transport = self.legs.get(&of).map(|entry| entry.transport);
         if let (Some(sdp), Some(transport)) = (what.sdp_mut(), transport) {
-            *sdp = self.secrecy.inward(transport, std::mem::take(sdp));
+            *sdp = self.srtp.inward(transport, std::mem::take(sdp));
         }
         self.ready.push_back(SipEvent { leg, what });
     }

@@ -1,18 +1,18 @@
 //! SIP over TCP and TLS (RFC 3261, section 18): what a connection carries, and when it is closed.
 //!
-//! [`Framing`] cuts a connection's bytes into messages, [`Patience`] says how long it may stay
-//! silent, [`Seating`] who may have one, [`tls`] who is trusted. All are pure; `rsip::streams` is the shell that has the sockets.
+//! [`Framing`] cuts a connection's bytes into messages, [`Timeouts`] says how long it may stay
+//! silent, [`Admission`] who may have one, [`tls`] who is trusted. All are pure; `rsip::streams` is the shell that has the sockets.
 
+mod admission;
 mod framing;
-mod patience;
-mod seating;
+mod timeouts;
 mod tls;
 
 use std::str::FromStr;
 
+pub use admission::{Admission, ConnectionLimits, News, Ticket};
 pub use framing::{Framed, Framing};
-pub use patience::{Due, Patience};
-pub use seating::{News, Places, Seating, Ticket};
+pub use timeouts::{Due, Timeouts};
 pub use tls::{TlsFault, TlsIdentity, TlsTrust};
 
 /// What carries SIP.

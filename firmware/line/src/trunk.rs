@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use jitter::Jitter;
 
 /// How long a target may take to answer one request before the next target is tried.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Unanswered OPTIONS in a row after which a target counts as gone.
 const MISSED: u32 = 2;
@@ -386,7 +386,7 @@ impl Trunk {
             request,
             target,
             ask,
-            until: now + PATIENCE,
+            until: now + TIMEOUT,
         });
         self.outputs.push_back(TrunkOutput::Send {
             target,

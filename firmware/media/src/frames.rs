@@ -9,7 +9,7 @@ use crate::tap::TapPacket;
 
 mod conceal;
 mod noise;
-mod patience;
+mod playout_delay;
 mod side;
 
 pub use noise::Noise;

@@ -34,7 +34,7 @@ const FRESH: Duration = Duration::from_hours(1);
 const STALE: Duration = Duration::from_hours(24);
 
 /// Between two fetches: a stranger can ask for one with the name of a key that is not known.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Requests that wait for the keys while another fetches them; each takes a thread from the others.
 const MOST_WAITING: usize = 16;
@@ -181,7 +181,7 @@ impl Tokens {
         let is_file = !self.config.jwks.contains("://");
         {
             let mut known = self.known();
-            let rests = |tried_at| between(now, tried_at) < PATIENCE;
+            let rests = |tried_at| between(now, tried_at) < RETRY_AFTER;
             if !is_file && known.tried_at.is_some_and(rests) {
                 return known.settle(name, now);
             }

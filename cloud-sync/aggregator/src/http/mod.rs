@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 
 use crate::access::Guard;
 use crate::counters::Counters;
-use crate::door::Authority;
+use crate::gateway::Authority;
 use crate::ingest::TurnedAway;
 use crate::store::{Scope, Store, StoreError, Totals};
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trunkside_line::{Secrecy, TlsIdentity, TlsTrust};
+use trunkside_line::{SrtpPolicy, TlsIdentity, TlsTrust};
 
 use super::layers::Layers;
 
@@ -21,7 +21,7 @@ pub struct Transports {
     /// The certificates that those of others must descend from; the system's without it.
     pub ca_file: Option<PathBuf>,
     /// Whether voice is protected on legs over TLS.
-    pub srtp: Secrecy,
+    pub srtp: SrtpPolicy,
 }
 
 const RULE: &str = "must be an address and port such as `0.0.0.0:5061`";
@@ -58,12 +58,12 @@ pub fn resolve(layers: &mut Layers) -> Transports {
         layers.report("line.listen_tls", &message);
     }
     let secrecies = [
-        ("never", Secrecy::Never),
-        ("optional", Secrecy::Optional),
-        ("required", Secrecy::Required),
+        ("never", SrtpPolicy::Never),
+        ("optional", SrtpPolicy::Optional),
+        ("required", SrtpPolicy::Required),
     ];
     Transports {
-        srtp: layers.choice("line.srtp", Secrecy::Optional, &secrecies),
+        srtp: layers.choice("line.srtp", SrtpPolicy::Optional, &secrecies),
         tcp: layers.optional("line.listen_tcp", RULE),
         tls,
         identity,

@@ -29,7 +29,7 @@ const TURN_TAKING: Duration = Duration::from_millis(700);
 const PUT_THROUGH: Duration = Duration::from_millis(1_600);
 
 /// How long a caller listens to the agent at most.
-const PATIENCE: Duration = Duration::from_secs(25);
+const TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Louder than this is somebody speaking (the mean of a frame's magnitudes).
 const SPEECH: i32 = 200;
@@ -228,7 +228,7 @@ impl Caller {
             sdp: offer(handset.local(), &[CODEC], Direction::SendRecv),
         };
         ua.command(SipCommand { leg, what: dial });
-        let deadline = Instant::now() + PATIENCE + part.duration();
+        let deadline = Instant::now() + TIMEOUT + part.duration();
         loop {
             let event = timeout_at(deadline, ua.next_event()).await;
             match event

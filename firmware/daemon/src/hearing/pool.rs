@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     /// A call's number, the frames that it heard, and those that a fault took from it.
     type Told = (u32, usize, u64);
@@ -343,7 +343,7 @@ mod tests {
             intake.close(key);
         }
         for _ in 0..200 {
-            let (number, frames, unheard) = ends.recv_timeout(PATIENCE).unwrap();
+            let (number, frames, unheard) = ends.recv_timeout(TIMEOUT).unwrap();
             assert_eq!((frames as u32, unheard), (number % 40 + 1, 0));
         }
         assert!(pool.stop());
@@ -360,7 +360,7 @@ mod tests {
         }
         intake.close(sound);
         let of_the_sound = |(number, ..): &Told| *number == 1;
-        let mut told = std::iter::from_fn(|| ends.recv_timeout(PATIENCE).ok());
+        let mut told = std::iter::from_fn(|| ends.recv_timeout(TIMEOUT).ok());
         assert_eq!(told.find(of_the_sound), Some((1, 8, 0)));
         intake.close(faulty);
         assert!(pool.stop());
@@ -372,12 +372,12 @@ mod tests {
         let intake = pool.intake();
         let key = call(&intake, &told, 0);
         assert_eq!(intake.arrive(key, &frame(0, 1), true), 0);
-        assert_eq!(ends.recv_timeout(PATIENCE), Ok((0, 0, 1)), "the fault");
+        assert_eq!(ends.recv_timeout(TIMEOUT), Ok((0, 0, 1)), "the fault");
         assert_eq!(intake.arrive(key, &frame(1, 0), true), 1);
         assert_eq!(intake.arrive(key, &frame(2, 0), true), 2);
         assert_eq!(intake.figures().unheard, 0, "time is not short");
         intake.close(key);
-        assert_eq!(ends.recv_timeout(PATIENCE), Ok((0, 0, 1)), "the end");
+        assert_eq!(ends.recv_timeout(TIMEOUT), Ok((0, 0, 1)), "the end");
         assert!(pool.stop());
     }
 
@@ -399,7 +399,7 @@ mod tests {
         let intake = pool.intake();
         let key = intake.open(Counter(told));
         intake.arrive(key, &frame(0, 0), false);
-        assert_eq!(turns.recv_timeout(PATIENCE), Ok(1));
+        assert_eq!(turns.recv_timeout(TIMEOUT), Ok(1));
         intake.close(key);
         assert!(pool.stop());
     }
@@ -413,7 +413,7 @@ mod tests {
         let stopping = std::thread::spawn(move || pool.stop());
         intake.arrive(key, &frame(1, 0), false);
         intake.close(key);
-        assert_eq!(ends.recv_timeout(PATIENCE), Ok((7, 2, 0)));
+        assert_eq!(ends.recv_timeout(TIMEOUT), Ok((7, 2, 0)));
         assert!(stopping.join().unwrap());
     }
 }

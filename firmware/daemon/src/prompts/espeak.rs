@@ -13,7 +13,7 @@ use trunkside_media::wav;
 use trunkside_recognition::Resampler;
 
 /// The longest that a text may take; most take a hundredth of it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most that is read of what a program says: three minutes at 44,100 samples a second.
 const MOST_BYTES: u64 = 16 << 20;
@@ -63,7 +63,7 @@ pub enum SpeechError {
     /// It takes too long.
     #[error(
         "`{}` took more than {} s for a text; shorten the text, or look after the program",
-        program.display(), PATIENCE.as_secs()
+        program.display(), TIMEOUT.as_secs()
     )]
     Late {
         /// What was started.
@@ -89,7 +89,7 @@ pub async fn speak(
     text: &str,
     is_whole: bool,
 ) -> Result<Vec<i16>, SpeechError> {
-    let said = tokio::time::timeout(PATIENCE, run(program, voice, text));
+    let said = tokio::time::timeout(TIMEOUT, run(program, voice, text));
     let wav = said.await.map_err(|_| SpeechError::Late {
         program: program.to_owned(),
     })??;

@@ -21,7 +21,7 @@ pub const DECLINE: char = '9';
 
 /// How long the question waits for its answer, and how long after the notice a mere "I do not agree"
 /// is about recording.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// What a call's consent is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Consent {
     /// When to hand in [`Input::Tick`].
     pub fn deadline(&self) -> Option<Duration> {
         match self.state {
-            State::Waiting { since } => Some(since + PATIENCE),
+            State::Waiting { since } => Some(since + TIMEOUT),
             _ => None,
         }
     }
@@ -168,7 +168,7 @@ impl Consent {
                     ..
                 },
             ) => return self.objection(began, text, is_final),
-            (State::Waiting { since }, Input::Tick) if now >= since + PATIENCE => self.give_up(),
+            (State::Waiting { since }, Input::Tick) if now >= since + TIMEOUT => self.give_up(),
             _ => {}
         }
         false
@@ -199,7 +199,7 @@ impl Consent {
     /// Somebody speaks of recording where nobody has asked them; whether of nothing else.
     fn objection(&mut self, began: Duration, text: &str, is_final: bool) -> bool {
         let fresh = match self.state {
-            State::Recording { since } => began < since + PATIENCE,
+            State::Recording { since } => began < since + TIMEOUT,
             _ => true,
         };
         // `不同意` may yet become `不同意这个方案`.
@@ -337,7 +337,7 @@ mod tests {
         let mut consent = greeted(RecordingMode::Notice);
         told(&mut consent, Input::Said);
         let later = Input::Heard {
-            began: NOW + PATIENCE,
+            began: NOW + TIMEOUT,
             text: "我不同意",
             language: Language::Zh,
             is_final: true,
@@ -391,9 +391,9 @@ mod tests {
     fn silence_and_a_wish_are_no_yes() {
         let mut consent = greeted(RecordingMode::Consent);
         told(&mut consent, Input::Said);
-        assert_eq!(consent.deadline(), Some(NOW + PATIENCE));
+        assert_eq!(consent.deadline(), Some(NOW + TIMEOUT));
         assert_eq!(told(&mut consent, Input::Tick), []);
-        assert!(!consent.handle(NOW + PATIENCE, Input::Tick));
+        assert!(!consent.handle(NOW + TIMEOUT, Input::Tick));
         assert_eq!(consent.poll(), Some(Output::Proceed));
 
         let mut consent = greeted(RecordingMode::Consent);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use trunkside_call::CallId;
-use trunkside_media::recording::{Keeper, Keeping, Report, SEALED_AS, Tape};
+use trunkside_media::recording::{RecordingOptions, RecordingWriter, Report, SEALED_AS, Tape};
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
 use crate::config::{RecordingConfig, RecordingMode};
@@ -27,7 +27,7 @@ pub fn folder(data: &Path) -> PathBuf {
 enum State {
     #[default]
     Waiting,
-    Open(Keeper),
+    Open(RecordingWriter),
     Stopped,
 }
 
@@ -63,9 +63,9 @@ pub fn open(
         folder: folder(data),
         report: Arc::new(report),
     };
-    match opening.keeper() {
-        Ok(keeper) => {
-            tapes.begin(keeper);
+    match opening.writer() {
+        Ok(writer) => {
+            tapes.begin(writer);
             (tapes, None)
         }
         Err(error) => {
@@ -78,30 +78,30 @@ pub fn open(
 /// Opens it later, where [`open`] could not.
 pub async fn retry((opening, why): (Opening, String), tapes: Tapes, stop: CancellationToken) {
     let opening = Arc::new(opening);
-    let attempt = move || opening.keeper().map(Some);
+    let attempt = move || opening.writer().map(Some);
     let tell = |error: &str| tracing::error!(error, "{NONE_YET}");
-    if let Some((keeper, _)) = until_mended(Some(why), attempt, tell, &stop).await {
+    if let Some((writer, _)) = until_mended(Some(why), attempt, tell, &stop).await {
         tracing::info!("recordings can be made");
-        tapes.begin(keeper);
+        tapes.begin(writer);
     }
 }
 
 impl Opening {
-    /// What keeps recordings, or why they cannot be kept: the file and what mends it.
-    fn keeper(&self) -> Result<Keeper, String> {
+    /// What writes recordings, or why they cannot be written: the file and what mends it.
+    fn writer(&self) -> Result<RecordingWriter, String> {
         let files = std::fs::read_dir(&self.folder);
         let unused = files.map_or(true, |mut files| files.next().is_none());
         let key = KeyFile::new(&self.key_file)
             .key(unused)
             .map_err(|error| unusable("recording.key_file", &self.key_file, &error))?;
-        let keeping = Keeping {
+        let options = RecordingOptions {
             folder: self.folder.clone(),
             sealer: Sealer::new(&key, SEALED_AS),
             hold_back: self.config.mask_cards.then_some(HOLD_BACK),
             retention: self.config.retention,
         };
         let report = Arc::clone(&self.report);
-        Keeper::start(keeping, Box::new(move |told| report(told))).map_err(|error| {
+        RecordingWriter::start(options, Box::new(move |told| report(told))).map_err(|error| {
             format!(
                 "`{}` cannot be written: {error}; free disk space, or give the box's user the right to write there",
                 self.folder.display()
@@ -114,7 +114,7 @@ impl Tapes {
     /// A tape for a call, if it can be recorded.
     pub fn tape(&self, call: CallId) -> Option<Tape> {
         match &*self.state() {
-            State::Open(keeper) => Some(keeper.tape(call)),
+            State::Open(writer) => Some(writer.tape(call)),
             State::Waiting | State::Stopped => None,
         }
     }
@@ -122,7 +122,7 @@ impl Tapes {
     /// Frames that the disk was too slow for, since the start.
     pub fn dropped_frames(&self) -> u64 {
         match &*self.state() {
-            State::Open(keeper) => keeper.dropped_frames(),
+            State::Open(writer) => writer.dropped_frames(),
             State::Waiting | State::Stopped => 0,
         }
     }
@@ -130,17 +130,17 @@ impl Tapes {
     /// Ends every recording, and makes no more.
     pub fn stop(&self, ended_ms: i64) {
         let state = std::mem::replace(&mut *self.state(), State::Stopped);
-        if let State::Open(keeper) = state {
-            keeper.stop(ended_ms);
+        if let State::Open(writer) = state {
+            writer.stop(ended_ms);
         }
     }
 
-    fn begin(&self, keeper: Keeper) {
+    fn begin(&self, writer: RecordingWriter) {
         let mut state = self.state();
         match *state {
             // Nothing has been recorded yet.
-            State::Stopped => keeper.stop(0),
-            State::Waiting | State::Open(_) => *state = State::Open(keeper),
+            State::Stopped => writer.stop(0),
+            State::Waiting | State::Open(_) => *state = State::Open(writer),
         }
     }
 

@@ -113,7 +113,7 @@ fn a_name_of_which_nothing_is_known_does_not_keep_the_others_waiting() {
     let mut directory = Directory::new(now, &leads, 1);
     outputs(&mut directory);
     // Whoever looks names up never comes back.
-    now += PATIENCE;
+    now += TIMEOUT;
     assert_eq!(directory.deadline(), Some(now));
     directory.handle(now, DirectoryInput::Tick);
     let unknown = DirectoryOutput::Unknown { name: 0 };

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::streams::Lost;
-use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, ways};
+use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, transports};
 use crate::identity::is_user_part;
 use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
@@ -103,7 +103,7 @@ impl Target {
     /// Where requests go; none where the URI says it.
     pub fn destination(&self) -> Option<SipAddr> {
         let flow = self.place.flow;
-        flow.map(|(transport, there)| ways::addressed(transport, there))
+        flow.map(|(transport, there)| transports::addressed(transport, there))
     }
 }
 
@@ -146,7 +146,7 @@ impl RsipUa {
             more.push(headers::other("Replaces", &replaces));
             more.push(headers::other("Require", "replaces"));
         }
-        let offer = self.secrecy.outward(transport, true, dialled.sdp.clone());
+        let offer = self.srtp.outward(transport, true, dialled.sdp.clone());
         let there = match flow {
             Some((_, there)) => There::Flow(there),
             None => There::Name(callee.host_with_port.to_string()),
@@ -220,7 +220,7 @@ impl RsipUa {
         })?;
         let transport = match place.flow {
             Some((transport, _)) => Some(transport),
-            None => ways::asked_by(&place.callee),
+            None => transports::asked_by(&place.callee),
         };
         let transport = transport
             .ok_or_else(|| unreached(404, "it names a transport that the box does not have"))?;

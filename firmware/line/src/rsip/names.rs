@@ -17,7 +17,7 @@ use crate::stream::Transport;
 
 /// How often a server of the DNS is asked, and how long it may take each time.
 const ATTEMPTS: usize = 2;
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long all of it may take.
 const ALL: Duration = Duration::from_secs(8);
@@ -200,7 +200,7 @@ impl LookUp {
             settings.finalize();
             settings
         };
-        settings.options.timeout = PATIENCE;
+        settings.options.timeout = TIMEOUT;
         settings
     }
 

@@ -9,7 +9,7 @@ use rsipstack::transaction::transaction::Transaction;
 use tracing::warn;
 
 use super::requests::flow_of;
-use super::{RsipUa, headers, now, sip_uri, ways};
+use super::{RsipUa, headers, now, sip_uri, transports};
 use crate::auth::{Ignored, Outcome};
 use crate::registrar::Binding;
 use crate::stream::Transport;
@@ -42,7 +42,7 @@ impl Contact {
             (Some(own), Some(held)) => {
                 own.user() == held.user()
                     && own.host_with_port == held.host_with_port
-                    && ways::asked_by(&own) == ways::asked_by(&held)
+                    && transports::asked_by(&own) == transports::asked_by(&held)
             }
             _ => self.uri == binding.contact,
         }
@@ -110,7 +110,7 @@ impl RsipUa {
                 }
                 for Contact { uri, expiry } in there {
                     let granted = self.registrar.register(now, user, uri, flow, expiry);
-                    self.seats.know_phone(user, source, now + granted);
+                    self.slots.know_phone(user, source, now + granted);
                 }
             }
         }
@@ -119,7 +119,7 @@ impl RsipUa {
 
     fn unregister(&mut self, now: Instant, user: &str, source: IpAddr) {
         self.registrar.remove(user);
-        self.seats.know_phone(user, source, now);
+        self.slots.know_phone(user, source, now);
     }
 
     /// Where a user's phone is, as a response to its REGISTER says.

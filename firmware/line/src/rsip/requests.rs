@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::states::allow;
-use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, target, ways};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, target, transports};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
 use crate::identity::{self, Identity};
 use crate::session_timer::{SHORTEST, SessionTimer};
@@ -286,7 +286,10 @@ fn replaced_key(value: &str) -> Option<(DialogKey, String)> {
 /// Which way a request came, and where from.
 pub(super) fn flow_of(transaction: &Transaction) -> Option<(Transport, SocketAddr)> {
     let there = transaction.connection.as_ref()?.get_remote_addr()?;
-    Some((ways::ours(there.r#type)?, there.get_socketaddr().ok()?))
+    Some((
+        transports::ours(there.r#type)?,
+        there.get_socketaddr().ok()?,
+    ))
 }
 
 /// A request's place among those of its sender.

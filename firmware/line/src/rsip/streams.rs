@@ -6,7 +6,7 @@
 //! far end. Whether TLS lies between is not the stack's affair.
 
 mod carry;
-mod seats;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -30,11 +30,11 @@ use tracing::debug;
 
 use super::Job;
 use super::socket::Counters;
-use super::ways::{Own, stacks};
+use super::transports::{Own, stacks};
 use crate::stream::Transport;
 use carry::Carried;
-use seats::Seat;
-pub use seats::Seats;
+use slots::Slot;
+pub use slots::Slots;
 
 /// How long a connection may take to be opened, and TLS to be agreed on.
 const OPENING: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ struct Shared {
     /// Set once the stack runs; it is the stack that holds this.
     endpoint: OnceLock<Weak<EndpointInner>>,
     open: Mutex<BTreeMap<Flow, Open>>,
-    seats: Seats,
+    slots: Slots,
     tasks: mpsc::UnboundedSender<Job>,
     lost: mpsc::UnboundedSender<Lost>,
     counters: Arc<Counters>,
@@ -95,7 +95,7 @@ impl Streams {
     /// Without any connection yet. What moves them is put on `tasks`, and which are gone on `lost`.
     pub fn new(
         own: Own,
-        seats: Seats,
+        slots: Slots,
         connector: Option<TlsConnector>,
         tasks: mpsc::UnboundedSender<Job>,
         lost: mpsc::UnboundedSender<Lost>,
@@ -106,7 +106,7 @@ impl Streams {
             connector,
             endpoint: OnceLock::new(),
             open: Mutex::default(),
-            seats,
+            slots,
             tasks,
             lost,
             counters,
@@ -192,14 +192,14 @@ impl Streams {
                     continue;
                 }
             };
-            let Some(seat) = self.0.seats.take(source.ip()) else {
+            let Some(slot) = self.0.slots.take(source.ip()) else {
                 self.0.counters.turn_away();
                 continue;
             };
             tune(&stream);
             let (streams, acceptor) = (self.clone(), acceptor.clone());
             self.task(async move {
-                if let Err(error) = streams.let_in(stream, source, acceptor, seat).await {
+                if let Err(error) = streams.let_in(stream, source, acceptor, slot).await {
                     debug!(%error, "a sip connection was not agreed on");
                 }
             });
@@ -211,18 +211,18 @@ impl Streams {
         stream: TcpStream,
         source: SocketAddr,
         acceptor: Option<TlsAcceptor>,
-        seat: Seat,
+        slot: Slot,
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
         let Some(acceptor) = acceptor else {
-            return self.adopt(stream, (Transport::Tcp, source), local, Some(seat));
+            return self.adopt(stream, (Transport::Tcp, source), local, Some(slot));
         };
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
         let stream = tokio::select! {
             accepted = timeout(OPENING, acceptor.accept(stream)) => accepted.map_err(late)??,
-            () = seat.lost() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            () = slot.lost() => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
-        self.adopt(stream, (Transport::Tls, source), local, Some(seat))
+        self.adopt(stream, (Transport::Tls, source), local, Some(slot))
     }
 
     /// Hands a connection to the stack by way of the gate.
@@ -231,7 +231,7 @@ impl Streams {
         stream: S,
         flow: Flow,
         local: SocketAddr,
-        seat: Option<Seat>,
+        slot: Option<Slot>,
     ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -242,14 +242,14 @@ impl Streams {
         self.remember(flow, local);
         let made = self.connection(flow);
         let (pipe, connection) = made.inspect_err(|_| drop(self.forget(flow)))?;
-        let accepted = seat.is_some();
+        let accepted = slot.is_some();
         let mut carried = Carried::new(stream, pipe, flow, accepted, Arc::clone(&self.0.counters));
         endpoint.transport_layer.add_connection(connection);
         let streams = self.clone();
         self.task(async move {
             let ended = tokio::select! {
                 reason = carried.carry() => Some(reason),
-                () = lost(seat.as_ref()) => None,
+                () = lost(slot.as_ref()) => None,
             };
             let reason = ended.unwrap_or("it gave way");
             debug!(transport = flow.0.name(), reason, "a sip connection ended");
@@ -258,7 +258,7 @@ impl Streams {
             if ended.is_some() {
                 carried.close().await;
             }
-            drop(seat);
+            drop(slot);
             if let Some(names) = names {
                 tokio::time::sleep(LAST_WORDS).await;
                 streams.tell_lost(flow, names);
@@ -331,9 +331,9 @@ impl Streams {
 }
 
 /// Waits until a connection that others opened loses its place; one of the box's own has none to lose.
-async fn lost(seat: Option<&Seat>) {
-    match seat {
-        Some(seat) => seat.lost().await,
+async fn lost(slot: Option<&Slot>) {
+    match slot {
+        Some(slot) => slot.lost().await,
         None => std::future::pending().await,
     }
 }

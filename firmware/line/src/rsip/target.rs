@@ -4,7 +4,7 @@ use rsipstack::dialog::dialog::Dialog;
 use rsipstack::sip::prelude::HasHeaders;
 use rsipstack::sip::{Param, Scheme, Uri};
 
-use super::{Leg, phones, sip_uri, ways};
+use super::{Leg, phones, sip_uri, transports};
 use crate::stream::Transport;
 
 /// Where a message says that its sender is; none where it says nothing of SIP's.
@@ -20,7 +20,7 @@ impl Leg {
         let says = target.scheme == Some(Scheme::Sips) || target.params.iter().any(is_named);
         // Who came over a connection is reached over one.
         if self.transport != Transport::Udp && !says {
-            let transport = ways::stacks(self.transport);
+            let transport = transports::stacks(self.transport);
             target.params.push(Param::Transport(transport));
         }
         Dialog::Invite(self.dialog.clone()).set_remote_target(target, None);

@@ -17,7 +17,7 @@ use trunkside_call::Pii;
 use super::dial::{Account, Whereabouts};
 use super::names::{LookUp, TrunkTarget};
 use super::streams::Streams;
-use super::{RsipUa, now, sip_uri, ways};
+use super::{RsipUa, now, sip_uri, transports};
 use crate::directory::{Directory, DirectoryInput, DirectoryOutput, Found};
 use crate::sources::Network;
 use crate::stream::Transport;
@@ -259,7 +259,7 @@ impl RsipUa {
         }
         let sources = self.carriers.iter().flat_map(Carrier::sources);
         let known = (!self.carriers.is_empty()).then(|| sources.collect());
-        self.seats.know_trunks(known);
+        self.slots.know_trunks(known);
         for (carrier, name) in names {
             self.look_up(carrier, name);
         }
@@ -372,7 +372,7 @@ impl Question {
         let mut uri = sip_uri(&format!("sip:{}", self.domain))?;
         if self.transport != Transport::Udp {
             uri.params
-                .push(Param::Transport(ways::stacks(self.transport)));
+                .push(Param::Transport(transports::stacks(self.transport)));
         }
         Some(uri)
     }
@@ -455,7 +455,7 @@ impl Question {
             .make_request(Method::Options, uri, via, from, to, 1, None);
         let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
         let mut transaction = Transaction::new_client(key, request, self.endpoint.clone(), None);
-        transaction.destination = Some(ways::addressed(self.transport, self.server));
+        transaction.destination = Some(transports::addressed(self.transport, self.server));
         transaction.send().await?;
         while let Some(message) = transaction.receive().await {
             if let SipMessage::Response(response) = message

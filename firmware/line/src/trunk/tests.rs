@@ -108,7 +108,7 @@ fn a_registration_is_renewed_before_it_ends_and_the_target_asked_between() {
 fn a_target_that_does_not_answer_is_followed_by_the_next_at_once() {
     let mut bench = Bench::new(true, 3);
     bench.register();
-    assert_eq!(bench.pass(), PATIENCE);
+    assert_eq!(bench.pass(), TIMEOUT);
     let (target, _, request) = bench.sent();
     assert_eq!(target, 1);
     bench.reply(request, Reply::Refused { status: 503 });
@@ -200,12 +200,12 @@ fn a_target_that_falls_silent_is_left_after_two_questions_and_returned_to_when_i
     bench.outputs();
     bench.pass();
     assert!(matches!(bench.sent(), (0, Ask::Options, _)));
-    assert_eq!(bench.pass(), PATIENCE);
+    assert_eq!(bench.pass(), TIMEOUT);
     assert!(
         matches!(bench.sent(), (0, Ask::Options, _)),
         "asked once more"
     );
-    assert_eq!(bench.pass(), PATIENCE);
+    assert_eq!(bench.pass(), TIMEOUT);
     let (target, _, request) = bench.sent();
     assert_eq!(target, 1);
     bench.reply(request, Reply::Registered { granted });

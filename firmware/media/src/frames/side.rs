@@ -7,17 +7,17 @@ use trunkside_call::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
 use super::FrameStats;
 use super::conceal::Concealer;
 use super::noise::{Hiss, Noise};
-use super::patience::Patience;
+use super::playout_delay::PlayoutDelay;
 use crate::g711;
 use crate::tap::TapPacket;
 
 /// A packet whose timestamp claims to be further than this from its arrival restarts the mapping.
 const PLAUSIBLE: u64 = SAMPLE_RATE_HZ as u64;
 
-/// So many packets in a row that all come too late for any patience, and they are another way's.
+/// So many packets in a row that all come too late for any delay, and they are another way's.
 const LATE_IN_A_ROW: u32 = 5;
 
-/// Packets held for a missing one; more are not needed within any patience, only where nobody has
+/// Packets held for a missing one; more are not needed within any delay, only where nobody has
 /// looked for so long that what is missing will not come.
 const MAX_HELD: usize = 64;
 
@@ -30,7 +30,7 @@ pub struct SideFramer {
     position: Option<u64>,
     held: BTreeMap<u64, TapPacket>,
     late_in_a_row: u32,
-    patience: Patience,
+    delay: PlayoutDelay,
     concealer: Concealer,
     /// Where the side fell silent, and how its silence sounds; none while it speaks.
     silent: Option<(u64, Hiss)>,
@@ -59,11 +59,11 @@ impl SideFramer {
         let lateness = now.cast_signed().wrapping_sub(ends.cast_signed());
         let position = *self.position.get_or_insert(begins);
         let is_past = ends <= position;
-        if is_past && lateness <= self.patience.wait().cast_signed() {
+        if is_past && lateness <= self.delay.wait().cast_signed() {
             stats.duplicates += 1;
             return;
         }
-        if let Some(drift) = self.patience.learn(lateness) {
+        if let Some(drift) = self.delay.learn(lateness) {
             self.shift(drift);
         }
         if is_past {
@@ -91,7 +91,7 @@ impl SideFramer {
 
     /// Fills what has been waited for long enough.
     pub fn advance(&mut self, now: u64, stats: &mut FrameStats) {
-        let due = now.saturating_sub(self.patience.wait());
+        let due = now.saturating_sub(self.delay.wait());
         while let Some(position) = self.position {
             if position + FRAME_SAMPLES as u64 > due {
                 return;
@@ -103,7 +103,7 @@ impl SideFramer {
 
     /// When [`advance`](Self::advance) has something to do.
     pub fn deadline(&self) -> Option<u64> {
-        Some(self.position? + FRAME_SAMPLES as u64 + self.patience.wait())
+        Some(self.position? + FRAME_SAMPLES as u64 + self.delay.wait())
     }
 
     /// The next frame and where it begins.
@@ -134,7 +134,7 @@ impl SideFramer {
         if begins > now + PLAUSIBLE {
             return None;
         }
-        self.patience.restart();
+        self.delay.restart();
         self.mapping = Some(Mapping {
             ssrc: packet.ssrc,
             timestamp: packet.timestamp,

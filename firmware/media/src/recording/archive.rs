@@ -10,8 +10,8 @@ use trunkside_vault::Sealer;
 use trunkside_vault::frame::Scan;
 
 use super::LONGEST;
+use super::file::sync_names;
 use super::format::{self, END_FRAME_BYTES, Ending, HEADER_BYTES, Header, Piece};
-use super::sheet::sync_names;
 use crate::g711;
 
 /// The largest file that is read: both sides of the longest recording, and its frames.

@@ -1,6 +1,6 @@
 //! Recordings of calls: each side apart, sealed on the disk.
 //!
-//! A call's [`Tape`] takes copies of its frames and never waits; the [`Keeper`]'s thread seals and
+//! A call's [`Tape`] takes copies of its frames and never waits; the [`RecordingWriter`]'s thread seals and
 //! writes them; the [`Archive`] reads, counts and destroys what is there. Whether a call may be
 //! recorded is for others to say.
 //!
@@ -8,15 +8,15 @@
 //! costs the recording, never the call.
 
 mod archive;
+mod file;
 mod format;
-mod keeper;
-mod sheet;
 mod tape;
+mod writer;
 
 pub use archive::{Archive, ArchiveError, Deletion, Entry, Recording, Retention, State};
 pub use format::Ending;
-pub use keeper::{Keeper, Keeping, Report};
 pub use tape::Tape;
+pub use writer::{RecordingOptions, RecordingWriter, Report};
 
 /// What the key of recordings is for: it names the key in the files.
 pub const SEALED_AS: &str = "recording";

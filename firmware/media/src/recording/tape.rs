@@ -1,4 +1,4 @@
-//! One call's way to the keeper.
+//! One call's way to the writer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ pub struct Queue {
     pub dropped: AtomicU64,
 }
 
-/// What the keeper is to do.
+/// What the writer is to do.
 #[derive(Debug)]
 pub enum Job {
     /// A recording begins.
@@ -55,10 +55,10 @@ pub enum Job {
     Stop { ended_ms: i64 },
 }
 
-/// What tape and keeper share.
+/// What tape and writer share.
 #[derive(Debug, Default)]
 pub struct TapeState {
-    /// Whether the call is recorded now; the keeper ends it when the disk fails.
+    /// Whether the call is recorded now; the writer ends it when the disk fails.
     pub runs: AtomicBool,
     /// Whether there may be a recording to destroy, however it has ended.
     pub begun: AtomicBool,
@@ -162,7 +162,7 @@ impl Tape {
 
     fn order(&self, job: Job) {
         if self.jobs.send(job).is_err() {
-            tracing::debug!(call = %self.call, "the keeper of recordings is gone");
+            tracing::debug!(call = %self.call, "the writer of recordings is gone");
         }
     }
 }

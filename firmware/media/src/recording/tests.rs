@@ -10,8 +10,8 @@ use trunkside_call::{CallId, Codec, FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
 use trunkside_vault::Sealer;
 use uuid::Uuid;
 
-use super::keeper::{Keeper, Keeping, Report};
-use super::sheet::{MakeSheet, Sheet, on_disk};
+use super::file::{MakeFile, RecordingFile, on_disk};
+use super::writer::{RecordingOptions, RecordingWriter, Report};
 use super::*;
 use crate::g711;
 
@@ -28,8 +28,8 @@ fn sealer() -> Sealer {
     Sealer::new(&[7; 32], SEALED_AS)
 }
 
-fn keeping(folder: &Path) -> Keeping {
-    Keeping {
+fn options(folder: &Path) -> RecordingOptions {
+    RecordingOptions {
         folder: folder.to_owned(),
         sealer: sealer(),
         hold_back: None,
@@ -41,19 +41,19 @@ fn keeping(folder: &Path) -> Keeping {
 }
 
 struct Rig {
-    keeper: Keeper,
+    writer: RecordingWriter,
     reports: Receiver<Report>,
 }
 
-fn start(keeping: Keeping) -> Rig {
-    start_on(keeping, Box::new(on_disk))
+fn start(options: RecordingOptions) -> Rig {
+    start_on(options, Box::new(on_disk))
 }
 
-fn start_on(keeping: Keeping, make: MakeSheet) -> Rig {
+fn start_on(options: RecordingOptions, make: MakeFile) -> Rig {
     let (sender, reports) = channel();
     let report = Box::new(move |report| sender.send(report).expect("the test listens"));
     Rig {
-        keeper: Keeper::start_on(keeping, make, report).expect("writable"),
+        writer: RecordingWriter::start_on(options, make, report).expect("writable"),
         reports,
     }
 }
@@ -101,13 +101,13 @@ fn speak(tape: &Tape, frames: std::ops::Range<usize>) {
 }
 
 fn record(folder: &Path, number: u128, frames: usize) {
-    let rig = start(keeping(folder));
-    let tape = rig.keeper.tape(call(number));
+    let rig = start(options(folder));
+    let tape = rig.writer.tape(call(number));
     tape.begin(Codec::Pcma, 1_000);
     speak(&tape, 0..frames);
     tape.finish(9_000);
     assert_eq!(rig.ended(), (FRAME_DURATION * frames as u32, None));
-    rig.keeper.stop(9_000);
+    rig.writer.stop(9_000);
 }
 
 fn file(folder: &Path, number: u128) -> std::path::PathBuf {
@@ -144,8 +144,8 @@ fn each_side_is_read_as_it_spoke_and_the_disk_shows_nothing_of_it() {
 #[test]
 fn what_one_side_did_not_say_is_silence_in_its_time() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = start(keeping(folder.path()));
-    let tape = rig.keeper.tape(call(1));
+    let rig = start(options(folder.path()));
+    let tape = rig.writer.tape(call(1));
     tape.hear(&frame(Side::Caller, 0)); // Before it begins.
     tape.begin(Codec::Pcmu, 5);
     speak(&tape, 10..12);
@@ -164,7 +164,7 @@ fn what_one_side_did_not_say_is_silence_in_its_time() {
             .iter()
             .any(|&sample| sample != 0)
     );
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
 }
 
 #[test]
@@ -236,11 +236,11 @@ fn a_torn_end_is_told_from_damage_wherever_it_is_torn() {
 #[test]
 fn refusing_destroys_what_was_kept_and_the_file_cannot_be_opened_by_any_copy_of_its_name() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = start(keeping(folder.path()));
-    let tape = rig.keeper.tape(call(1));
+    let rig = start(options(folder.path()));
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..3 * SECOND);
-    let other = rig.keeper.tape(call(2));
+    let other = rig.writer.tape(call(2));
     other.begin(Codec::Pcma, 5);
     // A second name for the same bytes: what the disk keeps when only the name goes.
     assert!(matches!(rig.report(), Report::Began { .. }));
@@ -264,7 +264,7 @@ fn refusing_destroys_what_was_kept_and_the_file_cannot_be_opened_by_any_copy_of_
     tape.hear(&frame(Side::Caller, 0));
     let busy = Archive::new(folder.path()).delete(call(2)).unwrap_err();
     assert!(matches!(busy, ArchiveError::Busy { .. }), "{busy}");
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
 }
 
 #[test]
@@ -286,15 +286,15 @@ fn recordings_go_by_age_and_by_room_and_those_that_run_stay() {
     assert_eq!(gone, [(call(1), Deletion::Room)]);
     let (gone, _) = archive.enforce(retention(60, 2 * bytes), None);
     assert_eq!(gone, []);
-    let rig = start(keeping(folder.path()));
-    let tape = rig.keeper.tape(call(9));
+    let rig = start(options(folder.path()));
+    let tape = rig.writer.tape(call(9));
     tape.begin(Codec::Pcma, 1_000);
     assert!(matches!(rig.report(), Report::Began { .. }));
     let (gone, _) = archive.enforce(retention(60, u64::MAX), Some(62_000));
     assert_eq!(gone, [(call(2), Deletion::Age), (call(3), Deletion::Age)]);
     let left = archive.list().unwrap();
     assert_eq!((left.len(), left[0].state), (1, State::Running));
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
 }
 
 #[test]
@@ -319,10 +319,10 @@ fn one_whose_header_is_damaged_is_as_old_as_its_file() {
 #[test]
 fn a_card_number_is_silent_in_what_reaches_the_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeping = keeping(folder.path());
-    keeping.hold_back = Some(Duration::from_secs(20));
-    let rig = start(keeping);
-    let tape = rig.keeper.tape(call(1));
+    let mut options = options(folder.path());
+    options.hold_back = Some(Duration::from_secs(20));
+    let rig = start(options);
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..5 * SECOND);
     tape.mask(Side::Caller, Duration::from_secs(2), Duration::from_secs(3));
@@ -332,7 +332,7 @@ fn a_card_number_is_silent_in_what_reaches_the_disk() {
     }
     tape.finish(9);
     rig.ended();
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
     let recording = Archive::new(folder.path())
         .read(call(1), &sealer(), false)
         .unwrap();
@@ -358,10 +358,10 @@ fn a_card_number_is_silent_in_what_reaches_the_disk() {
 #[test]
 fn what_is_not_clear_is_silent_in_what_reaches_the_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeping = keeping(folder.path());
-    keeping.hold_back = Some(Duration::from_secs(2));
-    let rig = start(keeping);
-    let tape = rig.keeper.tape(call(1));
+    let mut options = options(folder.path());
+    options.hold_back = Some(Duration::from_secs(2));
+    let rig = start(options);
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     let seconds = |from, to| (Duration::from_secs(from), Duration::from_secs(to));
     let clear = |side, (from, to)| tape.clear(side, from, to);
@@ -374,7 +374,7 @@ fn what_is_not_clear_is_silent_in_what_reaches_the_disk() {
     clear(Side::Caller, seconds(9, 10));
     tape.finish(9);
     rig.ended();
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
     let recording = Archive::new(folder.path())
         .read(call(1), &sealer(), false)
         .unwrap();
@@ -393,16 +393,16 @@ fn what_is_not_clear_is_silent_in_what_reaches_the_disk() {
 
 /// A disk with room for so many bytes, which tears what does not fit.
 struct Full {
-    sheet: Box<dyn Sheet>,
+    file: Box<dyn RecordingFile>,
     room: Arc<Mutex<usize>>,
 }
 
-impl Sheet for Full {
+impl RecordingFile for Full {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut room = self.room.lock().unwrap();
         let fits = bytes.len().min(*room);
         *room -= fits;
-        self.sheet.append(&bytes[..fits])?;
+        self.file.append(&bytes[..fits])?;
         if fits < bytes.len() {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -410,28 +410,28 @@ impl Sheet for Full {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sheet.sync()
+        self.file.sync()
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.sheet.cut(length)
+        self.file.cut(length)
     }
 }
 
 /// Makes files on a disk with room for so many bytes.
-fn with_room_for(bytes: usize) -> MakeSheet {
+fn with_room_for(bytes: usize) -> MakeFile {
     let room = Arc::new(Mutex::new(bytes));
     Box::new(move |path| {
-        let (sheet, room) = (on_disk(path)?, Arc::clone(&room));
-        Ok(Box::new(Full { sheet, room }))
+        let (file, room) = (on_disk(path)?, Arc::clone(&room));
+        Ok(Box::new(Full { file, room }))
     })
 }
 
 #[test]
 fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = start_on(keeping(folder.path()), with_room_for(20_000));
-    let tape = rig.keeper.tape(call(1));
+    let rig = start_on(options(folder.path()), with_room_for(20_000));
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..4 * SECOND);
     let (kept, fault) = rig.ended();
@@ -452,7 +452,7 @@ fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
     assert_eq!(rig.report(), gone);
     assert!(!file(folder.path(), 1).exists());
     tape.discard(Deletion::Refused);
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
     assert_eq!(
         rig.reports.try_recv(),
         Err(std::sync::mpsc::TryRecvError::Disconnected)
@@ -462,8 +462,8 @@ fn a_full_disk_ends_the_recording_with_a_word_and_keeps_what_was_written() {
 #[test]
 fn a_disk_without_room_for_a_header_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = start_on(keeping(folder.path()), with_room_for(10));
-    let tape = rig.keeper.tape(call(1));
+    let rig = start_on(options(folder.path()), with_room_for(10));
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     let (kept, fault) = rig.ended();
     assert!(fault.unwrap().contains("storage"));
@@ -472,14 +472,14 @@ fn a_disk_without_room_for_a_header_leaves_no_file() {
     // What is not there need not be destroyed.
     tape.discard(Deletion::Refused);
     assert!(matches!(rig.report(), Report::Deleted { .. }));
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
 }
 
 #[test]
 fn what_cannot_be_destroyed_at_once_is_destroyed_as_soon_as_it_can_be() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = start_on(keeping(folder.path()), with_room_for(20_000));
-    let tape = rig.keeper.tape(call(1));
+    let rig = start_on(options(folder.path()), with_room_for(20_000));
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     speak(&tape, 0..4 * SECOND);
     rig.ended();
@@ -487,7 +487,7 @@ fn what_cannot_be_destroyed_at_once_is_destroyed_as_soon_as_it_can_be() {
     let held = std::fs::File::open(file(folder.path(), 1)).unwrap();
     held.lock_shared().unwrap();
     tape.discard(Deletion::Refused);
-    let other = rig.keeper.tape(call(2));
+    let other = rig.writer.tape(call(2));
     other.begin(Codec::Pcma, 5);
     assert!(matches!(rig.report(), Report::Ended { .. }), "no room");
     assert!(file(folder.path(), 1).exists());
@@ -498,16 +498,16 @@ fn what_cannot_be_destroyed_at_once_is_destroyed_as_soon_as_it_can_be() {
     };
     assert_eq!(rig.report(), gone);
     assert!(!file(folder.path(), 1).exists());
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
 }
 
 #[test]
 fn the_longest_recording_ends_in_good_order_with_all_that_was_held_back() {
     let folder = tempfile::tempdir().unwrap();
-    let mut keeping = keeping(folder.path());
-    keeping.hold_back = Some(Duration::from_secs(20));
-    let rig = start(keeping);
-    let tape = rig.keeper.tape(call(1));
+    let mut options = options(folder.path());
+    options.hold_back = Some(Duration::from_secs(20));
+    let rig = start(options);
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 1_000);
     let longest = LONGEST.as_secs() as usize * SECOND;
     speak(&tape, 0..SECOND);
@@ -524,7 +524,7 @@ fn the_longest_recording_ends_in_good_order_with_all_that_was_held_back() {
     };
     assert_eq!(ended, Some(wanted));
     tape.finish(9); // It has ended already.
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
     assert!(rig.reports.try_recv().is_err());
     let entry = Archive::new(folder.path()).list().unwrap()[0];
     assert_eq!((entry.state, entry.length), (State::Whole, Some(LONGEST)));
@@ -537,13 +537,13 @@ fn voice_never_waits_for_a_disk_that_hangs_and_what_is_dropped_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let (go, gate) = channel::<()>();
     let gate = Mutex::new(gate);
-    let make: MakeSheet = Box::new(move |path| {
+    let make: MakeFile = Box::new(move |path| {
         // The disk hangs until the test has spoken.
         gate.lock().unwrap().recv().expect("the test lets it go on");
         on_disk(path)
     });
-    let rig = start_on(keeping(folder.path()), make);
-    let tape = rig.keeper.tape(call(1));
+    let rig = start_on(options(folder.path()), make);
+    let tape = rig.writer.tape(call(1));
     tape.begin(Codec::Pcma, 5);
     let spoken = super::tape::QUEUE + 500;
     for n in 0..spoken {
@@ -562,7 +562,7 @@ fn voice_never_waits_for_a_disk_that_hangs_and_what_is_dropped_is_counted() {
         .read(call(1), &sealer(), false)
         .unwrap();
     assert_eq!(recording.ending.unwrap().dropped_frames, 500);
-    rig.keeper.stop(10);
+    rig.writer.stop(10);
 }
 
 #[test]

@@ -38,7 +38,7 @@ const CONNECTIONS: u32 = 5;
 
 /// Connections for keys, boxes and the question whether all is well: they do not wait for whoever reads
 /// much.
-const DOOR_CONNECTIONS: u32 = 2;
+const ACCESS_CONNECTIONS: u32 = 2;
 
 type Manager = PostgresConnectionManager<MakeRustlsConnect>;
 type Connection = PooledConnection<Manager>;
@@ -56,7 +56,7 @@ pub struct Postgres {
 /// Connections that wait for work.
 struct Pools {
     readers: Pool<Manager>,
-    door: Pool<Manager>,
+    access: Pool<Manager>,
 }
 
 impl Postgres {
@@ -77,7 +77,7 @@ impl Postgres {
         };
         let pools = Pools {
             readers: pool(CONNECTIONS)?,
-            door: pool(DOOR_CONNECTIONS)?,
+            access: pool(ACCESS_CONNECTIONS)?,
         };
         let store = Self {
             config,
@@ -101,8 +101,8 @@ impl Postgres {
         got.map_err(|error| unreachable(&self.config, &error))
     }
 
-    fn door(&self) -> Result<Connection, StoreError> {
-        let got = self.pools().door.get();
+    fn for_access(&self) -> Result<Connection, StoreError> {
+        let got = self.pools().access.get();
         got.map_err(|error| unreachable(&self.config, &error))
     }
 
@@ -277,7 +277,7 @@ impl Store for Postgres {
 
     fn is_well(&self) -> bool {
         let asked = self
-            .door()
+            .for_access()
             .and_then(|mut at| Ok(at.simple_query("SELECT 1")?));
         asked.is_ok()
     }
@@ -302,27 +302,27 @@ impl Store for Postgres {
     }
 
     fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        access::add_key(&mut *self.door()?, key)
+        access::add_key(&mut *self.for_access()?, key)
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        access::keys(&mut *self.door()?)
+        access::keys(&mut *self.for_access()?)
     }
 
     fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
-        access::key(&mut *self.door()?, id)
+        access::key(&mut *self.for_access()?, id)
     }
 
     fn has_keys(&self) -> Result<bool, StoreError> {
-        access::has_keys(&mut *self.door()?)
+        access::has_keys(&mut *self.for_access()?)
     }
 
     fn ever_had_keys(&self) -> Result<bool, StoreError> {
-        access::ever_had_keys(&mut *self.door()?)
+        access::ever_had_keys(&mut *self.for_access()?)
     }
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        access::revoke_key(&mut *self.door()?, id, now)
+        access::revoke_key(&mut *self.for_access()?, id, now)
     }
 
     fn audit(&self, entries: &[Audit]) -> Result<(), StoreError> {
@@ -339,34 +339,34 @@ impl Store for Postgres {
     }
 
     fn add_claim(&self, claim: &Claim) -> Result<bool, StoreError> {
-        access::add_claim(&mut *self.door()?, claim)
+        access::add_claim(&mut *self.for_access()?, claim)
     }
 
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
-        access::claim(&mut *self.door()?, id, now)
+        access::claim(&mut *self.for_access()?, id, now)
     }
 
     fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError> {
-        access::use_claim(&mut *self.door()?, id, serial, now)
+        access::use_claim(&mut *self.for_access()?, id, serial, now)
     }
 
     fn revoke_box(&self, of: &Origin, now: Timestamp) -> Result<u64, StoreError> {
-        access::revoke_box(&mut *self.door()?, of, now)
+        access::revoke_box(&mut *self.for_access()?, of, now)
     }
 
     fn revocations(&self) -> Result<i64, StoreError> {
-        access::revocations(&mut *self.door()?)
+        access::revocations(&mut *self.for_access()?)
     }
 
     fn turned_away(&self) -> Result<Vec<Origin>, StoreError> {
-        access::turned_away(&mut *self.door()?)
+        access::turned_away(&mut *self.for_access()?)
     }
 
     fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
-        access::certificates(&mut *self.door()?)
+        access::certificates(&mut *self.for_access()?)
     }
 
     fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {
-        access::is_revoked(&mut *self.door()?, of, serial)
+        access::is_revoked(&mut *self.for_access()?, of, serial)
     }
 }

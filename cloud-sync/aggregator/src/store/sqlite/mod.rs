@@ -48,7 +48,7 @@ pub struct Sqlite {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     /// For keys, boxes and the question whether all is well: they do not wait for whoever reads much.
-    door: Mutex<Connection>,
+    access: Mutex<Connection>,
 }
 
 impl Sqlite {
@@ -76,15 +76,15 @@ impl Sqlite {
             reader.pragma_update(None, "query_only", true)?;
             Ok::<_, rusqlite::Error>(reader)
         };
-        let (reader, door) = (reading()?, reading()?);
-        for connection in [&writer, &reader, &door] {
+        let (reader, access) = (reading()?, reading()?);
+        for connection in [&writer, &reader, &access] {
             connection.set_prepared_statement_cache_capacity(64);
         }
         Ok(Self {
             folder: folder.to_owned(),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
-            door: Mutex::new(door),
+            access: Mutex::new(access),
         })
     }
 
@@ -96,8 +96,8 @@ impl Sqlite {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn door(&self) -> MutexGuard<'_, Connection> {
-        self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    fn for_access(&self) -> MutexGuard<'_, Connection> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -188,7 +188,9 @@ impl Store for Sqlite {
     }
 
     fn is_well(&self) -> bool {
-        self.door().query_row("SELECT 1", [], |_| Ok(())).is_ok()
+        self.for_access()
+            .query_row("SELECT 1", [], |_| Ok(()))
+            .is_ok()
     }
 
     fn read_again(&self) -> Result<u64, StoreError> {
@@ -207,19 +209,19 @@ impl Store for Sqlite {
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        access::keys(&self.door())
+        access::keys(&self.for_access())
     }
 
     fn key(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
-        access::key(&self.door(), id)
+        access::key(&self.for_access(), id)
     }
 
     fn has_keys(&self) -> Result<bool, StoreError> {
-        access::has_keys(&self.door())
+        access::has_keys(&self.for_access())
     }
 
     fn ever_had_keys(&self) -> Result<bool, StoreError> {
-        access::ever_had_keys(&self.door())
+        access::ever_had_keys(&self.for_access())
     }
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -244,7 +246,7 @@ impl Store for Sqlite {
     }
 
     fn claim(&self, id: &str, now: Timestamp) -> Result<Option<Claim>, StoreError> {
-        access::claim(&self.door(), id, now)
+        access::claim(&self.for_access(), id, now)
     }
 
     fn use_claim(&self, id: &str, serial: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -256,19 +258,19 @@ impl Store for Sqlite {
     }
 
     fn revocations(&self) -> Result<i64, StoreError> {
-        access::revocations(&self.door())
+        access::revocations(&self.for_access())
     }
 
     fn turned_away(&self) -> Result<Vec<Origin>, StoreError> {
-        access::turned_away(&self.door())
+        access::turned_away(&self.for_access())
     }
 
     fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
-        access::certificates(&self.door())
+        access::certificates(&self.for_access())
     }
 
     fn is_revoked(&self, of: &Origin, serial: &str) -> Result<bool, StoreError> {
-        access::is_revoked(&self.door(), of, serial)
+        access::is_revoked(&self.for_access(), of, serial)
     }
 }
 
@@ -277,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_door_does_not_wait_for_readers() {
+    fn access_checks_do_not_wait_for_readers() {
         let folder = tempfile::tempdir().unwrap();
         let store = Sqlite::open(folder.path()).unwrap();
         let (asked, answer) = std::sync::mpsc::channel();

@@ -28,7 +28,7 @@ fn postgres_behaves_the_same() {
     rows_are_kept_apart_for_readers_of_sql(&cluster);
     months_have_parts_of_their_own(&cluster);
     two_writers_take_turns(&cluster);
-    the_door_does_not_wait_for_readers(&cluster);
+    access_checks_do_not_wait_for_readers(&cluster);
 }
 
 /// What a machine leaves behind that vanishes in the middle of a transaction must not last.
@@ -232,7 +232,7 @@ fn write_in_turns(store: &Postgres, backwards: bool) -> u64 {
 }
 
 /// Whoever reads much keeps no key, no box and no watch waiting, and not for ever.
-fn the_door_does_not_wait_for_readers(cluster: &Cluster) {
+fn access_checks_do_not_wait_for_readers(cluster: &Cluster) {
     let store = Postgres::open(&options(&cluster.database())).unwrap();
     let (reading, read) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {

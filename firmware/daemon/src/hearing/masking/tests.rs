@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use trunkside_call::{CallId, Codec, FRAME_SAMPLES, Language, Prosody, Utterance};
-use trunkside_media::recording::{Archive, Keeper, Keeping, Recording, Retention, SEALED_AS};
+use trunkside_media::recording::{
+    Archive, Recording, RecordingOptions, RecordingWriter, Retention, SEALED_AS,
+};
 use trunkside_understanding::{CallUnderstanding, Understander};
 use trunkside_vault::Sealer;
 use uuid::Uuid;
@@ -31,7 +33,7 @@ fn utterance((side, text): (Side, &str), start: Duration) -> Utterance {
 pub fn recorded(mask_cards: bool, tell: impl FnOnce(&Tape)) -> Recording {
     let folder = tempfile::tempdir().unwrap();
     let sealer = || Sealer::new(&[7; 32], SEALED_AS);
-    let keeping = Keeping {
+    let options = RecordingOptions {
         folder: folder.path().to_owned(),
         sealer: sealer(),
         hold_back: mask_cards.then_some(Duration::from_secs(3_600)),
@@ -40,13 +42,13 @@ pub fn recorded(mask_cards: bool, tell: impl FnOnce(&Tape)) -> Recording {
             bytes: 1 << 30,
         },
     };
-    let keeper = Keeper::start(keeping, Box::new(|_| {})).unwrap();
+    let writer = RecordingWriter::start(options, Box::new(|_| {})).unwrap();
     let call = CallId::new(Uuid::from_u128(1));
-    let tape = keeper.tape(call);
+    let tape = writer.tape(call);
     tape.begin(Codec::Pcma, 1);
     tell(&tape);
     tape.finish(2);
-    keeper.stop(3);
+    writer.stop(3);
     Archive::new(folder.path())
         .read(call, &sealer(), false)
         .unwrap()

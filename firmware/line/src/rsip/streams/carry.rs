@@ -13,7 +13,7 @@ use super::super::now;
 use super::super::socket::{Counters, judge};
 use super::Flow;
 use crate::gate::Verdict;
-use crate::stream::{Due, Framed, Framing, Patience};
+use crate::stream::{Due, Framed, Framing, Timeouts};
 
 /// What is read at once.
 const CHUNK: usize = 8 * 1024;
@@ -33,7 +33,7 @@ pub struct Carried<S> {
     pipe: UnixStream,
     far_end: SocketAddr,
     framing: Framing,
-    patience: Patience,
+    timeouts: Timeouts,
     nonsense: u32,
     counters: Arc<Counters>,
 }
@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
             pipe,
             far_end,
             framing: Framing::default(),
-            patience: Patience::new(now(), accepted),
+            timeouts: Timeouts::new(now(), accepted),
             nonsense: 0,
             counters,
         }
@@ -75,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
     async fn work(&mut self) -> Result<std::convert::Infallible, Reason> {
         let (mut inward, mut outward) = (vec![0; CHUNK], vec![0; CHUNK]);
         loop {
-            let deadline = self.patience.deadline();
+            let deadline = self.timeouts.deadline();
             tokio::select! {
                 read = self.stream.read(&mut inward) => match read {
                     Ok(bytes @ 1..) => self.take(&inward[..bytes]).await?,
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
                     Ok(0) | Err(_) => return Err("closed by the stack"),
                 },
                 () = tokio::time::sleep_until(deadline.into()) => {
-                    match self.patience.due(now()) {
+                    match self.timeouts.due(now()) {
                         Some(Due::Ping) => self.send(PING).await?,
                         Some(Due::Close) => return Err("silent"),
                         None => {}
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
                 }
             }
         }
-        self.patience.heard(now(), self.framing.has_begun(), whole);
+        self.timeouts.heard(now(), self.framing.has_begun(), whole);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::peer::{Driven, SDP, header, offer};
 use super::*;
-use crate::stream::{Framed, Framing, Places};
+use crate::stream::{ConnectionLimits, Framed, Framing};
 use crate::trunk::TrunkTimes;
 
 fn any_port() -> SocketAddr {
@@ -92,7 +92,7 @@ async fn a_call_goes_over_tls_to_who_is_trusted_only() {
 /// An INVITE without an offer, then a re-INVITE without one.
 #[tokio::test]
 async fn where_keys_are_demanded_an_offer_of_ours_demands_them_too() {
-    let (mut box_ua, trust) = listening(|config| config.secrecy = Secrecy::Required).await;
+    let (mut box_ua, trust) = listening(|config| config.srtp = SrtpPolicy::Required).await;
     let there = box_ua.tls.expect("it listens");
     let mut caller = Driven::new(|config| config.trust = Some(trust)).await;
     let leg = LegId::dialled(1);
@@ -410,7 +410,7 @@ async fn trunk_and_phones_get_through_while_strangers_hold_all_that_they_get() {
     let (mut ua, _) = listening(|config| {
         config.phones.users = vec!["li_na".into()];
         config.trunks = vec![trunk];
-        config.places = Places {
+        config.limits = ConnectionLimits {
             in_all: 24,
             for_trunks: 4,
             for_strangers: 12,

@@ -96,13 +96,13 @@ pub fn asked_by(uri: &Uri) -> Option<Transport> {
 }
 
 /// Finds the way for the stack, and writes its name into what goes there.
-pub struct Ways {
+pub struct TransportSelector {
     pub own: Own,
     pub streams: Streams,
     pub flows: Flows,
 }
 
-impl Ways {
+impl TransportSelector {
     /// The address of a host in the family that the box speaks.
     async fn resolve(&self, host: &Host, port: u16) -> std::io::Result<SocketAddr> {
         let name = match host {
@@ -129,7 +129,7 @@ impl Ways {
 }
 
 #[async_trait]
-impl TargetLocator for Ways {
+impl TargetLocator for TransportSelector {
     async fn locate(&self, uri: &Uri) -> rsipstack::Result<SipAddr> {
         match asked_by(uri) {
             Some(Transport::Udp) => match self.flows.find(uri) {
@@ -147,7 +147,7 @@ impl TargetLocator for Ways {
     }
 }
 
-impl MessageInspector for Ways {
+impl MessageInspector for TransportSelector {
     /// A request names what carries it and where the box is reached so; the stack knows of
     /// datagrams only.
     fn before_send(&self, message: SipMessage, to: Option<&SipAddr>) -> SipMessage {

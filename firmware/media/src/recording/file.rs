@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// A file that is written from front to back and belongs to this process meanwhile.
-pub trait Sheet: Send {
+pub trait RecordingFile: Send {
     /// Writes behind what is there. After an error any part of it may be there.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
@@ -17,10 +17,10 @@ pub trait Sheet: Send {
 }
 
 /// Makes the file of one recording; it must not exist.
-pub type MakeSheet = Box<dyn Fn(&Path) -> io::Result<Box<dyn Sheet>> + Send>;
+pub type MakeFile = Box<dyn Fn(&Path) -> io::Result<Box<dyn RecordingFile>> + Send>;
 
 /// A file on a real disk, which only its owner may read.
-pub fn on_disk(path: &Path) -> io::Result<Box<dyn Sheet>> {
+pub fn on_disk(path: &Path) -> io::Result<Box<dyn RecordingFile>> {
     let mut options = OpenOptions::new();
     options.create_new(true).append(true);
     #[cfg(unix)]
@@ -58,7 +58,7 @@ impl Drop for OnDisk {
     }
 }
 
-impl Sheet for OnDisk {
+impl RecordingFile for OnDisk {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes)
     }

@@ -22,7 +22,7 @@ const REMEMBERED: usize = 4_096;
 
 /// How many connections others may keep open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct ConnectionLimits {
     /// In all.
     pub in_all: usize,
     /// Of those, kept for trunks.
@@ -35,7 +35,7 @@ pub struct Places {
     pub from_stranger: usize,
 }
 
-impl Default for Places {
+impl Default for ConnectionLimits {
     /// Phones of a large branch twice, one branch behind address translation, and half for
     /// strangers.
     fn default() -> Self {
@@ -90,8 +90,8 @@ struct Taken {
 
 /// The places that are taken, and whom the box knows.
 #[derive(Debug)]
-pub struct Seating {
-    places: Places,
+pub struct Admission {
+    limits: ConnectionLimits,
     /// None where calls are taken from everywhere: then everybody may be a trunk.
     trunks: Option<Vec<Network>>,
     /// Where each user's phone is, and until when.
@@ -102,11 +102,11 @@ pub struct Seating {
     told: BTreeMap<IpAddr, Instant>,
 }
 
-impl Seating {
+impl Admission {
     /// Nobody is there, and nobody is a stranger.
-    pub const fn new(places: Places) -> Self {
+    pub const fn new(limits: ConnectionLimits) -> Self {
         Self {
-            places,
+            limits,
             trunks: None,
             phones: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -175,7 +175,7 @@ impl Seating {
         phones: &BTreeSet<IpAddr>,
         source: IpAddr,
     ) -> Result<Option<Ticket>, News> {
-        let places = self.places;
+        let limits = self.limits;
         let of_source = |source: IpAddr| {
             let same = move |taken: &Taken| household(taken.source) == household(source);
             self.taken.iter().filter(move |(_, taken)| same(taken))
@@ -189,21 +189,21 @@ impl Seating {
         };
         let oldest = || strangers().next().map(|(&ticket, _)| ticket);
         let limit = match standing {
-            Standing::Trunk => places.in_all,
-            Standing::Phone | Standing::Stranger => places.in_all - places.for_trunks,
+            Standing::Trunk => limits.in_all,
+            Standing::Phone | Standing::Stranger => limits.in_all - limits.for_trunks,
         };
         if standing == Standing::Stranger {
-            if of_source(source).count() >= places.from_stranger {
+            if of_source(source).count() >= limits.from_stranger {
                 let own = of_source(source).next();
                 let own = own.filter(|(_, first)| now >= first.since + CHANCE);
                 return own
                     .map(|(&ticket, _)| Some(ticket))
                     .ok_or(News::BeyondShare(source));
             }
-            if strangers().count() >= places.for_strangers {
+            if strangers().count() >= limits.for_strangers {
                 return Ok(oldest());
             }
-        } else if self.taken.values().filter(|t| t.source == source).count() >= places.from_one {
+        } else if self.taken.values().filter(|t| t.source == source).count() >= limits.from_one {
             return Err(News::Full(source));
         }
         if self.taken.len() < limit {

@@ -9,11 +9,11 @@ use std::time::Duration;
 use trunkside_call::{CallId, Codec, Frame, SAMPLE_RATE_HZ, Side};
 use trunkside_vault::{Sealer, frame};
 
-use super::Keeping;
+use super::RecordingOptions;
 use crate::g711;
 use crate::recording::LONGEST;
+use crate::recording::file::{self, MakeFile, RecordingFile};
 use crate::recording::format::{Ending, HEADER_BYTES, Header, Piece};
-use crate::recording::sheet::{self, MakeSheet, Sheet};
 use crate::recording::tape::TapeState;
 
 /// Samples of a piece of one side: a crash costs no more of what was not held back.
@@ -67,8 +67,8 @@ impl Span {
 }
 
 /// Writes one recording.
-pub struct Writer {
-    sheet: Box<dyn Sheet>,
+pub struct OpenRecording {
+    file: Box<dyn RecordingFile>,
     header: Header,
     place: String,
     codec: Codec,
@@ -87,11 +87,11 @@ pub struct Writer {
     tape: Arc<TapeState>,
 }
 
-impl Writer {
+impl OpenRecording {
     /// Makes the file of a call's recording.
     pub fn begin(
-        keeping: &Keeping,
-        make: &MakeSheet,
+        options: &RecordingOptions,
+        make: &MakeFile,
         (call, codec, started_ms): (CallId, Codec, i64),
         tape: &Arc<TapeState>,
     ) -> io::Result<Self> {
@@ -101,21 +101,21 @@ impl Writer {
             call,
             started_ms,
             salt,
-            key: keeping.sealer.id(),
+            key: options.sealer.id(),
         };
-        let path = keeping.folder.join(header.place());
-        let mut sheet = make(&path)?;
-        if let Err(error) = sheet.append(&header.write()) {
-            drop(sheet);
-            sheet::remove(&path);
+        let path = options.folder.join(header.place());
+        let mut file = make(&path)?;
+        if let Err(error) = file.append(&header.write()) {
+            drop(file);
+            file::remove(&path);
             return Err(error);
         }
         Ok(Self {
-            sheet,
+            file,
             place: header.place(),
             header,
             codec,
-            hold_back: keeping.hold_back.map(samples),
+            hold_back: options.hold_back.map(samples),
             sequence: 1,
             whole: HEADER_BYTES as u64,
             unflushed: 0,
@@ -209,13 +209,13 @@ impl Writer {
         };
         let at_ms = self.written().as_millis() as i64;
         self.append(sealer, at_ms, &Piece::End(ending))?;
-        self.sheet.sync()
+        self.file.sync()
     }
 
     /// The disk has refused: what is whole stays.
     pub fn give_up(&mut self) {
         self.tape.runs.store(false, Ordering::Release);
-        let cut = self.sheet.cut(self.whole).and_then(|()| self.sheet.sync());
+        let cut = self.file.cut(self.whole).and_then(|()| self.file.sync());
         if let Err(error) = cut {
             tracing::debug!(call = %self.header.call, %error, "a recording ends in a torn piece");
         }
@@ -266,7 +266,7 @@ impl Writer {
         let mut bytes = Vec::with_capacity(frame::HEADER_BYTES + record.len());
         let identity = self.header.identity();
         frame::write(&mut bytes, identity, self.sequence, at_ms, &record);
-        self.sheet.append(&bytes)?;
+        self.file.append(&bytes)?;
         self.sequence += 1;
         self.whole += bytes.len() as u64;
         self.unflushed += 1;
@@ -277,7 +277,7 @@ impl Writer {
     fn flush(&mut self) -> io::Result<()> {
         if self.unflushed >= PIECES_A_FLUSH {
             self.unflushed = 0;
-            self.sheet.sync()?;
+            self.file.sync()?;
         }
         Ok(())
     }

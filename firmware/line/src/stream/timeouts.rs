@@ -23,7 +23,7 @@ pub enum Due {
 
 /// The clock of one connection.
 #[derive(Debug)]
-pub struct Patience {
+pub struct Timeouts {
     heard: Instant,
     /// Since when a message, or the first one, is awaited.
     awaited: Option<Instant>,
@@ -31,7 +31,7 @@ pub struct Patience {
     ping: Option<Instant>,
 }
 
-impl Patience {
+impl Timeouts {
     /// A new connection, opened by the far end or by the box.
     pub fn new(now: Instant, accepted: bool) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Patience {
         }
     }
 
-    /// When to ask [`Patience::due`].
+    /// When to ask [`Timeouts::due`].
     pub fn deadline(&self) -> Instant {
         let close = self.close_at();
         self.ping.map_or(close, |ping| ping.min(close))
@@ -87,37 +87,37 @@ mod tests {
     #[test]
     fn who_connects_and_says_nothing_is_let_go() {
         let now = start();
-        let mut patience = Patience::new(now, true);
-        assert_eq!(patience.deadline(), now + FIRST);
+        let mut timeouts = Timeouts::new(now, true);
+        assert_eq!(timeouts.deadline(), now + FIRST);
         // Keep-alives alone are nothing.
-        patience.heard(now + SECOND, false, false);
-        assert_eq!(patience.due(now + FIRST - SECOND), None);
-        assert_eq!(patience.due(now + FIRST), Some(Due::Close));
+        timeouts.heard(now + SECOND, false, false);
+        assert_eq!(timeouts.due(now + FIRST - SECOND), None);
+        assert_eq!(timeouts.due(now + FIRST), Some(Due::Close));
     }
 
     #[test]
     fn a_message_must_become_whole() {
         let now = start();
-        let mut patience = Patience::new(now, true);
-        patience.heard(now + SECOND, false, true);
-        assert_eq!(patience.deadline(), now + SECOND + IDLE);
+        let mut timeouts = Timeouts::new(now, true);
+        timeouts.heard(now + SECOND, false, true);
+        assert_eq!(timeouts.deadline(), now + SECOND + IDLE);
         let begun = now + 100 * SECOND;
-        patience.heard(begun, true, false);
-        patience.heard(begun + 10 * SECOND, true, false);
-        assert_eq!(patience.deadline(), begun + FIRST, "a byte now and then");
-        patience.heard(begun + 12 * SECOND, true, true);
-        assert_eq!(patience.deadline(), begun + 12 * SECOND + FIRST, "the next");
-        assert_eq!(patience.due(begun + 27 * SECOND), Some(Due::Close));
+        timeouts.heard(begun, true, false);
+        timeouts.heard(begun + 10 * SECOND, true, false);
+        assert_eq!(timeouts.deadline(), begun + FIRST, "a byte now and then");
+        timeouts.heard(begun + 12 * SECOND, true, true);
+        assert_eq!(timeouts.deadline(), begun + 12 * SECOND + FIRST, "the next");
+        assert_eq!(timeouts.due(begun + 27 * SECOND), Some(Due::Close));
     }
 
     #[test]
     fn what_the_box_opened_is_kept_alive_until_it_is_idle() {
         let now = start();
-        let mut patience = Patience::new(now, false);
-        assert_eq!(patience.deadline(), now + PING);
-        assert_eq!(patience.due(now + PING), Some(Due::Ping));
-        assert_eq!(patience.due(now + PING), None);
-        assert_eq!(patience.deadline(), now + 2 * PING);
-        assert_eq!(patience.due(now + IDLE), Some(Due::Close));
+        let mut timeouts = Timeouts::new(now, false);
+        assert_eq!(timeouts.deadline(), now + PING);
+        assert_eq!(timeouts.due(now + PING), Some(Due::Ping));
+        assert_eq!(timeouts.due(now + PING), None);
+        assert_eq!(timeouts.deadline(), now + 2 * PING);
+        assert_eq!(timeouts.due(now + IDLE), Some(Due::Close));
     }
 }

@@ -8,7 +8,7 @@ use crate::stream::Transport;
 
 /// Whether voice is protected by SRTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Secrecy {
+pub enum SrtpPolicy {
     /// Never.
     Never,
     /// On legs over TLS, where the far end takes it.
@@ -21,7 +21,7 @@ pub enum Secrecy {
 /// A description that nobody can use: the call flow refuses what brings it.
 const UNUSABLE: &[u8] = b"not protected";
 
-impl Secrecy {
+impl SrtpPolicy {
     /// A description as the far end is to see it. An offer that takes nothing but protected voice
     /// says so in its profile (RFC 4568, section 6.1).
     pub fn outward(self, transport: Transport, is_offer: bool, sdp: Vec<u8>) -> Vec<u8> {
@@ -94,27 +94,27 @@ mod tests {
         sdp(&format!("m=audio 4000 RTP/AVP 8\r\n{KEY}a=sendrecv\r\n"))
     }
 
-    fn inward(secrecy: Secrecy, transport: Transport, sdp: &str) -> String {
-        let seen = secrecy.inward(transport, sdp.as_bytes().to_vec());
+    fn inward(srtp: SrtpPolicy, transport: Transport, sdp: &str) -> String {
+        let seen = srtp.inward(transport, sdp.as_bytes().to_vec());
         String::from_utf8(seen).expect("text")
     }
 
-    fn outward(secrecy: Secrecy, transport: Transport, sdp: &str) -> String {
-        let seen = secrecy.outward(transport, true, sdp.as_bytes().to_vec());
+    fn outward(srtp: SrtpPolicy, transport: Transport, sdp: &str) -> String {
+        let seen = srtp.outward(transport, true, sdp.as_bytes().to_vec());
         String::from_utf8(seen).expect("text")
     }
 
     #[test]
     fn keys_go_over_tls_only_and_only_where_they_are_wanted() {
-        use Secrecy::{Never, Optional, Required};
+        use SrtpPolicy::{Never, Optional, Required};
         let (plain, keyed) = (plain(), keyed());
-        for (secrecy, transport) in [
+        for (srtp, transport) in [
             (Never, Transport::Tls),
             (Optional, Transport::Tcp),
             (Required, Transport::Udp),
         ] {
-            assert_eq!(inward(secrecy, transport, &keyed), plain);
-            assert_eq!(outward(secrecy, transport, &keyed), plain);
+            assert_eq!(inward(srtp, transport, &keyed), plain);
+            assert_eq!(outward(srtp, transport, &keyed), plain);
         }
         assert_eq!(inward(Optional, Transport::Tls, &keyed), keyed);
         assert_eq!(outward(Optional, Transport::Tls, &keyed), keyed);
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn what_must_be_protected_is_offered_so_and_refused_otherwise() {
         let keyed = keyed();
-        let offered = outward(Secrecy::Required, Transport::Tls, &keyed);
+        let offered = outward(SrtpPolicy::Required, Transport::Tls, &keyed);
         assert_eq!(offered, keyed.replace("RTP/AVP", "RTP/SAVP"));
         let voice = "m=audio 4000 RTP/AVP 8\r\n";
         for bare in [
@@ -136,14 +136,17 @@ mod tests {
             )),
             sdp(&format!("{voice}m=video 4002 RTP/SAVP 31\r\n{KEY}")),
         ] {
-            let refused = inward(Secrecy::Required, Transport::Tls, &bare);
+            let refused = inward(SrtpPolicy::Required, Transport::Tls, &bare);
             assert!(Offer::parse(refused.as_bytes()).is_err(), "{bare}");
         }
-        assert_eq!(inward(Secrecy::Required, Transport::Tls, &keyed), keyed);
+        assert_eq!(inward(SrtpPolicy::Required, Transport::Tls, &keyed), keyed);
         let either = sdp(&format!("{voice}m=audio 4002 RTP/SAVP 8\r\n{KEY}"));
-        assert_eq!(inward(Secrecy::Required, Transport::Tls, &either), either);
         assert_eq!(
-            inward(Secrecy::Required, Transport::Tls, ""),
+            inward(SrtpPolicy::Required, Transport::Tls, &either),
+            either
+        );
+        assert_eq!(
+            inward(SrtpPolicy::Required, Transport::Tls, ""),
             "",
             "wants an offer"
         );

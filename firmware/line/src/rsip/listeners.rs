@@ -8,23 +8,23 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::RsipConfig;
 use super::streams::Streams;
-use super::ways::Own;
+use super::transports::Own;
 use crate::error::LineError;
 
 /// Open sockets.
-pub struct Doors {
+pub struct Listeners {
     pub udp: UdpSocket,
     /// Where `udp` is bound.
     pub local: SocketAddr,
     /// Listeners, with what makes TLS of their connections.
-    pub listeners: Vec<(TcpListener, Option<TlsAcceptor>)>,
+    pub streams: Vec<(TcpListener, Option<TlsAcceptor>)>,
     /// Makes TLS of the connections that the box opens.
     pub connector: Option<TlsConnector>,
     /// Where they are reached.
     pub own: Own,
 }
 
-impl Doors {
+impl Listeners {
     pub async fn open(config: &RsipConfig) -> Result<Self, LineError> {
         let error = error("line.listen", config.listen);
         let udp = UdpSocket::bind(config.listen).await.map_err(error)?;
@@ -34,24 +34,24 @@ impl Doors {
             tcp: None,
             tls: None,
         };
-        let mut listeners = Vec::new();
+        let mut streams = Vec::new();
         if let Some(address) = config.listen_tcp {
             let (listener, there) = listen("line.listen_tcp", address, config.advertise).await?;
             own.tcp = Some(there);
-            listeners.push((listener, None));
+            streams.push((listener, None));
         }
         if let (Some(address), Some(identity)) = (config.listen_tls, &config.identity) {
             let acceptor = TlsAcceptor::from(identity.server()?);
             let (listener, there) = listen("line.listen_tls", address, config.advertise).await?;
             own.tls = Some(there);
-            listeners.push((listener, Some(acceptor)));
+            streams.push((listener, Some(acceptor)));
         }
         let identity = config.identity.as_deref();
         let client = config.trust.as_ref().map(|trust| trust.client(identity));
         Ok(Self {
             udp,
             local,
-            listeners,
+            streams,
             connector: client.transpose()?.map(TlsConnector::from),
             own,
         })

@@ -13,18 +13,18 @@ use trunkside_call::{CallId, Frame};
 use trunkside_vault::Sealer;
 
 use super::archive::{Archive, ArchiveError, Deletion, Retention};
-use super::sheet::{self, MakeSheet};
+use super::file::{self, MakeFile};
 use super::tape::{Job, Queue, Tape};
 use crate::tap::now;
-use writer::Writer;
+use open_recording::OpenRecording;
 
-mod writer;
+mod open_recording;
 
 /// How soon it is tried again to destroy what could not be destroyed.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// How recordings are kept.
-pub struct Keeping {
+pub struct RecordingOptions {
     /// Their folder; made where it is missing.
     pub folder: PathBuf,
     /// Seals them.
@@ -68,34 +68,34 @@ pub enum Report {
     },
 }
 
-/// Takes reports; called from the keeper's thread, which it must not block.
+/// Takes reports; called from the writer's thread, which it must not block.
 pub type Reporter = Box<dyn Fn(Report) + Send>;
 
 /// Writes the recordings of all calls, on a thread of its own.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct RecordingWriter {
     jobs: Sender<Job>,
     queue: Arc<Queue>,
     thread: JoinHandle<()>,
 }
 
-impl Keeper {
+impl RecordingWriter {
     /// Starts the thread. What becomes of recordings is told to `report`.
-    pub fn start(keeping: Keeping, report: Reporter) -> std::io::Result<Self> {
-        Self::start_on(keeping, Box::new(sheet::on_disk), report)
+    pub fn start(options: RecordingOptions, report: Reporter) -> std::io::Result<Self> {
+        Self::start_on(options, Box::new(file::on_disk), report)
     }
 
     pub(super) fn start_on(
-        keeping: Keeping,
-        make: MakeSheet,
+        options: RecordingOptions,
+        make: MakeFile,
         report: Reporter,
     ) -> std::io::Result<Self> {
-        make_folder(&keeping.folder)?;
+        make_folder(&options.folder)?;
         let (jobs, receiver) = channel();
         let queue = Arc::new(Queue::default());
         let desk = Desk {
-            archive: Archive::new(&keeping.folder),
-            keeping,
+            archive: Archive::new(&options.folder),
+            options,
             make,
             report,
             running: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl Keeper {
     pub fn stop(self, ended_ms: i64) {
         let told = self.jobs.send(Job::Stop { ended_ms }).is_ok();
         if !told || self.thread.join().is_err() {
-            tracing::error!("the keeper of recordings ended by a fault");
+            tracing::error!("the writer of recordings ended by a fault");
         }
     }
 }
@@ -147,10 +147,10 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 
 struct Desk {
     archive: Archive,
-    keeping: Keeping,
-    make: MakeSheet,
+    options: RecordingOptions,
+    make: MakeFile,
     report: Reporter,
-    running: BTreeMap<CallId, Writer>,
+    running: BTreeMap<CallId, OpenRecording>,
     /// What is to be destroyed and still there.
     doomed: Vec<(CallId, Deletion)>,
     /// When that is tried again.
@@ -168,11 +168,15 @@ impl Desk {
                     started_ms,
                     state,
                 } => {
-                    let begun =
-                        Writer::begin(&self.keeping, &self.make, (call, codec, started_ms), &state);
+                    let begun = OpenRecording::begin(
+                        &self.options,
+                        &self.make,
+                        (call, codec, started_ms),
+                        &state,
+                    );
                     match begun {
-                        Ok(writer) => {
-                            self.running.insert(call, writer);
+                        Ok(recording) => {
+                            self.running.insert(call, recording);
                             let at_ms = started_ms;
                             (self.report)(Report::Began { call, at_ms });
                         }
@@ -192,8 +196,8 @@ impl Desk {
                     from,
                     to,
                 } => {
-                    if let Some(writer) = self.running.get_mut(&call) {
-                        writer.mask(side, from, to);
+                    if let Some(recording) = self.running.get_mut(&call) {
+                        recording.mask(side, from, to);
                     }
                 }
                 Job::Clear {
@@ -202,8 +206,8 @@ impl Desk {
                     from,
                     to,
                 } => {
-                    if let Some(writer) = self.running.get_mut(&call) {
-                        writer.clear(side, from, to);
+                    if let Some(recording) = self.running.get_mut(&call) {
+                        recording.clear(side, from, to);
                     }
                 }
                 Job::Finish { call, ended_ms } => self.finish(call, ended_ms),
@@ -241,14 +245,14 @@ impl Desk {
 
     /// Lets a recording take a frame; one that has no more room ends as when its call ends.
     fn hear(&mut self, call: CallId, frame: &Frame) {
-        let Some(writer) = self.running.get(&call) else {
+        let Some(recording) = self.running.get(&call) else {
             return;
         };
-        if writer.has_room_for(frame) {
-            self.write(call, |writer, sealer| writer.hear(sealer, frame));
+        if recording.has_room_for(frame) {
+            self.write(call, |recording, sealer| recording.hear(sealer, frame));
             return;
         }
-        let ended_ms = writer.stop();
+        let ended_ms = recording.stop();
         tracing::warn!(%call, "a recording has reached the longest that is kept; its call goes on without");
         self.finish(call, ended_ms);
     }
@@ -257,16 +261,21 @@ impl Desk {
     fn write(
         &mut self,
         call: CallId,
-        work: impl FnOnce(&mut Writer, &Sealer) -> std::io::Result<()>,
+        work: impl FnOnce(&mut OpenRecording, &Sealer) -> std::io::Result<()>,
     ) {
-        let Some(writer) = self.running.get_mut(&call) else {
+        let Some(recording) = self.running.get_mut(&call) else {
             return;
         };
-        if let Err(error) = work(writer, &self.keeping.sealer)
-            && let Some(mut writer) = self.running.remove(&call)
+        if let Err(error) = work(recording, &self.options.sealer)
+            && let Some(mut recording) = self.running.remove(&call)
         {
-            writer.give_up();
-            self.tell_failed(call, writer.written(), writer.dropped_frames(), &error);
+            recording.give_up();
+            self.tell_failed(
+                call,
+                recording.written(),
+                recording.dropped_frames(),
+                &error,
+            );
         }
     }
 
@@ -288,18 +297,18 @@ impl Desk {
     }
 
     fn finish(&mut self, call: CallId, ended_ms: i64) {
-        self.write(call, Writer::finish);
-        let Some(writer) = self.running.remove(&call) else {
+        self.write(call, OpenRecording::finish);
+        let Some(recording) = self.running.remove(&call) else {
             return;
         };
         (self.report)(Report::Ended {
             call,
             at_ms: Some(ended_ms),
-            kept: writer.written(),
-            dropped_frames: writer.dropped_frames(),
+            kept: recording.written(),
+            dropped_frames: recording.dropped_frames(),
             fault: None,
         });
-        drop(writer);
+        drop(recording);
         self.make_room();
     }
 
@@ -337,7 +346,7 @@ impl Desk {
 
     /// Deletes the oldest where all have grown too much; of their age the clock's owner takes care.
     fn make_room(&mut self) {
-        let (gone, errors) = self.archive.enforce(self.keeping.retention, None);
+        let (gone, errors) = self.archive.enforce(self.options.retention, None);
         for (call, why) in gone {
             tracing::info!(%call, why = why.name(), "a recording is deleted");
             (self.report)(Report::Deleted { call, why });

@@ -1,4 +1,4 @@
-//! The door for boxes: their certificates, and a TLS listener before the embedded broker that
+//! The gateway for boxes: their certificates, and a TLS listener before the embedded broker that
 //! lets each box speak on its own topics only.
 
 mod authority;

@@ -10,66 +10,66 @@ use tracing::warn;
 
 use super::super::now;
 use crate::sources::Network;
-use crate::stream::{News, Places, Seating, Ticket};
+use crate::stream::{Admission, ConnectionLimits, News, Ticket};
 
 /// The places that are taken.
 #[derive(Clone, Debug)]
-pub struct Seats(Arc<Mutex<Room>>);
+pub struct Slots(Arc<Mutex<Room>>);
 
 #[derive(Debug)]
 struct Room {
-    seating: Seating,
+    admission: Admission,
     /// What tells a connection that it has lost its place.
     losses: BTreeMap<Ticket, CancellationToken>,
 }
 
 /// A place, given back when dropped.
 #[derive(Debug)]
-pub struct Seat {
-    seats: Seats,
+pub struct Slot {
+    slots: Slots,
     ticket: Ticket,
     loss: CancellationToken,
 }
 
-impl Seats {
+impl Slots {
     /// All are free.
-    pub fn new(places: Places) -> Self {
+    pub fn new(limits: ConnectionLimits) -> Self {
         Self(Arc::new(Mutex::new(Room {
-            seating: Seating::new(places),
+            admission: Admission::new(limits),
             losses: BTreeMap::new(),
         })))
     }
 
     /// A place for a connection from there, if it gets one.
-    pub fn take(&self, source: IpAddr) -> Option<Seat> {
+    pub fn take(&self, source: IpAddr) -> Option<Slot> {
         let mut room = self.room();
-        let entry = room.seating.enter(now(), source);
+        let entry = room.admission.enter(now(), source);
         if let Some(loss) = entry.gives_way.and_then(|lost| room.losses.remove(&lost)) {
             loss.cancel();
         }
-        let seat = entry.ticket.map(|ticket| {
+        let slot = entry.ticket.map(|ticket| {
             let loss = CancellationToken::new();
             room.losses.insert(ticket, loss.clone());
-            let seats = self.clone();
-            Seat {
-                seats,
+            let slots = self.clone();
+            Slot {
+                slots,
                 ticket,
                 loss,
             }
         });
         drop(room);
         entry.news.inspect(|&news| tell(news));
-        seat
+        slot
     }
 
     /// Where trunks' connections come from; none where there are no trunks.
     pub fn know_trunks(&self, trunks: Option<Vec<Network>>) {
-        self.room().seating.know_trunks(trunks);
+        self.room().admission.know_trunks(trunks);
     }
 
     /// Where a user has registered from, and until when that holds.
     pub fn know_phone(&self, user: &str, source: IpAddr, until: Instant) {
-        self.room().seating.know_phone(user, source, until);
+        self.room().admission.know_phone(user, source, until);
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
@@ -77,17 +77,17 @@ impl Seats {
     }
 }
 
-impl Seat {
+impl Slot {
     /// Waits until another connection gets this place.
     pub async fn lost(&self) {
         self.loss.cancelled().await;
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut room = self.seats.room();
-        room.seating.leave(self.ticket);
+        let mut room = self.slots.room();
+        room.admission.leave(self.ticket);
         room.losses.remove(&self.ticket);
     }
 }

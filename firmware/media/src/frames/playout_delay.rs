@@ -24,13 +24,13 @@ const FAST: i64 = -4_000;
 
 /// Follows how late one side's packets are, in samples.
 #[derive(Debug)]
-pub struct Patience {
+pub struct PlayoutDelay {
     wait: u64,
     earliest: i64,
     seen: u32,
 }
 
-impl Default for Patience {
+impl Default for PlayoutDelay {
     fn default() -> Self {
         Self {
             wait: LEAST,
@@ -40,7 +40,7 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl PlayoutDelay {
     /// How long to wait now.
     pub const fn wait(&self) -> u64 {
         self.wait
@@ -83,32 +83,28 @@ mod tests {
 
     #[test]
     fn the_wait_grows_at_once_and_shrinks_slowly() {
-        let mut patience = Patience::default();
-        assert_eq!(patience.wait(), 640);
-        patience.learn(2_000);
-        assert_eq!(patience.wait(), 2_160);
+        let mut delay = PlayoutDelay::default();
+        assert_eq!(delay.wait(), 640);
+        delay.learn(2_000);
+        assert_eq!(delay.wait(), 2_160);
         for _ in 0..50 {
-            patience.learn(0);
+            delay.learn(0);
         }
-        assert!(
-            patience.wait() > 1_800,
-            "{} after a second",
-            patience.wait()
-        );
+        assert!(delay.wait() > 1_800, "{} after a second", delay.wait());
         for _ in 0..5_000 {
-            patience.learn(0);
+            delay.learn(0);
         }
-        assert_eq!(patience.wait(), 640);
-        patience.learn(80_000);
-        assert_eq!(patience.wait(), MOST);
+        assert_eq!(delay.wait(), 640);
+        delay.learn(80_000);
+        assert_eq!(delay.wait(), MOST);
     }
 
     #[test]
     fn drift_is_what_the_earliest_packet_of_a_while_is_off_by() {
-        let mut patience = Patience::default();
+        let mut delay = PlayoutDelay::default();
         let mut drift_of = |lateness: fn(u32) -> i64| {
             (0..WINDOW)
-                .filter_map(|n| patience.learn(lateness(n)))
+                .filter_map(|n| delay.learn(lateness(n)))
                 .collect::<Vec<_>>()
         };
         assert!(
