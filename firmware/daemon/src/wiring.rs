@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -11,17 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_decision::Policy;
 use trunkside_line::{Phones, RsipConfig, RsipUa, SipUa as _, Transport};
-use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_media::{MediaConfig, MediaPorts, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms};
 use trunkside_understanding::quality::QualityRules;
 
 use crate::call::translate;
 use crate::clock;
-use crate::cloud;
 use crate::cloud::alarm::{Part, SEE_LOG};
 use crate::cloud::device_key::{self, Unsaved};
-use crate::cloud::health;
 use crate::cloud::outbox;
 use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig, QualityRulesFrom};
 use crate::config_watch::ConfigWatch;
@@ -38,16 +34,10 @@ use crate::recording::tapes::{self, Tapes};
 use crate::redaction_policy::Privacy;
 use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
-use crate::storage::recorder::{self, Post, Recorder, Standing};
+use crate::storage::recorder::{self, Post, Recorder};
+use tasks::{alarms, expire, mend_key, report_health, send, sweep};
 
-/// How long the uplink may go on sending once the box stops; what is left is on disk.
-const DRAIN: Duration = Duration::from_secs(3);
-
-/// How often the outbox gives up what is too old.
-const EXPIRE_EVERY: Duration = Duration::from_mins(10);
-
-/// How often recordings whose time has come are deleted.
-const SWEEP_EVERY: Duration = Duration::from_mins(10);
+mod tasks;
 
 /// Notices that a slow watcher may fall behind.
 const NOTICES: usize = 1_024;
@@ -301,36 +291,6 @@ fn spoken(
     spoken
 }
 
-/// Deletes recordings whose time has come, also those of a time when calls were recorded.
-async fn sweep(
-    folder: PathBuf,
-    retention: Retention,
-    report: impl Fn(Report),
-    stop: CancellationToken,
-) {
-    let archive = Archive::new(folder);
-    let mut pace = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        tokio::select! {
-            _ = pace.tick() => {}
-            () = stop.cancelled() => return,
-        }
-        let stamp = recorder::stamp();
-        // Nothing is too old by a clock that may be wrong.
-        let now_ms = stamp.clock_trusted.then(|| stamp.at.as_millisecond());
-        let archive = archive.clone();
-        let swept = tokio::task::spawn_blocking(move || archive.enforce(retention, now_ms)).await;
-        let (gone, errors) = swept.expect("the archive does not panic");
-        for (call, why) in gone {
-            tracing::info!(%call, why = why.name(), "a recording is deleted");
-            report(Report::Deleted { call, why });
-        }
-        for error in errors {
-            tracing::error!(%error, "a recording whose time has come cannot be deleted");
-        }
-    }
-}
-
 /// Makes the data folder. One that cannot be made now is made later, with what lies in it.
 fn data_folder(folder: &Path) {
     if let Err(error) = owner_only::folder(folder) {
@@ -352,18 +312,6 @@ fn media_ports(line: &LineConfig) -> MediaPorts {
     })
 }
 
-/// Tells the cloud how the box does, from when the outbox is open.
-async fn report_health(
-    (outbox, folder): (Post, PathBuf),
-    parts: (Arc<Standing>, Tapes),
-    (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
-    stop: CancellationToken,
-) {
-    if let Some(outbox) = outbox::opened(outbox, &stop).await {
-        health::report(outbox, folder, parts, watched, in_force, stop).await;
-    }
-}
-
 /// Pseudonyms for agents; where their key cannot be had, it comes later.
 fn pseudonyms(
     folder: &Path,
@@ -382,33 +330,6 @@ fn pseudonyms(
     }
 }
 
-/// Looks for the key for pseudonyms until somebody has mended it, and leaves alarms.
-async fn mend_key(
-    (folder, why): (PathBuf, String),
-    found: mpsc::Sender<PseudonymKey>,
-    outbox: Post,
-    stop: CancellationToken,
-) {
-    let trouble = watch::Sender::new(None);
-    let told = trouble.subscribe();
-    tokio::join!(
-        device_key::retry(folder, why, found, trouble, stop.clone()),
-        alarms(device_key::KEY, told, outbox, stop.clone())
-    );
-}
-
-/// Leaves alarms of a part's trouble, from when the outbox is open.
-async fn alarms(
-    part: Part,
-    trouble: watch::Receiver<Option<String>>,
-    outbox: Post,
-    stop: CancellationToken,
-) {
-    if let Some(outbox) = outbox::opened(outbox, &stop).await {
-        part.watch(outbox, trouble, stop).await;
-    }
-}
-
 /// Sends to the cloud, where that is asked for.
 #[expect(
     clippy::disallowed_methods,
@@ -422,23 +343,6 @@ fn spawn_uplink(
 ) -> Option<JoinHandle<u64>> {
     let sending = || send(config.clone(), outbox.clone(), stop.clone(), tasks.clone());
     config.cloud.enabled.then(|| tokio::spawn(sending()))
-}
-
-/// Sends what the outbox holds, from when it is open; returns how many records are left.
-async fn send(config: Config, outbox: Post, stop: CancellationToken, tasks: TaskTracker) -> u64 {
-    let Some(open) = outbox::opened(outbox, &stop).await else {
-        return 0;
-    };
-    match cloud::uplink(&config, Arc::clone(&open)) {
-        Ok(uplink) => {
-            tasks.spawn(cloud::ACCESS.watch(open, uplink.trouble(), stop.clone()));
-            uplink.run(stop, DRAIN).await
-        }
-        Err(error) => {
-            tracing::error!(%error, "nothing is sent to the cloud; mend it and restart the box");
-            0
-        }
-    }
 }
 
 /// Who may call and register, and which trunks are registered with.
@@ -459,26 +363,6 @@ fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
     sip_config.dns_servers.clone_from(&line.dns_servers);
     sip_config.shown = translate::shown(&line.shown);
     Ok(sip_config)
-}
-
-/// Gives up what waited longer than its lane allows, while the clock can be trusted to say so.
-async fn expire(outbox: Post, stop: CancellationToken) {
-    let Some(outbox) = outbox::opened(outbox, &stop).await else {
-        return;
-    };
-    let mut pace = tokio::time::interval(EXPIRE_EVERY);
-    loop {
-        tokio::select! {
-            _ = pace.tick() => {}
-            () = stop.cancelled() => return,
-        }
-        let stamp = recorder::stamp();
-        if stamp.clock_trusted {
-            let outbox = Arc::clone(&outbox);
-            let expired = tokio::task::spawn_blocking(move || outbox.expire(stamp.at)).await;
-            expired.expect("the outbox does not panic");
-        }
-    }
 }
 
 impl Running {
