@@ -168,7 +168,8 @@ impl Display {
         let mut messages = String::new();
         loop {
             let mut line = String::new();
-            self.lines.read_line(&mut line).expect("the phone's help");
+            let read = self.lines.read_line(&mut line).expect("the phone's help");
+            assert!(read > 0, "the phone has ended");
             if line.contains(LAST_OF_HELP) {
                 return messages;
             }
@@ -247,7 +248,8 @@ impl Baresip {
         let mut line = String::new();
         while !line.contains(LAST_OF_HELP) {
             line.clear();
-            lines.read_line(&mut line).expect("the phone's help");
+            let read = lines.read_line(&mut line).expect("the phone's help");
+            assert!(read > 0, "the phone has ended");
         }
         Display { lines }
     }

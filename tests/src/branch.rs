@@ -61,8 +61,7 @@ impl Branch {
     /// # Panics
     /// When it knows another number of calls.
     pub fn record(&mut self) -> Value {
-        self.watcher.wait_for_call();
-        let calls = self.cloud.calls();
+        let calls = self.cloud.wait_for_calls(1);
         assert_eq!(calls.len(), 1, "{calls:?}");
         calls[0].clone()
     }

@@ -89,22 +89,15 @@ impl Eavesdropper {
         }
     }
 
-    /// Waits until the aggregator has acknowledged something after a call's summary was published.
-    pub fn wait_for_call(&mut self) {
-        self.wait_for("call summary", |message| {
-            message.topic.ends_with("/metric").then_some(())
-        });
-        self.wait_for_ack();
-    }
-
-    /// Waits until the cloud says that it has stored something.
+    /// The first message, seen already or still to come, that `pick` makes something of.
     ///
     /// # Panics
-    /// When it does not.
-    pub fn wait_for_ack(&mut self) {
-        self.wait_for("acknowledgement", |message| {
-            message.topic.ends_with("/ack").then_some(())
-        });
+    /// When the deadline passes first.
+    pub fn find<T>(&mut self, what: &str, mut pick: impl FnMut(&Message) -> Option<T>) -> T {
+        match self.seen.iter().find_map(&mut pick) {
+            Some(picked) => picked,
+            None => self.wait_for(what, pick),
+        }
     }
 
     /// Everything seen so far.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::ports::free_port;
-use crate::process::{Process, binary};
+use crate::process::{Process, binary, until};
 
 /// A policy for the tests: an ordinary agent and a senior one.
 pub struct Agent {
@@ -277,6 +277,19 @@ impl RunningCloud {
     pub fn calls(&self) -> Vec<Value> {
         let answer = self.get("/api/v1/calls?limit=500");
         answer["calls"].as_array().expect("a list of calls").clone()
+    }
+
+    /// Its calls, once there are so many.
+    ///
+    /// # Panics
+    /// When there are fewer for too long.
+    pub fn wait_for_calls(&self, count: usize) -> Vec<Value> {
+        let mut calls = Vec::new();
+        until("as many calls in the cloud", || {
+            calls = self.calls();
+            calls.len() >= count
+        });
+        calls
     }
 }
 

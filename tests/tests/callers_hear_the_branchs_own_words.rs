@@ -42,7 +42,7 @@ fn a_greeting_of_the_branchs_own_is_spoken_and_kept_for_the_next_start() {
             .to_owned();
     });
     let process = &mut branch.running.process;
-    process.wait_for("the greeting to be spoken", |line| {
+    process.find("the greeting to be spoken", |line| {
         line.contains("prompts are spoken").then_some(())
     });
     let caller = Voice::silent();

@@ -90,11 +90,7 @@ fn a_caller_who_presses_the_key_is_called_back_at_their_turn() {
     succeed(answers);
     succeed(second);
 
-    let mut calls = Vec::new();
-    while calls.len() < 3 {
-        branch.watcher.wait_for_call();
-        calls = branch.cloud.calls();
-    }
+    let calls = branch.cloud.wait_for_calls(3);
     let mut outcomes: Vec<&str> = calls
         .iter()
         .filter_map(|call| call["outcome"].as_str())
@@ -157,12 +153,8 @@ fn a_place_outlives_the_box() {
     succeed(answers);
     succeed(second);
 
-    let mut outcomes = Vec::new();
-    while outcomes.len() < 3 {
-        branch.watcher.wait_for_call();
-        let calls = branch.cloud.calls();
-        outcomes = calls.iter().map(|call| call["outcome"].clone()).collect();
-    }
+    let calls = branch.cloud.wait_for_calls(3);
+    let mut outcomes: Vec<Value> = calls.iter().map(|call| call["outcome"].clone()).collect();
     outcomes.sort_unstable_by_key(Value::to_string);
     assert_eq!(outcomes, ["bridged", "bridged", "callback"]);
     let (_, left) = callbacks(&branch.home, &["list", "--json"]);

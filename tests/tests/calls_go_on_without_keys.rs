@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use e2e::branch::Phone;
-use e2e::broker::Eavesdropper;
 use e2e::daemon::{BoxSettings, CloudHome, Home, RunningBox};
-use e2e::process::{binary, has_peer};
+use e2e::process::{binary, has_peer, until};
 use e2e::sipp::{Sipp, succeed};
 use e2e::voice::Voice;
 
@@ -38,19 +37,18 @@ fn wait_for(running: &mut RunningBox, parts: &[&str]) {
 }
 
 /// The cloud's alarms, once there are so many.
-fn alarms(home: &CloudHome, watcher: &mut Eavesdropper, many: usize) -> Vec<String> {
+fn alarms(home: &CloudHome, many: usize) -> Vec<String> {
     let store = rusqlite::Connection::open(home.folder().join("trunkside-cloud.sqlite"));
     let store = store.expect("the store");
-    loop {
-        let query = "SELECT body FROM report WHERE kind = 'alarm'";
-        let mut asked = store.prepare(query).expect("a query");
+    let query = "SELECT body FROM report WHERE kind = 'alarm'";
+    let mut asked = store.prepare(query).expect("a query");
+    let mut alarms: Vec<String> = Vec::new();
+    until("the alarms in the cloud", || {
         let rows = asked.query_map([], |row| row.get(0)).expect("rows");
-        let alarms: Vec<String> = rows.map(|row| row.expect("a row")).collect();
-        if alarms.len() >= many {
-            return alarms;
-        }
-        watcher.wait_for_ack();
-    }
+        alarms = rows.map(|row| row.expect("a row")).collect();
+        alarms.len() >= many
+    });
+    alarms
 }
 
 fn remove(path: &Path) {
@@ -64,7 +62,6 @@ fn without_its_keys_a_box_takes_calls_and_names_nobody_until_they_are_mended() {
     }
     let cloud_home = CloudHome::new();
     let cloud = cloud_home.start();
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
     let phone = Phone::new(Voice::silent());
     let home = Home::new(&BoxSettings {
         more: "[box]\noutbox_key_file = \"../data/outbox.key\"\n".to_owned(),
@@ -100,7 +97,7 @@ fn without_its_keys_a_box_takes_calls_and_names_nobody_until_they_are_mended() {
     let [pseudonyms, outbox] = &keys;
     remove(outbox);
     wait_for(&mut running, &["the outbox is open"]);
-    let alarms = alarms(&cloud_home, &mut watcher, 3);
+    let alarms = alarms(&cloud_home, 3);
     assert!(
         alarms
             .iter()
@@ -116,11 +113,7 @@ fn without_its_keys_a_box_takes_calls_and_names_nobody_until_they_are_mended() {
     remove(pseudonyms);
     wait_for(&mut running, &["records name agents"]);
     call(&running, &phone);
-    let mut calls = cloud.calls();
-    while calls.len() < 2 {
-        watcher.wait_for_ack();
-        calls = cloud.calls();
-    }
+    let calls = cloud.wait_for_calls(2);
     let [named, nameless] = &calls[..] else {
         panic!("{calls:?}")
     };

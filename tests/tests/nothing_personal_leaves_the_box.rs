@@ -31,6 +31,9 @@ fn a_spoken_telephone_number_is_never_seen_on_the_broker() {
             .start(),
     );
     branch.record();
+    branch.watcher.find("a transcript", |message| {
+        message.topic.ends_with("/transcript").then_some(())
+    });
 
     let store = rusqlite::Connection::open(branch.home.data().join("calls.db")).unwrap();
     let said: String = store

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use e2e::audio::recording;
 use e2e::branch::{BEFORE_SPEAKING, Phone};
-use e2e::broker::Eavesdropper;
-use e2e::daemon::{BoxSettings, CloudHome, Home, RunningCloud};
+use e2e::daemon::{BoxSettings, CloudHome, Home};
 use e2e::ports::free_port;
 use e2e::process::{Process, has_peer, until};
 use e2e::sipp::{Sipp, succeed};
@@ -86,7 +85,6 @@ fn two_hundred_records_arrive_once_though_box_and_cloud_are_killed_in_their_midd
         &["--mqtt-listen", &mqtt.to_string()],
         listen.parse().unwrap(),
     );
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
     let _running = home.start();
     let expected = calls_of(&home);
     assert!(
@@ -95,11 +93,7 @@ fn two_hundred_records_arrive_once_though_box_and_cloud_are_killed_in_their_midd
         expected.len()
     );
 
-    let mut stored = ids(&cloud.calls());
-    while stored.len() < expected.len() {
-        watcher.wait_for_ack();
-        stored = ids(&cloud.calls());
-    }
+    let stored = ids(&cloud.wait_for_calls(expected.len()));
     let distinct: BTreeSet<String> = stored.iter().cloned().collect();
     assert_eq!(stored.len(), distinct.len(), "a record was stored twice");
     assert_eq!(distinct, expected);
@@ -112,7 +106,6 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
     }
     let cloud_home = CloudHome::new();
     let cloud = cloud_home.start();
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
     let phone = Phone::new(Voice::silent());
     let agents = vec![phone.agent("li_na", false)];
     let home = Home::new(&BoxSettings::new(cloud.mqtt, agents));
@@ -129,8 +122,7 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
     drop((calling, answering));
 
     let _running = home.start();
-    watcher.wait_for_call();
-    let calls = cloud.calls();
+    let calls = cloud.wait_for_calls(1);
     assert_eq!(calls.len(), 1, "{calls:?}");
     let call = &calls[0];
     assert_eq!(
@@ -152,17 +144,10 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
     assert_eq!(call["language"], "zh", "{call}");
     assert_eq!(call["interrupted"], true, "{call}");
     // The words travel behind the summary.
-    loop {
+    until("the caller's words", || {
         let words = cloud.get("/api/v1/transcripts?limit=10");
-        if words["transcripts"]
-            .as_array()
-            .is_some_and(|all| !all.is_empty())
-        {
-            assert!(words.to_string().contains("\"caller\""), "{words}");
-            break;
-        }
-        watcher.wait_for_ack();
-    }
+        words.to_string().contains("\"caller\"")
+    });
 }
 
 #[test]
@@ -181,7 +166,7 @@ fn a_broker_that_is_down_harms_no_call_and_the_record_arrives_after() {
     succeed(answering);
 
     let cloud = cloud_home.start_with(&["--mqtt-listen", &mqtt.to_string()], http);
-    assert_eq!(calls_that_came(&cloud)[0]["outcome"], "bridged");
+    assert_eq!(cloud.wait_for_calls(1)[0]["outcome"], "bridged");
 }
 
 #[test]
@@ -213,7 +198,7 @@ fn what_waits_for_the_cloud_lies_sealed_when_there_is_a_key() {
 
     let cloud = cloud_home.start_with(&["--mqtt-listen", &mqtt.to_string()], http);
     let _running = sealed.start();
-    calls_that_came(&cloud);
+    cloud.wait_for_calls(1);
 }
 
 /// A cloud that has gone, and where its HTTP and its broker were.
@@ -222,18 +207,6 @@ fn cloud_that_is_down() -> (CloudHome, SocketAddr, SocketAddr) {
     let mut cloud = home.start();
     cloud.process.kill();
     (home, cloud.http, cloud.mqtt)
-}
-
-/// What the cloud knows once it knows a call.
-fn calls_that_came(cloud: &RunningCloud) -> Vec<Value> {
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
-    loop {
-        let calls = cloud.calls();
-        if !calls.is_empty() {
-            return calls;
-        }
-        watcher.wait_for_ack();
-    }
 }
 
 /// Every byte in a folder.
@@ -266,7 +239,6 @@ fn mosquitto_takes_the_embedded_brokers_place() {
         &["--broker", &address],
         "127.0.0.1:0".parse().expect("an address"),
     );
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
     let home = Home::new(&BoxSettings::new(
         cloud.mqtt,
         vec![Phone::new(Voice::silent()).agent("li_na", false)],
@@ -275,8 +247,7 @@ fn mosquitto_takes_the_embedded_brokers_place() {
     let caller = Voice::silent();
     let carrier = Sipp::carrier("carrier_hangs_up", running.sip, caller.port());
     succeed(carrier.pause_ms(1_000).start());
-    watcher.wait_for_call();
-    assert_eq!(cloud.calls().len(), 1);
+    assert_eq!(cloud.wait_for_calls(1).len(), 1);
 }
 
 #[test]
@@ -286,7 +257,6 @@ fn the_record_is_in_the_cloud_right_after_the_hang_up() {
     }
     let cloud_home = CloudHome::new();
     let cloud = cloud_home.start();
-    let mut watcher = Eavesdropper::connect(cloud.mqtt);
     let agents = vec![Phone::new(Voice::silent()).agent("li_na", false)];
     let home = Home::new(&BoxSettings::new(cloud.mqtt, agents));
     let running = home.start();
@@ -294,8 +264,7 @@ fn the_record_is_in_the_cloud_right_after_the_hang_up() {
     let carrier = Sipp::carrier("carrier_hangs_up", running.sip, caller.port());
     succeed(carrier.pause_ms(1_000).start());
     let hung_up = Instant::now();
-    watcher.wait_for_call();
-    assert_eq!(cloud.calls().len(), 1);
+    assert_eq!(cloud.wait_for_calls(1).len(), 1);
     // The aim is 2 s (docs/benchmarks.md has the figure); many tests share this machine.
     assert!(
         hung_up.elapsed() < Duration::from_secs(10),

@@ -78,8 +78,7 @@ fn old_calls_keep_their_model_and_new_ones_have_the_new() {
     health(&mut branch, "model", &Value::from("script"));
     succeed(first_call);
     drop(first);
-    branch.watcher.wait_for_call();
-    let calls = branch.cloud.calls();
+    let calls = branch.cloud.wait_for_calls(1);
     assert_eq!(calls[0]["intent"]["name"], "balance_inquiry", "{calls:?}");
 
     branch.home.add_settings(&settings("nowhere", &models));
@@ -90,8 +89,7 @@ fn old_calls_keep_their_model_and_new_ones_have_the_new() {
     let (_second, second_call, model) = call(&mut branch, BEFORE_SPEAKING);
     assert_eq!(model, "script");
     succeed(second_call);
-    branch.watcher.wait_for_call();
-    let calls = branch.cloud.calls();
+    let calls = branch.cloud.wait_for_calls(2);
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert_ne!(calls[0]["intent"]["name"], "balance_inquiry", "{calls:?}");
 }

@@ -81,8 +81,7 @@ fn a_wrong_password_is_told_and_the_box_goes_on() {
     settings.more = trunk(&[port], secret.path());
     let home = Home::new(&settings);
     let mut running = home.start();
-    let line = running.process.find("the refusal", |line| {
-        line.contains("trunk is down").then(|| line.to_owned())
+    running.process.find("the refusal", |line| {
+        (line.contains("trunk is down") && line.contains("status=401")).then_some(())
     });
-    assert!(line.contains("status=401"), "{line}");
 }
