@@ -308,7 +308,7 @@ fn queue(section: &Section<'_>, places: &[Destination]) -> QueueSettings {
         last_resort: elsewhere::place(section, "last_resort", &names),
         announce: seconds("announce_s", 30, 5..=3600),
         priority_step: seconds("priority_step_s", 30, 0..=3600),
-        overtake: seconds("overtake_s", 30, 0..=DAY_S),
+        overtake: seconds("overtake_s", 120, 0..=DAY_S),
         reserve_permille: section
             .number("reserve_share", 0.0..=0.5)
             .map_or(100, |share| (share * 1000.0).round() as i64),

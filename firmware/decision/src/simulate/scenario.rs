@@ -14,7 +14,7 @@ const QUEUE: &[(&str, f64)] = &[
     ("announce_s", 3600.0),
     ("offer_limit_s", 600.0),
     ("priority_step_s", 120.0),
-    ("overtake_s", 86_400.0),
+    ("overtake_s", 120.0),
     ("reserve_hold_s", 30.0),
     ("reserve_share", 0.07),
 ];
