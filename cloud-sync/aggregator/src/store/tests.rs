@@ -84,6 +84,7 @@ behaviours!(
     words_whose_call_never_came_go_in_time,
     a_newer_database_is_left_alone,
     what_a_newer_box_writes_is_kept_and_shown,
+    a_record_cannot_say_where_it_came_from,
     what_could_not_be_read_is_read_by_a_version_that_can,
     a_row_that_cannot_be_read_takes_no_other_from_an_answer,
     a_page_is_bounded_by_bytes_too,

@@ -6,6 +6,17 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+/// Names of what the cloud itself puts beside a record's fields: where it came from, and its words. A
+/// record that has one of them, by malice or in a newer version, would say it a second time, and of two
+/// most readers of JSON take the last.
+const BESIDE: [&str; 5] = [
+    "tenant",
+    "branch",
+    "device",
+    "transcript",
+    "transcript_more",
+];
+
 /// What a newer version put into a record is shown with the rest of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Whole<T> {
@@ -32,12 +43,16 @@ impl<T> Deref for Whole<T> {
     }
 }
 
-/// As it came; what an older version left out has its default. What is known is shown at least.
+/// As it came, but for what the cloud knows better; what an older version left out has its default. What
+/// is known is shown at least.
 impl<T: Serialize> Serialize for Whole<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serde_json::to_value(&self.known).map_err(serde::ser::Error::custom)?;
         if let Ok(json) = serde_json::from_str(&self.json) {
             lay(&mut all, &json);
+        }
+        if let Value::Object(fields) = &mut all {
+            fields.retain(|name, _| !BESIDE.contains(&name.as_str()));
         }
         all.serialize(serializer)
     }

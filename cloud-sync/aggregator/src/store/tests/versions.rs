@@ -76,6 +76,49 @@ pub(super) fn what_a_newer_box_writes_is_kept_and_shown(fresh: &dyn Fn() -> Fres
     assert_eq!((hour.calls, hour.other, hour.failed), (1, 1, 0));
 }
 
+/// Whatever a record says, the cloud says once where it came from. Readers of JSON hide a name that
+/// stands twice, so that the text itself is looked at.
+pub(super) fn a_record_cannot_say_where_it_came_from(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let name = |number: u64| format!("01990000-0000-7000-8000-{number:012}");
+    let shown = |number: u64| {
+        let detail = store.call(&Scope::ALL, &name(number)).unwrap().unwrap();
+        serde_json::to_string(&detail).unwrap()
+    };
+    let commit = |number: u64, call: &serde_json::Value| {
+        let said = serde_json::json!({
+            "kind": "transcript", "call": name(number), "turns": [], "summary": "a greeting"
+        });
+        let calls = message(Lane::Metric, vec![raw(number, Lane::Metric, call)]);
+        let spoken = message(Lane::Transcript, vec![raw(number, Lane::Transcript, &said)]);
+        assert_eq!(store.commit(&[calls, spoken], NOW).unwrap().stored, 2);
+    };
+    commit(1, &newer_call(1));
+    let honest: serde_json::Value = serde_json::from_str(&shown(1)).unwrap();
+    let known = serde_json::to_value(call(1, &serde_json::json!({}))).unwrap();
+    let own = newer_call(1);
+    // All that the cloud adds, whatever it is.
+    let names = honest.as_object().unwrap().keys();
+    let beside: Vec<&String> = names
+        .filter(|name| known.get(name).is_none() && own.get(name).is_none())
+        .collect();
+    assert!(beside.len() >= 5, "{beside:?}");
+    let mut forged = newer_call(2);
+    for name in &beside {
+        forged[name.as_str()] = "forged".into();
+    }
+    commit(2, &forged);
+    let shown = shown(2);
+    assert!(!shown.contains("forged"), "{shown}");
+    for name in beside {
+        assert_eq!(shown.matches(&format!("\"{name}\":")).count(), 1, "{shown}");
+    }
+    let page = serde_json::to_string(&all(store)).unwrap();
+    assert_eq!(page.matches("\"tenant\":\"acme\"").count(), 2, "{page}");
+    assert_eq!(page.matches("\"tenant\":").count(), 2, "{page}");
+}
+
 pub(super) fn what_could_not_be_read_is_read_by_a_version_that_can(fresh: &dyn Fn() -> Fresh) {
     let fresh = fresh();
     let store = &*fresh.store;
