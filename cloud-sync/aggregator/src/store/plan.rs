@@ -10,6 +10,7 @@ use trunkside_record::{
 };
 
 use super::intake::{Intake, Verdict};
+use super::query::LONGEST_INTENT;
 
 /// A decision that took longer than a day is a clock's mistake.
 const LONGEST_S: f64 = 86_400.0;
@@ -475,7 +476,11 @@ fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: &'a str) -> Ca
         started_at: storable(call.started_at),
         moved: false,
         language: call.language.as_ref().map(Named::name),
-        intent: call.intent.as_ref().map(|intent| intent.name.as_str()),
+        intent: call
+            .intent
+            .as_ref()
+            .map(|intent| intent.name.as_str())
+            .filter(|name| name.len() <= LONGEST_INTENT),
         emotion: call.mood.as_ref().map(|mood| mood.emotion.name()),
         sentiment: call
             .mood

@@ -52,6 +52,14 @@ impl CallFilter {
 /// Bytes of records on a page of calls: beyond them it ends before its limit, whatever boxes sent.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Bytes of an intent's name that is counted: a taxonomy's are much shorter, and whoever counts has each
+/// of them once for every quarter of an hour.
+pub(super) const LONGEST_INTENT: usize = 128;
+
+/// Intents, and emotions and outcomes, that are told apart where calls are counted: the commonest.
+const INTENTS: u32 = 200;
+const NAMES: u32 = 16;
+
 /// Where a page of calls ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -206,7 +214,7 @@ pub enum Span {
 pub struct Cell {
     /// Quarters of an hour since 1970; 0 for [`Span::Whole`].
     pub quarter: i64,
-    /// The intent; none when nothing was heard.
+    /// The intent, or `other` for one that is not among the commonest; none when nothing was heard.
     pub intent: Option<String>,
     /// The caller's emotion at the end; none when nothing was heard.
     pub emotion: Option<String>,
@@ -222,6 +230,33 @@ pub struct Cell {
     pub felt: u64,
     /// The sentiments' sum.
     pub sentiment: f64,
+}
+
+/// SQL that counts what `calls` selects, its columns named as [`Cell`]'s fields, by all that they have in
+/// common. Boxes name intents, and newer ones emotions and outcomes: what is not among the commonest is
+/// counted as `other`, so that an answer is bounded whatever a box thinks of.
+pub(super) fn count_cells(calls: &str) -> String {
+    let common = |name: &str, most: u32| {
+        format!(
+            "CASE WHEN {name} IS NULL OR {name} IN (
+                 SELECT {name} FROM cell WHERE {name} IS NOT NULL
+                 GROUP BY {name} ORDER BY sum(calls) DESC, {name} LIMIT {most})
+             THEN {name} ELSE 'other' END"
+        )
+    };
+    format!(
+        "WITH cell AS MATERIALIZED (
+             SELECT quarter, CASE WHEN length(intent) <= {LONGEST_INTENT} THEN intent END AS intent,
+                    emotion, outcome, count(*) AS calls, count(decided_s) AS decided,
+                    sum(decided_s) AS decided_s, count(sentiment) AS felt, sum(sentiment) AS sentiment
+             FROM ({calls}) AS call GROUP BY 1, 2, 3, 4)
+         SELECT quarter, {}, {}, {}, CAST(sum(calls) AS bigint), CAST(sum(decided) AS bigint),
+                coalesce(sum(decided_s), 0.0), CAST(sum(felt) AS bigint), coalesce(sum(sentiment), 0.0)
+         FROM cell GROUP BY 1, 2, 3, 4",
+        common("intent", INTENTS),
+        common("emotion", NAMES),
+        common("outcome", NAMES),
+    )
 }
 
 /// A box, and how it does.

@@ -43,6 +43,8 @@ struct Fresh {
     pretend_older: Box<dyn Fn()>,
     /// Writes what no program here can read into the second record of every stream.
     spoil: Box<dyn Fn()>,
+    /// Gives the first call the intent that an older program would have kept.
+    spoil_intent: Box<dyn Fn()>,
 }
 
 type Behaviour = fn(&dyn Fn() -> Fresh);
@@ -73,6 +75,8 @@ behaviours!(
     times_beyond_every_calendar_are_kept,
     a_clock_that_nobody_set_moves_no_call_out_of_sight,
     devices_tell_how_they_do,
+    figures_are_bounded_whatever_boxes_name,
+    losses_beyond_every_number_are_told,
     a_call_that_began_before_the_clock_was_set_stands_where_it_was_recorded,
     what_comes_again_from_a_clock_that_nobody_set_is_there_once,
     keys_work_until_they_are_revoked,
@@ -113,6 +117,9 @@ fn on_sqlite() -> Fresh {
         spoil: Box::new(sql("UPDATE call SET summary = '{}' WHERE sequence = 2;
              UPDATE transcript SET turns = '[{}]' WHERE sequence = 2;
              UPDATE report SET body = '{\"wear\":1e999}' WHERE sequence = 2")),
+        spoil_intent: Box::new(sql(
+            "UPDATE call SET intent = printf('%.*c', 100000, 'x') WHERE sequence = 1",
+        )),
     }
 }
 
@@ -136,6 +143,9 @@ fn on_postgres(cluster: &Arc<Cluster>) -> Fresh {
             "UPDATE trunkside.call SET summary = '{}' WHERE sequence = 2;
              UPDATE trunkside.transcript SET turns = '[{}]' WHERE sequence = 2;
              UPDATE trunkside.report SET body = '{\"wear\":1e999}' WHERE sequence = 2",
+        )),
+        spoil_intent: Box::new(sql(
+            "UPDATE trunkside.call SET intent = repeat('x', 100000) WHERE sequence = 1",
         )),
     }
 }

@@ -8,7 +8,7 @@ use ::postgres::{Row, Transaction};
 use jiff::Timestamp;
 
 use super::super::plan::storable;
-use super::super::query::{PageEnd, or_left_out};
+use super::super::query::{PageEnd, count_cells, or_left_out};
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
@@ -19,6 +19,9 @@ const QUARTER: &str = "floor(extract(epoch FROM started_at) / 900)::bigint";
 
 /// `started_at` to the millisecond, as cursors carry it.
 const STARTED_MS: &str = "floor(extract(epoch FROM started_at) * 1000)::bigint";
+
+/// Sums of what boxes say they lost may be beyond every whole number: they end there.
+const LOST: &str = "least(coalesce(sum(lost), 0), 9223372036854775807)::bigint";
 
 /// Conditions with their values; only what is asked for, so that the planner can use it.
 struct Conditions {
@@ -235,12 +238,11 @@ pub(super) fn cells(
             None => return Ok(Vec::new()),
         },
     };
-    let sql = format!(
-        "SELECT {quarter}, intent, emotion, outcome, count(*), count(decided_s),
-                coalesce(sum(decided_s), 0), count(sentiment), coalesce(sum(sentiment), 0)
-         FROM call WHERE {} GROUP BY 1, 2, 3, 4",
+    let sql = count_cells(&format!(
+        "SELECT {quarter} AS quarter, intent, emotion, outcome, decided_s, sentiment
+         FROM call WHERE {}",
         conditions.sql
-    );
+    ));
     let cell = |row: &Row| {
         let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
         Cell {
@@ -304,8 +306,9 @@ pub(super) fn devices(
         after.map(|cursor| of(&cursor.0).as_str())
     };
     let rows = transaction.query(
-        "SELECT s.tenant, s.branch, s.device, s.first_seen, s.last_seen,
-                (SELECT coalesce(sum(lost), 0)::bigint FROM gap
+        &format!(
+            "SELECT s.tenant, s.branch, s.device, s.first_seen, s.last_seen,
+                (SELECT {LOST} FROM gap
                  WHERE (gap.tenant, gap.branch, gap.device) = (s.tenant, s.branch, s.device)),
                 (SELECT body::text FROM report
                  WHERE (report.tenant, report.branch, report.device)
@@ -320,7 +323,8 @@ pub(super) fn devices(
                WHERE tenant = coalesce($1, tenant) AND branch = coalesce($2, branch)
                    AND ($3::text IS NULL OR (tenant, branch, device) > ($3, $4, $5))
                GROUP BY tenant, branch, device ORDER BY tenant, branch, device LIMIT $6) AS s
-         ORDER BY s.tenant, s.branch, s.device",
+         ORDER BY s.tenant, s.branch, s.device"
+        ),
         &[
             &scope.tenant,
             &scope.branch,
@@ -362,7 +366,7 @@ pub(super) fn totals(
         "SELECT (SELECT count(*) FROM call WHERE {within}),
                 (SELECT count(*) FROM (
                      SELECT DISTINCT tenant, branch, device FROM stream WHERE {within}) AS s),
-                (SELECT coalesce(sum(lost), 0)::bigint FROM gap WHERE {within}),
+                (SELECT {LOST} FROM gap WHERE {within}),
                 (SELECT count(*) FROM unread WHERE {within})"
     );
     let rows = conditions.query(transaction, &sql)?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, ToSql, named_params, params};
 use trunkside_record::Timestamp;
 
 use super::super::plan::storable;
-use super::super::query::{PageEnd, or_left_out};
+use super::super::query::{PageEnd, count_cells, or_left_out};
 use super::super::{
     CallDetail, CallFilter, CallItem, Cell, Cursor, DeviceCursor, DeviceItem, DevicePage, Page,
     Scope, Span, StoreError, Totals, TranscriptItem, TranscriptPage, Whole,
@@ -22,6 +22,9 @@ const QUARTER_BEGAN: &str = "(started_ms - (started_ms % 900000 + 900000) % 9000
 /// Where the next page begins.
 const BEHIND: &str = "(:id IS NULL OR (started_ms, call.id) < (:started_ms, :id))
     ORDER BY started_ms DESC, call.id DESC LIMIT :limit";
+
+/// Sums of what boxes say they lost may be beyond every whole number: they end there.
+const LOST: &str = "CAST(min(total(lost), 9223372036854774784.0) AS INTEGER)";
 
 const TRANSCRIPT_OF_CALL: &str = "(transcript.tenant, transcript.branch, transcript.device,
     transcript.call) = (call.tenant, call.branch, call.device, call.call)";
@@ -239,11 +242,10 @@ pub(super) fn cells(
         }
     };
     let (conditions, mut list) = parameters.list();
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {quarter}, intent, emotion, outcome, count(*),
-                count(decided_s), total(decided_s), count(sentiment), total(sentiment)
-         FROM call {index} WHERE {conditions} AND started_ms >= :from GROUP BY 1, 2, 3, 4"
-    ))?;
+    let mut statement = connection.prepare_cached(&count_cells(&format!(
+        "SELECT {quarter} AS quarter, intent, emotion, outcome, decided_s, sentiment
+         FROM call {index} WHERE {conditions} AND started_ms >= :from"
+    )))?;
     list.push((":from", &from));
     let rows = statement.query_map(list.as_slice(), |row| {
         let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
@@ -291,9 +293,9 @@ pub(super) fn devices(
     limit: u32,
     after: Option<&DeviceCursor>,
 ) -> Result<DevicePage, StoreError> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT tenant, branch, device, min(first_seen_ms), max(last_seen_ms),
-                (SELECT coalesce(sum(lost), 0) FROM gap JOIN stream AS s ON s.id = gap.stream
+                (SELECT {LOST} FROM gap JOIN stream AS s ON s.id = gap.stream
                  WHERE (s.tenant, s.branch, s.device)
                      = (stream.tenant, stream.branch, stream.device)),
                 (SELECT body FROM report JOIN stream AS s ON s.id = report.stream
@@ -307,8 +309,8 @@ pub(super) fn devices(
          WHERE (:tenant IS NULL OR tenant = :tenant) AND (:branch IS NULL OR branch = :branch)
              AND (:after_tenant IS NULL
                   OR (tenant, branch, device) > (:after_tenant, :after_branch, :after_device))
-         GROUP BY tenant, branch, device ORDER BY tenant, branch, device LIMIT :limit",
-    )?;
+         GROUP BY tenant, branch, device ORDER BY tenant, branch, device LIMIT :limit"
+    ))?;
     let after = after.map(|cursor| &cursor.0);
     let mut rows = statement.query(named_params! {
         ":tenant": scope.tenant, ":branch": scope.branch,
@@ -359,9 +361,9 @@ pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Totals, S
         devices: count(
             "SELECT count(DISTINCT tenant || '/' || branch || '/' || device) FROM stream",
         )?,
-        lost: count(
-            "SELECT coalesce(sum(lost), 0) FROM gap JOIN stream ON stream.id = gap.stream",
-        )?,
+        lost: count(&format!(
+            "SELECT {LOST} FROM gap JOIN stream ON stream.id = gap.stream"
+        ))?,
         unread: count("SELECT count(*) FROM unread JOIN stream ON stream.id = unread.stream")?,
     })
 }

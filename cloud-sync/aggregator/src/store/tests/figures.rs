@@ -196,3 +196,94 @@ pub(super) fn devices_tell_how_they_do(fresh: &dyn Fn() -> Fresh) {
     assert_eq!((rest.devices.len(), rest.next), (1, None));
     assert_eq!(rest.devices[0].branch, "c");
 }
+
+/// Names that nobody expects, as many and as long as a box likes: they cost an answer little, and every
+/// call counts.
+pub(super) fn figures_are_bounded_whatever_boxes_name(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let spelt = |number: u64| -> String {
+        let letter = |place: u64| char::from(b'a' + (number / 26_u64.pow(place as u32) % 26) as u8);
+        (0..3).map(|place| letter(place as u64)).collect()
+    };
+    let named = |number: u64, intent: &str| {
+        let name = spelt(number);
+        let call = serde_json::json!({
+            "kind": "call", "call": format!("01990000-0000-7000-8000-{number:012}"),
+            "started_at": "2026-11-21T08:10:00Z", "ended_by": "caller", "times": { "ended_s": 30.0 },
+            "intent": { "name": intent, "score": 1.0 }, "outcome": format!("o_{name}"),
+            "mood": { "emotion": format!("e_{name}"), "emotion_score": 0.5, "sentiment": 0.5 },
+            "redacted": true
+        });
+        raw(number, Lane::Metric, &call)
+    };
+    let mut records: Vec<_> = (1..=400)
+        .map(|number| named(number, &format!("i_{}", spelt(number))))
+        .collect();
+    records.extend((401..=403).map(|number| named(number, "lost_card")));
+    let long = "x".repeat(1 << 20);
+    records.extend((404..=406).map(|number| named(number, &format!("{long}{number}"))));
+    store
+        .commit(&[message(Lane::Metric, records)], NOW)
+        .unwrap();
+    (fresh.spoil_intent)();
+    for span in [Span::Whole, Span::Quarters(9)] {
+        let cells = store
+            .cells(&Scope::ALL, &CallFilter::default(), span)
+            .unwrap();
+        let bytes: usize = cells
+            .iter()
+            .map(|cell| cell.intent.as_deref().map_or(0, str::len))
+            .sum();
+        assert!(bytes < 10_000, "{bytes}");
+        let distinct = |of: fn(&Cell) -> Option<&str>| {
+            let told: std::collections::BTreeSet<_> = cells.iter().map(of).collect();
+            told.len()
+        };
+        assert_eq!(distinct(|cell| Some(&cell.outcome)), 17);
+        assert_eq!(distinct(|cell| cell.emotion.as_deref()), 17);
+        assert_eq!(distinct(|cell| cell.intent.as_deref()), 202);
+        let intents = super::intents(&cells);
+        let count = |intent: Option<&str>| {
+            let mut found = intents.iter().filter(|of| of.intent.as_deref() == intent);
+            found.next().map_or(0, |of| of.calls)
+        };
+        // The commonest is told apart; of the others, 199 are, and those whose name is absurd are none.
+        assert_eq!(count(Some("lost_card")), 3);
+        assert_eq!((count(Some("other")), count(None)), (200, 4));
+        assert_eq!(intents.iter().map(|of| of.calls).sum::<u64>(), 406);
+        let felt: f64 = cells.iter().map(|cell| cell.sentiment).sum();
+        assert!((felt - 203.0).abs() < 1e-6, "{felt}");
+    }
+    let whole = all(store).calls;
+    assert!(whole.iter().any(|call| {
+        let intent = call.summary.intent.as_ref();
+        intent.is_some_and(|intent| intent.name.len() > 1 << 20)
+    }));
+}
+
+pub(super) fn losses_beyond_every_number_are_told(fresh: &dyn Fn() -> Fresh) {
+    /// The last sequence that there can be.
+    const MOST: u64 = (1 << 53) - 1;
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let gaps = |epochs: std::ops::Range<u64>| {
+        let messages: Vec<_> = epochs
+            .map(|epoch| {
+                let mut message = message(Lane::Alarm, vec![gap(1, MOST)]);
+                message.batch.epoch = epoch;
+                message
+            })
+            .collect();
+        store.commit(&messages, NOW).unwrap();
+    };
+    let lost = || {
+        let device = store.devices(&Scope::ALL, 9, None).unwrap().devices[0].lost;
+        assert_eq!(store.totals(&Scope::ALL).unwrap().lost, device);
+        device
+    };
+    gaps(1..2);
+    assert_eq!(lost(), MOST);
+    gaps(2..1_100);
+    assert!(lost() > i64::MAX as u64 / 2, "{}", lost());
+}
