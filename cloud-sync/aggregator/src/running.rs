@@ -173,6 +173,7 @@ impl Aggregator {
             away,
             guard,
             admission,
+            readers: Arc::new(Semaphore::new(http::READERS)),
             exports: Arc::new(Semaphore::new(http::EXPORTS)),
             counted: Arc::default(),
         };

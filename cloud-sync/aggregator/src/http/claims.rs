@@ -36,7 +36,7 @@ pub(super) async fn claim(
         return Err(Problem::not_found(detail));
     };
     let id = request.id.clone();
-    let found = app.read(move |store| store.claim(&id, now())).await?;
+    let found = app.ask(move |store| store.claim(&id, now())).await?;
     let refused = || Problem::forbidden(REFUSED);
     let claim = found.ok_or_else(refused)?;
     let key = ProofKey::from_hex(&claim.proof_key).ok_or_else(refused)?;
@@ -56,7 +56,7 @@ pub(super) async fn claim(
     })?;
     // Last, so that a bad request costs no code; whoever is second gets nothing.
     let used = app
-        .read(move |store| store.use_claim(&claim.id, &serial, now()))
+        .ask(move |store| store.use_claim(&claim.id, &serial, now()))
         .await?;
     if !used {
         return Err(refused());

@@ -151,7 +151,7 @@ pub(super) struct Health {
 )]
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let broker = app.counters.is_connected();
-    let answers = app.read(|store| Ok(store.is_well())).await.unwrap_or(false);
+    let answers = app.ask(|store| Ok(store.is_well())).await.unwrap_or(false);
     let reason = app.counters.unstored();
     let store = answers && reason.is_none();
     let (code, status) = if broker && store {

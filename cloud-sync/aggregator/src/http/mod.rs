@@ -1,6 +1,7 @@
 //! HTTP: the interface for programs, the page for people. No HTTP type goes below this module.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -43,6 +44,8 @@ pub(crate) struct App {
     pub(crate) guard: Arc<Guard>,
     /// How boxes join; none when they cannot.
     pub(crate) admission: Option<Arc<Admission>>,
+    /// Places for who reads the store.
+    pub(crate) readers: Arc<Semaphore>,
     /// Places for exports.
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) counted: Arc<Counted>,
@@ -55,12 +58,38 @@ pub(crate) struct Admission {
     pub(crate) connect_to: String,
 }
 
+/// Questions to the store at once. Others wait without a thread, of which ingest, keys and the listener
+/// for boxes need theirs, and whoever leaves meanwhile is forgotten.
+pub(crate) const READERS: usize = 4;
+
+/// How long a question waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
+
 /// The most that a request may bring.
 const MOST_BYTES: usize = 16 * 1024;
 
 impl App {
-    /// Reads the store on a blocking thread.
+    /// Reads the store on a blocking thread, once it is this question's turn.
     async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = Arc::clone(&self.readers).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout(TURN_WITHIN, turn).await else {
+            return Err(Problem::busy(
+                "others are reading, and it takes long; try again in a minute",
+            ));
+        };
+        let work = move |store: &dyn Store| {
+            let _place = place;
+            work(store)
+        };
+        self.ask(work).await
+    }
+
+    /// Asks the store on a blocking thread what waits for no reader: whether all is well, and who a box
+    /// is.
+    async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -143,5 +172,65 @@ pub(crate) async fn serve(listener: TcpListener, app: App, stop: CancellationTok
     let served = axum::serve(listener, router(app)).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!(%error, "the web server ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+    use crate::store::Sqlite;
+
+    /// More of them than there are threads.
+    const MANY: usize = 600;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn readers_leave_threads_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
+        let away = TurnedAway::ask_first(Arc::clone(&store)).unwrap();
+        let app = App {
+            guard: Arc::new(Guard::new(
+                Arc::clone(&store),
+                None,
+                "127.0.0.1:0".parse().unwrap(),
+            )),
+            store,
+            counters: Arc::default(),
+            away: Arc::new(away),
+            admission: None,
+            readers: Arc::new(Semaphore::new(READERS)),
+            exports: Arc::new(Semaphore::new(export::AT_ONCE)),
+            counted: Arc::default(),
+        };
+        // Questions that take long, until they are let go.
+        let over = Arc::new((Mutex::new(false), Condvar::new()));
+        let mut asked = tokio::task::JoinSet::new();
+        for _ in 0..MANY {
+            let (app, over) = (app.clone(), Arc::clone(&over));
+            asked.spawn(async move {
+                let read = app.read(move |_| {
+                    let (is_over, told) = &*over;
+                    let waiting = is_over.lock().unwrap();
+                    drop(told.wait_while(waiting, |is_over| !*is_over).unwrap());
+                    Ok(())
+                });
+                read.await
+            });
+        }
+        while app.readers.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let well = app.ask(|store| Ok(store.is_well()));
+        let well = tokio::time::timeout(Duration::from_mins(1), well).await;
+        *over.0.lock().unwrap() = true;
+        over.1.notify_all();
+        assert!(well.expect("it waits for no reader").unwrap());
+        // They have their turns, or are told that others have them.
+        let answers = asked.join_all().await;
+        assert!(answers.iter().filter(|answer| answer.is_ok()).count() >= READERS);
+        let mut busy = answers.iter().filter_map(|answer| answer.as_ref().err());
+        assert!(busy.all(|problem| problem.detail().contains("others")));
     }
 }

@@ -128,7 +128,7 @@ pub(super) enum ReaderProblems {
     /// The store cannot be read at the moment
     #[response(status = 500, content_type = PROBLEM)]
     Internal(Problem),
-    /// It takes too long, or others export already; try again later, or narrow it
+    /// It takes too long, or others read or export already; try again later, or narrow it
     #[response(status = 503, content_type = PROBLEM)]
     Busy(Problem),
 }

@@ -159,6 +159,9 @@ impl StoreError {
 
     /// Whether the database was told not to go on with what takes so long.
     pub fn is_cut_short(&self) -> bool {
+        if let Self::Sqlite(error) = self {
+            return error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted);
+        }
         #[cfg(feature = "servers")]
         if let Self::Postgres(error) = self {
             return error.code() == Some(&::postgres::error::SqlState::QUERY_CANCELED);

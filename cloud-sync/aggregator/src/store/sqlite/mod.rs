@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use rusqlite::Connection;
@@ -36,6 +36,13 @@ const FILE: &str = "trunkside-cloud.sqlite";
 
 /// How long one process waits for another, such as a command line, to end its transaction.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// What nobody waits for any longer is not gone on with.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Steps of SQLite's machine between two looks at the clock: some tens of microseconds, unless the disk
+/// is waited for.
+const STEPS: i32 = 10_000;
 
 /// Whether a database has been made in `folder`.
 pub(super) fn exists(folder: &Path) -> bool {
@@ -92,13 +99,26 @@ impl Sqlite {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reads what may take long, and not for ever.
+    fn read<T>(
+        &self,
+        within: Duration,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = now();
+        reader.progress_handler(STEPS, Some(move || now() - began > within))?;
+        work(&reader)
     }
 
     fn for_access(&self) -> MutexGuard<'_, Connection> {
         self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell reads the clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Nobody but the owner reads the database, whose log and index SQLite makes with the same
@@ -148,11 +168,13 @@ impl Store for Sqlite {
         limit: u32,
         after: Option<Cursor>,
     ) -> Result<Page, StoreError> {
-        query::calls(&self.reader(), scope, filter, limit, after)
+        self.read(ANSWERED_WITHIN, |at| {
+            query::calls(at, scope, filter, limit, after)
+        })
     }
 
     fn call(&self, scope: &Scope, call: &str) -> Result<Option<CallDetail>, StoreError> {
-        query::call(&self.reader(), scope, call)
+        self.read(ANSWERED_WITHIN, |at| query::call(at, scope, call))
     }
 
     fn transcripts(
@@ -162,7 +184,9 @@ impl Store for Sqlite {
         limit: u32,
         after: Option<Cursor>,
     ) -> Result<TranscriptPage, StoreError> {
-        query::transcripts(&self.reader(), scope, filter, limit, after)
+        self.read(ANSWERED_WITHIN, |at| {
+            query::transcripts(at, scope, filter, limit, after)
+        })
     }
 
     fn cells(
@@ -171,7 +195,7 @@ impl Store for Sqlite {
         filter: &CallFilter,
         span: Span,
     ) -> Result<Vec<Cell>, StoreError> {
-        query::cells(&self.reader(), scope, filter, span)
+        self.read(ANSWERED_WITHIN, |at| query::cells(at, scope, filter, span))
     }
 
     fn devices(
@@ -180,11 +204,13 @@ impl Store for Sqlite {
         limit: u32,
         after: Option<&DeviceCursor>,
     ) -> Result<DevicePage, StoreError> {
-        query::devices(&self.reader(), scope, limit, after)
+        self.read(ANSWERED_WITHIN, |at| {
+            query::devices(at, scope, limit, after)
+        })
     }
 
     fn totals(&self, scope: &Scope) -> Result<Totals, StoreError> {
-        query::totals(&self.reader(), scope)
+        self.read(ANSWERED_WITHIN, |at| query::totals(at, scope))
     }
 
     fn is_well(&self) -> bool {
@@ -238,7 +264,9 @@ impl Store for Sqlite {
         limit: u32,
         before: Option<i64>,
     ) -> Result<Vec<(i64, Audit)>, StoreError> {
-        access::audits(&self.reader(), scope, limit, before)
+        self.read(ANSWERED_WITHIN, |at| {
+            access::audits(at, scope, limit, before)
+        })
     }
 
     fn add_claim(&self, claim: &Claim) -> Result<bool, StoreError> {
@@ -284,7 +312,7 @@ mod tests {
         let store = Sqlite::open(folder.path()).unwrap();
         let (asked, answer) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            let reading = store.reader();
+            let reading = store.reader.lock().unwrap();
             scope.spawn(|| {
                 let is_kept = store.key("none").unwrap().is_some();
                 asked.send((store.is_well(), is_kept)).unwrap();
@@ -293,5 +321,25 @@ mod tests {
             drop(reading);
             assert_eq!(answer, Ok((true, false)));
         });
+    }
+
+    #[test]
+    fn a_question_that_takes_too_long_is_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path()).unwrap();
+        let count = |to: i64, within| {
+            let sql = format!(
+                "WITH RECURSIVE number (n) AS (
+                     SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {to})
+                 SELECT count(*) FROM number"
+            );
+            store.read(within, |at| {
+                Ok(at.query_row(&sql, [], |row| row.get::<_, i64>(0))?)
+            })
+        };
+        let cut = count(i64::from(u32::MAX), Duration::from_millis(1));
+        assert!(cut.unwrap_err().is_cut_short());
+        // Each has its own time.
+        assert_eq!(count(100_000, ANSWERED_WITHIN).unwrap(), 100_000);
     }
 }
