@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// The role that the aggregator connects as: an ordinary one.
 const ROLE: &str = "trunkside";
 
+/// Between two looks at whether something has come about: the server needs the processor meanwhile.
+pub const PAUSE: Duration = Duration::from_millis(20);
+
 /// A server of its own, on a socket in a temporary folder.
 pub struct Cluster {
     folder: tempfile::TempDir,
@@ -120,7 +123,7 @@ impl Cluster {
 
     #[expect(clippy::disallowed_methods, reason = "a test waits with a deadline")]
     fn wait(&self) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(3);
         loop {
             // It waits for an answer itself.
             let ready = command(&self.bin, "pg_isready")
@@ -132,7 +135,7 @@ impl Cluster {
                 return;
             }
             assert!(Instant::now() < until, "PostgreSQL did not start");
-            std::thread::yield_now();
+            std::thread::park_timeout(PAUSE);
         }
     }
 }

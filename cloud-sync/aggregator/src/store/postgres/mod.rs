@@ -141,6 +141,18 @@ impl Postgres {
         transaction.commit()?;
         Ok(done)
     }
+
+    /// A transaction of maintenance. Each part of it has one of its own: to make or drop a month shuts its
+    /// table until the transaction ends, and to delete rows takes long.
+    fn maintaining<T>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.within(&Scope::ALL, |at| {
+            months::begin(at)?;
+            work(at)
+        })
+    }
 }
 
 fn once(config: &Config, tls: MakeRustlsConnect) -> Result<Client, StoreError> {
@@ -294,11 +306,12 @@ impl Store for Postgres {
     }
 
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
-        self.within(&Scope::ALL, |at| {
-            at.batch_execute("SET LOCAL statement_timeout = 0")?;
-            months::make_room(at, today, keep_from)?;
-            keep_from.map_or(Ok(0), |from| months::delete_before(at, from))
-        })
+        self.maintaining(|at| months::make_room(at, today, keep_from))?;
+        let Some(from) = keep_from else {
+            return Ok(0);
+        };
+        let months = self.maintaining(|at| months::drop_before(at, from))?;
+        Ok(months + self.maintaining(|at| months::delete_before(at, from))?)
     }
 
     fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {

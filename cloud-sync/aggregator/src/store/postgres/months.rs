@@ -26,6 +26,13 @@ fn name(table: &str, month: Date) -> String {
     format!("{table}_{:04}_{:02}", month.year(), month.month())
 }
 
+/// Begins a transaction of maintenance: nobody else's goes on beside it, and it takes as long as it takes.
+pub(super) fn begin(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+    transaction.batch_execute("SET LOCAL statement_timeout = 0")?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
+    Ok(())
+}
+
 /// Makes the parts for the months around today, but for those that would go at once: `keep_from` is
 /// where what is kept begins.
 pub(super) fn make_room(
@@ -33,7 +40,6 @@ pub(super) fn make_room(
     today: Date,
     keep_from: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
     let first_kept = keep_from.map(first_kept);
     for offset in -BACK..=AHEAD {
         let month = month(today, offset).filter(|month| first_kept.is_none_or(|at| *month >= at));
@@ -84,15 +90,15 @@ fn make(
     Ok(())
 }
 
-/// Drops the months that ended before `from`, and what is older in the rest. Returns how many
-/// months of calls and how many calls apart went.
-pub(super) fn delete_before(
+/// Drops the months that ended before `from`; how many of calls those were. Nobody reads or writes the
+/// tables until the transaction ends.
+pub(super) fn drop_before(
     transaction: &mut Transaction<'_>,
     from: Timestamp,
 ) -> Result<u64, StoreError> {
     let keep = first_kept(from);
     let mut gone = 0;
-    for (table, column) in TABLES {
+    for (table, _) in TABLES {
         for part in parts(transaction, table)? {
             if part < name(table, keep) {
                 transaction.batch_execute(&format!("DROP TABLE {part}"))?;
@@ -100,10 +106,22 @@ pub(super) fn delete_before(
                 gone += u64::from(table == "call");
             }
         }
+    }
+    Ok(gone)
+}
+
+/// Deletes what is older than `from` in the months that stay; how many calls that were. It keeps nobody
+/// waiting.
+pub(super) fn delete_before(
+    transaction: &mut Transaction<'_>,
+    from: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for (table, column) in TABLES {
         let old = format!("DELETE FROM {table} WHERE {column} < '{from}'");
         let deleted = transaction.execute(&old, &[])?;
         if table == "call" {
-            gone += deleted;
+            gone = deleted;
         }
     }
     transaction.execute("DELETE FROM unread WHERE came < $1", &[&from])?;

@@ -298,30 +298,57 @@ fn store_gap(
     Ok(())
 }
 
-/// Deletes the calls that began before `from`, with their words, words as old whose call never came,
-/// and older reports.
+/// What deletes the calls that began before a time, with their words, words as old whose call never came,
+/// and older reports. Nobody else writes meanwhile: each finds what is old by an index, and looks at
+/// nothing where nothing is.
+const DELETIONS: [&str; 5] = [
+    "DELETE FROM transcript WHERE (tenant, branch, device, call) IN (
+         SELECT tenant, branch, device, call FROM call WHERE started_ms < ?1)",
+    DELETE_CALLS,
+    "DELETE FROM transcript WHERE named_ms < ?1 AND NOT EXISTS (
+         SELECT 1 FROM call WHERE (call.tenant, call.branch, call.device, call.call)
+             = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
+    "DELETE FROM report WHERE at_ms < ?1",
+    "DELETE FROM unread WHERE came_ms < ?1",
+];
+
+const DELETE_CALLS: &str = "DELETE FROM call WHERE started_ms < ?1";
+
+/// Deletes what is older than `from`; how many calls those were.
 pub(super) fn delete_before(
     connection: &mut Connection,
     from: Timestamp,
 ) -> Result<u64, StoreError> {
-    let from_ms = from.as_millisecond();
     let transaction = connection.transaction()?;
-    transaction.execute(
-        "DELETE FROM transcript WHERE EXISTS (
-             SELECT 1 FROM call WHERE started_ms < ?1
-                 AND (call.tenant, call.branch, call.device, call.call)
-                   = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
-        [from_ms],
-    )?;
-    let calls = transaction.execute("DELETE FROM call WHERE started_ms < ?1", [from_ms])?;
-    transaction.execute(
-        "DELETE FROM transcript WHERE named_ms < ?1 AND NOT EXISTS (
-             SELECT 1 FROM call WHERE (call.tenant, call.branch, call.device, call.call)
-                 = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
-        [from_ms],
-    )?;
-    transaction.execute("DELETE FROM report WHERE at_ms < ?1", [from_ms])?;
-    transaction.execute("DELETE FROM unread WHERE came_ms < ?1", [from_ms])?;
+    let mut calls = 0;
+    for deletion in DELETIONS {
+        let gone = transaction.execute(deletion, [from.as_millisecond()])?;
+        if deletion == DELETE_CALLS {
+            calls = gone as u64;
+        }
+    }
     transaction.commit()?;
-    Ok(calls as u64)
+    Ok(calls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Sqlite;
+    use super::*;
+
+    #[test]
+    fn what_is_old_is_found_without_a_look_at_what_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path()).unwrap();
+        let connection = store.writer();
+        for deletion in DELETIONS {
+            let mut plan = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {deletion}"))
+                .unwrap();
+            let steps = plan.query_map([0], |row| row.get(3)).unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            let all = steps.iter().all(|step| !step.starts_with("SCAN"));
+            assert!(all && !steps.is_empty(), "{deletion}: {steps:?}");
+        }
+    }
 }

@@ -27,6 +27,7 @@ fn postgres_behaves_the_same() {
     a_box_that_is_revoked_while_it_joins_stays_out(&cluster);
     rows_are_kept_apart_for_readers_of_sql(&cluster);
     months_have_parts_of_their_own(&cluster);
+    nobody_waits_while_old_rows_are_deleted(&cluster);
     two_writers_take_turns(&cluster);
     access_checks_do_not_wait_for_readers(&cluster);
 }
@@ -57,8 +58,21 @@ fn a_machine_that_vanishes_holds_nobody_up(cluster: &Cluster) {
     assert_eq!(commit(&store, vec![alarm(1)]).stored, 1);
 }
 
-/// The certificate is being made while the box is revoked: it is seen.
+/// Waits until a session of this database waits for another.
 #[expect(clippy::disallowed_methods, reason = "a test waits with a deadline")]
+fn until_somebody_waits(cluster: &Cluster, name: &str) {
+    let until = std::time::Instant::now() + std::time::Duration::from_mins(3);
+    let waits = format!(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+    );
+    while cluster.sql("postgres", &waits) == "0" {
+        assert!(std::time::Instant::now() < until, "nobody waits");
+        std::thread::park_timeout(cluster::PAUSE);
+    }
+}
+
+/// The certificate is being made while the box is revoked: it is seen.
 fn a_box_that_is_revoked_while_it_joins_stays_out(cluster: &Cluster) {
     let address = cluster.database();
     let (_, name) = address.rsplit_once('=').unwrap();
@@ -76,17 +90,9 @@ fn a_box_that_is_revoked_while_it_joins_stays_out(cluster: &Cluster) {
         )
         .unwrap();
     let of = origin("acme", "harbour");
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
     std::thread::scope(|scope| {
         let revoking = scope.spawn(|| store.revoke_box(&of, at(1)));
-        let waits = format!(
-            "SELECT count(*) FROM pg_stat_activity
-             WHERE datname = '{name}' AND wait_event_type = 'Lock'"
-        );
-        while cluster.sql("postgres", &waits) == "0" {
-            assert!(std::time::Instant::now() < until, "nobody waits");
-            std::thread::yield_now();
-        }
+        until_somebody_waits(cluster, name);
         joining.commit().unwrap();
         assert!(revoking.join().unwrap().unwrap() > 0);
     });
@@ -194,6 +200,45 @@ fn months_have_parts_of_their_own(cluster: &Cluster) {
         (all(&store).calls.len(), count("call_2026_12")),
         (2, "1".into())
     );
+}
+
+/// Old rows are found one by one, which may take long: the months have gone before, and their tables are
+/// open again.
+fn nobody_waits_while_old_rows_are_deleted(cluster: &Cluster) {
+    let address = cluster.database();
+    let (_, name) = address.rsplit_once('=').unwrap();
+    let store = Postgres::open(&options(&address)).unwrap();
+    let started = |number: u64, at: &str| record(number, &serde_json::json!({ "started_at": at }));
+    store
+        .maintain(jiff::civil::date(2026, 11, 21), None)
+        .unwrap();
+    let records = vec![
+        started(1, "2026-11-05T00:00:00Z"),
+        started(2, "2026-12-05T00:00:00Z"),
+        started(3, "2026-12-20T00:00:00Z"),
+    ];
+    store
+        .commit(&[message(Lane::Metric, records)], NOW)
+        .unwrap();
+    let mut other = ::postgres::Client::connect(&address, ::postgres::NoTls).unwrap();
+    let mut holds = other.transaction().unwrap();
+    holds
+        .batch_execute(
+            "SELECT FROM trunkside.call_2026_12 WHERE started_at < '2026-12-15' FOR UPDATE",
+        )
+        .unwrap();
+    let (today, keep_from) = (jiff::civil::date(2026, 12, 21), "2026-12-15T00:00:00Z");
+    std::thread::scope(|scope| {
+        let maintaining = scope.spawn(|| store.maintain(today, Some(keep_from.parse().unwrap())));
+        until_somebody_waits(cluster, name);
+        assert_eq!(all(&store).calls.len(), 2, "the month has gone");
+        let late = message(Lane::Metric, vec![started(4, "2026-12-21T00:00:00Z")]);
+        assert_eq!(store.commit(&[late], NOW).unwrap().stored, 1);
+        holds.rollback().unwrap();
+        // The months from August to November, and a call.
+        assert_eq!(maintaining.join().unwrap().unwrap(), 5);
+    });
+    assert_eq!(all(&store).calls.len(), 2);
 }
 
 /// Two aggregators get the same and each other's records at once, in opposite orders.
