@@ -43,15 +43,7 @@ fn three_nodes(folder: &Path) -> Option<Vec<Node>> {
         eprintln!("SKIPPED: nats-server is not installed");
         return None;
     }
-    // All at once, so that no two are the same.
-    let listeners: Vec<_> = (0..9)
-        .map(|_| std::net::TcpListener::bind(loopback()).unwrap())
-        .collect();
-    let addresses: Vec<SocketAddr> = listeners
-        .iter()
-        .map(|at| at.local_addr().unwrap())
-        .collect();
-    drop(listeners);
+    let addresses = [(); 9].map(|()| free_address());
     let routes: Vec<String> = addresses[..3]
         .iter()
         .map(|at| format!("\"nats://{at}\""))

@@ -2,10 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,7 +29,7 @@ use trunkside_uplink::{
 pub mod cluster;
 
 /// The longest that anything here may take.
-pub const WITHIN: Duration = Duration::from_mins(1);
+pub const WITHIN: Duration = Duration::from_mins(3);
 
 /// 21 November 2026, 08:00 UTC.
 pub const START_S: i64 = 1_795_248_000;
@@ -230,12 +232,22 @@ pub fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-/// A port that nothing listens on.
+/// Ports below those that Linux gives to whoever asks for any (32768 and up): what is free now is not
+/// given away before its peer has started.
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u16 = 22_000;
+
+/// A port that nothing listens on, and another with each call: tests beside this one have theirs.
 pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind(loopback())
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap();
+    let start = (RandomState::new().hash_one(()) % u64::from(PORTS)) as u16;
+    (0..PORTS)
+        .map(|step| FIRST_PORT + (start + step) % PORTS)
+        .filter(|port| taken.insert(*port))
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| std::net::TcpListener::bind(address).is_ok())
+        .expect("a free port")
 }
 
 /// Status and body of a GET with one more header.
