@@ -131,6 +131,36 @@ impl Site {
         Branch::start_with(&self.path(&format!("outbox-{device}")), config)
     }
 
+    /// A box that connects as the aggregator does not get its session, nor ends it.
+    async fn a_box_takes_nobodys_name(&self, cloud: &Running) {
+        let http = cloud.http_addr;
+        healthy(http).await;
+        let own = self.join(http, "box3", "box3").await;
+        let (certificate, key) = own.identity.unwrap();
+        let read = |path: PathBuf| std::fs::read(path).unwrap();
+        let tls = rumqttc::TlsConfiguration::Simple {
+            ca: read(own.ca_file),
+            alpn: None,
+            client_auth: Some((read(certificate), read(key))),
+        };
+        let port = self.tls.port();
+        let mut options = rumqttc::MqttOptions::new("trunkside-aggregator", "localhost", port);
+        options.set_clean_session(false);
+        options.set_transport(rumqttc::Transport::Tls(tls));
+        let (_client, mut connection) = rumqttc::AsyncClient::new(options, 1);
+        let greeted = async {
+            loop {
+                let event = connection.poll().await.unwrap();
+                if let rumqttc::Event::Incoming(rumqttc::Packet::ConnAck(greeting)) = event {
+                    return greeting;
+                }
+            }
+        };
+        let greeting = tokio::time::timeout(WITHIN, greeted).await.unwrap();
+        assert!(!greeting.session_present, "it is somebody else's");
+        assert_eq!(get_json(http, "/healthz").await["broker"], true);
+    }
+
     /// Two boxes; one is revoked, is kept out, loses nothing, and comes back.
     async fn a_box_is_revoked_and_comes_back(&self, cloud: Running) {
         let http = cloud.http_addr;
@@ -262,7 +292,8 @@ async fn mosquitto_keeps_a_revoked_box_out() {
         "per_listener_settings true\nlistener {} 127.0.0.1\nallow_anonymous true\n\
          listener {} 127.0.0.1\ncafile {rules}/ca.pem\ncertfile {rules}/broker.pem\n\
          keyfile {rules}/broker.key\ncrlfile {rules}/revoked.crl\nrequire_certificate true\n\
-         use_identity_as_username true\nacl_file {rules}/boxes.acl\n",
+         use_identity_as_username true\nuse_username_as_clientid true\n\
+         acl_file {rules}/boxes.acl\n",
         near.port(),
         site.tls.port(),
         rules = rules.display()
@@ -273,6 +304,7 @@ async fn mosquitto_keeps_a_revoked_box_out() {
     site.start_broker(Command::new(program).arg("-c").arg(&file))
         .await;
     let cloud = site.cloud(external(near)).await;
+    site.a_box_takes_nobodys_name(&cloud).await;
     site.a_box_is_revoked_and_comes_back(cloud).await;
 }
 
