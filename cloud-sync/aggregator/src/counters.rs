@@ -4,8 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::store::{Committed, Totals};
+
+/// A transaction that goes on for longer hangs.
+const HANGS: Duration = Duration::from_secs(30);
 
 /// Why a message was rejected as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,8 @@ struct Unstored {
     now: Option<String>,
     /// Reasons since then. A full disk has some, in turn.
     known: BTreeSet<String>,
+    /// Since when what came waits to be stored.
+    since: Option<Instant>,
 }
 
 impl Counters {
@@ -76,6 +84,12 @@ impl Counters {
         self.lost.fetch_add(committed.lost, Ordering::Relaxed);
     }
 
+    /// Notes that what came is being stored.
+    pub(crate) fn begins_storing(&self) {
+        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        unstored.since = Some(now());
+    }
+
     /// Notes why nothing can be stored; true when the reason is new.
     pub(crate) fn cannot_store(&self, why: String) -> bool {
         let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,10 +103,20 @@ impl Counters {
         std::mem::take(&mut *unstored).now.is_some()
     }
 
-    /// Why what came last could not be stored.
+    /// Why what came last could not be stored, or is not yet.
     pub(crate) fn unstored(&self) -> Option<String> {
         let unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
-        unstored.now.clone()
+        let hangs = || {
+            let waits = now() - unstored.since?;
+            let seconds = waits.as_secs();
+            (waits >= HANGS).then(|| {
+                format!(
+                    "what came has been waiting for the database for {seconds} s; see whether it or its \
+                     disk hangs"
+                )
+            })
+        };
+        unstored.now.clone().or_else(hangs)
     }
 
     pub(crate) fn set_connected(&self, connected: bool) {
@@ -189,9 +213,29 @@ impl Counters {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the shell reads the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_that_hangs_is_told_of() {
+        let counters = Counters::default();
+        counters.begins_storing();
+        assert_eq!(counters.unstored(), None);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        let told = counters.unstored().unwrap();
+        assert!(told.contains("31 s") && told.contains("hangs"), "{told}");
+        // Nothing was told that would be over now.
+        assert!(!counters.can_store());
+        assert_eq!(counters.unstored(), None);
+        tokio::time::advance(Duration::from_hours(1)).await;
+        assert_eq!(counters.unstored(), None, "nothing came");
+    }
 
     #[test]
     fn a_reason_is_new_once_until_it_is_over() {

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use trunkside_aggregator::config::{BoxesConfig, LoginFiles};
 use trunkside_aggregator::{AggregatorConfig, BrokerChoice, Running};
 use trunkside_uplink::claim::{CA_FILE, CERTIFICATE_FILE, KEY_FILE, claim};
@@ -306,6 +307,47 @@ async fn mosquitto_keeps_a_revoked_box_out() {
     let cloud = site.cloud(external(near)).await;
     site.a_box_takes_nobodys_name(&cloud).await;
     site.a_box_is_revoked_and_comes_back(cloud).await;
+}
+
+/// One packet of MQTT, without its kind and length.
+async fn packet(wire: &mut TcpStream) -> Vec<u8> {
+    let mut length = 0;
+    wire.read_u8().await.unwrap();
+    for place in 0..4 {
+        let byte = usize::from(wire.read_u8().await.unwrap());
+        length |= (byte & 0x7f) << (7 * place);
+        if byte < 0x80 {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    wire.read_exact(&mut body).await.unwrap();
+    body
+}
+
+/// An access list may leave the aggregator out: it does not wait for what never comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_refuses_the_subscription_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = TcpListener::bind(loopback()).await.unwrap();
+    let cloud = start(folder.path(), external(broker.local_addr().unwrap())).await;
+    let mut wires = Vec::new();
+    for _ in 0..2 {
+        let next = tokio::time::timeout(WITHIN, broker.accept()).await;
+        let (mut wire, _) = next.expect("it tries again").unwrap();
+        packet(&mut wire).await;
+        wire.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        let asked = packet(&mut wire).await;
+        let answer = [0x90, 6, asked[0], asked[1], 1, 0x80, 1, 1];
+        wire.write_all(&answer).await.unwrap();
+        wires.push(wire);
+    }
+    let (status, health) = get(cloud.http_addr, "/healthz").await;
+    assert!(
+        status == 503 && health.contains("\"broker\":false"),
+        "{health}"
+    );
+    cloud.shutdown().await;
 }
 
 /// Mosquitto gives up root before it reads its files again.

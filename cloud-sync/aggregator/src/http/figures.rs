@@ -134,7 +134,8 @@ pub(super) struct Health {
     /// Boxes that were revoked and send nevertheless, as the broker still lets them in. Nothing of
     /// them is taken, and they keep it.
     revoked_boxes: usize,
-    /// Why what came last could not be stored; absent when it was. The boxes keep it.
+    /// Why what came last could not be stored, or waits to be for half a minute; absent when it was.
+    /// The boxes keep it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }

@@ -184,6 +184,7 @@ async fn commit_until_done(
 ) -> Committed {
     let messages = Arc::new(messages);
     let mut pause = AGAIN;
+    counters.begins_storing();
     loop {
         let work = (Arc::clone(store), Arc::clone(&messages));
         let done = tokio::task::spawn_blocking(move || commit_parts(&*work.0, &work.1)).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, TlsConfiguration,
-    Transport,
+    AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, SubscribeReasonCode,
+    TlsConfiguration, Transport,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,10 @@ const REQUESTS: usize = 4_096;
 
 /// The session at the broker: messages that come while the aggregator restarts wait there.
 const CLIENT: &str = "trunkside-aggregator";
+
+/// What is told of a broker with an access list that leaves the aggregator out.
+const REFUSED: &str = "the broker refuses what the aggregator subscribes to; allow its user to read \
+                       `trunkside/v1/+/+/+/` with alarm, metric, transcript and fleet behind it";
 
 /// What every connection is made of.
 pub(crate) fn options(broker: &ExternalBroker) -> Result<MqttOptions, ConfigError> {
@@ -106,6 +110,16 @@ async fn converse(
                     tracing::error!(%error, "cannot subscribe");
                     return;
                 }
+            }
+            // Nothing would ever come, and nobody would know why.
+            Ok(Event::Incoming(Packet::SubAck(answer)))
+                if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
+            {
+                if *reason != REFUSED {
+                    REFUSED.clone_into(reason);
+                    tracing::warn!("{REFUSED}");
+                }
+                return;
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => {
                 counters.set_connected(true);
