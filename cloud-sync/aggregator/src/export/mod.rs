@@ -36,7 +36,8 @@ const PIECE: usize = 64 * 1024;
 /// How the file is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// RFC 4180 with a header, UTF-8.
+    /// As RFC 4180 has it, with a header, in UTF-8, and lines that end with LF alone. Text that a
+    /// spreadsheet would take for a formula begins with an apostrophe.
     Csv,
     /// Apache Parquet, compressed with zstd.
     #[cfg(feature = "servers")]
