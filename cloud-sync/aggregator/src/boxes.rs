@@ -121,12 +121,6 @@ fn rules(
         certificates: store.certificates()?,
         turned_away: store.turned_away()?,
     };
-    ensure!(
-        boxes.certificates.is_empty() || config.pki.join("ca.pem").exists(),
-        "`{}` holds no authority, and boxes have certificates; name the folder in `boxes.pki`, or run \
-         this where the aggregator runs",
-        config.pki.display()
-    );
     let written = write_rules(rules_for, &config.pki, config.host(), &boxes, out, now())?;
     for name in written {
         say(out.join(name).display())?;

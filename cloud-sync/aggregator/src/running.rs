@@ -72,7 +72,8 @@ impl AggregatorError {
         match self {
             Self::Config(_) | Self::NoKeys { .. } => true,
             Self::Store(error) => error.is_input(),
-            Self::Listen { .. } | Self::Authority(_) => false,
+            Self::Authority(error) => error.is_input(),
+            Self::Listen { .. } => false,
             #[cfg(not(feature = "servers"))]
             Self::NoNats => true,
         }
@@ -105,7 +106,7 @@ impl Aggregator {
                 return Err(AggregatorError::NoKeys { address: listen });
             }
             let away = Arc::new(TurnedAway::ask_first(Arc::clone(&store))?);
-            let admission = boxes.map(admission).transpose()?;
+            let admission = boxes.map(|boxes| admission(boxes, &*store)).transpose()?;
             Ok((store, away, Arc::new(guard), admission))
         })
         .await?;
@@ -218,7 +219,7 @@ async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Aggregato
 /// How boxes join, and what the listener for them needs.
 type Door = (Arc<Admission>, Option<(SocketAddr, Arc<ServerConfig>)>);
 
-fn admission(boxes: BoxesConfig) -> Result<Door, AggregatorError> {
+fn admission(boxes: BoxesConfig, store: &dyn Store) -> Result<Door, AggregatorError> {
     let host = boxes.host().to_owned();
     let BoxesConfig {
         connect_to,
@@ -226,7 +227,7 @@ fn admission(boxes: BoxesConfig) -> Result<Door, AggregatorError> {
         pki,
     } = boxes;
     let now = ingest::now();
-    let authority = Authority::open(&pki, now)?;
+    let authority = Authority::open(&pki, &store.certificates()?, now)?;
     let listener = match listen {
         None => None,
         Some(listen) => Some((listen, authority.server(&[host], now)?)),

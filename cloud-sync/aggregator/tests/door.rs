@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use trunkside_aggregator::config::BoxesConfig;
-use trunkside_aggregator::{AggregatorConfig, BrokerChoice, Running};
+use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice, Running};
 use trunkside_record::ClaimCode;
 use trunkside_uplink::claim::{CA_FILE, CERTIFICATE_FILE, ClaimError, KEY_FILE, claim};
 use trunkside_uplink::{Broker, State, TlsFiles, UplinkConfig};
@@ -14,8 +14,9 @@ use trunkside_uplink::{Broker, State, TlsFiles, UplinkConfig};
 mod support;
 use support::*;
 
-async fn cloud(folder: &Path, mqtts: SocketAddr) -> Running {
-    start_with(AggregatorConfig {
+fn config(folder: &Path, mqtts: SocketAddr) -> AggregatorConfig {
+    AggregatorConfig {
+        listen: loopback(),
         broker: BrokerChoice::Embedded { listen: loopback() },
         boxes: Some(BoxesConfig {
             connect_to: format!("localhost:{}", mqtts.port()),
@@ -23,8 +24,11 @@ async fn cloud(folder: &Path, mqtts: SocketAddr) -> Running {
             pki: folder.join("pki"),
         }),
         ..AggregatorConfig::embedded(folder.join("cloud"))
-    })
-    .await
+    }
+}
+
+async fn cloud(folder: &Path, mqtts: SocketAddr) -> Running {
+    start_with(config(folder, mqtts)).await
 }
 
 /// What `trunkside-cloud boxes` says of a box.
@@ -244,4 +248,34 @@ async fn a_code_is_good_once_and_only_for_who_has_all_of_it() {
         .await
         .unwrap_err();
     assert!(matches!(gone, ClaimError::Unreachable { .. }), "{gone}");
+}
+
+/// A new machine on the same database, without the folder of the authority: a new one would shut every
+/// box out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_authority_is_not_replaced_while_boxes_need_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mqtts = free_address();
+    let cloud = cloud(folder.path(), mqtts).await;
+    let own = folder.path().join("box1");
+    let code = code(folder.path(), "box1");
+    join(cloud.http_addr, code, &own).await.unwrap();
+    cloud.shutdown().await;
+    let pki = folder.path().join("pki");
+    std::fs::rename(&pki, folder.path().join("lost")).unwrap();
+    let error = Aggregator::start(config(folder.path(), mqtts))
+        .await
+        .map(drop)
+        .unwrap_err();
+    assert!(error.is_input() && !pki.exists(), "{error}");
+    let told = error.to_string();
+    assert!(
+        told.contains("`boxes.pki`") && told.contains(pki.to_str().unwrap()),
+        "{told}"
+    );
+    // Nobody needs it any more.
+    boxes("revoke", folder.path(), "box1");
+    let cloud = self::cloud(folder.path(), mqtts).await;
+    assert!(pki.exists());
+    cloud.shutdown().await;
 }

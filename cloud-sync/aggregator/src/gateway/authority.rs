@@ -24,6 +24,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use trunkside_record::Origin;
 
 use super::rules::NatsNameError;
+use crate::store::Certificate as Known;
 
 /// Years that the authority, and what it signs, are good for.
 const AUTHORITY_YEARS: i64 = 20;
@@ -49,6 +50,14 @@ pub enum AuthorityError {
     /// TLS.
     #[error("the listener's TLS cannot be set up: {0}")]
     Tls(String),
+    /// No authority, where boxes have certificates of one.
+    #[error(
+        "`{}` holds no authority, and boxes have certificates of one; copy the folder from the machine \
+         or the backup that has it, or name it in `boxes.pki`; where it is lost, revoke these boxes and \
+         claim them anew",
+        .0.display()
+    )]
+    Absent(PathBuf),
     /// A box that NATS cannot know.
     #[error(transparent)]
     Name(#[from] NatsNameError),
@@ -57,7 +66,7 @@ pub enum AuthorityError {
 impl AuthorityError {
     /// Whether what somebody wrote is at fault, so that another try would fail again.
     pub const fn is_input(&self) -> bool {
-        matches!(self, Self::Name(_))
+        matches!(self, Self::Name(_) | Self::Absent(_))
     }
 }
 
@@ -68,10 +77,18 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Opens the authority in `folder`, or makes one there.
-    pub(crate) fn open(folder: &Path, now: Timestamp) -> Result<Self, AuthorityError> {
+    /// Opens the authority in `folder`, or makes one there. A new one would shut out every box that has
+    /// a certificate in force: where `known` has such, there must be one.
+    pub(crate) fn open(
+        folder: &Path,
+        known: &[Known],
+        now: Timestamp,
+    ) -> Result<Self, AuthorityError> {
         let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
         if !certificate.exists() {
+            if known.iter().any(|known| known.revoked_at.is_none()) {
+                return Err(AuthorityError::Absent(folder.to_owned()));
+            }
             make(folder, &certificate, &key, now)?;
         }
         let certificate = read(&certificate)?;

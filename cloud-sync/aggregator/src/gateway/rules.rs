@@ -79,7 +79,7 @@ pub fn write_rules(
     folder: &Path,
     now: Timestamp,
 ) -> Result<Vec<&'static str>, AuthorityError> {
-    let authority = Authority::open(pki, now)?;
+    let authority = Authority::open(pki, &boxes.certificates, now)?;
     let mut names = vec!["ca.pem"];
     keep(folder, "ca.pem", authority.certificate().as_bytes(), 0o644)?;
     if !folder.join("broker.pem").exists() || !folder.join("broker.key").exists() {
