@@ -46,13 +46,13 @@ pub(crate) enum Command {
 /// Codes that are drawn before one whose id is free: of a million ids, boxes have thousands.
 const DRAWS: u32 = 16;
 
-/// The configuration says nothing of the boxes' authority.
+/// The configuration says nothing of boxes.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the boxes' authority is not known; set `boxes.connect_to` in the configuration and name it with \
+    "this cloud admits no boxes; set `boxes.connect_to` in its configuration, and name that with \
      `--config`"
 )]
-pub(crate) struct NoAuthority;
+pub(crate) struct NoBoxes;
 
 /// Which box.
 #[derive(clap::Args)]
@@ -79,6 +79,17 @@ impl Names {
     }
 }
 
+impl Command {
+    /// Fails for what needs a cloud that admits boxes, before anything is made: a code of another could
+    /// never be used.
+    pub(crate) fn check(&self, config: &AggregatorConfig) -> Result<(), NoBoxes> {
+        match self {
+            Self::Claim { .. } | Self::Rules { .. } if config.boxes.is_none() => Err(NoBoxes),
+            _ => Ok(()),
+        }
+    }
+}
+
 pub(crate) fn run(
     command: &Command,
     config: &AggregatorConfig,
@@ -86,7 +97,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     match command {
         Command::Rules { rules_for, out } => {
-            let boxes = config.boxes.as_ref().ok_or(NoAuthority)?;
+            let boxes = config.boxes.as_ref().ok_or(NoBoxes)?;
             rules(*rules_for, boxes, store, out)
         }
         Command::Claim { of, hours } => {

@@ -244,18 +244,43 @@ pub enum ConfigError {
 }
 
 impl ConfigFile {
-    /// Reads a TOML file.
+    /// Reads a TOML file; relative paths in it start from its folder.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
         // The line itself is not shown: a password may stand there in place of its file.
-        toml::from_str(&text).map_err(|error| ConfigError::Content {
+        let read = toml::from_str(&text).map_err(|error| ConfigError::Content {
             path: path.to_owned(),
             line: line_of(&text, error.span().map_or(0, |span| span.start)),
             message: error.message().to_owned(),
-        })
+        });
+        read.map(|file: Self| file.beside(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    /// The same with its relative paths below `folder`: what they name does not depend on where a command
+    /// runs.
+    fn beside(mut self, folder: &Path) -> Self {
+        let paths = [
+            &mut self.broker_username_file,
+            &mut self.broker_password_file,
+            &mut self.broker_ca_file,
+            &mut self.data,
+            &mut self.database_password_file,
+            &mut self.database_ca_file,
+        ];
+        let pki = self.boxes.as_mut().map(|boxes| &mut boxes.pki);
+        for path in paths.into_iter().chain(pki).flatten() {
+            *path = folder.join(&*path);
+        }
+        if let Some(OidcConfig { jwks, .. }) = &mut self.oidc
+            && !jwks.contains("://")
+            && let Some(path) = folder.join(&*jwks).to_str()
+        {
+            path.clone_into(jwks);
+        }
+        self
     }
 
     /// What is set here, and `other` where nothing is. A broker of either kind set here leaves
@@ -528,6 +553,38 @@ mod tests {
         }
         let http = "[oidc]\nissuer = 'i'\naudience = 'a'\njwks = 'http://keys'";
         assert!(fault(http).contains("`oidc.jwks`"));
+    }
+
+    #[test]
+    fn relative_paths_start_from_the_files_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cloud.toml");
+        let text = "data = 'a'\nbroker = 'b:1'\nbroker_username_file = 'c'\n\
+                    broker_password_file = '/d'\nbroker_ca_file = 'e'\n\
+                    database_password_file = 'f'\ndatabase_ca_file = 'g'\n\
+                    [boxes]\nconnect_to = 'h:1'\n\
+                    [oidc]\nissuer = 'i'\naudience = 'j'\njwks = 'k'\n";
+        std::fs::write(&path, text).unwrap();
+        let there = |name: &str| Some(folder.path().join(name));
+        let read = ConfigFile::read(&path).unwrap();
+        assert_eq!(read.data, there("a"));
+        assert_eq!(read.broker_username_file, there("c"));
+        assert_eq!(read.broker_password_file, Some("/d".into()));
+        assert_eq!(read.broker_ca_file, there("e"));
+        assert_eq!(read.database_password_file, there("f"));
+        assert_eq!(read.database_ca_file, there("g"));
+        let config = read.resolve().unwrap();
+        assert_eq!(config.boxes.map(|boxes| boxes.pki), there("a/pki"));
+        assert_eq!(config.oidc.map(|oidc| oidc.jwks.into()), there("k"));
+        std::fs::write(
+            &path,
+            text.replace("[oidc]", "pki = 'l'\n[oidc]")
+                .replace("'k'", "'https://k'"),
+        )
+        .unwrap();
+        let config = ConfigFile::read(&path).unwrap().resolve().unwrap();
+        assert_eq!(config.boxes.map(|boxes| boxes.pki), there("l"));
+        assert_eq!(config.oidc.unwrap().jwks, "https://k");
     }
 
     #[test]

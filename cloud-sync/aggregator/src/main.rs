@@ -63,7 +63,8 @@ enum Command {
 /// Where records are kept.
 #[derive(clap::Args, Default)]
 struct Place {
-    /// A TOML file; cloud-sync/aggregator/config.example.toml shows every key.
+    /// A TOML file; cloud-sync/aggregator/config.example.toml shows every key. Relative paths in it start
+    /// from its folder.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// The folder of the database [default: trunkside-cloud-data].
@@ -159,8 +160,10 @@ fn main() -> ExitCode {
             keys::run(&command, &*store)
         }),
         Command::Boxes { command, database } => with(checked(database), |file| {
+            let config = file.clone().resolve()?;
+            command.check(&config)?;
             let store = open(&file, matches!(command, boxes::Command::Claim { .. }))?;
-            boxes::run(&command, &file.resolve()?, &*store)
+            boxes::run(&command, &config, &*store)
         }),
         Command::Export(mut arguments) => {
             let database = std::mem::take(&mut arguments.database);
@@ -222,7 +225,7 @@ fn is_input(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(SinkError::Destination(..)))
         || error.is::<NameError>()
         || error.is::<NatsNameError>()
-        || error.is::<boxes::NoAuthority>()
+        || error.is::<boxes::NoBoxes>()
 }
 
 fn config(arguments: Run) -> anyhow::Result<AggregatorConfig> {

@@ -269,7 +269,19 @@ fn what_a_broker_cannot_be_told_is_a_mistake_of_input() {
         "{status:?} {error}"
     );
 
-    std::fs::write(&bare, format!("broker = 'nats://127.0.0.1:4222'\n{data}")).unwrap();
+    // A code of a cloud that admits nobody would be refused, later and elsewhere.
+    let nowhere = site.path("nowhere");
+    std::fs::write(&bare, format!("data = '{}'\n", nowhere.display())).unwrap();
+    let (status, error) = status_and_error(&bare, &blank);
+    assert!(
+        status == Some(2) && error.contains("`boxes.connect_to`"),
+        "{status:?} {error}"
+    );
+    assert!(!nowhere.exists(), "nothing is made");
+
+    let nats = "broker = 'nats://127.0.0.1:4222'";
+    let boxes = "[boxes]\nconnect_to = 'localhost:8883'";
+    std::fs::write(&bare, format!("{nats}\n{data}{boxes}\n")).unwrap();
     let (status, error) = status_and_error(&bare, &blank);
     assert!(
         status == Some(2) && error.contains("`acme/harbour east/box1`"),

@@ -31,12 +31,15 @@ async fn cloud(folder: &Path, mqtts: SocketAddr) -> Running {
     start_with(config(folder, mqtts)).await
 }
 
-/// What `trunkside-cloud boxes` says of a box.
+/// What `trunkside-cloud boxes` says of a box, wherever it runs.
 fn boxes(command: &str, folder: &Path, device: &str) -> String {
+    let config = folder.join("cloud.toml");
+    let text = "data = 'cloud'\n[boxes]\nconnect_to = 'localhost:8883'\n";
+    std::fs::write(&config, text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
         .args(["boxes", command, "--tenant", "acme", "--branch", "harbour"])
-        .args(["--device", device, "--data"])
-        .arg(folder.join("cloud"))
+        .args(["--device", device, "--config"])
+        .arg(config)
         .output()
         .unwrap();
     assert!(output.status.success());

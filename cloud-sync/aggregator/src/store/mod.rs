@@ -102,7 +102,8 @@ pub enum StoreError {
     },
     /// No database in the folder that was named.
     #[error(
-        "`{}` holds no database; check the folder's name, or let `trunkside-cloud run` make it",
+        "`{}` holds no database; name the right one with `--config`, `--data` or `--database`, or let \
+         `trunkside-cloud run` make it",
         .0.display()
     )]
     Absent(PathBuf),
