@@ -6,11 +6,11 @@ use crate::numbers::Folded;
 use crate::personal::ends_phrase;
 use crate::redact::Hidden;
 
-const TITLES: [&str; 45] = [
-    "先生", "女士", "小姐", "太太", "师傅", "老师", "经理", "医生", "律师", "主任", "阿姨", "叔叔",
-    "大哥", "大姐", "老板", "警官", "教授", "同学", "女仕", "伯伯", "奶奶", "大夫", "护士", "科长",
-    "店长", "行长", "院长", "校长", "队长", "处长", "局长", "部长", "书记", "会计", "教练", "博士",
-    "司机", "总监", "大爷", "大妈", "婆婆", "伯母", "师奶", "医师", "姑娘",
+const TITLES: [&str; 47] = [
+    "sir", "miss", "先生", "女士", "小姐", "太太", "师傅", "老师", "经理", "医生", "律师", "主任",
+    "阿姨", "叔叔", "大哥", "大姐", "老板", "警官", "教授", "同学", "女仕", "伯伯", "奶奶", "大夫",
+    "护士", "科长", "店长", "行长", "院长", "校长", "队长", "处长", "局长", "部长", "书记", "会计",
+    "教练", "博士", "司机", "总监", "大爷", "大妈", "婆婆", "伯母", "师奶", "医师", "姑娘",
 ];
 
 /// Titles and words of kinship of one character behind a family name alone.
@@ -101,6 +101,28 @@ fn nickname_end(text: &Folded, at: usize) -> Option<usize> {
         _ => 0,
     };
     named.then_some(at + 2 + rest)
+}
+
+/// `我是小丽啊`: behind words that introduce somebody any character of given names may follow 小.
+pub(super) fn nicknamed_behind(text: &Folded, start: usize) -> Option<Hidden> {
+    /// What callers are, and what they ask for.
+    const OTHER: &str = "小白 小学 小区 小米 小本 小户 小时 小微 小店 小费 小心 小天 小金 小车 小程 小型 小额 小文 小美 小宝 小女 小新 小高 小青";
+    let own = text
+        .at(start + 1)
+        .filter(|c| given(*c) || surname_at(text, start + 1) == 1)?;
+    let end = start
+        + if text.at(start + 2) == Some(own) {
+            3
+        } else {
+            2
+        };
+    let word = text.slice(start, start + 2);
+    let named = text.at(start) == Some('小') && !OTHER.split(' ').any(|other| other == word);
+    let ends = ends_phrase(text, end)
+        || text
+            .at(end)
+            .is_some_and(|c| "啊呀吧呢吗嘛哦喔我想就上昨今刚来打".contains(c));
+    (named && ends).then(|| hidden(start, end))
 }
 
 /// Whether an agent's greeting goes on here.

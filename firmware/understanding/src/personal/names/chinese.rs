@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::introduced::{Sure, ends_with_introduction, introductions, linked};
+use super::introduced::{Sure, begins_person, ends_with_introduction, introductions, linked};
 use super::{addressed, hidden};
 use crate::numbers::Folded;
 use crate::personal::{ends_phrase, skip_hesitations};
@@ -23,13 +23,14 @@ pub(super) const STOPS: &str =
     "我你您他她它们的了吗吧呢啊呀啦喇喎咯嘅是系喺想要请麻谢帮查打电号没不唔冇嗯呃额哦这那就给住需";
 
 /// Pairs of characters with which the talk goes on, although a given name may hold the first.
-const GOES_ON: [&str; 65] = [
+const GOES_ON: [&str; 73] = [
     "本人", "就是", "手机", "身份", "证件", "现在", "今天", "昨天", "刚刚", "刚才", "转人", "地址",
     "生日", "出生", "来电", "来问", "有个", "有点", "有一", "有张", "对吧", "对吗", "对不", "好的",
     "好吧", "可以", "能不", "能帮", "先生", "女士", "小姐", "太太", "和我", "跟你", "同你", "卡号",
     "转账", "转帐", "转钱", "汇款", "汇钱", "打款", "打钱", "存钱", "还款", "还钱", "之前", "以前",
     "上次", "昨日", "今日", "头先", "打过", "说过", "讲过", "谈过", "问过", "联系", "沟通", "办过",
-    "办理", "开户", "销户", "态度", "服务",
+    "办理", "开户", "销户", "态度", "服务", "今年", "去年", "明年", "一起", "一共", "一直", "一样",
+    "一家",
 ];
 
 /// What only a person has: before it a single character is a given name, `张三的账户`.
@@ -107,7 +108,11 @@ pub(super) fn surname_at(text: &Folded, at: usize) -> usize {
 
 pub(super) fn stops(text: &Folded, at: usize) -> bool {
     text.at(at).is_none_or(|c| {
-        !is_han(c) || STOPS.contains(c) || GOES_ON.iter().any(|word| text.starts_with(at, word))
+        !is_han(c)
+            || STOPS.contains(c)
+            || GOES_ON.iter().any(|word| text.starts_with(at, word))
+            || PARTS.iter().any(|parts| text.starts_with(at, parts))
+            || begins_person(text, at)
     })
 }
 
@@ -119,6 +124,7 @@ pub(super) fn name_at(text: &Folded, at: usize) -> Option<Hidden> {
         .or_else(|| addressed::titled(text, at))
         .or_else(|| addressed::nicknamed(text, at))
         .or_else(|| addressed::serving(text, at))
+        .or_else(|| denied(text, at))
         .or_else(|| alone(text, at))
 }
 
@@ -138,20 +144,94 @@ fn introduced(text: &Folded, sure: Sure, end: usize) -> Option<Hidden> {
         }
         Sure::Possible => {
             let start = skip_hesitations(text, end);
-            looks_like_name(text, start).or_else(|| addressed::told_by_end(text, start))
+            looks_like_name(text, start)
+                .or_else(|| transliterated(text, start))
+                .or_else(|| addressed::nicknamed_behind(text, start))
+                .or_else(|| addressed::told_by_end(text, start))
         }
-        Sure::Weak => {
+        Sure::Kin => {
             let start = skip_hesitations(text, end);
-            let name = looks_like_name(text, start).filter(|_| surname_at(text, start) > 0)?;
-            // Products have a name's form too: `查一下金橘宝`.
-            let own = name.start + surname_at(text, name.start).max(1)..name.end;
-            let of_names = |c| given(c) || is_counted(c);
-            text.slice(own.start, own.end)
-                .chars()
-                .all(of_names)
-                .then_some(name)
+            relative(text, start).or_else(|| of_form(text, start))
         }
+        Sure::Weak => of_form(text, skip_hesitations(text, end)),
     }
+}
+
+/// What has a family name and characters of given names: products may have a name's form too,
+/// `查一下金橘宝`.
+fn of_form(text: &Folded, start: usize) -> Option<Hidden> {
+    let name = looks_like_name(text, start).filter(|_| surname_at(text, start) > 0)?;
+    let own = name.start + surname_at(text, name.start).max(1)..name.end;
+    let of_names = |c| given(c) || is_counted(c);
+    text.slice(own.start, own.end)
+        .chars()
+        .all(of_names)
+        .then_some(name)
+}
+
+/// Behind a relative: `我妈徐桂兰今年七十了`, a family name and two characters of given ones.
+fn relative(text: &Folded, start: usize) -> Option<Hidden> {
+    let surname = surname_at(text, start);
+    let end = start + surname + 2;
+    let own = text.chars().get(start + surname..end)?;
+    let named = surname > 0 && own.iter().all(|c| given(*c)) && !is_word(text, start);
+    (named && !stops(text, end - 1) && !stops(text, end - 2)).then(|| hidden(start, end))
+}
+
+/// Characters by which names of other languages are written.
+const SOUNDS: &str =
+    "阿依古丽买提江艾热巴克尔木力迪努汗别吉布拉斯穆罕默德沙亚曼娜尼赛义米热依卡合孜帕扎苏";
+
+/// Firms, places and relatives that are written so.
+const NO_PEOPLE: [&str; 8] = [
+    "阿里", "阿迪", "阿拉", "巴西", "苏丹", "阿尔", "尼尔", "苏宁",
+];
+
+/// `阿依古丽`: three characters or more by which names of other languages are written.
+fn transliterated(text: &Folded, start: usize) -> Option<Hidden> {
+    let sounds = |at: &usize| text.at(*at).is_some_and(|c| SOUNDS.contains(c));
+    let length = (start..start + LONGEST_SOUNDS).take_while(sounds).count();
+    let known = NO_PEOPLE.iter().any(|word| text.starts_with(start, word));
+    let end = start + length;
+    (length > 2 && !known).then(|| hidden(start, with_fathers_name(text, end)))
+}
+
+/// The longest part of a name that is written by its sounds.
+const LONGEST_SOUNDS: usize = 8;
+
+/// Where a name ends that a dot parts: `迪丽热巴·迪力木拉提`.
+fn with_fathers_name(text: &Folded, end: usize) -> usize {
+    if !matches!(text.at(end), Some('·' | '•' | '・')) {
+        return end;
+    }
+    let own = |at: &usize| !stops(text, *at);
+    end + 1 + (end + 1..end + 1 + LONGEST_SOUNDS).take_while(own).count()
+}
+
+/// The name that is taken back before another one: `不是张磊是章磊`.
+fn denied(text: &Folded, at: usize) -> Option<Hidden> {
+    const DENIALS: [&str; 5] = ["不是", "唔系", "唔是", "不叫", "唔叫"];
+    const LINKS: [&str; 6] = ["我叫", "我是", "而是", "是", "叫", "系"];
+    let denial = DENIALS.iter().find(|word| text.starts_with(at, word))?;
+    let start = skip_hesitations(text, at + denial.chars().count());
+    let surname = surname_at(text, start);
+    if surname == 0 || is_word(text, start) {
+        return None;
+    }
+    (1..=2)
+        .map(|own| start + surname + own)
+        .take_while(|end| !stops(text, end - 1))
+        .find(|end| {
+            let next = skip_hesitations(text, *end);
+            let link = LINKS.iter().find(|word| text.starts_with(next, word));
+            link.is_some_and(|link| {
+                let other = skip_hesitations(text, next + link.chars().count());
+                text.at(other) == text.at(start)
+                    || looks_like_name(text, other)
+                        .is_some_and(|name| surname_at(text, name.start) > 0)
+            })
+        })
+        .map(|end| hidden(start, end))
 }
 
 /// Whether not a name follows somebody's part in a matter, but what there is of it or is done with it:
@@ -170,7 +250,10 @@ fn certain(text: &Folded, end: usize) -> Option<Hidden> {
     if asks_for_more(text, end) {
         return None;
     }
-    certain_name(text, skip_hesitations(text, end))
+    let start = skip_hesitations(text, end);
+    transliterated(text, start)
+        .or_else(|| certain_name(text, start))
+        .map(|name| hidden(name.start, with_fathers_name(text, name.end)))
 }
 
 /// Whether a request goes on: `姓名和联系电话`.
@@ -244,6 +327,9 @@ fn looks_like_name(text: &Folded, start: usize) -> Option<Hidden> {
         .map(|end| hidden(start, end))
 }
 
+/// What is doubled when it is done for a while.
+const DONE_BRIEFLY: &str = "说看想谈聊问试讲听用做走等帮查算找见写读吃喝坐玩量谢刚常慢天";
+
 /// Whether a given name stands here: its characters are those of such names, and behind it the talk
 /// goes on, or an amount follows: `转给王建国五百块`.
 fn is_given(text: &Folded, from: usize, end: usize) -> bool {
@@ -260,7 +346,10 @@ fn is_given(text: &Folded, from: usize, end: usize) -> bool {
                 || OWNED.iter().any(|owned| text.starts_with(end, owned))
         }
         [first, second] => {
-            let own = usize::from(given(first)) + usize::from(given(second));
+            // 范冰冰, 钱多多, but not 跟牛说说.
+            let doubled = first == second && !DONE_BRIEFLY.contains(first);
+            let of_names = |c| usize::from(given(c) || doubled);
+            let own = of_names(first) + of_names(second);
             let talks = behind(text, end - 1) && !given(second);
             let done = text
                 .at(end)
@@ -274,7 +363,7 @@ fn is_given(text: &Folded, from: usize, end: usize) -> bool {
 
 /// Whether the talk goes on here: with what is done by, to or with somebody.
 fn behind(text: &Folded, at: usize) -> bool {
-    const CHARS: &str = "转接收推个畀让说讲话叫打汇寄发交取存报领跟和同也都再又就才应已过从把被将或及与等做还只吗先后上下听见拿送退换签录买卖拒承收欠借有会可能要去办开";
+    const CHARS: &str = "转接收推个畀让说讲话叫打汇寄发交取存报领跟和同也都再又就才应已过从把被将或及与等做还只吗在佢先后上下听见拿送退换签录买卖拒承收欠借有会可能要去办开";
     text.at(at).is_some_and(|c| CHARS.contains(c))
 }
 
@@ -311,13 +400,36 @@ fn rare_name(text: &Folded, start: usize) -> Option<Hidden> {
     (family && given(name[1]) && given(name[2]) && whole).then(|| hidden(start, end))
 }
 
-/// A whole phrase that is a name of three characters: `陈志强，`, `嗯陈志强`; of two where a parcel's
-/// label says who gets it: `张伟收`.
+/// Behind a name: whether somebody is there to speak to.
+const SOUGHT: [&str; 12] = [
+    "在吗",
+    "在不在",
+    "在么",
+    "在没在",
+    "在家吗",
+    "他在",
+    "她在",
+    "佢在",
+    "喺度",
+    "喺唔喺",
+    "佢喺",
+    "有冇喺",
+];
+
+/// A whole phrase that is a name of three characters: `陈志强，`, `嗯陈志强`, `您好我林晓东`; of two where
+/// what follows tells that it is one: `张伟收`, `王伟在吗`.
 fn alone(text: &Folded, at: usize) -> Option<Hidden> {
-    let begins = at == 0
-        || text
-            .at(at - 1)
-            .is_some_and(|c| !c.is_alphanumeric() || "嗯呃啊额哦诶".contains(c));
+    let opens = |at: usize| {
+        at == 0
+            || text
+                .at(at - 1)
+                .is_some_and(|c| !c.is_alphanumeric() || "嗯呃啊额哦诶喂".contains(c))
+            || ["您好", "你好", "早晨"]
+                .iter()
+                .any(|word| at > 1 && text.starts_with(at - 2, word))
+    };
+    let oneself = at > 0 && text.at(at - 1) == Some('我') && opens(at - 1);
+    let begins = oneself || opens(at);
     let surname = surname_at(text, at);
     if !begins || surname == 0 || is_word(text, at) {
         return None;
@@ -326,8 +438,11 @@ fn alone(text: &Folded, at: usize) -> Option<Hidden> {
         let end = at + surname + length;
         let name = text.chars().get(at + surname..end)?;
         let labelled = text.at(end) == Some('收') && ends_phrase(text, end + 1)
-            || text.starts_with(end, "本人");
-        let whole = length == 2 && ends_phrase(text, end) || labelled;
+            || text.starts_with(end, "本人")
+            || SOUGHT.iter().any(|word| text.starts_with(end, word));
+        let says = oneself && (stops(text, end) || behind(text, end));
+        let labelled = labelled || oneself && at > 1 && ends_phrase(text, end);
+        let whole = length == 2 && (ends_phrase(text, end) || says) || labelled;
         (name.iter().all(|c| given(*c)) && whole).then(|| hidden(at, end))
     };
     own(2).or_else(|| own(1))

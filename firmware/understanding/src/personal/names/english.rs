@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::hidden;
 use super::known::{
     is_also_a_word, is_chinese_family_name, is_chinese_syllable, is_family_name, is_first_name,
-    is_in_dictionary, is_ordinary, is_place,
+    is_in_dictionary, is_of_no_person, is_ordinary, is_place,
 };
+use super::{hidden, related};
 use crate::numbers::Folded;
 use crate::redact::Hidden;
 
 /// Words behind which a name stands, longer ones first.
-const CERTAIN: [&str; 25] = [
+const CERTAIN: [&str; 27] = [
+    "policy holder is",
+    "policyholder is",
     "account holder's name is",
     "account holder is",
     "cardholder is",
@@ -41,7 +43,9 @@ const CERTAIN: [&str; 25] = [
 ];
 
 /// Words behind which a name stands that is no word of the language.
-const BARE: [&str; 16] = [
+const BARE: [&str; 18] = [
+    "next of kin is",
+    "emergency contact is",
     "last name",
     "first name",
     "full name",
@@ -75,7 +79,8 @@ enum Behind {
 
 /// Words behind which a name may stand: its first word must be known as one, or be written with a
 /// capital.
-const POSSIBLE: [(&str, Behind); 26] = [
+const POSSIBLE: [(&str, Behind); 27] = [
+    ("through to", Behind::Asked),
     ("hello", Behind::Told),
     ("hi", Behind::Told),
     ("this is", Behind::Told),
@@ -145,7 +150,8 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
     if let Some(after) = introduced(text, at, &CERTAIN) {
         return names_from(text, after, 3);
     }
-    if let Some(name) = bare(text, at) {
+    let told = || bare(text, at).or_else(|| related::of_oneself(text, at));
+    if let Some(name) = told().or_else(|| related::relative(text, at)) {
         return Some(name);
     }
     let word = text.slice(at, text.word_end(at).min(at + 10));
@@ -176,9 +182,13 @@ pub(super) fn name_at(text: &Folded, at: usize, is_written: bool) -> Option<Hidd
     }
     spelled(text, at)
         .or_else(|| answering(text, at))
+        .or_else(|| related::sought(text, at))
         .or_else(|| (!is_written).then(|| full_name(text, at)).flatten())
         .or_else(|| romanised(text, at))
 }
+
+/// First names with which a sentence goes on more often.
+pub(super) const MODALS: [&str; 2] = ["will", "may"];
 
 /// `last name okonkwo`, `signed by p hargreaves`: known as a name, or no other word.
 fn bare(text: &Folded, at: usize) -> Option<Hidden> {
@@ -195,7 +205,8 @@ fn bare(text: &Folded, at: usize) -> Option<Hidden> {
     let end = word_end(text, start);
     // An initial, or a name that is also a word before one that is none.
     let next = skip_blanks(text, end);
-    (named(start) || end == start + 1 && named(next))
+    let also = is_also_a_word(&text.slice(start, end.min(start + 20)));
+    (named(start) || (also || end == start + 1) && named(next))
         .then(|| names_from(text, start, 3))
         .flatten()
 }
@@ -209,7 +220,10 @@ fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
     let says_who = text.starts_with(at, "i") && !text.starts_with(at, "it");
     let name = names_from(text, start, 2)?;
     let words = text.slice(name.start, name.end);
-    if words.split(' ').any(is_common) {
+    if words
+        .split(' ')
+        .any(|word| is_common(word) && !MODALS.contains(&word))
+    {
         return None;
     }
     let next = skip_blanks(text, name.end);
@@ -227,6 +241,7 @@ fn by_what_follows(text: &Folded, at: usize, start: usize) -> Option<Hidden> {
     let asks = text.starts_with(at, "speak")
         || text.starts_with(at, "talk")
         || text.starts_with(at, "ask")
+        || text.starts_with(at, "through")
         || text.starts_with(at, "call");
     (calls || offers || ((says_who || asks || own) && (ends || goes_on))).then_some(name)
 }
@@ -268,7 +283,7 @@ pub(super) fn is_common(word: &str) -> bool {
 }
 
 /// Where the words of an introduction end, if one begins here.
-fn introduced(text: &Folded, at: usize, introductions: &[&str]) -> Option<usize> {
+pub(super) fn introduced(text: &Folded, at: usize, introductions: &[&str]) -> Option<usize> {
     introductions
         .iter()
         .map(|words| (words, at + words.len()))
@@ -283,7 +298,9 @@ fn full_name(text: &Folded, at: usize) -> Option<Hidden> {
     let end = word_end(text, at);
     let first = text.slice(at, end.min(at + 20));
     let first = first.strip_suffix("'s").unwrap_or(&first).to_owned();
-    if !is_first_name(&first) || is_also_a_word(&first) || is_ordinary(&first) || is_place(&first) {
+    let other = is_also_a_word(&first) || is_ordinary(&first) || is_place(&first);
+    // A street is left to the addresses.
+    if !is_first_name(&first) || other || is_of_no_person(&first) {
         return None;
     }
     let next = skip_blanks(text, end);
@@ -332,7 +349,7 @@ fn romanised(text: &Folded, at: usize) -> Option<Hidden> {
 }
 
 /// Skips words with which a speaker gains time.
-fn skip_leads(text: &Folded, from: usize) -> usize {
+pub(super) fn skip_leads(text: &Folded, from: usize) -> usize {
     const LEADS: [&str; 10] = [
         "uh", "um", "er", "erm", "ah", "hmm", "uhh", "so", "well", "like",
     ];
@@ -347,7 +364,7 @@ fn skip_leads(text: &Folded, from: usize) -> usize {
     }
 }
 
-fn skip_blanks(text: &Folded, mut at: usize) -> usize {
+pub(super) fn skip_blanks(text: &Folded, mut at: usize) -> usize {
     while text.at(at) == Some(' ') {
         at += 1;
     }
@@ -370,7 +387,7 @@ pub(super) fn word_end(text: &Folded, start: usize) -> usize {
 }
 
 /// Up to so many words that may be names, hesitations skipped.
-fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
+pub(super) fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
     const FILLERS: [&str; 8] = ["uh", "um", "er", "erm", "ah", "hmm", "uhh", "umm"];
     let mut at = skip_leads(text, from);
     let mut span: Option<(usize, usize)> = None;
@@ -390,6 +407,10 @@ fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
             continue;
         }
         let short = word.strip_suffix("'s").unwrap_or(&word);
+        if taken == 0 && MODALS.contains(&short) && is_name_here(text, end) {
+            (span, at, taken) = (Some((at, end)), end, 1);
+            continue;
+        }
         let most = most + usize::from(particle);
         if end == at
             || taken >= most
@@ -408,6 +429,16 @@ fn names_from(text: &Folded, from: usize, most: usize) -> Option<Hidden> {
     }
     let (start, end) = span?;
     Some(with_spelling(text, start, end))
+}
+
+/// Whether a first name that is also a verb is one where a name is expected: it ends what is said, or a
+/// family name follows.
+fn is_name_here(text: &Folded, end: usize) -> bool {
+    let next = skip_blanks(text, end);
+    let word = text.slice(next, word_end(text, next).min(next + 20));
+    let spelt = word.len() == 1 && word != "i";
+    let says = ["from", "calling", "here", "speaking", "and"].contains(&word.as_str());
+    word.is_empty() || spelt || says || !stop_words().contains(word.as_str())
 }
 
 /// Words of which none ends a name that they stand in.

@@ -6,6 +6,7 @@ mod chinese;
 mod english;
 mod introduced;
 mod known;
+mod related;
 mod written;
 
 #[cfg(test)]

@@ -271,3 +271,87 @@ fn what_only_begins_as_a_name_does_stays() {
         assert_eq!(redact(text), text);
     }
 }
+
+#[test]
+fn every_person_of_an_utterance_is_hidden() {
+    for (text, redacted) in [
+        ("我爱人叫郑爽孩子叫郑小宝", "我爱人叫[name]孩子叫[name]"),
+        ("老公叫李强女儿叫李小雨", "老公叫[name]女儿叫[name]"),
+        ("投保人王伟受益人李娜", "投保人[name]受益人[name]"),
+        ("借款人是成龙担保人是洪金宝", "借款人是[name]担保人是[name]"),
+        ("不是张磊是章磊立早章", "不是[name]是[name][name]"),
+        ("唔係陳大文係陳小文", "唔係[name]係[name]"),
+        ("您好我林晓东", "您好我[name]"),
+        ("你好我张伟", "你好我[name]"),
+        ("王建军他在吗", "[name]他在吗"),
+        ("王伟在不在", "[name]在不在"),
+        ("我妈徐桂兰今年七十了", "我妈[name]今年七十了"),
+        ("我女儿王雨桐八岁", "我女儿[name]八岁"),
+        ("我個仔李浩然", "我個仔[name]"),
+        ("收件吳君如", "收件[name]"),
+        ("这边是钱多多想查个件", "这边是[name]想查个件"),
+        ("我是小丽啊就上次那个", "我是[name]啊就上次那个"),
+        ("我是小陈上次那个", "我是[name]上次那个"),
+        ("我和我爱人张丽一起来", "我和我爱人[name]一起来"),
+        ("唔係黃sir係王sir", "唔係[name]sir係[name]sir"),
+        ("叫阿依古丽", "叫[name]"),
+        ("我叫迪丽热巴·迪力木拉提", "我叫[name]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn what_is_said_of_relatives_and_oneself_stays() {
+    for text in [
+        "我爸高兴坏了",
+        "我弟弟安心多了",
+        "我妈安全到家了",
+        "我孩子上学",
+        "母亲时间不多",
+        "献给了妇女儿童福利事业",
+        "我高中毕业",
+        "我方便的时候再打",
+        "我常常打电话",
+        "我是小学老师",
+        "跟牛说说话",
+        "收件方式",
+        "寄件费用多少",
+        "my son will call you later",
+        "my wife called yesterday",
+        "my mum called customer service",
+        "my husband lost his card",
+        "my mother tongue",
+        "my brother in law",
+        "my names dont match",
+        "my names wrong on the bill",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn names_that_are_words_too_are_hidden_where_one_is_told() {
+    for (text, redacted) in [
+        ("my son jack uses it", "my son [name] uses it"),
+        ("my daughter is called hope", "my daughter is called [name]"),
+        ("my sons called leo", "my sons called [name]"),
+        (
+            "my mother ethel passed away",
+            "my mother [name] passed away",
+        ),
+        ("my dad mark died", "my dad [name] died"),
+        ("my names hope brown", "my names [name]"),
+        ("my name is will", "my name is [name]"),
+        ("im will from accounts", "im [name] from accounts"),
+        ("is jack there please", "is [name] there please"),
+        ("put me through to mark", "put me through to [name]"),
+        ("next of kin is bill hargreaves", "next of kin is [name]"),
+        (
+            "the policy holder is will young",
+            "the policy holder is [name]",
+        ),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
