@@ -47,6 +47,9 @@ pub(super) fn find(text: &Folded, atoms: &[Atom]) -> Vec<Hidden> {
 fn plate_at(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<usize> {
     let first = text.at(start)?;
     let mainland = PROVINCES.contains(first);
+    if let Some(end) = british(text, digits, start) {
+        return Some(end);
+    }
     let body = if mainland {
         let city = skip_marks(text, start + 1);
         let letter = text.at(city)?.is_ascii_alphabetic() && text.word_end(city) <= city + 2;
@@ -64,6 +67,31 @@ fn plate_at(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<us
     }
     let enough = if mainland { SHORTEST } else { 3 };
     (count >= enough && numbers > 0).then_some(end)
+}
+
+/// `k n fifty two m p x`: two letters, two digits and three letters, spelt, as British plates have them.
+fn british(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<usize> {
+    let letters = |from: usize, count: usize| {
+        let mut at = from;
+        for _ in 0..count {
+            at = skip_marks(text, at);
+            let single = text.at(at)?.is_ascii_alphabetic()
+                && text.is_word_start(at)
+                && text.word_end(at) == at + 1;
+            at = single.then_some(at + 1)?;
+        }
+        Some(at)
+    };
+    let (mut at, mut told) = (letters(start, 2)?, 0);
+    while told < 2 {
+        at = skip_marks(text, at);
+        let (count, end) = digits.get(at).copied().filter(|(count, _)| *count > 0)?;
+        told += count;
+        at = end;
+    }
+    let end = letters(at, 3).filter(|_| told == 2)?;
+    let begins = text.at(start).is_some_and(|c| c.is_ascii_alphabetic());
+    (begins && letters(end, 1).is_none()).then_some(end)
 }
 
 /// Letters and digits in a row, blanks and marks between them: how many, how many of them digits,

@@ -351,3 +351,48 @@ fn what_was_asked_for_goes_on_over_turns() {
         assert_eq!(answers(asked, told), redacted, "{asked}");
     }
 }
+
+#[test]
+fn estates_landmarks_and_streets_without_a_number_are_addresses() {
+    for (text, redacted) in [
+        ("將軍澳坑口善明邨善耀樓二三零五室", "[address]"),
+        ("住深水埗元州邨元禧樓十五樓", "住[address]"),
+        ("屯門置樂花園第八座二十樓", "[address]"),
+        ("搬咗去大埔太和邨", "搬咗去[address]"),
+        ("住美孚新邨", "住[address]"),
+        ("住葵芳邨葵明樓", "住[address]"),
+        ("我在莘庄地铁站旁边水清路五十九弄", "我在[address]"),
+        ("人民路二十一号门口", "[address]门口"),
+        ("我家龙泽苑西区四号楼三门", "我家[address]"),
+        ("im at sixty six the high street", "im at [address]"),
+        (
+            "were at the old rectory church lane little snoring",
+            "were at [address]",
+        ),
+        ("we live in rose cottage mill lane", "we live in [address]"),
+        ("its mill lane", "its [address]"),
+        ("i live at the old vicarage", "i live at [address]"),
+        ("postcode is m1 4bt", "postcode is [address]"),
+        ("postcode sw1a1aa", "postcode [address]"),
+        ("its a ford k n fifty two m p x", "its a ford [plate]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn where_people_stay_and_ways_without_a_name_are_no_addresses() {
+    for text in [
+        "記住眼鏡落街",
+        "識咗住咗十年嘅鄰居",
+        "风灾之后成个邨都停电",
+        "搬咗去第二度",
+        "谁住谁知道",
+        "海市蜃楼是光",
+        "i drive in the fast lane",
+        "you were at the end of the road",
+        "two the right way",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}

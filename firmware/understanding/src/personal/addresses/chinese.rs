@@ -128,13 +128,16 @@ struct Chain {
     places: usize,
     roads: usize,
     doors: usize,
+    /// An estate by a mark that nothing else has: 太和邨.
+    estate: bool,
 }
 
 impl Chain {
     /// Whether the form alone shows an address: a road or estate with a door, or doors in a row
     /// within a place.
     const fn is_sure(&self) -> bool {
-        (self.roads > 0 && (self.doors > 0 || self.places > 0))
+        self.estate
+            || (self.roads > 0 && (self.doors > 0 || self.places > 0))
             || (self.doors > 1)
             || (self.places > 1)
             || (self.places > 0 && self.doors > 0)
@@ -143,7 +146,73 @@ impl Chain {
 
 /// The address that begins, or is introduced, at a position.
 pub(super) fn address_at(text: &Folded, at: usize) -> Option<Hidden> {
-    introduced(text, at).or_else(|| by_form(text, at))
+    introduced(text, at)
+        .or_else(|| lived_in(text, at))
+        .or_else(|| by_landmark(text, at))
+        .or_else(|| by_form(text, at))
+}
+
+/// Words by which somebody tells where they live, and the estate follows.
+const LIVES: [&str; 4] = ["搬咗去", "搬左去", "搬去", "住"];
+
+/// Marks of estates that end the name of little else.
+const HOMES: [&str; 16] = [
+    "花园", "家园", "公寓", "大厦", "新村", "山庄", "公馆", "别墅", "花苑", "名苑", "雅苑", "嘉苑",
+    "屋苑", "苑", "轩", "邨",
+];
+
+/// `住美孚新邨`, `搬咗去太和邨`: where somebody lives, as far as an estate is named.
+fn lived_in(text: &Folded, at: usize) -> Option<Hidden> {
+    /// Other words that end so: 记住.
+    const OTHER: &str = "记锁停卡拦留抓居入扣忍困堵稳顶保撑按握捉吓压挡搂贴戴闭接识对得";
+    let lives = LIVES.iter().find(|word| text.starts_with(at, word))?;
+    if at > 0 && text.at(at - 1).is_some_and(|c| OTHER.contains(c)) {
+        return None;
+    }
+    let start = skip_hesitations(text, at + lives.chars().count());
+    let start = start + usize::from(matches!(text.at(start), Some('在' | '喺' | '响')));
+    let chain = chain_from(text, start).filter(|chain| chain.roads > 0)?;
+    let home = |end: usize| {
+        HOMES.iter().any(|mark| {
+            end >= mark.chars().count() && text.starts_with(end - mark.chars().count(), mark)
+        })
+    };
+    (chain.estate || home(chain.end)).then(|| hidden(start, chain.end))
+}
+
+/// Behind a place that everybody knows.
+const LANDMARKS: [&str; 12] = [
+    "旁边",
+    "附近",
+    "隔篱",
+    "隔离",
+    "对面",
+    "后面",
+    "侧边",
+    "背后",
+    "前面",
+    "斜对面",
+    "楼下",
+    "路口",
+];
+
+/// `莘庄地铁站旁边水清路五十九弄`: an address, and the place by which it is found.
+fn by_landmark(text: &Folded, at: usize) -> Option<Hidden> {
+    if !begins_here(text, at) {
+        return None;
+    }
+    let own = |at: &usize| {
+        text.at(*at)
+            .is_some_and(|c| ('\u{4e00}'..='\u{9fff}').contains(&c) && !STOPS.contains(c))
+    };
+    let most = (at..at + 12).take_while(own).count();
+    (at + 2..at + most).find_map(|mark| {
+        let word = LANDMARKS.iter().find(|word| text.starts_with(mark, word))?;
+        let mut start = mark + word.chars().count();
+        start += usize::from(text.at(start) == Some('的'));
+        let chain = chain_from(text, start)?;
+        (chain.roads > 0 && chain.is_sure()).then(|| hidden(at, chain.end))
+    })
 }
 
 fn introduced(text: &Folded, at: usize) -> Option<Hidden> {
@@ -197,15 +266,26 @@ fn rest_of_phrase(text: &Folded, from: usize) -> usize {
 
 /// A chain that is an address by its form; it begins where its first name begins.
 fn by_form(text: &Folded, at: usize) -> Option<Hidden> {
-    let begins = at == 0
-        || text.at(at - 1).is_some_and(|c| {
-            !c.is_alphanumeric() || STOPS.contains(c) || "来派为成和个".contains(c)
-        });
-    if !begins || !text.at(at).is_some_and(char::is_alphanumeric) {
+    if !begins_here(text, at) || !text.at(at).is_some_and(char::is_alphanumeric) {
         return None;
     }
     let chain = chain_from(text, at)?;
     chain.is_sure().then(|| hidden(at, chain.end))
+}
+
+/// Whether an address may begin here: 我家 is none of its names.
+fn begins_here(text: &Folded, at: usize) -> bool {
+    let home = |at: usize| {
+        text.at(at) == Some('家')
+            && at > 0
+            && text.at(at - 1).is_some_and(|c| "我你您他她们".contains(c))
+    };
+    !home(at)
+        && (at == 0
+            || home(at - 1)
+            || text.at(at - 1).is_some_and(|c| {
+                !c.is_alphanumeric() || STOPS.contains(c) || "来派为成和个".contains(c)
+            }))
 }
 
 fn chain_from(text: &Folded, start: usize) -> Option<Chain> {
@@ -214,12 +294,18 @@ fn chain_from(text: &Folded, start: usize) -> Option<Chain> {
         places: 0,
         roads: 0,
         doors: 0,
+        estate: false,
     };
     let mut at = start;
     while at < start + LONGEST {
         let within = chain.end == at && chain.places + chain.roads > 0;
         let next_part = part_at(text, at)
             .or_else(|| within.then(|| estate_mark(text, at)).flatten())
+            .or_else(|| {
+                (within && chain.roads > 0)
+                    .then(|| building(text, at))
+                    .flatten()
+            })
             .or_else(|| room_behind(text, at).filter(|_| chain.doors > 0));
         let Some((end, part)) = next_part else {
             let next = skip_hesitations(text, at);
@@ -234,6 +320,7 @@ fn chain_from(text: &Folded, start: usize) -> Option<Chain> {
             Part::Road | Part::Estate => chain.roads += 1,
             Part::Door => chain.doors += 1,
         }
+        chain.estate |= part == Part::Estate && is_estate(text, end);
         at = end;
         chain.end = end;
     }
@@ -253,6 +340,32 @@ fn estate_mark(text: &Folded, at: usize) -> Option<(usize, Part)> {
         .filter(|mark| mark.chars().count() > 1)
         .find(|mark| text.starts_with(at, mark))?;
     Some((at + mark.chars().count(), Part::Estate))
+}
+
+/// Whether an estate ends here as nothing else does; 屋邨 are all of them.
+fn is_estate(text: &Folded, end: usize) -> bool {
+    text.at(end - 1) == Some('邨')
+        && !text
+            .at(end - 2)
+            .is_some_and(|c| "屋个条呢嗰间成全整公".contains(c))
+}
+
+/// A building by its name behind its estate: `善明邨|善耀楼`, where the number of a floor or an end follows.
+fn building(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    let own = |at: &usize| {
+        text.at(*at).is_some_and(|c| {
+            ('\u{4e00}'..='\u{9fff}').contains(&c)
+                && !STOPS.contains(c)
+                && !is_number(c)
+                && c != '楼'
+        })
+    };
+    let length = (at..at + 4).take_while(own).count();
+    let end = at + length + 1;
+    let behind = text.at(end);
+    let ends = behind
+        .is_none_or(|c| !c.is_alphanumeric() || is_number(c) || STOPS.contains(c) || c == '第');
+    (length > 0 && text.at(end - 1) == Some('楼') && ends).then_some((end, Part::Estate))
 }
 
 /// The room behind a building or staircase: `三栋七零二`, `二单元503`, `十楼B`.
@@ -293,6 +406,8 @@ fn region_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
 
 /// `88号`, `三栋`, `A座`, `一二零三室`, `B2`.
 fn door_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
+    // `第八座`
+    let at = at + usize::from(text.at(at) == Some('第'));
     let mut end = at;
     let of_number =
         |c: char| is_number(c) || c.is_ascii_alphabetic() || "-之甲乙丙丁东西南北".contains(c);
@@ -307,7 +422,9 @@ fn door_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
         return None;
     }
     if let Some(mark) = DOORS.iter().find(|mark| text.starts_with(end, mark)) {
-        let mark_end = end + mark.chars().count();
+        // `二十一号|门口`
+        let door = mark.ends_with('门') && text.starts_with(end + mark.chars().count(), "口");
+        let mark_end = end + mark.chars().count() - usize::from(door && mark.chars().count() > 1);
         // 三号 is a day too, 一层 a layer, 三期 an instalment: alone they are no address, see is_sure.
         return Some((mark_end, Part::Door));
     }
@@ -339,6 +456,10 @@ fn name_at(text: &Folded, at: usize) -> Option<(usize, Part)> {
             });
         // 上海市, not 上海市区: the longer name wins where a mark follows a mark.
         if let Some((mark_end, part)) = found {
+            // 元州|邨
+            if part == Part::Place && matches!(text.at(mark_end), Some('邨' | '苑')) {
+                return Some((mark_end + 1, Part::Estate));
+            }
             let doubled = ["路", "街", "道", "区", "县"]
                 .iter()
                 .find(|mark| length == 1 && text.starts_with(mark_end, mark));

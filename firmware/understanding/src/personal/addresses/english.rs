@@ -2,9 +2,19 @@
 
 use super::hidden;
 use crate::numbers::{Folded, runs_of};
+use crate::personal::names;
 use crate::redact::Hidden;
 
-const INTRODUCTIONS: [&str; 26] = [
+const INTRODUCTIONS: [&str; 35] = [
+    "we live at",
+    "we live on",
+    "we live in",
+    "lives at",
+    "lives in",
+    "lives on",
+    "im living at",
+    "im at",
+    "we're at",
     "i live at",
     "i live on",
     "i live in",
@@ -58,6 +68,34 @@ const UNITS: [&str; 12] = [
 /// Where an address in running talk ends.
 const ENDS: &str = "thanks thank please and but can could my i is so because if that which right ok \
     okay yes now then when before by tomorrow today it for with not you";
+
+/// With which an utterance begins, before whoever speaks.
+const OPENINGS: [&str; 9] = [
+    "", "so ", "and ", "yes ", "hi ", "hello ", "well ", "um ", "uh ",
+];
+
+/// Words before a street's kind that make it a way of no name.
+const NO_STREETS: &str = "the a an this that fast bus slow inside outside middle cycle memory left right other my our your his \
+    her their which what same wrong next down up across in on of back whole entire into along every each any one first second third";
+
+/// Kinds of houses that have a name in place of a number.
+const HOUSES: [&str; 7] = [
+    "cottage",
+    "vicarage",
+    "rectory",
+    "barn",
+    "lodge",
+    "farmhouse",
+    "manor",
+];
+
+/// Kinds of streets that may have an article before their name.
+const SURE_STREETS: [&str; 10] = [
+    "street", "road", "lane", "avenue", "crescent", "mews", "grove", "terrace", "parade", "gardens",
+];
+
+/// Kinds of streets that hardly anything else is.
+const NAMED_STREETS: [&str; 5] = ["lane", "avenue", "crescent", "mews", "grove"];
 
 /// The most words of an address.
 const MOST_WORDS: usize = 16;
@@ -129,8 +167,13 @@ pub(super) fn address_at(text: &Folded, original: &[char], at: usize) -> Option<
                 .at(at + words.len())
                 .is_some_and(|c| c.is_ascii_alphabetic())
     });
-    if let Some(words) = words {
-        return told(&words_from(text, original, at + words.len(), MOST_WORDS));
+    // `were at`, an apostrophe that nobody hears.
+    let words = words.map(|words| words.len()).or_else(|| {
+        let opens = |word: &str| at == word.len() && text.starts_with(0, word);
+        (text.starts_with(at, "were at ") && OPENINGS.iter().any(|word| opens(word))).then_some(7)
+    });
+    if let Some(length) = words {
+        return told(&words_from(text, original, at + length, MOST_WORDS));
     }
     let begins = words_from(text, original, at, 1)
         .first()
@@ -140,6 +183,11 @@ pub(super) fn address_at(text: &Folded, original: &[char], at: usize) -> Option<
         .flatten()
         .map(|end| hidden(at, tail(text, original, end)));
     found
+        .or_else(|| {
+            names_street(text, at)
+                .then(|| without_number(&words_from(text, original, at, MOST_OF_NAME)))
+                .flatten()
+        })
         .or_else(|| postcode(text, at))
         .or_else(|| spelled_postcode(text, at))
 }
@@ -153,7 +201,7 @@ fn told(words: &[Word]) -> Option<Hidden> {
     let telling = said
         .iter()
         .take(6)
-        .any(|word| word.number || is_street(&word.text));
+        .any(|word| word.number || is_street(&word.text) || HOUSES.contains(&word.text.as_str()));
     (telling && said.len() > 1).then(|| hidden(said[0].start, said[length - 1].end))
 }
 
@@ -186,6 +234,12 @@ fn by_form(words: &[Word]) -> Option<usize> {
         .take(4)
         .position(|word| is_street(&word.text))?;
     let named = &words[numbers..numbers + street];
+    // `sixty six the high street`: what else begins so is no street by its last word.
+    let sure = SURE_STREETS.contains(&words[numbers + street].text.as_str());
+    let named = match named {
+        [the, rest @ ..] if the.text == "the" && sure => rest,
+        named => named,
+    };
     let ordinary = |word: &Word| {
         ENDS.split_whitespace().any(|end| end == word.text)
             || [
@@ -195,6 +249,42 @@ fn by_form(words: &[Word]) -> Option<usize> {
             .contains(&word.text.as_str())
     };
     (!named.is_empty() && !named.iter().any(ordinary)).then(|| words[numbers + street].end)
+}
+
+/// The most words of a street without a number, its kind and the house before it among them.
+const MOST_OF_NAME: usize = 5;
+
+/// Whether one of the next words is a kind of street that hardly anything else is.
+fn names_street(text: &Folded, at: usize) -> bool {
+    let mut start = at;
+    (0..MOST_OF_NAME).any(|_| {
+        let end = text.word_end(start);
+        let named = NAMED_STREETS
+            .iter()
+            .any(|kind| end - start == kind.len() && text.starts_with(start, kind));
+        start = skip_blanks(text, end);
+        named
+    })
+}
+
+/// `mill lane`, `chez nous mill lane`: a street by its name, the house before it where no language has its
+/// words.
+fn without_number(words: &[Word]) -> Option<Hidden> {
+    let kind = words
+        .iter()
+        .position(|word| NAMED_STREETS.contains(&word.text.as_str()))?;
+    let (house, named) = words[..kind].split_at(kind.checked_sub(1)?);
+    let ordinary = |word: &Word| {
+        word.number
+            || NO_STREETS
+                .split_whitespace()
+                .chain(ENDS.split_whitespace())
+                .any(|other| other == word.text)
+    };
+    let strange =
+        |word: &Word| word.text.len() > 2 && !word.number && !names::is_in_dictionary(&word.text);
+    (!named.iter().any(ordinary) && house.iter().all(strange))
+        .then(|| hidden(words[0].start, words[kind].end))
 }
 
 /// Behind a street: flats, towns with capitals, postal codes.
@@ -247,7 +337,14 @@ fn spelled_postcode(text: &Folded, at: usize) -> Option<Hidden> {
         return None;
     }
     let (form, ends) = letters_and_digits(text, at);
-    if let Some(form) = FORMS.iter().rev().find(|known| form.starts_with(**known)) {
+    // No inward half has an O: that is a zero of a number.
+    let inward_zero = |length: usize| {
+        ends[length - 2..length]
+            .iter()
+            .any(|end| text.at(end - 1) == Some('o'))
+    };
+    let known = FORMS.iter().rev().find(|known| form.starts_with(**known));
+    if let Some(form) = known.filter(|form| !inward_zero(form.len())) {
         return Some(hidden(at, ends[form.len() - 1]));
     }
     let after = CUES
@@ -258,7 +355,8 @@ fn spelled_postcode(text: &Folded, at: usize) -> Option<Hidden> {
         .iter()
         .find(|link| text.starts_with(skip_blanks(text, after), link))
         .map_or(after, |link| skip_blanks(text, after) + link.len());
-    spelled_from(text, skip_blanks(text, start))
+    let start = skip_blanks(text, start);
+    postcode(text, start).or_else(|| spelled_from(text, start))
 }
 
 /// Single letters and digits from a position on, at least two and one of them a digit.
@@ -286,6 +384,12 @@ fn letters_and_digits(text: &Folded, start: usize) -> (String, Vec<usize>) {
                 continue;
             }
             word if word.len() == 1 => ('a', end),
+            // `4bt`: letters joined to a figure.
+            word if word.len() == 2 && joined(text, at, end) => {
+                form.push('a');
+                ends.push(at + 1);
+                ('a', end)
+            }
             word if DIGITS.contains(&word) => ('9', end),
             _ => break,
         };
@@ -304,6 +408,12 @@ fn skip_blanks(text: &Folded, mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Whether a figure stands at either side of letters.
+fn joined(text: &Folded, start: usize, end: usize) -> bool {
+    let figure = |at: usize| text.at(at).is_some_and(|c| c.is_ascii_digit());
+    figure(end) || start > 0 && figure(start - 1)
 }
 
 /// The answer to a question for the address.
