@@ -186,7 +186,7 @@ impl CardinalReader {
                 && !self.zero
                 && text
                     .at(end)
-                    .is_some_and(|c| plain_digit(c).is_some_and(|d| d > 0) || c == '十');
+                    .is_some_and(|c| plain_digit(c).is_some_and(|d| d > 0) || "十廿卅".contains(c));
             self.zero = true;
             return goes_on.then_some(end);
         }

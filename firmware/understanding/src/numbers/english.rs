@@ -78,6 +78,7 @@ pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
         return Some(Atom::new(start, end, "0".to_owned(), Reading::Weak));
     }
     repeat(text, &word, start, end)
+        .or_else(|| hundred_of_digits(text, start))
         .or_else(|| cardinal(text, start))
         .or_else(|| glued(text, start, end))
         .or_else(|| repeater(&word, start, end))
@@ -129,6 +130,38 @@ fn skip_gap(text: &Folded, mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// `nine hundred` in a number that is told digit by digit: two zeroes, whatever single digits stand
+/// beside it. Where it ends.
+fn hundred_of_digits(text: &Folded, start: usize) -> Option<Atom> {
+    let end = text.word_end(start);
+    let digit = find(&UNITS, &text.slice(start, end.min(start + LONGEST_WORD)))?;
+    let hundred = skip_gap(text, end);
+    let end = text.word_end(hundred);
+    if text.slice(hundred, end.min(hundred + LONGEST_WORD)) != "hundred" {
+        return None;
+    }
+    let is_digit = |at: usize| {
+        let end = text.word_end(at);
+        let word = text.slice(at, end.min(at + LONGEST_WORD));
+        let told = find(&UNITS, &word).is_some() || matches!(word.as_str(), "oh" | "o");
+        (told || TIMES.iter().any(|(name, _)| *name == word)).then(|| skip_gap(text, end))
+    };
+    let next = is_digit(skip_gap(text, end));
+    let before = || {
+        let mut at = start;
+        while at > 0 && matches!(text.at(at - 1), Some(' ' | '-')) {
+            at -= 1;
+        }
+        while at > 0 && text.at(at - 1).is_some_and(|c| c.is_ascii_alphabetic()) {
+            at -= 1;
+        }
+        at < start && is_digit(at).is_some()
+    };
+    // `nine hundred one` may be 901, `nine hundred one two` is no cardinal.
+    let goes_on = next.is_some_and(|at| is_digit(at).is_some());
+    (goes_on || before()).then(|| Atom::new(start, end, format!("{digit}00"), Reading::Repeat))
 }
 
 /// The words of one cardinal: `twenty one`, `three hundred and five`, `two thousand`. A word that

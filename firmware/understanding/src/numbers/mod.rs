@@ -14,7 +14,7 @@ use crate::features;
 
 pub(crate) use chinese::measures;
 pub(crate) use gap::{Gap, gap_between, is_denied, skip_pauses};
-pub(crate) use run::{Run, is_misheard, runs_of, skip_misheard};
+pub(crate) use run::{Run, is_misheard, is_place_count, runs_of, skip_misheard};
 
 /// A text folded for scanning, one character for one: full-width forms to ASCII, lower case,
 /// traditional characters to simplified ones.

@@ -87,7 +87,7 @@ pub(crate) fn runs_of(text: &Folded) -> Vec<Run> {
     for atom in atoms {
         let gap = open
             .as_ref()
-            .filter(|run| !is_each(text, run, &atom))
+            .filter(|run| !is_each(text, run, &atom) && !is_place_count(text, &atom))
             .and_then(|run| gap_between(text, run.end(), atom.start));
         if let (Some(run), Some(gap)) = (open.as_mut(), gap) {
             run.repeat_after_count(&text.chars()[run.end()..atom.start]);
@@ -113,6 +113,13 @@ fn is_each(text: &Folded, run: &RunBuilder, atom: &Atom) -> bool {
         text.at(atom.end) == Some('个') && !behind.is_some_and(|c| "月人小星礼钟季半".contains(c))
     };
     is_price && counts() && measures(text, atom.end) && !goes_on()
+}
+
+/// Whether an atom counts places of a number, and is none of its digits: the 三 of 后三位.
+pub(crate) fn is_place_count(text: &Folded, atom: &Atom) -> bool {
+    let before = atom.start.checked_sub(1).and_then(|at| text.at(at));
+    let counted = text.at(atom.end) == Some('位') || text.starts_with(atom.end, "个字");
+    before.is_some_and(|c| "后前尾末".contains(c)) && counted && atom.end == atom.start + 1
 }
 
 /// Where pauses end that begin at a position, and among them up to so many words that sound like
@@ -141,13 +148,90 @@ fn with_homophones(text: &Folded, atoms: Vec<Atom>) -> Vec<Atom> {
         if let Some(before) = complete.last()
             && spoken(before)
             && spoken(&atom)
-            && let Some(between) = homophones(text, before.end, atom.start)
+            && let Some(between) = homophones(text, before.end, atom.start, most_between(&complete))
         {
             complete.extend(between);
         }
         complete.push(atom);
     }
-    add_at_ends(text, &complete)
+    add_english_tails(text, add_at_ends(text, &complete))
+}
+
+/// How many misheard digits may stand between two digits: more behind a row of them.
+fn most_between(before: &[Atom]) -> usize {
+    let row = before.iter().rev().take(SURE_FROM);
+    let digits: usize = row
+        .take_while(|atom| spoken(atom))
+        .map(|atom| atom.digits.len())
+        .sum();
+    if digits >= SURE_FROM {
+        MOST_IN_ROW
+    } else {
+        MOST_MISHEARD
+    }
+}
+
+/// Words that sound like digits and that a row of digits may be followed by for another reason.
+const GOES_ON: [&str; 14] = [
+    "to", "for", "do", "free", "line", "mine", "heaven", "hero", "fix", "hive", "wan", "too",
+    "tree", "sex",
+];
+
+/// So many English digits in a row make words behind them digits that sound like them.
+const ENGLISH_SURE_FROM: usize = 4;
+
+/// Adds the English words behind a row of digits that sound like digits, up to where the phrase ends:
+/// `oh seven seven oh ate to`. Where the talk goes on, only words that are said for little else.
+fn add_english_tails(text: &Folded, atoms: Vec<Atom>) -> Vec<Atom> {
+    let mut complete: Vec<Atom> = Vec::with_capacity(atoms.len());
+    let mut atoms = atoms.into_iter().peekable();
+    let mut row = 0;
+    while let Some(atom) = atoms.next() {
+        let adjoins = complete.last().is_some_and(|last| {
+            text.chars()[last.end..atom.start]
+                .iter()
+                .all(|c| matches!(c, ' ' | '-'))
+        });
+        row = match (spoken(&atom), adjoins) {
+            (false, _) => 0,
+            (true, true) => row + atom.digits.len(),
+            (true, false) => atom.digits.len(),
+        };
+        let (start, end) = (
+            atom.end,
+            atoms.peek().map_or(text.chars().len(), |next| next.start),
+        );
+        complete.push(atom);
+        if row >= ENGLISH_SURE_FROM {
+            complete.extend(english_tail(text, start, end));
+        }
+    }
+    complete
+}
+
+/// The words from here on that sound like digits and are meant so.
+fn english_tail(text: &Folded, start: usize, limit: usize) -> Vec<Atom> {
+    let mut tail: Vec<Atom> = Vec::new();
+    let mut at = start;
+    loop {
+        while text.at(at) == Some(' ') {
+            at += 1;
+        }
+        let end = text.word_end(at);
+        let heard = (end > at && end <= limit && tail.len() < MOST_IN_ROW)
+            .then(|| homophone(text, at, end))
+            .flatten();
+        let Some(heard) = heard else { break };
+        tail.push(heard);
+        at = end;
+    }
+    let ends = !text.at(at).is_some_and(|c| c.is_ascii_alphanumeric());
+    let is_sure = |atom: &Atom| !GOES_ON.contains(&text.slice(atom.start, atom.end).as_str());
+    if !ends {
+        let sure = tail.iter().rposition(is_sure).map_or(0, |last| last + 1);
+        tail.truncate(sure);
+    }
+    tail
 }
 
 fn spoken(atom: &Atom) -> bool {
@@ -172,7 +256,7 @@ fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
         let (start, end) = (row[0].start, row[row.len() - 1].end);
         // What belongs to another number stays with it.
         let taken = complete.last().map_or(0, |last| last.end);
-        let next = rows.peek().map_or(end + MOST_AT_END, |next| next[0].start);
+        let next = rows.peek().map_or(text.chars().len(), |next| next[0].start);
         // The digits of a date, a time or an amount are all there.
         let sure = sure
             && !text
@@ -186,11 +270,34 @@ fn add_at_ends(text: &Folded, atoms: &[Atom]) -> Vec<Atom> {
         }
         complete.extend_from_slice(row);
         if sure {
-            let tail = (end..next).take(MOST_AT_END);
-            complete.extend(tail.map_while(|at| beside(text, at)));
+            complete.extend(chinese_tail(text, end, next));
         }
     }
     complete
+}
+
+/// The characters behind a row of digits that sound like digits: some, and more where the phrase ends
+/// with them, also behind a blank.
+fn chinese_tail(text: &Folded, start: usize, limit: usize) -> Vec<Atom> {
+    let mut tail = Vec::new();
+    let mut at = start;
+    while at < limit && tail.len() < MOST_IN_ROW {
+        let next = at + usize::from(text.at(at) == Some(' '));
+        let Some(atom) = beside(text, next).filter(|atom| atom.end <= limit) else {
+            break;
+        };
+        tail.push(atom);
+        at = next + 1;
+    }
+    if text.at(at).is_some_and(char::is_alphanumeric) {
+        tail.truncate(MOST_AT_END);
+        let parted = tail
+            .iter()
+            .zip(start..)
+            .position(|(atom, at)| atom.start != at);
+        tail.truncate(parted.unwrap_or(MOST_AT_END));
+    }
+    tail
 }
 
 /// Whether an atom is a word that only sounds like a digit: no radio reading, and not `oh`.
@@ -203,7 +310,7 @@ pub(crate) fn is_misheard(text: &Folded, atom: &Atom) -> bool {
 
 /// The character here, if it sounds like a digit.
 fn beside(text: &Folded, at: usize) -> Option<Atom> {
-    if pause_at(text, at, text.chars().len()).is_some() {
+    if pause_at(text, at, text.chars().len()).is_some() || is_in_word(text, at) {
         return None;
     }
     homophone(text, at, at + 1).map(|atom| Atom {
@@ -212,12 +319,27 @@ fn beside(text: &Folded, at: usize) -> Option<Atom> {
     })
 }
 
+/// Words that stand beside numbers and hold a character which sounds like a digit.
+const WORDS_BESIDE: [&str; 22] = [
+    "公室", "议室", "教室", "科室", "效期", "到期", "日期", "分期", "星期", "学期", "周期", "老师",
+    "律师", "同事", "城市", "超市", "电视", "手势", "时候", "时间", "其他", "其实",
+];
+
+/// Whether a character is a part of such a word.
+fn is_in_word(text: &Folded, at: usize) -> bool {
+    let stands = |at: usize| WORDS_BESIDE.iter().any(|word| text.starts_with(at, word));
+    stands(at) || at > 0 && stands(at - 1)
+}
+
 /// How many misheard digits may follow each other.
 const MOST_MISHEARD: usize = 3;
 
+/// How many may behind a row of digits.
+const MOST_IN_ROW: usize = 6;
+
 /// The homophones that fill a gap, pauses between them; none where something else is in it, or
 /// pauses alone.
-fn homophones(text: &Folded, start: usize, end: usize) -> Option<Vec<Atom>> {
+fn homophones(text: &Folded, start: usize, end: usize, most: usize) -> Option<Vec<Atom>> {
     let mut heard = Vec::new();
     let mut at = start;
     while at < end {
@@ -233,7 +355,7 @@ fn homophones(text: &Folded, start: usize, end: usize) -> Option<Vec<Atom>> {
             at = word;
         }
     }
-    (!heard.is_empty() && heard.len() <= MOST_MISHEARD).then_some(heard)
+    (!heard.is_empty() && heard.len() <= most).then_some(heard)
 }
 
 fn homophone(text: &Folded, start: usize, end: usize) -> Option<Atom> {
@@ -279,6 +401,9 @@ fn sounds_like_digit(word: &str) -> Option<u8> {
     })
 }
 
+/// A number of so many digits may be told to its end.
+const WHOLE: usize = 11;
+
 /// How many of the digits before a correction stay. A restated block differs from what it replaces
 /// in one digit, or in two neighbours that changed places, and may go on beyond it; otherwise as
 /// many digits go as come.
@@ -296,7 +421,9 @@ fn kept(before: &str, correction: &str) -> usize {
             _ => false,
         }
     };
-    let replaced = (2..=longest).rev().find(|&length| restates(length));
+    // Of a number that was told to its end two digits are too few to know where what replaces it begins.
+    let shortest = if before.len() < WHOLE { 2 } else { 3 };
+    let replaced = (shortest..=longest).rev().find(|&length| restates(length));
     before.len() - replaced.unwrap_or(before.len().min(correction.len()))
 }
 
