@@ -237,6 +237,9 @@ fn minutes(
         return None;
     }
     let end = next.end + usize::from(minutes_named);
+    // 朝早九点三, as Cantonese speakers count by the dial: three past nine is 九点零三.
+    let on_dial = !minutes_named && next.digits.len() == 1 && is_said && minute > 0;
+    let minute = if on_dial { minute * 5 } else { minute };
     Some((2, minute as i64, end))
 }
 

@@ -58,6 +58,7 @@ const CUES: [(Cue, &[&str]); 9] = [
             "驾驶证",
             "行驶证",
             "社保号",
+            "hkid",
             "社保卡",
             "社会保险号",
             "居住证",
@@ -121,6 +122,7 @@ const CUES: [(Cue, &[&str]); 9] = [
             "信用咭",
             "提款咭",
             "卡片",
+            "long number",
             "card",
             "ends in",
             "ending in",
@@ -197,7 +199,11 @@ const CUES: [(Cue, &[&str]); 9] = [
     (
         Cue::Phone,
         &[
+            "手机尾号",
+            "电话尾号",
+            "手机号尾号",
             "手机",
+            "手提",
             "电话",
             "热线",
             "座机",
@@ -340,7 +346,39 @@ pub(crate) fn is_birthday(text: &Folded, start: usize, end: usize) -> bool {
         .any(|at| BIRTH.iter().any(|word| text.starts_with(at, word)));
     let after =
         || (end..end + 4).any(|at| BIRTH_AFTER.iter().any(|word| text.starts_with(at, word)));
-    before || after()
+    before || after() || is_born_behind(text, end) || is_year_of_person(text, start, end)
+}
+
+/// Whether 生 stands behind a date, and not as the begin of another word: `八六年三月生`.
+fn is_born_behind(text: &Folded, end: usize) -> bool {
+    let ends = |at: usize| {
+        text.at(at)
+            .is_none_or(|c| !c.is_alphanumeric() || "的嘅人㗎啊呀哦喔，".contains(c))
+    };
+    text.at(end) == Some('生') && ends(end + 1)
+}
+
+/// `我八五年的`, `我爸是四二年的`: somebody's year, and nothing behind that it is the year of.
+fn is_year_of_person(text: &Folded, start: usize, end: usize) -> bool {
+    const PEOPLE: [&str; 32] = [
+        "我", "他", "她", "佢", "本人", "爸", "妈", "爷", "奶", "哥", "姐", "弟", "妹", "儿子",
+        "女儿", "老公", "老婆", "先生", "太太", "爱人", "孩子", "老伴", "仔", "女", "豆", "母",
+        "公", "婆", "佬", "父", "们", "哋",
+    ];
+    let is_year = end > 0 && text.at(end - 1) == Some('年');
+    let link = usize::from(start > 0 && matches!(text.at(start - 1), Some('是' | '系')));
+    let before = start - link;
+    let person = PEOPLE.iter().any(|word| {
+        before
+            .checked_sub(word.chars().count())
+            .is_some_and(|at| text.starts_with(at, word))
+    });
+    let ends = text
+        .at(end + 1)
+        .is_none_or(|c| !c.is_alphanumeric() || "属今现啊呀了吧哦喔㗎嘛，我他她佢".contains(c));
+    let told = matches!(text.at(end), Some('的' | '嘅')) && ends
+        || text.at(end).is_some_and(|c| "属肖腊冬闰".contains(c));
+    is_year && person && told
 }
 
 /// Whether a text ends by speaking of a birthday.

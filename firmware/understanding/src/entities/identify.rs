@@ -47,7 +47,13 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
     // 信用卡欠五千 tells no card's number, 尾号二十三四十五 does.
     let cue = cue_before(text, start)
         .filter(|cue| !counts || is_cued(text, start, *cue) && !is_linked(text, run));
-    if let Some(kind) = cue.and_then(|cue| fits_cue(cue, run.meant.len())) {
+    if is_public_line(&run.meant) && cue.is_none_or(|cue| cue == Cue::Phone) {
+        return one(EntityKind::Number);
+    }
+    let ending =
+        cue.filter(|cue| *cue == Cue::Phone && is_ending(text, start) && run.meant.len() > 2);
+    let kind = cue.and_then(|cue| fits_cue(cue, run.meant.len()));
+    if let Some(kind) = kind.or(ending.map(Cue::kind)) {
         return one(kind);
     }
     if counts {
@@ -58,8 +64,8 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
     if run.said.len() - misheard.len() < 3 {
         return plain::numbers(text, &heard);
     }
-    if let Some(kind) = plain_service_number(&run.meant) {
-        return one(kind);
+    if is_hong_kong_line(text, run) {
+        return one(EntityKind::Phone);
     }
     match plain::one_decimal(text, &run.atoms) {
         Some(decimal) => vec![decimal],
@@ -335,7 +341,9 @@ fn by_form(text: &Folded, start: usize, digits: &str) -> Option<EntityKind> {
         Some(EntityKind::Phone)
     } else if is_identity(digits) && plausible(Cue::Identity, has_identity_check(digits)) {
         Some(EntityKind::Identity)
-    } else if is_card(digits) && plausible(Cue::Card, luhn(digits)) {
+    } else if is_card(digits)
+        && plausible(Cue::Card, luhn(digits) || is_union_pay(text, start, digits))
+    {
         Some(EntityKind::Card)
     } else {
         None
@@ -364,14 +372,36 @@ fn is_phone(text: &Folded, start: usize, digits: &str) -> bool {
     mobile || fixed || service
 }
 
-/// Short numbers that everyone knows.
-fn plain_service_number(digits: &str) -> Option<EntityKind> {
-    let known = matches!(
+/// Short numbers that everyone knows: nobody's own.
+fn is_public_line(digits: &str) -> bool {
+    matches!(
         digits,
-        "10000" | "10010" | "10086" | "110" | "120" | "119" | "911" | "999"
+        "10000" | "10010" | "10086" | "110" | "120" | "119" | "122" | "911" | "999" | "1823"
     ) || (digits.len() == 5 && (digits.starts_with("95") || digits.starts_with("123")))
-        || (digits.len() == 6 && digits.starts_with("95"));
-    known.then_some(EntityKind::Phone)
+        || (digits.len() == 6 && digits.starts_with("95"))
+}
+
+/// Whether eight digits that nothing announces are a telephone number of Hong Kong: one of a mobile phone in
+/// Cantonese talk, or any behind the country code.
+fn is_hong_kong_line(text: &Folded, run: &Run) -> bool {
+    let code = ["00852", "852"]
+        .iter()
+        .find_map(|code| run.meant.strip_prefix(code));
+    let digits = code.unwrap_or(&run.meant);
+    let begins = |with: &[char]| digits.len() == 8 && digits.starts_with(with);
+    let mobile = || {
+        let cantonese = |c: &char| "嘅喺嘢咗唔揾嚟俾畀哋㗎冇啲啱孖蚊喇啦".contains(*c);
+        begins(&['5', '6', '9']) && text.chars().iter().any(cantonese)
+    };
+    code.is_some() && begins(&['2', '3', '5', '6', '9']) || code.is_none() && mobile()
+}
+
+/// Whether only the end of a number is told: 手机尾号, 电话尾四个字.
+fn is_ending(text: &Folded, start: usize) -> bool {
+    let before = text.slice(start.saturating_sub(8), start);
+    ["尾", "后四位", "后三位", "last four", "ends in"]
+        .iter()
+        .any(|word| before.contains(word))
 }
 
 /// 18 digits with a region and a date in their place.
@@ -404,6 +434,12 @@ pub(crate) fn has_identity_check(number: &str) -> bool {
 /// 13 to 19 digits that begin as those of an issuer do.
 fn is_card(digits: &str) -> bool {
     (13..=19).contains(&digits.len()) && matches!(digits.as_bytes()[0], b'2'..=b'9')
+}
+
+/// Whether digits behind the word for a card begin as those of most mainland cards do: `一张卡六二一七…`.
+fn is_union_pay(text: &Folded, start: usize, digits: &str) -> bool {
+    let named = || text.slice(start.saturating_sub(6), start).contains('卡');
+    digits.len() >= 16 && digits.starts_with("62") && named()
 }
 
 /// Luhn's check (ISO/IEC 7812-1, annex B).

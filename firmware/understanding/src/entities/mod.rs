@@ -16,7 +16,7 @@ mod terms;
 
 use trunkside_call::{Entity, EntityKind, Pii};
 
-use crate::numbers::{Atom, Folded, Reading, Run, runs_of};
+use crate::numbers::{Atom, Folded, Reading, Run, atoms_of, runs_of};
 use crate::personal::{self, Opening};
 
 pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday, is_cued};
@@ -97,10 +97,32 @@ fn people_and_places(text: &str, folded: &Folded) -> Vec<Found> {
             "account" => EntityKind::Account,
             _ => return None,
         };
-        let value = original[piece.start..piece.end].iter().collect();
+        let value = if kind == EntityKind::Plate {
+            plate(folded, piece.start, piece.end)
+        } else {
+            original[piece.start..piece.end].iter().collect()
+        };
         Some(Found::new(kind, value, piece.start, piece.end))
     });
     found.collect()
+}
+
+/// A plate as it is written, however it was spelt: `AB12CDE`.
+fn plate(text: &Folded, start: usize, end: usize) -> String {
+    let said = Folded::new(&text.slice(start, end));
+    let atoms = atoms_of(&said);
+    let mut plate = String::new();
+    let mut at = 0;
+    while let Some(c) = said.at(at) {
+        let atom = atoms.iter().find(|atom| atom.start == at);
+        if let Some(atom) = atom {
+            plate.push_str(&atom.digits);
+        } else if c.is_alphanumeric() {
+            plate.extend(c.to_uppercase());
+        }
+        at = atom.map_or(at + 1, |atom| atom.end);
+    }
+    plate
 }
 
 /// Everything named in a folded text whose runs are known, each with the characters beside it that

@@ -3,6 +3,7 @@
 
 use trunkside_call::EntityKind;
 
+use super::cue::is_birthday;
 use super::group::Group;
 use super::{Found, clock, days, money, relative};
 use crate::numbers::{Folded, measures};
@@ -51,6 +52,9 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
 
 /// The first year of two digits that is meant in the last century: those born then still call.
 const LAST_CENTURY: u64 = 40;
+
+/// From this year on nobody was born yet who is told of by the year's last two digits.
+const BORN_UNTIL: u64 = 2030;
 
 /// How many groups were taken, and what they name.
 pub(super) type Hit = Option<(usize, Found)>;
@@ -131,6 +135,13 @@ fn chinese_date(text: &Folded, groups: &[Group]) -> Hit {
         taken += 1;
         end = day_end;
     }
+    let year = year.map(|(group, year)| match group.digits.len() {
+        // 三五年生的 is somebody of 1935.
+        2 if (BORN_UNTIL..LAST_CENTURY + 2000).contains(&year) && is_birthday(text, start, end) => {
+            (group, year - 100)
+        }
+        _ => (group, year),
+    });
     let value = match (year, month, day) {
         (year, Some((_, month)), day) => date(year.map(|y| y.1), month, day.map(|d| d.0)),
         (Some((_, year)), None, _) => year.to_string(),
@@ -188,9 +199,49 @@ fn english_dates(text: &Folded, groups: &[Group]) -> Vec<Found> {
         if let Some((month_end, month)) = month_at(text, at).filter(|_| text.is_word_start(at)) {
             found.extend(date_around(text, groups, (at, month_end), month));
         }
+        found.extend(year_of_birth(text, groups, at));
         at = end.max(at + 1);
     }
     found
+}
+
+/// `born in sixty one`, `born in nineteen sixty one`: a year alone.
+fn year_of_birth(text: &Folded, groups: &[Group], at: usize) -> Option<Found> {
+    const BORN: &str = "born in ";
+    if !text.starts_with(at, "born ") || !text.is_word_start(at) {
+        return None;
+    }
+    let told = text.starts_with(at, BORN);
+    let from = at + if told { BORN.len() } else { "born ".len() } - 1;
+    let (year, end) = year_after(text, groups, from).or_else(|| short_year(text, groups, from))?;
+    // `born twenty weeks early`
+    if !told
+        && text
+            .at(skip_blanks(text, end))
+            .is_some_and(char::is_alphanumeric)
+    {
+        return None;
+    }
+    Some(Found::new(
+        EntityKind::Date,
+        year.to_string(),
+        from + 1,
+        end,
+    ))
+}
+
+/// The year of two digits that follows where somebody's birth is told, `sixty one`, `'61`: value and end.
+fn short_year(text: &Folded, groups: &[Group], end: usize) -> Option<(u64, usize)> {
+    let at = skip_blanks(text, end + usize::from(text.at(end) == Some(',')));
+    let at = at + usize::from(text.at(at) == Some('\''));
+    let group = groups
+        .iter()
+        .find(|group| group.start == at && group.digits.len() == 2)?;
+    let year = group.value()?;
+    Some((
+        year + if year + 2000 < BORN_UNTIL { 2000 } else { 1900 },
+        group.end,
+    ))
 }
 
 fn date_around(
@@ -212,7 +263,10 @@ fn date_around(
             end = day_end;
         }
     }
-    let year = year_after(text, groups, end);
+    // Of a month alone `may sixty one` can be no day.
+    let birth = || is_birthday(text, start, end);
+    let year = year_after(text, groups, end)
+        .or_else(|| birth().then(|| short_year(text, groups, end)).flatten());
     if let Some((_, year_end)) = year {
         end = year_end;
     }

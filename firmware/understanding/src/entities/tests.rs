@@ -30,7 +30,7 @@ fn numbers_are_known_by_their_form() {
         ("+44 20 7946 0958", "phone", "442079460958"),
         ("010-62345678", "phone", "01062345678"),
         ("400 820 8820", "phone", "4008208820"),
-        ("打九五五八八", "phone", "95588"),
+        ("打九五五八八", "number", "95588"),
         ("110101199003070134", "identity", "110101199003070134"),
         ("11010119900307013x", "identity", "11010119900307013X"),
         ("4111 1111 1111 1111", "card", "4111111111111111"),
@@ -304,8 +304,8 @@ fn rates_are_no_times_and_prices_no_emergency_numbers() {
     }
     assert_eq!(values("百分之三十到四十"), ["30%", "40%"]);
     for (text, kind, value) in [
-        ("打幺二零", "phone", "120"),
-        ("nine one one", "phone", "911"),
+        ("打幺二零", "number", "120"),
+        ("nine one one", "number", "911"),
         ("四点二十", "time", "04:20"),
         ("四点二五分", "time", "04:25"),
         ("下午四点二五", "time", "16:25"),
@@ -560,4 +560,58 @@ fn positions_are_characters_of_the_text_as_given() {
             "１３８００１３８０００".to_owned()
         )]
     );
+}
+
+#[test]
+fn telephone_numbers_keep_every_digit_however_they_are_told() {
+    for (text, kind, value) in [
+        (
+            "my phone is oh eight hundred one two three four five six",
+            "phone",
+            "0800123456",
+        ),
+        (
+            "my number is oh seven seven oh oh nine hundred one two three",
+            "phone",
+            "07700900123",
+        ),
+        (
+            "my number is oh seven nine hundred four five six seven eight nine",
+            "phone",
+            "07900456789",
+        ),
+        ("nine hundred one people", "number", "901"),
+        ("two hundred one dollars", "money", "201 USD"),
+        (
+            "电话幺三八 对 零零幺三 嗯嗯 八零零零",
+            "phone",
+            "13800138000",
+        ),
+        (
+            "我手机号幺三五 七八九零 幺二三四不对不对最后是四三二幺",
+            "phone",
+            "13578904321",
+        ),
+        ("手机尾号三三二幺", "phone", "3321"),
+        ("打六六八八 三個零 一搵我", "phone", "66880001"),
+        ("我手提五四 三三 雙二 一零", "phone", "54332210"),
+        ("加八五二六零一二三四五六", "phone", "85260123456"),
+        (
+            "phone number o seven seven o o nine o o one two three",
+            "phone",
+            "07700900123",
+        ),
+        (
+            "一张卡六二一七 零零 三三 二零 零零 幺二三四 五六七",
+            "card",
+            "6217003320001234567",
+        ),
+        ("HKID K123456(7)", "identity", "K1234567"),
+        ("my reg is a b one two c d e", "plate", "AB12CDE"),
+        ("一千零廿蚊", "money", "1020 HKD"),
+        ("朝早九點三", "time", "09:15"),
+        ("我三五年的", "date", "1935"),
+    ] {
+        assert_eq!(only(text), (kind, value.to_owned()), "{text}");
+    }
 }
