@@ -5,7 +5,7 @@ use trunkside_call::EntityKind;
 use super::acknowledged::skip_acknowledgements;
 use super::{HIDDEN_FROM, Hidden, Opening};
 use crate::entities::{Cue, Found, cue_before};
-use crate::numbers::{Folded, Reading, Run, skip_misheard, skip_pauses};
+use crate::numbers::{Folded, Reading, Run, is_place_count, skip_misheard, skip_pauses};
 
 /// Numbers this near to each other may be parts of one that other words interrupt, in characters.
 const NEAR: usize = 12;
@@ -64,6 +64,7 @@ pub(super) fn dictations<'a>(text: &Folded, runs: &'a [Run]) -> Vec<Dictation<'a
     let goes_on = |before: &Run, after: &Run| {
         is_dictated(before)
             && is_dictated(after)
+            && !is_place_count(text, &after.atoms[0])
             && skip_acknowledgements(text, before.end()) >= after.start()
     };
     runs.chunk_by(goes_on)
@@ -94,6 +95,9 @@ pub(super) fn hidden(
     let dictations = dictations(text, runs);
     let chained = chained(&dictations, opening.partial);
     for (index, said) in dictations.iter().enumerate() {
+        if said.length == 1 && is_place_count(text, &said.runs[0].atoms[0]) {
+            continue;
+        }
         let leads = index == 0 && said.start() <= lead;
         // A hypothesis may end within a pause.
         let ends = is_end(text, said.end(), if opening.partial { 2 } else { 0 });
@@ -108,7 +112,7 @@ pub(super) fn hidden(
             1
         } else if strict || ends && (opening.partial || cued) {
             2
-        } else if ends && dictated && said.is_strong() {
+        } else if ends && dictated && said.is_strong() && (before > 0 || !is_public(text, said)) {
             // The first digits of a number whose rest comes with the next turn.
             HIDDEN_FROM - 1
         } else {
@@ -129,6 +133,89 @@ pub(super) fn hidden(
         }
     }
     hidden
+}
+
+/// What has numbers that belong to nobody.
+const THINGS: [&str; 32] = [
+    "会议室",
+    "教室",
+    "课室",
+    "诊室",
+    "诊间",
+    "包间",
+    "包厢",
+    "窗口",
+    "柜台",
+    "柜位",
+    "版本",
+    "利率",
+    "年化",
+    "收益率",
+    "汇率",
+    "排到",
+    "排在",
+    "排咗",
+    "排队号",
+    "排号",
+    "叫到",
+    "频道",
+    "room",
+    "queue",
+    "counter",
+    "gate",
+    "platform",
+    "channel",
+    "page",
+    "version",
+    "boeing",
+    "airbus",
+];
+
+/// Lines of three digits that everyone knows.
+const PUBLIC_LINES: [&str; 8] = ["110", "112", "119", "120", "122", "911", "999", "111"];
+
+/// With what one of them is dialled.
+const DIALLED: [&str; 9] = [
+    "打", "打了", "打咗", "拨", "拨打", "call", "called", "dial", "ring",
+];
+
+/// What is said of one of them.
+const OF_LINES: [&str; 6] = ["报警", "急救", "来了", "来咗", "的警察", "救护车"];
+
+/// Whether three digits surely are no beginning of a number that identifies somebody: a room's, a place in a
+/// queue, a decimal, a public line.
+fn is_public(text: &Folded, said: &Dictation) -> bool {
+    let ([run], 3) = (said.runs, said.length) else {
+        return false;
+    };
+    let has_point = run.atoms.windows(2).any(|pair| {
+        let between = text.slice(pair[0].end, pair[1].start);
+        matches!(between.trim(), "点" | "." | "point")
+    });
+    let behind = |words: &[&str], at: usize| words.iter().any(|word| text.starts_with(at, word));
+    let is_line = PUBLIC_LINES.contains(&run.meant.as_str())
+        && (stands_before(text, said.start(), &DIALLED) || behind(&OF_LINES, said.end()));
+    has_point || is_line || stands_before(text, said.start(), &THINGS)
+}
+
+/// Whether one of some words stands before a position, at most a letter and words such as 是 between.
+fn stands_before(text: &Folded, at: usize, words: &[&str]) -> bool {
+    let blank = usize::from(at > 0 && text.at(at - 1) == Some(' '));
+    let letter = |at: usize| text.at(at).is_some_and(|c| c.is_ascii_alphabetic());
+    let alone = |at: usize| letter(at) && (at == 0 || !letter(at - 1));
+    let at = match at.checked_sub(1 + blank) {
+        Some(before) if alone(before) => before,
+        _ => at,
+    };
+    words.iter().any(|word| {
+        let length = word.chars().count();
+        let from = at.saturating_sub(length + NEAR)..at.saturating_sub(length - 1);
+        from.into_iter().any(|start| {
+            text.starts_with(start, word)
+                && (!word.is_ascii() || text.is_word_start(start))
+                && skip_pauses(text, start + length) >= at
+        })
+    })
 }
 
 /// Whether a number is the first word of one that counts nothing: `一下`.

@@ -324,3 +324,85 @@ proptest! {
         prop_assert!(is_clean(&redact(&text)));
     }
 }
+
+#[test]
+fn misheard_digits_and_words_for_brackets_leave_nothing_of_a_number() {
+    for (text, redacted) in [
+        ("号码是一三八 酒酒 巴巴 二三四五", "号码是[phone]"),
+        ("号码是一三八酒酒巴巴", "号码是[number]"),
+        ("我的卡号是六二二二灵灵灵", "我的卡号是[card]"),
+        ("身份證C六六八八九九 括住零", "身份證[identity]"),
+        ("身份證C六六八八九九括弧入面零", "身份證[identity]"),
+        (
+            "my number is oh seven seven double oh nine hundred won too three",
+            "my number is [phone]",
+        ),
+        (
+            "my number is oh seven seven oh nine ate to",
+            "my number is [number]",
+        ),
+        (
+            "my pin is four five six seven to unlock",
+            "my pin is [number] to unlock",
+        ),
+        ("有效期零八二七后三位七三幺", "有效期[number]后三位[number]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn a_year_that_somebody_was_born_in_is_hidden() {
+    for (text, redacted) in [
+        ("我八六年三月生", "我[date]生"),
+        ("我属虎的八六年三月生", "我属虎的[date]生"),
+        ("我八五年的", "我[date]的"),
+        ("我爸是四二年的", "我爸是[date]的"),
+        ("我係八八年嘅", "我係[date]嘅"),
+        ("我五三年属蛇", "我[date]属蛇"),
+        ("born sixty three", "born [date]"),
+        (
+            "he was born twenty weeks early",
+            "he was born twenty weeks early",
+        ),
+        ("i was born in may sixty one", "i was born in [date]"),
+        ("born may the second sixty one", "born [date]"),
+        ("i was born in sixty one", "i was born in [date]"),
+        ("我一八年的账单", "我一八年的账单"),
+        ("我二零年的时候", "我二零年的时候"),
+        ("八六年三月生效", "八六年三月生效"),
+        ("这张卡是一五年的", "这张卡是一五年的"),
+        ("i was born in march", "i was born in march"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn three_digits_that_belong_to_nobody_stay() {
+    for text in [
+        "会议室是三零五",
+        "版本是二点一点四",
+        "利率是三点八五",
+        "我排在A零三五",
+        "排到B零二八",
+        "打幺幺零报警了",
+        "幺二零来了没",
+        "打九九九報警",
+        "room two oh one",
+        "queue number b oh two eight",
+        "a boeing seven three seven",
+        "call nine nine nine",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+    for (text, redacted) in [
+        ("我身份证是幺幺零", "我身份证是[number]"),
+        ("幺三八", "[number]"),
+        ("我住三零五", "我住[number]"),
+        // Longer ones never leave the box, but are nobody's telephone.
+        ("九五五八八是你们的电话吧", "[number]是你们的电话吧"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
