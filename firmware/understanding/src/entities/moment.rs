@@ -47,6 +47,41 @@ pub(super) fn find(text: &Folded, groups: &[Group]) -> Vec<Found> {
         }
     }
     found.extend(relative::find(text));
+    found.extend(named_hours(text));
+    found
+}
+
+/// `at noon`, `until midnight`: hours that have a name.
+fn named_hours(text: &Folded) -> Vec<Found> {
+    const HOURS: [(&str, &str); 3] = [
+        ("noon", "12:00"),
+        ("midday", "12:00"),
+        ("midnight", "00:00"),
+    ];
+    const BEFORE: [&str; 9] = [
+        "at ", "by ", "until ", "till ", "before ", "after ", "around ", "about ", "from ",
+    ];
+    let mut found = Vec::new();
+    for at in (0..text.chars().len()).filter(|at| text.is_word_start(*at)) {
+        let Some(start) = BEFORE
+            .iter()
+            .find(|word| text.starts_with(at, word))
+            .map(|word| at + word.len())
+        else {
+            continue;
+        };
+        let hour = HOURS.iter().find(|(word, _)| {
+            text.starts_with(start, word) && text.word_end(start) == start + word.len()
+        });
+        found.extend(hour.map(|(word, value)| {
+            Found::new(
+                EntityKind::Time,
+                (*value).to_owned(),
+                start,
+                start + word.len(),
+            )
+        }));
+    }
     found
 }
 

@@ -71,6 +71,9 @@ pub(super) fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
     } else if text.starts_with(end, AND_A_HALF) {
         "5".clone_into(&mut decimals);
         end += AND_A_HALF.len();
+    } else if text.starts_with(end, "个半") && !is_of_time(text, end + 2) {
+        "5".clone_into(&mut decimals);
+        end += 2;
     }
     if places == 0
         && let Some(scale) = groups.get(taken)
@@ -100,6 +103,12 @@ pub(super) fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
         start: first.start,
         end,
     })
+}
+
+/// Whether time is measured here: that of 两个半月 or 三个半小时 is told by its own words.
+fn is_of_time(text: &Folded, at: usize) -> bool {
+    text.at(at)
+        .is_some_and(|c| "月钟小星礼天年日字".contains(c))
 }
 
 /// What scales a number and is none by itself.

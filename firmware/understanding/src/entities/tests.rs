@@ -610,6 +610,9 @@ fn telephone_numbers_keep_every_digit_however_they_are_told() {
         ("my reg is a b one two c d e", "plate", "AB12CDE"),
         ("一千零廿蚊", "money", "1020 HKD"),
         ("朝早九點三", "time", "09:15"),
+        ("十二個半", "number", "12.5"),
+        ("open until noon", "time", "12:00"),
+        ("at midnight", "time", "00:00"),
         ("我三五年的", "date", "1935"),
     ] {
         assert_eq!(only(text), (kind, value.to_owned()), "{text}");
