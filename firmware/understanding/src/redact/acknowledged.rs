@@ -4,14 +4,11 @@ use crate::numbers::{Folded, skip_pauses};
 
 /// With which a speaker takes up a number again, asks whether it was heard, or says that it was;
 /// what is a pause already, such as `okay` or `是吧`, needs no mention.
-const ACKNOWLEDGEMENTS: [&str; 47] = [
+const ACKNOWLEDGEMENTS: [&str; 43] = [
     "好",
-    "对",
     "咪",
-    "没错",
     "行",
     "可以",
-    "啱",
     "明白",
     "明",
     "得",
@@ -32,7 +29,6 @@ const ACKNOWLEDGEMENTS: [&str; 47] = [
     "吗",
     "边是",
     "前面是",
-    "最后是",
     "剩下的是",
     "号码是",
     "卡号是",
