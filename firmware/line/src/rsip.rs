@@ -290,6 +290,9 @@ impl RsipUa {
             .await
             .map_err(stack_error)?;
         let transports = TransportLayer::new(stop.child_token());
+        // How long a connection may be silent is for `Timeouts` to say: the stack sees no keep-alives,
+        // which end at the gate, and would close what phones and carriers keep open by them.
+        transports.set_stream_idle_timeout(Duration::ZERO);
         transports.add_transport(SipConnection::Udp(connection));
         let flows = Flows::default();
         let selector = || TransportSelector {

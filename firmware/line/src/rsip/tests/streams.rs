@@ -244,6 +244,23 @@ async fn a_phone_is_rung_over_the_connection_that_it_registered_over() {
 }
 
 #[tokio::test]
+async fn a_phone_that_only_keeps_its_connection_alive_is_rung_much_later() {
+    let (ua, _) = listening(|config| config.phones.users = vec!["li_na".into()]).await;
+    let mut phone = Line::to(ua.tcp.expect("it listens")).await;
+    phone.write(&phone.request("REGISTER", "", "")).await;
+    assert!(phone.read().await.starts_with("SIP/2.0 200"));
+    for _ in 0..5 {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_mins(10)).await;
+        tokio::time::resume();
+        phone.write("\r\n\r\n").await;
+        assert_eq!(phone.bytes().await, b"\r\n", "a ping is answered");
+    }
+    ua.dial(AgentContact::Registered("li_na".into()));
+    assert!(phone.read().await.starts_with("INVITE "));
+}
+
+#[tokio::test]
 async fn a_leg_fails_when_its_connection_dies_before_the_answer() {
     let (mut ua, _) = listening(|config| config.phones.users = vec!["li_na".into()]).await;
     // The box's own connection, to a far end by its address.
