@@ -67,6 +67,12 @@ impl Player {
         self.yields_until.is_some_and(|until| now < until)
     }
 
+    /// Nobody listens on this side: what comes next waits until somebody may.
+    pub fn wait(&mut self, now: Instant) {
+        self.due = now + FRAME_DURATION;
+        self.started = false;
+    }
+
     /// When [`poll`](Self::poll) has something.
     pub const fn deadline(&self) -> Instant {
         self.due
@@ -225,6 +231,24 @@ mod tests {
         assert!(!player.yields(after));
         let goes_on = player.poll(after, Codec::Pcma);
         assert!(matches!(goes_on, Some(Played::Packet { first: true, .. })));
+    }
+
+    #[test]
+    fn what_nobody_listens_to_is_said_later() {
+        let start = now();
+        let mut player = Player::new(start, prompt(480), Repeat::Once);
+        assert_eq!(packets(&mut player, start).len(), 1);
+        let mut now = start;
+        for _ in 0..1_000 {
+            player.wait(now);
+            assert_eq!(player.poll(now, Codec::Pcma), None, "no task spins for it");
+            now = player.deadline();
+        }
+        let next = player.poll(now, Codec::Pcma);
+        assert!(matches!(next, Some(Played::Packet { first: true, .. })));
+        assert_eq!(packets(&mut player, now + FRAME_DURATION).len(), 1);
+        let end = now + 2 * FRAME_DURATION;
+        assert_eq!(player.poll(end, Codec::Pcma), Some(Played::Done));
     }
 
     #[test]

@@ -207,9 +207,10 @@ impl Relay {
         self.bridged
     }
 
-    /// The law of a leg, once its far end is known.
-    pub fn codec(&self, side: Side) -> Option<Codec> {
-        self.leg(side).remote.map(|remote| remote.codec)
+    /// The law that a leg's far end listens in; none while it is unknown or may not be sent to.
+    pub fn listens_in(&self, side: Side) -> Option<Codec> {
+        let remote = self.leg(side).remote.filter(|remote| remote.send);
+        remote.map(|remote| remote.codec)
     }
 
     /// Takes a datagram that came to the leg of `side`, and rewrites its header when it goes on.

@@ -458,8 +458,13 @@ impl MediaTask {
         let Some(mut player) = self.port_mut(side).player.take() else {
             return;
         };
-        // A prompt that begins before the far end is known waits for it, unheard.
-        let codec = self.relay.codec(side).unwrap_or(Codec::Pcma);
+        // What nobody can hear is not said: who comes back from hold hears the rest of it, and that it has been
+        // heard is told only then.
+        let Some(codec) = self.relay.listens_in(side) else {
+            player.wait(now);
+            self.port_mut(side).player = Some(player);
+            return;
+        };
         while let Some(played) = player.poll(now, codec) {
             match played {
                 Played::Packet { payload, first } => {

@@ -137,6 +137,73 @@ async fn a_prompt_is_heard_to_its_end_and_its_end_is_told() {
     assert_eq!(done, Some(MediaEvent::PromptDone(Side::Caller)));
 }
 
+/// A prompt of so many packets, each with a code of its own, and those codes.
+fn counting(packets: i16) -> (Arc<Prompt>, Vec<u8>) {
+    let loudness = (1..=packets).map(|n| n * 1_000);
+    let samples: Vec<i16> = loudness.clone().flat_map(|loud| [loud; 160]).collect();
+    let codes = loudness.map(|loud| g711::encode(Codec::Pcma, loud));
+    (Arc::new(Prompt::from_samples(&samples)), codes.collect())
+}
+
+/// Lets so much time pass that the agent hears a prompt; nothing else is told meanwhile.
+async fn while_the_agent_listens(call: &mut Call) {
+    let (prompt, codes) = counting(4);
+    call.session.play(Side::Agent, prompt, Repeat::Once);
+    for code in codes {
+        assert_eq!(call.agent.hear().await.1, code);
+    }
+    let done = timeout(LIMIT, call.events.recv()).await.expect("in time");
+    assert_eq!(done, Some(MediaEvent::PromptDone(Side::Agent)));
+}
+
+#[tokio::test]
+async fn a_prompt_waits_for_a_far_end_that_holds_and_is_heard_whole() {
+    let mut call = call(9_380..=9_399).await;
+    let listens = call.caller.remote();
+    let holds = Remote {
+        send: false,
+        ..listens
+    };
+    call.session.set_remote(Side::Caller, holds);
+    let (prompt, codes) = counting(12);
+    call.session.play(Side::Caller, prompt, Repeat::Once);
+    for part in codes.chunks(4) {
+        call.session.set_remote(Side::Caller, holds);
+        while_the_agent_listens(&mut call).await;
+        call.session.set_remote(Side::Caller, listens);
+        for &code in part {
+            assert_eq!(call.caller.hear().await.1, code);
+        }
+    }
+    let done = timeout(LIMIT, call.events.recv()).await.expect("in time");
+    assert_eq!(done, Some(MediaEvent::PromptDone(Side::Caller)));
+}
+
+#[tokio::test]
+async fn a_prompt_waits_until_the_far_end_is_known() {
+    let ports = MediaPorts::new(&MediaConfig {
+        ports: 9_180..=9_199,
+        ..MediaConfig::default()
+    });
+    let (mut opened, task) = MediaSession::open(&ports).expect("ports are free");
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(task.run());
+    let (caller, agent) = (Peer::new().await, Peer::new().await);
+    let (prompt, codes) = counting(3);
+    let session = &opened.session;
+    session.play(Side::Caller, Arc::clone(&prompt), Repeat::Once);
+    session.set_remote(Side::Agent, agent.remote());
+    session.play(Side::Agent, prompt, Repeat::Once);
+    let done = timeout(LIMIT, opened.events.recv()).await.expect("in time");
+    assert_eq!(done, Some(MediaEvent::PromptDone(Side::Agent)));
+    opened.session.set_remote(Side::Caller, caller.remote());
+    for code in codes {
+        assert_eq!(caller.hear().await.1, code);
+    }
+    let done = timeout(LIMIT, opened.events.recv()).await.expect("in time");
+    assert_eq!(done, Some(MediaEvent::PromptDone(Side::Caller)));
+}
+
 /// What a packet of voice says that meets a fault.
 const FAULT: u8 = 0xEE;
 
