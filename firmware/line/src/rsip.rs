@@ -416,6 +416,11 @@ impl RsipUa {
     /// Ends a leg that has been answered. It is out of sight at once, and stays known to the stack
     /// until its BYE is answered.
     fn hang_up(&mut self, leg: LegId) {
+        let is_unanswered = |entry: &Leg| entry.state == LegState::Offered;
+        if self.legs.get(&leg).is_some_and(is_unanswered) {
+            // The answer still waits for an acknowledgement, so there is nothing to end by a BYE.
+            return self.reject(leg, StatusCode::TemporarilyUnavailable.code());
+        }
         let Some(Leg { dialog, flow, .. }) = self.remove(leg) else {
             return;
         };

@@ -142,6 +142,27 @@ async fn progress_that_must_be_acknowledged_is_and_the_answer_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_call_that_ends_while_its_answer_waits_is_refused() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    let supported = format!("{SDP}Supported: 100rel\r\n");
+    peer.send("INVITE", &supported, &offer()).await;
+    let leg = ua.incoming().await;
+    let sdp = description(5_000);
+    let early = Some(sdp.clone());
+    ua.command(leg, LegCommand::Progress { sdp: early });
+    peer.expect("SIP/2.0 183").await;
+    ua.command(leg, LegCommand::Answer { sdp });
+    ua.command(leg, LegCommand::HangUp);
+    peer.expect("SIP/2.0 480").await;
+    peer.acknowledge_refusal().await;
+    let unknown = peer.request("PRACK", "RAck: 1 1 INVITE\r\n", "");
+    peer.raw(&unknown).await;
+    peer.expect("SIP/2.0 481").await;
+    assert!(ua.events_are_empty());
+}
+
+#[tokio::test]
 async fn a_refer_is_accepted_and_its_progress_told() {
     let (mut ua, leg, mut peer, _) = up("").await;
     let to = "Refer-To: <sip:wang@192.0.2.9?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n";
