@@ -237,6 +237,19 @@ impl Opener {
         }
     }
 
+    /// Goes on with another key. What came under the one before proves nothing now, but the far end's
+    /// streams are the same.
+    pub fn rekey(&mut self, key: &Key) {
+        self.context = Context::new(key);
+        for stream in self.streams.iter_mut().flatten() {
+            *stream = Stream {
+                ssrc: stream.ssrc,
+                index: stream.index.rekeyed(),
+                ..Stream::default()
+            };
+        }
+    }
+
     /// Opens a voice packet in place, and says how long it is then.
     pub fn open(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
         let refused = Refused::Length(packet.len());
@@ -253,7 +266,7 @@ impl Opener {
         let (content, tag) = packet.split_at_mut(length);
         let proven = |index: &u64| self.context.rtp.proves([content, &rollover(*index)], tag);
         let index = Some(likeliest).filter(proven);
-        let index = index.or_else(|| stream.index.or_wrapped(sequence).filter(proven));
+        let index = index.or_else(|| stream.index.or_else(sequence).find(proven));
         let index = index.ok_or(Refused::Tag)?;
         self.context.rtp.apply(ssrc, index, &mut content[start..]);
         stream.index.reach(index);

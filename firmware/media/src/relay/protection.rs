@@ -27,6 +27,8 @@ pub enum Content {
 /// Protection at work.
 pub struct Guard {
     keys: Protection,
+    /// Whether there is protection now; a far end may go without for a while, as for music on hold.
+    is_on: bool,
     sealer: Sealer,
     opener: Opener,
 }
@@ -35,10 +37,15 @@ impl Guard {
     /// What the keys demand now. A key that stays keeps its count: begun again, it would hide two
     /// contents behind one key stream, and let old packets in.
     pub fn follow(before: Option<Box<Self>>, keys: Option<Protection>) -> Option<Box<Self>> {
-        let keys = keys?;
+        let Some(keys) = keys else {
+            let mut guard = before?;
+            guard.is_on = false;
+            return Some(guard);
+        };
         let Some(mut guard) = before else {
             return Some(Box::new(Self {
                 keys,
+                is_on: true,
                 sealer: Sealer::new(&keys.send),
                 opener: Opener::new(&keys.receive),
             }));
@@ -47,9 +54,9 @@ impl Guard {
             guard.sealer = Sealer::new(&keys.send);
         }
         if guard.keys.receive != keys.receive {
-            guard.opener = Opener::new(&keys.receive);
+            guard.opener.rekey(&keys.receive);
         }
-        guard.keys = keys;
+        (guard.keys, guard.is_on) = (keys, true);
         Some(guard)
     }
 }
@@ -63,7 +70,10 @@ impl std::fmt::Debug for Guard {
 impl Relay {
     /// Whether what goes to a leg must be [sealed](Self::seal).
     pub(crate) fn is_protected(&self, side: Side) -> bool {
-        self.leg(side).guard.is_some()
+        self.leg(side)
+            .guard
+            .as_ref()
+            .is_some_and(|guard| guard.is_on)
     }
 
     /// Takes the protection off what came to a leg, in place, and says how long it is then;
@@ -74,7 +84,8 @@ impl Relay {
         content: Content,
         datagram: &mut [u8],
     ) -> Option<usize> {
-        let Some(guard) = &mut self.leg_mut(side).guard else {
+        let guard = self.leg_mut(side).guard.as_mut();
+        let Some(guard) = guard.filter(|guard| guard.is_on) else {
             return Some(datagram.len());
         };
         // Reports may come among the voice (RFC 5761).
@@ -109,6 +120,56 @@ impl Relay {
                 self.counters.send_failed.add(1);
                 None
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::srtp::Suite;
+
+    fn keys(receive: u8) -> Protection {
+        let suite = Suite::Sha1Of80;
+        let key = |byte| Key {
+            suite,
+            bytes: [byte; 30],
+        };
+        Protection {
+            send: key(1),
+            receive: key(receive),
+        }
+    }
+
+    fn packet(sequence: u16) -> [u8; 13] {
+        let [high, low] = sequence.to_be_bytes();
+        [0x80, 8, high, low, 0, 0, 0, 9, 0, 0, 0, 7, 0x55]
+    }
+
+    #[test]
+    fn a_far_end_that_goes_without_for_a_while_and_changes_its_key_is_counted_on() {
+        let mut theirs = (Sealer::new(&keys(2).receive), Opener::new(&keys(2).send));
+        let mut guard = Guard::follow(None, Some(keys(2)));
+        let mut out = [0; 40];
+        let sequences = [
+            65_535, 0, 20_000, 40_000, 60_000, 10_000, 30_000, 50_000, 5_000,
+        ];
+        for (n, sequence) in sequences.into_iter().enumerate() {
+            guard = Guard::follow(guard, None);
+            assert!(guard.as_ref().is_some_and(|guard| !guard.is_on));
+            let now = keys(if n < 6 { 2 } else { 3 });
+            guard = Guard::follow(guard, Some(now));
+            if n == 6 {
+                theirs.0 = Sealer::new(&now.receive);
+            }
+            // They send the same numbers as we do.
+            let ours = guard.as_mut().expect("protected");
+            let length = ours.sealer.seal(&packet(sequence), &mut out);
+            let opened = theirs.1.open(&mut out[..length.expect("new")]);
+            assert!(opened.is_ok(), "{sequence}");
+            let length = theirs.0.seal(&packet(sequence), &mut out);
+            let opened = ours.opener.open(&mut out[..length.expect("new")]);
+            assert!(opened.is_ok(), "{sequence}");
         }
     }
 }

@@ -6,33 +6,53 @@ const WIDTH: u64 = 64;
 
 /// The newest packet of a stream, counted through all wraps of its sequence numbers.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Index(Option<u64>);
+pub struct Index {
+    newest: Option<u64>,
+    /// The newest that came under the key before, until one comes under this one.
+    former: Option<u64>,
+}
 
 impl Index {
-    /// The packet nearest to the newest that has this sequence number.
-    pub fn guess(&self, sequence: u16) -> u64 {
-        let Some(newest) = self.0 else {
-            return sequence.into();
-        };
-        let ahead = sequence.wrapping_sub(newest as u16);
-        if ahead < 1 << 15 {
-            return newest + u64::from(ahead);
+    /// The same stream under another key. Its count goes on (RFC 3711, section 3.3.1), unless its sender
+    /// began anew (RFC 4568, section 7.1.4, and some who should not): the first packet shows which.
+    #[must_use]
+    pub fn rekeyed(self) -> Self {
+        Self {
+            newest: None,
+            former: self.newest.or(self.former),
         }
-        let behind = u64::from(ahead.wrapping_neg());
-        // Before the first wrap nothing lies further back than the beginning.
-        newest.checked_sub(behind).unwrap_or(sequence.into())
     }
 
-    /// Which packet it may be besides: where none has come, the stream may have wrapped before.
-    pub fn or_wrapped(&self, sequence: u16) -> Option<u64> {
-        let wraps_early = self.0.is_none() && sequence < 1 << 15;
-        wraps_early.then(|| (1 << 16) + u64::from(sequence))
+    /// The packet nearest to the newest that has this sequence number.
+    pub fn guess(&self, sequence: u16) -> u64 {
+        self.newest
+            .map_or(sequence.into(), |newest| nearest(newest, sequence))
+    }
+
+    /// Which packets it may be besides: where none has come, the stream goes on as it was under the key
+    /// before, or has begun anew, and may have wrapped since.
+    pub fn or_else(&self, sequence: u16) -> impl Iterator<Item = u64> {
+        let is_first = self.newest.is_none();
+        let former = self.former.filter(|_| is_first);
+        let wrapped = (is_first && sequence < 1 << 15).then_some((1 << 16) + u64::from(sequence));
+        let former = former.map(|newest| nearest(newest, sequence));
+        former.into_iter().chain(wrapped)
     }
 
     /// This packet has come.
     pub fn reach(&mut self, index: u64) {
-        self.0 = Some(self.0.map_or(index, |newest| newest.max(index)));
+        self.newest = Some(self.newest.map_or(index, |newest| newest.max(index)));
     }
+}
+
+fn nearest(newest: u64, sequence: u16) -> u64 {
+    let ahead = sequence.wrapping_sub(newest as u16);
+    if ahead < 1 << 15 {
+        return newest + u64::from(ahead);
+    }
+    let behind = u64::from(ahead.wrapping_neg());
+    // Before the first wrap nothing lies further back than the beginning.
+    newest.checked_sub(behind).unwrap_or(sequence.into())
 }
 
 /// Which packets have come.
@@ -91,14 +111,37 @@ mod tests {
         );
     }
 
+    fn others(index: Index, sequence: u16) -> Vec<u64> {
+        index.or_else(sequence).collect()
+    }
+
     #[test]
     fn only_the_first_packet_that_comes_may_have_wrapped_before() {
         let mut index = Index::default();
-        assert_eq!(index.or_wrapped(7), Some(65_543));
-        assert_eq!(index.or_wrapped(40_000), None);
+        assert_eq!(others(index, 7), [65_543]);
+        assert_eq!(others(index, 40_000), []);
         index.reach(65_543);
-        assert_eq!(index.or_wrapped(8), None);
+        assert_eq!(others(index, 8), []);
         assert_eq!(index.guess(65_530), 65_530, "late, from before the wrap");
+    }
+
+    #[test]
+    fn under_another_key_a_stream_goes_on_or_begins_anew_with_its_first_packet() {
+        const TWICE: u64 = 2 << 16;
+        let mut index = Index::default();
+        index.reach(TWICE + 40_000);
+        let rekeyed = index.rekeyed().rekeyed();
+        for (sequence, goes_on) in [(40_001, TWICE + 40_001), (7, TWICE + (1 << 16) + 7)] {
+            let (mut kept, mut anew) = (rekeyed, rekeyed);
+            assert!(others(kept, sequence).contains(&goes_on));
+            kept.reach(goes_on);
+            assert_eq!(others(kept, sequence), []);
+            assert_eq!(kept.guess(sequence + 1), goes_on + 1);
+            anew.reach(anew.guess(sequence));
+            assert_eq!(anew.guess(sequence + 1), u64::from(sequence) + 1);
+            assert_eq!(others(anew, sequence), []);
+        }
+        assert!(others(rekeyed, 7).contains(&65_543), "begun and wrapped");
     }
 
     #[test]

@@ -145,6 +145,44 @@ fn a_stream_that_wraps_may_lose_its_beginning() {
     assert_eq!(reveal(&mut opener, &early), Ok(last));
 }
 
+/// Phones change their key at hold and resume; some go on counting as they should, others begin anew.
+#[test]
+fn a_far_end_is_heard_after_it_changed_its_key_late_in_a_call() {
+    let other = Key {
+        suite: Suite::Sha1Of32,
+        bytes: [3; KEY_BYTES],
+    };
+    let firsts = [5, 20_000, 40_000, 65_530_u16];
+    let cases = firsts.map(|first| (0..16).map(move |case| (first, case / 2, case % 2 == 0)));
+    for (first, quarters, begins_anew) in cases.into_iter().flatten() {
+        let (mut before, mut opener) = ends(Suite::Sha1Of80);
+        let mut after = Sealer::new(&other);
+        let mut sequence = first;
+        for _ in 0..=quarters {
+            sequence = sequence.wrapping_add(1 << 14);
+            let plain = voice(3, sequence, b"before");
+            let packet = protect(&mut before, &plain).expect("new");
+            assert_eq!(reveal(&mut opener, &packet), Ok(plain.clone()));
+            protect(&mut after, &plain).expect("new");
+        }
+        opener.rekey(&other);
+        if begins_anew {
+            after = Sealer::new(&other);
+        }
+        let [lost, old] = [1, 2].map(|ahead| voice(3, sequence.wrapping_add(ahead), b"voice"));
+        protect(&mut after, &lost).expect("new");
+        let old = protect(&mut before, &old).expect("new");
+        assert!(reveal(&mut opener, &old).is_err(), "under the old key");
+        for ahead in [9, 8, 10] {
+            let plain = voice(3, sequence.wrapping_add(ahead), b"after");
+            let packet = protect(&mut after, &plain).expect("new");
+            let case = (sequence, quarters, begins_anew);
+            assert_eq!(reveal(&mut opener, &packet), Ok(plain), "{case:?}");
+            assert_eq!(reveal(&mut opener, &packet), Err(Refused::Replayed));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_sealed_opens_whatever_is_lost_or_out_of_order(
