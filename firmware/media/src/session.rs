@@ -209,9 +209,7 @@ fn open_port(ports: &MediaPorts) -> Result<Port, MediaError> {
 /// Random first numbers, so that streams cannot be guessed (RFC 3550, section 5.1).
 fn random_stream() -> Outgoing {
     use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0_u8);
-    let other = RandomState::new().hash_one(1_u8);
-    Outgoing::new(random as u32, (random >> 32) as u16, other as u32)
+    Outgoing::random([0_u8, 1].map(|n| RandomState::new().hash_one(n)))
 }
 
 /// The time of day, for reports.

@@ -58,6 +58,14 @@ impl Outgoing {
         }
     }
 
+    /// A stream that begins with numbers made of these. Its sequence numbers do not wrap soon: who gets none of
+    /// the packets before the wrap cannot know that one was, and proves no protected packet of it ever
+    /// (RFC 4771, section 1).
+    pub const fn random([name, clock]: [u64; 2]) -> Self {
+        let sequence = (name >> 32) as u16 & (u16::MAX >> 1);
+        Self::new(name as u32, sequence, clock as u32)
+    }
+
     /// The stream's name.
     pub const fn ssrc(&self) -> u32 {
         self.ssrc
@@ -177,4 +185,20 @@ impl Outgoing {
 fn samples_since(then: Instant, now: Instant) -> u32 {
     let elapsed = now.saturating_duration_since(then);
     (elapsed.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tap::now;
+
+    #[test]
+    fn a_stream_does_not_wrap_before_the_far_end_has_heard_of_it() {
+        for random in [0, 0x7FFF_1234_5678, 0x8000_1234_5678, u64::MAX] {
+            let mut stream = Outgoing::random([random, 7]);
+            let first = stream.next_own(now(), Codec::Pcma, true, 160);
+            assert!(first.sequence < 1 << 15, "{random:x}");
+            assert_eq!((first.ssrc, first.timestamp), (random as u32, 7));
+        }
+    }
 }
