@@ -29,6 +29,9 @@ const REFUSED: Duration = Duration::from_mins(5);
 /// The shortest time between two registrations, whatever the registrar grants.
 const SHORTEST: Duration = Duration::from_secs(10);
 
+/// The shortest time from one registration to the next where connections are lost: some carriers close each.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// How a trunk is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrunkTimes {
@@ -93,6 +96,11 @@ pub enum TrunkInput {
         request: u64,
         /// The reply.
         reply: Reply,
+    },
+    /// The connection to a target is gone: one that registered over it is not found there any more.
+    Lost {
+        /// The target.
+        target: SocketAddr,
     },
     /// The deadline has come.
     Tick,
@@ -170,6 +178,8 @@ enum State {
     /// Served by one.
     Up {
         target: SocketAddr,
+        /// Since when, or when it was registered with last.
+        since: Instant,
         missed: u32,
         refresh: Option<Instant>,
         probe: Instant,
@@ -210,6 +220,7 @@ impl Trunk {
                     self.on_reply(now, awaited, reply);
                 }
             }
+            TrunkInput::Lost { target } => self.on_lost(now, target),
             TrunkInput::Tick => self.on_tick(now),
             TrunkInput::Stop => self.stop(now),
         }
@@ -264,6 +275,21 @@ impl Trunk {
             }
             State::Trying if self.awaited.is_some() => {}
             State::Trying | State::Waiting { .. } => self.try_from(now, 0, 0),
+        }
+    }
+
+    /// Registers again, but not in the same second as all others whom a carrier's restart cut off.
+    fn on_lost(&mut self, now: Instant, lost: SocketAddr) {
+        let soon = now + self.spread(self.times.back_off);
+        if let State::Up {
+            target,
+            since,
+            refresh: Some(refresh),
+            ..
+        } = &mut self.state
+            && *target == lost
+        {
+            *refresh = soon.max(*since + AGAIN).min(*refresh);
         }
     }
 
@@ -401,6 +427,7 @@ impl Trunk {
         let news = self.serving() != Some(target);
         self.state = State::Up {
             target,
+            since: now,
             missed: 0,
             refresh,
             probe: self.next_probe(now),
@@ -475,6 +502,10 @@ impl Trunk {
             wait
         };
         self.refused = false;
+        self.spread(wait)
+    }
+
+    fn spread(&mut self, wait: Duration) -> Duration {
         wait.mul_f64(0.5 + 0.5 * self.jitter.unit())
     }
 

@@ -9,6 +9,7 @@ use rsipstack::transport::SipAddr;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
 
+use super::flows::Way;
 use super::streams::Lost;
 use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, transports};
 use crate::identity::is_user_part;
@@ -75,6 +76,8 @@ pub(super) struct Account {
     pub from: Uri,
     /// What proves it, where the carrier asks.
     pub credential: Option<Credential>,
+    /// Whom the carrier's certificate must be of.
+    pub host: String,
 }
 
 /// What is known of a contact.
@@ -97,12 +100,29 @@ impl Whereabouts {
             account: None,
         }
     }
+
+    /// The way that all requests go which the URI does not say. Connections that phones opened are found by
+    /// their addresses, and cannot be opened anew.
+    pub fn way(&self) -> Option<Way> {
+        let (transport, there) = self.flow?;
+        let host = match &self.account {
+            Some(account) => account.host.clone(),
+            None if transport == Transport::Udp => there.ip().to_string(),
+            None => return None,
+        };
+        Some(Way {
+            transport,
+            there,
+            host,
+        })
+    }
 }
 
 impl Target {
-    /// Where requests go; none where the URI says it.
+    /// Where requests go; none where the URI says it, or a [way](Whereabouts::way) that may have to be opened.
     pub fn destination(&self) -> Option<SipAddr> {
-        let flow = self.place.flow;
+        let opens = self.place.account.is_some() && self.transport != Transport::Udp;
+        let flow = self.place.flow.filter(|_| !opens);
         flow.map(|(transport, there)| transports::addressed(transport, there))
     }
 }
@@ -124,6 +144,7 @@ impl RsipUa {
             }
         };
         let destination = target.destination();
+        let way = target.place.way();
         let Target { place, transport } = target;
         let Whereabouts {
             callee,
@@ -151,9 +172,7 @@ impl RsipUa {
             Some((_, there)) => There::Flow(there),
             None => There::Name(callee.host_with_port.to_string()),
         };
-        // What carries a connection is found by that.
-        let flow = flow.filter(|(transport, _)| *transport == Transport::Udp);
-        let flow = flow.map(|(_, there)| self.flows.lead(&callee, there));
+        let flow = way.map(|way| self.flows.lead(&callee, way));
         let (from, credential) = if let Some(account) = account {
             (account.from, account.credential)
         } else {
@@ -259,14 +278,19 @@ impl RsipUa {
         transport == Transport::Udp || self.streams.is_open(transport, there)
     }
 
-    /// A connection is gone: legs whose answer would have come over it fail now, not when their
-    /// transaction has given up.
+    /// A connection is gone: trunks that registered over it do so again, and legs whose answer would have
+    /// come over it fail now, not when their transaction has given up.
     pub(super) fn on_lost(&mut self, lost: &Lost) {
         let went_there = |entry: &Leg| match &entry.there {
             Some(There::Flow(there)) => *there == lost.far_end,
             Some(There::Name(name)) => lost.names.contains(name),
             None => false,
         };
+        self.tell_trunks(lost);
+        if self.streams.is_open(lost.transport, lost.far_end) {
+            // There is another by now, which may carry the answer.
+            return;
+        }
         let waits = |entry: &Leg| {
             entry.state == LegState::Dialling
                 && entry.transport == lost.transport

@@ -7,59 +7,72 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rsipstack::sip::{HostWithPort, Uri};
 
+use crate::stream::Transport;
+
 /// What tells one callee from another: the user part, and where the URI says that they are.
 type Callee = (String, HostWithPort);
 
-/// The addresses of those who are in a call; each as often as they are.
-type Addresses = BTreeMap<Callee, Vec<SocketAddr>>;
+/// A way to a callee that their URI does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What carries requests.
+    pub transport: Transport,
+    /// Where they go.
+    pub there: SocketAddr,
+    /// Whom a certificate there must be of.
+    pub host: String,
+}
+
+/// The ways to those who are in a call; each as often as they are.
+type Ways = BTreeMap<Callee, Vec<Way>>;
 
 /// Where they are. Clones share what they know.
 #[derive(Clone, Debug, Default)]
-pub struct Flows(Arc<Mutex<Addresses>>);
+pub struct Flows(Arc<Mutex<Ways>>);
 
 /// Keeps known where a callee is, as long as it lives.
 #[derive(Debug)]
 pub struct Flow {
     flows: Flows,
     callee: Callee,
-    there: SocketAddr,
+    way: Way,
 }
 
 impl Flows {
     /// A callee who is not where their URI says.
-    pub fn lead(&self, callee: &Uri, there: SocketAddr) -> Flow {
+    pub fn lead(&self, callee: &Uri, way: Way) -> Flow {
         let callee = callee_of(callee);
-        let mut addresses = self.addresses();
-        addresses.entry(callee.clone()).or_default().push(there);
+        let mut ways = self.ways();
+        ways.entry(callee.clone()).or_default().push(way.clone());
         Flow {
             flows: self.clone(),
             callee,
-            there,
+            way,
         }
     }
 
-    /// Where a callee is who is not where their URI says.
-    pub fn find(&self, callee: &Uri) -> Option<SocketAddr> {
-        let addresses = self.addresses();
-        addresses.get(&callee_of(callee))?.last().copied()
+    /// The way to a callee who is not where their URI says.
+    pub fn find(&self, callee: &Uri) -> Option<Way> {
+        let ways = self.ways();
+        ways.get(&callee_of(callee))?.last().cloned()
     }
 
-    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+    fn ways(&self) -> MutexGuard<'_, Ways> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Flow {
     fn drop(&mut self) {
-        let mut addresses = self.flows.addresses();
-        let Some(known) = addresses.get_mut(&self.callee) else {
+        let mut ways = self.flows.ways();
+        let Some(known) = ways.get_mut(&self.callee) else {
             return;
         };
-        if let Some(at) = known.iter().position(|there| *there == self.there) {
+        if let Some(at) = known.iter().position(|way| *way == self.way) {
             known.remove(at);
         }
         if known.is_empty() {
-            addresses.remove(&self.callee);
+            ways.remove(&self.callee);
         }
     }
 }
@@ -76,7 +89,11 @@ mod tests {
     #[test]
     fn a_callee_is_known_until_the_last_of_their_calls_is_over() {
         let uri = |text: &str| Uri::try_from(text).expect("a uri");
-        let at = |port: u16| SocketAddr::from(([192, 0, 2, 10], port));
+        let at = |port: u16| Way {
+            transport: Transport::Udp,
+            there: SocketAddr::from(([192, 0, 2, 10], port)),
+            host: "192.0.2.10".to_owned(),
+        };
         let flows = Flows::default();
         let callee = uri("sip:li@10.0.0.7:5062");
         let (first, second) = (flows.lead(&callee, at(1)), flows.lead(&callee, at(2)));
@@ -88,6 +105,6 @@ mod tests {
         assert_eq!(flows.find(&callee), Some(at(1)));
         drop(first);
         assert_eq!(flows.find(&callee), None);
-        assert!(flows.addresses().is_empty());
+        assert!(flows.ways().is_empty());
     }
 }

@@ -28,6 +28,8 @@ impl RsipUa {
             }
         };
         let destination = target.destination();
+        let place = &target.place;
+        let flow = place.way().map(|way| self.flows.lead(&place.callee, way));
         match self.endpoint.get_via(None, None) {
             Ok(via) => {
                 let request = self.message_to(target, via, text);
@@ -42,6 +44,7 @@ impl RsipUa {
                         Err(error) => Err(error),
                     };
                     tell(sent);
+                    drop(flow);
                 });
             }
             Err(error) => warn!(%error, "a message could not be made"),

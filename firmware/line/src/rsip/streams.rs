@@ -64,7 +64,8 @@ struct Open {
     names: BTreeSet<String>,
 }
 
-/// The last connection with an address is gone: what waits there for an answer waits in vain.
+/// The last connection with an address is gone: what waits there for an answer waits in vain, unless
+/// another has been opened since.
 #[derive(Debug)]
 pub struct Lost {
     /// What it was.
@@ -307,16 +308,14 @@ impl Streams {
         open.remove(&flow).map(|entry| entry.names)
     }
 
-    /// Says that a connection is gone, unless there is another by now, which may carry the answer.
+    /// Says that a connection is gone.
     fn tell_lost(&self, (transport, far_end): Flow, names: BTreeSet<String>) {
-        if !self.is_open(transport, far_end) {
-            // The user agent may be gone by now.
-            let _ = self.0.lost.send(Lost {
-                transport,
-                far_end,
-                names,
-            });
-        }
+        // The user agent may be gone by now.
+        let _ = self.0.lost.send(Lost {
+            transport,
+            far_end,
+            names,
+        });
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, BTreeMap<Flow, Open>> {

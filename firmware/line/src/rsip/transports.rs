@@ -8,7 +8,7 @@ use rsipstack::sip::{Host, HostWithPort, Param, Scheme, SipMessage, Uri};
 use rsipstack::transaction::endpoint::{MessageInspector, TargetLocator};
 use rsipstack::transport::SipAddr;
 
-use super::flows::Flows;
+use super::flows::{Flows, Way};
 use super::streams::Streams;
 use super::{challenge, routes};
 use crate::stream::Transport;
@@ -114,6 +114,16 @@ impl TransportSelector {
         found.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
     }
 
+    async fn follow(&self, way: &Way) -> std::io::Result<SipAddr> {
+        let Way {
+            transport,
+            there,
+            host,
+        } = way;
+        self.streams.reach(*transport, host, *there).await?;
+        Ok(addressed(*transport, *there))
+    }
+
     async fn way_to(&self, uri: &Uri, transport: Transport) -> std::io::Result<SipAddr> {
         let there = &uri.host_with_port;
         let port = there
@@ -131,19 +141,20 @@ impl TransportSelector {
 #[async_trait]
 impl TargetLocator for TransportSelector {
     async fn locate(&self, uri: &Uri) -> rsipstack::Result<SipAddr> {
-        match asked_by(uri) {
-            Some(Transport::Udp) => match self.flows.find(uri) {
-                Some(there) => Ok(addressed(Transport::Udp, there)),
-                None => SipAddr::try_from(&routes::addressed(uri)),
-            },
-            Some(transport) => self
-                .way_to(&routes::addressed(uri), transport)
-                .await
-                .map_err(|error| {
-                    rsipstack::Error::Error(format!("no {} connection: {error}", transport.name()))
-                }),
-            None => Err(rsipstack::Error::Error("unknown transport".to_owned())),
-        }
+        let (transport, reached) = match (self.flows.find(uri), asked_by(uri)) {
+            (Some(way), _) => (way.transport, self.follow(&way).await),
+            (None, Some(Transport::Udp)) => return SipAddr::try_from(&routes::addressed(uri)),
+            (None, Some(transport)) => {
+                let there = routes::addressed(uri);
+                (transport, self.way_to(&there, transport).await)
+            }
+            (None, None) => {
+                return Err(rsipstack::Error::Error("unknown transport".to_owned()));
+            }
+        };
+        reached.map_err(|error| {
+            rsipstack::Error::Error(format!("no {} connection: {error}", transport.name()))
+        })
     }
 }
 

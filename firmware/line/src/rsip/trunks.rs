@@ -16,7 +16,7 @@ use trunkside_call::Pii;
 
 use super::dial::{Account, Whereabouts};
 use super::names::{LookUp, TrunkTarget};
-use super::streams::Streams;
+use super::streams::{Lost, Streams};
 use super::{RsipUa, now, sip_uri, transports};
 use crate::directory::{Directory, DirectoryInput, DirectoryOutput, Found};
 use crate::sources::Network;
@@ -147,14 +147,16 @@ impl RsipUa {
         let mut carriers = self.carriers.iter();
         let carrier = carriers.find(|carrier| carrier.config.name == trunk)?;
         let config = &carrier.config;
+        let server = carrier.trunk.serving()?;
         let of = |user: &str| sip_uri(&format!("sip:{user}@{}", config.domain));
         let account = Account {
             from: of(carrier.user().unwrap_or("anonymous"))?,
             credential: config.credential(),
+            host: carrier.host(server),
         };
         Some(Whereabouts {
             callee: of(number.reveal())?,
-            flow: Some((config.transport, carrier.trunk.serving()?)),
+            flow: Some((config.transport, server)),
             replaces: None,
             account: Some(account),
         })
@@ -191,6 +193,16 @@ impl RsipUa {
             }
         }
         self.drive_trunks();
+    }
+
+    /// A connection is gone that a trunk may have registered over.
+    pub(super) fn tell_trunks(&mut self, lost: &Lost) {
+        for carrier in &mut self.carriers {
+            if carrier.config.transport == lost.transport {
+                let target = lost.far_end;
+                carrier.trunk.handle(now(), TrunkInput::Lost { target });
+            }
+        }
     }
 
     pub(super) fn tick_trunks(&mut self) {

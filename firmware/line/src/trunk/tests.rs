@@ -105,6 +105,44 @@ fn a_registration_is_renewed_before_it_ends_and_the_target_asked_between() {
 }
 
 #[test]
+fn who_lost_the_connection_that_it_registered_over_does_so_again_soon_but_not_often() {
+    let mut bench = Bench::new(true, 2);
+    let granted = 60 * MINUTE;
+    let back_off = TrunkTimes::default().back_off;
+    let mut request = bench.register();
+    for since in [0, 10, 20, 600].map(Duration::from_secs) {
+        bench.reply(request, Reply::Registered { granted });
+        bench.outputs();
+        bench.now += since;
+        let lost = bench.now;
+        for target in [at(1), at(0), at(0)] {
+            bench.trunk.handle(lost, TrunkInput::Lost { target });
+        }
+        request = loop {
+            bench.pass();
+            match bench.sent() {
+                (0, Ask::Options, request) => bench.reply(request, Reply::Alive),
+                (target, _, request) => {
+                    assert_eq!(target, 0);
+                    break request;
+                }
+            }
+        };
+        let rest = AGAIN.saturating_sub(since);
+        let fits = rest.max(back_off / 2)..=rest.max(back_off);
+        let waited = bench.now - lost;
+        assert!(fits.contains(&waited), "{waited:?}");
+    }
+    let mut bench = Bench::new(false, 1);
+    let (_, _, request) = bench.sent();
+    bench.reply(request, Reply::Alive);
+    let before = bench.trunk.deadline();
+    let target = at(0);
+    bench.trunk.handle(bench.now, TrunkInput::Lost { target });
+    assert_eq!(bench.trunk.deadline(), before, "it is known by its address");
+}
+
+#[test]
 fn a_target_that_does_not_answer_is_followed_by_the_next_at_once() {
     let mut bench = Bench::new(true, 3);
     bench.register();

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::peer::{Driven, SDP, header, offer};
 use super::*;
@@ -134,9 +135,14 @@ async fn a_transport_that_is_not_there_fails_at_once() {
     assert_eq!(one.settled().await, LegEvent::Failed { status: 503 });
 }
 
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// One end of a connection that writes its own SIP.
 struct Line {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    own: SocketAddr,
     framing: Framing,
 }
 
@@ -153,12 +159,34 @@ impl Line {
     }
 
     fn over(stream: TcpStream) -> Self {
-        let framing = Framing::default();
-        Self { stream, framing }
+        let own = stream.local_addr().expect("bound");
+        Self {
+            stream: Box::new(stream),
+            own,
+            framing: Framing::default(),
+        }
     }
 
-    fn own(&self) -> SocketAddr {
-        self.stream.local_addr().expect("bound")
+    /// The next connection that the box opens.
+    async fn of(listener: &TcpListener, tls: Option<&TlsAcceptor>) -> Self {
+        let accepted = timeout(LIMIT, listener.accept()).await.expect("it comes");
+        let (stream, _) = accepted.expect("accepted");
+        let own = stream.local_addr().expect("bound");
+        let Some(tls) = tls else {
+            return Self::over(stream);
+        };
+        let agreed = timeout(LIMIT, tls.accept(stream)).await.expect("in time");
+        Self {
+            stream: Box::new(agreed.expect("it trusts us")),
+            own,
+            framing: Framing::default(),
+        }
+    }
+
+    /// Closes the connection, and waits until the box has.
+    async fn close(mut self) {
+        self.stream.shutdown().await.expect("open until now");
+        while !self.bytes().await.is_empty() {}
     }
 
     async fn write(&mut self, text: &str) {
@@ -192,7 +220,7 @@ impl Line {
     }
 
     fn request(&self, method: &str, lines: &str, body: &str) -> String {
-        let own = self.own();
+        let own = self.own;
         format!(
             "{method} sip:li_na@box SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bK{method}\r\n\
              From: <sip:li_na@box>;tag=1\r\nTo: <sip:li_na@box>\r\nCall-ID: {method}@{own}\r\n\
@@ -237,8 +265,7 @@ async fn a_phone_is_rung_over_the_connection_that_it_registered_over() {
     assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
     assert!(phone.read().await.starts_with("ACK "));
 
-    phone.stream.shutdown().await.expect("open until now");
-    while !phone.bytes().await.is_empty() {}
+    phone.close().await;
     ua.dial(AgentContact::Registered("li_na".into()));
     assert_eq!(ua.settled().await, LegEvent::Failed { status: 480 });
 }
@@ -268,8 +295,7 @@ async fn a_leg_fails_when_its_connection_dies_before_the_answer() {
     let there = agent.local_addr().expect("bound");
     for rings in [false, true] {
         ua.dial(to(there, ";transport=tcp"));
-        let accepted = timeout(LIMIT, agent.accept()).await.expect("it comes");
-        let mut line = Line::over(accepted.expect("accepted").0);
+        let mut line = Line::of(&agent, None).await;
         let invite = line.read().await;
         if rings {
             line.respond(&invite, "180 Ringing", "").await;
@@ -281,8 +307,7 @@ async fn a_leg_fails_when_its_connection_dies_before_the_answer() {
     }
     // What was said last counts, also when nothing follows it.
     ua.dial(to(there, ";transport=tcp"));
-    let accepted = timeout(LIMIT, agent.accept()).await.expect("it comes");
-    let mut line = Line::over(accepted.expect("accepted").0);
+    let mut line = Line::of(&agent, None).await;
     let invite = line.read().await;
     line.respond(&invite, "486 Busy Here", "").await;
     line.stream.shutdown().await.expect("open until now");
@@ -355,32 +380,110 @@ async fn who_speaks_plainly_to_a_tls_port_is_cut_off() {
     while !line.bytes().await.is_empty() {}
 }
 
-#[tokio::test]
-async fn a_trunk_that_lost_its_connection_is_registered_with_again() {
-    let carrier = TcpListener::bind(any_port()).await.expect("loopback");
-    let trunk = TrunkConfig {
+/// A trunk to that carrier, which registers and is asked so often whether it is there.
+fn trunk(carrier: &TcpListener, transport: Transport, keep_alive: Duration) -> TrunkConfig {
+    let target = carrier.local_addr().expect("bound").to_string();
+    TrunkConfig {
         name: "telecom".into(),
-        targets: vec![
-            carrier
-                .local_addr()
-                .expect("bound")
-                .to_string()
-                .parse()
-                .expect("a target"),
-        ],
-        transport: Transport::Tcp,
+        targets: vec![target.parse().expect("a target")],
+        transport,
         domain: "carrier.example".into(),
         login: None,
         sources: Vec::new(),
         times: TrunkTimes {
-            keep_alive: Duration::from_secs(1),
+            keep_alive,
+            back_off: Duration::from_millis(100),
             ..TrunkTimes::default()
         },
-    };
+    }
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn at_carrier() -> AgentContact {
+    AgentContact::OverTrunk {
+        trunk: "telecom".into(),
+        number: Pii::new("13800138000".into()),
+    }
+}
+
+/// The INVITE of a call over the trunk, as soon as the box has read what the carrier has said.
+async fn dialled_over(ua: &mut Driven, line: &mut Line) -> String {
+    loop {
+        ua.dial(at_carrier());
+        tokio::select! {
+            invite = line.read() => return invite,
+            event = ua.settled() => assert_eq!(event, LegEvent::Failed { status: 404 }),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trunk_is_dialled_over_when_its_connection_is_gone() {
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let (own, trust) = identity();
+        let tls = TlsAcceptor::from(own.server().expect("fits"));
+        let tls = Some(&tls).filter(|_| transport == Transport::Tls);
+        let carrier = TcpListener::bind(any_port()).await.expect("loopback");
+        let mut trunk = trunk(&carrier, transport, HOUR);
+        trunk.times.register = false;
+        let mut ua = Driven::new(|config| {
+            config.trunks = vec![trunk];
+            config.trust = Some(trust);
+        })
+        .await;
+        let mut line = Line::of(&carrier, tls).await;
+        let options = line.read().await;
+        line.respond(&options, "200 OK", "").await;
+        dialled_over(&mut ua, &mut line).await;
+        line.close().await;
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 503 });
+
+        ua.dial(at_carrier());
+        let mut line = Line::of(&carrier, tls).await;
+        let invite = line.read().await;
+        let via = format!("SIP/2.0/{}", transport.name().to_uppercase());
+        assert!(header(&invite, "Via").is_some_and(|value| value.starts_with(&via)));
+        line.respond(&invite, "486 Busy Here", "").await;
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
+        // It is one of those that the box watches.
+        ua.dial(at_carrier());
+        while !line.read().await.starts_with("INVITE ") {}
+        drop(line);
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 503 });
+    }
+}
+
+#[tokio::test]
+async fn a_trunk_that_lost_its_connection_is_registered_with_long_before_it_is_asked() {
+    let carrier = TcpListener::bind(any_port()).await.expect("loopback");
+    let trunk = trunk(&carrier, Transport::Tcp, HOUR);
+    let mut ua = Driven::new(|config| config.trunks = vec![trunk]).await;
+    for _ in 0..2 {
+        let mut line = Line::of(&carrier, None).await;
+        let register = line.read().await;
+        assert!(register.starts_with("REGISTER "), "{register}");
+        let contact = header(&register, "Contact").expect("a contact");
+        let granted = format!("Contact: {contact};expires=600\r\n");
+        line.respond(&register, "200 OK", &granted).await;
+        let invite = dialled_over(&mut ua, &mut line).await;
+        line.respond(&invite, "486 Busy Here", "").await;
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
+        // A carrier that closed every connection would not be asked as often.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_mins(1)).await;
+        tokio::time::resume();
+        line.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_trunk_that_lost_its_connection_is_registered_with_again() {
+    let carrier = TcpListener::bind(any_port()).await.expect("loopback");
+    let trunk = trunk(&carrier, Transport::Tcp, Duration::from_secs(1));
     let _ua = Driven::new(|config| config.trunks = vec![trunk]).await;
     for _ in 0..2 {
-        let accepted = timeout(LIMIT, carrier.accept()).await.expect("it comes");
-        let mut line = Line::over(accepted.expect("accepted").0);
+        let mut line = Line::of(&carrier, None).await;
         let register = line.read().await;
         assert!(register.starts_with("REGISTER sip:carrier.example;transport=TCP"));
         assert!(header(&register, "Via").is_some_and(|via| via.starts_with("SIP/2.0/TCP")));
