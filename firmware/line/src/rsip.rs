@@ -175,8 +175,8 @@ struct Leg {
     reoffer: Option<TransactionHandle>,
     /// Where that says that it is from now on.
     moved: Option<Uri>,
-    /// Whether the answer to our offer comes in the next ACK.
-    answer_in_ack: bool,
+    /// The number of the far end's INVITE whose ACK has the answer to our offer.
+    answer_in_ack: Option<u32>,
     timer: SessionTimer,
     /// What the far end's request says of session timers, until it is answered.
     asked: Asked,
@@ -212,7 +212,7 @@ impl Leg {
             transport,
             reoffer: None,
             moved: None,
-            answer_in_ack: false,
+            answer_in_ack: None,
             timer: SessionTimer::default(),
             asked: Asked::default(),
             takes_update: false,
@@ -530,7 +530,7 @@ impl SipUa for RsipUa {
             LegCommand::Cancel => self.cancel(leg),
             LegCommand::HangUp => self.hang_up(leg),
             LegCommand::AnswerReoffer { sdp } => {
-                let sdp = self.outward(leg, |entry| entry.answer_in_ack, sdp);
+                let sdp = self.outward(leg, |entry| entry.answer_in_ack.is_some(), sdp);
                 self.answer_reoffer(leg, StatusCode::OK, Some(sdp));
             }
             LegCommand::RejectReoffer { status } => {

@@ -132,7 +132,7 @@ impl RsipUa {
             entry.reliable.answer = Some(sdp);
             return;
         }
-        entry.answer_in_ack = entry.wants_offer();
+        entry.answer_in_ack = states::answered_in_ack(&entry.dialog.initial_request());
         entry.state = LegState::Answered;
         entry.description.clone_from(&sdp);
         let mut headers = headers::timer_settled(entry.settle());

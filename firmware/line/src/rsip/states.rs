@@ -1,6 +1,7 @@
 //! What the stack says of its dialogs, as events of legs.
 
 use rsipstack::dialog::dialog::{DialogState, TerminatedReason, TransactionHandle};
+use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request, Response, StatusCode};
 
 use super::{LegState, RsipUa, headers, key_of, now, sdp_header, target};
@@ -72,13 +73,13 @@ impl RsipUa {
                 let sdp = answer_in_ack(entry);
                 self.tell(leg, LegEvent::Acknowledged { sdp });
             }
-            LegState::Up if entry.answer_in_ack => {
+            LegState::Up => {
                 let sdp = answer_in_ack(entry);
                 if !sdp.is_empty() {
                     self.tell(leg, LegEvent::Acknowledged { sdp });
                 }
             }
-            LegState::Up | LegState::Offered => {}
+            LegState::Offered => {}
         }
     }
 
@@ -87,9 +88,12 @@ impl RsipUa {
             return;
         };
         let asked = headers::timer_asked(request);
-        let refresh = request.method == Method::Update && request.body.is_empty();
+        let is_update = request.method == Method::Update;
+        let refresh = is_update && request.body.is_empty();
         // An offer of ours is under way, or one of theirs still waits (RFC 3261, section 14.2).
         let glare = entry.refreshing || entry.reoffer.is_some() || entry.state != LegState::Up;
+        // Ours in a 2xx is, until its ACK; who sends another INVITE has sent that.
+        let glare = glare || is_update && entry.answer_in_ack.is_some();
         if glare && !refresh {
             self.respond(handle, StatusCode::RequestPending, None, None);
             return;
@@ -113,7 +117,7 @@ impl RsipUa {
         entry.asked = asked;
         entry.reoffer = Some(handle);
         entry.moved = moved;
-        entry.answer_in_ack = request.body.is_empty();
+        entry.answer_in_ack = answered_in_ack(request);
         let sdp = request.body.clone();
         self.tell(leg, LegEvent::Reoffered { sdp });
     }
@@ -132,6 +136,8 @@ impl RsipUa {
             entry.description.clone_from(sdp);
             headers = headers::timer_settled(entry.settle());
             headers.extend(sdp_header());
+        } else {
+            entry.answer_in_ack = None;
         }
         self.respond(handle, status, Some(headers), sdp);
     }
@@ -171,14 +177,26 @@ impl RsipUa {
     }
 }
 
+/// The answer to our offer, once the ACK that has it is there; the stack tells of none in particular.
 fn answer_in_ack(leg: &mut super::Leg) -> Vec<u8> {
-    if !std::mem::take(&mut leg.answer_in_ack) {
+    let Some(invite) = leg.answer_in_ack else {
         return Vec::new();
-    }
-    leg.dialog
-        .last_remote_ack()
-        .map(|ack| ack.body)
-        .unwrap_or_default()
+    };
+    let ack = leg.dialog.last_remote_ack();
+    let Some(ack) = ack.filter(|ack| number(ack) == Some(invite)) else {
+        return Vec::new();
+    };
+    leg.answer_in_ack = None;
+    ack.body
+}
+
+/// The number of an INVITE that wants an offer.
+pub(super) fn answered_in_ack(invite: &Request) -> Option<u32> {
+    number(invite).filter(|_| invite.body.is_empty())
+}
+
+fn number(request: &Request) -> Option<u32> {
+    request.cseq_header().ok()?.seq().ok()
 }
 
 pub(super) fn allow() -> Vec<Header> {

@@ -218,6 +218,39 @@ async fn keys_are_heard_and_told() {
 }
 
 #[tokio::test]
+async fn an_answer_in_an_ack_is_heard_also_when_a_key_comes_before_it() {
+    let (mut ua, leg, mut peer, _) = up("").await;
+    let key = "Content-Type: application/dtmf-relay\r\n";
+    peer.send("INVITE", "", "").await;
+    let invite = peer.number;
+    assert!(matches!(ua.event().await.what, LegEvent::Reoffered { .. }));
+    let sdp = description(5_000);
+    ua.command(leg, LegCommand::AnswerReoffer { sdp });
+    peer.expect("SIP/2.0 200").await;
+    peer.send("INFO", key, "Signal=7\r\n").await;
+    peer.expect("SIP/2.0 200").await;
+    assert_eq!(ua.event().await.what, LegEvent::Digit { digit: '7' });
+    peer.send("UPDATE", SDP, &offer()).await;
+    peer.expect("SIP/2.0 491").await;
+    let last = std::mem::replace(&mut peer.number, invite);
+    peer.send("ACK", SDP, &offer()).await;
+    let sdp = description(4_000);
+    assert_eq!(ua.event().await.what, LegEvent::Acknowledged { sdp });
+
+    // One that is refused has no answer; that of before does not count again.
+    peer.number = last;
+    peer.send("INVITE", "", "").await;
+    assert!(matches!(ua.event().await.what, LegEvent::Reoffered { .. }));
+    ua.command(leg, LegCommand::RejectReoffer { status: 488 });
+    peer.expect("SIP/2.0 488").await;
+    peer.acknowledge_refusal().await;
+    peer.send("INFO", key, "Signal=8\r\n").await;
+    assert_eq!(ua.event().await.what, LegEvent::Digit { digit: '8' });
+    peer.send("INFO", key, "Signal=9\r\n").await;
+    assert_eq!(ua.event().await.what, LegEvent::Digit { digit: '9' });
+}
+
+#[tokio::test]
 async fn offers_that_cross_are_refused_and_ours_has_its_answer() {
     let (mut ua, leg, mut peer, _) = up("").await;
     let sdp = description(5_002);
