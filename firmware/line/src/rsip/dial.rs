@@ -330,6 +330,22 @@ impl RsipUa {
         }
     }
 
+    /// Whom a contact's redirection means. A number of the same carrier is dialled in the box's name, as the
+    /// first was; nobody else is shown what proves that.
+    fn sent_on(&self, from: AgentContact, uri: String) -> AgentContact {
+        match from {
+            AgentContact::InPlaceOf { contact, replaces } => AgentContact::InPlaceOf {
+                contact: Box::new(self.sent_on(*contact, uri)),
+                replaces,
+            },
+            AgentContact::OverTrunk { trunk, .. } => match self.number_at(&trunk, &uri) {
+                Some(number) => AgentContact::OverTrunk { trunk, number },
+                None => self.contact_of(uri, None),
+            },
+            AgentContact::Uri(_) | AgentContact::Registered(_) => self.contact_of(uri, None),
+        }
+    }
+
     /// What a refusal asks us to dial in its place.
     fn detour(&self, mut dialled: Dialled, response: &Response) -> Option<Dialled> {
         dialled.detours += 1;
@@ -339,11 +355,7 @@ impl RsipUa {
         match response.status_code.code() {
             300..=399 => {
                 let uri = phones::first_contact(response)?;
-                let replaces = match dialled.to {
-                    AgentContact::InPlaceOf { replaces, .. } => Some(replaces),
-                    _ => None,
-                };
-                dialled.to = self.contact_of(uri, replaces);
+                dialled.to = self.sent_on(dialled.to, uri);
             }
             421 if !dialled.acknowledges && headers::lists(response, "Require", "100rel") => {
                 dialled.acknowledges = true;

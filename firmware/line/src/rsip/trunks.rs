@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::typed::{Contact, From as FromHeader, To};
-use rsipstack::sip::{Method, Param, SipMessage, StatusCode, StatusCodeKind, Uri};
+use rsipstack::sip::{
+    Host, HostWithPort, Method, Param, SipMessage, StatusCode, StatusCodeKind, Uri,
+};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::make_tag;
@@ -98,6 +100,24 @@ impl Carrier {
         self.sources().any(|network| network.contains(source))
     }
 
+    /// Whether a URI means the carrier by that.
+    fn is_called(&self, there: &HostWithPort) -> bool {
+        let port = there.port.map(|port| port.value());
+        let usual = self.config.transport.default_port();
+        let fits = |own: Option<u16>| port.is_none_or(|port| port == own.unwrap_or(usual));
+        let name = match &there.host {
+            Host::IpAddr(address) => {
+                let mut servers = self.servers();
+                return servers.any(|own| own.ip() == *address && fits(Some(own.port())));
+            }
+            Host::Domain(name) => name.to_string(),
+        };
+        let targets = self.config.targets.iter();
+        let targets = targets.map(|target| (&target.host, target.port));
+        let mut names = targets.chain([(&self.config.domain, None)]);
+        names.any(|(own, port)| own.eq_ignore_ascii_case(&name) && fits(port))
+    }
+
     /// The name that the box has there.
     fn user(&self) -> Option<&str> {
         self.config.login.as_ref().map(|(user, _)| user.as_str())
@@ -105,10 +125,13 @@ impl Carrier {
 
     /// Where its calls may come from.
     fn sources(&self) -> impl Iterator<Item = Network> {
-        let listed = self.directory.servers().iter().map(|&(server, _)| server);
-        let servers = listed.chain(self.trunk.serving());
-        let servers = servers.map(|server| Network::from(server.ip()));
+        let servers = self.servers().map(|server| Network::from(server.ip()));
         self.config.sources.iter().copied().chain(servers)
+    }
+
+    fn servers(&self) -> impl Iterator<Item = SocketAddr> {
+        let listed = self.directory.servers().iter().map(|&(server, _)| server);
+        listed.chain(self.trunk.serving())
     }
 
     pub(super) fn deadline(&self) -> Option<std::time::Instant> {
@@ -160,6 +183,17 @@ impl RsipUa {
             replaces: None,
             account: Some(account),
         })
+    }
+
+    /// The number that a URI means at a trunk's carrier, if it is one there.
+    pub(super) fn number_at(&self, trunk: &str, uri: &str) -> Option<Pii<String>> {
+        let uri = sip_uri(uri)?;
+        let mut carriers = self.carriers.iter();
+        let carrier = carriers.find(|carrier| carrier.config.name == trunk)?;
+        let user = uri.user().filter(|user| !user.is_empty())?;
+        carrier
+            .is_called(&uri.host_with_port)
+            .then(|| Pii::new(user.to_owned()))
     }
 
     pub(super) fn on_trunk_news(&mut self, news: TrunkNews) {

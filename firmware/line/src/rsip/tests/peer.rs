@@ -110,7 +110,11 @@ pub struct Peer {
 
 impl Peer {
     pub async fn new(to: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("loopback");
+        let socket = UdpSocket::bind("127.0.0.1:0").await;
+        Self::over(socket.expect("loopback"), to)
+    }
+
+    pub fn over(socket: UdpSocket, to: SocketAddr) -> Self {
         let own = socket.local_addr().expect("bound");
         Self {
             socket,

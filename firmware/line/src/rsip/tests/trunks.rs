@@ -197,6 +197,43 @@ async fn a_call_over_a_trunk_is_given_up_where_it_was_dialled() {
 }
 
 #[tokio::test]
+async fn a_carrier_that_sends_us_on_to_a_number_of_its_own_is_asked_in_our_name() {
+    let mut carrier = carrier().await;
+    let config = trunk(&[&carrier]);
+    let mut ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let asked = carrier.expect("REGISTER").await;
+    carrier.respond(&asked, "200 OK", GRANTED, "").await;
+    let options = carrier.expect("OPTIONS").await;
+    carrier.respond(&options, "200 OK", "", "").await;
+    let elsewhere = UdpSocket::bind("127.0.0.2:0").await.expect("loopback");
+    ua.dial(AgentContact::OverTrunk {
+        trunk: "telecom".into(),
+        number: Pii::new("13800138000".into()),
+    });
+    let mut invite = carrier.expect("INVITE sip:13800138000@").await;
+    let moved = "302 Moved Temporarily";
+    let (own, number) = (carrier.own.to_string(), "+8613911112222;rn=1");
+    for host in ["CARRIER.example:5060", &own] {
+        let contact = format!("Contact: <sip:{number}@{host};user=phone>\r\n");
+        carrier.respond(&invite, moved, &contact, "").await;
+        let start = format!("INVITE sip:{number}@carrier.example");
+        invite = carrier.expect(&start).await;
+        let from = header(&invite, "From").expect("a caller");
+        assert!(from.contains("sip:trunk-1@carrier.example"), "{from}");
+        carrier.respond(&invite, UNPROVEN, CHALLENGE, "").await;
+        invite = carrier.expect(&start).await;
+        assert!(header(&invite, "Proxy-Authorization").is_some());
+    }
+    // Whoever else asks for it is given no proof.
+    let mut elsewhere = Peer::over(elsewhere, ua.address);
+    let contact = format!("Contact: <sip:{number}@{}>\r\n", elsewhere.own);
+    carrier.respond(&invite, moved, &contact, "").await;
+    let invite = elsewhere.expect("INVITE").await;
+    elsewhere.respond(&invite, UNPROVEN, CHALLENGE, "").await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 407 });
+}
+
+#[tokio::test]
 async fn a_carrier_that_wants_a_proof_within_a_call_gets_that_of_the_account_that_was_called() {
     let mut carrier = carrier().await;
     let mut called = trunk(&[&carrier]);
