@@ -108,23 +108,23 @@ mod tests {
 
     #[test]
     fn ports_are_even_distinct_and_run_out_with_a_remedy() {
-        let ports = ports(38_101, 38_105);
+        let ports = ports(9_101, 9_105);
         let sockets = [ports.open().expect("free"), ports.open().expect("free")];
         let port = |socket: &UdpSocket| socket.local_addr().expect("bound").port();
         let taken = sockets
             .each_ref()
             .map(|(voice, reports)| (port(voice), port(reports)));
-        assert_eq!(taken, [(38_102, 38_103), (38_104, 38_105)]);
+        assert_eq!(taken, [(9_102, 9_103), (9_104, 9_105)]);
         let error = ports.open().expect_err("the range is used up").to_string();
         assert!(
-            error.contains("`38101`-`38105`") && error.contains("media.ports"),
+            error.contains("`9101`-`9105`") && error.contains("media.ports"),
             "{error}"
         );
         drop(sockets);
         assert!(ports.open().is_ok(), "ports come back");
-        let reports = UdpSocket::bind("127.0.0.1:38103").expect("free");
+        let reports = UdpSocket::bind("127.0.0.1:9103").expect("free");
         let (voice, _) = ports.open().expect("the other pair");
-        assert_eq!(port(&voice), 38_104, "a port without its pair is no use");
+        assert_eq!(port(&voice), 9_104, "a port without its pair is no use");
         drop((reports, voice));
         assert!(self::ports(40_000, 40_000).open().is_err(), "half a pair");
         assert!(self::ports(u16::MAX, u16::MAX).open().is_err());

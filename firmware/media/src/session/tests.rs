@@ -94,7 +94,7 @@ async fn call(ports: std::ops::RangeInclusive<u16>) -> Call {
 
 #[tokio::test]
 async fn voice_crosses_both_ways_and_is_copied() {
-    let mut call = call(38_200..=38_219).await;
+    let mut call = call(9_200..=9_219).await;
     call.session.bridge();
     call.caller
         .say(call.session.local_addr(Side::Caller), 0x11)
@@ -120,7 +120,7 @@ async fn voice_crosses_both_ways_and_is_copied() {
 
 #[tokio::test]
 async fn a_prompt_is_heard_to_its_end_and_its_end_is_told() {
-    let mut call = call(38_220..=38_239).await;
+    let mut call = call(9_220..=9_239).await;
     let prompt = Arc::new(Prompt::from_samples(&[4_000; 480]));
     call.session.play(Side::Caller, prompt, Repeat::Once);
     let first = call.caller.hear().await.0;
@@ -214,7 +214,7 @@ pub(super) fn stumble(datagram: &[u8]) {
 
 #[tokio::test]
 async fn a_fault_costs_the_packet_that_met_it_and_no_more() {
-    let mut call = call(38_360..=38_379).await;
+    let mut call = call(9_360..=9_379).await;
     call.session.bridge();
     let to = call.session.local_addr(Side::Caller);
     for code in [0x11, FAULT, FAULT, 0x12] {
@@ -230,7 +230,7 @@ async fn a_fault_costs_the_packet_that_met_it_and_no_more() {
 
 #[tokio::test]
 async fn a_stalled_listener_delays_no_packet() {
-    let mut call = call(38_240..=38_259).await;
+    let mut call = call(9_240..=9_259).await;
     call.session.bridge();
     for _ in 0..600 {
         call.caller
@@ -245,7 +245,7 @@ async fn a_stalled_listener_delays_no_packet() {
 
 #[tokio::test]
 async fn closing_ends_the_task_and_the_copies_and_frees_the_ports() {
-    let mut call = call(38_260..=38_263).await;
+    let mut call = call(9_160..=9_163).await;
     let address = call.session.local_addr(Side::Caller);
     call.session.close();
     let ended = timeout(LIMIT, call.tasks.join_next())
@@ -258,7 +258,7 @@ async fn closing_ends_the_task_and_the_copies_and_frees_the_ports() {
 
 #[tokio::test]
 async fn junk_is_counted_and_the_call_goes_on() {
-    let mut call = call(38_280..=38_299).await;
+    let mut call = call(9_280..=9_299).await;
     call.session.bridge();
     let to = call.session.local_addr(Side::Caller);
     for junk in [
@@ -277,7 +277,7 @@ async fn junk_is_counted_and_the_call_goes_on() {
 #[tokio::test]
 async fn reports_are_read_and_the_last_one_says_good_bye() {
     use rtcp_types::{Compound, Packet, ReceiverReport, ReportBlock, RtcpPacketWriterExt};
-    let mut call = call(38_300..=38_319).await;
+    let mut call = call(9_300..=9_319).await;
     let reports = UdpSocket::bind("127.0.0.1:0").await.expect("loopback");
     let control = Some(reports.local_addr().expect("bound"));
     let remote = Remote {
@@ -321,7 +321,7 @@ async fn reports_are_read_and_the_last_one_says_good_bye() {
 
 #[tokio::test]
 async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
-    let mut call = call(38_340..=38_359).await;
+    let mut call = call(9_340..=9_359).await;
     let agent = Remote {
         telephone_event: Some(101),
         ..call.agent.remote()
@@ -346,7 +346,7 @@ async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
 
 #[tokio::test]
 async fn music_on_hold_gives_way_to_whoever_speaks() {
-    let mut call = call(38_320..=38_339).await;
+    let mut call = call(9_320..=9_339).await;
     call.session.bridge();
     let prompt = Arc::new(Prompt::from_samples(&[4_000; 1_600]));
     let music = g711::encode(Codec::Pcma, 4_000);
@@ -386,8 +386,8 @@ async fn a_protected_leg_talks_to_a_plain_one_and_what_is_not_proven_is_counted(
     use crate::relay::Protection;
     use crate::srtp::{Opener, Sealer, Suite};
     for (suite, ports) in [
-        (Suite::Sha1Of80, 38_260..=38_269),
-        (Suite::Sha1Of32, 38_270..=38_279),
+        (Suite::Sha1Of80, 9_260..=9_269),
+        (Suite::Sha1Of32, 9_270..=9_279),
     ] {
         let mut call = call(ports).await;
         let (ours, theirs) = (key(1, suite), key(77, suite));

@@ -90,7 +90,7 @@ fn spread(voice: &VoiceThreads) -> Vec<usize> {
 #[test]
 fn a_thread_is_filled_before_the_next_and_all_share_what_is_more() {
     let (voice, threads) = VoiceThreads::start().expect("threads");
-    let ports = ports(38_480..=38_519);
+    let ports = ports(9_480..=9_519);
     let first = voice.open(&ports).expect("free ports");
     let second = voice.open(&ports).expect("free ports");
     assert_eq!(spread(&voice), [2, 0, 0, 0]);
@@ -109,7 +109,7 @@ fn a_thread_is_filled_before_the_next_and_all_share_what_is_more() {
 #[test]
 fn a_call_that_is_over_makes_room() {
     let (voice, threads) = VoiceThreads::start().expect("threads");
-    let opened = voice.open(&ports(38_520..=38_529)).expect("free ports");
+    let opened = voice.open(&ports(9_520..=9_529)).expect("free ports");
     assert_eq!(spread(&voice)[0], 1);
     let mut tap = opened.tap;
     drop(opened.session);
@@ -124,7 +124,7 @@ fn a_call_that_is_over_makes_room() {
 #[test]
 fn they_carry_calls_from_no_runtime_of_their_own_and_end_with_the_last() {
     let (voice, threads) = VoiceThreads::start().expect("threads");
-    let ports = ports(38_400..=38_439);
+    let ports = ports(9_400..=9_439);
     let calls: Vec<_> = (0..3)
         .map(|_| voice.open(&ports).expect("free ports").session)
         .collect();
@@ -150,7 +150,7 @@ fn they_carry_calls_from_no_runtime_of_their_own_and_end_with_the_last() {
 #[test]
 fn a_session_that_is_kept_does_not_keep_the_threads() {
     let (voice, threads) = VoiceThreads::start().expect("threads");
-    let opened = voice.open(&ports(38_440..=38_459)).expect("free ports");
+    let opened = voice.open(&ports(9_440..=9_459)).expect("free ports");
     drop(voice);
     ended(threads);
     opened.session.bridge();
@@ -159,7 +159,7 @@ fn a_session_that_is_kept_does_not_keep_the_threads() {
 #[test]
 fn no_ports_is_an_error_of_the_call_and_not_of_the_threads() {
     let (voice, _threads) = VoiceThreads::start().expect("threads");
-    let ports = ports(38_460..=38_463);
+    let ports = ports(9_460..=9_463);
     let first = voice.open(&ports);
     assert!(matches!(
         voice.open(&ports),
