@@ -45,9 +45,14 @@ pub struct Dns {
 
 impl Dns {
     pub async fn new(names: &[(&str, Says)]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-        let address = listener.local_addr().expect("bound");
-        let socket = UdpSocket::bind(address).await.expect("the same port");
+        let (listener, socket, address) = loop {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+            let address = listener.local_addr().expect("bound");
+            // Somebody else may have that port's datagrams.
+            if let Ok(socket) = UdpSocket::bind(address).await {
+                break (listener, socket, address);
+            }
+        };
         let names = names.iter().cloned();
         let names = names.map(|(name, says)| (name.to_owned(), says));
         let book = Arc::new(Mutex::new(names.collect()));

@@ -106,6 +106,8 @@ pub struct Peer {
     /// The tag that the far end has given itself.
     pub tag: String,
     pub number: u32,
+    /// What has come.
+    heard: BTreeSet<String>,
 }
 
 impl Peer {
@@ -122,6 +124,7 @@ impl Peer {
             to,
             tag: String::new(),
             number: 0,
+            heard: BTreeSet::new(),
         }
     }
 
@@ -184,17 +187,23 @@ impl Peer {
             .expect("sent");
     }
 
-    /// The next message that begins so.
-    pub async fn expect(&mut self, start: &str) -> String {
+    /// The next message, which may have come before.
+    pub async fn hear(&mut self, what: &str) -> String {
         let mut bytes = [0; 8_192];
+        let received = timeout(LIMIT, self.socket.recv_from(&mut bytes)).await;
+        let (length, from) = received
+            .unwrap_or_else(|_| panic!("no {what}"))
+            .expect("received");
+        self.to = from;
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+
+    /// The next message that begins so and has not come before: after half a second without an answer all is
+    /// said again, however late the peer is.
+    pub async fn expect(&mut self, start: &str) -> String {
         loop {
-            let received = timeout(LIMIT, self.socket.recv_from(&mut bytes)).await;
-            let (length, from) = received
-                .unwrap_or_else(|_| panic!("no {start}"))
-                .expect("received");
-            self.to = from;
-            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
-            if text.starts_with(start) {
+            let text = self.hear(start).await;
+            if self.heard.insert(text.clone()) && text.starts_with(start) {
                 let tag = header(&text, "To").and_then(|to| to.split("tag=").nth(1));
                 if let Some(tag) = tag.filter(|_| text.starts_with("SIP/")) {
                     tag.clone_into(&mut self.tag);
