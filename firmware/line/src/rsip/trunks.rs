@@ -21,6 +21,7 @@ use super::names::{LookUp, TrunkTarget};
 use super::streams::{Lost, Streams};
 use super::{RsipUa, now, sip_uri, transports};
 use crate::directory::{Directory, DirectoryInput, DirectoryOutput, Found};
+use crate::identity;
 use crate::sources::Network;
 use crate::stream::Transport;
 use crate::trunk::{Ask, Reply, Trunk, TrunkInput, TrunkOutput, TrunkTimes};
@@ -187,6 +188,12 @@ impl RsipUa {
 
     /// The number that a URI means at a trunk's carrier, if it is one there.
     pub(super) fn number_at(&self, trunk: &str, uri: &str) -> Option<Pii<String>> {
+        if uri.to_ascii_lowercase().starts_with("tel:") {
+            // It is the same with every carrier, and may be written with pauses for the eye (RFC 3966).
+            let digits = identity::user_of(uri)?.chars();
+            let number: String = digits.filter(|sign| !"-.()".contains(*sign)).collect();
+            return identity::is_user_part(&number).then(|| Pii::new(number));
+        }
         let uri = sip_uri(uri)?;
         let mut carriers = self.carriers.iter();
         let carrier = carriers.find(|carrier| carrier.config.name == trunk)?;

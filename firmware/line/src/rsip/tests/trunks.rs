@@ -206,10 +206,10 @@ async fn a_carrier_that_sends_us_on_to_a_number_of_its_own_is_asked_in_our_name(
     let options = carrier.expect("OPTIONS").await;
     carrier.respond(&options, "200 OK", "", "").await;
     let elsewhere = UdpSocket::bind("127.0.0.2:0").await.expect("loopback");
-    ua.dial(AgentContact::OverTrunk {
-        trunk: "telecom".into(),
-        number: Pii::new("13800138000".into()),
-    });
+    let number = Pii::new("13800138000".to_owned());
+    let trunk = "telecom".to_owned();
+    let to = AgentContact::OverTrunk { trunk, number };
+    ua.dial(to.clone());
     let mut invite = carrier.expect("INVITE sip:13800138000@").await;
     let moved = "302 Moved Temporarily";
     let (own, number) = (carrier.own.to_string(), "+8613911112222;rn=1");
@@ -231,6 +231,14 @@ async fn a_carrier_that_sends_us_on_to_a_number_of_its_own_is_asked_in_our_name(
     let invite = elsewhere.expect("INVITE").await;
     elsewhere.respond(&invite, UNPROVEN, CHALLENGE, "").await;
     assert_eq!(ua.settled().await, LegEvent::Failed { status: 407 });
+
+    ua.dial(to);
+    let invite = carrier.expect("INVITE sip:13800138000@").await;
+    let contact = "Contact: <tel:+86-139-1111-2222;phone-context=+86>\r\n";
+    carrier.respond(&invite, moved, contact, "").await;
+    carrier
+        .expect("INVITE sip:+8613911112222@carrier.example")
+        .await;
 }
 
 #[tokio::test]
