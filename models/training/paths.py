@@ -7,10 +7,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def data_dir():
-    """The data folder (its README.md says what may train)."""
+    """The data folder (docs/data.md says what lies there)."""
     path = Path(os.environ.get("TRUNKSIDE_DATA", ROOT.parent / "shared/data"))
     if not (path / "speech").is_dir():
-        raise SystemExit(f"no data at `{path}`; set TRUNKSIDE_DATA to the folder that holds `speech`")
+        raise SystemExit(f"no data at `{path}`; set TRUNKSIDE_DATA to the folder that holds `speech` (docs/data.md)")
     return path
 
 
