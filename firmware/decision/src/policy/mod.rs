@@ -130,7 +130,7 @@ pub struct Route {
     pub answer_within: Option<Duration>,
     /// Whether it is routed although the branch is closed.
     pub even_when_closed: bool,
-    /// The recording that serves such callers before an agent does, by its name.
+    /// The announcement that serves such callers before an agent does, by its name.
     pub self_service: Option<String>,
     /// When it stops insisting.
     pub relax: Relax,
@@ -285,5 +285,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         })
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;
