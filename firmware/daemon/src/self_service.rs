@@ -36,13 +36,13 @@ impl SelfServiceRecordings {
         let Some(folder) = folder else {
             return Err(format!(
                 "`self_service` names `{name}`, but the configuration has no \
-                 `decision.recordings`; set it to the folder of the recordings"
+                 `decision.recordings`; set it to the folder of the announcements"
             ));
         };
         let paths = Language::ALL.map(|language| (language, file(folder, language, name)));
         if !paths.iter().any(|(_, path)| path.exists()) {
             return Err(format!(
-                "`self_service` names `{name}`, of which there is no recording; put one at `{}`",
+                "`self_service` names `{name}`, of which there is no announcement; put one at `{}`",
                 paths[0].1.display()
             ));
         }
@@ -55,7 +55,7 @@ impl SelfServiceRecordings {
                 }
                 Err(error) => {
                     broken = Err(format!(
-                        "cannot use the recording `{}`: {error}; put a good one in its place",
+                        "cannot use the announcement `{}`: {error}; put a good one in its place",
                         path.display()
                     ));
                 }

@@ -257,13 +257,13 @@ fn route(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Route {
     route
 }
 
-/// A recording's name, which becomes a file's: no more than letters, figures, `_` and `-`.
+/// An announcement's name, which becomes a file's: no more than letters, figures, `_` and `-`.
 fn self_service(section: &Section<'_>) -> Option<String> {
     let found = section.text("self_service")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if found.value.is_empty() || !found.value.chars().all(plain) {
         let message = format!(
-            "must be a recording's name of letters, figures, `_` and `-`, such as `opening_hours`, got `{}`",
+            "must be an announcement's name of letters, figures, `_` and `-`, such as `opening_hours`, got `{}`",
             found.value
         );
         section.reader.error(found.offset, &found.key, message);

@@ -247,7 +247,9 @@ fn faults_of_destinations_and_novices_are_named() {
     let double = PLACES.replace("name = \"east\"", "name = \"ann\"");
     assert!(said(&double).contains("`ann` is an agent's name too"));
     let service = MACHINE.replace("= \"opening_hours\" }\n[queue]", "= \"../etc\" }\n[queue]");
-    assert!(said(&service).contains("`rule.hours.then.self_service` must be a recording's name"));
+    assert!(
+        said(&service).contains("`rule.hours.then.self_service` must be an announcement's name")
+    );
     let alone = "[[agent]]\nid = \"new\"\nnovice = true\n[queue]\nnovice_limit_s = 9\n";
     assert!(
         said(&format!(
