@@ -166,6 +166,7 @@ impl Catalogue {
             }
             None => Err(Error::NoCatalogue {
                 looked_in: candidates,
+                where_from: WhereFrom::Search,
             }),
         }
     }
@@ -190,6 +191,7 @@ impl Catalogue {
         }
         Err(Error::NoCatalogue {
             looked_in: vec![folder.to_owned()],
+            where_from,
         })
     }
 

@@ -3,18 +3,22 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::catalogue::WhereFrom;
+
 /// A failure to find, check, load or run a model.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No catalogue anywhere: install the models, or say where they are.
     #[error(
-        "no model catalogue found (looked in {}); set `TRUNKSIDE_MODELS` to the folder that holds \
-         `catalogue.toml`",
-        list(looked_in)
+        "no model catalogue found (looked in {}); {}",
+        list(looked_in),
+        remedy(*where_from)
     )]
     NoCatalogue {
         /// The folders that were tried, in order.
         looked_in: Vec<PathBuf>,
+        /// Who named them, if anybody did: a named folder is the only one tried.
+        where_from: WhereFrom,
     },
     /// The catalogue itself is wrong: mend the file.
     #[error("`{}`: {problem}", file.display())]
@@ -108,6 +112,22 @@ pub enum Error {
     /// The network failed while running: the stream is lost, others go on.
     #[error("the acoustic network failed: {0}")]
     Run(String),
+}
+
+const fn remedy(where_from: WhereFrom) -> &'static str {
+    match where_from {
+        WhereFrom::Explicit => {
+            "name the folder that holds `catalogue.toml` (`--models`, or `recognition.models_dir` of a box), \
+             or name none"
+        }
+        WhereFrom::Environment => {
+            "set `TRUNKSIDE_MODELS` to the folder that holds `catalogue.toml`, or to nothing"
+        }
+        WhereFrom::Search => {
+            "put the models into one of these, or name the folder that holds `catalogue.toml` (`--models`, \
+             `recognition.models_dir` of a box, or the variable `TRUNKSIDE_MODELS`)"
+        }
+    }
 }
 
 fn list(folders: &[PathBuf]) -> String {

@@ -68,7 +68,7 @@ fn a_folder_without_a_catalogue_says_where_it_looked() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("looked in `/nowhere`") && error.contains("TRUNKSIDE_MODELS"),
+        error.contains("looked in `/nowhere`") && error.contains("`recognition.models_dir`"),
         "{error}"
     );
 }
