@@ -65,10 +65,13 @@ pub enum WavProblem {
     #[error("it holds no audio; record it again")]
     Silent,
     /// Not telephone audio.
-    #[error("sample rate {0} Hz is not 8000 Hz; convert it with `sox IN -r 8000 -c 1 OUT`")]
+    #[error("sample rate {0} Hz is not 8000 Hz; convert it with `sox IN -r 8000 OUT`")]
     Rate(u32),
     /// Not mono.
-    #[error("{0} channels instead of one; convert it with `sox IN -r 8000 -c 1 OUT`")]
+    #[error(
+        "{0} channels instead of one; take one of them with `sox IN -r 8000 OUT remix 1` (of an exported \
+         call 1 is the caller, 2 the agent)"
+    )]
     Channels(u16),
     /// Neither 16-bit linear nor G.711.
     #[error(
