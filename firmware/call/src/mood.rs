@@ -14,6 +14,17 @@ pub enum SentimentLabel {
     Positive,
 }
 
+impl SentimentLabel {
+    /// The name used in interfaces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Neutral => "neutral",
+            Self::Positive => "positive",
+        }
+    }
+}
+
 /// A direction with its strength.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sentiment {

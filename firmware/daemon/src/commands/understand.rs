@@ -85,8 +85,9 @@ fn write_readable(output: &mut impl Write, report: &Report) -> std::io::Result<(
     )?;
     writeln!(
         output,
-        "  sentiment  {:?} ({:+.2})",
-        report.sentiment.label, report.sentiment.score
+        "  sentiment  {} ({:+.2})",
+        report.sentiment.label.name(),
+        report.sentiment.score
     )?;
     writeln!(
         output,
@@ -118,6 +119,20 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
+
+    #[test]
+    fn labels_read_as_they_do_in_json() {
+        let understood = Understander::shipped().understand_text("今天天气不错", None);
+        let report = Report::from(&understood);
+        let json = serde_json::to_value(&report).unwrap();
+        let mut written = Vec::new();
+        write_readable(&mut written, &report).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        for kind in ["sentiment", "emotion"] {
+            let line = format!("  {kind:<10} {} (", json[kind]["label"].as_str().unwrap());
+            assert!(written.contains(&line), "{line}: {written}");
+        }
+    }
 
     fn lines(input: &[u8]) -> Vec<usize> {
         let mut input = Cursor::new(input);
