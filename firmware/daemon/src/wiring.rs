@@ -357,7 +357,7 @@ fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
     for trunk in &line.trunks {
         sip_config.trunks.push(translate::trunk(trunk)?);
     }
-    if sip_config.trunks.is_empty() {
+    if line.takes_calls_from_everywhere() {
         tracing::warn!("no trunk is configured: calls are taken from every address");
     }
     sip_config.dns_servers.clone_from(&line.dns_servers);

@@ -33,6 +33,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(of_the_keys(&loaded));
         problems.extend(of_the_cloud(&loaded));
         problems.extend(of_the_address(&loaded));
+        problems.extend(of_the_trunks(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
     }
     for problem in &problems {
@@ -46,10 +47,10 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is wrong with the policy, the recordings that it plays and the agents that it names.
+/// What is wrong with the policy, the announcements that it plays and the agents that it names.
 fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
     let names_none = |problem: &Problem| problem.message.contains("`decision.policy`");
-    if loaded.problems.iter().any(names_none) {
+    if loaded.problems.iter().any(names_none) || loaded.may_hide("decision.policy") {
         return Vec::new();
     }
     let config = &loaded.config;
@@ -121,7 +122,9 @@ fn of_the_surroundings(loaded: &Loaded) -> Vec<Problem> {
     for fault in keys.into_iter().flatten() {
         report("box.data_dir", format!("a key in `box.data_dir`: {fault}"));
     }
-    if let Err(error) = writable(&config.data_dir) {
+    if let Err(error) = writable(&config.data_dir)
+        && !loaded.may_hide("box.data_dir")
+    {
         let message = format!(
             "`box.data_dir` names `{}`, which cannot be written: {error}; make it for the box's \
              user or change the key",
@@ -226,7 +229,7 @@ fn of_what_is_not_meant(loaded: &Loaded) -> Vec<Problem> {
         (
             "decision.recordings",
             config.recordings.as_deref(),
-            "no recording can be played",
+            "no announcement can be played",
         ),
         (
             "prompts.recordings",
@@ -276,6 +279,20 @@ fn of_the_address(loaded: &Loaded) -> Option<Problem> {
     is_elsewhere.then(|| Problem::warning(loaded.place("line.listen"), message))
 }
 
+/// Nobody configured who may call; a section that is meant as a trunk has been told.
+fn of_the_trunks(loaded: &Loaded) -> Option<Problem> {
+    let is_told = |problem: &Problem| problem.message.contains("[trunk.");
+    if !loaded.config.line.takes_calls_from_everywhere()
+        || loaded.may_hide("trunk")
+        || loaded.problems.iter().any(is_told)
+    {
+        return None;
+    }
+    let message = "no `[trunk.NAME]` says who may call: calls are taken from every address; add one with \
+                   `targets` or `allow`";
+    Some(Problem::warning(loaded.place("line.listen"), message))
+}
+
 /// Whether a file opens; where it does not, that has been told.
 fn is_readable(path: &Path) -> bool {
     std::fs::File::open(path).is_ok()
@@ -317,6 +334,64 @@ mod tests {
         );
         assert_eq!(told("127.0.0.1:5060"), None);
         assert_eq!(told("0.0.0.0:5060"), None);
+    }
+
+    #[test]
+    fn a_box_that_takes_calls_from_everywhere_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let told = |settings: &str| {
+            std::fs::write(&path, settings).unwrap();
+            of_the_trunks(&config::load(&path)).map(|problem| problem.to_string())
+        };
+        let said = told("[line]\nlisten = '0.0.0.0:5060'\n").expect("a warning");
+        assert!(
+            said.contains("config.toml:2: warning: no `[trunk.NAME]`"),
+            "{said}"
+        );
+        assert!(told("").is_some(), "as by default");
+        let beside = "[line]\nlisten = '127.0.0.1:5060'\n";
+        assert_eq!(told(beside), None, "nobody else reaches it");
+        assert!(told(&format!("{beside}listen_tcp = '[::]:5060'\n")).is_some());
+        let trunk = "[trunk.telecom]\nallow = ['192.0.2.0/24']\n";
+        assert_eq!(told(trunk), None);
+        let misspelt = trunk.replace("trunk", "trnuk");
+        assert_eq!(told(&misspelt), None, "that has been told");
+        assert_eq!(told("[line\n"), None, "it may stand in what cannot be read");
+    }
+
+    #[test]
+    fn what_a_fault_of_syntax_may_hide_is_not_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let text = "[box\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[recording]\nmode = 'notice'\n\
+                    [trunk.x]\nusername = 'u'\n[cloud]\ncert_file = 'config.toml'\n";
+        std::fs::write(&path, text).unwrap();
+        let loaded = config::load(&path);
+        let told: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains(":1: error: not valid TOML"), "{told:?}");
+        assert_eq!(of_the_policy(&loaded), []);
+        std::fs::write(&path, text.replace("[box\n", "[box]\n")).unwrap();
+        let loaded = config::load(&path);
+        assert!(loaded.problems.len() > 4, "{:?}", loaded.problems);
+        assert!(!of_the_policy(&loaded).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let text = "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[line]\nlisten = '127.0.0.1:0'\n\
+                    tls_ca_file = 'no.pem'\ntls_cert_file = 'none.pem'\ntls_key_file = 'config.toml'\n";
+        std::fs::write(&path, text).unwrap();
+        let problems = config::load(&path).problems;
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(
+            told[0].contains("none.pem") && told[1].contains("no.pem"),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -126,10 +126,15 @@ impl Layers {
         }
     }
 
-    /// Notes a problem that may hide any key.
+    /// Notes a problem that may hide any key: what is missing may only be hidden, and is not told.
     fn hide(&mut self, place: String, message: &str) {
         self.hides_keys = true;
         self.problems.push(Problem::error(place, message));
+    }
+
+    /// Some file cannot be read at all, which has been told.
+    pub const fn lack_a_file(&mut self) {
+        self.hides_keys = true;
     }
 
     /// Adds variables such as `TRUNKSIDE_LINE__LISTEN` over what is there.
@@ -180,6 +185,11 @@ impl Layers {
     /// Whether a key has the value that was meant, or the default where none was: nothing hides it.
     pub fn is_sure_of(&self, key: &str) -> bool {
         !self.hides_keys && !self.is_faulty(key)
+    }
+
+    /// Whether something could not be read that may have set any key.
+    pub const fn may_lack_keys(&self) -> bool {
+        self.hides_keys
     }
 
     /// Where a key was set, where its section begins when it is missing, or the first file.
@@ -313,10 +323,12 @@ impl Layers {
     pub fn topic_name(&mut self, key: &str) -> String {
         if !self.settings.contains_key(key) {
             self.asked.insert(key.to_owned());
-            self.problems.push(Problem::error(
-                self.first_file.clone(),
-                format!("`{key}` is missing; set it, for instance `{key} = \"name\"`"),
-            ));
+            if self.is_sure_of(key) {
+                self.problems.push(Problem::error(
+                    self.first_file.clone(),
+                    format!("`{key}` is missing; set it, for instance `{key} = \"name\"`"),
+                ));
+            }
             return String::new();
         }
         self.read(
@@ -470,7 +482,7 @@ impl Layers {
         } else {
             (other, one)
         };
-        if file.is_some() != another.is_some() {
+        if file.is_some() != another.is_some() && self.is_sure_of(missing) {
             let message = format!("`{set}` needs `{missing}`; set both or neither");
             self.report(set, &message);
         }
@@ -486,6 +498,7 @@ impl Layers {
                 path.display()
             );
             self.report(key, &message);
+            self.faulty.insert(key.to_owned());
         }
         Some(path)
     }

@@ -184,6 +184,16 @@ pub struct LineConfig {
     pub dns_servers: Vec<SocketAddr>,
 }
 
+impl LineConfig {
+    /// Whether anybody who reaches the box may call through it: without a trunk, at an address that others
+    /// than this machine reach.
+    pub fn takes_calls_from_everywhere(&self) -> bool {
+        let addresses = [Some(self.listen), self.transports.tcp, self.transports.tls];
+        let mut addresses = addresses.iter().flatten();
+        self.trunks.is_empty() && addresses.any(|address| !address.ip().is_loopback())
+    }
+}
+
 /// Speech recognition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecognitionConfig {
@@ -258,6 +268,8 @@ pub struct Loaded {
     pub was_read: bool,
     /// Whether the data folder is the one that is meant: nothing that could not be read may name another.
     pub knows_data_dir: bool,
+    /// Whether something could not be read that may have set any key.
+    may_lack_keys: bool,
     /// Where each key was set.
     places: BTreeMap<String, String>,
 }
@@ -269,6 +281,11 @@ impl Loaded {
         self.problems
             .iter()
             .all(|problem| problem.severity == Severity::Warning || problem.spares_calls)
+    }
+
+    /// Whether a key that nothing sets may stand where something could not be read.
+    pub fn may_hide(&self, key: &str) -> bool {
+        self.may_lack_keys && !self.places.contains_key(key)
     }
 
     /// Where a key was set; the file itself when it was not.
@@ -304,6 +321,9 @@ pub fn load(path: &Path) -> Loaded {
             )),
         }
     }
+    if !unreadable.is_empty() {
+        layers.lack_a_file();
+    }
     let was_read = unreadable
         .iter()
         .all(|problem| problem.place != path.display().to_string());
@@ -314,6 +334,7 @@ pub fn load(path: &Path) -> Loaded {
             problems: unreadable,
             was_read,
             knows_data_dir: false,
+            may_lack_keys: true,
             places: BTreeMap::new(),
         };
     }
@@ -323,13 +344,15 @@ pub fn load(path: &Path) -> Loaded {
         ..resolve(&mut layers)
     };
     let places = layers.places();
-    let knows_data_dir = unreadable.is_empty() && layers.is_sure_of("box.data_dir");
+    let knows_data_dir = layers.is_sure_of("box.data_dir");
+    let may_lack_keys = layers.may_lack_keys();
     unreadable.extend(layers.finish());
     Loaded {
         config,
         problems: unreadable,
         was_read,
         knows_data_dir,
+        may_lack_keys,
         places,
     }
 }
@@ -448,7 +471,7 @@ fn resolve_cloud(layers: &mut Layers) -> CloudConfig {
     let login = layers.both_files("cloud.username_file", "cloud.password_file");
     let certificate = layers.both_files("cloud.cert_file", "cloud.key_file");
     let ca_file = layers.readable_file("cloud.ca_file");
-    if certificate.is_some() && ca_file.is_none() {
+    if certificate.is_some() && ca_file.is_none() && layers.is_sure_of("cloud.ca_file") {
         let message = "`cloud.cert_file` needs `cloud.ca_file`, the certificates that the \
                        broker's must descend from; set it or remove the certificate";
         layers.report("cloud.cert_file", message);
@@ -497,7 +520,10 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
              the box that the trunk reaches, or remove it: then it is that of `line.listen`"
         );
         layers.report("line.advertise", &message);
-    } else if advertise.is_unspecified() && !layers.is_faulty("line.listen") {
+    } else if advertise.is_unspecified()
+        && layers.is_sure_of("line.listen")
+        && layers.is_sure_of("line.advertise")
+    {
         let message = format!(
             "`line.listen` is `{listen}`, which no peer can send to; set `line.advertise` to the \
              address of the box that the trunk reaches"

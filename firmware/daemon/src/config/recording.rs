@@ -76,7 +76,7 @@ pub fn resolve(layers: &mut Layers, asks_for_callback: Option<char>) -> Recordin
     ];
     let mode = layers.choice("recording.mode", RecordingMode::Off, &modes);
     let key_file = layers.key_file("recording.key_file");
-    if mode != RecordingMode::Off && key_file.is_none() && !layers.is_faulty("recording.key_file") {
+    if mode != RecordingMode::Off && key_file.is_none() && layers.is_sure_of("recording.key_file") {
         let message = "`recording.mode` needs `recording.key_file`, which seals what is recorded; \
                        set it to a file of 32 random bytes that the box's user may read";
         layers.report("recording.mode", message);

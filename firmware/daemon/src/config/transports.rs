@@ -29,7 +29,9 @@ const RULE: &str = "must be an address and port such as `0.0.0.0:5061`";
 pub fn resolve(layers: &mut Layers) -> Transports {
     let (cert, key) = ("line.tls_cert_file", "line.tls_key_file");
     let identity = layers.both_files(cert, key);
+    let is_told = layers.is_faulty(cert) || layers.is_faulty(key);
     if let Some((chain, secret)) = &identity
+        && !is_told
         && let Err((faulty, fault)) = read_identity(chain, secret)
     {
         let named = if faulty == chain { cert } else { key };
@@ -42,6 +44,7 @@ pub fn resolve(layers: &mut Layers) -> Transports {
     }
     let ca_file = layers.readable_file("line.tls_ca_file");
     if let Some(path) = &ca_file
+        && !layers.is_faulty("line.tls_ca_file")
         && let Err(fault) = read_trust(path)
     {
         let message = format!(
@@ -51,7 +54,7 @@ pub fn resolve(layers: &mut Layers) -> Transports {
         layers.report("line.tls_ca_file", &message);
     }
     let tls: Option<SocketAddr> = layers.optional("line.listen_tls", RULE);
-    if tls.is_some() && identity.is_none() && !layers.is_faulty(cert) && !layers.is_faulty(key) {
+    if tls.is_some() && identity.is_none() && layers.is_sure_of(cert) && layers.is_sure_of(key) {
         let message = format!(
             "`line.listen_tls` needs a certificate; set `{cert}` and `{key}`, or remove it"
         );

@@ -50,7 +50,11 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
     let allow = layers.list(&key("allow"), rule);
     let user = layers.optional_text(&key("username"));
     let password = layers.readable_file(&key("password_file"));
-    if user.is_some() != password.is_some() {
+    let is_whole = |key: &str| layers.is_sure_of(key);
+    if user.is_some() != password.is_some()
+        && is_whole(&key("username"))
+        && is_whole(&key("password_file"))
+    {
         let message = format!(
             "`trunk.{name}` has only one of `username` and `password_file`; set both or neither"
         );
@@ -58,7 +62,7 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
     }
     let register = layers.switch(&key("register"), user.is_some());
     let unreached = targets.is_empty() && (register || allow.is_empty());
-    if unreached && !layers.is_faulty(&key("targets")) && !layers.is_faulty(&key("allow")) {
+    if unreached && layers.is_sure_of(&key("targets")) && layers.is_sure_of(&key("allow")) {
         let message = format!(
             "`trunk.{name}` is reached nowhere; set `targets`, or `allow` for a trunk that only calls in"
         );
