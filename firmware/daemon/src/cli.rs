@@ -30,7 +30,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Join a cloud with the code that its operator made for this box.
     Claim(ClaimArgs),
-    /// Turn recordings (8 kHz mono WAV) into text.
+    /// Turn audio files (8 kHz mono WAV) into text.
     Transcribe(TranscribeArgs),
     /// Say what utterances on standard input mean, one a line.
     Understand(UnderstandArgs),
@@ -55,7 +55,7 @@ pub enum Command {
     /// List the calls that the box keeps, and forget those that somebody asks to be forgotten.
     #[command(subcommand)]
     Calls(CallsCommand),
-    /// List, export or delete recordings of calls.
+    /// List, export or delete the recordings of calls.
     #[command(subcommand)]
     Recordings(RecordingsCommand),
 }

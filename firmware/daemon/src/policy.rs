@@ -35,7 +35,7 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
         Ok(text) => text,
         Err(error) => {
             let message = format!(
-                "cannot be read: {error}; create it, or name another (a box's is named by `decision.policy`)"
+                "cannot be read: {error}; create it, or name another (for a box: set `decision.policy`)"
             );
             return (None, vec![Problem::error(name, message)]);
         }

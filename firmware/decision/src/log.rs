@@ -123,7 +123,10 @@ fn at_us(now: Duration) -> u64 {
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// Nothing can be read there.
-    #[error("cannot read decision log `{path}`: {source}", path = path.display())]
+    #[error(
+        "cannot read decision log `{path}`: {source}; a box's is `decisions.jsonl` in its `box.data_dir`",
+        path = path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,

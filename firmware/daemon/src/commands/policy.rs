@@ -9,7 +9,7 @@ use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, eva
 
 use crate::cli::{Failure, PolicyCommand, TrialArgs};
 use crate::config::{self, Severity};
-use crate::policy::{Versions, load, replaced_by, restore};
+use crate::policy::{Version, Versions, load, replaced_by, restore};
 
 /// How many moved calls the table names.
 const NAMED: usize = 20;
@@ -110,9 +110,12 @@ fn lost(lines: u64) -> Result<(), Failure> {
 }
 
 fn log_text(log: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(log)
-        .with_context(|| format!("cannot read the decision log `{}`", log.display()))
-        .map_err(Failure::Input)?;
+    let bytes = std::fs::read(log).map_err(|error| {
+        Failure::Input(anyhow::anyhow!(
+            "cannot read the decision log `{}`: {error}; a box's is `decisions.jsonl` in its `box.data_dir`",
+            log.display()
+        ))
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -148,15 +151,7 @@ fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
         ),
     };
     let Some(version) = wanted else {
-        let known: Vec<String> = versions.iter().map(|v| v.number.to_string()).collect();
-        return Err(Failure::input(anyhow::anyhow!(
-            "there is no such version of the policy; known: {}",
-            if known.is_empty() {
-                "none".to_owned()
-            } else {
-                known.join(", ")
-            }
-        )));
+        return Err(Failure::input(anyhow::anyhow!(absent(to, &versions))));
     };
     restore(version, &config.policy).with_context(|| {
         let file = config.policy.display();
@@ -169,6 +164,26 @@ fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
         version.sha256
     );
     Ok(())
+}
+
+/// Why there is nothing to go back to.
+fn absent(to: Option<u32>, versions: &[Version]) -> String {
+    let known: Vec<String> = versions.iter().map(|v| v.number.to_string()).collect();
+    match (to, &known[..]) {
+        (_, []) => {
+            "no policy is kept yet: a box keeps each one that comes into force; start it with this \
+             configuration first"
+                .to_owned()
+        }
+        (Some(number), known) => format!(
+            "there is no version {number} of the policy; known: {}",
+            known.join(", ")
+        ),
+        (None, [first, ..]) => format!(
+            "no earlier policy is kept: version {first} is the first, and it is in force; put another file in \
+             its place by hand"
+        ),
+    }
 }
 
 fn table(found: &DryRun) -> Result<(), Failure> {
@@ -193,9 +208,11 @@ fn table(found: &DryRun) -> Result<(), Failure> {
     lost(found.lost_lines)?;
     if found.unlike_log > 0 {
         say!(
-            "playing the day as it was gives {} calls another agent than the log: trust the rest \
-             accordingly",
-            found.unlike_log
+            "playing the day as it was gives {} of {} calls another agent than the log: who answers, and how \
+             long calls take, is a model's guess. trust the rest accordingly, and use a log of some hundred \
+             calls",
+            found.unlike_log,
+            found.calls
         );
     }
     for moved in found.moved.iter().take(NAMED) {
@@ -219,6 +236,19 @@ fn table(found: &DryRun) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rollback_to_nowhere_says_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = Versions::of(folder.path());
+        assert!(absent(None, &versions.list().unwrap()).contains("no policy is kept yet"));
+        let kept = folder.path().join("policies");
+        std::fs::create_dir(&kept).unwrap();
+        std::fs::write(kept.join("0001-1a2b3c4d5e6f.toml"), "").unwrap();
+        let versions = versions.list().unwrap();
+        assert!(absent(None, &versions).contains("version 1 is the first"));
+        assert!(absent(Some(7), &versions).contains("no version 7 of the policy; known: 1"));
+    }
 
     #[test]
     fn a_log_without_a_choice_by_chance_fails_in_either_form() {

@@ -37,8 +37,9 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
         let mut runs = Vec::new();
         for replication in 0..u64::from(args.replications) {
             let seed = args.seed.wrapping_add(replication);
-            let run = simulate_one(&scenario, policy, seed, &mut |share| bar.show(share))
-                .map_err(Failure::input)?;
+            let run = simulate_one(&scenario, policy, seed, &mut |share| bar.show(share)).map_err(
+                |unknown| Failure::input(anyhow::anyhow!("{unknown}, or `all` of them")),
+            )?;
             bar.next();
             if args.json {
                 bar.clear();
@@ -70,9 +71,11 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
 #[expect(clippy::print_stderr, reason = "a command's output")]
 fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
     let name = args.scenario.display().to_string();
-    let text = std::fs::read_to_string(&args.scenario)
-        .with_context(|| format!("cannot read the scenario `{name}`"))
-        .map_err(Failure::Input)?;
+    let text = std::fs::read_to_string(&args.scenario).map_err(|error| {
+        Failure::Input(anyhow::anyhow!(
+            "cannot read the scenario `{name}`: {error}; give one such as those in `firmware/decision/scenarios`"
+        ))
+    })?;
     let (scenario, problems) = Scenario::parse(&name, &text);
     for problem in &problems {
         eprintln!("{problem}");
