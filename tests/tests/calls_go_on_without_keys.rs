@@ -92,7 +92,10 @@ fn without_its_keys_a_box_takes_calls_and_names_nobody_until_they_are_mended() {
         &["cannot be queued", "outbox.key", "put the right one back"],
     );
     call(&running, &phone);
-    wait_for(&mut running, &["call ends", "bridged"]);
+    wait_for(
+        &mut running,
+        &["INFO", "call ends", "outcome=\"bridged\"", "ended_s="],
+    );
 
     let [pseudonyms, outbox] = &keys;
     remove(outbox);

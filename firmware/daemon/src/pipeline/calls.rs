@@ -35,7 +35,7 @@ impl<U: SipUa> Pipeline<U> {
             self.tell_router(now, Input::PlaceGivenUp { place });
             self.stop_ringing(now, place);
         }
-        tracing::debug!(call = %id, %leg, "call begins");
+        tracing::info!(call = %id, %leg, "call begins");
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, from.clone());
         if let Some(again) = self.outcomes.called(&from) {

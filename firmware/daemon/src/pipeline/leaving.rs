@@ -77,9 +77,17 @@ impl<U: SipUa> Pipeline<U> {
             return;
         };
         let outcome = ended.summary.outcome.name().to_owned();
+        let times = ended.summary.times;
+        tracing::info!(
+            call = %id,
+            outcome,
+            decided_s = times.decided_s,
+            bridged_s = times.bridged_s,
+            ended_s = times.ended_s,
+            "call ends"
+        );
         self.learn(now, &ended);
         self.stages.recorder.ended(ended);
-        tracing::debug!(call = %id, outcome, "call ends");
         self.notify(now, id, Event::Ended { outcome });
     }
 
