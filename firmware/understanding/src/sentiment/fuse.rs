@@ -20,8 +20,14 @@ const LEARNT: f32 = 0.8;
 /// Angry words that are mild one by one are anger where everything negative adds up to this.
 const STRONG_TOGETHER: f32 = 3.0;
 
-/// What a request adds to neutral: it names faults and prices because they are what it is about.
+/// The odds of neutral against one feeling, where something speaks for or against one.
+const NEUTRAL: f32 = 0.9;
+
+/// What a request adds to them: it names faults and prices because they are what it is about.
 const ASKS: f32 = 0.6;
+
+/// The odds where neither a word nor the voice shows anything: likeliest still, and no more than a guess.
+const NOTHING_SHOWN: f32 = 0.2;
 
 /// The five outcomes with their probabilities, likeliest first.
 pub type Outcomes = [(Emotion, f32); 5];
@@ -46,7 +52,7 @@ pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> (Mood, Outcomes) {
             Emotion::Satisfied,
             1.2 * words.satisfied.min(4.0) + LEARNT * words.learnt.clamp(0.0, 2.0) - 0.4,
         ),
-        (Emotion::Neutral, if words.asks { 0.9 + ASKS } else { 0.9 }),
+        (Emotion::Neutral, neutral_odds(words, voice)),
     ]);
     let [a, b, c, d] = others.map(|(emotion, share)| (emotion, share * (1.0 - anger)));
     let mut outcomes = [(Emotion::Angry, anger), a, b, c, d];
@@ -59,6 +65,14 @@ pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> (Mood, Outcomes) {
         reasons: reasons(words, voice),
     };
     (mood, outcomes)
+}
+
+fn neutral_odds(words: &Words, voice: Option<&Voice>) -> f32 {
+    match (words.asks, words.shows_something() || voice.is_some()) {
+        (true, _) => NEUTRAL + ASKS,
+        (false, true) => NEUTRAL,
+        (false, false) => NOTHING_SHOWN,
+    }
 }
 
 /// Log odds of anger. Something negative must be said; the voice then decides. Typed text has no

@@ -18,6 +18,8 @@ pub(super) enum Sense {
     Neutral,
     /// Turns what follows into its opposite.
     Negation,
+    /// Denies whatever is bad behind it, which is praise: `没什么`, `nothing to`.
+    Nothing,
     /// Makes what follows stronger.
     Strong,
     /// Makes what follows weaker.
@@ -127,6 +129,7 @@ impl Lexicon {
             "satisfied" => Sense::Satisfied,
             "neutral" => Sense::Neutral,
             "negation" => Sense::Negation,
+            "nothing" => Sense::Nothing,
             "strong" => Sense::Strong,
             "weak" => Sense::Weak,
             "contrast" => Sense::Contrast,
@@ -146,7 +149,12 @@ impl Lexicon {
                     "nearly" => &mut self.nearly,
                     _ => &mut self.triggers,
                 };
-                phrases.extend(terms);
+                // A list of two languages, or in both scripts, may name one twice.
+                for term in terms {
+                    if !phrases.contains(&term) {
+                        phrases.push(term);
+                    }
+                }
                 return Some(());
             }
             _ => return None,
@@ -162,6 +170,11 @@ impl Lexicon {
                     term.chars().count()
                 };
                 self.longest = self.longest.max(length);
+                // Speech is often written without apostrophes: `cant fault it`.
+                if term.contains('\'') {
+                    let bare = term.replace('\'', "");
+                    self.entries.entry(bare).or_insert(entry);
+                }
                 self.entries.entry(term).or_insert(entry);
             }
         }

@@ -5,6 +5,7 @@
 //! Angry words in an ordinary voice are dissatisfaction; the same words in a raised voice are
 //! anger; a raised voice with nothing negative in it is neither.
 
+mod demand;
 mod fuse;
 mod grievance;
 mod learnt;

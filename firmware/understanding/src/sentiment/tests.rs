@@ -352,6 +352,110 @@ fn who_denies_a_complaint_does_not_complain() {
     assert_eq!(lawyer.emotion, Emotion::Neutral, "{lawyer:?}");
 }
 
+/// What nobody put into one word: doings over and over, waits, ways to the law, relief, mockery, fear.
+#[test]
+fn what_no_single_word_says_is_felt_too() {
+    for (emotion, texts) in [
+        (
+            Emotion::Dissatisfied,
+            &[
+                "我都催了你们七八遍了",
+                "第四次打来了还是老样子",
+                "麻烦您告诉我一下为什么这个要我说六遍",
+                "唔好意思我想知点解同一样嘢要我讲五次",
+                "等了一个小时",
+                "说好三天现在都一个礼拜了",
+                "i've rung you five times already",
+                "with respect this is the sixth time i've had to explain it",
+                "真是太好了又让我白跑一趟",
+                "你哋真系叻扣钱就快手",
+                "thanks for losing my luggage",
+                "没有想象中那么好",
+                "that didnt solve anything",
+            ][..],
+        ),
+        (
+            Emotion::Angry,
+            &[
+                "我明天就带律师过去",
+                "我这就去银保监投诉你们",
+                "信唔信我去消委会同埋报纸爆料",
+                "im going to the ombudsman",
+                "youll be hearing from my solicitor",
+                "get me your manager now",
+                "叫你经理即刻出嚟",
+                "我再说最后一遍把钱给我退回来",
+            ],
+        ),
+        (
+            Emotion::Satisfied,
+            &[
+                "没啥不满意的",
+                "冇乜好投诉",
+                "一点都不麻烦五分钟搞定",
+                "cant fault it",
+                "not bad at all",
+                "nothing to complain about",
+            ],
+        ),
+        (
+            Emotion::Anxious,
+            &[
+                "怎么办啊钱会不会都没了",
+                "手一直在抖不知道怎么办",
+                "赶唔切喇听日就截止",
+                "what am i going to do all my money might be gone",
+                "the deadline is tomorrow will it be there in time",
+            ],
+        ),
+        (
+            Emotion::Neutral,
+            &[
+                "我转账转了三次都可以免费吗",
+                "给他打了三次钱",
+                "法院让我打一份流水",
+                "我是电视台的想开个户",
+                "让你们经理给我回个电话",
+                "my solicitor needs a statement for the house",
+                "i'm going to court next week so i can't come in",
+                "what is the number for complaints",
+                "没什么事就是问问",
+                "等两个小时可以吗",
+            ],
+        ),
+    ] {
+        for text in texts {
+            let mood = mood_of(text, crate::language_of(text), None);
+            assert_eq!(mood.emotion, emotion, "{text}: {mood:?}");
+        }
+    }
+}
+
+#[test]
+fn what_shows_nothing_is_a_guess() {
+    for (text, language, abstains) in [
+        ("卡号是六二二二", Language::Zh, true),
+        ("it's a savings account", Language::En, true),
+        ("can i open a savings account", Language::En, false),
+        ("我要投诉", Language::Zh, false),
+    ] {
+        let feeling = feeling_of(text, language, None);
+        assert_eq!(feeling.abstains, abstains, "{text}: {feeling:?}");
+        // A voice that was heard and is not raised shows something.
+        assert!(!feeling_of(text, language, Some(&CALM)).abstains, "{text}");
+    }
+}
+
+#[test]
+fn a_trigger_is_named_once_and_not_where_it_is_denied() {
+    assert_eq!(
+        triggers("我要去消委會投訴", Language::Yue),
+        ["投诉", "消委会"]
+    );
+    assert!(triggers("冇乜好投訴", Language::Yue).is_empty());
+    assert!(triggers("没啥不满意的", Language::Zh).is_empty());
+}
+
 #[test]
 fn no_voice_and_broken_measures_are_harmless() {
     for level in [0.0, -90.0, f32::NAN, f32::NEG_INFINITY] {

@@ -2,7 +2,8 @@
 
 use trunkside_call::Language;
 
-use super::grievance::{is_ultimatum, waited_in_vain};
+use super::demand::demands;
+use super::grievance::{had_to_repeat, waited_in_vain};
 use super::learnt::Learnt;
 use super::lexicon::{Entry, Lexicon, Sense};
 use crate::features::fold;
@@ -19,8 +20,10 @@ const SUPPOSED: usize = 8;
 /// What a fault keeps of its weight that is only supposed: `如果卡丢了`.
 const ONLY_SUPPOSED: f32 = 0.2;
 
-/// Who has waited in vain is dissatisfied, whatever the words; who demands under a threat is angry.
+/// Who has waited in vain or had to repeat it all is dissatisfied, whatever the words and however politely
+/// they ask; who demands under a threat is angry.
 const WAITED: f32 = 1.6;
+const REPEATED: f32 = 2.2;
 const THREATENED: f32 = 2.5;
 
 /// What the words of an utterance show.
@@ -48,6 +51,18 @@ impl Words {
     /// Everything negative, with its weight for anger.
     pub(super) fn heat(&self) -> f32 {
         self.angry + 0.7 * self.dissatisfied
+    }
+
+    /// Whether any word or n-gram shows anything.
+    pub(super) fn shows_something(&self) -> bool {
+        let shown = [
+            self.angry,
+            self.dissatisfied,
+            self.anxious,
+            self.satisfied,
+            self.learnt,
+        ];
+        shown.iter().any(|strength| *strength != 0.0) || !self.found.is_empty()
     }
 }
 
@@ -98,7 +113,10 @@ pub(super) fn read(text: &str, language: Language) -> Words {
     if waited_in_vain(&text, language) {
         words.dissatisfied += WAITED;
     }
-    if is_ultimatum(&text) {
+    if had_to_repeat(&text, language) {
+        words.dissatisfied += REPEATED;
+    }
+    if demands(&text, language) {
         words.angry += THREATENED;
         words.has_strong_anger = true;
     }
@@ -124,6 +142,8 @@ struct Clause {
     unreal: bool,
     /// Where something is supposed, which need not be so.
     supposed_at: Option<usize>,
+    /// It says that nothing is bad.
+    denies_all: bool,
     /// It asks which one is good, and does not say that any is.
     chooses: bool,
     /// Where it stands in the text, in characters.
@@ -170,6 +190,12 @@ const NEARLY: f32 = 0.6;
 /// What no listed word shows is noted as a reason from here on.
 const NOTABLE: f32 = 0.8;
 
+/// What mockery counts at least.
+const MOCKED: f32 = 2.2;
+
+/// Who finds nothing bad is content.
+const ALL_DENIED: f32 = 1.8;
+
 /// Who praises and names a fault of this weight in one breath mocks.
 const FAULT: f32 = 1.5;
 
@@ -198,7 +224,7 @@ impl Clause {
                 || holds(&lexicon.delays)
                 || waited_in_vain(&text, language));
         if mocks {
-            self.dissatisfied += self.satisfied.max(FAULT);
+            self.dissatisfied += self.satisfied.max(MOCKED);
             self.satisfied = 0.0;
         }
         let Some(learnt) = Learnt::of(language).filter(|_| !mocks) else {
@@ -207,6 +233,7 @@ impl Clause {
         let lean = learnt.lean(chars);
         self.learnt = match lean.score {
             bad if bad < 0.0 && self.supposed_at.is_some() => bad * ONLY_SUPPOSED,
+            bad if bad < 0.0 && self.denies_all => 0.0,
             good if good > 0.0 && self.chooses => 0.0,
             score => score,
         };
@@ -295,15 +322,16 @@ const FEELINGS: [&str; 10] = [
 ];
 
 /// What denies a word that follows at once or after a [`FILLERS`].
-const DENIALS: [&str; 14] = [
-    "不是", "不想", "不用", "不要", "不会", "没有", "没想", "唔系", "唔想", "唔使", "not ",
-    "don't ", "never ", "didn't ",
+const DENIALS: [&str; 18] = [
+    "不是", "不想", "不用", "不要", "不会", "没有", "没想", "没", "唔系", "唔想", "唔使", "冇",
+    "not ", "don't ", "never ", "didn't ", "nothing ", "no ",
 ];
 
 /// What may stand between a denial and the word.
-const FILLERS: [&str; 18] = [
-    "来", "要", "想", "去", "为了", "打算", "在", "嚟", "want ", "to ", "going ", "calling ",
-    "here ", "trying ", "looking ", "a ", "the ", "mean ",
+const FILLERS: [&str; 26] = [
+    "什么", "啥", "乜", "咩", "嘢", "好", "可", "任何", "来", "要", "想", "去", "为了", "打算",
+    "在", "嚟", "want ", "to ", "going ", "calling ", "here ", "trying ", "looking ", "a ", "the ",
+    "mean ",
 ];
 
 /// Whether a word that a folded text holds is denied wherever it stands.
@@ -340,6 +368,8 @@ fn holds<'a>(text: &str, phrases: &'a [String]) -> impl Iterator<Item = &'a str>
 #[derive(Default)]
 struct Sway {
     negated_at: Option<usize>,
+    /// What is negated is whatever might be bad.
+    denies_all: bool,
     degree: Option<(usize, f32)>,
 }
 
@@ -364,6 +394,12 @@ impl Clause {
                     Some(before) if position - before <= 2 => None,
                     _ => Some(position),
                 };
+                return;
+            }
+            Sense::Nothing => {
+                sway.negated_at = Some(position);
+                sway.denies_all = true;
+                self.denies_all = true;
                 return;
             }
             Sense::Strong => {
@@ -418,13 +454,19 @@ impl Clause {
         // only directly (没收到太差劲).
         let denied = sway.negated_at.is_some_and(|at| match entry.sense {
             Sense::Satisfied => near(at),
+            _ if sway.denies_all => near(at),
             _ if threatens(term) || FEELINGS.contains(&term) => near(at),
             _ => position - at <= 2,
         });
         match (entry.sense, denied) {
             // Not good is bad; not bad is only a little good.
             (Sense::Satisfied, _) if self.chooses => return,
+            // `没什么好投诉`: nothing worth it.
+            (Sense::Satisfied, true) if sway.denies_all && entry.strength < 1.0 => return,
             (Sense::Satisfied, true) => self.dissatisfied += strength * 0.9,
+            (Sense::Angry | Sense::Dissatisfied, true) if sway.denies_all => {
+                self.satisfied += ALL_DENIED;
+            }
             (Sense::Satisfied, false) if self.unreal => self.dissatisfied += strength * 0.3,
             (Sense::Satisfied, false) => self.satisfied += strength,
             (Sense::Angry | Sense::Dissatisfied, true)
