@@ -19,6 +19,9 @@ const MENTIONED_FROM: f32 = 0.05;
 /// A clause's own intent counts from this probability.
 const CLAUSE_FROM: f32 = 0.6;
 
+/// Two matters that a word may join count only where each is so sure.
+const JOINED_FROM: f32 = 0.85;
+
 /// The version of features and files; a model of another one is refused.
 pub(super) const VERSION: u32 = 3;
 
@@ -161,6 +164,7 @@ impl IntentModel {
         if clauses.is_empty() {
             firsts.extend(self.bare_wishes(said));
         }
+        firsts.extend(self.joined(said));
         for first in firsts {
             match intents.iter_mut().find(|intent| intent.name == first.name) {
                 Some(known) => known.score = known.score.max(first.score),
@@ -198,6 +202,19 @@ impl IntentModel {
             found.push(first);
         }
         found
+    }
+
+    /// The intents of two matters that a word joins, where both halves are sure of another one; of several
+    /// ways to part them the surest.
+    fn joined(&self, said: &Said) -> Vec<Intent> {
+        let parted = said.halves().into_iter().filter_map(|(first, second)| {
+            let both = [first, second].map(|half| self.judge(half).swap_remove(0));
+            let sure = |intent: &Intent| intent.score >= JOINED_FROM && !is_rejection(&intent.name);
+            (both.iter().all(sure) && both[0].name != both[1].name).then_some(both)
+        });
+        let least = |both: &[Intent; 2]| both[0].score.min(both[1].score);
+        let surest = parted.max_by(|a, b| least(a).total_cmp(&least(b)));
+        surest.into_iter().flatten().collect()
     }
 
     /// The probability of every label for a text, in the order of [`labels`](Self::labels),

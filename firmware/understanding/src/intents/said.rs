@@ -8,9 +8,10 @@ const LONG_FROM: usize = 4;
 
 /// Words that begin another wish.
 #[rustfmt::skip]
-const LINKS: [&str; 23] = [
+const LINKS: [&str; 28] = [
     "另外", "顺便", "还有", "还想", "还要", "同埋", "而且", "并且", "然后", "接着", "之后", "跟住", "跟手",
-    "仲想", "仲要", "also", "besides", "another", "secondly", "then", "plus", "以及", "whileim",
+    "仲想", "仲要", "一个是", "一件是", "一样是", "一样系", "一件系", "also", "besides", "another", "secondly",
+    "then", "plus", "以及", "whileim",
 ];
 
 /// Words that do so before a wish only: `再把套餐改了`, `and cancel my order`.
@@ -18,16 +19,17 @@ const WEAK_LINKS: [&str; 2] = ["再", "and"];
 
 /// Those of both that say nothing of the wish, as `还有` in `还有多少钱` does.
 #[rustfmt::skip]
-const ONLY_LINKS: [&str; 16] = [
-    "另外", "顺便", "同埋", "而且", "并且", "然后", "接着", "跟住", "跟手", "以及", "再",
+const ONLY_LINKS: [&str; 21] = [
+    "另外", "顺便", "同埋", "而且", "并且", "然后", "接着", "跟住", "跟手", "以及", "再", "一个是", "一件是", "一样是",
+    "一样系", "一件系",
     "also", "secondly", "then", "whileim", "and",
 ];
 
 /// What a wish begins with.
 #[rustfmt::skip]
-const WISHES: [&str; 58] = [
+const WISHES: [&str; 59] = [
     "把", "将", "帮", "查", "转", "挂", "改", "办", "开", "取", "存", "退", "投", "换", "充", "交", "订", "寄",
-    "申", "注", "约", "买", "停",
+    "申", "注", "约", "买", "停", "问",
     "i", "my", "can", "could", "please", "change", "cancel", "check", "pay", "transfer", "open", "close",
     "get", "order", "book", "send", "report", "update", "block", "activate", "find", "ask", "speak", "talk",
     "return", "track", "renew", "buy", "reset", "move", "stop", "make", "add", "complain", "also",
@@ -49,8 +51,29 @@ const BARE_LENGTHS: std::ops::RangeInclusive<usize> = 2..=5;
 /// Who asks that something not be done again wishes nothing new.
 const NOT_AGAIN: [&str; 7] = ["别", "要", "不", "勿", "唔", "好", "会"];
 
+/// Words that may join two matters, behind what the second speaks of: `密码也忘了`. Each matter has to be
+/// sure by itself.
+const JOINS: [&str; 3] = ["也", "又", "仲"];
+
+/// What makes `still` of such a word: `仲未到`.
+const STILL: [&str; 4] = ["未", "冇", "系", "喺"];
+
+/// Words that say, at the end, that one thing comes to another. Without them `and` mostly goes on with a
+/// story: `i made a transfer and was charged a fee`.
+const TOO: [&str; 4] = ["too", "aswell", "either", "also"];
+const TOO_WITHIN: usize = 4;
+
+/// A Chinese joining word stands behind what it speaks of, so many tokens at most.
+const SUBJECT: usize = 4;
+
+/// How many tokens such a matter has at least.
+const SHORTEST_JOINED: usize = 4;
+
 /// A clause has so many tokens at least.
 const SHORTEST: usize = 3;
+
+/// So many ways to part an utterance are tried.
+const MOST_HALVES: usize = 16;
 
 /// So many clauses are looked at.
 const MOST_CLAUSES: usize = 8;
@@ -136,6 +159,30 @@ impl Said {
         } else {
             Vec::new()
         }
+    }
+
+    /// The ways of parting the utterance in two at a word that may join two matters.
+    pub(super) fn halves(&self) -> Vec<(&[Token], &[Token])> {
+        let text = |index: usize| {
+            self.tokens
+                .get(index)
+                .map_or("", |token| token.text.as_str())
+        };
+        let mut ends = (0..self.tokens.len()).rev().take(TOO_WITHIN);
+        let adds = ends.any(|at| TOO.iter().any(|too| begins_with(&self.tokens[at..], too)));
+        let mut cuts = Vec::new();
+        for at in 0..self.tokens.len() {
+            if text(at) == "and" && adds {
+                cuts.push((at, at + 1));
+            } else if JOINS.contains(&text(at)) && !STILL.contains(&text(at + 1)) {
+                cuts.extend((at.saturating_sub(SUBJECT)..=at).map(|cut| (cut, cut)));
+            }
+        }
+        cuts.into_iter()
+            .map(|(first, second)| (&self.tokens[..first], &self.tokens[second..]))
+            .filter(|(first, second)| first.len().min(second.len()) >= SHORTEST_JOINED)
+            .take(MOST_HALVES)
+            .collect()
     }
 
     fn is_linked(&self, at: usize) -> bool {

@@ -1,5 +1,7 @@
 //! Which wishes are heard, why, what corrections teach, and which models and grammars are refused.
 
+use trunkside_call::Intent;
+
 use super::*;
 
 fn examples() -> Vec<Example> {
@@ -289,6 +291,43 @@ fn every_wish_of_an_utterance_is_heard() {
             );
         }
     }
+    for (text, wishes) in [
+        ("我卡丢了密码也忘了", ["lost_card", "password_reset"]),
+        (
+            "ive lost my card and ive forgotten my password as well",
+            ["lost_card", "password_reset"],
+        ),
+        (
+            "i need a refund and the driver broke my lamp too",
+            ["refund", "damaged_goods"],
+        ),
+        (
+            "存款利息多少理财又有哪些",
+            ["interest_rate", "wealth_products"],
+        ),
+        (
+            "两件事一个是医保报销一个是公积金提取",
+            ["medical_insurance", "housing_fund"],
+        ),
+        ("唔见咗张卡仲唔记得埋密码", ["lost_card", "password_reset"]),
+    ] {
+        let heard = model.classify(text);
+        for wish in wishes {
+            let sure = |intent: &Intent| intent.name == wish && intent.score > 0.6;
+            assert!(heard.iter().any(sure), "{text}: {wish} is not in {heard:?}");
+        }
+    }
+    // A story goes on with these words too, and a matter may still or again be open.
+    for text in [
+        "i made a transfer and was charged a fee",
+        "转账怎么还没到账",
+        "我的快递又丢了",
+        "笔过数点解仲未到",
+    ] {
+        let heard = model.classify(text);
+        let sure = heard.iter().filter(|intent| intent.score > 0.6);
+        assert_eq!(sure.count(), 1, "{text}: {heard:?}");
+    }
     // One wish of two verbs is one.
     assert_eq!(model.classify("取钱换零钱").len(), 1);
     // What shall not be done again is no other wish.
@@ -296,6 +335,81 @@ fn every_wish_of_an_utterance_is_heard() {
         model.classify("别再给我打推销电话")[0].name,
         "stop_marketing"
     );
+}
+
+#[test]
+fn a_word_alone_is_no_wish_by_its_sound() {
+    let model = IntentModel::shipped();
+    for text in [
+        "谁",
+        "谁啊",
+        "哪位",
+        "睡",
+        "水",
+        "碎",
+        "嘘",
+        "许",
+        "袋子",
+        "带子",
+        "戴",
+        "單",
+        "报",
+        "动",
+        "推",
+        "树",
+        "邊位",
+        "邊個呀",
+        "地铁",
+        "机场",
+        "bag",
+        "frozen",
+    ] {
+        let heard = model.classify(text);
+        assert_eq!(heard[0].name, OUT_OF_SCOPE, "{text}: {heard:?}");
+        let others = heard.iter().skip(1);
+        assert!(
+            others.map(|intent| intent.score).all(|score| score < 0.6),
+            "{text}: {heard:?}"
+        );
+    }
+    for (text, wish) in [
+        ("投诉", "complaint"),
+        ("我要投诉", "complaint"),
+        ("账单", "bill_inquiry"),
+        ("余额", "balance_inquiry"),
+        ("挂失", "lost_card"),
+        ("人工", "agent_request"),
+        ("退款", "refund"),
+        ("报税", "tax_inquiry"),
+        ("续保", "renewal"),
+        ("贷款", "loan_application"),
+        ("refund", "refund"),
+    ] {
+        let heard = &model.classify(text)[0];
+        assert!(
+            heard.name == wish && heard.score > 0.75,
+            "{text}: {heard:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_service_costs_is_not_the_service() {
+    let model = IntentModel::shipped();
+    for (text, wish) in [
+        ("转账要不要手续费", "fee_inquiry"),
+        ("汇款到香港你们收多少", "fee_inquiry"),
+        ("过数去第二间银行使唔使畀钱", "fee_inquiry"),
+        ("what does a transfer cost", "fee_inquiry"),
+        ("帮我转账给我妈", "transfer_money"),
+        ("我想斷約", "cancel_service"),
+        ("想约个时间过去", "appointment"),
+        ("收不到验证码", "password_reset"),
+        ("想办个信用卡额度大一点的", "card_application"),
+    ] {
+        let heard = &model.classify(text)[0];
+        assert_eq!(heard.name, wish, "{text}: {heard:?}");
+    }
 }
 
 #[test]
