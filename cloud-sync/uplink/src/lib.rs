@@ -36,7 +36,7 @@ mod uplink;
 pub use link::{State, Tuning};
 
 pub use outbox::{
-    Appender, Budget, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError, OutboxOptions,
+    Appended, Appender, Budget, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError, OutboxOptions,
     OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Wear,
 };
 pub use tls::TlsFiles;

@@ -80,6 +80,10 @@ impl OneFailure {
         self.file.append(bytes)
     }
 
+    pub(super) fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.file.truncate(bytes)
+    }
+
     /// One flush at a time; after a failed one no other is tried.
     pub(super) fn sync(&self) -> io::Result<()> {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,6 +124,13 @@ impl LaneLog {
 
     pub(super) fn lane(&self) -> Lane {
         self.ledger.lane
+    }
+
+    /// Takes out all that the cloud has, but the segment being written; returns the files that may be
+    /// deleted.
+    pub(super) fn covered(&mut self) -> Vec<String> {
+        let done = self.ledger.covered(self.epoch);
+        done.into_iter().map(|id| self.name(id)).collect()
     }
 
     /// The file of a segment.
@@ -166,6 +177,14 @@ impl LaneLog {
         };
         self.end_segment();
         pages
+    }
+
+    /// Whether the cloud has all that the segment being written holds.
+    pub(super) fn is_delivered(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| {
+            self.unsynced.is_empty()
+                && self.durable <= self.ledger.watermark(writer.header.id.epoch)
+        })
     }
 
     /// Ends the segment being written, without trusting another flush.

@@ -248,6 +248,13 @@ impl Ledger {
         });
     }
 
+    /// The segment that was begun last holds nothing and is no more.
+    pub(super) fn abandon(&mut self) {
+        if std::mem::take(&mut self.active) {
+            self.spans.pop_back();
+        }
+    }
+
     /// The segment that is being written gets no more records.
     pub(super) fn close(&mut self) {
         if !std::mem::take(&mut self.active) {
@@ -303,7 +310,7 @@ impl Ledger {
             return Vec::new();
         }
         self.watermarks.insert(ack.epoch, ack.sequence);
-        let done = self.remove_done(ack);
+        let done = self.covered(writing);
         if let Some(Span {
             epoch,
             kind: Kind::Data(data),
@@ -347,29 +354,37 @@ impl Ledger {
         true
     }
 
-    fn remove_done(&mut self, ack: Ack) -> Vec<SegmentId> {
-        let kept_for_writing = self.active.then(|| self.spans.len().saturating_sub(1));
+    /// Takes out all that the cloud has, but the segment that is being written; returns the segments
+    /// that may be deleted. Of the stream that is being written the watermark stays: what follows
+    /// begins behind it.
+    pub(super) fn covered(&mut self, writing: Option<u64>) -> Vec<SegmentId> {
+        let Self {
+            lane,
+            spans,
+            watermarks,
+            ..
+        } = self;
+        let kept_for_writing = self.active.then(|| spans.len().saturating_sub(1));
         let mut done = Vec::new();
         let mut index = 0;
-        let lane = self.lane;
-        self.spans.retain(|span| {
-            let covered = span.epoch == ack.epoch
-                && span.through <= ack.sequence
+        spans.retain(|span| {
+            let watermark = watermarks.get(&span.epoch);
+            let covered = watermark.is_some_and(|watermark| span.through <= *watermark)
                 && !span.is_open_ended()
                 && kept_for_writing != Some(index);
             index += 1;
             if covered && span.data().is_some() {
                 done.push(SegmentId {
-                    lane,
+                    lane: *lane,
                     epoch: span.epoch,
                     first: span.from,
                 });
             }
             !covered
         });
-        if self.spans.iter().all(|span| span.epoch != ack.epoch) {
-            self.watermarks.remove(&ack.epoch);
-        }
+        watermarks.retain(|epoch, _| {
+            Some(*epoch) == writing || spans.iter().any(|span| span.epoch == *epoch)
+        });
         done
     }
 

@@ -50,6 +50,15 @@ pub struct Receipt {
     pub sequence: u64,
 }
 
+/// What came of storing several records.
+#[derive(Debug)]
+pub struct Appended {
+    /// Where each that was tried is stored, in their order; none where the disk may not have it.
+    pub places: Vec<Option<Receipt>>,
+    /// What one of them was refused for, or the one behind them.
+    pub fault: Option<OutboxError>,
+}
+
 /// How much one lane may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -74,7 +83,7 @@ pub struct OutboxOptions {
     pub segment_bytes: u64,
     /// How long a flush waits for more records to share it.
     pub linger: Duration,
-    /// Bytes kept aside on the disk, given up so that alarms can be stored when it is full.
+    /// Bytes kept aside on the disk, given up in pieces so that alarms can be stored when it is full.
     pub ballast_bytes: u64,
     /// Seals records at rest; without one they lie in plain form.
     pub key: Option<Arc<dyn KeyProvider>>,
@@ -228,7 +237,8 @@ pub struct Outbox {
 struct Inner {
     /// In the order of [`Lane::ALL`].
     lanes: [LaneLog; 4],
-    ballast: bool,
+    /// Pieces of the ballast that are set aside.
+    ballast_pieces: u64,
     wear: Wear,
 }
 
@@ -259,8 +269,19 @@ impl Outbox {
     }
 
     /// Stores records; they are on the disk when it returns. Blocks for a disk flush, which
-    /// callers at the same time share. After an error each of them may or may not be stored.
+    /// callers at the same time share. After an error each of them may or may not be stored; who has
+    /// to know which uses [`append_some`](Self::append_some).
     pub fn append(&self, stamp: Stamp, bodies: &[Body]) -> Result<Vec<Receipt>, OutboxError> {
+        let Appended { places, fault } = self.append_some(stamp, bodies);
+        match fault {
+            None => Ok(places.into_iter().flatten().collect()),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Stores records up to the first that is refused, and tells which are on the disk, so that those
+    /// need not be brought again.
+    pub fn append_some(&self, stamp: Stamp, bodies: &[Body]) -> Appended {
         let mut inner = self.lock();
         let mut tickets = Vec::with_capacity(bodies.len());
         let mut fault = None;
@@ -273,15 +294,25 @@ impl Outbox {
                 }
             }
         }
-        for ticket in &tickets {
-            inner = self.wait_durable(inner, *ticket)?;
+        let mut places = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            match self.wait_durable(inner, ticket) {
+                Ok(guard) => {
+                    inner = guard;
+                    places.push(Some(ticket.receipt));
+                }
+                Err(error) => {
+                    inner = self.lock();
+                    places.push(None);
+                    fault.get_or_insert(error);
+                }
+            }
         }
         drop(inner);
-        self.changes.send_modify(|count| *count += 1);
-        match fault {
-            None => Ok(tickets.into_iter().map(|ticket| ticket.receipt).collect()),
-            Some(error) => Err(error),
+        if places.iter().any(Option::is_some) {
+            self.changes.send_modify(|count| *count += 1);
         }
+        Appended { places, fault }
     }
 
     /// [`append`](Self::append) for tasks: the flush happens on a blocking thread.
@@ -319,17 +350,13 @@ impl Outbox {
             let covered = log.ledger.ack(ack, log.epoch);
             done.extend(covered.into_iter().map(|id| log.name(id)));
         }
-        if !done.is_empty() {
-            let kept = self.save_state(&mut inner);
-            for name in done {
-                self.remove(&name);
-            }
-            if !kept {
-                // A disk that was full may have room now.
-                self.save_state(&mut inner);
-            }
-            self.restore_ballast(&mut inner);
-        }
+        self.delete(&mut inner, &done);
+    }
+
+    /// Sets aside again what alarms have used of the room that is kept for them. For whoever brings
+    /// calls, once none of them waits for room: those go first.
+    pub fn keep_room(&self) {
+        self.restore_ballast(&mut self.lock());
     }
 
     /// The cloud's store has no more of a stream than `ack` says, although it had confirmed more, as

@@ -166,7 +166,7 @@ impl Outbox {
         });
         let inner = Inner {
             lanes,
-            ballast: false,
+            ballast_pieces: 0,
             wear: Wear::default(),
         };
         let outbox = Self {

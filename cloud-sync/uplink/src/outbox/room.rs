@@ -9,8 +9,27 @@ use super::segment::SegmentId;
 use super::state::{self, State};
 use super::{Inner, Outbox};
 
-/// The file that keeps room for alarms on a full disk.
+/// The files that keep room for alarms on a full disk are named so, the others with their number.
 const BALLAST: &str = "ballast";
+
+/// What one of them keeps: room for an alarm's segment, and for the state beside it. They are given up
+/// one by one, because what an alarm does not use others take at once.
+const PIECE_BYTES: u64 = 8 * 1024;
+
+/// A way to make room on a full disk.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// What the cloud has goes.
+    Delivered,
+    /// A piece of the ballast goes.
+    Ballast,
+    /// The oldest health reports go: how a box does is worth telling only as it is now.
+    HealthReports,
+}
+
+/// All of them, that which costs least first. Each is gone once for a record: where the room does not
+/// come to us, because others take it or a snapshot keeps it, nothing more goes for it.
+pub(super) const WAYS: [Way; 3] = [Way::Delivered, Way::Ballast, Way::HealthReports];
 
 impl Outbox {
     /// Keeps a lane within its budget: when `more` bytes do not fit, the oldest segments go.
@@ -23,18 +42,45 @@ impl Outbox {
         }
     }
 
-    /// Makes room on a full disk for a record of `lane`; false when nothing may go for it. Alarms get
-    /// the ballast, then what is less urgent. How a box does is worth telling only as it is now. Calls
-    /// wait in the memory of whoever records them, which costs none of those that lie here.
-    pub(super) fn relieve(&self, inner: &mut Inner, lane: Lane) -> bool {
-        let victims: &[Lane] = match lane {
-            Lane::Alarm if self.spend_ballast(inner) => return true,
-            Lane::Alarm => &[Lane::Transcript, Lane::Fleet, Lane::Metric, Lane::Alarm],
-            Lane::Fleet => &[Lane::Fleet],
-            Lane::Metric | Lane::Transcript => &[],
-        };
-        let mut gone = victims.iter();
-        gone.any(|victim| self.give_up_oldest(inner, *victim, GapReason::Budget))
+    /// Makes room on a full disk for a record of `lane`; false when nothing went. No call and no alarm
+    /// that lies here goes: what is refused waits in the memory of whoever brought it.
+    pub(super) fn relieve(&self, inner: &mut Inner, lane: Lane, way: Way) -> bool {
+        match (way, lane) {
+            (Way::Delivered, _) => self.drop_delivered(inner),
+            (Way::Ballast, Lane::Alarm) => self.spend_ballast(inner),
+            (Way::HealthReports, Lane::Alarm | Lane::Fleet) => {
+                self.give_up_oldest(inner, Lane::Fleet, GapReason::Budget)
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives back the room of all that the cloud has, also of segments that are being written.
+    fn drop_delivered(&self, inner: &mut Inner) -> bool {
+        let mut done = Vec::new();
+        for log in &mut inner.lanes {
+            if log.is_delivered() {
+                log.end_segment();
+            }
+            done.extend(log.covered());
+        }
+        self.delete(inner, &done);
+        !done.is_empty()
+    }
+
+    /// Deletes segments that the ledgers hold no more, and keeps what those say instead.
+    pub(super) fn delete(&self, inner: &mut Inner, names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
+        let kept = self.save_state(inner);
+        for name in names {
+            self.remove(name);
+        }
+        if !kept {
+            // A disk that was full may have room now.
+            self.save_state(inner);
+        }
     }
 
     /// Gives up a lane's oldest segment. The one being written is ended to become the oldest,
@@ -66,11 +112,7 @@ impl Outbox {
         if records > 0 {
             tracing::warn!(lane = %id.lane, records, ?reason, "records were given up");
         }
-        let kept = self.save_state(inner);
-        self.remove(&name);
-        if !kept {
-            self.save_state(inner);
-        }
+        self.delete(inner, &[name]);
     }
 
     pub(super) fn give_up_expired(&self, inner: &mut Inner, now: Timestamp) {
@@ -111,38 +153,48 @@ impl Outbox {
         State::new(lanes)
     }
 
-    /// Sets the ballast aside, when there is room for it.
+    /// Sets aside what the ballast lacks, as far as there is room for it.
     pub(super) fn restore_ballast(&self, inner: &mut Inner) {
-        if inner.ballast || self.options.ballast_bytes == 0 {
-            return;
-        }
-        inner.ballast = match self.fill_ballast() {
-            Ok(()) => true,
-            Err(error) => {
+        let whole = self.options.ballast_bytes.div_ceil(PIECE_BYTES);
+        while inner.ballast_pieces < whole {
+            let name = piece_name(inner.ballast_pieces);
+            if let Err(error) = self.fill_piece(&name, inner.ballast_pieces) {
                 tracing::debug!(%error, "no room for the ballast");
-                if let Err(error) = self.storage.remove(BALLAST) {
-                    tracing::debug!(%error, "cannot delete the unfinished ballast");
-                }
-                false
+                self.remove_if_there(&name);
+                return;
             }
-        };
+            inner.ballast_pieces += 1;
+        }
     }
 
-    fn fill_ballast(&self) -> io::Result<()> {
-        match self.storage.size(BALLAST) {
-            Ok(bytes) if bytes >= self.options.ballast_bytes => return Ok(()),
+    fn fill_piece(&self, name: &str, piece: u64) -> io::Result<()> {
+        let before = piece * PIECE_BYTES;
+        let most = (self.options.ballast_bytes - before).min(PIECE_BYTES);
+        match self.storage.size(name) {
+            Ok(bytes) if bytes >= most => return Ok(()),
             // A process that ended in its middle leaves one that keeps no room.
-            Ok(_) => self.storage.remove(BALLAST)?,
+            Ok(_) => self.storage.remove(name)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let file = self.storage.create(BALLAST)?;
+        let file = self.storage.create(name)?;
         // Not zeros: a file system may store those as nothing.
-        file.append(&vec![0xa5; self.options.ballast_bytes as usize])?;
+        file.append(&vec![0xa5; most as usize])?;
         file.sync()
     }
 
     fn spend_ballast(&self, inner: &mut Inner) -> bool {
-        std::mem::take(&mut inner.ballast) && self.storage.remove(BALLAST).is_ok()
+        let Some(last) = inner.ballast_pieces.checked_sub(1) else {
+            return false;
+        };
+        inner.ballast_pieces = last;
+        self.storage.remove(&piece_name(last)).is_ok()
+    }
+}
+
+fn piece_name(piece: u64) -> String {
+    match piece {
+        0 => BALLAST.to_owned(),
+        piece => format!("{BALLAST}-{piece}"),
     }
 }

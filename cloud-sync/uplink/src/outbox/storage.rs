@@ -33,6 +33,9 @@ pub trait Appender: Send + Sync {
     /// Writes behind what is there. After an error any part of it may be there.
     fn append(&self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Cuts off what lies behind the first `bytes` bytes.
+    fn truncate(&self, bytes: u64) -> io::Result<()>;
+
     /// Returns when everything appended survives a power cut.
     fn sync(&self) -> io::Result<()>;
 }
@@ -142,6 +145,10 @@ struct OnDisk(File);
 impl Appender for OnDisk {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
         (&self.0).write_all(bytes)
+    }
+
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -8,6 +8,7 @@ use trunkside_record::{Body, Lane, Timestamp};
 use trunkside_vault::frame::{self, UNTRUSTED};
 
 use super::lane::{LaneLog, OneFailure, Unsynced, Writer};
+use super::room::WAYS;
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::{Inner, MAX_RECORD_BYTES, Outbox, OutboxError, Receipt, Stamp};
 
@@ -124,6 +125,7 @@ impl Outbox {
     /// Writes one record, making room or changing the segment when the disk refuses.
     fn write_record(&self, inner: &mut Inner, record: Unsynced, lane: Lane) -> io::Result<()> {
         let mut tried_again = false;
+        let mut ways = WAYS.iter();
         loop {
             let wear = self.end_full_segment(inner.lane(lane), lane);
             inner.wear.written += wear;
@@ -133,7 +135,7 @@ impl Outbox {
             let wear = inner.lane(lane).finish_segment();
             inner.wear.written += wear;
             let again = if is_full(&error) {
-                self.relieve(inner, lane)
+                ways.any(|way| self.relieve(inner, lane, *way))
             } else {
                 !std::mem::replace(&mut tried_again, true)
             };
@@ -157,11 +159,19 @@ impl Outbox {
     }
 
     fn try_write(&self, log: &mut LaneLog, record: &Unsynced) -> io::Result<()> {
-        if log.writer.is_none() {
+        let begins = log.writer.is_none();
+        if begins {
             self.begin_segment(log, record.at_ms)?;
         }
         let writer = log.writer.as_mut().expect("a segment was begun");
-        self.write_frame(writer, record)
+        let written = self.write_frame(writer, record);
+        if written.is_err() && begins && log.unsynced.is_empty() {
+            let name = writer.header.id.to_string();
+            log.writer = None;
+            log.ledger.abandon();
+            self.remove_if_there(&name);
+        }
+        written
     }
 
     fn write_frame(&self, writer: &mut Writer, record: &Unsynced) -> io::Result<()> {
@@ -186,7 +196,15 @@ impl Outbox {
                 );
             }
         }
-        writer.file.append(&bytes)?;
+        if let Err(error) = writer.file.append(&bytes) {
+            // What did fit of it would keep the last room from all others.
+            if is_full(&error)
+                && let Err(error) = writer.file.truncate(writer.written)
+            {
+                tracing::debug!(%error, "cannot cut off an unfinished record");
+            }
+            return Err(error);
+        }
         writer.written += bytes.len() as u64;
         Ok(())
     }
@@ -243,9 +261,9 @@ impl Outbox {
         })
     }
 
-    fn remove_if_there(&self, name: &str) {
+    pub(super) fn remove_if_there(&self, name: &str) {
         if let Err(error) = self.storage.remove(name) {
-            tracing::debug!(name, %error, "cannot delete an unfinished segment");
+            tracing::debug!(name, %error, "cannot delete an unfinished file");
         }
     }
 

@@ -388,6 +388,22 @@ impl Appender for FaultyFile {
         }
     }
 
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if !matches!(state.turn(), Turn::Works) {
+            return Err(broken());
+        }
+        if let Some(file) = state.files.get_mut(&self.name) {
+            let len = file.content.len().min(bytes as usize);
+            file.content.truncate(len);
+            file.flushed = file.flushed.min(len);
+            for range in &mut file.dropped {
+                *range = range.start.min(len)..range.end.min(len);
+            }
+        }
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         let turn = state.turn();
