@@ -321,7 +321,10 @@ fn pseudonyms(
 ) -> (Pseudonyms, Option<Unsaved>, mpsc::Receiver<PseudonymKey>) {
     let (found, keys) = mpsc::channel(1);
     match device_key::load(folder) {
-        Ok((key, unsaved)) => (Pseudonyms::new(key), unsaved, keys),
+        Ok((key, unsaved)) => {
+            let unsaved = unsaved.map(|unsaved| unsaved.telling(found));
+            (Pseudonyms::new(key), unsaved, keys)
+        }
         Err(error) => {
             let trouble = (folder.to_owned(), error.to_string());
             tasks.spawn(mend_key(trouble, found, outbox.clone(), stop.clone()));

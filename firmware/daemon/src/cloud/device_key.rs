@@ -22,12 +22,46 @@ pub const KEY: Part = Part {
 pub struct Unsaved {
     path: PathBuf,
     bytes: [u8; 32],
+    /// Who is told of another one that turns up in its place.
+    found: Option<mpsc::Sender<PseudonymKey>>,
 }
 
 impl Unsaved {
-    /// Keeps it.
+    /// Keeps it. One that has come into its place meanwhile, as with a disk that was mounted late, is the
+    /// box's own of before: it stays, and is passed on.
     pub fn save(&self) -> std::io::Result<()> {
+        match std::fs::read(&self.path) {
+            Ok(bytes) if bytes.is_empty() || bytes == self.bytes => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(bytes) => {
+                let bytes = <[u8; 32]>::try_from(bytes).map_err(|bytes| {
+                    let problem = format!(
+                        "`{}` holds {} bytes, not 32",
+                        self.path.display(),
+                        bytes.len()
+                    );
+                    std::io::Error::new(ErrorKind::InvalidData, problem)
+                })?;
+                tracing::warn!(
+                    "the key for pseudonyms is there after all: agents' names of before are back, those \
+                     since the start were others"
+                );
+                if let Some(found) = &self.found {
+                    // The pipeline that is gone needs no key.
+                    let _ = found.try_send(PseudonymKey::new(bytes));
+                }
+                return Ok(());
+            }
+        }
         trunkside_vault::replace(&self.path, &self.bytes)
+    }
+
+    /// Passes on to `found` another key that turns up in its place.
+    #[must_use]
+    pub fn telling(self, found: mpsc::Sender<PseudonymKey>) -> Self {
+        let found = Some(found);
+        Self { found, ..self }
     }
 }
 
@@ -103,7 +137,11 @@ fn make(path: PathBuf) -> anyhow::Result<(PseudonymKey, Option<Unsaved>)> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
-    let unsaved = Unsaved { path, bytes };
+    let unsaved = Unsaved {
+        path,
+        bytes,
+        found: None,
+    };
     let saved = unsaved.save();
     if let Err(error) = &saved {
         tracing::warn!(%error, "the key for pseudonyms cannot be kept yet; trying again");
@@ -188,5 +226,25 @@ mod tests {
         unsaved.save().unwrap();
         let agent = AgentId::new("li_na");
         assert_eq!(load(&data).unwrap().0.agent(&agent), key.agent(&agent));
+    }
+
+    #[test]
+    fn a_key_whose_disk_comes_late_is_neither_replaced_nor_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let unsaved = load(&data).unwrap().1.expect("there is no folder for it");
+        let (sender, mut found) = mpsc::channel(1);
+        let unsaved = unsaved.telling(sender);
+        std::fs::create_dir(&data).unwrap();
+        let path = data.join("pseudonym.key");
+        // Whatever stands there is not ours to replace.
+        std::fs::write(&path, b"short").unwrap();
+        assert!(unsaved.save().unwrap_err().to_string().contains("5 bytes"));
+        std::fs::write(&path, [7; 32]).unwrap();
+        unsaved.save().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [7; 32]);
+        let agent = AgentId::new("li_na");
+        let key = found.try_recv().unwrap();
+        assert_eq!(key.agent(&agent), PseudonymKey::new([7; 32]).agent(&agent));
     }
 }
