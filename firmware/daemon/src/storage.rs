@@ -6,3 +6,5 @@ pub mod faults;
 pub mod owner_only;
 pub mod recorder;
 pub mod store;
+#[cfg(test)]
+pub mod tight_disk;

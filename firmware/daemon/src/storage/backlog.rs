@@ -252,14 +252,17 @@ impl Held {
         }
     }
 
-    /// What the cloud may know of it.
-    pub fn bodies(&self) -> Vec<Body> {
-        let Some(ended) = self.ended() else {
-            return Vec::new();
-        };
+    /// What the cloud may know of a call that is over.
+    pub fn records(&self) -> Option<(CallId, Vec<Body>)> {
+        let ended = self.ended()?;
         let mut bodies = vec![Body::from(ended.summary.clone())];
         bodies.extend(ended.transcript.clone().map(Body::from));
-        bodies
+        Some((ended.summary.call, bodies))
+    }
+
+    /// About what it takes in memory, and what of it the outbox needs.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The outbox has its records.

@@ -41,6 +41,11 @@ impl Faults {
         }
     }
 
+    /// Whether every part works.
+    pub fn is_clear(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// The alarm that the cloud has not been told of yet.
     pub fn untold(&self) -> Option<Alarm> {
         let broken = !self.known.is_empty();

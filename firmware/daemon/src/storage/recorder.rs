@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, watch};
 use trunkside_call::{CallId, Pii};
 use trunkside_decision::{Lesson, Policy, log::Entry};
 use trunkside_media::recording::Report;
-use trunkside_record::{Alarm, Body, CallSummary, Timestamp, Transcript};
-use trunkside_uplink::{Outbox, OutboxError, Stamp};
+use trunkside_record::{Alarm, Timestamp};
+use trunkside_uplink::{Outbox, Stamp};
 
 use crate::call::progress::{Progress, Urgency};
 use crate::call::story::{self, Ended, SoFar};
@@ -26,15 +26,17 @@ use crate::clock::{self, Clock};
 use crate::cloud::device_key::Unsaved;
 use crate::panel::Pulse;
 use crate::policy::Versions;
-use crate::storage::backlog::{Backlog, CallNote, Held};
+use crate::storage::backlog::{Backlog, CallNote};
 use crate::storage::decision_log::DecisionLog;
 use crate::storage::faults::Faults;
 use crate::storage::owner_only;
 use crate::storage::store::keeping::{AT_ONCE, Horizon};
 use crate::storage::store::promises::KeptPlace;
-use crate::storage::store::{Began, Export, Store, StoreError};
+use crate::storage::store::{Began, Store, StoreError};
+use hand_over::Parts;
 use inbox::{Load, MOST_POLICIES, Receiver, Sender, Taken, inbox, keep_newest};
 
+mod hand_over;
 mod inbox;
 
 /// How long the recorder waits before it tries again what failed.
@@ -252,6 +254,14 @@ struct Desk {
     pending: bool,
     /// Calls that the outbox has and SQLite could not be told so.
     unmarked: Vec<CallId>,
+    /// What the outbox has of calls that it has not wholly.
+    parts: Parts,
+    /// Whether the outbox refused calls the last time: then the smallest come first.
+    is_short: bool,
+    /// When the outbox is asked again, which refused something.
+    outbox_due: Duration,
+    /// When room for alarms is looked for again.
+    room_due: Duration,
     decisions: DecisionLog,
     /// What was given up while it waited to be taken.
     given_up_before: u64,
@@ -277,6 +287,10 @@ impl Desk {
             outbox,
             pending: true,
             unmarked: Vec::new(),
+            parts: Parts::new(),
+            is_short: false,
+            outbox_due: Duration::ZERO,
+            room_due: Duration::ZERO,
             decisions: DecisionLog::new(&folder.join("decisions.jsonl")),
             given_up_before: 0,
             files: Files::new(folder),
@@ -309,6 +323,7 @@ impl Desk {
 
     /// Writes what is left before the box stops.
     fn finish(&mut self) {
+        self.outbox_due = Duration::ZERO;
         self.settle();
         // Calls that did not end in time are closed at the next start.
         if let Err(error) = self.store_progress() {
@@ -372,15 +387,28 @@ impl Desk {
             self.faults.note("the call store", stored);
         }
         self.faults.note("the decision log", self.decisions.write());
-        let handed_over = self.hand_over();
-        let is_broken = |error: &StoreError| !error.is_passing();
-        if let Err(error) = &handed_over
-            && error.downcast_ref().is_some_and(is_broken)
-        {
-            self.store = None;
+        let asks_outbox = self.outbox_due <= now;
+        if asks_outbox {
+            let handed_over = self.hand_over();
+            let is_broken = |error: &StoreError| !error.is_passing();
+            if let Err(error) = &handed_over
+                && error.downcast_ref().is_some_and(is_broken)
+            {
+                self.store = None;
+            }
+            self.faults.note("records for the cloud", handed_over);
         }
-        self.faults.note("records for the cloud", handed_over);
-        self.tell();
+        self.stand();
+        let outbox = self.outbox.borrow().clone();
+        if let Some(outbox) = outbox.filter(|_| asks_outbox) {
+            if self.faults.is_clear() && self.room_due <= now {
+                self.room_due = now + RETRY;
+                outbox.keep_room();
+            }
+            if self.tell_alarms(&outbox).is_err() {
+                self.outbox_due = now + RETRY;
+            }
+        }
         if now >= self.sweep_due {
             self.sweep_due = now + SWEEP_EVERY;
             let stamp = stamp();
@@ -510,55 +538,8 @@ impl Desk {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Gives the outbox every call that it may not have.
-    fn hand_over(&mut self) -> anyhow::Result<()> {
-        let Some(outbox) = self.outbox.borrow().clone() else {
-            anyhow::bail!("it is not open yet");
-        };
-        self.hand_over_unstored(&outbox)?;
-        self.hand_over_stored(&outbox)
-    }
-
-    fn hand_over_unstored(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
-        loop {
-            let calls: Vec<Vec<Body>> = self
-                .backlog
-                .unsent()
-                .take(BATCH)
-                .map(|held| held.bodies())
-                .collect();
-            if calls.is_empty() {
-                return Ok(());
-            }
-            send(outbox, &calls)?;
-            self.backlog.unsent().take(BATCH).for_each(Held::mark_sent);
-        }
-    }
-
-    fn hand_over_stored(&mut self, outbox: &Outbox) -> anyhow::Result<()> {
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        while self.pending {
-            // Before anything else is sent: what is not marked would be sent again and again.
-            if !self.unmarked.is_empty() {
-                store.write(|writing| writing.mark_exported(&self.unmarked))?;
-                self.unmarked.clear();
-            }
-            let exports = store.unexported(BATCH)?;
-            if exports.is_empty() {
-                self.pending = false;
-                break;
-            }
-            let calls: Vec<Vec<Body>> = exports.iter().map(bodies).collect();
-            send(outbox, &calls)?;
-            self.unmarked = exports.iter().map(|export| export.call).collect();
-        }
-        Ok(())
-    }
-
-    /// Tells the cloud, and whoever asks, how it stands.
-    fn tell(&mut self) {
+    /// Tells whoever asks how it stands.
+    fn stand(&self) {
         let calls = self.backlog.calls() as u64;
         self.standing.unstored.store(calls, Ordering::Relaxed);
         let given_up = self.backlog.given_up();
@@ -570,19 +551,6 @@ impl Desk {
             tracing::error!(
                 "too much waits for the disk: the oldest transcripts are given up, then the oldest calls"
             );
-        }
-        let Some(outbox) = self.outbox.borrow().clone() else {
-            return;
-        };
-        if let Some(alarm) = self.faults.untold()
-            && outbox.append(stamp(), &[alarm.into()]).is_ok()
-        {
-            self.faults.told();
-        }
-        while let Some(alarm) = self.alarms.front().cloned()
-            && outbox.append(stamp(), &[alarm.into()]).is_ok()
-        {
-            self.alarms.pop_front();
         }
     }
 }
@@ -637,47 +605,12 @@ impl Files {
     }
 }
 
-/// Stores the calls' records in the outbox. One that is too large for it stays on the box; the
-/// others must not wait behind it.
-fn send(outbox: &Outbox, calls: &[Vec<Body>]) -> Result<(), OutboxError> {
-    match outbox.append(stamp(), &calls.concat()) {
-        Err(OutboxError::Unfit(_)) => {}
-        stored => return stored.map(drop),
-    }
-    for body in calls.iter().flatten() {
-        match outbox.append(stamp(), std::slice::from_ref(body)) {
-            Err(error @ OutboxError::Unfit(_)) => {
-                tracing::error!(%error, "a record stays on the box");
-            }
-            stored => drop(stored?),
-        }
-    }
-    Ok(())
-}
-
 /// The time, and whether it can be trusted.
 pub(crate) fn stamp() -> Stamp {
     Stamp {
         at: clock::timestamp(),
         clock_trusted: clock::is_synchronised(),
     }
-}
-
-/// A stored call's records. What is damaged cannot be sent, and must not keep others from it.
-fn bodies(export: &Export) -> Vec<Body> {
-    let damaged = |error: &serde_json::Error| {
-        tracing::error!(call = %export.call, %error, "a stored record is damaged; it stays on the box");
-    };
-    let summary = serde_json::from_str::<CallSummary>(&export.summary).inspect_err(damaged);
-    let Ok(summary) = summary else {
-        return Vec::new();
-    };
-    let mut bodies = vec![Body::from(summary)];
-    if let Some(transcript) = &export.transcript {
-        let transcript = serde_json::from_str::<Transcript>(transcript).inspect_err(damaged);
-        bodies.extend(transcript.map(Body::from));
-    }
-    bodies
 }
 
 #[cfg(test)]

@@ -244,13 +244,18 @@ impl Store {
         })
     }
 
-    /// The first `most` calls that ended but whose records the outbox may not hold.
-    pub fn unexported(&mut self, most: usize) -> Result<Vec<Export>, StoreError> {
+    /// The first `most` calls that ended but whose records the outbox may not hold, or the smallest.
+    pub fn unexported(&mut self, most: usize, smallest: bool) -> Result<Vec<Export>, StoreError> {
+        let order = if smallest {
+            "length(summary) + coalesce(length(transcript), 0)"
+        } else {
+            "id"
+        };
         self.work(|connection| {
-            let mut statement = connection.prepare(
+            let mut statement = connection.prepare(&format!(
                 "SELECT id, summary, transcript FROM call
-                 WHERE exported = 0 AND summary IS NOT NULL ORDER BY id LIMIT ?1",
-            )?;
+                 WHERE exported = 0 AND summary IS NOT NULL ORDER BY {order} LIMIT ?1",
+            ))?;
             let rows = statement.query_map([most as i64], |row| {
                 Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
             })?;

@@ -8,7 +8,7 @@ use crate::call::progress::tests::so_far;
 use crate::storage::backlog::tests::{began, ended};
 
 /// Longer than any test's calls are old.
-const KEEP: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(super) const KEEP: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// An outbox in a folder of its own, and the way to it.
 fn outbox_in(folder: &Path) -> (Arc<Outbox>, Post) {
@@ -19,7 +19,7 @@ fn outbox_in(folder: &Path) -> (Arc<Outbox>, Post) {
 }
 
 /// Hands the desk a note as its thread would.
-fn put(desk: &mut Desk, note: Note) {
+pub(super) fn put(desk: &mut Desk, note: Note) {
     let (sender, receiver) = inbox();
     sender.send(note);
     let Taken::Load(load) = receiver.take(Duration::ZERO) else {
@@ -29,18 +29,21 @@ fn put(desk: &mut Desk, note: Note) {
 }
 
 /// The bodies that wait in a lane.
-fn waiting(outbox: &Outbox, lane: Lane) -> Vec<Value> {
-    let Some(pending) = outbox.pending(lane, None, 1 << 20).unwrap() else {
-        return Vec::new();
-    };
-    let entries = pending.records.iter();
-    entries
-        .map(|record| serde_json::from_str::<Value>(record.get()).unwrap()["body"].clone())
-        .collect()
+pub(super) fn waiting(outbox: &Outbox, lane: Lane) -> Vec<Value> {
+    let (mut bodies, mut after) = (Vec::new(), None);
+    while let Some(pending) = outbox.pending(lane, after, 1 << 20).unwrap() {
+        after = Some((pending.epoch, pending.through));
+        let entries = pending.records.iter();
+        bodies
+            .extend(entries.map(|record| {
+                serde_json::from_str::<Value>(record.get()).unwrap()["body"].clone()
+            }));
+    }
+    bodies
 }
 
 /// Calls, those of them that the outbox has, turns and callbacks, as another process sees them.
-fn counts(data: &Path) -> [i64; 4] {
+pub(super) fn counts(data: &Path) -> [i64; 4] {
     let store = Connection::open(data.join("calls.db")).unwrap();
     [
         "SELECT count(*) FROM call WHERE summary IS NOT NULL",

@@ -45,11 +45,11 @@ fn a_call_is_exported_once_it_is_marked() {
     assert_eq!(interrupted(&mut store), [call(1)]);
     close(&mut store, 1).unwrap();
     assert_eq!(interrupted(&mut store), []);
-    assert_eq!(store.unexported(9).unwrap(), [export(1)]);
+    assert_eq!(store.unexported(9, false).unwrap(), [export(1)]);
     store
         .write(|writing| writing.mark_exported(&[call(1)]))
         .unwrap();
-    assert_eq!(store.unexported(9).unwrap(), []);
+    assert_eq!(store.unexported(9, false).unwrap(), []);
     // What is not there need not be marked.
     store
         .write(|writing| writing.mark_exported(&[call(2)]))
@@ -72,7 +72,7 @@ fn calls_outlive_the_process() {
             .unwrap();
     }
     let mut store = Store::open(&path).unwrap();
-    assert_eq!(store.unexported(9).unwrap(), [export(1)]);
+    assert_eq!(store.unexported(9, false).unwrap(), [export(1)]);
     let row: (String, i64, String) = store
         .connection
         .query_row(
@@ -102,7 +102,7 @@ fn what_is_done_together_is_done_whole_or_not_at_all() {
         Err(rusqlite::Error::InvalidQuery)
     });
     assert!(failed.is_err());
-    assert_eq!(store.unexported(9).unwrap(), [export(1)]);
+    assert_eq!(store.unexported(9, false).unwrap(), [export(1)]);
     assert_eq!(interrupted(&mut store), [call(2)]);
     // The store is of use after the failure.
     open(&mut store, 4).unwrap();
@@ -145,7 +145,7 @@ fn a_store_that_was_full_goes_on_when_there_is_room() {
     limit(&store, 1_000_000);
     store_call(&mut store).unwrap();
     let mut other = Store::open(&path).unwrap();
-    assert_eq!(other.unexported(9).unwrap(), [export(1)]);
+    assert_eq!(other.unexported(9, false).unwrap(), [export(1)]);
 }
 
 #[test]

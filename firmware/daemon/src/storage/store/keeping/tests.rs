@@ -123,7 +123,7 @@ fn what_the_outbox_has_not_yet_keeps_its_record_and_nothing_personal() {
     assert_eq!(store.forget_old(&horizon(90)).unwrap(), 1);
     assert_eq!(store.forget_old(&horizon(90)).unwrap(), 0, "once is enough");
     assert!(!found_in(folder.path(), NUMBER) && !found_in(folder.path(), WORDS));
-    let exports = store.unexported(9).unwrap();
+    let exports = store.unexported(9, false).unwrap();
     assert_eq!(exports[0].summary, "{}");
     assert_eq!(exports[0].transcript.as_deref(), Some("[]"));
     store

@@ -1,0 +1,161 @@
+//! From the recorder to the outbox: each record once, however often the disk refuses others of them.
+
+use std::collections::HashSet;
+
+use trunkside_call::CallId;
+use trunkside_record::{Body, CallSummary, Transcript};
+use trunkside_uplink::{Appended, Outbox, OutboxError};
+
+use super::{BATCH, Desk, RETRY, stamp};
+use crate::storage::backlog::Held;
+use crate::storage::store::Export;
+
+/// Records that the outbox has of calls that it has not wholly: each by its call and its place among
+/// that one's.
+pub(super) type Parts = HashSet<(CallId, usize)>;
+
+impl Desk {
+    /// Gives the outbox every call that it may not have. Where it refuses one, the next time is after a
+    /// while, and those come first for which the least room is enough.
+    pub(super) fn hand_over(&mut self) -> anyhow::Result<()> {
+        let Some(outbox) = self.outbox.borrow().clone() else {
+            anyhow::bail!("it is not open yet");
+        };
+        let unstored = self.hand_over_unstored(&outbox);
+        let stored = self.hand_over_stored(&outbox);
+        let is_refusal = |error: &anyhow::Error| error.is::<OutboxError>();
+        self.is_short = unstored.is_err() || stored.as_ref().is_err_and(is_refusal);
+        if self.is_short {
+            self.outbox_due = self.clock.now() + RETRY;
+        } else if stored.is_ok() {
+            self.parts.clear();
+        }
+        unstored?;
+        stored
+    }
+
+    fn hand_over_unstored(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
+        loop {
+            let mut unsent: Vec<&mut Held> = self.backlog.unsent().collect();
+            if self.is_short {
+                unsent.sort_by_key(|held| held.bytes());
+            }
+            unsent.truncate(BATCH);
+            if unsent.is_empty() {
+                return Ok(());
+            }
+            let calls = unsent.iter().filter_map(|held| held.records());
+            let calls: Vec<(CallId, Vec<Body>)> = calls.collect();
+            let sent = send(outbox, &mut self.parts, &calls);
+            let whole = unsent.into_iter().zip(take_whole(&mut self.parts, &calls));
+            whole
+                .filter(|(_, whole)| *whole)
+                .for_each(|(held, _)| held.mark_sent());
+            sent?;
+        }
+    }
+
+    fn hand_over_stored(&mut self, outbox: &Outbox) -> anyhow::Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        while self.pending {
+            // Before anything else is sent: what is not marked would be sent again and again.
+            if !self.unmarked.is_empty() {
+                store.write(|writing| writing.mark_exported(&self.unmarked))?;
+                self.unmarked.clear();
+            }
+            let exports = store.unexported(BATCH, self.is_short)?;
+            if exports.is_empty() {
+                self.pending = false;
+                break;
+            }
+            let calls = exports.iter().map(|export| (export.call, bodies(export)));
+            let calls: Vec<(CallId, Vec<Body>)> = calls.collect();
+            let sent = send(outbox, &mut self.parts, &calls);
+            let whole = calls.iter().zip(take_whole(&mut self.parts, &calls));
+            let whole = whole.filter(|(_, whole)| *whole);
+            self.unmarked = whole.map(|((call, _), _)| *call).collect();
+            sent?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the alarms that wait.
+    pub(super) fn tell_alarms(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
+        if let Some(alarm) = self.faults.untold() {
+            outbox.append(stamp(), &[alarm.into()])?;
+            self.faults.told();
+        }
+        while let Some(alarm) = self.alarms.front().cloned() {
+            outbox.append(stamp(), &[alarm.into()])?;
+            self.alarms.pop_front();
+        }
+        Ok(())
+    }
+}
+
+/// Stores what the outbox lacks of the calls' records, and notes what it has then. One that is too large
+/// for it stays on the box; the others must not wait behind it.
+fn send(
+    outbox: &Outbox,
+    parts: &mut Parts,
+    calls: &[(CallId, Vec<Body>)],
+) -> Result<(), OutboxError> {
+    let all = calls.iter().flat_map(|(call, bodies)| {
+        let bodies = bodies.iter().enumerate();
+        bodies.map(move |(place, body)| ((*call, place), body.clone()))
+    });
+    let (lacking, bodies): (Vec<_>, Vec<Body>) =
+        all.filter(|(part, _)| !parts.contains(part)).unzip();
+    let mut begin = 0;
+    while begin < bodies.len() {
+        let Appended { places, fault } = outbox.append_some(stamp(), &bodies[begin..]);
+        let behind = begin + places.len();
+        let tried = lacking[begin..].iter().zip(places);
+        parts.extend(tried.filter_map(|(part, place)| place.map(|_| *part)));
+        match fault {
+            None => break,
+            Some(error @ OutboxError::Unfit(_)) => {
+                tracing::error!(%error, "a record stays on the box");
+                parts.extend(lacking.get(behind));
+                begin = behind + 1;
+            }
+            Some(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Which of the calls the outbox has wholly; their parts are forgotten.
+fn take_whole(parts: &mut Parts, calls: &[(CallId, Vec<Body>)]) -> Vec<bool> {
+    let whole = calls.iter().map(|(call, bodies)| {
+        let mut places = (0..bodies.len()).map(|place| (*call, place));
+        let is_whole = places.clone().all(|part| parts.contains(&part));
+        if is_whole {
+            places.all(|part| parts.remove(&part));
+        }
+        is_whole
+    });
+    whole.collect()
+}
+
+/// A stored call's records. What is damaged cannot be sent, and must not keep others from it.
+fn bodies(export: &Export) -> Vec<Body> {
+    let damaged = |error: &serde_json::Error| {
+        tracing::error!(call = %export.call, %error, "a stored record is damaged; it stays on the box");
+    };
+    let summary = serde_json::from_str::<CallSummary>(&export.summary).inspect_err(damaged);
+    let Ok(summary) = summary else {
+        return Vec::new();
+    };
+    let mut bodies = vec![Body::from(summary)];
+    if let Some(transcript) = &export.transcript {
+        let transcript = serde_json::from_str::<Transcript>(transcript).inspect_err(damaged);
+        bodies.extend(transcript.map(Body::from));
+    }
+    bodies
+}
+
+#[cfg(test)]
+mod tests;

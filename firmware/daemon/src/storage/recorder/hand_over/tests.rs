@@ -1,0 +1,83 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use trunkside_record::{Alarm, Lane, RedactedText, Severity};
+use trunkside_uplink::OutboxOptions;
+
+use super::super::tests::{KEEP, counts, put, waiting};
+use super::super::{Desk, Note};
+use crate::storage::backlog::CallNote;
+use crate::storage::backlog::tests::ended;
+use crate::storage::tight_disk::TightDisk;
+
+/// A call with so many bytes of redacted words.
+fn call(number: u128, bytes: usize) -> Note {
+    let mut note = ended(number, "hello");
+    if let CallNote::Ended(ended) = &mut note {
+        let turn = serde_json::json!({
+            "side": "caller", "start_s": 0.0, "end_s": 1.0, "text": "hello ".repeat(bytes / 6),
+        });
+        let words = serde_json::json!({ "call": ended.summary.call, "turns": [turn] });
+        ended.transcript = Some(serde_json::from_value(words).unwrap());
+    }
+    Note::Call(note)
+}
+
+/// Settles as if the time to ask the outbox again had come.
+fn settle_later(desk: &mut Desk) {
+    (desk.outbox_due, desk.room_due) = (Duration::ZERO, Duration::ZERO);
+    desk.settle();
+}
+
+#[test]
+fn where_room_is_short_each_record_goes_once_and_no_large_call_stops_a_small_one() {
+    for store_works in [true, false] {
+        let (outbox, disk) = TightDisk::outbox(OutboxOptions::default());
+        let post = watch::Sender::new(Some(Arc::clone(&outbox)));
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        if !store_works {
+            std::fs::write(&data, "").unwrap();
+        }
+        let mut desk = Desk::new(&data, KEEP, post.subscribe());
+        disk.leave(9_000);
+        put(&mut desk, call(1, 12_000));
+        for number in 2..=5 {
+            put(&mut desk, call(number, 60));
+        }
+        let sent = || [Lane::Metric, Lane::Transcript].map(|lane| waiting(&outbox, lane).len());
+        desk.settle();
+        assert_eq!(sent(), [1, 0], "the first call's words are too many");
+        // Other notes do not make it ask again.
+        desk.settle();
+        assert_eq!(sent(), [1, 0]);
+        for _ in 0..5 {
+            settle_later(&mut desk);
+            assert_eq!(sent(), [5, 4]);
+        }
+        disk.leave(0);
+        let dark = Alarm {
+            code: "lamp".to_owned(),
+            severity: Severity::Minor.into(),
+            cleared: false,
+            text: RedactedText::or_withheld("the lamp is dark"),
+        };
+        put(&mut desk, Note::Alarm(dark));
+        settle_later(&mut desk);
+        assert!(!disk.has("ballast-7"), "an alarm has room of its own");
+        disk.leave(1_000_000);
+        settle_later(&mut desk);
+        assert_eq!(sent(), [5, 5]);
+        assert!(desk.parts.is_empty());
+        if !store_works {
+            std::fs::remove_file(&data).unwrap();
+        }
+        settle_later(&mut desk);
+        assert_eq!(counts(&data)[..2], [5, 5]);
+        assert_eq!(sent(), [5, 5]);
+        assert!(disk.has("ballast-7"), "there is room for alarms again");
+        let cleared = waiting(&outbox, Lane::Alarm).pop().unwrap();
+        assert_eq!(cleared["cleared"], true);
+    }
+}
