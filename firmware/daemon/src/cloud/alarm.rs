@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use trunkside_record::{Alarm, RedactedText, Severity};
 use trunkside_uplink::Outbox;
 
-use crate::storage::recorder;
+use crate::storage::recorder::{self, RETRY};
 
 /// Trouble whose reason has words of the branch's in it, which stay on the box.
 pub const SEE_LOG: &str = "the box's log says what to mend";
@@ -45,27 +45,58 @@ impl Part {
         }
     }
 
-    /// Leaves an alarm when there is trouble, and when it is over, until `stop`.
+    /// Leaves an alarm when there is trouble, and when it is over, until `stop`. What the disk refuses
+    /// is tried again while it still tells how things stand.
     pub async fn watch(
         self,
         outbox: Arc<Outbox>,
         mut trouble: watch::Receiver<Option<String>>,
         stop: CancellationToken,
     ) {
-        let mut raised = false;
+        let (mut raised, mut refused, mut is_settled) = (false, false, false);
         loop {
             let what = trouble.borrow_and_update().clone();
             if what.is_some() != raised {
-                let alarm = self.alarm(what.as_deref());
-                match outbox.store(recorder::stamp(), vec![alarm.into()]).await {
-                    Ok(_) => raised = what.is_some(),
-                    Err(error) => tracing::warn!(%error, "an alarm cannot be kept"),
-                }
+                let was_refused = refused;
+                refused = !store(&outbox, self.alarm(what.as_deref()), was_refused).await;
+                raised ^= !refused;
+            } else {
+                refused = false;
+            }
+            if is_settled && !refused {
+                return;
             }
             tokio::select! {
-                changed = trouble.changed() => if changed.is_err() { return },
+                changed = trouble.changed(), if !is_settled => is_settled = changed.is_err(),
+                () = tokio::time::sleep(RETRY), if refused => {}
                 () = stop.cancelled() => return,
             }
         }
     }
 }
+
+/// Stores an alarm, however long the disk refuses it, until `stop`.
+pub async fn keep(outbox: &Arc<Outbox>, alarm: Alarm, stop: &CancellationToken) {
+    let mut was_refused = false;
+    while !store(outbox, alarm.clone(), was_refused).await {
+        was_refused = true;
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Whether the outbox takes an alarm; the log tells the first time that it does not.
+async fn store(outbox: &Arc<Outbox>, alarm: Alarm, was_refused: bool) -> bool {
+    let stored = outbox.store(recorder::stamp(), vec![alarm.into()]).await;
+    if let Err(error) = &stored
+        && !was_refused
+    {
+        tracing::warn!(%error, "an alarm cannot be kept yet; trying again");
+    }
+    stored.is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use trunkside_record::Body;
 use trunkside_uplink::{Outbox, OutboxError, OutboxOptions};
 use trunkside_vault::{KeyFile, KeyProvider};
 
-use crate::cloud::alarm::Part;
+use crate::cloud::alarm::{self, Part};
 use crate::key_files::unusable;
 use crate::retry::until_mended;
-use crate::storage::recorder::{self, Post};
+use crate::storage::recorder::Post;
 
 /// What is logged with the reason, once for each.
 const NOT_YET: &str = "records for the cloud cannot be queued until this is mended; they wait in the call store, trying again";
@@ -103,11 +102,10 @@ pub async fn retry(place: Place, (sender, why): Opening, stop: CancellationToken
         return;
     };
     tracing::info!("the outbox is open");
-    let told = [OUTBOX.alarm(why.as_deref()), OUTBOX.alarm(None)].map(Body::from);
-    if let Err(error) = outbox.store(recorder::stamp(), told.into()).await {
-        tracing::warn!(%error, "an alarm cannot be kept");
+    sender.send_replace(Some(Arc::clone(&outbox)));
+    for trouble in [why.as_deref(), None] {
+        alarm::keep(&outbox, OUTBOX.alarm(trouble), &stop).await;
     }
-    sender.send_replace(Some(outbox));
 }
 
 /// The outbox once it is open; none at `stop`.
