@@ -56,13 +56,12 @@ impl Part {
         let (mut raised, mut refused, mut is_settled) = (false, false, false);
         loop {
             let what = trouble.borrow_and_update().clone();
-            if what.is_some() != raised {
-                let was_refused = refused;
-                refused = !store(&outbox, self.alarm(what.as_deref()), was_refused).await;
-                raised ^= !refused;
-            } else {
-                refused = false;
+            let is_told = what.is_some() == raised
+                || store(&outbox, self.alarm(what.as_deref()), refused).await;
+            if is_told {
+                raised = what.is_some();
             }
+            refused = !is_told;
             if is_settled && !refused {
                 return;
             }

@@ -85,7 +85,7 @@ fn file(pick: impl Fn(&Row) -> Option<String>) -> String {
         let rows = sections[section].iter();
         let lines = rows.filter(|row| !sections.contains_key(row.key));
         let lines: Vec<String> = lines.filter_map(&pick).collect();
-        text += &format!("{header}\n{}\n", lines.join("\n"));
+        text.extend([header, "\n", &lines.join("\n"), "\n"]);
     }
     text
 }

@@ -33,7 +33,7 @@ fn settle_later(desk: &mut Desk) {
 #[test]
 fn where_room_is_short_each_record_goes_once_and_no_large_call_stops_a_small_one() {
     for store_works in [true, false] {
-        let (outbox, disk) = TightDisk::outbox(OutboxOptions::default());
+        let (outbox, small) = TightDisk::outbox(OutboxOptions::default());
         let post = watch::Sender::new(Some(Arc::clone(&outbox)));
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
@@ -41,7 +41,7 @@ fn where_room_is_short_each_record_goes_once_and_no_large_call_stops_a_small_one
             std::fs::write(&data, "").unwrap();
         }
         let mut desk = Desk::new(&data, KEEP, post.subscribe());
-        disk.leave(9_000);
+        small.leave(9_000);
         put(&mut desk, call(1, 12_000));
         for number in 2..=5 {
             put(&mut desk, call(number, 60));
@@ -56,7 +56,7 @@ fn where_room_is_short_each_record_goes_once_and_no_large_call_stops_a_small_one
             settle_later(&mut desk);
             assert_eq!(sent(), [5, 4]);
         }
-        disk.leave(0);
+        small.leave(0);
         let dark = Alarm {
             code: "lamp".to_owned(),
             severity: Severity::Minor.into(),
@@ -65,8 +65,8 @@ fn where_room_is_short_each_record_goes_once_and_no_large_call_stops_a_small_one
         };
         put(&mut desk, Note::Alarm(dark));
         settle_later(&mut desk);
-        assert!(!disk.has("ballast-7"), "an alarm has room of its own");
-        disk.leave(1_000_000);
+        assert!(!small.has("ballast-7"), "an alarm has room of its own");
+        small.leave(1_000_000);
         settle_later(&mut desk);
         assert_eq!(sent(), [5, 5]);
         assert!(desk.parts.is_empty());
@@ -76,7 +76,7 @@ fn where_room_is_short_each_record_goes_once_and_no_large_call_stops_a_small_one
         settle_later(&mut desk);
         assert_eq!(counts(&data)[..2], [5, 5]);
         assert_eq!(sent(), [5, 5]);
-        assert!(disk.has("ballast-7"), "there is room for alarms again");
+        assert!(small.has("ballast-7"), "there is room for alarms again");
         let cleared = waiting(&outbox, Lane::Alarm).pop().unwrap();
         assert_eq!(cleared["cleared"], true);
     }
