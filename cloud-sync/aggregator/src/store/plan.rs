@@ -167,6 +167,8 @@ pub(super) struct CallRow<'a> {
     pub(super) started_at: Timestamp,
     /// Whether it may have stood at another time when it came before.
     pub(super) moved: bool,
+    /// Whether its box stopped before its end: then it replaces none that is whole.
+    pub(super) interrupted: bool,
     pub(super) language: Option<&'a str>,
     pub(super) intent: Option<&'a str>,
     pub(super) emotion: Option<&'a str>,
@@ -185,6 +187,8 @@ pub(super) struct TranscriptRow<'a> {
     pub(super) named_at: Timestamp,
     /// Whether it may have stood at another time when it came before.
     pub(super) moved: bool,
+    /// How many turns it has: it replaces none that has more.
+    pub(super) turn_count: usize,
     pub(super) turns: &'a str,
     /// What a newer version put beside them.
     pub(super) more: Option<&'a str>,
@@ -266,11 +270,19 @@ pub(super) fn plan<'a>(
     plan
 }
 
-/// One statement may touch a row once: of rows with the same key the last stays.
-fn keep_last<R, K: Ord>(rows: &mut Vec<R>, key: impl Fn(&R) -> K) {
+/// One statement may touch a row once: of rows with the same key the last stays, unless it gives way to
+/// one before it.
+fn keep_last<R, K: Ord>(
+    rows: &mut Vec<R>,
+    key: impl Fn(&R) -> K,
+    gives_way: impl Fn(&R, &R) -> bool,
+) {
     let mut last = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
-        last.insert(key(row), place);
+        let kept = last.entry(key(row)).or_insert(place);
+        if !gives_way(row, &rows[*kept]) {
+            *kept = place;
+        }
     }
     if last.len() == rows.len() {
         return;
@@ -412,6 +424,7 @@ impl<'a> Plan<'a> {
                     call: transcript.call,
                     named_at,
                     moved,
+                    turn_count: transcript.turns.len(),
                     turns: &kept.json,
                     more: kept.more.as_deref(),
                 });
@@ -433,8 +446,17 @@ impl<'a> Plan<'a> {
 
     /// The rows are complete.
     pub(super) fn settle(&mut self) {
-        keep_last(&mut self.calls, |row| (row.place.origin, row.call));
-        keep_last(&mut self.transcripts, |row| (row.place.origin, row.call));
+        // A box that stopped may tell less of a call than it had told before.
+        keep_last(
+            &mut self.calls,
+            |row| (row.place.origin, row.call),
+            |row, before| row.interrupted && !before.interrupted,
+        );
+        keep_last(
+            &mut self.transcripts,
+            |row| (row.place.origin, row.call),
+            |row, before| row.turn_count < before.turn_count,
+        );
     }
 }
 
@@ -475,6 +497,7 @@ fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: &'a str) -> Ca
         call: call.call,
         started_at: storable(call.started_at),
         moved: false,
+        interrupted: call.interrupted,
         language: call.language.as_ref().map(Named::name),
         intent: call
             .intent

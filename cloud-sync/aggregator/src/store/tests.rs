@@ -72,6 +72,7 @@ behaviours!(
     pages_follow_each_other_without_overlap,
     a_scope_hides_other_tenants_and_branches,
     a_call_that_comes_again_replaces_itself,
+    what_a_box_that_stopped_knew_of_a_call_replaces_nothing_whole,
     times_beyond_every_calendar_are_kept,
     a_clock_that_nobody_set_moves_no_call_out_of_sight,
     devices_tell_how_they_do,

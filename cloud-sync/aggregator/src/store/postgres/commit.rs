@@ -299,7 +299,9 @@ fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<()
              language = excluded.language, intent = excluded.intent, emotion = excluded.emotion,
              sentiment = excluded.sentiment, outcome = excluded.outcome,
              decided_s = excluded.decided_s, summary = excluded.summary,
-             stream = excluded.stream, sequence = excluded.sequence",
+             stream = excluded.stream, sequence = excluded.sequence
+         WHERE excluded.summary -> 'interrupted' IS DISTINCT FROM 'true'
+            OR call.summary -> 'interrupted' = 'true'",
         &[
             &places.tenants,
             &places.branches,
@@ -344,7 +346,8 @@ fn store_transcripts(
              AS new (tenant, branch, device, stream, sequence, call, named_at, turns, more)
          ON CONFLICT (tenant, branch, device, call, named_at) DO UPDATE SET
              turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence,
-             more = excluded.more",
+             more = excluded.more
+         WHERE jsonb_array_length(excluded.turns) >= jsonb_array_length(transcript.turns)",
         &[
             &places.tenants,
             &places.branches,

@@ -125,7 +125,9 @@ fn store_call(transaction: &Transaction<'_>, row: &CallRow<'_>) -> Result<(), St
                  emotion = excluded.emotion, outcome = excluded.outcome,
                  decided_s = excluded.decided_s, summary = excluded.summary,
                  stream = excluded.stream, sequence = excluded.sequence,
-                 language = excluded.language, sentiment = excluded.sentiment",
+                 language = excluded.language, sentiment = excluded.sentiment
+             WHERE excluded.summary ->> 'interrupted' IS NOT 1
+                OR call.summary ->> 'interrupted' IS 1",
         )?
         .execute(params![
             origin.tenant.as_str(),
@@ -162,7 +164,8 @@ fn store_transcript(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (tenant, branch, device, call) DO UPDATE SET
                  turns = excluded.turns, stream = excluded.stream, sequence = excluded.sequence,
-                 more = excluded.more, named_ms = excluded.named_ms",
+                 more = excluded.more, named_ms = excluded.named_ms
+             WHERE json_array_length(excluded.turns) >= json_array_length(transcript.turns)",
         )?
         .execute(params![
             origin.tenant.as_str(),

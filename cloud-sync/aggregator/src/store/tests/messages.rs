@@ -98,6 +98,11 @@ pub(super) fn record(number: u64, more: &serde_json::Value) -> Received {
 }
 
 pub(super) fn words(number: u64) -> Received {
+    words_in_turns(number, number, 1)
+}
+
+/// So many turns of one call, told at a place in the stream.
+pub(super) fn words_in_turns(sequence: u64, number: u64, count: usize) -> Received {
     let text = RedactedText::try_new("my card is [card]").unwrap();
     let turn = Turn {
         side: trunkside_call::Side::Caller.into(),
@@ -108,8 +113,12 @@ pub(super) fn words(number: u64) -> Received {
     let call = format!("01990000-0000-7000-8000-{number:012}")
         .parse()
         .unwrap();
-    let turns = vec![turn];
-    entry(number, Lane::Transcript, Transcript { call, turns }.into())
+    let turns = vec![turn; count];
+    entry(
+        sequence,
+        Lane::Transcript,
+        Transcript { call, turns }.into(),
+    )
 }
 
 pub(super) fn all(store: &dyn Store) -> Page {

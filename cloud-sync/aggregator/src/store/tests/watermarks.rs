@@ -87,6 +87,57 @@ pub(super) fn a_call_that_comes_again_replaces_itself(fresh: &dyn Fn() -> Fresh)
     assert_eq!(calls[0].summary.outcome.name(), "bridged");
 }
 
+pub(super) fn what_a_box_that_stopped_knew_of_a_call_replaces_nothing_whole(
+    fresh: &dyn Fn() -> Fresh,
+) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let told = |sequence, number, interrupted| {
+        let more = serde_json::json!({ "interrupted": interrupted });
+        entry(sequence, Lane::Metric, call(number, &more).into())
+    };
+    let send = |lane, records| store.commit(&[message(lane, records)], NOW).unwrap();
+    // In messages of their own and in one; the fourth call was only ever told as far as it was known.
+    send(Lane::Metric, vec![told(1, 1, false)]);
+    send(
+        Lane::Metric,
+        vec![told(2, 1, true), told(3, 2, false), told(4, 2, true)],
+    );
+    send(Lane::Metric, vec![told(5, 3, true), told(6, 4, true)]);
+    send(Lane::Metric, vec![told(7, 3, false), told(8, 4, true)]);
+    let mut whole: Vec<(String, bool)> = all(store)
+        .calls
+        .into_iter()
+        .map(|item| (item.summary.call.to_string(), !item.summary.interrupted))
+        .collect();
+    whole.sort();
+    let whole: Vec<bool> = whole.into_iter().map(|(_, whole)| whole).collect();
+    assert_eq!(whole, [true, true, true, false]);
+
+    let lane = Lane::Transcript;
+    send(lane, vec![words_in_turns(1, 1, 3)]);
+    send(
+        lane,
+        vec![
+            words_in_turns(2, 1, 1),
+            words_in_turns(3, 2, 2),
+            words_in_turns(4, 2, 1),
+        ],
+    );
+    send(lane, vec![words_in_turns(5, 2, 4)]);
+    let page = store
+        .transcripts(&Scope::ALL, &CallFilter::default(), 9, None)
+        .unwrap();
+    let mut turns: Vec<(String, usize)> = page
+        .transcripts
+        .into_iter()
+        .map(|item| (item.call, item.turns.len()))
+        .collect();
+    turns.sort();
+    let turns: Vec<usize> = turns.into_iter().map(|(_, turns)| turns).collect();
+    assert_eq!(turns, [3, 4]);
+}
+
 /// Any order, any repetition, any split into messages: each once, and the watermark is right.
 pub(super) fn every_record_is_stored_once(fresh: &dyn Fn() -> Fresh) {
     let fresh = fresh();
