@@ -16,7 +16,7 @@ use trunkside_understanding::quality::QualityRules;
 
 use crate::call::translate;
 use crate::clock;
-use crate::cloud::alarm::{Part, SEE_LOG};
+use crate::cloud::alarm::{self, AlarmWay, Part, SEE_LOG};
 use crate::cloud::device_key::{self, Unsaved};
 use crate::cloud::outbox;
 use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig, QualityRulesFrom};
@@ -34,8 +34,8 @@ use crate::recording::tapes::{self, Tapes};
 use crate::redaction_policy::Privacy;
 use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
-use crate::storage::recorder::{self, Post, Recorder};
-use tasks::{alarms, expire, mend_key, report_health, send, sweep};
+use crate::storage::recorder::{self, Recorder};
+use tasks::{expire, mend_key, report_health, send, sweep};
 
 mod tasks;
 
@@ -75,18 +75,19 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let opening = outbox::open(&place)?;
     let outbox = opening.0.subscribe();
     let stop_uplink = CancellationToken::new();
-    tasks.spawn(outbox::retry(place, opening, stop_uplink.clone()));
+    let way = AlarmWay::new(folder, outbox.clone(), stop_uplink.clone());
+    tasks.spawn(outbox::retry(place, opening, way.clone()));
+    tasks.spawn(alarm::keep(way.clone(), None));
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
-    let told = (outbox.clone(), stop_uplink.clone());
     let (in_force, unusable) = model::at_start(&config.recognition);
     let (models, _) = watch::channel(in_force);
-    let unusable = tell_of(model::MODEL, unusable, &told, &tasks);
-    let (names, unsaved, keys) = pseudonyms(folder, &outbox, &stop_uplink, &tasks);
+    let unusable = tell_of(model::MODEL, unusable, &way, &tasks);
+    let (names, unsaved, keys) = pseudonyms(folder, &way, &tasks);
     let pulses = Pulses::default();
     let (found, places) = mpsc::channel(1);
     let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
-    let recorder = Recorder::start(folder, keep, unsaved, (outbox.clone(), found), pulse)?;
+    let recorder = Recorder::start(folder, keep, unsaved, (way.clone(), found), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
     let (tapes, opening) = tapes::open(&config.recording, folder, report);
     if config.cloud.enabled {
@@ -96,7 +97,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         let kept = (outbox.clone(), folder.clone());
         tasks.spawn(report_health(kept, parts, seen, stop));
     }
-    let quality = quality_rules(config.quality.clone(), &told, &tasks);
+    let quality = quality_rules(config.quality.clone(), &way, &tasks);
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
         models.subscribe(),
@@ -125,9 +126,9 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     }
     // From here on nothing ends the start: a box that fails, such as a second one on the same port, must
     // not come into the cloud in place of the one that runs.
-    let uplink = spawn_uplink(&config, &outbox, &stop_uplink, &tasks);
+    let uplink = spawn_uplink(&config, &way, &tasks);
     let place = (config.policy, files);
-    let (policy, self_service, policies) = watched_policy(place, beginning, &stop, &told, &tasks);
+    let (policy, self_service, policies) = watched_policy(place, beginning, &stop, &way, &tasks);
     let changes = ConfigWatch::begin(config.file, stop.clone(), &tasks);
     let models = (models, unusable);
     tasks.spawn(model::watch(changes.clone(), models, stop.clone()));
@@ -154,9 +155,8 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         tasks: tasks.clone(),
         pulse: pulses.pipeline.clone(),
     };
-    let (panel, stop_asked) = front(&config.board, pulses, &stop, told, &tasks);
-    let pipeline = Pipeline::new(config.line, stages);
-    let pipeline = tokio::spawn(pipeline.run(stop.clone()));
+    let (panel, stop_asked) = front(&config.board, pulses, &stop, way, &tasks);
+    let pipeline = tokio::spawn(Pipeline::new(config.line, stages).run(stop.clone()));
     Ok(Running {
         sip,
         connections,
@@ -172,32 +172,29 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     })
 }
 
-/// Where alarms go, and when no more do.
-type Told = (Post, CancellationToken);
-
 /// Leaves alarms of a part's trouble, which is as it is told from now on.
 fn tell_of(
     part: Part,
     trouble: Option<String>,
-    (outbox, stop): &Told,
+    way: &AlarmWay,
     tasks: &TaskTracker,
 ) -> watch::Sender<Option<String>> {
     let (teller, trouble) = watch::channel(trouble);
-    tasks.spawn(alarms(part, trouble, outbox.clone(), stop.clone()));
+    tasks.spawn(part.watch(way.clone(), trouble));
     teller
 }
 
 /// The rules that calls are inspected by; where they cannot be had, they come later.
 fn quality_rules(
     from: QualityRulesFrom,
-    told: &Told,
+    way: &AlarmWay,
     tasks: &TaskTracker,
 ) -> watch::Receiver<Option<Arc<QualityRules>>> {
     let (found, problems) = quality::load(&from);
     let (sender, rules) = watch::channel(found);
     if !problems.is_empty() {
-        let trouble = tell_of(quality::RULES, None, told, tasks);
-        let stop = told.1.clone();
+        let trouble = tell_of(quality::RULES, None, way, tasks);
+        let stop = way.stop.clone();
         tasks.spawn(quality::retry(from, problems, sender, trouble, stop));
     }
     rules
@@ -209,7 +206,7 @@ fn watched_policy(
     (file, files): (PathBuf, policy::Named),
     beginning: Beginning,
     stop: &CancellationToken,
-    told: &Told,
+    way: &AlarmWay,
     tasks: &TaskTracker,
 ) -> (Policy, SelfServiceRecordings, mpsc::Receiver<Ready>) {
     let Beginning {
@@ -240,7 +237,7 @@ fn watched_policy(
         told: known,
     };
     let trouble = (!is_named || !is_whole).then(|| SEE_LOG.to_owned());
-    let trouble = tell_of(policy::POLICY, trouble, told, tasks);
+    let trouble = tell_of(policy::POLICY, trouble, way, tasks);
     // When full, the watcher waits: the file is looked at again.
     let (sender, policies) = mpsc::channel(1);
     tasks.spawn(policy::watch(
@@ -262,12 +259,12 @@ fn front(
     config: &BoardConfig,
     pulses: Pulses,
     stop: &CancellationToken,
-    told: Told,
+    way: AlarmWay,
     tasks: &TaskTracker,
 ) -> (JoinHandle<()>, CancellationToken) {
     let asked = CancellationToken::new();
     let (work, trouble) = panel::open(config, pulses, stop.clone(), asked.clone());
-    tasks.spawn(alarms(panel::FRONT, trouble, told.0, told.1));
+    tasks.spawn(panel::FRONT.watch(way, trouble));
     (tokio::spawn(work), asked)
 }
 
@@ -315,8 +312,7 @@ fn media_ports(line: &LineConfig) -> MediaPorts {
 /// Pseudonyms for agents; where their key cannot be had, it comes later.
 fn pseudonyms(
     folder: &Path,
-    outbox: &Post,
-    stop: &CancellationToken,
+    way: &AlarmWay,
     tasks: &TaskTracker,
 ) -> (Pseudonyms, Option<Unsaved>, mpsc::Receiver<PseudonymKey>) {
     let (found, keys) = mpsc::channel(1);
@@ -327,7 +323,7 @@ fn pseudonyms(
         }
         Err(error) => {
             let trouble = (folder.to_owned(), error.to_string());
-            tasks.spawn(mend_key(trouble, found, outbox.clone(), stop.clone()));
+            tasks.spawn(mend_key(trouble, found, way.clone()));
             (Pseudonyms::withheld(), None, keys)
         }
     }
@@ -338,13 +334,8 @@ fn pseudonyms(
     clippy::disallowed_methods,
     reason = "tasks are spawned in this file and nowhere else"
 )]
-fn spawn_uplink(
-    config: &Config,
-    outbox: &Post,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
-) -> Option<JoinHandle<u64>> {
-    let sending = || send(config.clone(), outbox.clone(), stop.clone(), tasks.clone());
+fn spawn_uplink(config: &Config, way: &AlarmWay, tasks: &TaskTracker) -> Option<JoinHandle<u64>> {
+    let sending = || send(config.clone(), way.clone(), tasks.clone());
     config.cloud.enabled.then(|| tokio::spawn(sending()))
 }
 

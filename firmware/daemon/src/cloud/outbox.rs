@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use trunkside_uplink::{Outbox, OutboxError, OutboxOptions};
 use trunkside_vault::{KeyFile, KeyProvider};
 
-use crate::cloud::alarm::{self, Part};
+use crate::cloud::alarm::{self, AlarmWay, Part};
 use crate::key_files::unusable;
 use crate::retry::until_mended;
 use crate::storage::recorder::Post;
@@ -86,7 +86,7 @@ pub fn open(place: &Place) -> anyhow::Result<Opening> {
 }
 
 /// Opens it later, where [`open`] could not.
-pub async fn retry(place: Place, (sender, why): Opening, stop: CancellationToken) {
+pub async fn retry(place: Place, (sender, why): Opening, way: AlarmWay) {
     if sender.borrow().is_some() {
         return;
     }
@@ -98,13 +98,13 @@ pub async fn retry(place: Place, (sender, why): Opening, stop: CancellationToken
         }
     };
     let tell = |error: &str| tracing::error!(error, "{NOT_YET}");
-    let Some((outbox, why)) = until_mended(why, attempt, tell, &stop).await else {
+    let Some((outbox, why)) = until_mended(why, attempt, tell, &way.stop).await else {
         return;
     };
     tracing::info!("the outbox is open");
-    sender.send_replace(Some(Arc::clone(&outbox)));
+    sender.send_replace(Some(outbox));
     for trouble in [why.as_deref(), None] {
-        alarm::keep(&outbox, OUTBOX.alarm(trouble), &stop).await;
+        alarm::keep(way.clone(), Some(OUTBOX.alarm(trouble))).await;
     }
 }
 

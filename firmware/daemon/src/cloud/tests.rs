@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use trunkside_record::Lane;
 use trunkside_uplink::OutboxOptions;
 
 use super::*;
+use crate::cloud::alarm::AlarmWay;
 
 /// A box's configuration with this `[cloud]`, and where it lies.
 fn box_with(cloud: &str) -> (tempfile::TempDir, PathBuf) {
@@ -108,8 +108,9 @@ async fn an_alarm_waits_for_the_cloud_and_is_cleared() {
     let (outbox, _) = Outbox::open(folder.path(), OutboxOptions::default()).unwrap();
     let outbox = Arc::new(outbox);
     let (told, trouble) = watch::channel(None);
-    let stop = CancellationToken::new();
-    let watching = ACCESS.watch(Arc::clone(&outbox), trouble, stop.clone());
+    let way = AlarmWay::into(Some(Arc::clone(&outbox)), folder.path());
+    let stop = way.stop.clone();
+    let watching = ACCESS.watch(way, trouble);
     let telling = async {
         let mut stored = outbox.changes();
         told.send_replace(Some("`cloud.key_file` is empty".to_owned()));

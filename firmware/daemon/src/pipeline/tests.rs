@@ -9,6 +9,7 @@ use trunkside_media::{Clip, MediaConfig, Prompt, Prompts};
 
 use super::*;
 use crate::call::conversation::tests::heard;
+use crate::cloud::alarm::AlarmWay;
 use crate::config;
 use crate::hearing::Manner;
 use crate::intent_lessons::Teacher;
@@ -84,10 +85,10 @@ impl Branch {
         };
         let models = watch::Sender::new(tones_in_force()).subscribe();
         let (hearing, heard) = Hearing::start(1, models, manner).expect("it starts");
-        let post = watch::Sender::new(None).subscribe();
+        let way = AlarmWay::into(None, folder.path());
         let (keep, pulse) = (config.privacy.keep, Pulse::default());
         let (found, places) = mpsc::channel(1);
-        let recorder = Recorder::start(folder.path(), keep, None, (post, found), pulse);
+        let recorder = Recorder::start(folder.path(), keep, None, (way, found), pulse);
         let stages = Stages {
             ua: Line::default(),
             voice: VoiceThreads::start().expect("threads").0,

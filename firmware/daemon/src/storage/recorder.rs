@@ -23,6 +23,7 @@ use trunkside_uplink::{Outbox, Stamp};
 use crate::call::progress::{Progress, Urgency};
 use crate::call::story::{self, Ended, SoFar};
 use crate::clock::{self, Clock};
+use crate::cloud::alarm::{AlarmWay, RaisedAlarms};
 use crate::cloud::device_key::Unsaved;
 use crate::panel::Pulse;
 use crate::policy::Versions;
@@ -122,11 +123,12 @@ impl Recorder {
         folder: &Path,
         keep: Duration,
         key: Option<Unsaved>,
-        (outbox, places): (Post, mpsc::Sender<Vec<KeptPlace>>),
+        (way, places): (AlarmWay, mpsc::Sender<Vec<KeptPlace>>),
         pulse: Pulse,
     ) -> anyhow::Result<Self> {
         let standing = Arc::new(Standing::default());
-        let mut desk = Desk::new(folder, keep, outbox);
+        let mut desk = Desk::new(folder, keep, way.outbox);
+        desk.raised = way.raised;
         desk.files.key = key;
         desk.places = Some(places);
         desk.pulse = pulse.clone();
@@ -268,6 +270,8 @@ struct Desk {
     files: Files,
     faults: Faults,
     alarms: VecDeque<Alarm>,
+    /// What the cloud was told of and stands.
+    raised: Arc<RaisedAlarms>,
     pulse: Pulse,
     standing: Arc<Standing>,
 }
@@ -296,6 +300,7 @@ impl Desk {
             files: Files::new(folder),
             faults: Faults::default(),
             alarms: VecDeque::new(),
+            raised: Arc::new(RaisedAlarms::open(folder)),
             pulse: Pulse::default(),
             standing: Arc::default(),
         }

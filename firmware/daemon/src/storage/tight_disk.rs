@@ -43,6 +43,7 @@ impl TightDisk {
         state.capacity = state.used().saturating_add(bytes);
     }
 
+    /// Whether there is such a file.
     pub fn has(&self, name: &str) -> bool {
         self.state().files.contains_key(name)
     }

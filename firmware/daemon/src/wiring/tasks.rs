@@ -11,7 +11,7 @@ use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_record::PseudonymKey;
 
 use crate::cloud;
-use crate::cloud::alarm::Part;
+use crate::cloud::alarm::AlarmWay;
 use crate::cloud::{device_key, health, outbox};
 use crate::config::Config;
 use crate::model;
@@ -22,26 +22,18 @@ use crate::storage::recorder::{self, Post, Standing};
 /// How long the uplink may go on sending once the box stops; what is left is on disk.
 const DRAIN: Duration = Duration::from_secs(3);
 
-/// How often the outbox gives up what is too old.
-const EXPIRE_EVERY: Duration = Duration::from_mins(10);
-
-/// How often recordings whose time has come are deleted.
-const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// How often what is too old is looked for, in the outbox and among the recordings.
+const LOOK_EVERY: Duration = Duration::from_mins(10);
 
 /// Sends what the outbox holds, from when it is open; returns how many records are left.
-pub async fn send(
-    config: Config,
-    outbox: Post,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) -> u64 {
-    let Some(open) = outbox::opened(outbox, &stop).await else {
+pub async fn send(config: Config, way: AlarmWay, tasks: TaskTracker) -> u64 {
+    let Some(open) = outbox::opened(way.outbox.clone(), &way.stop).await else {
         return 0;
     };
-    match cloud::uplink(&config, Arc::clone(&open)) {
+    match cloud::uplink(&config, open) {
         Ok(uplink) => {
-            tasks.spawn(cloud::ACCESS.watch(open, uplink.trouble(), stop.clone()));
-            uplink.run(stop, DRAIN).await
+            tasks.spawn(cloud::ACCESS.watch(way.clone(), uplink.trouble()));
+            uplink.run(way.stop, DRAIN).await
         }
         Err(error) => {
             tracing::error!(%error, "nothing is sent to the cloud; mend it and restart the box");
@@ -55,12 +47,8 @@ pub async fn expire(outbox: Post, stop: CancellationToken) {
     let Some(outbox) = outbox::opened(outbox, &stop).await else {
         return;
     };
-    let mut pace = tokio::time::interval(EXPIRE_EVERY);
-    loop {
-        tokio::select! {
-            _ = pace.tick() => {}
-            () = stop.cancelled() => return,
-        }
+    let mut pace = tokio::time::interval(LOOK_EVERY);
+    while stop.run_until_cancelled(pace.tick()).await.is_some() {
         let stamp = recorder::stamp();
         if stamp.clock_trusted {
             let outbox = Arc::clone(&outbox);
@@ -82,30 +70,17 @@ pub async fn report_health(
     }
 }
 
-/// Leaves alarms of a part's trouble, from when the outbox is open.
-pub async fn alarms(
-    part: Part,
-    trouble: watch::Receiver<Option<String>>,
-    outbox: Post,
-    stop: CancellationToken,
-) {
-    if let Some(outbox) = outbox::opened(outbox, &stop).await {
-        part.watch(outbox, trouble, stop).await;
-    }
-}
-
 /// Looks for the key for pseudonyms until somebody has mended it, and leaves alarms.
 pub async fn mend_key(
     (folder, why): (PathBuf, String),
     found: mpsc::Sender<PseudonymKey>,
-    outbox: Post,
-    stop: CancellationToken,
+    way: AlarmWay,
 ) {
     let trouble = watch::Sender::new(None);
     let told = trouble.subscribe();
     tokio::join!(
-        device_key::retry(folder, why, found, trouble, stop.clone()),
-        alarms(device_key::KEY, told, outbox, stop.clone())
+        device_key::retry(folder, why, found, trouble, way.stop.clone()),
+        device_key::KEY.watch(way, told)
     );
 }
 
@@ -117,12 +92,8 @@ pub async fn sweep(
     stop: CancellationToken,
 ) {
     let archive = Archive::new(folder);
-    let mut pace = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        tokio::select! {
-            _ = pace.tick() => {}
-            () = stop.cancelled() => return,
-        }
+    let mut pace = tokio::time::interval(LOOK_EVERY);
+    while stop.run_until_cancelled(pace.tick()).await.is_some() {
         let stamp = recorder::stamp();
         // Nothing is too old by a clock that may be wrong.
         let now_ms = stamp.clock_trusted.then(|| stamp.at.as_millisecond());

@@ -2,6 +2,8 @@
 
 use trunkside_call::Language;
 
+use super::words;
+
 /// What a demand begins with that names what follows if it is not met.
 const UNLESS: [&str; 10] = [
     "再不",
@@ -199,7 +201,5 @@ fn wants_the_chief(text: &str, language: Language) -> bool {
 
 /// The words of an English text with one blank around each.
 fn spaced(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'');
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    format!(" {} ", words.join(" "))
+    format!(" {} ", words::english(text).join(" "))
 }

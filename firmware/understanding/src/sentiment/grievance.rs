@@ -2,6 +2,8 @@
 
 use trunkside_call::Language;
 
+use super::words;
+
 /// What is said or done again only because it did not help, before a count or behind it: `打了八遍`,
 /// `第三次打来`.
 #[rustfmt::skip]
@@ -180,10 +182,7 @@ pub(super) fn had_to_repeat(text: &str, language: Language) -> bool {
 }
 
 fn repeated_in_english(text: &str) -> bool {
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric() && c != '\'')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = words::english(text);
     let tried = || words.iter().any(|word| ENGLISH_TRIED.contains(word));
     let counted = words.windows(2).any(|pair| match pair {
         [count, "times"] => {
@@ -219,10 +218,7 @@ fn waited_in_english(text: &str) -> bool {
     if !ENGLISH_IN_VAIN.iter().any(|vain| text.contains(vain)) {
         return false;
     }
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric() && c != '\'')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = words::english(text);
     let spans = words.windows(2).any(|pair| {
         let counts = ENGLISH_NUMERALS.contains(&pair[0]) || pair[0].parse::<u32>().is_ok();
         counts && ENGLISH_UNITS.contains(&pair[1])

@@ -364,6 +364,13 @@ fn holds<'a>(text: &str, phrases: &'a [String]) -> impl Iterator<Item = &'a str>
     })
 }
 
+/// The words of an English text, `don't` one of them.
+pub(super) fn english(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
 /// What stands before a word and bends it.
 #[derive(Default)]
 struct Sway {

@@ -31,7 +31,9 @@ async fn an_alarm_that_the_disk_refuses_is_left_once_there_is_room() {
     };
     let (outbox, disk) = TightDisk::outbox(without_ballast);
     let (told, trouble) = watch::channel(None);
-    let watching = PART.watch(Arc::clone(&outbox), trouble, CancellationToken::new());
+    let folder = tempfile::tempdir().unwrap();
+    let way = AlarmWay::into(Some(Arc::clone(&outbox)), folder.path());
+    let watching = PART.watch(way, trouble);
     let telling = async {
         let mut stored = outbox.changes();
         disk.leave(0);

@@ -84,7 +84,7 @@ impl Desk {
     /// Leaves the alarms that wait.
     pub(super) fn tell_alarms(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
         if let Some(alarm) = self.faults.untold() {
-            outbox.append(stamp(), &[alarm.into()])?;
+            self.raised.tell(outbox, Some(alarm))?;
             self.faults.told();
         }
         while let Some(alarm) = self.alarms.front().cloned() {
