@@ -2,10 +2,11 @@
 //!
 //! Pure: it is told the time and what happened, and says what a free worker should do. A call is
 //! ready once a chunk of either side is complete; the ready call with the earliest deadline runs,
-//! for one chunk, to completion. A call's deadlines lie at least one chunk's length apart, so one
-//! that has fallen behind, or sends faster than a caller can speak, catches up in the time that
-//! the others leave and never at their cost (a constant bandwidth server: L. Abeni, G. Buttazzo,
-//! Integrating Multimedia Applications in Hard Real-Time Systems, 1998).
+//! for one chunk of both sides, to completion. A call has a pace, which its turns move on by the time that
+//! their frames took to say, so that one which sends faster than people can speak is ahead of it and never
+//! costs the others anything (a constant bandwidth server: L. Abeni, G. Buttazzo, Integrating Multimedia
+//! Applications in Hard Real-Time Systems, 1998). One that has fallen behind keeps its pace: how far that
+//! is behind the clock says how short the processor is.
 //!
 //! When chunks wait too long, less is recognised, in steps: first hops of two chunks, then of
 //! four, which cost less; then, when they wait so long that words come too late to matter, the newest
@@ -100,8 +101,12 @@ struct Turns<F> {
     ready: Option<Duration>,
     /// The deadline it is queued with; none while it is not queued.
     queued: Option<Duration>,
-    last_deadline: Duration,
-    /// Since when its turn was due: when it was ready, or later if it is ahead of its pace.
+    /// When what it was given a turn for would have been said: in the future if it sends too fast, in the
+    /// past if it is behind.
+    pace: Duration,
+    /// More than one turn's frames waited when it had its last one.
+    is_behind: bool,
+    /// Since when its turn was due: when it was ready, or at its pace if it is ahead of that or behind.
     released: Duration,
     /// The place that it has among those that ripen, if it has one.
     ripens: Option<Duration>,
@@ -120,7 +125,8 @@ impl<F> Turns<F> {
             chunks: 0,
             ready: None,
             queued: None,
-            last_deadline: Duration::ZERO,
+            pace: Duration::ZERO,
+            is_behind: false,
             released: Duration::ZERO,
             ripens: None,
             is_running: false,
@@ -213,6 +219,7 @@ impl<F> Schedule<F> {
     pub fn arrive(&mut self, now: Duration, key: Key, frame: F, completes: bool) -> bool {
         self.tick(now);
         let hop = HOPS[self.level];
+        let frame_length = self.frame_length();
         let Some(call) = self.calls.get_mut(&key).filter(|call| !call.is_closed) else {
             return false;
         };
@@ -225,6 +232,8 @@ impl<F> Schedule<F> {
             call.waiting.pop_front();
             call.lost += 1;
             self.figures.lost_frames += 1;
+            // What is lost keeps it from nothing any more.
+            call.pace = call.pace.max((call.pace + frame_length).min(now));
         }
         call.waiting.push_back(frame);
         call.oldest.get_or_insert(now);
@@ -253,23 +262,25 @@ impl<F> Schedule<F> {
         self.ripen(now);
         let (_, key) = self.due.pop_first()?;
         let most = self.hop_frames();
+        let frame_length = self.frame_length();
         let call = self.calls.get_mut(&key)?;
         call.queued = None;
         call.is_running = true;
         let frames = call.waiting.len().min(most);
-        let frames = call.waiting.drain(..frames).collect();
+        let frames: Vec<F> = call.waiting.drain(..frames).collect();
         self.waited = self.waited.max(now.saturating_sub(call.released));
+        call.pace = call.released + frame_length * frames.len() as u32;
         call.chunks = 0;
         // When more than a hop waits, it is behind, and has another turn as soon as it may.
-        let is_behind = !call.waiting.is_empty();
-        call.oldest = is_behind.then_some(now);
-        call.ready = is_behind.then_some(now);
+        call.is_behind = !call.waiting.is_empty();
+        call.oldest = call.is_behind.then_some(now);
+        call.ready = call.is_behind.then_some(now);
         self.figures.turns += 1;
         Some(Turn {
             call: key,
             frames,
             hop: HOPS[self.level],
-            is_last: call.is_closed && !is_behind,
+            is_last: call.is_closed && !call.is_behind,
         })
     }
 
@@ -336,6 +347,7 @@ impl<F> Schedule<F> {
         };
         let dropped = call.waiting.len() as u64;
         call.waiting.clear();
+        call.is_behind = false;
         call.chunks = 0;
         call.oldest = None;
         call.ready = None;
@@ -356,8 +368,18 @@ impl<F> Schedule<F> {
 
     /// Both sides' frames of one hop.
     fn hop_frames(&self) -> usize {
+        self.chunk_frames() * HOPS[self.level] as usize
+    }
+
+    /// Both sides' frames of one chunk.
+    fn chunk_frames(&self) -> usize {
         let frames = self.rules.chunk.as_millis() as usize / 20;
-        2 * frames * HOPS[self.level] as usize
+        2 * frames
+    }
+
+    /// By how much one frame moves the pace: two come every 20 ms.
+    fn frame_length(&self) -> Duration {
+        self.rules.chunk / self.chunk_frames() as u32
     }
 
     /// Frames wait no longer than this for the rest of their hop.
@@ -394,9 +416,12 @@ impl<F> Schedule<F> {
         if call.is_running || call.queued.is_some() || call.ready.is_none() {
             return false;
         }
-        call.released = call.last_deadline.max(now);
+        call.released = if call.is_behind {
+            call.pace
+        } else {
+            call.pace.max(now)
+        };
         let deadline = call.released + length;
-        call.last_deadline = deadline;
         call.queued = Some(deadline);
         self.due.insert((deadline, key))
     }

@@ -6,13 +6,14 @@ const MS: u64 = 1_000;
 /// Frames of one side's chunk.
 const CHUNK: u64 = 8;
 
-/// One call of the simulation; both sides as one, a frame every 20 ms.
+/// One call of the simulation; a frame of each side every 20 ms, the second one's half a chunk later.
 #[derive(Clone, Debug)]
 struct Caller {
     from_us: u64,
     until_us: u64,
     /// Frames that come at once, every 20 ms.
     burst: u64,
+    sides: usize,
 }
 
 impl Caller {
@@ -21,17 +22,28 @@ impl Caller {
             from_us: from_ms * MS,
             until_us: until_ms * MS,
             burst: 1,
+            sides: 1,
+        }
+    }
+
+    const fn bridged(from_ms: u64, until_ms: u64) -> Self {
+        Self {
+            sides: 2,
+            ..Self::new(from_ms, until_ms)
         }
     }
 }
 
-/// A frame: its place in the call, and when it came.
+/// A frame: its place in its side, and when it came.
 type Frame = (u64, u64);
+
+/// The second side's first frame.
+const OTHER_SIDE: u64 = 1 << 40;
 
 #[derive(Clone, Debug, Default)]
 struct Heard {
     key: Option<Key>,
-    sent: u64,
+    sent: [u64; 2],
     frames: Vec<u64>,
     lags_us: Vec<(u64, u64)>,
     is_running: bool,
@@ -88,11 +100,14 @@ impl World {
                 heard.has_ended = true;
                 self.schedule.close(now, key);
             } else if now_us > caller.from_us && (now_us - caller.from_us).is_multiple_of(20 * MS) {
-                for _ in 0..caller.burst {
-                    let completes = heard.sent % CHUNK == CHUNK - 1;
-                    self.schedule
-                        .arrive(now, key, (heard.sent, now_us), completes);
-                    heard.sent += 1;
+                let since = now_us - caller.from_us;
+                for side in (0..caller.sides).filter(|side| since > *side as u64 * 80 * MS) {
+                    for _ in 0..caller.burst {
+                        let number = OTHER_SIDE * side as u64 + heard.sent[side];
+                        let completes = number % CHUNK == CHUNK - 1;
+                        self.schedule.arrive(now, key, (number, now_us), completes);
+                        heard.sent[side] += 1;
+                    }
                 }
             }
         }
@@ -153,7 +168,14 @@ impl World {
     }
 
     fn all_frames(&self) -> u64 {
-        self.heard.iter().map(|heard| heard.sent).sum()
+        let sent = self.heard.iter().flat_map(|heard| heard.sent);
+        sent.sum()
+    }
+
+    /// The share of a call's frames that was heard.
+    fn share(&self, call: usize) -> f64 {
+        let heard = &self.heard[call];
+        heard.frames.len() as f64 / heard.sent.iter().sum::<u64>() as f64
     }
 
     fn heard_frames(&self) -> u64 {
@@ -206,9 +228,39 @@ fn too_many_calls_cost_the_newest_ones_after_longer_hops() {
         let worst = world.worst_lag_ms(call, 20_000);
         assert!(worst < 4 * 160 + 1_400, "call {call} waited {worst} ms");
     }
-    let share = |call: usize| world.heard[call].frames.len() as f64 / world.heard[call].sent as f64;
-    assert!((0..10).all(|call| share(call) > 0.95), "the oldest go on");
-    assert!((90..100).all(|call| share(call) < 0.5), "the newest do not");
+    assert!(
+        (0..10).all(|call| world.share(call) > 0.95),
+        "the oldest go on"
+    );
+    assert!(
+        (90..100).all(|call| world.share(call) < 0.5),
+        "the newest do not"
+    );
+}
+
+#[test]
+fn bridged_calls_that_are_too_many_for_a_little_cost_the_newest_ones_too() {
+    let began = (0..30).map(|n| Caller::bridged(n * 10, 120_000));
+    let more = (0..20).map(|n| Caller::bridged(60_000 + n * 10, 120_000));
+    let world = World::new(2, 4_500, began.chain(more).collect()).run(120_500);
+    assert_eq!(world.longest_hop, 4);
+    assert!(world.most_unheard > 5, "{}", world.most_unheard);
+    let worst = (0..20).map(|call| world.worst_lag_ms(call, 80_000)).max();
+    assert!(worst.unwrap() < 4 * 160 + 1_400, "{worst:?} ms");
+    let shares: Vec<f64> = (0..50).map(|call| world.share(call)).collect();
+    assert!(shares[..20].iter().all(|share| *share > 0.98), "{shares:?}");
+    assert!(shares[45..].iter().all(|share| *share < 0.5), "{shares:?}");
+}
+
+#[test]
+fn calls_that_were_bridged_for_long_do_not_stand_behind_new_ones() {
+    let bridged = (0..10).map(|n| Caller::bridged(n * 10, 120_000));
+    let menu = (0..68).map(|n| Caller::new(60_000 + n * 10, 120_000));
+    let world = World::new(2, 4_500, bridged.chain(menu).collect()).run(120_500);
+    let least = (0..10).map(|call| world.share(call)).fold(1.0, f64::min);
+    assert!(least > 0.98, "{least}");
+    let worst = (0..10).map(|call| world.worst_lag_ms(call, 0)).max();
+    assert!(worst.unwrap() < 4 * 160 + 1_400, "{worst:?} ms");
 }
 
 #[test]
@@ -233,9 +285,10 @@ fn a_line_on_which_calls_keep_beginning_is_heard_again_after_a_crowd() {
     let line = (0..160).map(|n| Caller::new(begin(n), begin(n) + 5_000));
     let world = World::new(2, 8_000, crowd.chain(line).collect()).run(60_000);
     assert!(world.most_unheard > 30);
-    let share = |call: usize| world.heard[call].frames.len() as f64 / world.heard[call].sent as f64;
     // Twenty at a time, which fit.
-    let worst = (90 + 100..90 + 136).map(share).fold(1.0, f64::min);
+    let worst = (90 + 100..90 + 136)
+        .map(|call| world.share(call))
+        .fold(1.0, f64::min);
     assert!(worst > 0.95, "{worst}");
     assert_eq!(world.schedule.figures().unheard, 0);
 }
