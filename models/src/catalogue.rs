@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -133,8 +133,31 @@ pub enum WhereFrom {
 pub struct Catalogue {
     folder: PathBuf,
     models: Vec<ModelEntry>,
+    broken: Vec<BrokenModel>,
     public: Vec<PublicModel>,
     where_from: WhereFrom,
+}
+
+/// An added model whose entry cannot be read; the others do not suffer for it.
+#[derive(Clone, Debug)]
+pub struct BrokenModel {
+    /// Its folder's name, which is the name that it was added by.
+    pub name: String,
+    folder: PathBuf,
+    problem: String,
+}
+
+impl BrokenModel {
+    /// What is wrong, and what mends it.
+    pub fn error(&self) -> Error {
+        Error::Catalogue {
+            file: self.folder.join(ADDED_FILE),
+            problem: format!(
+                "{}; mend the file, or remove the model with `trunkside models remove {}` and add it again",
+                self.problem, self.name
+            ),
+        }
+    }
 }
 
 impl Catalogue {
@@ -162,7 +185,7 @@ impl Catalogue {
                     .into_iter()
                     .chain([PathBuf::from(ADDED)])
                     .collect();
-                Self::open(folder, WhereFrom::Search)?.with_added(&added)
+                Ok(Self::open(folder, WhereFrom::Search)?.with_added(&added))
             }
             None => Err(Error::NoCatalogue {
                 looked_in: candidates,
@@ -173,7 +196,7 @@ impl Catalogue {
 
     fn named(folder: &Path, where_from: WhereFrom) -> Result<Self, Error> {
         if folder.join(FILE_NAME).is_file() {
-            return Self::open(folder, where_from)?.with_added(&[folder.to_owned()]);
+            return Ok(Self::open(folder, where_from)?.with_added(&[folder.to_owned()]));
         }
         if !added_in(folder).is_empty() {
             let usual = usual_places();
@@ -183,11 +206,12 @@ impl Catalogue {
                 None => Self {
                     folder: folder.to_owned(),
                     models: Vec::new(),
+                    broken: Vec::new(),
                     public: Vec::new(),
                     where_from,
                 },
             };
-            return base.with_added(&[folder.to_owned()]);
+            return Ok(base.with_added(&[folder.to_owned()]));
         }
         Err(Error::NoCatalogue {
             looked_in: vec![folder.to_owned()],
@@ -209,32 +233,35 @@ impl Catalogue {
         Ok(Self {
             folder: folder.to_owned(),
             models,
+            broken: Vec::new(),
             public,
             where_from,
         })
     }
 
     /// Appends the models that were added in these folders.
-    fn with_added(mut self, folders: &[PathBuf]) -> Result<Self, Error> {
-        for file in folders.iter().flat_map(|folder| added_in(folder)) {
-            let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-            let text = fs::read_to_string(&file).map_err(|source| Error::Read {
-                file: file.clone(),
-                source,
-            })?;
-            let added = parse(&text).map_err(|problem| Error::Catalogue {
-                file: file.clone(),
-                problem,
-            })?;
-            for mut model in added.models {
-                model.folder.clone_from(&folder);
-                model.is_added = true;
-                if !self.models.iter().any(|known| known.name == model.name) {
-                    self.models.push(model);
+    fn with_added(mut self, folders: &[PathBuf]) -> Self {
+        for folder in folders.iter().flat_map(|folder| added_in(folder)) {
+            match added(&folder) {
+                Ok(models) => {
+                    for model in models {
+                        if !self.models.iter().any(|known| known.name == model.name) {
+                            self.models.push(model);
+                        }
+                    }
                 }
+                Err(problem) => self.broken.push(BrokenModel {
+                    name: folder
+                        .file_name()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned(),
+                    folder,
+                    problem,
+                }),
             }
         }
-        Ok(self)
+        self
     }
 
     /// Where models are added: the named folder, the one of `TRUNKSIDE_MODELS`,
@@ -255,16 +282,30 @@ impl Catalogue {
         user_folder().unwrap_or_else(|| PathBuf::from(ADDED))
     }
 
-    /// Removes a model that was added, with its files.
+    /// Removes a model that was added, with its files, also one whose entry cannot be read. One that is
+    /// being removed is not there any more, whatever stops the removal.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
-        let model = self.model(name)?;
-        if !model.is_added {
-            return Err(Error::NotAdded {
-                name: name.to_owned(),
-            });
-        }
-        fs::remove_dir_all(&model.folder).map_err(|source| Error::Write {
-            file: model.folder.clone(),
+        let broken = self.broken.iter().find(|broken| broken.name == name);
+        let folder = match (self.model(name), broken) {
+            (Ok(model), _) if !model.is_added => {
+                return Err(Error::NotAdded {
+                    name: name.to_owned(),
+                });
+            }
+            (Ok(model), _) => &model.folder,
+            (Err(_), Some(broken)) => &broken.folder,
+            (Err(error), None) => return Err(error),
+        };
+        let goes = folder.with_file_name(format!(".{name}.gone"));
+        let left = fs::remove_dir_all(&goes);
+        left.or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+        .and_then(|()| fs::rename(folder, &goes))
+        .and_then(|()| fs::remove_dir_all(&goes))
+        .map_err(|source| Error::Write {
+            file: folder.clone(),
             source,
         })
     }
@@ -284,6 +325,11 @@ impl Catalogue {
         &self.models
     }
 
+    /// Added models that cannot be used, as their entries cannot be read.
+    pub fn broken(&self) -> &[BrokenModel] {
+        &self.broken
+    }
+
     /// Models that others publish, which can be downloaded.
     pub fn public(&self) -> &[PublicModel] {
         &self.public
@@ -291,13 +337,17 @@ impl Catalogue {
 
     /// The model of that name.
     pub fn model(&self, name: &str) -> Result<&ModelEntry, Error> {
-        self.models
-            .iter()
-            .find(|model| model.name == name)
-            .ok_or_else(|| Error::UnknownModel {
+        if let Some(model) = self.models.iter().find(|model| model.name == name) {
+            return Ok(model);
+        }
+        let broken = self.broken.iter().find(|broken| broken.name == name);
+        Err(broken.map_or_else(
+            || Error::UnknownModel {
                 name: name.to_owned(),
                 known: self.models.iter().map(|model| model.name.clone()).collect(),
-            })
+            },
+            BrokenModel::error,
+        ))
     }
 
     /// The first model, which is used where none is named.
@@ -410,19 +460,33 @@ impl ModelEntry {
     }
 }
 
-/// The entries of the models that were added in a folder, by name.
+/// The folders of the models that were added in a folder, by name.
 fn added_in(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut files: Vec<PathBuf> = entries
+    let mut folders: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
-        .map(|entry| entry.path().join(ADDED_FILE))
-        .filter(|file| file.is_file())
+        .map(|entry| entry.path())
+        .filter(|folder| folder.join(ADDED_FILE).is_file())
         .collect();
-    files.sort();
-    files
+    folders.sort();
+    folders
+}
+
+/// What the entry in an added model's folder lists, or what is wrong with it.
+fn added(folder: &Path) -> Result<Vec<ModelEntry>, String> {
+    let text = fs::read_to_string(folder.join(ADDED_FILE)).map_err(|error| error.to_string())?;
+    let mut models = parse(&text)?.models;
+    if models.is_empty() {
+        return Err("it lists no model".to_owned());
+    }
+    for model in &mut models {
+        folder.clone_into(&mut model.folder);
+        model.is_added = true;
+    }
+    Ok(models)
 }
 
 fn user_folder() -> Option<PathBuf> {

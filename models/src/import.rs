@@ -162,11 +162,16 @@ impl Staged {
         })
     }
 
-    /// Gives the model its name.
+    /// Gives the model its name, once all of it is on the disk: a power cut leaves a whole model or none.
     pub fn keep(mut self) -> Result<PathBuf, Error> {
         let file = self.folder.join(catalogue::ADDED_FILE);
         let text = catalogue::write(&self.entry)?;
         fs::write(&file, text).map_err(|source| write_error(&file, source))?;
+        let copies = self.copies.iter().map(|(copy, _)| copy.as_path());
+        for path in copies.chain([file.as_path(), self.folder.as_path()]) {
+            let synced = File::open(path).and_then(|file| file.sync_all());
+            synced.map_err(|source| write_error(path, source))?;
+        }
         fs::rename(&self.folder, &self.target)
             .map_err(|source| write_error(&self.target, source))?;
         self.is_kept = true;

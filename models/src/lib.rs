@@ -41,7 +41,7 @@ mod transducer;
 mod wire;
 mod zipformer;
 
-pub use catalogue::{Catalogue, ModelEntry, ModelFile, Role, WhereFrom};
+pub use catalogue::{BrokenModel, Catalogue, ModelEntry, ModelFile, Role, WhereFrom};
 pub use error::Error;
 pub use guard::{MAX_MODEL_BYTES, MAX_NODES, MAX_TENSOR_ELEMENTS};
 pub use import::{Import, Staged, inspect};

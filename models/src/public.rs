@@ -124,7 +124,8 @@ impl Trust {
             .or(known.map(|known| known.sha256.as_str()))
     }
 
-    /// Checks a file that came from an address, and trusts it from now on if it is the first one.
+    /// Checks a file that came from an address. The first one is noted, and trusted once it has shown to be
+    /// of use: [`keep`](Self::keep).
     pub fn check(&mut self, url: &str, public: &PublicFile, file: &Path) -> Result<(), Error> {
         let found = sha256(file).map_err(|source| Error::Read {
             file: file.to_owned(),
@@ -143,12 +144,13 @@ impl Trust {
                     url: url.to_owned(),
                     sha256: found,
                 });
-                self.write()
+                Ok(())
             }
         }
     }
 
-    fn write(&self) -> Result<(), Error> {
+    /// Writes down what was noted.
+    pub fn keep(&self) -> Result<(), Error> {
         let known = TrustFile {
             files: self.known.clone(),
         };
@@ -185,11 +187,12 @@ mod tests {
         let file = folder.path().join("tokens.txt");
         let check = |text: &str| {
             fs::write(&file, text).unwrap();
-            Trust::read(folder.path())
-                .unwrap()
-                .check(URL, &public(None), &file)
+            let mut trust = Trust::read(folder.path()).unwrap();
+            trust.check(URL, &public(None), &file).map(|()| trust)
         };
-        check("a 0\n").unwrap();
+        // What was no model after all is not trusted.
+        check("<html>sign in</html>").unwrap();
+        check("a 0\n").unwrap().keep().unwrap();
         check("a 0\n").unwrap();
         let message = check("b 0\n").unwrap_err().to_string();
         assert!(

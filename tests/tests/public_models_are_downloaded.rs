@@ -157,6 +157,23 @@ fn a_public_model_is_downloaded_resumed_and_trusted_as_it_came_first() {
 }
 
 #[test]
+fn what_is_no_model_is_neither_trusted_nor_kept() {
+    let publisher = Publisher::start();
+    publisher.publish("model.onnx", b"<html>sign in to this network</html>");
+    publisher.publish("tokens.txt", &tiny("tokens.txt"));
+    let models = models(&publisher.url);
+    // The first answer is cut, so this asks twice.
+    let (status, said) = trunkside(models.path(), &["add", "tiny"]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("is not a usable model"), "{said}");
+    publisher.publish("model.onnx", &tiny("model.onnx"));
+    let (status, said) = trunkside(models.path(), &["add", "tiny"]);
+    assert_eq!(status, Some(0), "{said}");
+    let (status, said) = trunkside(models.path(), &["verify", "tiny"]);
+    assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
 fn without_a_network_the_box_says_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -268,7 +268,7 @@ pub struct ListeningArgs {
     /// words are single Chinese characters and other words whole.
     #[arg(long, value_name = "FILE")]
     pub lm: Option<PathBuf>,
-    /// How much the n-gram weighs against the network; 0.7 with a lexicon, 0.3 without.
+    /// How much the n-gram weighs against the network; 0.8 with a lexicon, 0.3 without.
     #[arg(long, value_name = "W", value_parser = lm_weight)]
     pub lm_weight: Option<f32>,
     /// Where models lie; else `TRUNKSIDE_MODELS` or the usual places.

@@ -161,3 +161,38 @@ fn an_empty_catalogue_has_no_default() {
     let error = catalogue.model("x").unwrap_err().to_string();
     assert_eq!(error, "unknown model `x`; this box has none");
 }
+
+#[test]
+fn one_entry_that_cannot_be_read_takes_no_other_model_away_and_can_be_removed() {
+    let folder = folder(ENTRY, "hello");
+    let capitals = ENTRY
+        .replace("2cf24dba", "2CF24DBA")
+        .replace("tones", "loud");
+    let bad = [
+        ("loud", capitals.as_str(), "lower-case"),
+        (
+            "newer",
+            "[[model]]\ncontract = \"of-next-year\"",
+            "contract",
+        ),
+        ("torn", "", "lists no model"),
+    ];
+    for (name, entry, _) in bad {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join(ADDED_FILE), entry).unwrap();
+    }
+    let find = || Catalogue::find(Some(folder.path())).unwrap();
+    find().model("tones").unwrap().verify().unwrap();
+    assert_eq!(find().broken().len(), bad.len());
+    // A removal that was cut short left its folder.
+    fs::create_dir(folder.path().join(".torn.gone")).unwrap();
+    for (name, _, wrong) in bad {
+        let told = find().model(name).unwrap_err().to_string();
+        let remedy = format!("`trunkside models remove {name}`");
+        assert!(told.contains(wrong) && told.contains(&remedy), "{told}");
+        find().remove(name).unwrap();
+        assert!(!folder.path().join(name).exists());
+    }
+    assert!(find().broken().is_empty());
+    assert!(!folder.path().join(".torn.gone").exists());
+}

@@ -388,14 +388,19 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Resident memory of this process, where the system tells it (`/proc`).
+/// Resident memory of this process, where the system tells.
 fn resident_mb() -> Option<f64> {
+    let kib = resident_kib()? as f64;
+    Some(rounded(kib / 1_024.0, 1e1))
+}
+
+/// The same in KiB.
+pub(super) fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(rounded(kib / 1_024.0, 1e1))
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 fn print(report: &Report, json: bool) -> Result<(), Failure> {

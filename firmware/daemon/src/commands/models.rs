@@ -2,8 +2,7 @@
 
 mod fetch;
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -13,6 +12,7 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ, Side}
 use trunkside_models::{Catalogue, Error, Import, ModelEntry, PublicModel};
 use trunkside_recognition::{Recogniser, StreamOptions};
 
+use super::bench::resident_kib;
 use crate::cli::{AddModelArgs, Failure, ModelsArgs, ModelsCommand};
 
 /// Lists, verifies, adds or removes.
@@ -71,9 +71,35 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
         languages: &languages,
         folder: &folder,
     };
+    let source = public.as_ref().map(|public| public.url.clone());
+    let added = match (install(&import, source), fetched) {
+        (Ok(added), Some(fetched)) => {
+            fetched.installed()?;
+            added
+        }
+        (Ok(added), None) => added,
+        (Err(failure @ Failure::Input(_)), Some(fetched)) => {
+            fetched.unfit();
+            return Err(failure);
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+    tell_added(&added, args.json)
+}
+
+/// A model that is installed.
+struct Added {
+    entry: ModelEntry,
+    folder: PathBuf,
+    /// Why it does not run in steps of our own, if it does not.
+    general: Option<String>,
+}
+
+/// Checks and tries a model, then gives it its name.
+fn install(import: &Import, source: Option<String>) -> Result<Added, Failure> {
     let mut staged = import.stage().map_err(failure)?;
-    staged.entry.source = public.as_ref().map(|public| public.url.clone());
-    let before = resident_bytes();
+    staged.entry.source = source;
+    let before = resident_kib();
     let unfit = |error: trunkside_recognition::Error| {
         Failure::Input(anyhow!(staged.of_given(&error.to_string())))
     };
@@ -81,39 +107,50 @@ fn add(folder: Option<&Path>, args: &AddModelArgs) -> Result<(), Failure> {
     staged.entry.sample_rate_hz = recogniser.sample_rate_hz();
     staged.entry.feature_dim = recogniser.feature_dim();
     staged.entry.memory_bytes = before
-        .zip(resident_bytes())
-        .map(|(before, after)| after.saturating_sub(before));
+        .zip(resident_kib())
+        .map(|(before, after)| after.saturating_sub(before) * 1_024);
     let general = recogniser.general_because().map(str::to_owned);
     let cost = trial(&Arc::new(recogniser)).map_err(Failure::input)?;
     staged.entry.cpu_per_audio = Some(cost);
     let entry = staged.entry.clone();
-    let installed = staged.keep().map_err(failure)?;
-    if let Some(fetched) = fetched {
-        fetched.remove();
-    }
+    let folder = staged.keep().map_err(failure)?;
+    Ok(Added {
+        entry,
+        folder,
+        general,
+    })
+}
+
+fn tell_added(added: &Added, as_json: bool) -> Result<(), Failure> {
+    let Added {
+        entry,
+        folder,
+        general,
+    } = added;
     let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
-    if args.json {
+    if as_json {
         say!(
             "{}",
             json!({
                 "name": entry.name, "contract": entry.contract, "licence": entry.licence,
-                "bytes": bytes, "memory_bytes": entry.memory_bytes, "cpu_per_audio": cost,
-                "folder": installed, "files": entry.files, "general_because": general,
+                "bytes": bytes, "memory_bytes": entry.memory_bytes,
+                "cpu_per_audio": entry.cpu_per_audio, "folder": folder, "files": entry.files,
+                "general_because": general,
             })
         );
-    } else {
-        say!(
-            "{}: {} added in `{}`: {:.1} MB of files, {:.1} MB of memory, {cost:.3} s of CPU a \
-             second of audio",
-            entry.name,
-            entry.contract.name(),
-            installed.display(),
-            bytes as f64 / 1e6,
-            entry.memory_bytes.unwrap_or(0) as f64 / 1e6
-        );
-        if let Some(general) = general {
-            say!("it runs in tract, at more cost than in steps of our own, for: {general}");
-        }
+        return Ok(());
+    }
+    say!(
+        "{}: {} added in `{}`: {:.1} MB of files, {:.1} MB of memory, {:.3} s of CPU a second of audio",
+        entry.name,
+        entry.contract.name(),
+        folder.display(),
+        bytes as f64 / 1e6,
+        entry.memory_bytes.unwrap_or(0) as f64 / 1e6,
+        entry.cpu_per_audio.unwrap_or(0.0)
+    );
+    if let Some(general) = general {
+        say!("it runs in tract, at more cost than in steps of our own, for: {general}");
     }
     Ok(())
 }
@@ -187,13 +224,6 @@ fn trial(recogniser: &Arc<Recogniser>) -> Result<f64, trunkside_recognition::Err
     Ok(cpu.elapsed().as_secs_f64() / (2 * TRIAL_S) as f64)
 }
 
-/// Resident memory of this process, where the system tells.
-fn resident_bytes() -> Option<u64> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * 4096)
-}
-
 /// A folder that cannot be written is the operation's fault, anything else the input's.
 fn failure(error: Error) -> Failure {
     match error {
@@ -233,6 +263,9 @@ fn list(catalogue: &Catalogue, as_json: bool) -> Result<(), Failure> {
             );
         }
     }
+    for broken in catalogue.broken() {
+        eprintln!("{}: {}", broken.name, broken.error());
+    }
     Ok(())
 }
 
@@ -266,6 +299,10 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
         None => catalogue.models().iter().collect(),
     };
     let mut any_fault = false;
+    for broken in catalogue.broken().iter().filter(|_| name.is_none()) {
+        eprintln!("{}: {}", broken.name, broken.error());
+        any_fault = true;
+    }
     for model in chosen {
         let mut faults: Vec<String> = model.faults().iter().map(ToString::to_string).collect();
         if faults.is_empty() {

@@ -15,13 +15,24 @@ use crate::download::{self, Fault};
 pub(super) struct Fetched {
     pub(super) files: Vec<PathBuf>,
     folder: PathBuf,
+    trust: Trust,
+    /// Those that nobody has trusted before.
+    strange: Vec<PathBuf>,
 }
 
 impl Fetched {
-    /// Removes them once they are installed elsewhere.
-    pub(super) fn remove(self) {
+    /// Trusts them, as they have shown to be a model, and removes them, as they are installed elsewhere.
+    pub(super) fn installed(self) -> Result<(), Failure> {
         // What cannot be removed takes room and does no other harm.
         let _ = fs::remove_dir_all(self.folder);
+        self.trust.keep().map_err(failure)
+    }
+
+    /// They are no model: what was no more than a sign-in page comes again the next time.
+    pub(super) fn unfit(self) {
+        for file in &self.strange {
+            let _ = fs::remove_file(file);
+        }
     }
 }
 
@@ -33,11 +44,14 @@ pub(super) fn fetch(model: &PublicModel, models: &Path) -> Result<Fetched, Failu
         .with_context(|| format!("cannot make `{}`", folder.display()))
         .map_err(Failure::Operation)?;
     let mut trust = Trust::read(models).map_err(failure)?;
-    let mut files = Vec::new();
+    let (mut files, mut strange) = (Vec::new(), Vec::new());
     for public in &model.files {
         let (url, file) = (model.address(public), folder.join(&public.name));
         if !file.is_file() {
             bring(model, public, &file)?;
+        }
+        if trust.expected(&url, public).is_none() {
+            strange.push(file.clone());
         }
         if let Err(error) = trust.check(&url, public, &file) {
             // It must come again, whether it was damaged on its way or its publisher changed it.
@@ -46,7 +60,12 @@ pub(super) fn fetch(model: &PublicModel, models: &Path) -> Result<Fetched, Failu
         }
         files.push(file);
     }
-    Ok(Fetched { files, folder })
+    Ok(Fetched {
+        files,
+        folder,
+        trust,
+        strange,
+    })
 }
 
 fn bring(model: &PublicModel, public: &PublicFile, file: &Path) -> Result<(), Failure> {
