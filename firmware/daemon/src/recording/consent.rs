@@ -202,9 +202,9 @@ impl Consent {
             State::Recording { since } => began < since + TIMEOUT,
             _ => true,
         };
-        // `不同意` may yet become `不同意这个方案`.
-        let disagrees = fresh && is_final && words::disagrees(text);
-        if disagrees || words::refuses(text) {
+        // `不同意` may yet become `不同意这个方案`, and nothing brings back what is destroyed.
+        let disagrees = is_final && fresh && words::disagrees(text);
+        if disagrees || is_final && words::refuses(text) {
             self.decline();
         }
         disagrees
@@ -319,6 +319,20 @@ mod tests {
         assert_eq!(told(&mut consent, heard("你们有没有录音")), []);
         let outputs = told(&mut consent, heard("请不要录音"));
         assert_eq!(outputs[0], Output::Destroy);
+    }
+
+    #[test]
+    fn what_is_not_yet_said_to_its_end_destroys_nothing() {
+        let mut consent = greeted(RecordingMode::Notice);
+        told(&mut consent, Input::Said);
+        let begun = Input::Heard {
+            began: NOW,
+            text: "请不要录音",
+            language: Language::Zh,
+            is_final: false,
+        };
+        assert_eq!(told(&mut consent, begun), []);
+        assert_eq!(told(&mut consent, heard("请不要录音文件给别人")), []);
     }
 
     #[test]
