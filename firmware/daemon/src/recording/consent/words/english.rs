@@ -89,7 +89,6 @@ fn without_contraction(word: &str) -> Vec<&str> {
 /// Whether the call is what `record` is said of.
 fn is_call(behind: &[&str]) -> bool {
     match behind {
-        [] => true,
         [
             "me" | "us" | "it" | "this" | "that" | "anything" | "everything" | "here",
             rest @ ..,
@@ -100,7 +99,7 @@ fn is_call(behind: &[&str]) -> bool {
         {
             true
         }
-        ["what", "i" | "we", ..] | ["any", "of", ..] => true,
+        [] | ["what", "i" | "we", ..] | ["any", "of", ..] => true,
         [
             "this" | "the" | "my" | "our" | "that" | "any" | "these" | "your" | "a",
             call,
@@ -225,10 +224,10 @@ fn is_negated(lead: &[&str], between: &[&str], wanted: bool, form: Form) -> bool
             is_in(CALLS, who) || is_in("this i", who)
         }
         ("", _) => match (who, subject) {
-            ("you", [.., "can" | "could" | "will" | "would", _]) => true,
             ("i", [.., "can" | "could", _]) => form == Form::Passive,
             ("we", [.., "can" | "could", _]) => form == Form::Verb,
-            ("please" | "better" | "and" | "so" | "just" | "let", _) => true,
+            ("you", [.., "can" | "could" | "will" | "would", _])
+            | ("please" | "better" | "and" | "so" | "just" | "let", _) => true,
             ("to", [.., before, _]) => is_in("want like ask asking prefer told you", before),
             _ => {
                 let is_call = is_in(CALLS, who) || is_in("this it", who);
