@@ -58,6 +58,10 @@ fn read_again(file: &Path, started_with: &Config) -> Result<CloudConfig, String>
     if let Some(problem) = loaded.problems.iter().find(|problem| problem.is_of_cloud) {
         return Err(problem.to_string());
     }
+    // What cannot be read may have asked for TLS or named another broker.
+    if let Some(problem) = loaded.hiding() {
+        return Err(problem.to_string());
+    }
     let (was, is) = (&started_with.identity, &loaded.config.identity);
     if was != is {
         let [was, is] = [was, is].map(|it| format!("{}/{}/{}", it.tenant, it.branch, it.device));
@@ -65,7 +69,16 @@ fn read_again(file: &Path, started_with: &Config) -> Result<CloudConfig, String>
             "the configuration names this box `{is}`, but it was started as `{was}`; start it again"
         ));
     }
-    Ok(loaded.config.cloud)
+    let cloud = loaded.config.cloud;
+    // A slip, or a file that is half written, looks the same.
+    if started_with.cloud.ca_file.is_some() && cloud.ca_file.is_none() {
+        return Err(
+            "`cloud.ca_file` is gone, and without it whatever is sent is for all to read; put it back, or \
+             start the box again if that is meant"
+                .to_owned(),
+        );
+    }
+    Ok(cloud)
 }
 
 fn access(cloud: &CloudConfig) -> Access {

@@ -157,10 +157,7 @@ impl Named {
 fn problem(found: &trunkside_decision::Problem) -> Problem {
     Problem {
         severity: found.severity,
-        place: found.place(),
-        message: found.fault(),
-        spares_calls: false,
-        is_of_cloud: false,
+        ..Problem::error(found.place(), found.fault())
     }
 }
 

@@ -77,6 +77,71 @@ fn nothing_that_is_wrong_with_the_way_to_the_cloud_keeps_the_box_from_starting()
 }
 
 #[test]
+fn a_slip_in_the_configuration_takes_no_tls_off_the_way() {
+    let secrets = "username_file = 'name'\npassword_file = 'word'\nbroker = 'cloud.example:8883'";
+    let (folder, path) = box_with(&format!("{secrets}\nca_file = 'ca.pem'"));
+    for name in ["name", "word", "ca.pem"] {
+        std::fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let started_with = config::load(&path).config;
+    assert!(started_with.cloud.ca_file.is_some());
+    for (slip, told) in [
+        ("ca_file 'ca.pem'", "config.toml:11"),
+        ("ca_file = 'ca.pem", "config.toml:11"),
+        ("ca_fle = 'ca.pem'", "`cloud.ca_fle` is not a known key"),
+        ("", "`cloud.ca_file` is gone"),
+        ("ca_file = 'ca.pem'\n[prompts]\nzh.greeting '您好'", ":13"),
+    ] {
+        write(&path, "box1", &format!("{secrets}\n{slip}"));
+        let fault = look(&started_with).unwrap_err();
+        assert!(fault.contains(told), "{slip}: {fault}");
+    }
+    // The same where it stands in a file beside it.
+    write(&path, "box1", secrets);
+    let beside = folder.path().join("conf.d");
+    std::fs::create_dir(&beside).unwrap();
+    std::fs::write(
+        beside.join("cloud.toml"),
+        b"[cloud]\nca_file = '../ca\xff.pem'",
+    )
+    .unwrap();
+    let fault = look(&started_with).unwrap_err();
+    assert!(
+        fault.contains("cloud.toml: error: cannot be read"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn who_would_send_a_password_for_all_to_read_is_told() {
+    let (folder, path) = box_with("");
+    for name in ["name", "word"] {
+        std::fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let told = |cloud: &str| {
+        let secrets = "username_file = 'name'\npassword_file = 'word'";
+        write(&path, "box1", &format!("{secrets}\n{cloud}"));
+        let problems = config::load(&path).problems;
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let said = told("broker = 'cloud.example:1883'");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("config.toml:8: warning: without `cloud.ca_file`"),
+        "{said:?}"
+    );
+    let said = told("broker = 'cloud.example:1883'\nca_path = 'ca.pem'");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("config.toml:11: error: `cloud.ca_path`"),
+        "{said:?}"
+    );
+    for here in ["", "broker = 'localhost:1883'", "broker = '[::1]:1883'"] {
+        assert_eq!(told(here), Vec::<String>::new(), "{here}");
+    }
+}
+
+#[test]
 fn what_a_claim_has_changed_counts_at_the_next_connection() {
     let (_folder, path) = box_with("broker = '127.0.0.1:1'");
     let started_with = config::load(&path).config;

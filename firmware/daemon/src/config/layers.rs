@@ -129,7 +129,8 @@ impl Layers {
     /// Notes a problem that may hide any key: what is missing may only be hidden, and is not told.
     fn hide(&mut self, place: String, message: &str) {
         self.hides_keys = true;
-        self.problems.push(Problem::error(place, message));
+        self.problems
+            .push(Problem::error(place, message).hiding_keys());
     }
 
     /// Some file cannot be read at all, which has been told.
@@ -177,6 +178,24 @@ impl Layers {
             .push(Problem::error(place, message).of_key(key));
     }
 
+    /// Notes a problem that a later check found and that only `check --strict` refuses.
+    pub fn warn(&mut self, key: &str, message: &str) {
+        let place = self.place(key);
+        self.problems.push(Problem::warning(place, message));
+    }
+
+    /// The first key of a section that nobody has asked for so far; what is reported of it is all that is
+    /// said of it.
+    pub fn take_unknown(&mut self, section: &str) -> Option<String> {
+        let is_unknown = |key: &&String| {
+            let rest = key.strip_prefix(section);
+            rest.is_some_and(|rest| rest.starts_with('.')) && !self.asked.contains(*key)
+        };
+        let key = self.settings.keys().find(is_unknown)?.clone();
+        self.asked.insert(key.clone());
+        Some(key)
+    }
+
     /// Whether a key has a value that was read and could not be used.
     pub fn is_faulty(&self, key: &str) -> bool {
         self.faulty.contains(key)
@@ -185,11 +204,6 @@ impl Layers {
     /// Whether a key has the value that was meant, or the default where none was: nothing hides it.
     pub fn is_sure_of(&self, key: &str) -> bool {
         !self.hides_keys && !self.is_faulty(key)
-    }
-
-    /// Whether something could not be read that may have set any key.
-    pub const fn may_lack_keys(&self) -> bool {
-        self.hides_keys
     }
 
     /// Where a key was set, where its section begins when it is missing, or the first file.

@@ -268,8 +268,6 @@ pub struct Loaded {
     pub was_read: bool,
     /// Whether the data folder is the one that is meant: nothing that could not be read may name another.
     pub knows_data_dir: bool,
-    /// Whether something could not be read that may have set any key.
-    may_lack_keys: bool,
     /// Where each key was set.
     places: BTreeMap<String, String>,
 }
@@ -278,14 +276,24 @@ impl Loaded {
     /// Whether the daemon may start with it. What is wrong with the way to the cloud, or with a key that
     /// seals records, may be mended while calls are taken.
     pub fn is_usable(&self) -> bool {
-        self.problems
-            .iter()
-            .all(|problem| problem.severity == Severity::Warning || problem.spares_calls)
+        self.unusable().is_none()
+    }
+
+    /// What keeps the daemon from starting with it.
+    pub fn unusable(&self) -> Option<&Problem> {
+        let is_grave =
+            |problem: &&Problem| problem.severity == Severity::Error && !problem.spares_calls;
+        self.problems.iter().find(is_grave)
+    }
+
+    /// What could not be read and may have set any key, if anything.
+    pub fn hiding(&self) -> Option<&Problem> {
+        self.problems.iter().find(|problem| problem.hides_keys)
     }
 
     /// Whether a key that nothing sets may stand where something could not be read.
     pub fn may_hide(&self, key: &str) -> bool {
-        self.may_lack_keys && !self.places.contains_key(key)
+        self.hiding().is_some() && !self.places.contains_key(key)
     }
 
     /// Where a key was set; the file itself when it was not.
@@ -315,10 +323,13 @@ pub fn load(path: &Path) -> Loaded {
     for file in std::iter::once(path.to_owned()).chain(drop_ins) {
         match std::fs::read_to_string(&file) {
             Ok(text) => layers.add_file(&file, &text),
-            Err(error) => unreadable.push(Problem::error(
-                file.display().to_string(),
-                format!("cannot be read: {error}; {}", remedy(&error)),
-            )),
+            Err(error) => unreadable.push(
+                Problem::error(
+                    file.display().to_string(),
+                    format!("cannot be read: {error}; {}", remedy(&error)),
+                )
+                .hiding_keys(),
+            ),
         }
     }
     if !unreadable.is_empty() {
@@ -334,7 +345,6 @@ pub fn load(path: &Path) -> Loaded {
             problems: unreadable,
             was_read,
             knows_data_dir: false,
-            may_lack_keys: true,
             places: BTreeMap::new(),
         };
     }
@@ -345,14 +355,12 @@ pub fn load(path: &Path) -> Loaded {
     };
     let places = layers.places();
     let knows_data_dir = layers.is_sure_of("box.data_dir");
-    let may_lack_keys = layers.may_lack_keys();
     unreadable.extend(layers.finish());
     Loaded {
         config,
         problems: unreadable,
         was_read,
         knows_data_dir,
-        may_lack_keys,
         places,
     }
 }
@@ -390,7 +398,8 @@ fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
             format!(
                 "cannot be read: {error}; make it a folder that the box's user may read, or remove it"
             ),
-        )),
+        )
+        .hiding_keys()),
     })
 }
 
@@ -476,12 +485,37 @@ fn resolve_cloud(layers: &mut Layers) -> CloudConfig {
                        broker's must descend from; set it or remove the certificate";
         layers.report("cloud.cert_file", message);
     }
-    CloudConfig {
+    let cloud = CloudConfig {
         enabled: layers.switch("cloud.enabled", true),
         broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
         login,
         ca_file,
         certificate,
+    };
+    check_secrecy(layers, &cloud);
+    cloud
+}
+
+/// Tells where user name and password would go over a network for all to read. Where a key is misspelt that
+/// may have been meant to prevent it, nothing goes that way.
+fn check_secrecy(layers: &mut Layers, cloud: &CloudConfig) {
+    let (host, _) = &cloud.broker;
+    let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    let is_here = host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
+    let is_open = cloud.login.is_some() && cloud.ca_file.is_none();
+    if !is_open || is_here || !layers.is_sure_of("cloud.ca_file") {
+        return;
+    }
+    let so =
+        format!("without `cloud.ca_file` user name and password go to `{host}` for all to read");
+    if let Some(key) = layers.take_unknown("cloud") {
+        let message =
+            format!("`{key}` is not a known key, and {so}; mend its spelling or remove it");
+        layers.report(&key, &message);
+    } else {
+        let message =
+            format!("{so}; set it to the certificates that the broker's must descend from");
+        layers.warn("cloud.username_file", &message);
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Problem {
     pub spares_calls: bool,
     /// It is the way to the cloud.
     pub is_of_cloud: bool,
+    /// What is at fault cannot be read and may have set any key.
+    pub hides_keys: bool,
 }
 
 impl Problem {
@@ -28,6 +30,7 @@ impl Problem {
             message: message.into(),
             spares_calls: false,
             is_of_cloud: false,
+            hides_keys: false,
         }
     }
 
@@ -39,6 +42,7 @@ impl Problem {
             message: message.into(),
             spares_calls: false,
             is_of_cloud: false,
+            hides_keys: false,
         }
     }
 }
@@ -57,6 +61,13 @@ const LATER: [&str; 5] = [
 const PROMPTS: &str = "prompts.";
 
 impl Problem {
+    /// The same, as a fault of what may have set any key.
+    #[must_use]
+    pub const fn hiding_keys(mut self) -> Self {
+        self.hides_keys = true;
+        self
+    }
+
     /// The same, as a fault of this key.
     #[must_use]
     pub fn of_key(mut self, key: &str) -> Self {
