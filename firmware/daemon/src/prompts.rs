@@ -256,14 +256,15 @@ impl Asked {
         }
     }
 
-    /// As the file has it now; none where it cannot be read.
-    fn by(loaded: &Loaded) -> Option<Self> {
+    /// As the file has it now; or why it cannot be told, as a slip elsewhere may hide what is asked for.
+    fn by(loaded: &Loaded) -> Result<Self, String> {
+        if let Some(problem) = loaded.unusable() {
+            return Err(problem.to_string());
+        }
         let of_prompts = |problem: &Problem| problem.message.contains("`prompts.");
         let faults = loaded.problems.iter().filter(|problem| of_prompts(problem));
         let faults = faults.map(ToString::to_string).collect();
-        loaded
-            .was_read
-            .then(|| Self::new(loaded.config.prompts.clone(), faults))
+        Ok(Self::new(loaded.config.prompts.clone(), faults))
     }
 }
 
@@ -278,6 +279,7 @@ pub async fn watch(
     let mut kept = Kept::new(&data_dir);
     let mut asked = Asked::new(config, Vec::new());
     let mut told: Vec<String> = Vec::new();
+    let mut unread = None;
     loop {
         let (faults, back) = tokio::select! {
             done = say(asked.config.clone(), kept, &spoken) => done,
@@ -300,8 +302,15 @@ pub async fn watch(
                 () = &mut again, if !told.is_empty() => break,
                 loaded = changes.next() => loaded,
             };
-            let look = tokio::task::spawn_blocking(move || Asked::by(&loaded));
-            if let Some(now) = look.await.unwrap_or_default().filter(|now| *now != asked) {
+            let Ok(now) = tokio::task::spawn_blocking(move || Asked::by(&loaded)).await else {
+                continue;
+            };
+            let problem = now.as_ref().err().cloned();
+            if let Some(problem) = problem.as_ref().filter(|_| problem != unread) {
+                tracing::error!(problem, "what is said stays as it is until this is mended");
+            }
+            unread = problem;
+            if let Some(now) = now.ok().filter(|now| *now != asked) {
                 asked = now;
                 break;
             }

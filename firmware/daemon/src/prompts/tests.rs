@@ -152,6 +152,58 @@ async fn a_recording_goes_before_a_text_and_may_be_all_that_a_branch_has() {
     assert_ne!(before, after, "a new recording counts");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slip_or_a_file_that_is_half_there_changes_nothing_and_removes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let sound = "[box]\ntenant = 't'\nbranch = 'b'\ndevice = 'd'\n[line]\nlisten = '127.0.0.1:0'\n\
+                 [prompts]\nzh.greeting = '您好，北街支行。'\n";
+    fs::write(&file, sound).unwrap();
+    let config = crate::config::load(&file).config.prompts;
+    let mut kept = Kept::new(folder.path());
+    for line in Gathered::new(&config, &kept).missing.keys() {
+        kept.keep(line, &[1_000; 1_600]);
+    }
+    let (sender, spoken) = watch::channel(at_start(&config, folder.path()));
+    let is_own = || {
+        let now = spoken.borrow();
+        now.prompts.texts().get(Language::Zh, GREETING).whole() == "您好，北街支行。"
+    };
+    let files = || fs::read_dir(folder.path().join(FOLDER)).unwrap().count();
+    assert!(is_own() && files() == 1);
+    let (tasks, stop) = (
+        tokio_util::task::TaskTracker::new(),
+        CancellationToken::new(),
+    );
+    let changes = ConfigWatch::begin(Some(file.clone()), stop.clone(), &tasks);
+    let data_dir = folder.path().to_owned();
+    tasks.spawn(watch(changes, config, data_dir, sender, stop.clone()));
+    let beside = folder.path().join("conf.d");
+    for (text, other) in [
+        (sound.replace("greeting =", "greeting"), &b""[..]),
+        (String::new(), b""),
+        (
+            sound[..sound.find("[prompts]").unwrap()].to_owned(),
+            b"\xff",
+        ),
+    ] {
+        fs::write(&file, &text).unwrap();
+        fs::create_dir_all(&beside).unwrap();
+        fs::write(beside.join("prompts.toml"), other).unwrap();
+        assert!(Asked::by(&crate::config::load(&file)).is_err(), "{text}");
+        tokio::time::sleep(3 * crate::config_watch::LOOK_EVERY).await;
+        assert!(is_own() && files() == 1, "{text}");
+    }
+    // What is wrong with the prompts themselves is told of each.
+    fs::remove_dir_all(&beside).unwrap();
+    fs::write(&file, format!("{sound}en.greeting = 7\n")).unwrap();
+    let asked = Asked::by(&crate::config::load(&file)).unwrap();
+    assert_eq!(asked.faults.len(), 1, "{:?}", asked.faults);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
 #[test]
 fn a_check_names_each_thing_that_would_not_be_said() {
     let folder = tempfile::tempdir().unwrap();
