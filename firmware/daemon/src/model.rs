@@ -161,33 +161,30 @@ fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<Model> {
 /// What a configuration asks for, what the catalogue says of that model, and which files it would be made of:
 /// when all are as before, nothing has to be done.
 #[derive(Clone, Debug, PartialEq)]
-enum Asked {
-    Model {
-        config: RecognitionConfig,
-        model: Option<Box<ModelEntry>>,
-        files: Vec<Stamped>,
-    },
-    Nonsense(String),
+struct Asked {
+    config: RecognitionConfig,
+    model: Option<ModelEntry>,
+    files: Vec<Stamped>,
 }
 
 impl Asked {
-    fn by(loaded: &Loaded) -> Self {
+    /// As the file has it now; or all that is wrong, where it cannot be used.
+    fn by(loaded: &Loaded) -> Result<Self, String> {
         if !loaded.is_usable() {
             let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
-            return Self::Nonsense(problems.join("; "));
+            return Err(problems.join("; "));
         }
         let config = loaded.config.recognition.clone();
         let catalogue = Catalogue::find(config.models_dir.as_deref()).ok();
         let model = catalogue.and_then(|found| found.model(&config.model).ok().cloned());
-        let model = model.map(Box::new);
         let paths = config.phrases.iter().cloned();
-        let paths = paths.chain(model.as_deref().into_iter().flat_map(files_of));
+        let paths = paths.chain(model.as_ref().into_iter().flat_map(files_of));
         let files = paths.filter_map(stamped).collect();
-        Self::Model {
+        Ok(Self {
             config,
             model,
             files,
-        }
+        })
     }
 }
 
@@ -247,6 +244,7 @@ pub async fn watch(
     stop: CancellationToken,
 ) {
     let mut known = None;
+    let mut nonsense = None;
     let mut refused = trouble.borrow().clone().map(Refused::at_start);
     loop {
         let loaded = tokio::select! {
@@ -256,6 +254,22 @@ pub async fn watch(
         let Ok(asked) = tokio::task::spawn_blocking(move || Asked::by(&loaded)).await else {
             continue;
         };
+        let asked = match asked {
+            Ok(asked) => asked,
+            // It says nothing of the model: what was asked for before is what it is compared with later.
+            Err(problems) => {
+                if nonsense.as_ref() != Some(&problems) {
+                    tracing::error!(
+                        problems,
+                        "the configuration cannot be used as it is now; the speech model in force stays"
+                    );
+                    models.send_modify(|in_force| in_force.refused += 1);
+                }
+                nonsense = Some(problems);
+                continue;
+            }
+        };
+        nonsense = None;
         // What the box began with is in force.
         let before = known.replace(asked.clone());
         if before.is_some_and(|before| before != asked) {
@@ -263,21 +277,11 @@ pub async fn watch(
         } else if !refused.as_mut().is_some_and(Refused::is_due) {
             continue;
         }
-        match asked {
-            Asked::Model { config, .. } => {
-                let loaded = tokio::task::spawn_blocking(move || load_carefully(&config)).await;
-                let loaded = loaded.unwrap_or_else(|fault| Err(fault.into()));
-                refused = take(&models, loaded, refused);
-                trouble.send_replace(refused.as_ref().map(|refused| refused.problem.clone()));
-            }
-            Asked::Nonsense(problems) => {
-                tracing::error!(
-                    problems,
-                    "the configuration cannot be used as it is now; the speech model in force stays"
-                );
-                models.send_modify(|in_force| in_force.refused += 1);
-            }
-        }
+        let work = move || load_carefully(&asked.config);
+        let loaded = tokio::task::spawn_blocking(work).await;
+        let loaded = loaded.unwrap_or_else(|fault| Err(fault.into()));
+        refused = take(&models, loaded, refused);
+        trouble.send_replace(refused.as_ref().map(|refused| refused.problem.clone()));
     }
 }
 
@@ -501,6 +505,21 @@ pub(crate) mod tests {
         branch.wait_for(0, 1, 2 * LOOK_EVERY).await;
         branch.put("catalogue.toml", catalogue.as_bytes());
         branch.wait_for(1, 1, 2 * LOOK_EVERY).await;
+        branch.stop().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slip_that_is_mended_loads_no_model_again() {
+        let mut branch = Branch::start().await;
+        let file = branch.models.path().join("config.toml");
+        let sound = fs::read_to_string(&file).unwrap();
+        for (slip, refused) in [(sound.replace("listen =", "listen"), 1), (String::new(), 2)] {
+            branch.put("config.toml", slip.as_bytes());
+            branch.wait_for(0, refused, 2 * LOOK_EVERY).await;
+            branch.put("config.toml", sound.as_bytes());
+            tokio::time::sleep(3 * LOOK_EVERY).await;
+            assert_eq!(branch.in_force.borrow().changes, 0, "it is in force");
+        }
         branch.stop().await;
     }
 
