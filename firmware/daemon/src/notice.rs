@@ -25,6 +25,8 @@ pub struct Notice {
 pub enum Event {
     /// The trunk rings.
     Offered,
+    /// A caller who kept their place, and was rung at their turn, has answered.
+    CalledBack,
     /// The box has answered.
     Answered,
     /// Somebody speaks or has spoken; partial utterances are shown as they grow.

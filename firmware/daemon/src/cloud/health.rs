@@ -31,7 +31,7 @@ struct Calls {
 impl Calls {
     fn take(&mut self, notice: &Notice) {
         match notice.event {
-            Event::Offered => {
+            Event::Offered | Event::CalledBack => {
                 self.begun += 1;
                 self.active.insert(notice.call);
             }
@@ -196,7 +196,12 @@ mod tests {
                 let call = format!("01990000-0000-7000-8000-{number:012}")
                     .parse()
                     .unwrap();
-                let (at, event) = (Duration::ZERO, Event::Offered);
+                let at = Duration::ZERO;
+                let event = if number == 1 {
+                    Event::Offered
+                } else {
+                    Event::CalledBack
+                };
                 sender.send(Notice { call, at, event }).unwrap();
                 if number == 1 {
                     let event = Event::Ended {

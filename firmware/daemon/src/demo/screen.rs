@@ -60,6 +60,14 @@ impl<W: Write> Screen<W> {
         let number = *self.numbers.entry(notice.call).or_insert(count + 1);
         match &notice.event {
             Event::Offered => self.line(number, notice.at, "rings", "the trunk offers a call"),
+            Event::CalledBack => {
+                self.line(
+                    number,
+                    notice.at,
+                    "answered",
+                    "the caller who was rung back",
+                );
+            }
             Event::Answered => {
                 self.line(number, notice.at, "answered", "the box greets the caller");
             }

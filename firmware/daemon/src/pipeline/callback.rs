@@ -10,6 +10,7 @@ use super::calls::addresses;
 use super::{Call, Pipeline};
 use crate::call::places::{self, Place, Returning};
 use crate::clock;
+use crate::notice::Event;
 use crate::storage::store::promises::KeptPlace;
 
 impl<U: SipUa> Pipeline<U> {
@@ -181,6 +182,7 @@ impl<U: SipUa> Pipeline<U> {
         }
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, place.number);
+        self.notify(now, id, Event::CalledBack);
         self.recognition(now, id);
         let contact = returning
             .agent

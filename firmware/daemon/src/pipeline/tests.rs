@@ -341,6 +341,18 @@ async fn who_rings_in_while_they_are_rung_is_a_caller_like_any_other() {
 }
 
 #[tokio::test]
+async fn who_is_rung_back_and_answers_is_told_of_as_a_caller() {
+    let (mut branch, _) = Branch::ringing_back();
+    let mut notices = branch.pipeline.stages.notices.subscribe();
+    let leg = LegId::dialled(1);
+    let call = branch.pipeline.legs[&leg];
+    branch.answers(leg);
+    let of_them = |notice: &Notice| matches!(notice.event, Event::CalledBack);
+    let told = std::iter::from_fn(|| notices.try_recv().ok()).find(of_them);
+    assert_eq!(told.expect("they have answered").call, call);
+}
+
+#[tokio::test]
 async fn who_answers_for_a_place_that_is_gone_is_let_go() {
     let (mut branch, place) = Branch::ringing_back();
     branch.pipeline.give_up_place(place);
