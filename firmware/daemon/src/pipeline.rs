@@ -483,6 +483,10 @@ impl<U: SipUa> Pipeline<U> {
             self.notify(now, id, Event::Understood(understood));
         }
         if let Some(input) = input {
+            if self.places.get(id).is_some() {
+                // Who is called back gets what they said last.
+                self.place_kept(id);
+            }
             self.tell_router(now, input);
         }
         if wants_callback && was_routing {

@@ -6,12 +6,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use trunkside_call::{AgentId, CallId, Decision, Emotion, Language, Pii, Side};
+use trunkside_call::{
+    Action, AgentId, CallId, CallbackCause, Decision, Emotion, Language, Pii, Side,
+};
 use trunkside_decision::{CallProfile, Input};
 use trunkside_record::{EndedBy, Pseudonyms, Timestamp, VoiceQuality};
 use trunkside_understanding::intents::OUT_OF_SCOPE;
 
 use crate::call::escalation::{Telling, Temper};
+use crate::call::places;
 use crate::call::story::{Ended, SoFar, Story};
 use crate::hearing::Heard;
 
@@ -27,6 +30,10 @@ const AFTER_A_GREETING: Duration = Duration::from_secs(3);
 /// The router is told again of an emotion that has become so much more or less likely.
 const CHANGED_BY: f32 = 0.1;
 
+/// And of a wish that has become so much plainer, in thousandths. One that only fades as the caller
+/// talks of other things is told no more.
+const PLAINER_BY: u16 = 100;
+
 /// Where the conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
@@ -36,6 +43,8 @@ enum Phase {
     Serving { until: Option<Duration> },
     /// The router knows the caller; this emotion and its score are the last it was told.
     Routing { emotion: Emotion, score: f32 },
+    /// The router has done with the caller, who hears that they will be called back by hand.
+    LetGo,
     /// Caller and agent talk.
     Bridged,
     /// The call has ended.
@@ -174,7 +183,7 @@ impl Conversation {
         let over = Some(now + self.patience);
         match &mut self.phase {
             Phase::Listening { until } | Phase::Serving { until } => *until = over,
-            Phase::Routing { .. } | Phase::Bridged | Phase::Over => {}
+            Phase::Routing { .. } | Phase::LetGo | Phase::Bridged | Phase::Over => {}
         }
     }
 
@@ -209,8 +218,10 @@ impl Conversation {
         match self.phase {
             Phase::Listening { .. } => self.consider(now, heard),
             Phase::Serving { .. } => self.say_more(heard),
-            Phase::Routing { emotion, score } => self.follow_mood(emotion, score, heard),
-            Phase::Bridged | Phase::Over => None,
+            Phase::Routing { emotion, score } => self
+                .follow_wish(heard)
+                .or_else(|| self.follow_mood(emotion, score, heard)),
+            Phase::LetGo | Phase::Bridged | Phase::Over => None,
         }
     }
 
@@ -273,6 +284,29 @@ impl Conversation {
         }
     }
 
+    /// Who waits may say what they want only now, or that it is something else, or say it in another
+    /// language. That they would rather be called back is no such matter.
+    fn follow_wish(&mut self, heard: &Heard) -> Option<Input> {
+        let said = heard.understood.intents.first();
+        let says_something = said.is_some_and(|intent| intent.name != OUT_OF_SCOPE);
+        if !heard.utterance.is_final || !says_something {
+            return None;
+        }
+        let mut intents = heard.intents.iter();
+        let intent = intents.find(|intent| intent.name != places::WISH)?;
+        if intent.name == OUT_OF_SCOPE || intent.score < LIKELY {
+            return None;
+        }
+        let profile = CallProfile::new(intent, &heard.mood, Some(self.language));
+        let told = &self.profile;
+        let same = profile.intent == told.intent && profile.language == told.language;
+        if same && profile.intent_permille < told.intent_permille.saturating_add(PLAINER_BY) {
+            return None;
+        }
+        self.profile = profile;
+        Some(self.ready())
+    }
+
     fn follow_mood(&mut self, told: Emotion, told_score: f32, heard: &Heard) -> Option<Input> {
         let (emotion, score) = (heard.mood.emotion, heard.mood.emotion_score);
         let same = emotion == told && (score - told_score).abs() < CHANGED_BY;
@@ -287,7 +321,7 @@ impl Conversation {
     pub const fn deadline(&self) -> Option<Duration> {
         match self.phase {
             Phase::Listening { until } | Phase::Serving { until } => until,
-            Phase::Routing { .. } | Phase::Bridged | Phase::Over => None,
+            Phase::Routing { .. } | Phase::LetGo | Phase::Bridged | Phase::Over => None,
         }
     }
 
@@ -301,6 +335,12 @@ impl Conversation {
     pub fn decided(&mut self, now: Duration, decision: &Decision) {
         if let Some(story) = &mut self.story {
             story.decided(now, decision);
+        }
+        match decision.action {
+            Action::Callback { cause } if cause != CallbackCause::Asked => {
+                self.phase = Phase::LetGo;
+            }
+            _ => {}
         }
     }
 
@@ -363,254 +403,4 @@ impl Conversation {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use trunkside_call::{Intent, Mood, Prosody, Understanding, Utterance};
-    use trunkside_record::PseudonymKey;
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn conversation() -> Conversation {
-        let call = CallId::new(Uuid::from_u128(1));
-        let patience = Duration::from_secs(8);
-        let began = Timestamp::UNIX_EPOCH;
-        Conversation::begin(
-            call,
-            Pii::default(),
-            began,
-            Duration::ZERO,
-            Language::Zh,
-            patience,
-        )
-    }
-
-    pub(crate) fn heard(text: &str, score: f32, emotion: Emotion, is_final: bool) -> Heard {
-        let intent = Intent {
-            name: "lost_card".into(),
-            score,
-        };
-        let mood = Mood {
-            emotion,
-            emotion_score: 0.9,
-            ..Mood::unknown()
-        };
-        Heard {
-            call: CallId::new(Uuid::from_u128(1)),
-            utterance: Utterance {
-                side: Side::Caller,
-                number: 0,
-                start: Duration::ZERO,
-                end: Duration::from_secs(1),
-                text: text.into(),
-                language: Language::En,
-                confidence: 1.0,
-                words: Vec::new(),
-                prosody: Prosody::default(),
-                is_final,
-            },
-            understood: Understanding {
-                text: Pii::new(text.into()),
-                language: Language::En,
-                intent: intent.clone(),
-                intents: vec![intent.clone()],
-                mood: mood.clone(),
-                entities: Vec::new(),
-                redacted: text.into(),
-            },
-            intents: vec![intent],
-            mood,
-            is_sure: false,
-            quality: Vec::new(),
-        }
-    }
-
-    const NOW: Duration = Duration::from_secs(3);
-
-    #[test]
-    fn a_clear_wish_is_reported_when_the_sentence_ends_and_once() {
-        let mut conversation = conversation();
-        let partial = heard("i lost my", 0.9, Emotion::Neutral, false);
-        assert_eq!(conversation.hear(NOW, &partial), None);
-        let whole = heard("i lost my card", 0.9, Emotion::Neutral, true);
-        assert!(matches!(
-            conversation.hear(NOW, &whole),
-            Some(Input::CallReady { .. })
-        ));
-        assert_eq!(conversation.hear(NOW, &whole), None);
-        assert_eq!(conversation.language(), Language::En);
-    }
-
-    #[test]
-    fn an_unclear_caller_gets_another_turn_and_then_the_best_guess() {
-        let mut conversation = conversation();
-        let unclear = heard("well", 0.1, Emotion::Neutral, true);
-        assert_eq!(conversation.hear(NOW, &unclear), None);
-        assert!(conversation.hear(NOW, &unclear).is_some());
-    }
-
-    #[test]
-    fn a_greeting_alone_decides_nothing_until_it_is_plain_that_no_more_comes() {
-        let mut conversation = conversation();
-        let mut hello = heard("hello", 0.99, Emotion::Neutral, true);
-        OUT_OF_SCOPE.clone_into(&mut hello.intents[0].name);
-        assert_eq!(conversation.hear(NOW, &hello), None);
-        assert_eq!(conversation.deadline(), Some(NOW + AFTER_A_GREETING));
-        let wish = heard("i lost my card", 0.9, Emotion::Neutral, true);
-        assert!(conversation.hear(NOW, &wish).is_some());
-    }
-
-    #[test]
-    fn a_silent_caller_goes_the_default_way_after_the_greeting_and_their_patience() {
-        let mut conversation = conversation();
-        assert_eq!(conversation.deadline(), None);
-        conversation.prompted(NOW);
-        assert_eq!(conversation.tick(NOW), None);
-        let later = NOW + Duration::from_secs(8);
-        let Some(Input::CallReady { profile, .. }) = conversation.tick(later) else {
-            panic!("the call must become ready");
-        };
-        assert_eq!(profile, CallProfile::unknown());
-    }
-
-    #[test]
-    fn words_that_mean_nothing_are_waited_after_too() {
-        let mut conversation = conversation();
-        let mut partial = heard("er", 0.0, Emotion::Neutral, false);
-        partial.intents.clear();
-        assert_eq!(conversation.hear(NOW, &partial), None);
-        assert_eq!(conversation.deadline(), Some(NOW + Duration::from_secs(8)));
-    }
-
-    #[test]
-    fn who_is_served_by_a_recording_is_routed_when_they_stay_or_speak() {
-        let mut conversation = conversation();
-        conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
-        conversation.serving();
-        assert_eq!(conversation.deadline(), None);
-        conversation.prompted(NOW);
-        assert!(conversation.tick(NOW + Duration::from_secs(8)).is_some());
-        conversation.serving();
-        let more = heard("i lost my card", 0.9, Emotion::Neutral, true);
-        assert!(matches!(
-            conversation.hear(NOW, &more),
-            Some(Input::CallReady { .. })
-        ));
-    }
-
-    #[test]
-    fn who_hangs_up_during_a_recording_was_served() {
-        let mut conversation = conversation();
-        conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
-        conversation.serving();
-        let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
-        let ended = conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &names);
-        assert_eq!(
-            ended.expect("it ends once").summary.outcome,
-            trunkside_record::Outcome::SelfServed
-        );
-    }
-
-    #[test]
-    fn a_caller_who_turns_angry_while_waiting_is_reported() {
-        let mut conversation = conversation();
-        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
-        let angry = heard("how long still", 0.9, Emotion::Angry, true);
-        assert!(matches!(
-            conversation.hear(NOW, &angry),
-            Some(Input::MoodChanged { .. })
-        ));
-        assert_eq!(conversation.hear(NOW, &angry), None);
-    }
-
-    #[test]
-    fn an_anger_that_grows_is_reported_again() {
-        let mut conversation = conversation();
-        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
-        let mut angry = heard("how long still", 0.9, Emotion::Angry, true);
-        angry.mood.emotion_score = 0.45;
-        assert!(conversation.hear(NOW, &angry).is_some());
-        angry.mood.emotion_score = 0.5;
-        assert_eq!(conversation.hear(NOW, &angry), None);
-        angry.mood.emotion_score = 0.8;
-        assert!(conversation.hear(NOW, &angry).is_some());
-    }
-
-    fn bridged() -> Conversation {
-        let mut conversation = conversation();
-        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
-        conversation.bridged(NOW, AgentId::new("li_na"));
-        assert_eq!(conversation.telling(), None);
-        conversation
-    }
-
-    #[test]
-    fn who_turns_angry_with_an_agent_is_told_of_once_with_words_and_reasons() {
-        let mut conversation = bridged();
-        let mut angry = heard("this is a disgrace", 0.9, Emotion::Angry, true);
-        angry.mood.reasons = vec!["said `disgrace`".to_owned()];
-        conversation.hear(NOW, &angry);
-        let telling = conversation.telling().expect("a telling");
-        assert_eq!(telling.agent, Some(AgentId::new("li_na")));
-        assert!(telling.supervisors);
-        let text = telling.text();
-        for part in ["li_na", "“this is a disgrace”", "said `disgrace`"] {
-            assert!(text.contains(part), "{text}");
-        }
-        let minute = Duration::from_secs(60);
-        for turn in 1..10 {
-            conversation.hear(NOW + minute * turn, &angry);
-            assert_eq!(conversation.telling(), None);
-        }
-        // Calm for long enough, the caller may turn again.
-        conversation.hear(NOW + minute * 20, &angry);
-        assert!(conversation.telling().is_some());
-    }
-
-    #[test]
-    fn anger_is_told_of_before_the_sentence_ends_but_not_at_its_first_trace() {
-        let mut conversation = bridged();
-        let partial = heard("this is a", 0.9, Emotion::Angry, false);
-        conversation.hear(NOW, &partial);
-        assert_eq!(conversation.telling(), None);
-        conversation.hear(NOW, &heard("this is a", 0.9, Emotion::Neutral, false));
-        conversation.hear(NOW, &partial);
-        assert_eq!(conversation.telling(), None);
-        conversation.hear(NOW, &partial);
-        assert!(conversation.telling().is_some());
-        let mut agent = heard("what do you want", 0.9, Emotion::Angry, true);
-        agent.utterance.side = Side::Agent;
-        let mut conversation = bridged();
-        conversation.hear(NOW, &agent);
-        assert_eq!(conversation.telling(), None, "the agent's own voice");
-    }
-
-    #[test]
-    fn who_takes_an_angry_caller_is_told_and_the_supervisors_not_again() {
-        let mut conversation = conversation();
-        conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Angry, true));
-        let waiting = conversation.telling().expect("a telling");
-        assert!(waiting.agent.is_none() && waiting.supervisors);
-        assert!(waiting.text().contains("waiting"));
-        for agent in ["li_na", "zhang_wei"].map(AgentId::new) {
-            conversation.taken_over(NOW, Some(agent.clone()));
-            let telling = conversation.telling().expect("a telling");
-            assert_eq!((telling.agent, telling.supervisors), (Some(agent), false));
-            assert_eq!(conversation.telling(), None);
-        }
-        let much_later = NOW + Duration::from_secs(600);
-        conversation.taken_over(much_later, Some(AgentId::new("wang_jing")));
-        assert_eq!(conversation.telling(), None);
-    }
-
-    #[test]
-    fn a_call_that_is_over_yields_one_record_and_nothing_more() {
-        let mut conversation = conversation();
-        conversation.prompted(NOW);
-        let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
-        let mut end =
-            || conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &names);
-        assert!(end().is_some());
-        assert!(end().is_none());
-        assert_eq!(conversation.tick(NOW + Duration::from_secs(60)), None);
-    }
-}
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use crate::config::TRUNK;
 use crate::storage::store::promises::KeptPlace;
 
 /// The wish that, said while waiting, asks for a call back.
-const WISH: &str = "callback_request";
+pub const WISH: &str = "callback_request";
 
 /// It must be this likely.
 const LIKELY: f32 = 0.5;

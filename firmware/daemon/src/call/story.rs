@@ -449,4 +449,4 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -202,7 +202,7 @@ fn damaged_notes_leave_the_call_at_least() {
     assert!(ended.transcript.is_none() && ended.callback.is_none());
 }
 
-fn decision(action: Action) -> Decision {
+pub(crate) fn decision(action: Action) -> Decision {
     Decision {
         odds: None,
         call: CallId::new(Uuid::from_u128(1)),
