@@ -570,7 +570,12 @@ impl<U: SipUa> Pipeline<U> {
         if call.is_some_and(|call| call.conversation.is_over()) {
             return;
         }
-        let order = match &decision.action {
+        self.carry_out(now, decision.call, &decision.action);
+    }
+
+    /// Does with a call what was decided.
+    fn carry_out(&mut self, now: Duration, id: CallId, action: &Action) {
+        let order = match action {
             Action::Offer { agent } => match self.contact(agent) {
                 Some(contact) => Order::Offer {
                     agent: agent.clone(),
@@ -585,7 +590,7 @@ impl<U: SipUa> Pipeline<U> {
                     );
                 }
             },
-            Action::Overflow { to, .. } => return self.overflow(now, decision.call, to),
+            Action::Overflow { to, .. } => return self.overflow(now, id, to),
             Action::Transfer { agent } => match self.contact(agent) {
                 Some(contact) => Order::Transfer {
                     agent: agent.clone(),
@@ -594,11 +599,11 @@ impl<U: SipUa> Pipeline<U> {
                 None => return,
             },
             Action::SelfService { service } => {
-                return self.serve_by_machine(now, decision.call, service);
+                return self.serve_by_machine(now, id, service);
             }
             Action::Wait { ahead } => {
-                let wait = self.router.expected_wait(decision.call);
-                if let Some(call) = self.calls.get_mut(&decision.call) {
+                let wait = self.router.expected_wait(id);
+                if let Some(call) = self.calls.get_mut(&id) {
                     let ahead = *ahead;
                     call.standing = Some(Standing { ahead, wait });
                 }
@@ -606,7 +611,7 @@ impl<U: SipUa> Pipeline<U> {
             }
             Action::Callback { .. } => Order::Apologise,
         };
-        self.order(now, decision.call, order);
+        self.order(now, id, order);
     }
 
     /// Rings a place beyond the branch; one that a newer policy no longer has does not answer.

@@ -88,8 +88,8 @@ enum Happening {
     Input(Input),
     /// A router began, with no calls and every agent away.
     Start(Arc<Policy>),
-    /// It went on under another policy.
-    Replace(Arc<Policy>),
+    /// It went on under another policy, with these of its new agents there.
+    Replace(Arc<Policy>, Vec<AgentId>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -200,10 +200,11 @@ impl Story {
                 at_us,
                 policy,
                 text,
+                signed_in,
             } => {
                 let policy = self.policy(line, &policy, &text)?;
                 self.inputs
-                    .push((*shift + at_us, Happening::Replace(policy)));
+                    .push((*shift + at_us, Happening::Replace(policy, signed_in)));
             }
             Entry::Input { at_us, input } => {
                 let at = *shift + at_us;
@@ -314,8 +315,8 @@ impl Story {
             play.run_until(*at);
             match happening {
                 Happening::Start(logged) => play.start(*at, policy.unwrap_or(logged)),
-                Happening::Replace(logged) => {
-                    play.replace(*at, Arc::clone(policy.unwrap_or(logged)));
+                Happening::Replace(logged, signed_in) => {
+                    play.replace(*at, Arc::clone(policy.unwrap_or(logged)), signed_in);
                 }
                 Happening::Input(input) => play.input(*at, input),
             }
@@ -361,10 +362,10 @@ impl Play<'_> {
         }
     }
 
-    fn replace(&mut self, at: Micros, policy: Arc<Policy>) {
+    fn replace(&mut self, at: Micros, policy: Arc<Policy>, signed_in: &[AgentId]) {
         self.tell(at, &Input::Tick);
         if let Some(engine) = &mut self.engine {
-            engine.replace(Duration::from_micros(at), policy);
+            engine.replace(Duration::from_micros(at), policy, signed_in);
         }
         self.obey(at);
     }

@@ -113,10 +113,11 @@ impl Reading {
                 at_us,
                 policy,
                 text,
+                signed_in,
             } => {
                 let policy = parse_policy(line, &policy, &text)?;
                 if let Some(engine) = &mut self.engine {
-                    engine.replace(Duration::from_micros(at_us), policy);
+                    engine.replace(Duration::from_micros(at_us), policy, &signed_in);
                     while engine.poll().is_some() {}
                 }
             }
@@ -222,7 +223,7 @@ fn asked(engine: &Engine, policy: &Arc<Policy>, now: Duration, input: &Input) ->
         return None;
     };
     let mut other = engine.silent();
-    other.replace(now, Arc::clone(policy));
+    other.replace(now, Arc::clone(policy), &[]);
     while other.poll().is_some() {}
     other.handle(now, input);
     std::iter::from_fn(|| other.poll()).find_map(|choice| match choice.act {

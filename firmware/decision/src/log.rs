@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use trunkside_call::{Action, Decision};
+use trunkside_call::{Action, AgentId, Decision};
 
 use crate::{Input, Policy, Router, sha256_hex};
 
@@ -38,6 +38,9 @@ pub enum Entry {
         policy: String,
         /// The policy's file, whole.
         text: String,
+        /// Its new agents who are there. Older versions told of them by inputs that followed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        signed_in: Vec<AgentId>,
     },
     /// The router was told something.
     Input {
@@ -68,11 +71,12 @@ impl Entry {
     }
 
     /// The line for [`Router::replace`].
-    pub fn replace(now: Duration, policy: &Policy) -> Self {
+    pub fn replace(now: Duration, policy: &Policy, signed_in: Vec<AgentId>) -> Self {
         Self::Replace {
             at_us: at_us(now),
             policy: policy.sha256.clone(),
             text: policy.text.clone(),
+            signed_in,
         }
     }
 
@@ -297,11 +301,12 @@ impl Replay {
                 at_us,
                 policy,
                 text,
+                signed_in,
             } => {
                 let policy = self.policy(line, policy, &text)?;
                 self.now = Duration::from_micros(at_us);
                 let now = self.now;
-                self.router(line)?.replace(now, policy);
+                self.router(line)?.replace(now, policy, &signed_in);
                 self.decide();
             }
             Entry::Input { at_us, input } => {

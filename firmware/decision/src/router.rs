@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::{CallId, Decision};
+use trunkside_call::{AgentId, CallId, Decision};
 
 use crate::engine::{Engine, Lesson, WaitEstimate};
 use crate::explain;
@@ -50,11 +50,12 @@ impl Router {
     }
 
     /// Goes on under another policy: calls keep their place, agents what they are doing. An offer
-    /// to an agent whom the new policy does not have fails; a call they are on goes on.
-    pub fn replace(&mut self, now: Duration, policy: Arc<Policy>) {
+    /// to an agent whom the new policy does not have fails; a call they are on goes on. Agents who are new
+    /// are away, but for those of `signed_in`: whoever waits is decided anew with them.
+    pub fn replace(&mut self, now: Duration, policy: Arc<Policy>, signed_in: &[AgentId]) {
         // What is due by now is decided, and put into words, by the policy that made it due.
         self.handle(now, Input::Tick);
-        self.engine.replace(now, policy);
+        self.engine.replace(now, policy, signed_in);
         self.explain();
     }
 

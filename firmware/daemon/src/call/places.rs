@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use trunkside_call::{AgentId, CallId, Intent, Pii};
+use trunkside_call::{Action, CallId, Intent, Pii};
 use trunkside_line::AgentContact;
 
 use crate::call::conversation::Wish;
@@ -51,8 +51,8 @@ pub struct Place {
 pub struct Returning {
     /// The call in which they asked for it.
     pub place: CallId,
-    /// Who is to take it, as the router last said.
-    pub agent: Option<AgentId>,
+    /// What is done when they answer, as the router last said; they wait where it said nothing.
+    pub turn: Option<Action>,
 }
 
 /// What is noted of one beside its number.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkside_call::{Action, AgentId, CallId, Decision, Pii};
+use trunkside_call::{Action, CallId, Decision, Pii};
 use trunkside_decision::Input;
 use trunkside_line::{CallFlow, Called, LegId, Order, SipUa};
 
@@ -79,7 +79,7 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     /// Their turn has come: the caller is rung, and the agent once they have answered.
-    pub(super) fn ring_back(&mut self, now: Duration, decision: &Decision, agent: AgentId) {
+    pub(super) fn ring_back(&mut self, now: Duration, decision: &Decision) {
         let place = decision.call;
         let leg = LegId::dialled(self.places.dial());
         let Some(kept) = self.places.get(place) else {
@@ -111,8 +111,8 @@ impl<U: SipUa> Pipeline<U> {
         );
         self.insert(id, leg, (flow, session, tap), conversation);
         if let Some(call) = self.calls.get_mut(&id) {
-            let agent = Some(agent);
-            call.returning = Some(Returning { place, agent });
+            let turn = Some(decision.action.clone());
+            call.returning = Some(Returning { place, turn });
             call.conversation.decided(now, decision);
         }
         self.tell_router(now, Input::CalledBack { place, call: id });
@@ -127,23 +127,23 @@ impl<U: SipUa> Pipeline<U> {
         let is_call = call.is_some();
         if let Some(returning) = call.and_then(|call| call.returning.as_mut()) {
             // The caller is still rung: what was decided is done when they answer.
-            returning.agent = None;
+            returning.turn = None;
             match &decision.action {
-                Action::Offer { agent } => returning.agent = Some(agent.clone()),
                 Action::Callback { .. } if !self.stopping => {
                     // Nobody is left who could talk to them: somebody must call by hand.
                     let place = returning.place;
                     self.give_up_place(place);
                     self.stop_ringing(now, place);
                 }
-                _ => {}
+                Action::Callback { .. } => {}
+                action => returning.turn = Some(action.clone()),
             }
             return true;
         }
         match &decision.action {
             // The place outlives the box.
             _ if is_kept && self.stopping => {}
-            Action::Offer { agent } if is_kept => self.ring_back(now, decision, agent.clone()),
+            Action::Offer { .. } if is_kept => self.ring_back(now, decision),
             // Rung in vain, or kept too long: somebody must call by hand.
             Action::Callback { .. } if is_kept => {
                 self.give_up_place(id);
@@ -184,14 +184,10 @@ impl<U: SipUa> Pipeline<U> {
         self.stages.recorder.opened(id, started_at, place.number);
         self.notify(now, id, Event::CalledBack);
         self.recognition(now, id);
-        let contact = returning
-            .agent
-            .and_then(|agent| Some((self.contact(&agent)?, agent)));
-        let order = match contact {
-            Some((contact, agent)) => Order::Offer { agent, contact },
-            None => Order::Wait,
-        };
-        self.order(now, id, order);
+        match returning.turn {
+            Some(turn) => self.carry_out(now, id, &turn),
+            None => self.order(now, id, Order::Wait),
+        }
     }
 
     /// A call is over; whether it only rang somebody: then there was none.

@@ -184,6 +184,16 @@ impl Branch {
         self.now = until;
     }
 
+    fn goes_on_under(&mut self, policy: Arc<Policy>, phones: Phones) {
+        let ready = Ready {
+            policy,
+            self_service: SelfServiceRecordings::default(),
+            phones,
+        };
+        self.pipeline.take_policy(self.now, ready);
+        self.settle();
+    }
+
     /// What the line was told since this was asked last.
     fn told(&mut self) -> Vec<SipCommand> {
         std::mem::take(&mut self.pipeline.stages.ua.told)
@@ -254,7 +264,11 @@ fn policy(agent: &str) -> Arc<Policy> {
          [queue]\nmax_wait_s = 600\nwrap_up_s = 0\n",
         at(agent)
     );
-    Arc::new(Policy::parse("p.toml", &text).policy.expect("it is whole"))
+    parsed(&text)
+}
+
+fn parsed(text: &str) -> Arc<Policy> {
+    Arc::new(Policy::parse("p.toml", text).policy.expect("it is whole"))
 }
 
 fn command(leg: LegId, what: LegCommand) -> SipCommand {
@@ -429,6 +443,45 @@ async fn an_agent_who_has_handed_a_call_on_to_a_number_is_free_and_nobody_learns
 }
 
 #[tokio::test]
+async fn who_is_rung_back_is_sent_beyond_the_branch_where_nobody_there_is_left() {
+    let (mut branch, _) = Branch::ringing_back();
+    let messages = format!(
+        "{}last_resort = \"messages\"\n[[destination]]\nname = \"messages\"\nkind = \"voicemail\"\n\
+         contact = \"{}\"\n",
+        policy("ann").text,
+        at("messages")
+    );
+    branch.goes_on_under(parsed(&messages), Phones::default());
+    let agent = AgentId::new("ann");
+    let away = Input::AgentAway { agent };
+    branch.pipeline.tell_router(branch.now, away);
+    branch.settle();
+    branch.told();
+    branch.answers(LegId::dialled(1));
+    assert_eq!(
+        branch.dialled(),
+        [(LegId::dialled(1).branch(1), at("messages"))]
+    );
+}
+
+#[tokio::test]
+async fn who_waits_goes_to_the_agents_of_another_policy() {
+    let mut branch = Branch::occupied("");
+    for number in [2, 3] {
+        branch.pass(1);
+        let call = branch.rings(number, CALLER).expect("it is taken");
+        branch.says(call, "i lost my card", true);
+    }
+    branch.told();
+    branch.goes_on_under(policy("bob"), Phones::default());
+    let told = branch.told();
+    let dials = |told: &SipCommand| matches!(told.what, LegCommand::Dial { .. });
+    let dialled: Vec<LegId> = told.iter().filter(|t| dials(t)).map(|t| t.leg).collect();
+    assert_eq!(dialled, [LegId::incoming(2).branch(1)]);
+    assert_eq!(branch.pipeline.router.waiting(), 1);
+}
+
+#[tokio::test]
 async fn another_policy_brings_what_it_names() {
     let mut branch = Branch::new("");
     let users = vec!["bob".to_owned()];
@@ -436,13 +489,7 @@ async fn another_policy_brings_what_it_names() {
         users,
         secrets: Vec::new(),
     };
-    let ready = Ready {
-        policy: policy("bob"),
-        self_service: SelfServiceRecordings::default(),
-        phones: phones.clone(),
-    };
-    branch.pipeline.take_policy(branch.now, ready);
-    branch.settle();
+    branch.goes_on_under(policy("bob"), phones.clone());
     assert_eq!(branch.pipeline.stages.ua.phones, phones);
     let call = branch.rings(1, CALLER).expect("it is taken");
     branch.says(call, "i lost my card", true);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::CallId;
+use trunkside_call::{AgentId, CallId};
 use trunkside_decision::{Input, log::Entry};
 use trunkside_line::SipUa;
 
@@ -55,14 +55,12 @@ impl<U: SipUa> Pipeline<U> {
         self.stages.names.know(translate::named(&policy));
         self.stages.recorder.policy(Arc::clone(&policy));
         let before = std::mem::replace(&mut self.stages.policy, Arc::clone(&policy));
-        self.stages.recorder.decision(&Entry::replace(now, &policy));
-        self.router.replace(now, Arc::clone(&policy));
-        for agent in &policy.agents {
-            if before.agent_index(&agent.id).is_none() {
-                let agent = agent.id.clone();
-                self.tell_router(now, Input::AgentAvailable { agent });
-            }
-        }
+        let agents = policy.agents.iter().map(|agent| &agent.id);
+        let new = agents.filter(|agent| before.agent_index(agent).is_none());
+        let signed_in: Vec<AgentId> = new.cloned().collect();
+        let entry = Entry::replace(now, &policy, signed_in.clone());
+        self.stages.recorder.decision(&entry);
+        self.router.replace(now, policy, &signed_in);
     }
 
     /// When something falls due next.

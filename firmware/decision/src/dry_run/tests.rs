@@ -131,7 +131,12 @@ fn agents_of_a_logged_policy_come_when_the_log_says_so() {
     let bob = "[[agent]]\nid = \"bob\"\n";
     let mut log = ann_alone(0..10);
     log.push_str(
-        &Entry::replace(Duration::from_secs(2000), &policy(&format!("{ANN}{bob}"))).to_line(),
+        &Entry::replace(
+            Duration::from_secs(2000),
+            &policy(&format!("{ANN}{bob}")),
+            Vec::new(),
+        )
+        .to_line(),
     );
     let found = dry_run(&log, &policy(bob)).expect("the log is whole");
     assert_eq!(found.after.answered, 0, "he was not there yet");

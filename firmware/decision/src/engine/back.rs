@@ -124,7 +124,10 @@ impl Engine {
         match self.call(slot).stage {
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
             Stage::Waiting => self.dequeue(slot),
-            _ => return,
+            // Neither stands in the queue: the caller does again, as the place beyond the branch is rung
+            // only once they have answered.
+            Stage::Sent { .. } | Stage::SelfService { .. } => {}
+            Stage::Talking { .. } => return,
         }
         if place != id && !self.slots.contains_key(&place) {
             self.name(slot, place);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkside_call::AgentId;
+
 use super::agent::{Agent, Slot};
 use super::call::Stage;
 use super::estimate::renumbered;
@@ -13,8 +15,9 @@ use crate::policy::Policy;
 
 impl Engine {
     /// Swaps the policy. Agents, destinations and rules are known again by their names; take the
-    /// choices that are due by `now` out before, as they name the old policy's.
-    pub fn replace(&mut self, now: Duration, policy: Arc<Policy>) {
+    /// choices that are due by `now` out before, as they name the old policy's. Of the agents who are new,
+    /// those of `signed_in` are there before anybody who waits is decided anew.
+    pub fn replace(&mut self, now: Duration, policy: Arc<Policy>, signed_in: &[AgentId]) {
         self.handle(now, &Input::Tick);
         let index = agent_index(&policy);
         let moved: Vec<Option<usize>> = self
@@ -60,6 +63,11 @@ impl Engine {
         for slot in 0..self.calls.len() {
             if self.calls[slot].is_some() {
                 self.carry_over(slot, &moved, &places, &rules);
+            }
+        }
+        for agent in signed_in {
+            if let Some(index) = self.agent_index.get(agent).copied() {
+                self.sign_in(index, true);
             }
         }
         for index in 0..self.agents.len() {

@@ -297,8 +297,8 @@ fn a_replaced_policy_replays_too() {
         log.push_str(&Entry::input(Duration::ZERO, input.clone()).to_line());
         router.handle(Duration::ZERO, input);
     }
-    router.replace(Duration::from_secs(5), Arc::clone(&other));
-    let mut tail = Entry::replace(Duration::from_secs(5), &other).to_line();
+    router.replace(Duration::from_secs(5), Arc::clone(&other), &[]);
+    let mut tail = Entry::replace(Duration::from_secs(5), &other, Vec::new()).to_line();
     while let Some(decision) = router.poll() {
         actions.push(decision.action.clone());
         let line = Entry::decision(decision).to_line();

@@ -104,7 +104,12 @@ impl Reading {
                 self.learnt = None;
                 self.policy = entry;
             }
-            Some(Entry::Replace { .. }) => self.policy = entry,
+            Some(Entry::Replace { ref signed_in, .. }) => {
+                for agent in signed_in.clone() {
+                    self.told(Input::AgentAvailable { agent });
+                }
+                self.policy = entry;
+            }
             Some(Entry::Input { input, .. }) => self.told(input),
             _ => {}
         }

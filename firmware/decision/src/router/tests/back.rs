@@ -213,3 +213,33 @@ fn a_place_outlives_another_policy() {
     desk.replace(&DESK.replace("max_wait_s = 60", "max_wait_s = 90"));
     assert_eq!(desk.ended(1)[0].call, call(2));
 }
+
+#[test]
+fn who_is_sent_elsewhere_while_they_are_rung_keeps_their_place_when_they_do_not_answer() {
+    let text = DESK.replace("[queue]\n", "[queue]\nlast_resort = \"messages\"\n")
+        + "[[destination]]\nname = \"messages\"\nkind = \"voicemail\"\ncontact = \"sip:m@192.0.2.8\"\n";
+    let mut desk = Desk::new(&text);
+    desk.tell(Input::AgentAvailable { agent: ann() });
+    desk.ready(1, wants("ask"));
+    desk.bridged(1, ann());
+    desk.ready(2, wants("ask"));
+    asks(&mut desk, 2);
+    desk.ended(2);
+    assert_eq!(actions(&desk.ended(1)), [offer(ann())]);
+    let rings = call(20);
+    desk.tell(Input::CalledBack {
+        place: call(2),
+        call: rings,
+    });
+    let sent = desk.tell(Input::AgentAway { agent: ann() });
+    assert!(
+        matches!(&sent[0].action, Action::Overflow { to, .. } if to == "messages"),
+        "{sent:?}"
+    );
+    let place = call(2);
+    let unreached = desk.tell(Input::Unreached { call: rings, place });
+    assert_eq!((unreached, desk.router.waiting()), (Vec::new(), 1));
+    desk.tell(Input::AgentAvailable { agent: ann() });
+    let turn = desk.pass(5 * 60);
+    assert_eq!((turn[0].call, actions(&turn)), (place, vec![offer(ann())]));
+}

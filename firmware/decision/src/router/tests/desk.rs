@@ -39,12 +39,17 @@ impl Desk {
         std::iter::from_fn(|| self.router.poll()).collect()
     }
 
+    /// Nobody who is new is there.
     pub(super) fn replace(&mut self, text: &str) -> Vec<Decision> {
+        self.replace_with(text, &[])
+    }
+
+    pub(super) fn replace_with(&mut self, text: &str, signed_in: &[AgentId]) -> Vec<Decision> {
         let parsed = Policy::parse("policy.toml", text);
         let policy = parsed
             .policy
             .unwrap_or_else(|| panic!("{:#?}", parsed.problems));
-        self.router.replace(self.now, Arc::new(policy));
+        self.router.replace(self.now, Arc::new(policy), signed_in);
         std::iter::from_fn(|| self.router.poll()).collect()
     }
 

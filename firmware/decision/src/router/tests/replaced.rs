@@ -55,3 +55,32 @@ fn waits_are_foretold_from_calls_of_the_same_rules_whatever_their_order() {
     assert_ne!(after[0], before[0]);
     assert_eq!(after[1], before[1]);
 }
+
+#[test]
+fn who_waits_goes_to_the_agents_of_another_policy() {
+    let ann = "[[agent]]\nid = \"ann\"\nskills = { x = 3 }\n";
+    let rule = "[[rule]]\nname = \"x\"\nwhen = { intent = \"x\" }\nthen = { skills_required = { x = 3 } }\n";
+    let mut desk = Desk::new(&[ann, rule].concat());
+    desk.tell(Input::AgentAvailable {
+        agent: agent("ann"),
+    });
+    desk.ready(1, wants("x"));
+    desk.bridged(1, agent("ann"));
+    for number in [2, 3] {
+        desk.pass(1);
+        desk.ready(number, wants("x"));
+    }
+    let bob = ann.replace("ann", "bob");
+    let decisions = desk.replace_with(&[&bob, rule].concat(), &[agent("bob")]);
+    let offered = decisions.iter().find(|decision| decision.call == call(2));
+    let offered = offered.expect("they have waited longest");
+    assert_eq!(offered.action, offer(agent("bob")));
+    assert!(!rules(offered).contains(&"skills_given_up"), "{offered:?}");
+    assert_eq!(desk.router.waiting(), 1, "{decisions:?}");
+    desk.bridged(2, agent("bob"));
+    let next = desk.ended(2);
+    assert_eq!(
+        (next[0].call, actions(&next)),
+        (call(3), vec![offer(agent("bob"))])
+    );
+}
