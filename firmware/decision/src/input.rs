@@ -156,6 +156,11 @@ pub enum OfferFailure {
 }
 
 impl OfferFailure {
+    /// Whether it looks as if the agent were not at their phone.
+    pub(crate) const fn nobody_was_there(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Unreachable | Self::Vanished)
+    }
+
     /// In plain words.
     pub const fn words(self) -> &'static str {
         match self {

@@ -30,8 +30,10 @@ pub(crate) struct Agent {
     /// Does something that is no call, by their own report.
     pub occupied: bool,
     pub activity: Activity,
-    /// When they last became ready; longest idle is least.
+    /// When they last became ready, or their phone last failed; longest idle is least.
     pub idle_since: Micros,
+    /// How many offers in a row they have let pass because they were not there.
+    pub missed: u32,
     /// When they signed in or their day began, and how long they have talked since.
     pub since: Micros,
     pub talked: Micros,
@@ -59,6 +61,7 @@ impl Agent {
             occupied: false,
             activity: Activity::Idle,
             idle_since: 0,
+            missed: 0,
             since: 0,
             talked: 0,
             scheduled: None,
@@ -75,6 +78,11 @@ impl Agent {
     pub fn end_talk(&mut self, from: Micros, now: Micros) {
         self.idle_since = now;
         self.talked += now - from.max(self.since);
+    }
+
+    /// Whether they can be counted on to take calls, now or after the one that they have.
+    pub const fn is_there(&self) -> bool {
+        self.signed_in && !self.occupied && self.missed == 0
     }
 
     pub fn is_free(&self) -> bool {

@@ -225,16 +225,17 @@ impl Engine {
     /// 2009). How each turned out before decides how much it counts, and corrects the quantiles.
     pub(super) fn forecast(&self, slot: Slot) -> Option<Forecast> {
         let call = self.call(slot);
-        let fitting = self
-            .agents
-            .iter()
-            .zip(&call.kind.fits)
-            .filter(|(agent, fit)| agent.signed_in && fit.meets(call.insist))
-            .count();
+        let agents = self.agents.iter().zip(&call.kind.fits);
+        let fitting = agents.filter(|(agent, fit)| agent.signed_in && fit.meets(call.insist));
+        let (fitting, there) = fitting.fold((0, 0), |(all, there), (agent, _)| {
+            (all + 1, there + u32::from(agent.is_there()))
+        });
+        // Who does not answer ends no calls, unless they come back.
+        let fitting = if there == 0 { fitting } else { there };
         if fitting == 0 {
             return None;
         }
-        let service = fitting as f64 / self.history.mean_talk();
+        let service = f64::from(fitting) / self.history.mean_talk();
         let hang_up = self.history.hang_up_rate();
         let (mut mean, mut variance) = (0.0, 0.0);
         for before in 0..=self.ahead(slot) {

@@ -70,7 +70,7 @@ impl Engine {
                 let able = agents
                     .iter()
                     .zip(&promise.kind.fits)
-                    .filter(|(a, fit)| a.signed_in && fit.meets(promise.kind.need.insist()))
+                    .filter(|(a, fit)| a.is_there() && fit.meets(promise.kind.need.insist()))
                     .count() as i64;
                 let most = able * share / 1000 * 1000;
                 promise.reserve_milli = (promise.reserve_milli + step).clamp(0, most);

@@ -38,6 +38,13 @@ pub(crate) use lessons::Chance;
 pub use lessons::{Lesson, Tally};
 pub(crate) use what_if::{Change, Fate, WhatIf};
 
+/// An agent whose phone fails again and again rests for no longer than this, but as long as the policy's
+/// usual rest: whoever comes back to it without a word is not forgotten.
+const LONGEST_REST: Micros = 300_000_000;
+
+/// The usual rest of a second is longer than that after so many.
+const MOST_DOUBLINGS: u32 = 9;
+
 /// Whose turn it is in the timetable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Entity {
@@ -448,6 +455,7 @@ impl Engine {
 
     fn agent_available(&mut self, index: usize) {
         self.sign_in(index, true);
+        self.agents[index].missed = 0;
         if self.agents[index].occupied {
             self.agents[index].occupied = false;
             self.agents[index].idle_since = self.now;
@@ -478,7 +486,6 @@ impl Engine {
             return;
         }
         let again_at = self.now.saturating_add(micros(self.policy.queue.retry));
-        let rest_until = self.now.saturating_add(micros(self.policy.queue.rest));
         let call = self.call_mut(slot);
         call.attempts.push(Attempt {
             agent,
@@ -486,8 +493,33 @@ impl Engine {
             again_at,
         });
         call.stage = Stage::Waiting;
-        self.release(agent, Activity::Resting(rest_until));
+        self.leave_alone(slot, agent, cause);
         self.enqueue(slot);
+    }
+
+    /// An offer of the call to the agent came to nothing: their phone rests. Each time in a row that
+    /// nobody was there it rests for twice as long, while somebody else could take such calls.
+    fn leave_alone(&mut self, slot: Slot, index: usize, cause: OfferFailure) {
+        let call = self.call(slot);
+        let fits = |agent: usize| call.kind.fits[agent].meets(call.insist);
+        let others = (0..self.agents.len()).filter(|other| *other != index);
+        let mut there = others.filter(|other| self.agents[*other].is_there());
+        let is_needed = !there.any(fits);
+        let rest = micros(self.policy.queue.rest);
+        let agent = &mut self.agents[index];
+        let mut longer = rest;
+        if cause.nobody_was_there() {
+            if !is_needed {
+                longer = (rest << agent.missed.min(MOST_DOUBLINGS)).min(LONGEST_REST);
+            }
+            agent.missed = agent.missed.saturating_add(1);
+        }
+        if cause != OfferFailure::Declined {
+            // They were not waiting for calls.
+            agent.idle_since = self.now;
+        }
+        let until = self.now.saturating_add(rest.max(longer));
+        self.release(index, Activity::Resting(until));
     }
 
     fn bridged(&mut self, slot: Slot, index: usize) {
@@ -510,6 +542,7 @@ impl Engine {
         if !matches!(self.agents[index].activity, Activity::Offered(other) if other != slot) {
             self.agents[index].activity = Activity::Talking(slot);
         }
+        self.agents[index].missed = 0;
         self.watch_novice(slot, index);
         self.reschedule_call(slot);
     }

@@ -83,6 +83,7 @@ impl Engine {
         }
         self.relieve(slot, agent);
         self.agents[index].activity = Activity::Talking(slot);
+        self.agents[index].missed = 0;
         let call = self.call_mut(slot);
         call.stage = Stage::Talking { agent: Some(index) };
         call.successor = None;
@@ -111,6 +112,7 @@ impl Engine {
         call.hand_on_at = None;
         if let Some(agent) = agent {
             self.agents[agent].activity = Activity::Talking(slot);
+            self.agents[agent].missed = 0;
             self.reschedule_agent(agent);
             self.watch_novice(slot, agent);
         }
@@ -140,7 +142,6 @@ impl Engine {
             return false;
         }
         let again_at = self.now.saturating_add(micros(self.policy.queue.retry));
-        let rest_until = self.now.saturating_add(micros(self.policy.queue.rest));
         let next = self.now.saturating_add(LOOK_AGAIN);
         let call = self.call_mut(slot);
         call.attempts.push(Attempt {
@@ -150,7 +151,7 @@ impl Engine {
         });
         call.successor = None;
         call.hand_on_at = Some(next);
-        self.release(index, Activity::Resting(rest_until));
+        self.leave_alone(slot, index, cause);
         self.reschedule_call(slot);
         true
     }
