@@ -185,9 +185,16 @@ pub struct DecisionRecord {
     /// The nearest choice that was not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alternative: Option<AlternativeRecord>,
+    /// What the chosen agent cost the call, in microseconds of idle time: less is better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_us: Option<i64>,
     /// SHA-256 (hex) of the policy that decided.
     #[serde(default)]
     pub policy: String,
+    /// SHA-256 (hex) over all that the router was told until then: it ties the decision to the lines of
+    /// the box's decision log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub inputs: String,
 }
 
 impl DecisionRecord {
@@ -210,8 +217,11 @@ impl DecisionRecord {
                 .map(|other| AlternativeRecord {
                     agent: names.agent(&other.agent),
                     because: names.text(&other.because),
+                    cost_us: other.cost_us,
                 }),
+            cost_us: decision.cost_us,
             policy: decision.policy.clone(),
+            inputs: decision.inputs.clone(),
         }
     }
 }
@@ -360,6 +370,9 @@ pub struct AlternativeRecord {
     pub agent: Pseudonym,
     /// Why the chosen one was preferred.
     pub because: RedactedText,
+    /// What they would have cost, as [`DecisionRecord::cost_us`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_us: Option<i64>,
 }
 
 /// What became of a call.

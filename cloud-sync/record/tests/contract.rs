@@ -42,6 +42,8 @@ fn call_id() -> trunkside_call::CallId {
 fn decision() -> Decision {
     Decision {
         odds: None,
+        cost_us: Some(-81_000_000),
+        inputs: "1f0a".into(),
         call: call_id(),
         number: 7,
         at: Duration::from_secs(4),
@@ -55,6 +57,7 @@ fn decision() -> Decision {
         alternative: Some(Alternative {
             agent: AgentId::new("wang"),
             because: "not senior".into(),
+            cost_us: Some(-20_000_000),
         }),
         policy: "5e88".into(),
     }

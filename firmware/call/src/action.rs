@@ -94,6 +94,9 @@ pub struct Alternative {
     pub agent: AgentId,
     /// Why the chosen one was preferred.
     pub because: String,
+    /// What they would have cost, as [`Decision::cost_us`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_us: Option<i64>,
 }
 
 /// With which probability an agent was chosen, and among whom.
@@ -120,9 +123,17 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// The nearest alternative, when there was one.
     pub alternative: Option<Alternative>,
+    /// What the chosen agent costs the call, all weights together, in microseconds of idle time: less
+    /// is better. None where no agent was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_us: Option<i64>,
     /// The odds of the choice, where the policy lets chance take part to learn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odds: Option<Odds>,
     /// SHA-256 (hex) of the policy that decided.
     pub policy: String,
+    /// SHA-256 (hex) over all that the router was told until then: the decision log's lines from its
+    /// start that are no decisions. Empty where an older version decided.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub inputs: String,
 }

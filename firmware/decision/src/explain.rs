@@ -52,7 +52,14 @@ trait Tongue {
     fn and(&self) -> &'static str;
     fn given_up(&self, what: &str, why: GivenUp, waited: &str) -> String;
     fn only_candidate(&self, name: &AgentId, idle: &str) -> String;
-    fn preferred(&self, name: &AgentId, candidates: usize, because: &str) -> String;
+    /// `ahead` is by how much idle time the agent leads, all weights together.
+    fn preferred(
+        &self,
+        name: &AgentId,
+        candidates: usize,
+        because: &str,
+        ahead: Option<&str>,
+    ) -> String;
     fn matched_together(&self) -> &'static str;
     fn policy_order(&self, name: &AgentId) -> String;
     fn agent_priority(&self, own: u8, other: u8) -> String;
@@ -90,6 +97,8 @@ struct Told {
     /// What settled the choice of an agent, behind the rules.
     settled: Option<Reason>,
     alternative: Option<Alternative>,
+    /// Of the chosen agent.
+    cost: Option<Cost>,
     odds: Option<Odds>,
 }
 
@@ -100,12 +109,14 @@ impl Told {
             first,
             settled: None,
             alternative: None,
+            cost: None,
             odds: None,
         }
     }
 }
 
-pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decision {
+/// The `number`th decision, of a router that was told what `inputs` is the hash of.
+pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64, inputs: &str) -> Decision {
     let facts = choice.facts.as_deref();
     let told = match choice.act {
         Act::Offer {
@@ -135,8 +146,10 @@ pub(crate) fn decision(policy: &Policy, choice: &Choice, number: u64) -> Decisio
         action: told.action,
         reasons,
         alternative: told.alternative,
+        cost_us: told.cost.map(|cost| cost.total),
         odds: told.odds,
         policy: policy.sha256.clone(),
+        inputs: inputs.to_owned(),
     }
 }
 
@@ -148,6 +161,7 @@ fn offered(
 ) -> Told {
     let id = &policy.agents[agent].id;
     let mut told = Told::new(Action::Offer { agent: id.clone() }, Vec::new());
+    told.cost = Some(cost);
     told.odds = chance.map(|chance| odds_of(policy, chance));
     if let Some(facts) = facts {
         let (mut settled, mut next) = preference(policy, facts, agent, cost);
@@ -205,6 +219,7 @@ fn handed_on(
     let finding = tongue(policy).handed_on(&policy.agents[novice].id, &limit);
     let agent = policy.agents[to].id.clone();
     let mut told = Told::new(Action::Transfer { agent }, vec![reason("novice", finding)]);
+    told.cost = Some(cost);
     if let Some(facts) = facts {
         let (settled, next) = preference(policy, facts, to, cost);
         told.settled = Some(settled);
@@ -333,12 +348,16 @@ fn preference(
     };
     let other = &policy.agents[next].id;
     let (rule, because) = settled_by(policy, (agent, cost), (next, next_cost));
-    let finding = tongue(policy).preferred(name, facts.candidates, &because);
+    let ahead = next_cost.total - cost.total;
+    let is_a_step = (cost.rank, cost.over_cap) != (next_cost.rank, next_cost.over_cap);
+    let ahead = (ahead > 0 && !is_a_step).then(|| seconds(policy, ahead));
+    let finding = tongue(policy).preferred(name, facts.candidates, &because, ahead.as_deref());
     (
         reason(rule, finding),
         Some(Alternative {
             agent: other.clone(),
             because,
+            cost_us: Some(next_cost.total),
         }),
     )
 }

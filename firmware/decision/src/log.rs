@@ -104,19 +104,26 @@ impl Entry {
     }
 }
 
-/// Whether a logged decision is the one that was made now. Older versions logged a place beyond the
-/// branch as if it were an agent.
-fn is_same(logged: &Decision, made: &Decision) -> bool {
-    match (&logged.action, &made.action) {
-        (Action::Offer { agent }, Action::Overflow { to, .. }) if agent.as_str() == to => {
-            let logged = Decision {
-                action: made.action.clone(),
-                ..logged.clone()
-            };
-            logged == *made
-        }
-        _ => logged == made,
+/// Whether a logged decision is the one that was made now, in a run that is `whole` so far. Older
+/// versions logged a place beyond the branch as if it were an agent, and neither costs nor the
+/// inputs' hash.
+fn is_same(logged: &Decision, made: &Decision, whole: bool) -> bool {
+    let mut logged = logged.clone();
+    if let (Action::Offer { agent }, Action::Overflow { to, .. }) = (&logged.action, &made.action)
+        && agent.as_str() == to
+    {
+        logged.action.clone_from(&made.action);
     }
+    if logged.inputs.is_empty() {
+        logged.cost_us = made.cost_us;
+        if let (Some(logged), Some(made)) = (&mut logged.alternative, &made.alternative) {
+            logged.cost_us = made.cost_us;
+        }
+    }
+    if logged.inputs.is_empty() || !whole {
+        logged.inputs.clone_from(&made.inputs);
+    }
+    logged == *made
 }
 
 fn at_us(now: Duration) -> u64 {
@@ -361,7 +368,9 @@ impl Replay {
                 self.never_logged(line, missed);
             }
         }
-        if !made.as_ref().is_some_and(|made| is_same(&logged, made)) {
+        let whole = !self.unsure;
+        let is_it = |made: &Decision| is_same(&logged, made, whole);
+        if !made.as_ref().is_some_and(is_it) {
             self.differ(Difference {
                 line,
                 logged: Some(logged),

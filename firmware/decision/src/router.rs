@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use trunkside_call::{AgentId, CallId, Decision};
 
 use crate::engine::{Engine, Lesson, WaitEstimate};
 use crate::explain;
 use crate::flip::{self, Flip};
+use crate::log::Entry;
+use crate::policy::hex;
 use crate::{Input, Policy};
 
 /// Decides who takes each call.
@@ -19,6 +22,8 @@ use crate::{Input, Policy};
 #[derive(Debug)]
 pub struct Router {
     engine: Engine,
+    /// Over the log's lines of all that it was told.
+    told: Sha256,
     made: u64,
     ready: VecDeque<Decision>,
 }
@@ -27,6 +32,7 @@ impl Router {
     /// Starts with no calls and every agent away.
     pub fn new(policy: Arc<Policy>) -> Self {
         Self {
+            told: Sha256::new_with_prefix(Entry::start(&policy).to_line()),
             engine: Engine::new(policy, true),
             made: 0,
             ready: VecDeque::new(),
@@ -45,6 +51,7 @@ impl Router {
         reason = "every stage takes its input by value"
     )]
     pub fn handle(&mut self, now: Duration, input: Input) {
+        self.told.update(Entry::input(now, input.clone()).to_line());
         self.engine.handle(now, &input);
         self.explain();
     }
@@ -54,7 +61,10 @@ impl Router {
     /// are away, but for those of `signed_in`: whoever waits is decided anew with them.
     pub fn replace(&mut self, now: Duration, policy: Arc<Policy>, signed_in: &[AgentId]) {
         // What is due by now is decided, and put into words, by the policy that made it due.
-        self.handle(now, Input::Tick);
+        self.engine.handle(now, &Input::Tick);
+        self.explain();
+        let line = Entry::replace(now, &policy, signed_in.to_vec()).to_line();
+        self.told.update(line);
         self.engine.replace(now, policy, signed_in);
         self.explain();
     }
@@ -66,9 +76,13 @@ impl Router {
 
     /// Puts the engine's choices into words while the policy that made them is in force.
     fn explain(&mut self) {
+        let mut inputs = String::new();
         while let Some(choice) = self.engine.poll() {
+            if inputs.is_empty() {
+                inputs = hex(&self.told.clone().finalize());
+            }
             self.made += 1;
-            let decision = explain::decision(self.engine.policy(), &choice, self.made);
+            let decision = explain::decision(self.engine.policy(), &choice, self.made, &inputs);
             self.ready.push_back(decision);
         }
     }

@@ -120,8 +120,10 @@ mod tests {
                 finding: String::new(),
             }],
             alternative: None,
+            cost_us: None,
             odds: None,
             policy: String::new(),
+            inputs: String::new(),
         };
         let differ = |logged, replayed| {
             told(&Difference {

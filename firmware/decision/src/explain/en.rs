@@ -70,9 +70,16 @@ impl Tongue for English {
         format!("{name} is the only free agent who fits, idle for {idle}")
     }
 
-    fn preferred(&self, name: &AgentId, candidates: usize, because: &str) -> String {
+    fn preferred(
+        &self,
+        name: &AgentId,
+        candidates: usize,
+        because: &str,
+        ahead: Option<&str>,
+    ) -> String {
         let of = plural(candidates, "free agent who fits", "free agents who fit");
-        format!("{name} of {of}: {because}")
+        let ahead = ahead.map_or_else(String::new, |by| format!("; ahead by {by} in all"));
+        format!("{name} of {of}: {because}{ahead}")
     }
 
     fn matched_together(&self) -> &'static str {

@@ -68,8 +68,15 @@ impl Tongue for Chinese {
         format!("{name} 是唯一空闲且合适的坐席，已空闲 {idle}")
     }
 
-    fn preferred(&self, name: &AgentId, candidates: usize, because: &str) -> String {
-        format!("{candidates} 位空闲且合适的坐席中选择 {name}：{because}")
+    fn preferred(
+        &self,
+        name: &AgentId,
+        candidates: usize,
+        because: &str,
+        ahead: Option<&str>,
+    ) -> String {
+        let ahead = ahead.map_or_else(String::new, |by| format!("；合计领先 {by}"));
+        format!("{candidates} 位空闲且合适的坐席中选择 {name}：{because}{ahead}")
     }
 
     fn matched_together(&self) -> &'static str {

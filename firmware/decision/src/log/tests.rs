@@ -230,7 +230,8 @@ fn what_is_no_log_is_refused_with_its_line() {
             .contains("the policy's text is not that of"),
         "{error}"
     );
-    let error = replay_file(Path::new("/nowhere/decisions.jsonl")).expect_err("there is no file");
+    let error =
+        replay_file(Path::new("/nowhere/decisions.jsonl")).expect_err("there is no file");
     assert!(
         error
             .to_string()
@@ -349,4 +350,64 @@ fn a_log_that_knows_no_overflow_replays_without_a_difference() {
         let report = replay(&log).expect("it is a log");
         assert_eq!(report.differences.len(), differences, "{log}");
     }
+}
+
+#[test]
+fn a_decision_names_its_costs_and_the_lines_that_led_to_it() {
+    let log = day(300);
+    let (mut told, mut chosen) = (Sha256::new(), 0);
+    for line in log.lines() {
+        let entry: Entry = serde_json::from_str(line).expect("it is a line of the log");
+        let Entry::Decision { decision } = entry else {
+            told.update(line);
+            told.update("\n");
+            continue;
+        };
+        assert_eq!(
+            decision.inputs,
+            crate::policy::hex(&told.clone().finalize())
+        );
+        let is_offer = matches!(decision.action, Action::Offer { .. });
+        assert_eq!(decision.cost_us.is_some(), is_offer, "{decision:?}");
+        chosen += u32::from(is_offer);
+    }
+    assert!(chosen > 0);
+}
+
+#[test]
+fn an_input_that_was_put_in_is_found_though_nothing_was_decided_otherwise_for_it() {
+    let log = day(50);
+    let (start, rest) = log.split_once('\n').expect("it has lines");
+    let tick = Entry::input(Duration::ZERO, Input::Tick).to_line();
+    let report = replay(&format!("{start}\n{tick}{rest}")).expect("it is still a log");
+    assert_eq!(report.differences.len() as u64, report.decisions);
+    let found = &report.differences[0];
+    let (logged, replayed) = (found.logged.as_ref(), found.replayed.as_ref());
+    assert_eq!(
+        logged.map(|logged| &logged.action),
+        replayed.map(|replayed| &replayed.action)
+    );
+}
+
+/// Older versions logged neither costs nor the inputs' hash.
+#[test]
+fn a_log_without_costs_and_hashes_replays_without_a_difference() {
+    let log = day(300);
+    let older: Vec<String> = log
+        .lines()
+        .map(|line| {
+            let mut entry: Entry = serde_json::from_str(line).expect("it is a line of the log");
+            if let Entry::Decision { decision } = &mut entry {
+                decision.cost_us = None;
+                decision.inputs.clear();
+                if let Some(next) = &mut decision.alternative {
+                    next.cost_us = None;
+                }
+            }
+            entry.to_line()
+        })
+        .collect();
+    let older = older.concat();
+    assert!(!older.contains("cost_us") && !older.contains("\"inputs\""));
+    assert_eq!(replay(&older).expect("it is a log").differences, []);
 }

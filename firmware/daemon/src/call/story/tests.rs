@@ -205,6 +205,8 @@ fn damaged_notes_leave_the_call_at_least() {
 pub(crate) fn decision(action: Action) -> Decision {
     Decision {
         odds: None,
+        cost_us: None,
+        inputs: String::new(),
         call: CallId::new(Uuid::from_u128(1)),
         number: 1,
         at: Duration::ZERO,

@@ -50,9 +50,12 @@ fn the_longest_idle_agent_is_asked() {
     assert_eq!(reason.rule, "longest_idle");
     assert_eq!(
         reason.finding,
-        "b of 2 free agents who fit: idle for 42.0 s, not 2.0 s"
+        "b of 2 free agents who fit: idle for 42.0 s, not 2.0 s; ahead by 40.0 s in all"
     );
     assert_eq!(rules(&decisions[0])[0], "default_route");
+    let next = decisions[0].alternative.as_ref().expect("there is one");
+    let costs = (decisions[0].cost_us, next.cost_us);
+    assert_eq!(costs, (Some(-42_000_000), Some(-2_000_000)));
 }
 
 #[test]
