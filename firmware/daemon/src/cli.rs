@@ -383,6 +383,10 @@ pub struct ReplayArgs {
     /// A decision log (`decisions.jsonl` in the data folder).
     #[arg(value_name = "LOG")]
     pub log: PathBuf,
+    /// Tell why each decision about this call was made, and the smallest single change that would have
+    /// turned it.
+    #[arg(long, value_name = "CALL", value_parser = call)]
+    pub flip: Option<CallId>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -107,7 +107,7 @@ fn main() {
             };
             if round % 1000 == 999 {
                 let start = Instant::now();
-                let _ = bench.router.flip(bench.now, &input);
+                let _ = bench.router.flip(bench.now, &input, call(calls));
                 flips.push(start.elapsed());
             }
             bench.tell(input);

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use trunkside_call::{Action, Emotion, Language};
+use serde::Serialize;
+use trunkside_call::{Action, CallId, Emotion, Language};
 
 use crate::engine::{Change, Engine, Fate, WhatIf};
 use crate::explain::{emotion_zh, percent};
-use crate::{CallProfile, Input};
+use crate::need::Need;
+use crate::policy::Rule;
+use crate::{CallProfile, Input, Policy};
 
 /// One change of an input, and what would then have been decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flip {
     /// How large the change is, in thousandths: of a probability, or 1000 for another kind of
-    /// mood, language, intent or agent.
+    /// mood, language, intent, tier or agent.
     pub size_permille: u16,
     /// The change, in plain words.
     pub change: String,
@@ -21,47 +24,100 @@ pub struct Flip {
     pub action: Action,
 }
 
-/// Tries every change that could matter, the smallest first.
+/// Tries every change of a caller's own report that could matter, the smallest first.
 pub(crate) fn smallest(engine: &Engine, now: Duration, input: &Input) -> Option<Flip> {
     let what_if = WhatIf::new(engine, now, input)?;
     let actual = what_if.fate(&Change::Nothing);
+    let (policy, profile) = (engine.policy(), &what_if.profile);
     let mut changes = match input {
-        Input::MoodChanged { .. } => of_mood(&what_if),
-        _ => of_profile(&what_if),
+        Input::MoodChanged { .. } => of_mood(policy, profile),
+        _ => of_profile(policy, profile),
     };
-    changes.extend(of_agents(&what_if, actual));
+    changes.extend(of_agents(what_if.agents(), actual));
+    first_that_turns(changes, actual, |change| what_if.fate(change)).map(|(size, change, fate)| {
+        Flip {
+            size_permille: size,
+            change: words(policy, profile, &change),
+            action: action(policy, fate, || what_if.service(&change)),
+        }
+    })
+}
+
+/// The same for what is decided about a call because of anything else: an agent who becomes free, a
+/// wait that is over. Each change is played through. None where nothing is decided about it.
+pub(crate) fn of_call(engine: &Engine, now: Duration, input: &Input, call: CallId) -> Option<Flip> {
+    let profile = engine.profile_of(call)?;
+    let actual = engine.played(now, &[input], call).decided?;
+    let policy = engine.policy();
+    let mut changes = of_profile(policy, profile);
+    changes.extend(of_agents(engine.agents_free(), Some(actual)));
+    let fate = |change: &Change| {
+        let name = |agent: usize| policy.agents[agent].id.clone();
+        let before = match change {
+            Change::Nothing => return Some(actual),
+            Change::Caller(profile) => Input::CallReady {
+                call,
+                profile: profile.clone(),
+            },
+            Change::Busy(agent) => Input::AgentBusy {
+                agent: name(*agent),
+            },
+            Change::Ready(agent) => Input::AgentAvailable {
+                agent: name(*agent),
+            },
+        };
+        // Who is not free after all does not become so.
+        let stays = matches!((&before, input), (Input::AgentBusy { agent }, Input::AgentAvailable { agent: other }) if agent == other);
+        let played = if stays {
+            engine.played(now, &[&before], call)
+        } else {
+            engine.played(now, &[&before, input], call)
+        };
+        played.decided.or(played.waits_on)
+    };
+    let (size_permille, change, fate) = first_that_turns(changes, Some(actual), fate)?;
+    let service = || {
+        let need = Need::of(policy, profile, None);
+        need.self_service.unwrap_or_default()
+    };
+    Some(Flip {
+        size_permille,
+        change: words(policy, profile, &change),
+        action: action(policy, fate, service),
+    })
+}
+
+/// The smallest of the changes that comes out otherwise.
+fn first_that_turns(
+    mut changes: Vec<(u16, Change)>,
+    actual: Option<Fate>,
+    fate: impl Fn(&Change) -> Option<Fate>,
+) -> Option<(u16, Change, Fate)> {
     changes.sort_by_key(|(size, _)| *size);
-    changes.into_iter().find_map(|(size_permille, change)| {
-        let fate = what_if.fate(&change)?;
+    changes.into_iter().find_map(|(size, change)| {
+        let fate = fate(&change)?;
         // A new position in the queue is no other decision.
         let same = match (actual, fate) {
             (Some(Fate::Wait { .. }), Fate::Wait { .. }) => true,
             (actual, fate) => actual == Some(fate),
         };
-        (!same).then(|| Flip {
-            size_permille,
-            change: words(&what_if, &change),
-            action: action(&what_if, &change, fate),
-        })
+        (!same).then_some((size, change, fate))
     })
 }
 
-fn action(what_if: &WhatIf<'_>, change: &Change, fate: Fate) -> Action {
+fn action(policy: &Policy, fate: Fate, service: impl Fn() -> String) -> Action {
     match fate {
         Fate::Offer(agent) => Action::Offer {
-            agent: what_if.policy().agents[agent].id.clone(),
+            agent: policy.agents[agent].id.clone(),
         },
-        Fate::Send(to) => what_if.policy().destinations[to].overflow(),
-        Fate::SelfService => Action::SelfService {
-            service: what_if.service(change),
-        },
+        Fate::Send(to) => policy.destinations[to].overflow(),
+        Fate::SelfService => Action::SelfService { service: service() },
         Fate::Wait { ahead } => Action::Wait { ahead },
         Fate::Callback(cause) => Action::Callback { cause },
     }
 }
 
-fn words(what_if: &WhatIf<'_>, change: &Change) -> String {
-    let policy = what_if.policy();
+fn words(policy: &Policy, actual: &CallProfile, change: &Change) -> String {
     let name = |agent: usize| &policy.agents[agent].id;
     let zh = policy.reasons_in == Language::Zh;
     match change {
@@ -70,15 +126,23 @@ fn words(what_if: &WhatIf<'_>, change: &Change) -> String {
         Change::Ready(agent) if zh => format!("若 {} 空闲", name(*agent)),
         Change::Busy(agent) => format!("{} not free", name(*agent)),
         Change::Ready(agent) => format!("{} free", name(*agent)),
-        Change::Caller(other) => caller_words(zh, &what_if.profile, other),
+        Change::Caller(other) => caller_words(zh, actual, other),
+    }
+}
+
+/// What the caller is, or that it is not known.
+fn kind_words(zh: bool, (kind, zh_kind): (&str, &str), value: Option<&str>) -> String {
+    match (value, zh) {
+        (Some(value), true) => format!("若{zh_kind}为 `{value}`"),
+        (Some(value), false) => format!("{kind} `{value}`"),
+        (None, true) => format!("若{zh_kind}未知"),
+        (None, false) => format!("{kind} unknown"),
     }
 }
 
 fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
     if other.intent != actual.intent {
-        let intent = other.intent.as_deref().unwrap_or("none");
-        let word = if zh { "若意图为" } else { "intent" };
-        format!("{word} `{intent}`")
+        kind_words(zh, ("intent", "意图"), other.intent.as_deref())
     } else if other.intent_permille != actual.intent_permille {
         let (new, old) = (
             percent(other.intent_permille),
@@ -107,10 +171,11 @@ fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
             let name = other.emotion.name();
             format!("{name} at {new}, not {old}")
         }
+    } else if other.tier != actual.tier {
+        kind_words(zh, ("tier", "客户等级"), other.tier.as_deref())
     } else {
-        let word = if zh { "若语言为" } else { "language" };
-        let language = other.language.map_or("none", Language::tag);
-        format!("{word} `{language}`")
+        let language = other.language.map(Language::tag);
+        kind_words(zh, ("language", "语言"), language)
     }
 }
 
@@ -128,10 +193,9 @@ fn across(thresholds: impl Iterator<Item = u16>, actual: u16) -> BTreeSet<u16> {
         .collect()
 }
 
-fn of_profile(what_if: &WhatIf<'_>) -> Vec<(u16, Change)> {
-    let profile = &what_if.profile;
-    let rules = &what_if.policy().rules;
-    let mut changes = of_mood(what_if);
+fn of_profile(policy: &Policy, profile: &CallProfile) -> Vec<(u16, Change)> {
+    let rules = &policy.rules;
+    let mut changes = of_mood(policy, profile);
     let scores = rules.iter().map(|rule| rule.when.min_score_permille);
     for permille in across(scores, profile.intent_permille) {
         let other = CallProfile {
@@ -141,31 +205,37 @@ fn of_profile(what_if: &WhatIf<'_>) -> Vec<(u16, Change)> {
         let size = permille.abs_diff(profile.intent_permille);
         changes.push((size, Change::Caller(other)));
     }
-    let intents: BTreeSet<&String> = rules.iter().flat_map(|rule| &rule.when.intents).collect();
-    for intent in intents {
-        if profile.intent.as_ref() != Some(intent) {
-            let other = CallProfile {
-                intent: Some(intent.clone()),
-                ..profile.clone()
-            };
-            changes.push((1000, Change::Caller(other)));
-        }
-    }
-    for language in [Language::Zh, Language::Yue, Language::En] {
-        if profile.language != Some(language) {
-            let other = CallProfile {
-                language: Some(language),
-                ..profile.clone()
-            };
-            changes.push((1000, Change::Caller(other)));
-        }
-    }
+    let of = |named: fn(&Rule) -> &[String], actual: &Option<String>| {
+        let named: BTreeSet<&String> = rules.iter().flat_map(named).collect();
+        let others = named.into_iter().cloned().map(Some).chain([None]);
+        let others = others.filter(|other| other != actual);
+        others.collect::<Vec<Option<String>>>()
+    };
+    let intents = of(|rule| &rule.when.intents, &profile.intent);
+    let intents = intents.into_iter().map(|intent| CallProfile {
+        intent,
+        ..profile.clone()
+    });
+    let tiers = of(|rule| &rule.when.tiers, &profile.tier);
+    let tiers = tiers.into_iter().map(|tier| CallProfile {
+        tier,
+        ..profile.clone()
+    });
+    let languages = [Language::Zh, Language::Yue, Language::En];
+    let languages = languages.into_iter().map(Some).chain([None]);
+    let languages = languages
+        .filter(|language| *language != profile.language)
+        .map(|language| CallProfile {
+            language,
+            ..profile.clone()
+        });
+    let others = intents.chain(tiers).chain(languages);
+    changes.extend(others.map(|other| (1000, Change::Caller(other))));
     changes
 }
 
-fn of_mood(what_if: &WhatIf<'_>) -> Vec<(u16, Change)> {
-    let profile = &what_if.profile;
-    let rules = &what_if.policy().rules;
+fn of_mood(policy: &Policy, profile: &CallProfile) -> Vec<(u16, Change)> {
+    let rules = &policy.rules;
     let with = |emotion: Emotion, emotion_permille: u16| {
         Change::Caller(CallProfile {
             emotion,
@@ -193,12 +263,14 @@ fn of_mood(what_if: &WhatIf<'_>) -> Vec<(u16, Change)> {
 }
 
 /// The chosen agent gone; or, when nobody was chosen, each agent there who was not.
-fn of_agents(what_if: &WhatIf<'_>, actual: Option<Fate>) -> Vec<(u16, Change)> {
+fn of_agents(
+    agents: impl Iterator<Item = (usize, bool)>,
+    actual: Option<Fate>,
+) -> Vec<(u16, Change)> {
     if let Some(Fate::Offer(agent)) = actual {
         return vec![(1000, Change::Busy(agent))];
     }
-    what_if
-        .agents()
+    agents
         .filter(|(_, free)| !free)
         .map(|(agent, _)| (1000, Change::Ready(agent)))
         .collect()

@@ -41,7 +41,7 @@ pub use engine::{Lesson, Tally, WaitEstimate};
 pub use evaluate::{Estimate, Evaluation, evaluate};
 pub use flip::Flip;
 pub use input::{CallProfile, Input, OfferFailure, permille};
-pub use log::{Difference, ReplayReport, replay_file};
+pub use log::{Difference, ReplayReport, Turn, replay_file};
 pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{
     AgentProfile, Condition, Destination, Group, Hours, Learning, Overflow, Parsed, Policy,

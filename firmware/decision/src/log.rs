@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use trunkside_call::{Action, AgentId, Decision};
+use trunkside_call::{Action, AgentId, CallId, Decision};
 
-use crate::{Input, Policy, Router, sha256_hex};
+use crate::{Flip, Input, Policy, Router, sha256_hex};
 
 /// Longer than a wake of the box takes: it logs each input at once, and what was decided about all of
 /// them at its end. A decision that is missing after more than this was never logged.
@@ -177,6 +177,20 @@ pub struct ReplayReport {
     pub unsure: u64,
     /// Where log and replay differ.
     pub differences: Vec<Difference>,
+    /// What was decided about the call that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+}
+
+/// A decision about one call, and what would have turned it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// The log's line, from 1, of what the router was told.
+    pub line: usize,
+    /// What the replay decided for it, about this call, last.
+    pub decision: Decision,
+    /// The smallest single change that would have turned it; none when no change that is tried does.
+    pub flip: Option<Flip>,
 }
 
 /// A place where log and replay differ.
@@ -190,13 +204,13 @@ pub struct Difference {
     pub replayed: Option<Decision>,
 }
 
-/// Replays a log file.
-pub fn replay_file(path: &Path) -> Result<ReplayReport, ReplayError> {
+/// Replays a log file; `turns_of` is the call whose decisions are to be explained.
+pub fn replay_file(path: &Path, turns_of: Option<CallId>) -> Result<ReplayReport, ReplayError> {
     let bytes = std::fs::read(path).map_err(|source| ReplayError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
-    replay(&String::from_utf8_lossy(&bytes))
+    replay_of(&String::from_utf8_lossy(&bytes), turns_of)
 }
 
 /// Replays a log's text.
@@ -208,7 +222,14 @@ pub fn replay_file(path: &Path) -> Result<ReplayReport, ReplayError> {
 /// Elsewhere what was lost may be why a later decision comes out differently: such ones are
 /// [`ReplayReport::unsure`].
 pub fn replay(log: &str) -> Result<ReplayReport, ReplayError> {
-    let mut replay = Replay::default();
+    replay_of(log, None)
+}
+
+fn replay_of(log: &str, turns_of: Option<CallId>) -> Result<ReplayReport, ReplayError> {
+    let mut replay = Replay {
+        turns_of,
+        ..Replay::default()
+    };
     let lost = read(log, |line, entry| {
         replay.torn |= entry.is_none();
         if matches!(entry, None | Some(Entry::Gap { .. })) {
@@ -281,6 +302,8 @@ struct Replay {
     digest: Sha256,
     cut_short: u32,
     differences: Vec<Difference>,
+    turns_of: Option<CallId>,
+    turns: Vec<Turn>,
 }
 
 impl Replay {
@@ -320,8 +343,19 @@ impl Replay {
                 self.inputs += 1;
                 self.now = Duration::from_micros(at_us);
                 let now = self.now;
-                self.router(line)?.handle(now, input);
+                let turns_of = self.turns_of;
+                let router = self.router(line)?;
+                let flip = turns_of.and_then(|call| router.flip(now, &input, call));
+                router.handle(now, input);
+                let first = self.pending.len();
                 self.decide();
+                let made = self.pending.range(first..).rev();
+                let about = made.into_iter().find(|made| Some(made.call) == turns_of);
+                self.turns.extend(about.map(|decision| Turn {
+                    line,
+                    decision: decision.clone(),
+                    flip,
+                }));
             }
             Entry::Decision { decision } => self.compare(line, decision),
         }
@@ -422,6 +456,7 @@ impl Replay {
             lost_at: self.lost_at,
             unsure: self.unsure_decisions,
             differences: self.differences,
+            turns: self.turns,
         }
     }
 }

@@ -98,11 +98,19 @@ impl Router {
         self.engine.lessons()
     }
 
-    /// The smallest single change that would have turned out otherwise: call it *before*
-    /// [`handle`](Self::handle) with the same input. None when no single change matters, or the
-    /// input concerns no call.
-    pub fn flip(&self, now: Duration, input: &Input) -> Option<Flip> {
-        flip::smallest(&self.engine, now, input)
+    /// The smallest single change that would have turned a decision about `call`: ask *before*
+    /// [`handle`](Self::handle) with the same input. None when nothing is decided about it, or no
+    /// single change of those that are tried matters: intent, emotion, their probabilities, language
+    /// and tier, as far as the policy's rules tell them apart, and whether an agent is free.
+    pub fn flip(&self, now: Duration, input: &Input, call: CallId) -> Option<Flip> {
+        match input {
+            Input::CallReady { call: own, .. } | Input::MoodChanged { call: own, .. }
+                if *own == call =>
+            {
+                flip::smallest(&self.engine, now, input)
+            }
+            _ => flip::of_call(&self.engine, now, input, call),
+        }
     }
 
     /// When [`Input::Tick`] is due.

@@ -1,7 +1,7 @@
 //! `trunkside replay`: logged decisions, decided again.
 
 use trunkside_call::{Action, Decision};
-use trunkside_decision::Difference;
+use trunkside_decision::{Difference, Turn};
 
 use crate::cli::{Failure, ReplayArgs};
 
@@ -10,11 +10,17 @@ const NAMED: usize = 20;
 
 /// Reports every decision that comes out differently; the operation fails (1) when one does.
 pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
-    let report = trunkside_decision::replay_file(&args.log).map_err(Failure::input)?;
+    let report = trunkside_decision::replay_file(&args.log, args.flip).map_err(Failure::input)?;
     if report.inputs == 0 && report.differences.is_empty() {
         return Err(Failure::Input(anyhow::anyhow!(
             "`{}` holds no decisions that can be made again; give `decisions.jsonl` of a box that has taken \
              calls",
+            args.log.display()
+        )));
+    }
+    if let Some(call) = args.flip.filter(|_| report.turns.is_empty()) {
+        return Err(Failure::Input(anyhow::anyhow!(
+            "`{}` holds no decision about the call {call}; `trunkside calls list` has the calls' numbers",
             args.log.display()
         )));
     }
@@ -41,12 +47,47 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
         for difference in &report.differences {
             say!("{}", told(difference));
         }
+        for turn in &report.turns {
+            say!("{}", turned(turn));
+        }
     }
     if report.differences.is_empty() {
         Ok(())
     } else {
         Err(Failure::Said(1))
     }
+}
+
+/// A decision with its reasons and costs, and what would have turned it.
+fn turned(turn: &Turn) -> String {
+    let Turn {
+        line,
+        decision,
+        flip,
+    } = turn;
+    let cost = |cost_us: Option<i64>| {
+        let cost = cost_us.map(|cost| format!(", at a cost of {:.1} s", cost as f64 / 1e6));
+        cost.unwrap_or_default()
+    };
+    let mut lines = vec![format!(
+        "line {line}: {}{}",
+        action(&decision.action),
+        cost(decision.cost_us)
+    )];
+    let reasons = decision.reasons.iter();
+    lines.extend(reasons.map(|reason| format!("  {}: {}", reason.rule, reason.finding)));
+    if let Some(next) = &decision.alternative {
+        lines.push(format!(
+            "  next best: `{}`{}",
+            next.agent,
+            cost(next.cost_us)
+        ));
+    }
+    lines.push(match flip {
+        Some(flip) => format!("  {}: then {}", flip.change, action(&flip.action)),
+        None => "  no single change that is tried would have turned it".to_owned(),
+    });
+    lines.join("\n")
 }
 
 /// The places of what was skipped.
@@ -83,17 +124,21 @@ fn done(decision: Option<&Decision>) -> String {
     let Some(decision) = decision else {
         return "nothing".to_owned();
     };
-    let action = match &decision.action {
+    let action = action(&decision.action);
+    match decision.reasons.first() {
+        Some(reason) => format!("{action} (rule `{}`)", reason.rule),
+        None => action,
+    }
+}
+
+fn action(action: &Action) -> String {
+    match action {
         Action::Offer { agent } => format!("ring `{agent}`"),
         Action::Overflow { to, .. } => format!("ring `{to}` beyond the branch"),
         Action::Wait { ahead } => format!("wait behind {ahead}"),
         Action::SelfService { service } => format!("play `{service}`"),
         Action::Transfer { agent } => format!("transfer to `{agent}`"),
         Action::Callback { .. } => "promise a call back".to_owned(),
-    };
-    match decision.reasons.first() {
-        Some(reason) => format!("{action} (rule `{}`)", reason.rule),
-        None => action,
     }
 }
 
@@ -101,7 +146,8 @@ fn done(decision: Option<&Decision>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use trunkside_call::{AgentId, CallId, Reason};
+    use trunkside_call::{AgentId, Alternative, CallId, Reason};
+    use trunkside_decision::Flip;
     use uuid::Uuid;
 
     use super::*;
@@ -151,11 +197,55 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_is_told_with_its_costs_and_what_would_have_turned_it() {
+        let decision = Decision {
+            call: CallId::new(Uuid::from_u128(7)),
+            number: 1,
+            at: Duration::ZERO,
+            action: Action::Offer {
+                agent: AgentId::new("li_na"),
+            },
+            reasons: Vec::new(),
+            alternative: Some(Alternative {
+                agent: AgentId::new("bob"),
+                because: String::new(),
+                cost_us: Some(-2_000_000),
+            }),
+            cost_us: Some(-42_000_000),
+            odds: None,
+            policy: String::new(),
+            inputs: String::new(),
+        };
+        let flip = Flip {
+            size_permille: 301,
+            change: "angry at 49.9 %, not 80 %".to_owned(),
+            action: Action::Wait { ahead: 2 },
+        };
+        let mut turn = Turn {
+            line: 9,
+            decision,
+            flip: Some(flip),
+        };
+        assert_eq!(
+            turned(&turn),
+            "line 9: ring `li_na`, at a cost of -42.0 s\n  next best: `bob`, at a cost of -2.0 s\n  \
+             angry at 49.9 %, not 80 %: then wait behind 2"
+        );
+        turn.flip = None;
+        assert!(turned(&turn).ends_with("no single change that is tried would have turned it"));
+    }
+
+    #[test]
     fn a_log_without_decisions_is_no_log_to_replay() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("decisions.jsonl");
         std::fs::write(&log, "").unwrap();
-        let failed = replay(&ReplayArgs { log, json: true }).unwrap_err();
+        let failed = replay(&ReplayArgs {
+            log,
+            flip: None,
+            json: true,
+        })
+        .unwrap_err();
         assert_eq!(failed.status(), 2);
     }
 

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use trunkside_call::{CallId, CallbackCause};
 
-use super::Engine;
 use super::agent::{Activity, Micros, Slot};
 use super::call::Stage;
 use super::kind::Kind;
+use super::{Act, Engine};
+use crate::CallProfile;
 use crate::input::{Input, micros};
 use crate::need::Need;
 use crate::policy::WhenClosed;
-use crate::{CallProfile, Policy};
 
 /// What becomes of a call, without its place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,62 @@ pub(crate) enum Change {
     Busy(usize),
     /// The agent is ready.
     Ready(usize),
+}
+
+/// What came of a call by playing on.
+pub(crate) struct Played {
+    /// What was decided about it last.
+    pub decided: Option<Fate>,
+    /// Where it stands when it waits still.
+    pub waits_on: Option<Fate>,
+}
+
+impl Engine {
+    /// Agents, by index, with whether they are free.
+    pub fn agents_free(&self) -> impl Iterator<Item = (usize, bool)> {
+        let agents = self.agents.iter().enumerate();
+        agents.map(|(index, agent)| (index, agent.is_free()))
+    }
+
+    /// What is known of a call.
+    pub fn profile_of(&self, call: CallId) -> Option<&CallProfile> {
+        let slot = self.slots.get(&call)?;
+        Some(&self.call(*slot).profile)
+    }
+
+    /// Plays inputs of one moment through on a copy.
+    pub fn played(&self, now: Duration, inputs: &[&Input], call: CallId) -> Played {
+        let mut copy = self.silent();
+        for input in inputs {
+            copy.handle(now, input);
+        }
+        let mut decided = None;
+        while let Some(choice) = copy.poll() {
+            if choice.call == call {
+                decided = Fate::of(&choice.act).or(decided);
+            }
+        }
+        let slot = copy.slots.get(&call).copied();
+        let waiting = slot.filter(|slot| copy.call(*slot).stage == Stage::Waiting);
+        let waits_on = waiting.map(|slot| Fate::Wait {
+            ahead: copy.ahead(slot),
+        });
+        Played { decided, waits_on }
+    }
+}
+
+impl Fate {
+    /// None for a novice's call that goes on: it stays with somebody.
+    fn of(act: &Act) -> Option<Self> {
+        match *act {
+            Act::Offer { agent, .. } => Some(Self::Offer(agent)),
+            Act::Wait { ahead } => Some(Self::Wait { ahead }),
+            Act::Callback { cause } => Some(Self::Callback(cause)),
+            Act::Send { to, .. } => Some(Self::Send(to)),
+            Act::SelfService => Some(Self::SelfService),
+            Act::HandOn { .. } => None,
+        }
+    }
 }
 
 /// An engine about to be told something about a call.
@@ -89,14 +145,9 @@ impl<'a> WhatIf<'a> {
         })
     }
 
-    pub fn policy(&self) -> &Policy {
-        &self.engine.policy
-    }
-
     /// Agents, by index, with whether they are free.
     pub fn agents(&self) -> impl Iterator<Item = (usize, bool)> {
-        let agents = self.engine.agents.iter().enumerate();
-        agents.map(|(index, agent)| (index, agent.is_free()))
+        self.engine.agents_free()
     }
 
     /// What would be decided about the call; none when nothing would.

@@ -7,7 +7,6 @@ use trunkside_call::{AgentId, CallId};
 use uuid::Uuid;
 
 use super::*;
-use crate::engine::Act;
 use crate::{OfferFailure, Policy};
 
 const TEAM: &str = r#"
@@ -43,6 +42,10 @@ then = { skills_required = { y = 1 }, priority = 2 }
 name = "angry"
 when = { emotion = "angry", min_emotion_score = 0.5 }
 then = { senior = true, priority = 3, relax = { senior_after_s = 30 } }
+[[rule]]
+name = "gold"
+when = { tier = "gold" }
+then = { skills_required = { y = 1 }, priority = 4 }
 "#;
 
 fn call(number: u8) -> CallId {
@@ -56,15 +59,16 @@ fn profile() -> impl Strategy<Value = CallProfile> {
         prop::sample::select(vec![Emotion::Neutral, Emotion::Angry]),
         prop::sample::select(vec![400_u16, 700]),
         prop::sample::select(vec![None, Some(Language::Zh), Some(Language::En)]),
+        prop::sample::select(vec![None, Some("gold"), Some("lead")]),
     )
         .prop_map(
-            |(intent, intent_permille, emotion, emotion_permille, language)| CallProfile {
+            |(intent, intent_permille, emotion, emotion_permille, language, tier)| CallProfile {
                 intent: intent.map(str::to_owned),
                 intent_permille,
                 emotion,
                 emotion_permille,
                 language,
-                tier: None,
+                tier: tier.map(str::to_owned),
                 last_agent: None,
             },
         )
@@ -93,28 +97,13 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// The fate by playing the change through on a copy.
+/// The fate by playing the change through on a copy in which what is due has happened.
 fn played(engine: &Engine, now: Duration, inputs: &[Input], of: CallId) -> Option<Fate> {
-    let mut copy = engine.silent();
-    copy.handle(now, &Input::Tick);
-    while copy.poll().is_some() {}
-    for input in inputs {
-        copy.handle(now, input);
-    }
-    let mut last = None;
-    while let Some(choice) = copy.poll() {
-        if choice.call == of {
-            last = Some(match choice.act {
-                Act::Offer { agent, .. } => Fate::Offer(agent),
-                Act::Wait { ahead } => Fate::Wait { ahead },
-                Act::Callback { cause } => Fate::Callback(cause),
-                Act::Send { to, .. } => Fate::Send(to),
-                Act::SelfService => Fate::SelfService,
-                Act::HandOn { .. } => continue,
-            });
-        }
-    }
-    last
+    let mut settled = engine.silent();
+    settled.handle(now, &Input::Tick);
+    while settled.poll().is_some() {}
+    let inputs: Vec<&Input> = inputs.iter().collect();
+    settled.played(now, &inputs, of).decided
 }
 
 fn changed(engine: &Engine, input: &Input, change: &Change) -> Vec<Input> {
@@ -158,9 +147,10 @@ fn check(team: &str, steps: &[(Input, u16)]) -> Result<(), TestCaseError> {
             let (Input::CallReady { call, .. } | Input::MoodChanged { call, .. }) = input else {
                 unreachable!("only callers are asked about");
             };
-            let mut changes = of_profile(&what_if);
+            let policy = engine.policy();
+            let mut changes = of_profile(policy, &what_if.profile);
             if matches!(input, Input::MoodChanged { .. }) {
-                changes = of_mood(&what_if);
+                changes = of_mood(policy, &what_if.profile);
             }
             changes.push((0, Change::Nothing));
             changes.extend(what_if.agents().map(|(agent, free)| {

@@ -231,7 +231,7 @@ fn what_is_no_log_is_refused_with_its_line() {
         "{error}"
     );
     let error =
-        replay_file(Path::new("/nowhere/decisions.jsonl")).expect_err("there is no file");
+        replay_file(Path::new("/nowhere/decisions.jsonl"), None).expect_err("there is no file");
     assert!(
         error
             .to_string()
@@ -410,4 +410,37 @@ fn a_log_without_costs_and_hashes_replays_without_a_difference() {
     let older = older.concat();
     assert!(!older.contains("cost_us") && !older.contains("\"inputs\""));
     assert_eq!(replay(&older).expect("it is a log").differences, []);
+}
+
+#[test]
+fn decisions_about_one_call_are_told_with_what_would_have_turned_them() {
+    let log = day(200);
+    let whole = replay(&log).expect("it is whole");
+    let of = |number| CallId::new(Uuid::from_u128(number));
+    let mut turns = Vec::new();
+    for number in 1..40 {
+        let report = replay_of(&log, Some(of(number))).expect("it is whole");
+        assert_eq!(report.digest, whole.digest);
+        assert!(
+            report
+                .turns
+                .iter()
+                .all(|turn| turn.decision.call == of(number))
+        );
+        turns.extend(report.turns);
+    }
+    assert!(
+        whole.turns.is_empty() && turns.len() > 40,
+        "{}",
+        turns.len()
+    );
+    for turn in &turns {
+        let line = log.lines().nth(turn.line - 1).expect("it is there");
+        assert!(line.starts_with("{\"entry\":\"input\""), "{line}");
+        let decision = Entry::decision(turn.decision.clone()).to_line();
+        assert!(log.contains(&decision), "{decision}");
+        let flip = turn.flip.as_ref();
+        assert!(flip.is_none_or(|flip| flip.action != turn.decision.action));
+    }
+    assert!(turns.iter().any(|turn| turn.flip.is_some()));
 }

@@ -120,6 +120,7 @@ fn the_next_best_of_a_decision_that_leaves_the_branch_flips_to_an_agent() {
             call: call(1),
             profile,
         },
+        call(1),
     );
     assert_eq!(flip.expect("ann could come").action, offer(agent("ann")));
 }

@@ -67,13 +67,13 @@ fn the_smallest_change_that_flips_a_decision_is_found() {
     };
     let flip = desk
         .router
-        .flip(desk.now, &ready(angry("refund")))
+        .flip(desk.now, &ready(angry("refund")), call(1))
         .expect("there is one");
     assert_eq!(flip.change, "angry at 49.9 %, not 80 %");
     assert_eq!((flip.size_permille, flip.action), (301, offer(li_na())));
     let flip = desk
         .router
-        .flip(desk.now, &ready(wants("refund")))
+        .flip(desk.now, &ready(wants("refund")), call(1))
         .expect("there is one");
     assert_eq!(
         (flip.size_permille, flip.change.as_str()),
@@ -85,10 +85,64 @@ fn the_smallest_change_that_flips_a_decision_is_found() {
     };
     let flip = desk
         .router
-        .flip(desk.now, &ready(doubtful))
+        .flip(desk.now, &ready(doubtful), call(1))
         .expect("there is one");
     assert_eq!((flip.size_permille, flip.action), (10, offer(zhang_wei())));
-    assert_eq!(desk.router.flip(desk.now, &Input::Tick), None);
+    assert_eq!(desk.router.flip(desk.now, &Input::Tick, call(1)), None);
+}
+
+/// Decisions are made as agents become free and waits end, not only when a caller is heard.
+#[test]
+fn what_another_event_brings_is_flipped_too() {
+    let mut desk = Desk::new(
+        "[[agent]]\nid = \"ann\"\n[[rule]]\nname = \"gold\"\nwhen = { tier = \"gold\" }\n\
+         then = { priority = 9 }\n[queue]\nmax_wait_s = 100\n",
+    );
+    desk.tell(Input::AgentAvailable {
+        agent: agent("ann"),
+    });
+    desk.ready(1, wants("ask"));
+    desk.bridged(1, agent("ann"));
+    for number in [2, 3] {
+        desk.ready(number, wants("ask"));
+        desk.pass(10);
+    }
+    let ends = Input::CallEnded { call: call(1) };
+    let flip = |desk: &Desk, input: &Input, number| {
+        let flip = desk.router.flip(desk.now, input, call(number));
+        flip.map(|flip| (flip.change, flip.action))
+    };
+    // The one who came first is served, and the other is told nothing.
+    let found = flip(&desk, &ends, 2).expect("there is one");
+    assert_eq!(
+        found,
+        ("ann not free".to_owned(), Action::Wait { ahead: 0 })
+    );
+    assert_eq!(flip(&desk, &ends, 3), None);
+    let gold = wants("ask").with_tier("gold");
+    desk.ready(3, gold);
+    let found = flip(&desk, &ends, 3).expect("there is one");
+    assert_eq!(
+        found,
+        ("tier unknown".to_owned(), Action::Wait { ahead: 1 })
+    );
+    let busy = Input::AgentBusy {
+        agent: agent("ann"),
+    };
+    desk.tell(busy.clone());
+    desk.ended(1);
+    assert_eq!(flip(&desk, &busy, 3), None, "it changes nothing");
+    let back = Input::AgentAvailable {
+        agent: agent("ann"),
+    };
+    let found = flip(&desk, &back, 3).expect("there is one");
+    assert_eq!(found.0, "tier unknown");
+    desk.tell(Input::CallEnded { call: call(2) });
+    let found = flip(&desk, &back, 3).expect("there is one");
+    assert_eq!(
+        found,
+        ("ann not free".to_owned(), Action::Wait { ahead: 0 })
+    );
 }
 
 #[test]
