@@ -4,6 +4,7 @@ pub mod backlog;
 pub mod decision_log;
 pub mod faults;
 pub mod owner_only;
+pub mod phones;
 pub mod recorder;
 pub mod store;
 #[cfg(test)]

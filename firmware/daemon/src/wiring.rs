@@ -34,6 +34,7 @@ use crate::recording::tapes::{self, Tapes};
 use crate::redaction_policy::Privacy;
 use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
+use crate::storage::phones;
 use crate::storage::recorder::{self, Recorder};
 use tasks::{expire, mend_key, report_health, send, sweep};
 
@@ -112,12 +113,11 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let ports = media_ports(&config.line);
     let files = policy::Named::by(&config);
     let phones = files.phones(&beginning.policy);
-    let (ua, ua_task) = RsipUa::bind(sip_config(&config.line, phones)?).await?;
-    tasks.spawn(ua_task);
+    let stop = CancellationToken::new();
+    let ua = line(&config, phones, &recorder, (&stop, &tasks)).await?;
     let sip = ua.local_addr();
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
 
-    let stop = CancellationToken::new();
     let report = recorder.of_recordings(config.recording.mode.name());
     let (swept, retention) = (tapes::folder(folder), config.recording.retention);
     tasks.spawn(sweep(swept, retention, report, stop.clone()));
@@ -170,6 +170,23 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         stop_uplink,
         tasks,
     })
+}
+
+/// The line's SIP end at work: it knows the phones that the last run knew, and what it knows is kept for
+/// the next.
+async fn line(
+    config: &Config,
+    phones: Phones,
+    recorder: &Recorder,
+    (stop, tasks): (&CancellationToken, &TaskTracker),
+) -> anyhow::Result<RsipUa> {
+    let mut sip_config = sip_config(&config.line, phones)?;
+    sip_config.registered = phones::read(&config.data_dir);
+    let (ua, ua_task) = RsipUa::bind(sip_config).await?;
+    tasks.spawn(ua_task);
+    let keeping = phones::keep(ua.registrations(), recorder.of_phones(), stop.clone());
+    tasks.spawn(keeping);
+    Ok(ua)
 }
 
 /// Leaves alarms of a part's trouble, which is as it is told from now on.

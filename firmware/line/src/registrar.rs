@@ -6,10 +6,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use trunkside_call::Pii;
+
 use crate::stream::Transport;
 
 /// What a phone that names no expiry gets.
 const DEFAULT_EXPIRY: Duration = Duration::from_hours(1);
+
+/// The most that a phone gets by datagrams: no connection breaks when the box has forgotten it, so that
+/// only its next REGISTER brings it back.
+const MOST_BY_DATAGRAMS: Duration = Duration::from_mins(3);
+
+/// Where a phone is that registered by datagrams, as another run of the box may know it. Who registered
+/// over a connection is reached over that only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The user part that it registered with.
+    pub user: String,
+    /// The contact that it gave.
+    pub contact: Pii<String>,
+    /// Where its REGISTER came from.
+    pub source: SocketAddr,
+    /// Until when it holds.
+    pub until: Instant,
+}
 
 /// Where one phone is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +88,11 @@ impl Registrar {
         (transport, source): (Transport, SocketAddr),
         expiry: Option<Duration>,
     ) -> Duration {
-        let expiry = expiry.unwrap_or(DEFAULT_EXPIRY).min(DEFAULT_EXPIRY);
+        let most = match transport {
+            Transport::Udp => MOST_BY_DATAGRAMS,
+            Transport::Tcp | Transport::Tls => DEFAULT_EXPIRY,
+        };
+        let expiry = expiry.unwrap_or(DEFAULT_EXPIRY).min(most);
         let binding = Binding {
             contact,
             source,
@@ -77,6 +101,37 @@ impl Registrar {
         };
         self.bindings.insert(user.to_owned(), binding);
         expiry
+    }
+
+    /// Takes over what another run knew of a phone that may register still, for no longer than it would be
+    /// granted now: clocks are set back. Says until when it holds.
+    pub fn resume(&mut self, now: Instant, known: Registration) -> Option<Instant> {
+        let until = known.until.min(now + MOST_BY_DATAGRAMS);
+        if until <= now || !self.knows(&known.user) {
+            return None;
+        }
+        let binding = Binding {
+            contact: known.contact.into_revealed(),
+            source: known.source,
+            transport: Transport::Udp,
+            until,
+        };
+        self.bindings.insert(known.user, binding);
+        Some(until)
+    }
+
+    /// What another run may [resume](Self::resume).
+    pub fn by_datagrams(&self, now: Instant) -> Vec<Registration> {
+        let bindings = self.bindings.iter();
+        let held = bindings
+            .filter(|(_, binding)| binding.transport == Transport::Udp && now < binding.until);
+        held.map(|(user, binding)| Registration {
+            user: user.clone(),
+            contact: Pii::new(binding.contact.clone()),
+            source: binding.source,
+            until: binding.until,
+        })
+        .collect()
     }
 
     /// Takes a user's contact away.
@@ -119,5 +174,36 @@ mod tests {
         assert_eq!(registrar.find(now, "agent2"), None);
         registrar.remove("agent1");
         assert_eq!(registrar.find(now, "agent1"), None);
+    }
+
+    #[test]
+    fn what_datagrams_brought_is_known_again_for_no_longer_than_is_granted() {
+        let now = crate::rsip::now();
+        let source = "192.0.2.7:5062".parse().expect("valid");
+        let users = || ["a", "b", "c"].map(str::to_owned);
+        let mut before = Registrar::new(users());
+        let mut register = |user: &str, transport, seconds| {
+            let expiry = Some(Duration::from_secs(seconds));
+            let contact = format!("sip:{user}@10.0.0.1");
+            before.register(now, user, contact, (transport, source), expiry)
+        };
+        assert_eq!(register("a", Transport::Udp, 3_600), MOST_BY_DATAGRAMS);
+        assert_eq!(register("b", Transport::Udp, 60), Duration::from_mins(1));
+        assert_eq!(register("c", Transport::Tcp, 3_600), DEFAULT_EXPIRY);
+        let mut known = before.by_datagrams(now);
+        assert_eq!(known.len(), 2, "a connection is gone with the box");
+        assert!(before.by_datagrams(now + MOST_BY_DATAGRAMS).is_empty());
+
+        // The clock was set back meanwhile, and one of them may not register any more.
+        known[0].until += DEFAULT_EXPIRY;
+        let mut after = Registrar::new(["a", "c"].map(str::to_owned));
+        let held: Vec<_> = known
+            .into_iter()
+            .map(|known| after.resume(now, known))
+            .collect();
+        assert_eq!(held, [Some(now + MOST_BY_DATAGRAMS), None]);
+        assert_eq!(after.find(now, "a"), before.find(now, "a"));
+        let late = before.by_datagrams(now).remove(0);
+        assert_eq!(after.resume(now + MOST_BY_DATAGRAMS, late), None);
     }
 }

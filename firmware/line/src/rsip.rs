@@ -38,7 +38,7 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, EndpointBuilder, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::debug;
 use trunkside_call::Pii;
@@ -46,7 +46,7 @@ use trunkside_call::Pii;
 use crate::auth::{Authenticator, Limit};
 use crate::error::LineError;
 use crate::identity::{Identity, ShownNumber};
-use crate::registrar::Registrar;
+use crate::registrar::{Registrar, Registration};
 use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{
     AgentContact, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
@@ -94,6 +94,8 @@ pub struct RsipConfig {
     pub user_agent: String,
     /// The phones that may register.
     pub phones: Phones,
+    /// Where they were when the box stopped.
+    pub registered: Vec<Registration>,
     /// Carriers and PBXs. Without any, calls are taken from everywhere.
     pub trunks: Vec<TrunkConfig>,
     /// Servers of the DNS that are asked for SRV records; the system's where there are none.
@@ -118,6 +120,7 @@ impl RsipConfig {
             advertise,
             user_agent,
             phones: Phones::default(),
+            registered: Vec::new(),
             trunks: Vec::new(),
             dns_servers: Vec::new(),
             shown: ShownNumber::default(),
@@ -150,6 +153,7 @@ pub struct RsipUa {
     calls: u64,
     replacements: u32,
     registrar: Registrar,
+    registrations: watch::Sender<Vec<Registration>>,
     authenticator: Authenticator,
     shown: ShownNumber,
     srtp: SrtpPolicy,
@@ -342,6 +346,7 @@ impl RsipUa {
             calls: 0,
             replacements: 0,
             registrar: Registrar::new(config.phones.users),
+            registrations: watch::Sender::default(),
             authenticator,
             shown: config.shown,
             srtp: config.srtp,
@@ -357,6 +362,7 @@ impl RsipUa {
             ready: VecDeque::new(),
             counters,
         };
+        ua.resume_registrations(config.registered);
         ua.drive_trunks();
         Ok((ua, serve(endpoint, job_queue, stream_queue, stop)))
     }
@@ -552,9 +558,7 @@ impl SipUa for RsipUa {
     }
 
     fn phones(&mut self, phones: Phones) {
-        self.unproven = phones.unproven();
-        self.authenticator.trust(phones.passwords());
-        self.registrar.admit(phones.users);
+        self.admit(phones);
     }
 
     async fn next_event(&mut self) -> Option<SipEvent> {

@@ -16,6 +16,7 @@ use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use trunkside_call::{CallId, Pii};
 use trunkside_decision::{Lesson, Policy, log::Entry};
+use trunkside_line::Registration;
 use trunkside_media::recording::Report;
 use trunkside_record::{Alarm, Timestamp};
 use trunkside_uplink::{Outbox, Stamp};
@@ -31,6 +32,7 @@ use crate::storage::backlog::{Backlog, CallNote};
 use crate::storage::decision_log::DecisionLog;
 use crate::storage::faults::Faults;
 use crate::storage::owner_only;
+use crate::storage::phones;
 use crate::storage::store::keeping::{AT_ONCE, Horizon};
 use crate::storage::store::promises::KeptPlace;
 use crate::storage::store::{Began, Store, StoreError};
@@ -63,6 +65,8 @@ enum Note {
     Decision(String),
     /// What the router has learnt, whole.
     Lessons(String),
+    /// Where the phones are, all of them.
+    Phones(Pii<String>),
     /// A policy that comes into force.
     Policy(Arc<Policy>),
     /// Something that somebody at the centre must know.
@@ -216,6 +220,17 @@ impl Recorder {
         }
     }
 
+    /// What tells the recorder where the phones are. It must be gone before the recorder can stop.
+    pub fn of_phones(&self) -> impl Fn(&[Registration]) + Send + Sync + 'static {
+        let (notes, pulse) = (self.notes.clone(), self.pulse.clone());
+        move |phones| {
+            pulse.taken();
+            if !notes.send(Note::Phones(phones::text(phones))) {
+                tracing::error!("the recorder is gone; where the phones are is not noted");
+            }
+        }
+    }
+
     /// Something that somebody at the centre must know.
     pub fn alarm(&self, alarm: Alarm) {
         self.note(Note::Alarm(alarm));
@@ -315,7 +330,7 @@ impl Desk {
                 Taken::Load(load) => {
                     // A power cut loses what waits here, so what has piled up shares one flush.
                     let count = load.notes;
-                    self.take(load);
+                    self.take(*load);
                     self.settle();
                     (0..count).for_each(|_| self.pulse.finished());
                 }
@@ -356,6 +371,9 @@ impl Desk {
             .for_each(|line| self.decisions.push(line));
         if load.lessons.is_some() {
             self.files.lessons = load.lessons;
+        }
+        if load.phones.is_some() {
+            self.files.phones = load.phones;
         }
         for policy in load.policies {
             self.files.keep_policy(policy);
@@ -564,6 +582,7 @@ impl Desk {
 struct Files {
     folder: PathBuf,
     lessons: Option<String>,
+    phones: Option<Pii<String>>,
     policies: Vec<Arc<Policy>>,
     key: Option<Unsaved>,
 }
@@ -573,6 +592,7 @@ impl Files {
         Self {
             folder: folder.to_owned(),
             lessons: None,
+            phones: None,
             policies: Vec::new(),
             key: None,
         }
@@ -605,6 +625,13 @@ impl Files {
             let kept = trunkside_vault::replace(&self.folder.join(LESSONS), text.as_bytes());
             if faults.note("what was learnt", kept) {
                 self.lessons = None;
+            }
+        }
+        if let Some(text) = &self.phones {
+            let path = self.folder.join(phones::FILE);
+            let kept = trunkside_vault::replace(&path, text.reveal().as_bytes());
+            if faults.note("where the phones are", kept) {
+                self.phones = None;
             }
         }
     }

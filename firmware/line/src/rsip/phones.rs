@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use rsipstack::sip::prelude::{HasHeaders, HeadersExt, ToTypedHeader};
 use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::requests::flow_of;
 use super::{RsipUa, headers, now, sip_uri, transports};
 use crate::auth::{Ignored, Outcome};
-use crate::registrar::Binding;
+use crate::registrar::{Binding, Registration};
+use crate::sip_ua::Phones;
 use crate::stream::Transport;
 
 /// What a REGISTER asks for (RFC 3261, section 10.3).
@@ -53,6 +55,38 @@ impl Contact {
 type Answer = Option<(StatusCode, Vec<Header>)>;
 
 impl RsipUa {
+    /// Where the phones are that registered by datagrams, as it changes.
+    pub fn registrations(&self) -> watch::Receiver<Vec<Registration>> {
+        self.registrations.subscribe()
+    }
+
+    pub(super) fn resume_registrations(&mut self, known: Vec<Registration>) {
+        let now = now();
+        for known in known {
+            let (user, source) = (known.user.clone(), known.source.ip());
+            if let Some(until) = self.registrar.resume(now, known) {
+                self.slots.know_phone(&user, source, until);
+            }
+        }
+    }
+
+    pub(super) fn admit(&mut self, phones: Phones) {
+        self.unproven = phones.unproven();
+        self.authenticator.trust(phones.passwords());
+        self.registrar.admit(phones.users);
+        self.tell_registrations();
+    }
+
+    /// Tells whoever keeps them for another run.
+    fn tell_registrations(&self) {
+        let known = self.registrar.by_datagrams(now());
+        self.registrations.send_if_modified(|told| {
+            let is_news = *told != known;
+            *told = known;
+            is_news
+        });
+    }
+
     pub(super) fn on_register(&mut self, transaction: Transaction) {
         let Some(flow) = flow_of(&transaction) else {
             return;
@@ -114,6 +148,7 @@ impl RsipUa {
                 }
             }
         }
+        self.tell_registrations();
         Ok(self.bindings(user))
     }
 

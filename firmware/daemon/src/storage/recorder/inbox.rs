@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use trunkside_call::CallId;
+use trunkside_call::{CallId, Pii};
 use trunkside_decision::Policy;
 use trunkside_record::Alarm;
 
@@ -35,6 +35,7 @@ struct Waiting {
     so_far: BTreeMap<CallId, (SoFar, Urgency)>,
     lines: Lines,
     lessons: Option<String>,
+    phones: Option<Pii<String>>,
     policies: Vec<Arc<Policy>>,
     alarms: VecDeque<Alarm>,
     /// Notes that came since the last were taken.
@@ -54,6 +55,8 @@ pub struct Load {
     pub lines: Vec<String>,
     /// What was learnt last.
     pub lessons: Option<String>,
+    /// Where the phones are now.
+    pub phones: Option<Pii<String>>,
     /// Policies, oldest first.
     pub policies: Vec<Arc<Policy>>,
     /// Alarms, oldest first.
@@ -70,7 +73,7 @@ pub struct Load {
 #[derive(Debug)]
 pub enum Taken {
     /// There was something.
-    Load(Load),
+    Load(Box<Load>),
     /// Nothing came in time.
     Nothing,
     /// Nothing will come any more.
@@ -147,7 +150,7 @@ impl Receiver {
         match (waiting.notes, waiting.senders) {
             (0, 0) => Taken::Closed,
             (0, _) => Taken::Nothing,
-            _ => Taken::Load(waiting.take()),
+            _ => Taken::Load(Box::new(waiting.take())),
         }
     }
 }
@@ -171,6 +174,7 @@ impl Waiting {
             Note::SoFar(so_far, urgency) => self.put_so_far(*so_far, urgency),
             Note::Decision(line) => self.lines.push(line),
             Note::Lessons(text) => self.lessons = Some(text),
+            Note::Phones(text) => self.phones = Some(text),
             Note::Policy(policy) => {
                 if self.policies.len() == MOST_POLICIES {
                     self.policies.remove(0);
@@ -201,6 +205,7 @@ impl Waiting {
             so_far: std::mem::take(&mut self.so_far).into_values().collect(),
             lines: self.lines.take().into(),
             lessons: self.lessons.take(),
+            phones: self.phones.take(),
             policies: std::mem::take(&mut self.policies),
             alarms: std::mem::take(&mut self.alarms),
             notes: std::mem::take(&mut self.notes),
@@ -219,7 +224,7 @@ mod tests {
 
     fn load(receiver: &Receiver) -> Load {
         match receiver.take(NOW) {
-            Taken::Load(load) => load,
+            Taken::Load(load) => *load,
             other => panic!("{other:?}"),
         }
     }
@@ -258,7 +263,10 @@ mod tests {
         let [(newest, Urgency::Now)] = &load.so_far[..] else {
             panic!("{load:?}");
         };
-        assert_eq!((newest.turns.len(), newest.summary.times.ended_s), (2, 5.0));
+        assert_eq!(
+            (newest.turns.len(), newest.summary.times.ended_s),
+            (2, 5.0)
+        );
         assert_eq!((load.notes, load.calls.len()), (4, 1));
     }
 

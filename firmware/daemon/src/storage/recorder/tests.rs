@@ -25,7 +25,7 @@ pub(super) fn put(desk: &mut Desk, note: Note) {
     let Taken::Load(load) = receiver.take(Duration::ZERO) else {
         unreachable!("a note has been put in");
     };
-    desk.take(load);
+    desk.take(*load);
 }
 
 /// The bodies that wait in a lane.
@@ -391,4 +391,29 @@ fn what_is_too_old_is_forgotten_by_the_running_box() {
     let mut desk = Desk::new(data, Duration::from_secs(10 * 86_400), post);
     desk.settle();
     assert_eq!(counts(data), [1, 1, 1, 1]);
+}
+
+#[test]
+fn where_the_phones_are_is_kept_for_the_next_start_and_for_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path().join("data");
+    let mut desk = Desk::new(&data, KEEP, post);
+    let until = crate::clock::Clock::start().instant(Duration::from_mins(1));
+    let phone = Registration {
+        user: "li_na".to_owned(),
+        contact: Pii::new("sip:li_na@192.0.2.20".to_owned()),
+        source: "192.0.2.20:5060".parse().unwrap(),
+        until,
+    };
+    put(&mut desk, Note::Phones(phones::text(&[phone])));
+    desk.settle();
+    let known = phones::read(&data);
+    assert!(
+        matches!(&known[..], [known] if known.user == "li_na"),
+        "{known:?}"
+    );
+    let mode = std::fs::metadata(data.join(phones::FILE)).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+    assert_eq!(mode & 0o077, 0);
 }

@@ -10,6 +10,8 @@ pub struct Driven {
     /// Where it takes connections.
     pub tcp: Option<SocketAddr>,
     pub tls: Option<SocketAddr>,
+    /// Where the phones are that registered by datagrams.
+    pub registrations: watch::Receiver<Vec<Registration>>,
     events: mpsc::UnboundedReceiver<SipEvent>,
     commands: mpsc::UnboundedSender<SipCommand>,
     _tasks: JoinSet<()>,
@@ -23,6 +25,7 @@ impl Driven {
         let (mut ua, task) = RsipUa::bind(config).await.expect("loopback");
         let address = ua.local_addr();
         let (tcp, tls) = (ua.listens(Transport::Tcp), ua.listens(Transport::Tls));
+        let registrations = ua.registrations();
         let (event_sender, events) = mpsc::unbounded_channel();
         let (commands, mut wanted) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
@@ -45,6 +48,7 @@ impl Driven {
             address,
             tcp,
             tls,
+            registrations,
             events,
             commands,
             _tasks: tasks,

@@ -57,13 +57,37 @@ async fn a_phone_that_knows_its_secret_is_registered() {
         .await;
     let registered = phone.expect("SIP/2.0 200").await;
     assert!(header(&registered, "Contact").is_some_and(|c| c.contains("expires=")));
-    let dial = LegCommand::Dial {
-        to: AgentContact::Registered("li_na".into()),
-        from: Pii::default(),
-        private: false,
-        sdp: description(5_000),
-    };
-    ua.command(LegId::dialled(1), dial);
+    ua.dial(AgentContact::Registered("li_na".into()));
+    phone.expect("INVITE sip:li_na@").await;
+}
+
+#[tokio::test]
+async fn a_box_that_was_started_again_rings_a_phone_that_has_not_registered_since() {
+    let mut first = registrar().await;
+    let mut phone = Peer::new(first.address).await;
+    phone.raw(&register(&phone, "li_na", 1, "")).await;
+    let challenge = phone.expect("SIP/2.0 401").await;
+    let proven = proof(&challenge, "li_na", "geheim");
+    phone.raw(&register(&phone, "li_na", 2, &proven)).await;
+    phone.expect("SIP/2.0 200").await;
+    let told = timeout(
+        LIMIT,
+        first.registrations.wait_for(|known| !known.is_empty()),
+    )
+    .await;
+    let known = told.expect("told in time").expect("running").clone();
+    assert!(
+        !format!("{known:?}").contains("sip:"),
+        "a contact is nobody else's"
+    );
+    drop(first);
+
+    let again = Driven::new(|config| {
+        config.phones.users = vec!["li_na".into()];
+        config.registered = known;
+    })
+    .await;
+    again.dial(AgentContact::Registered("li_na".into()));
     phone.expect("INVITE sip:li_na@").await;
 }
 
