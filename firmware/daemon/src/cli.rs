@@ -116,8 +116,8 @@ pub enum CallsCommand {
 #[derive(Debug, Subcommand)]
 pub enum CallbacksCommand {
     /// List whom to call back, oldest first: call, when they called, number, why nobody took the call, and
-    /// whether the box rings them itself at their turn. A promise is kept once an agent has talked to that
-    /// number.
+    /// whether they are on the line now or the box rings them itself at their turn. A promise is kept once an
+    /// agent has talked to that number.
     List {
         /// Also those that were kept, and when.
         #[arg(long)]

@@ -51,6 +51,7 @@ fn moment(at_ms: i64) -> Option<String> {
 fn line(promise: &Promise) -> String {
     let state = match promise.done_ms {
         Some(at) => format!("called {}", moment(at).unwrap_or_default()),
+        None if promise.on_the_line => "on the line now".to_owned(),
         None if promise.box_rings => "the box rings them at their turn".to_owned(),
         None => "to be called".to_owned(),
     };
@@ -70,6 +71,7 @@ fn line_of_json(promise: &Promise) -> serde_json::Value {
         "number": promise.number.reveal(),
         "why": promise.cause,
         "box_rings": promise.box_rings,
+        "on_the_line": promise.on_the_line,
         "done": promise.done_ms.and_then(moment),
     })
 }

@@ -113,6 +113,7 @@ const SCHEMA: &str = "
         exported INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX IF NOT EXISTS call_to_export ON call (id) WHERE exported = 0;
+    CREATE INDEX IF NOT EXISTS call_in_progress ON call (caller) WHERE summary IS NULL;
     CREATE TABLE IF NOT EXISTS turn (
         call TEXT NOT NULL REFERENCES call (id),
         number INTEGER NOT NULL,

@@ -21,6 +21,8 @@ pub struct Promise {
     pub cause: String,
     /// Whether the box rings them at their turn.
     pub box_rings: bool,
+    /// Whether somebody with that number is in a call now, whoever rang whom.
+    pub on_the_line: bool,
     /// When it was kept, in Unix milliseconds.
     pub done_ms: Option<i64>,
 }
@@ -103,7 +105,10 @@ impl Store {
         self.work(|connection| {
             let mut statement = connection.prepare(
                 "SELECT call.id, call.started_ms, callback.number, callback.cause, callback.done_ms,
-                     EXISTS (SELECT 1 FROM place WHERE place.call = call.id)
+                     EXISTS (SELECT 1 FROM place WHERE place.call = call.id),
+                     callback.number GLOB '*[0-9]*' AND EXISTS (
+                         SELECT 1 FROM call AS now
+                         WHERE now.caller = callback.number AND now.summary IS NULL)
                  FROM callback JOIN call ON call.id = callback.call
                  WHERE ?1 OR callback.done_ms IS NULL
                  ORDER BY call.started_ms, call.id",
@@ -120,6 +125,7 @@ impl Store {
                     cause: row.get(3)?,
                     done_ms: row.get(4)?,
                     box_rings: row.get(5)?,
+                    on_the_line: row.get(6)?,
                 }))
             })?;
             rows.filter_map(Result::transpose).collect()
@@ -216,6 +222,31 @@ mod tests {
         let all = store.promises(true).unwrap();
         let done: Vec<_> = all.iter().map(|promise| promise.done_ms).collect();
         assert_eq!(done, [Some(50), None, Some(50), Some(60), None]);
+    }
+
+    #[test]
+    fn who_is_promised_a_call_and_has_one_now_is_on_the_line_until_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("calls.db")).unwrap();
+        for (id, number) in [(1, "100"), (2, "200"), (3, "anonymous")] {
+            promise(&mut store, id, number);
+        }
+        for (id, number) in [(4, "100"), (5, "anonymous")] {
+            let began = Began {
+                call: call(id),
+                started_ms: 9,
+                caller: Pii::new(number.to_owned()),
+            };
+            store.write(|writing| writing.open_call(&began)).unwrap();
+        }
+        let on_the_line = |store: &mut Store| -> Vec<bool> {
+            let promises = store.promises(false).unwrap();
+            promises.into_iter().map(|p| p.on_the_line).collect()
+        };
+        assert_eq!(on_the_line(&mut store), [true, false, false]);
+        // The call ends, and no agent has talked to them.
+        promise(&mut store, 4, "300");
+        assert_eq!(on_the_line(&mut store), [false; 4]);
     }
 
     #[test]
