@@ -131,12 +131,13 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
         "{call}"
     );
     let times = &call["times"];
-    let [answered, decided, bridged, ended] = ["answered_s", "decided_s", "bridged_s", "ended_s"]
+    let [answered, decided, bridged, known] = ["answered_s", "decided_s", "bridged_s", "known_s"]
         .map(|time| times[time].as_f64().unwrap_or(f64::NAN));
     assert!(
-        answered < decided && decided < bridged && bridged <= ended,
+        answered < decided && decided < bridged && bridged <= known,
         "{times}"
     );
+    assert!(times["ended_s"].is_null(), "{times}");
     assert!(
         !call["agent"].is_null() && !call["decision"].is_null(),
         "{call}"

@@ -446,8 +446,13 @@ pub struct Times {
     /// The caller and whoever took the call could hear each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bridged_s: Option<f64>,
-    /// The last leg ended.
-    pub ended_s: f64,
+    /// The last leg ended; none where the box stopped before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::ended")]
+    pub ended_s: Option<f64>,
+    /// The last that is known of a call in whose middle the box stopped: it lasted longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_s: Option<f64>,
 }
 
 /// How well the voice came through, each side apart.

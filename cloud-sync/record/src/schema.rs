@@ -89,6 +89,11 @@ pub(crate) fn timestamp(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
 }
 
+/// The first senders always said it, and the first readers take its lack for zero.
+pub(crate) fn ended(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "format": "double", "default": 0.0 })
+}
+
 pub(crate) fn language(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "enum": ["zh", "yue", "en", null] })
 }

@@ -115,7 +115,8 @@ fn summary() -> CallSummary {
             first_words_s: Some(1.2),
             decided_s: Some(4.0),
             bridged_s: Some(6.5),
-            ended_s: 61.2,
+            ended_s: Some(61.2),
+            known_s: None,
         },
         entities: BTreeMap::from([(EntityKind::Card.into(), 1), (EntityKind::Phone.into(), 2)]),
         voice: VoiceQuality {
@@ -322,6 +323,7 @@ fn neighbouring_versions_are_read() {
          "body":{"kind":"gap","through":4,"reason":"meteor"}}]}"#;
     let read = entries(message);
     assert!(matches!(&read[0].body, Body::Call(call) if call.mood.is_none()));
+    assert!(matches!(&read[0].body, Body::Call(call) if call.times.ended_s == Some(1.0)));
     assert_eq!(read[1].body, Body::Unknown);
     let Body::Gap(gap) = read[2].body else {
         panic!("{:?}", read[2])

@@ -115,9 +115,9 @@ pub enum CallsCommand {
 /// `trunkside callbacks`
 #[derive(Debug, Subcommand)]
 pub enum CallbacksCommand {
-    /// List whom to call back, oldest first: call, when they called, number, why nobody took the call, and
-    /// whether they are on the line now or the box rings them itself at their turn. A promise is kept once an
-    /// agent has talked to that number.
+    /// List whom to call back, oldest first: call, when they called, number, why nobody took the call or
+    /// that the box stopped in its middle, and whether they are on the line now or the box rings them itself
+    /// at their turn. A promise is kept once an agent has talked to that number.
     List {
         /// Also those that were kept, and when.
         #[arg(long)]

@@ -136,7 +136,7 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
     Column::real("first_words_s", |row| row.summary.times.first_words_s),
     Column::real("decided_s", |row| row.summary.times.decided_s),
     Column::real("bridged_s", |row| row.summary.times.bridged_s),
-    Column::real("ended_s", |row| Some(row.summary.times.ended_s)),
+    Column::real("ended_s", |row| row.summary.times.ended_s),
     Column::whole("caller_packets", |row| {
         count(row.summary.voice.caller.packets)
     }),

@@ -9,7 +9,7 @@ use axum::response::Response;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_call::DestinationKind;
-use trunkside_record::{CallSummary, EndedBy, MoodPoint, Named, Outcome, Timestamp, Turn};
+use trunkside_record::{CallSummary, EndedBy, MoodPoint, Named, Times, Timestamp, Turn};
 
 use super::reader::Reader;
 use super::{App, Problem};
@@ -295,9 +295,9 @@ fn call_row(item: &CallItem) -> Markup {
             td.place { (item.branch) span.faint { " " (item.device) } }
             td { (intent(call)) }
             td { (feeling(call)) }
-            td { (outcome(&call.outcome)) }
+            td { (outcome(call)) }
             td.number { (optional_seconds(call.times.decided_s)) }
-            td.number { (optional_seconds(Some(call.times.ended_s))) }
+            td.number { (lasted(call)) }
         }
     }
 }
@@ -322,8 +322,11 @@ fn feeling(call: &CallSummary) -> Markup {
     }
 }
 
-fn outcome(outcome: &Named<Outcome>) -> Markup {
-    html! { span.outcome.(outcome.name()) { (outcome.name()) } }
+fn outcome(call: &CallSummary) -> Markup {
+    html! {
+        span.outcome.(call.outcome.name()) { (call.outcome.name()) }
+        @if call.interrupted { " " span.outcome.failed { "cut off" } }
+    }
 }
 
 fn call_page(detail: &CallDetail) -> Markup {
@@ -335,7 +338,7 @@ fn call_page(detail: &CallDetail) -> Markup {
             ul.totals { li { (item.tenant) " · " (item.branch) " · " (item.device) } }
         }
         section.card {
-            h2 { (intent(call)) " " (feeling(call)) " " (outcome(&call.outcome)) }
+            h2 { (intent(call)) " " (feeling(call)) " " (outcome(call)) }
             dl.facts {
                 div { dt { "Began, UTC" } dd { (day_and_clock(call.started_at)) } }
                 @if let Some(language) = call.language { div { dt { "Language" } dd { (language.name()) } } }
@@ -367,11 +370,26 @@ fn place(kind: Named<DestinationKind>) -> &'static str {
 
 /// When, and by whom; a call in whose middle the box stopped nobody has ended.
 fn ended(call: &CallSummary) -> Markup {
-    let lasted = Some(call.times.ended_s).filter(|lasted| *lasted > 0.0 || !call.interrupted);
     html! {
-        (optional_seconds(lasted)) " "
-        @if call.interrupted { "when the box stopped" } @else { "by " (ended_by(&call.ended_by)) }
+        (lasted(call))
+        @if call.interrupted { ", until the box stopped" } @else { " by " (ended_by(&call.ended_by)) }
     }
+}
+
+/// How long; of a call that was cut off, how long at least.
+fn lasted(call: &CallSummary) -> String {
+    let Times {
+        ended_s, known_s, ..
+    } = call.times;
+    if !call.interrupted {
+        return optional_seconds(ended_s);
+    }
+    // Older boxes say their last moment as the end.
+    let known = known_s.or(ended_s).filter(|known| *known > 0.0);
+    known.map_or_else(
+        || optional_seconds(None),
+        |known| format!("over {}", optional_seconds(Some(known))),
+    )
 }
 
 fn transcript_card(transcript: Option<&[Turn]>, interrupted: bool) -> Markup {
@@ -496,10 +514,15 @@ mod tests {
     #[test]
     fn a_call_that_was_cut_off_waits_for_no_transcript() {
         let cut_off = page(true);
-        assert!(cut_off.contains("22.0 s when the box stopped"), "{cut_off}");
+        assert!(
+            cut_off.contains("over 22.0 s, until the box stopped"),
+            "{cut_off}"
+        );
+        assert!(cut_off.contains(">cut off<"), "{cut_off}");
         assert!(cut_off.contains("The box stopped during this call"));
         assert!(!cut_off.contains("has not come") && !cut_off.contains("by the box"));
         let on_its_way = page(false);
-        assert!(on_its_way.contains("has not come") && on_its_way.contains("by the box"));
+        assert!(on_its_way.contains("has not come") && on_its_way.contains("22.0 s by the box"));
+        assert!(!on_its_way.contains("cut off"));
     }
 }

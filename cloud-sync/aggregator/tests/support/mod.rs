@@ -62,7 +62,7 @@ pub fn call(number: u64) -> [Body; 2] {
         interrupted: false,
         times: Times {
             decided_s: Some(2.0),
-            ended_s: 30.0,
+            ended_s: Some(30.0),
             ..Times::default()
         },
         entities: [].into(),

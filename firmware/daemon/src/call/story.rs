@@ -20,7 +20,7 @@ use trunkside_understanding::quality::QualityOutcome;
 
 use crate::call::outcomes::Taken;
 use crate::storage::store::unfinished::{Interrupted, NotedTurn};
-use crate::storage::store::{Callback, Turn};
+use crate::storage::store::{Callback, Owed, Turn};
 
 /// What is known of a call so far. All times are the pipeline's.
 #[derive(Debug)]
@@ -293,7 +293,7 @@ impl Story {
         let taken = self.taken(&summary);
         let callback = self.callback.map(|cause| Callback {
             number: self.caller.clone(),
-            cause,
+            cause: Owed::Promised(cause),
         });
         Ended {
             summary,
@@ -354,7 +354,7 @@ impl Story {
             ended_by: by.into(),
             interrupted: false,
             times: Times {
-                ended_s: self.since_begin(now),
+                ended_s: Some(self.since_begin(now)),
                 ..self.times
             },
             entities: self.entities.clone(),
@@ -397,13 +397,17 @@ pub fn interrupted(call: Interrupted) -> Ended {
     };
     let noted = summary.and_then(|noted| serde_json::from_str(&noted).inspect_err(damaged).ok());
     let started_at = Timestamp::from_millisecond(began.started_ms).unwrap_or_default();
-    let summary = noted.unwrap_or_else(|| unknown(began.call, started_at));
+    let mut summary = noted.unwrap_or_else(|| unknown(began.call, started_at));
+    let cut_off = summary.ended_by == EndedBy::Box;
+    if cut_off {
+        summary.times.known_s = summary.times.ended_s.take();
+    }
     turns.sort_by_key(|noted| noted.turn.start);
     let said = turns.iter().map(|noted| (&noted.turn, &noted.redacted));
     Ended {
         transcript: transcript(began.call, said),
         turns: turns.into_iter().map(|noted| noted.turn).collect(),
-        callback: promised(&summary).map(|cause| Callback {
+        callback: owed(&summary, cut_off && can_be_called(&began.caller)).map(|cause| Callback {
             number: began.caller.clone(),
             cause,
         }),
@@ -414,6 +418,18 @@ pub fn interrupted(call: Interrupted) -> Ended {
         taken: None,
         caller: began.caller,
     }
+}
+
+/// Why somebody should call the caller back, if anybody should.
+fn owed(summary: &CallSummary, cut_off: bool) -> Option<Owed> {
+    let promised = promised(summary).map(Owed::Promised);
+    promised.or_else(|| cut_off.then_some(Owed::CutOff))
+}
+
+fn can_be_called(number: &Pii<String>) -> bool {
+    number
+        .reveal()
+        .contains(|figure: char| figure.is_ascii_digit())
 }
 
 /// Why the caller was promised a call back, if they were.

@@ -243,8 +243,11 @@ impl Held {
                 };
                 let (turns, callback) = (&ended.turns, ended.callback.as_ref());
                 writing.close_call(&began, &export(ended), turns, callback, self.sent)?;
-                if ended.summary.outcome == Outcome::Bridged {
-                    let ended_ms = (ended.summary.times.ended_s * 1_000.0) as i64;
+                // Who was cut off has not said all.
+                if ended.summary.outcome == Outcome::Bridged
+                    && let Some(ended_s) = ended.summary.times.ended_s
+                {
+                    let ended_ms = (ended_s * 1_000.0) as i64;
                     writing.talked_to(&began, began.started_ms + ended_ms)?;
                 }
                 Ok(())
@@ -293,7 +296,7 @@ pub mod tests {
     use super::*;
     use crate::call::story;
     use crate::storage::store::unfinished::Interrupted;
-    use crate::storage::store::{Callback, Turn};
+    use crate::storage::store::{Callback, Owed, Turn};
 
     pub fn began(number: u128) -> Began {
         Began {
@@ -318,7 +321,7 @@ pub mod tests {
         });
         ended.callback = Some(Callback {
             number: ended.caller.clone(),
-            cause: CallbackCause::NobodyAnswered,
+            cause: Owed::Promised(CallbackCause::NobodyAnswered),
         });
         CallNote::Ended(Box::new(ended))
     }

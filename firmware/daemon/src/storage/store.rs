@@ -55,13 +55,22 @@ pub struct Turn {
     pub text: Pii<String>,
 }
 
-/// A promise to call somebody back.
+/// Somebody whom somebody should call back.
 #[derive(Clone, Debug)]
 pub struct Callback {
     /// The number to call.
     pub number: Pii<String>,
-    /// Why nobody took the call.
-    pub cause: CallbackCause,
+    /// Why.
+    pub cause: Owed,
+}
+
+/// Why somebody should be called back.
+#[derive(Clone, Copy, Debug)]
+pub enum Owed {
+    /// They were promised it, because nobody took the call.
+    Promised(CallbackCause),
+    /// The box stopped in the middle of the call.
+    CutOff,
 }
 
 /// A call that has begun.
@@ -357,9 +366,18 @@ impl Writing<'_> {
         }
         self.finish(&call)?;
         if let Some(callback) = callback {
+            let (number, cause) = (callback.number.reveal(), callback.cause);
+            // Whoever is to be called anyway is called once.
             self.connection.execute(
-                "INSERT OR REPLACE INTO callback (call, number, cause) VALUES (?1, ?2, ?3)",
-                params![call, callback.number.reveal(), cause_name(callback.cause)],
+                "INSERT OR REPLACE INTO callback (call, number, cause)
+                 SELECT ?1, ?2, ?3 WHERE ?4 OR NOT EXISTS (
+                     SELECT 1 FROM callback WHERE number = ?2 AND call <> ?1 AND done_ms IS NULL)",
+                params![
+                    call,
+                    number,
+                    cause.name(),
+                    matches!(cause, Owed::Promised(_))
+                ],
             )?;
         }
         Ok(())
@@ -469,12 +487,15 @@ const fn side_name(side: Side) -> &'static str {
     }
 }
 
-const fn cause_name(cause: CallbackCause) -> &'static str {
-    match cause {
-        CallbackCause::NobodyAnswered => "nobody_answered",
-        CallbackCause::WaitedTooLong => "waited_too_long",
-        CallbackCause::Closed => "closed",
-        CallbackCause::Asked => "asked",
+impl Owed {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Promised(CallbackCause::NobodyAnswered) => "nobody_answered",
+            Self::Promised(CallbackCause::WaitedTooLong) => "waited_too_long",
+            Self::Promised(CallbackCause::Closed) => "closed",
+            Self::Promised(CallbackCause::Asked) => "asked",
+            Self::CutOff => "interrupted",
+        }
     }
 }
 

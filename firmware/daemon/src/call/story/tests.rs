@@ -180,11 +180,34 @@ fn what_a_call_has_come_to_is_its_record_should_the_box_stop() {
         interrupted: false,
         ..ended.summary.clone()
     };
+    assert!(ended.callback.is_none(), "the caller had hung up");
     assert_eq!(said, named.summary);
     assert!(ended.summary.interrupted);
     assert_eq!(ended.transcript, named.transcript);
     assert_eq!(ended.summary.outcome, Outcome::Bridged);
-    assert!((ended.summary.times.ended_s - 30.0).abs() < 1e-9);
+    assert_eq!(ended.summary.times.ended_s, Some(30.0));
+}
+
+#[test]
+fn of_a_call_that_was_cut_off_no_end_is_told_and_the_caller_is_owed_a_call() {
+    for (number, owed) in [("13800138000", true), ("anonymous", false)] {
+        let mut story = story();
+        story.bridged(Duration::from_secs(110), AgentId::new("li_na"));
+        let now = Duration::from_secs(130);
+        let so_far = story.so_far(now, EndedBy::Box, true, VoiceQuality::default(), &KEY);
+        let ended = interrupted(Interrupted {
+            began: crate::storage::store::Began {
+                call: so_far.summary.call,
+                started_ms: 0,
+                caller: Pii::new(number.to_owned()),
+            },
+            summary: Some(serde_json::to_string(&so_far.summary).unwrap()),
+            turns: Vec::new(),
+        });
+        let times = ended.summary.times;
+        assert_eq!((times.ended_s, times.known_s), (None, Some(30.0)));
+        assert_eq!(ended.callback.is_some(), owed, "{number}");
+    }
 }
 
 #[test]

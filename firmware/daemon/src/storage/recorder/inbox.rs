@@ -265,7 +265,7 @@ mod tests {
         };
         assert_eq!(
             (newest.turns.len(), newest.summary.times.ended_s),
-            (2, 5.0)
+            (2, Some(5.0))
         );
         assert_eq!((load.notes, load.calls.len()), (4, 1));
     }

@@ -280,13 +280,13 @@ fn a_call_that_was_cut_off_leaves_what_was_known_of_it() {
     let mut desk = Desk::new(data, KEEP, post);
     desk.settle();
     assert_eq!(noted(data), [0, 0]);
-    assert_eq!(counts(data), [1, 1, 2, 0]);
+    assert_eq!(counts(data), [1, 1, 2, 1], "somebody should call them back");
     let records = waiting(&outbox, Lane::Metric);
     assert_eq!(records.len(), 1);
     let times = &records[0]["times"];
     assert_eq!(
-        (&times["answered_s"], &times["ended_s"]),
-        (&0.25.into(), &12.0.into())
+        (&times["answered_s"], &times["known_s"], &times["ended_s"]),
+        (&0.25.into(), &12.0.into(), &Value::Null)
     );
     assert_eq!(
         (&records[0]["outcome"], &records[0]["ended_by"]),

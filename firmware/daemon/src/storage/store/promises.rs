@@ -8,7 +8,7 @@ use trunkside_call::{CallId, Pii};
 
 use super::{Began, Store, StoreError, Writing};
 
-/// A promise as those see it who keep it.
+/// A promise, or a call that was cut off, as those see it who call back.
 #[derive(Clone, Debug)]
 pub struct Promise {
     /// The call in which it was given.
@@ -17,7 +17,7 @@ pub struct Promise {
     pub started_ms: i64,
     /// The number to ring.
     pub number: Pii<String>,
-    /// Why nobody took the call, by the cause's name.
+    /// Why, by the name of [`Owed`](super::Owed).
     pub cause: String,
     /// Whether the box rings them at their turn.
     pub box_rings: bool,
@@ -150,7 +150,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::storage::store::{Callback, Export};
+    use crate::storage::store::{Callback, Export, Owed};
 
     fn call(number: u128) -> CallId {
         CallId::new(Uuid::from_u128(number))
@@ -158,6 +158,11 @@ mod tests {
 
     /// A call from a number, with a promise.
     fn promise(store: &mut Store, id: u128, number: &str) {
+        let cause = Owed::Promised(CallbackCause::Asked);
+        owe(store, id, number, cause);
+    }
+
+    fn owe(store: &mut Store, id: u128, number: &str, cause: Owed) {
         let number = Pii::new(number.to_owned());
         let began = Began {
             call: call(id),
@@ -169,7 +174,6 @@ mod tests {
             summary: "{}".to_owned(),
             transcript: None,
         };
-        let cause = CallbackCause::Asked;
         let callback = Callback { number, cause };
         store
             .write(|writing| writing.close_call(&began, &export, &[], Some(&callback), false))
@@ -247,6 +251,20 @@ mod tests {
         // The call ends, and no agent has talked to them.
         promise(&mut store, 4, "300");
         assert_eq!(on_the_line(&mut store), [false; 4]);
+    }
+
+    #[test]
+    fn who_was_cut_off_is_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("calls.db")).unwrap();
+        promise(&mut store, 1, "100");
+        for (id, number) in [(2, "100"), (3, "200"), (4, "200")] {
+            owe(&mut store, id, number, Owed::CutOff);
+        }
+        assert_eq!(waiting(&mut store), [(call(1), false), (call(3), false)]);
+        let causes = store.promises(false).unwrap();
+        let causes: Vec<String> = causes.into_iter().map(|promise| promise.cause).collect();
+        assert_eq!(causes, ["asked", "interrupted"]);
     }
 
     #[test]

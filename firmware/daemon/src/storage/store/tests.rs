@@ -64,7 +64,7 @@ fn calls_outlive_the_process() {
         let mut store = Store::open(&path).unwrap();
         let callback = Callback {
             number: Pii::new("100".into()),
-            cause: CallbackCause::NobodyAnswered,
+            cause: Owed::Promised(CallbackCause::NobodyAnswered),
         };
         // That it began was never stored: it is there all the same.
         store

@@ -2,7 +2,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::*;
-use crate::storage::store::{Began, Callback, Export, Turn};
+use crate::storage::store::{Began, Callback, Export, Owed, Turn};
 use trunkside_call::{CallbackCause, Side};
 
 const NUMBER: &str = "13912345678";
@@ -48,7 +48,7 @@ fn keep(store: &mut Store, number: u128, started_ms: i64, exported: bool) {
     };
     let callback = Callback {
         number: Pii::new(NUMBER.to_owned()),
-        cause: CallbackCause::Closed,
+        cause: Owed::Promised(CallbackCause::Closed),
     };
     let began = began(number, started_ms);
     store
