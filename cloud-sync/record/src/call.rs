@@ -49,9 +49,12 @@ pub struct CallSummary {
     /// The decision that settled the call; none when it ended before one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionRecord>,
-    /// The agent who took the call; none where a place beyond the branch did.
+    /// The agent who talked with the caller last; none where a place beyond the branch took the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Pseudonym>,
+    /// Who talked with the caller, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub talks: Vec<TalkRecord>,
     /// What became of it.
     pub outcome: Named<Outcome>,
     /// Who ended it.
@@ -170,6 +173,40 @@ pub struct EscalationRecord {
     /// Trigger words and prosody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<RedactedText>,
+}
+
+/// Somebody talked with the caller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TalkRecord {
+    /// Who; none for a place beyond the branch, and for whomever the policy does not name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Pseudonym>,
+    /// From when on, in seconds since the call came in.
+    pub from_s: f64,
+    /// Until when: somebody else took over, or the call ended, or no more is known of it.
+    pub to_s: f64,
+    /// What brought the caller to them.
+    pub by: Named<TalkBy>,
+}
+
+/// What brings a caller to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TalkBy {
+    /// The box chose them.
+    Decision,
+    /// The one before handed the caller on.
+    Transfer,
+}
+
+impl TalkBy {
+    /// Its name in contracts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Transfer => "transfer",
+        }
+    }
 }
 
 /// A decision, with agents as pseudonyms.

@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trunkside_call::{DestinationKind, Emotion, EntityKind, Language, Side};
 
-use crate::{EndedBy, GapReason, Outcome, Severity};
+use crate::{EndedBy, GapReason, Outcome, Severity, TalkBy};
 
 /// The longest name, in bytes.
 const LONGEST: usize = 32;
@@ -86,6 +86,7 @@ macro_rules! contract {
 contract!(
     Outcome: Outcome::name,
     EndedBy: EndedBy::name,
+    TalkBy: TalkBy::name,
     Severity: Severity::name,
     GapReason: GapReason::name,
     Emotion: Emotion::name,

@@ -106,7 +106,21 @@ fn summary() -> CallSummary {
             reasons: vec![RedactedText::or_withheld("said `投诉`")],
         }],
         decision: Some(DecisionRecord::new(&decision(), &names)),
-        agent: Some(names.agent(&AgentId::new("li.wei"))),
+        agent: Some(names.agent(&AgentId::new("wang"))),
+        talks: vec![
+            TalkRecord {
+                agent: Some(names.agent(&AgentId::new("li.wei"))),
+                from_s: 6.5,
+                to_s: 23.5,
+                by: TalkBy::Decision.into(),
+            },
+            TalkRecord {
+                agent: Some(names.agent(&AgentId::new("wang"))),
+                from_s: 23.5,
+                to_s: 61.2,
+                by: TalkBy::Transfer.into(),
+            },
+        ],
         outcome: Outcome::Bridged.into(),
         ended_by: EndedBy::Caller.into(),
         interrupted: false,

@@ -24,7 +24,7 @@ use trunkside_line::{
     AgentContact, CallEvent, CallFlow, EndedBy, LegEvent, LegId, Order, SipEvent, SipUa,
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, VoiceThreads};
-use trunkside_record::{PseudonymKey, Pseudonyms};
+use trunkside_record::{PseudonymKey, Pseudonyms, TalkBy};
 use trunkside_understanding::quality::QualityRules;
 
 use crate::call::conversation::Conversation;
@@ -306,6 +306,11 @@ impl<U: SipUa> Pipeline<U> {
                 self.escalate(now, id);
             }
             CallEvent::Transferred { to, at } => {
+                let by = if at.is_some() {
+                    TalkBy::Transfer
+                } else {
+                    TalkBy::Decision
+                };
                 let (agent, input) = match at {
                     // The router asked for them.
                     None => (
@@ -325,7 +330,7 @@ impl<U: SipUa> Pipeline<U> {
                     }
                 };
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.conversation.taken_over(now, agent.clone());
+                    call.conversation.taken_over(now, agent.clone(), by);
                 }
                 self.tell_router(now, input);
                 if let Some(agent) = agent {

@@ -9,7 +9,9 @@ use axum::response::Response;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_call::DestinationKind;
-use trunkside_record::{CallSummary, EndedBy, MoodPoint, Named, Times, Timestamp, Turn};
+use trunkside_record::{
+    CallSummary, EndedBy, MoodPoint, Named, TalkRecord, Times, Timestamp, Turn,
+};
 
 use super::reader::Reader;
 use super::{App, Problem};
@@ -354,6 +356,7 @@ fn call_page(detail: &CallDetail) -> Markup {
             (transcript_card(detail.transcript.as_deref().map(Vec::as_slice), call.interrupted))
             div.stack {
                 @if let Some(decision) = &call.decision { (decision_card(decision)) }
+                @if call.talks.len() > 1 { (talks_card(&call.talks)) }
                 @if !call.mood_course.is_empty() { (mood_card(&call.mood_course)) }
             }
         }
@@ -428,6 +431,28 @@ fn decision_card(decision: &trunkside_record::DecisionRecord) -> Markup {
                 }
                 @if let Some(other) = &decision.alternative {
                     li.faint { b { "next best" } span.code { (other.agent) } span { (other.because) } }
+                }
+            }
+        }
+    }
+}
+
+fn talks_card(talks: &[TalkRecord]) -> Markup {
+    html! {
+        section.card {
+            h2 { "Who talked with the caller" }
+            ul.reasons {
+                @for talk in talks {
+                    li {
+                        @match &talk.agent {
+                            Some(agent) => { b.code { (agent) } }
+                            None => { b { "somebody else" } }
+                        }
+                        span {
+                            (optional_seconds(Some(talk.from_s))) " to "
+                            (optional_seconds(Some(talk.to_s))) ", by " (words(talk.by.name()))
+                        }
+                    }
                 }
             }
         }

@@ -57,6 +57,7 @@ pub fn call(number: u64) -> [Body; 2] {
         escalations: Vec::new(),
         decision: None,
         agent: None,
+        talks: Vec::new(),
         outcome: Outcome::Bridged.into(),
         ended_by: EndedBy::Caller.into(),
         interrupted: false,

@@ -10,7 +10,7 @@ use trunkside_call::{
     Action, AgentId, CallId, CallbackCause, Decision, Emotion, Language, Pii, Side,
 };
 use trunkside_decision::{CallProfile, Input};
-use trunkside_record::{EndedBy, Pseudonyms, Timestamp, VoiceQuality};
+use trunkside_record::{EndedBy, Pseudonyms, TalkBy, Timestamp, VoiceQuality};
 use trunkside_understanding::intents::OUT_OF_SCOPE;
 
 use crate::call::escalation::{Telling, Temper};
@@ -349,26 +349,29 @@ impl Conversation {
         self.phase = Phase::Bridged;
         let story = self.story.as_mut();
         if story.is_some_and(|story| story.bridged(now, who.clone())) {
-            self.taken_over(now, Some(who));
+            self.talks_to(now, Some(who));
         } else {
             self.agent = Some(who);
         }
     }
 
-    /// Another agent talks to the caller, and must know of an anger that they did not hear begin; or
-    /// somebody whom the policy does not know.
-    pub fn taken_over(&mut self, now: Duration, agent: Option<AgentId>) {
-        if let Some(agent) = &agent {
-            if let Some(escalation) = self.temper.escalation(now) {
-                self.tellings.push_back(Telling {
-                    escalation: escalation.clone(),
-                    agent: Some(agent.clone()),
-                    supervisors: false,
-                });
-            }
-            if let Some(story) = &mut self.story {
-                story.taken_over(agent.clone());
-            }
+    /// Another agent talks to the caller, or somebody whom the policy does not know.
+    pub fn taken_over(&mut self, now: Duration, agent: Option<AgentId>, by: TalkBy) {
+        if let Some(story) = &mut self.story {
+            story.taken_over(now, agent.clone(), by);
+        }
+        self.talks_to(now, agent);
+    }
+
+    /// Who talks to the caller now must know of an anger that they did not hear begin.
+    fn talks_to(&mut self, now: Duration, agent: Option<AgentId>) {
+        let escalation = self.temper.escalation(now).filter(|_| agent.is_some());
+        if let Some(escalation) = escalation {
+            self.tellings.push_back(Telling {
+                escalation: escalation.clone(),
+                agent: agent.clone(),
+                supervisors: false,
+            });
         }
         self.agent = agent;
     }

@@ -12,8 +12,8 @@ use trunkside_call::{
 };
 use trunkside_record::{
     ActionRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord, IntentScore, MoodPoint,
-    MoodRecord, Named, Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText, Times,
-    Timestamp, Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
+    MoodRecord, Named, Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText,
+    TalkBy, TalkRecord, Times, Timestamp, Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
 };
 
 use trunkside_understanding::quality::QualityOutcome;
@@ -39,6 +39,7 @@ pub struct Story {
     entities: BTreeMap<Named<EntityKind>, u32>,
     decision: Option<Decision>,
     agent: Option<AgentId>,
+    talks: Vec<Talk>,
     /// A place beyond the branch has taken the call.
     overflowed: bool,
     callback: Option<CallbackCause>,
@@ -51,6 +52,15 @@ pub struct Story {
     /// Rules that the box has kept in the agent's place.
     announced: Vec<String>,
     language: Option<trunkside_call::Language>,
+}
+
+/// Somebody has talked to the caller, until the next did.
+#[derive(Debug)]
+struct Talk {
+    /// None who is no agent of the policy's.
+    agent: Option<AgentId>,
+    from_s: f64,
+    by: TalkBy,
 }
 
 /// What a call in progress has come to: its record, should the box stop now.
@@ -96,6 +106,7 @@ impl Story {
             entities: BTreeMap::new(),
             decision: None,
             agent: None,
+            talks: Vec::new(),
             overflowed: false,
             callback: None,
             self_served: false,
@@ -235,13 +246,35 @@ impl Story {
         let action = self.decision.as_ref().map(|decision| &decision.action);
         self.overflowed = matches!(action, Some(Action::Overflow { to, .. }) if to == who.as_str());
         self.agent = (!self.overflowed).then_some(who);
+        self.talks.push(Talk {
+            agent: self.agent.clone(),
+            from_s: self.since_begin(now),
+            by: TalkBy::Decision,
+        });
         !self.overflowed
     }
 
-    /// Another agent has taken the call from the one before.
-    pub fn taken_over(&mut self, agent: AgentId) {
-        self.agent = Some(agent);
-        self.overflowed = false;
+    /// Somebody else has taken the call from the one before; `agent` where the policy names them.
+    pub fn taken_over(&mut self, now: Duration, agent: Option<AgentId>, by: TalkBy) {
+        if let Some(agent) = &agent {
+            self.agent = Some(agent.clone());
+            self.overflowed = false;
+        }
+        let from_s = self.since_begin(now);
+        self.talks.push(Talk { agent, from_s, by });
+    }
+
+    /// Who talked to the caller, the last of them until then.
+    fn talks(&self, until_s: f64, names: &Pseudonyms) -> Vec<TalkRecord> {
+        let next = self.talks.iter().skip(1).map(|talk| talk.from_s);
+        let ends = next.chain([until_s]);
+        let record = |(talk, to_s): (&Talk, f64)| TalkRecord {
+            agent: talk.agent.as_ref().map(|agent| names.agent(agent)),
+            from_s: talk.from_s,
+            to_s,
+            by: talk.by.into(),
+        };
+        self.talks.iter().zip(ends).map(record).collect()
     }
 
     /// Whether a recording is all that the caller has asked for so far.
@@ -350,6 +383,7 @@ impl Story {
             escalations: self.escalations.clone(),
             decision: decision.map(|decision| DecisionRecord::new(decision, names)),
             agent: self.agent.as_ref().and_then(|agent| names.of(agent)),
+            talks: self.talks(self.since_begin(now), names),
             outcome: self.outcome(faulty).into(),
             ended_by: by.into(),
             interrupted: false,
@@ -453,6 +487,7 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
         escalations: Vec::new(),
         decision: None,
         agent: None,
+        talks: Vec::new(),
         outcome: Outcome::Failed.into(),
         ended_by: EndedBy::Box.into(),
         interrupted: true,

@@ -322,13 +322,17 @@ fn who_takes_an_angry_caller_is_told_and_the_supervisors_not_again() {
     assert!(waiting.agent.is_none() && waiting.supervisors);
     assert!(waiting.text().contains("waiting"));
     for agent in ["li_na", "zhang_wei"].map(AgentId::new) {
-        conversation.taken_over(NOW, Some(agent.clone()));
+        conversation.taken_over(NOW, Some(agent.clone()), TalkBy::Transfer);
         let telling = conversation.telling().expect("a telling");
         assert_eq!((telling.agent, telling.supervisors), (Some(agent), false));
         assert_eq!(conversation.telling(), None);
     }
     let much_later = NOW + Duration::from_secs(600);
-    conversation.taken_over(much_later, Some(AgentId::new("wang_jing")));
+    conversation.taken_over(
+        much_later,
+        Some(AgentId::new("wang_jing")),
+        TalkBy::Transfer,
+    );
     assert_eq!(conversation.telling(), None);
 }
 

@@ -302,9 +302,45 @@ fn a_novice_who_is_relieved_does_not_change_how_the_caller_was_routed() {
     story.decided(Duration::from_secs(400), &relief);
     assert_eq!(story.decision, Some(offer));
     assert_eq!(story.times.decided_s, Some(5.0));
-    story.taken_over(agent("ann"));
+    story.taken_over(
+        Duration::from_secs(460),
+        Some(agent("ann")),
+        TalkBy::Decision,
+    );
     assert_eq!(story.agent, Some(agent("ann")));
     assert_eq!(story.times.bridged_s, Some(6.0));
+}
+
+#[test]
+fn who_talked_with_the_caller_is_told_one_after_the_other() {
+    let mut story = story();
+    let agent = |name: &str| Some(AgentId::new(name));
+    story.bridged(Duration::from_secs(106), AgentId::new("li_na"));
+    let handed_on = |story: &mut Story, second: u64, to: Option<AgentId>| {
+        story.taken_over(Duration::from_secs(second), to, TalkBy::Transfer);
+    };
+    handed_on(&mut story, 123, agent("zhang_wei"));
+    // An extension beyond the branch's agents.
+    handed_on(&mut story, 131, None);
+    let (now, by) = (Duration::from_secs(140), EndedBy::Caller);
+    let summary = story
+        .end(now, by, false, VoiceQuality::default(), &KEY)
+        .summary;
+    let talks: Vec<_> = summary
+        .talks
+        .iter()
+        .map(|talk| (talk.agent.clone(), talk.from_s, talk.to_s, talk.by.name()))
+        .collect();
+    let name = |agent: Option<AgentId>| agent.and_then(|agent| KEY.of(&agent));
+    assert_eq!(
+        talks,
+        [
+            (name(agent("li_na")), 6.0, 23.0, "decision"),
+            (name(agent("zhang_wei")), 23.0, 31.0, "transfer"),
+            (None, 31.0, 40.0, "transfer"),
+        ]
+    );
+    assert_eq!(summary.agent, name(agent("zhang_wei")));
 }
 
 #[test]
