@@ -98,8 +98,13 @@ fn a_caller_who_presses_the_key_is_called_back_at_their_turn() {
     outcomes.sort_unstable();
     assert_eq!(outcomes, ["bridged", "bridged", "callback"], "{calls:?}");
     let kept = calls.iter().find(|call| call["outcome"] == "callback");
-    let action = &kept.expect("one was promised a call back")["decision"]["action"];
+    let kept = kept.expect("one was promised a call back");
+    let action = &kept["decision"]["action"];
     assert_eq!(action["cause"], "asked", "{action}");
+    let back = calls.iter().find(|call| call["calls_back"] == kept["call"]);
+    let back = back.expect("the call that rang them back names the one before");
+    assert_eq!(back["outcome"], "bridged", "{back}");
+    assert_eq!(back["intent"]["name"], kept["intent"]["name"], "{back}");
     let log = std::fs::read_to_string(branch.home.data().join("decisions.jsonl"));
     let log = log.expect("decisions are logged");
     for told in ["callback_asked", "called_back", "keeps_place"] {

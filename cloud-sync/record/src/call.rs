@@ -27,11 +27,15 @@ pub struct CallSummary {
     /// When the trunk's INVITE came.
     #[schemars(schema_with = "crate::schema::timestamp")]
     pub started_at: Timestamp,
+    /// The call in which the caller was promised this one; none where they called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub calls_back: Option<CallId>,
     /// The language that was heard; none when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::language")]
     pub language: Option<Named<Language>>,
-    /// The intent that the last decision was made for; none when nothing was heard.
+    /// The intent that the last decision was made for; none when nothing was understood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<IntentScore>,
     /// Every intent worth mentioning, likeliest first.

@@ -90,6 +90,7 @@ fn summary() -> CallSummary {
     CallSummary {
         call: call_id(),
         started_at: "2026-11-21T08:00:00Z".parse().unwrap(),
+        calls_back: Some("01990000-0000-7000-8000-00000000abcc".parse().unwrap()),
         language: Some(Language::Zh.into()),
         intent: Some(IntentScore {
             name: "lost_card".into(),

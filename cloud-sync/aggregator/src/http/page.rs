@@ -249,7 +249,7 @@ fn intents_card(hours: &[Hour]) -> Markup {
         let name = count
             .intent
             .as_deref()
-            .map_or_else(|| "nothing heard".to_owned(), words);
+            .map_or_else(|| "nothing understood".to_owned(), words);
         match counts.iter_mut().find(|(found, _)| *found == name) {
             Some((_, calls)) => *calls += count.calls,
             None => counts.push((name, count.calls)),
@@ -310,6 +310,7 @@ fn intent(call: &CallSummary) -> Markup {
             Some(intent) => {
                 (words(&intent.name)) span.faint { " " (percent(f64::from(intent.score))) }
             }
+            None if call.times.first_words_s.is_some() => { span.faint { "not understood" } }
             None => { span.faint { "nothing heard" } }
         }
     }
@@ -343,6 +344,9 @@ fn call_page(detail: &CallDetail) -> Markup {
             h2 { (intent(call)) " " (feeling(call)) " " (outcome(call)) }
             dl.facts {
                 div { dt { "Began, UTC" } dd { (day_and_clock(call.started_at)) } }
+                @if let Some(before) = call.calls_back {
+                    div { dt { "Calls back" } dd { a href=(format!("/calls/{before}")) { "the call before" } } }
+                }
                 @if let Some(language) = call.language { div { dt { "Language" } dd { (language.name()) } } }
                 div { dt { "First words" } dd { (optional_seconds(call.times.first_words_s)) } }
                 div { dt { "Decided" } dd { (optional_seconds(call.times.decided_s)) } }

@@ -46,6 +46,7 @@ pub fn call(number: u64) -> [Body; 2] {
     let summary = CallSummary {
         call,
         started_at: began(number),
+        calls_back: None,
         language: Some(Language::Zh.into()),
         intent: Some(IntentScore {
             name: ["lost_card", "loan"][number as usize % 2].into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use trunkside_call::{
-    Action, AgentId, CallId, CallbackCause, Decision, Emotion, Language, Pii, Side,
+    Action, AgentId, CallId, CallbackCause, Decision, Emotion, Intent, Language, Pii, Side,
 };
 use trunkside_decision::{CallProfile, Input};
 use trunkside_record::{EndedBy, Pseudonyms, TalkBy, Timestamp, VoiceQuality};
@@ -114,7 +114,14 @@ impl Conversation {
     }
 
     /// A call that rings the caller back: they said what they want in the call before.
-    pub fn resume(&mut self, Wish { profile, language }: Wish) {
+    pub fn resume(&mut self, before: CallId, Wish { profile, language }: Wish) {
+        if let Some(story) = &mut self.story {
+            let wish = profile.intent.clone().map(|name| Intent {
+                name,
+                score: f32::from(profile.intent_permille) / 1_000.0,
+            });
+            story.resume(before, wish);
+        }
         self.phase = Phase::Routing {
             emotion: profile.emotion,
             score: f32::from(profile.emotion_permille) / 1_000.0,

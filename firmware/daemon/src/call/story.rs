@@ -29,6 +29,8 @@ pub struct Story {
     caller: Pii<String>,
     started_at: Timestamp,
     began: Duration,
+    /// The call in which the caller was promised this one.
+    calls_back: Option<CallId>,
     times: Times,
     /// From when on the caller is heard: what was said counts from there.
     heard_from: Duration,
@@ -97,6 +99,7 @@ impl Story {
             caller,
             started_at,
             began: now,
+            calls_back: None,
             times: Times::default(),
             heard_from: now,
             intents: Vec::new(),
@@ -116,6 +119,12 @@ impl Story {
             announced: Vec::new(),
             language: None,
         }
+    }
+
+    /// The call rings the caller back, who said in that call what they want.
+    pub fn resume(&mut self, before: CallId, wish: Option<Intent>) {
+        self.calls_back = Some(before);
+        self.intents = wish.into_iter().collect();
     }
 
     /// The caller's number.
@@ -150,8 +159,9 @@ impl Story {
             if self.times.first_words_s.is_none() && !utterance.text.is_empty() {
                 self.times.first_words_s = Some(self.since_begin(now));
             }
-            // After the bridge the two talk with each other: the wish was stated before.
-            if self.times.bridged_s.is_none() {
+            // After the bridge the two talk with each other: the wish was stated before. So was that of
+            // whoever is rung back.
+            if self.times.bridged_s.is_none() && self.calls_back.is_none() {
                 self.intents = intents.to_vec();
             }
             self.mood = Some(mood.clone());
@@ -375,6 +385,7 @@ impl Story {
         CallSummary {
             call: self.call,
             started_at: self.started_at,
+            calls_back: self.calls_back,
             language: self.language.map(Named::from),
             intent: intents.first().cloned(),
             intents,
@@ -479,6 +490,7 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
     CallSummary {
         call,
         started_at,
+        calls_back: None,
         language: None,
         intent: None,
         intents: Vec::new(),

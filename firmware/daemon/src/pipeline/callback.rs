@@ -96,7 +96,7 @@ impl<U: SipUa> Pipeline<U> {
         tracing::info!(call = %id, asked = %place, "a caller is called back");
         let started_at = clock::timestamp();
         let mut conversation = self.conversation(now, id, number.clone(), started_at);
-        conversation.resume(wish);
+        conversation.resume(place, wish);
         let flow = CallFlow::calling_back(
             self.clock.instant(now),
             self.flow_config(),

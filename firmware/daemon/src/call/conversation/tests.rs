@@ -1,6 +1,6 @@
 //! What the router learns of a call, and when.
 
-use trunkside_call::{Intent, Mood, Prosody, Understanding, Utterance};
+use trunkside_call::{Mood, Prosody, Understanding, Utterance};
 use trunkside_record::PseudonymKey;
 use uuid::Uuid;
 
@@ -94,6 +94,24 @@ fn a_greeting_alone_decides_nothing_until_it_is_plain_that_no_more_comes() {
     assert_eq!(conversation.deadline(), Some(NOW + AFTER_A_GREETING));
     let wish = heard("i lost my card", 0.9, Emotion::Neutral, true);
     assert!(conversation.hear(NOW, &wish).is_some());
+}
+
+#[test]
+fn a_call_that_rings_the_caller_back_tells_of_which_and_what_they_wanted_there() {
+    let mut first = conversation();
+    first.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
+    let mut back = conversation();
+    let before = CallId::new(Uuid::from_u128(7));
+    back.resume(before, first.wish());
+    let mut hello = heard("hello", 0.99, Emotion::Neutral, true);
+    OUT_OF_SCOPE.clone_into(&mut hello.intents[0].name);
+    back.hear(NOW, &hello);
+    let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
+    let ended = back.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &names);
+    let record = ended.expect("it ends once").summary;
+    assert_eq!(record.calls_back, Some(before));
+    let intent = record.intent.expect("the wish of the call before");
+    assert_eq!((intent.name.as_str(), intent.score), ("lost_card", 0.9));
 }
 
 #[test]
