@@ -409,7 +409,7 @@ pub struct ReasonRecord {
 pub struct AlternativeRecord {
     /// The agent who came next.
     pub agent: Pseudonym,
-    /// Why the chosen one was preferred.
+    /// Why the chosen one was preferred: `asked at priority 1, not 2` tells of the chosen one, not of this.
     pub because: RedactedText,
     /// What they would have cost, as [`DecisionRecord::cost_us`].
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -434,7 +434,10 @@ fn decision_card(decision: &trunkside_record::DecisionRecord) -> Markup {
                     li { b { (words(&reason.rule)) } span { (reason.finding) } }
                 }
                 @if let Some(other) = &decision.alternative {
-                    li.faint { b { "next best" } span.code { (other.agent) } span { (other.because) } }
+                    li.faint {
+                        b { "next best" } span.code { (other.agent) }
+                        span { "the other was preferred: " (other.because) }
+                    }
                 }
             }
         }
