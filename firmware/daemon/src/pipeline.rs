@@ -507,7 +507,7 @@ impl<U: SipUa> Pipeline<U> {
             .get_mut(&id)
             .and_then(|call| call.conversation.telling())
         {
-            let text = Pii::new(telling.text());
+            let text = Pii::new(telling.text(&self.told_apart(id)));
             let agent = telling
                 .agent
                 .as_ref()
@@ -522,7 +522,8 @@ impl<U: SipUa> Pipeline<U> {
             for contact in agent.into_iter().chain(supervisors) {
                 self.stages.ua.message(&contact, &text);
             }
-            tracing::info!(call = %id, agent = ?telling.agent, "a caller is angry");
+            let agent = telling.agent.as_ref().map(tracing::field::display);
+            tracing::info!(call = %id, agent, "a caller is angry");
             if telling.supervisors {
                 self.stages.recorder.alarm(telling.alarm());
             }

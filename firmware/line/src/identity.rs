@@ -14,6 +14,18 @@ pub enum ShownNumber {
     Virtual(Pii<String>),
 }
 
+impl ShownNumber {
+    /// What agents are shown of a number, whose owner may want to be hidden; none where nothing is.
+    pub fn of(&self, number: &str, private: bool) -> Option<String> {
+        match self {
+            Self::Virtual(number) => Some(number.reveal().clone()),
+            _ if private || number.is_empty() => None,
+            Self::Masked => Some(masked(number)),
+            Self::Full => Some(number.to_owned()),
+        }
+    }
+}
+
 /// What an INVITE says of its caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -53,12 +65,7 @@ impl Identity {
 
     /// What an agent is shown of a caller's number; none where nothing is.
     pub fn shown(&self, shown: &ShownNumber, number: &str) -> Option<String> {
-        match shown {
-            ShownNumber::Virtual(number) => Some(number.reveal().clone()),
-            _ if self.private || number.is_empty() => None,
-            ShownNumber::Masked => Some(masked(number)),
-            ShownNumber::Full => Some(number.to_owned()),
-        }
+        shown.of(number, self.private)
     }
 
     /// The headers that tell an agent's phone more: none that would undo what is hidden.

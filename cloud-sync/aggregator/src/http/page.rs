@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use trunkside_call::DestinationKind;
 use trunkside_record::{
-    CallSummary, EndedBy, MoodPoint, Named, TalkRecord, Times, Timestamp, Turn,
+    CallSummary, EndedBy, Named, RedactedText, TalkRecord, Times, Timestamp, Turn,
 };
 
 use super::reader::Reader;
@@ -361,7 +361,7 @@ fn call_page(detail: &CallDetail) -> Markup {
             div.stack {
                 @if let Some(decision) = &call.decision { (decision_card(decision)) }
                 @if call.talks.len() > 1 { (talks_card(&call.talks)) }
-                @if !call.mood_course.is_empty() { (mood_card(&call.mood_course)) }
+                @if !call.mood_course.is_empty() || !call.escalations.is_empty() { (mood_card(call)) }
             }
         }
     }
@@ -466,20 +466,35 @@ fn talks_card(talks: &[TalkRecord]) -> Markup {
     }
 }
 
-fn mood_card(course: &[MoodPoint]) -> Markup {
+fn mood_card(call: &CallSummary) -> Markup {
     html! {
         section.card {
             h2 { "How it went" }
             ol.course {
-                @for point in course {
+                @for point in &call.mood_course {
                     li {
                         span.faint { (optional_seconds(Some(point.at_s))) }
                         span.pill.(point.emotion.name()) { (point.emotion.name()) }
                     }
                 }
             }
+            ul.reasons.told {
+                @for told in &call.escalations {
+                    li {
+                        b { "people of the branch told, " (optional_seconds(Some(told.at_s))) " after the call came" }
+                        (because(&told.reasons))
+                    }
+                }
+                @if let Some(mood) = call.mood.as_ref().filter(|mood| !mood.reasons.is_empty()) {
+                    li { b { (mood.emotion.name()) " at the end" } (because(&mood.reasons)) }
+                }
+            }
         }
     }
+}
+
+fn because(reasons: &[RedactedText]) -> Markup {
+    html! { @for reason in reasons { span { (reason) } } }
 }
 
 fn ended_by(who: &Named<EndedBy>) -> String {

@@ -150,6 +150,11 @@ impl Conversation {
         matches!(self.phase, Phase::Over)
     }
 
+    /// When the call began; none once its record is made.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.story.as_ref().map(Story::started_at)
+    }
+
     /// The caller's number; empty once the call's record is made.
     pub fn caller(&self) -> Pii<String> {
         let story = self.story.as_ref();

@@ -54,15 +54,20 @@ impl Telling {
         }
     }
 
-    /// One line for a phone's display.
-    pub fn text(&self) -> String {
+    /// One line for a phone's display; `call` tells the call from others.
+    pub fn text(&self, call: &str) -> String {
         let with = self.agent.as_ref().map_or_else(
             || "等待中 waiting".to_owned(),
             |agent| format!("与 with {agent}"),
         );
         let Escalation { words, reasons } = &self.escalation;
+        let call = if call.is_empty() {
+            String::new()
+        } else {
+            format!(" {call}")
+        };
         format!(
-            "来电者发怒 Caller angry ({with}): “{words}” [{}]",
+            "来电者发怒 Caller angry ({with}){call}: “{words}” [{}]",
             reasons.join("; ")
         )
     }

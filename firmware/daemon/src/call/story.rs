@@ -127,6 +127,11 @@ impl Story {
         self.intents = wish.into_iter().collect();
     }
 
+    /// When the call began.
+    pub const fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
     /// The caller's number.
     pub const fn caller(&self) -> &Pii<String> {
         &self.caller

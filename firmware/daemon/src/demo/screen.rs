@@ -85,7 +85,7 @@ impl<W: Write> Screen<W> {
                 self.line(number, notice.at, "bridged", &text);
             }
             Event::Escalated(telling) => {
-                let text = self.paint(YELLOW, &telling.text());
+                let text = self.paint(YELLOW, &telling.text(""));
                 self.line(number, notice.at, "angry", &text);
             }
             Event::Ended { outcome } => self.line(number, notice.at, "over", outcome),

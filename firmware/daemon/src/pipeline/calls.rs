@@ -5,8 +5,8 @@ use std::time::Duration;
 use trunkside_call::{CallId, Pii, Side};
 use trunkside_decision::Input;
 use trunkside_line::{
-    CallFlow, FlowConfig, LegCommand, LegId, MediaAddresses, Order, Output, Secret, SipCommand,
-    SipUa,
+    CallFlow, FlowConfig, LegCommand, LegId, MediaAddresses, Order, Output, Secret, ShownNumber,
+    SipCommand, SipUa,
 };
 use trunkside_media::{MediaSession, Opened};
 use trunkside_record::Timestamp;
@@ -44,6 +44,27 @@ impl<U: SipUa> Pipeline<U> {
         let conversation = self.conversation(now, id, from, started_at);
         let flow = CallFlow::new(self.flow_config(), leg, addresses(&session));
         self.insert(id, leg, (flow, session, tap), conversation);
+    }
+
+    /// What tells a call from others, for people of the branch: when it began by their clock, and the number
+    /// as far as agents are shown it.
+    pub(super) fn told_apart(&self, id: CallId) -> String {
+        let Some(call) = self.calls.get(&id) else {
+            return String::new();
+        };
+        let began = call.conversation.started_at();
+        let began = began.map(|at| self.stages.policy.hours.local(at));
+        let began = began.map(|at| at.strftime("%H:%M").to_string());
+        let number = match translate::shown(&self.line.shown) {
+            // It is the same for all callers.
+            ShownNumber::Virtual(_) => None,
+            shown => shown.of(
+                call.conversation.caller().reveal(),
+                call.flow.hides_caller(),
+            ),
+        };
+        let parts: Vec<String> = began.into_iter().chain(number).collect();
+        parts.join(" ")
     }
 
     pub(super) fn conversation(

@@ -300,8 +300,12 @@ fn who_turns_angry_with_an_agent_is_told_of_once_with_words_and_reasons() {
     let telling = conversation.telling().expect("a telling");
     assert_eq!(telling.agent, Some(AgentId::new("li_na")));
     assert!(telling.supervisors);
-    let text = telling.text();
-    for part in ["li_na", "“this is a disgrace”", "said `disgrace`"] {
+    let text = telling.text("15:42 138****8004");
+    for part in [
+        "with li_na) 15:42 138****8004:",
+        "“this is a disgrace”",
+        "said `disgrace`",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     let minute = Duration::from_secs(60);
@@ -338,7 +342,7 @@ fn who_takes_an_angry_caller_is_told_and_the_supervisors_not_again() {
     conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Angry, true));
     let waiting = conversation.telling().expect("a telling");
     assert!(waiting.agent.is_none() && waiting.supervisors);
-    assert!(waiting.text().contains("waiting"));
+    assert!(waiting.text("").contains("waiting):"));
     for agent in ["li_na", "zhang_wei"].map(AgentId::new) {
         conversation.taken_over(NOW, Some(agent.clone()), TalkBy::Transfer);
         let telling = conversation.telling().expect("a telling");
