@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rsipstack::dialog::dialog::TransactionHandle;
-use rsipstack::sip::{Request, StatusCode};
+use rsipstack::sip::{Header, Request, StatusCode};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -77,7 +77,8 @@ impl RsipUa {
                 } else {
                     "terminated;reason=noresource"
                 };
-                if let Err(error) = dialog.notify_refer(StatusCode::from(code), state).await {
+                let (headers, body) = told_by(code, state);
+                if let Err(error) = dialog.notify(Some(headers), Some(body)).await {
                     debug!(%leg, %error, "the progress of a transfer could not be told");
                 }
                 if code >= 200 {
@@ -157,6 +158,18 @@ impl RsipUa {
             }
         });
     }
+}
+
+/// The headers and the body of a NOTIFY of a transfer's progress (RFC 3515, section 2.4.5). The stack's own
+/// has no reason phrase of a standard's.
+fn told_by(code: u16, state: &str) -> (Vec<Header>, Vec<u8>) {
+    let headers = vec![
+        Header::Event("refer".into()),
+        Header::SubscriptionState(state.into()),
+        Header::ContentType("message/sipfrag".into()),
+    ];
+    let line = format!("SIP/2.0 {}\r\n", StatusCode::from(code));
+    (headers, line.into_bytes())
 }
 
 /// The key that an INFO tells of (`application/dtmf-relay` or `application/dtmf`).

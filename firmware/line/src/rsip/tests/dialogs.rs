@@ -174,11 +174,16 @@ async fn a_refer_is_accepted_and_its_progress_told() {
     assert_eq!(to, AgentContact::InPlaceOf { contact, replaces });
     ua.command(leg, LegCommand::AcceptTransfer);
     ua.command(leg, LegCommand::TellTransfer { status: 180 });
-    ua.command(leg, LegCommand::TellTransfer { status: 200 });
+    ua.command(leg, LegCommand::TellTransfer { status: 408 });
     peer.expect("SIP/2.0 202").await;
-    for (status, state) in [("100", "active"), ("180", "active"), ("200", "terminated")] {
+    for (status, state) in [
+        ("100 Trying", "active"),
+        ("180 Ringing", "active"),
+        ("408 Request Timeout", "terminated"),
+    ] {
         let notify = peer.expect("NOTIFY").await;
-        assert!(notify.contains(&format!("SIP/2.0 {status}")), "{notify}");
+        let line = format!("\r\n\r\nSIP/2.0 {status}\r\n");
+        assert!(notify.ends_with(&line), "{notify}");
         let told = header(&notify, "Subscription-State").expect("a state");
         assert!(told.starts_with(state), "{notify}");
         peer.respond(&notify, "200 OK", "", "").await;
