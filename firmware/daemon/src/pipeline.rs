@@ -21,7 +21,7 @@ use trunkside_call::{
 };
 use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
 use trunkside_line::{
-    AgentContact, CallEvent, CallFlow, EndedBy, LegEvent, LegId, Order, SipEvent, SipUa,
+    AgentContact, CallEvent, CallFlow, Cause, EndedBy, LegEvent, LegId, Order, SipEvent, SipUa,
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms, TalkBy};
@@ -354,7 +354,16 @@ impl<U: SipUa> Pipeline<U> {
                     );
                 }
             }
-            CallEvent::Ended { by, .. } => self.record(now, id, by),
+            CallEvent::Ended { by, cause } => {
+                if let Some(call) = self
+                    .calls
+                    .get_mut(&id)
+                    .filter(|_| cause == Cause::Apologised)
+                {
+                    call.conversation.apologised();
+                }
+                self.record(now, id, by);
+            }
         }
     }
 

@@ -58,6 +58,8 @@ pub struct CallFlow {
     transfer: Option<Transfer>,
     /// Legs that have handed the call on, and when to hang up those that do not by themselves.
     leaving: Vec<(LegId, Instant)>,
+    /// Until when an agent who hangs up leaves behind the caller whom nobody took over.
+    refused_until: Option<Instant>,
     /// A change of the call's law under way.
     recoding: Option<Recoding>,
     /// A leg that is about to take the place of another.
@@ -101,6 +103,7 @@ impl CallFlow {
             agent: None,
             transfer: None,
             leaving: Vec::new(),
+            refused_until: None,
             recoding: None,
             replacing: None,
             crossing: Vec::new(),

@@ -388,6 +388,13 @@ impl Conversation {
         self.agent = agent;
     }
 
+    /// The box has told the caller that somebody will call them back.
+    pub const fn apologised(&mut self) {
+        if let Some(story) = &mut self.story {
+            story.apologised();
+        }
+    }
+
     /// What the call has come to, until its record is made.
     pub fn so_far(
         &mut self,

@@ -292,6 +292,13 @@ impl Story {
         self.talks.iter().zip(ends).map(record).collect()
     }
 
+    /// The caller was told that somebody will call them back, whether or not that was decided.
+    pub const fn apologised(&mut self) {
+        if self.callback.is_none() {
+            self.callback = Some(CallbackCause::NobodyAnswered);
+        }
+    }
+
     /// Whether a recording is all that the caller has asked for so far.
     pub const fn served_by_machine(&mut self, served: bool) {
         self.self_served = served;

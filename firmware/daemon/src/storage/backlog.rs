@@ -241,16 +241,15 @@ impl Held {
                     started_ms: ended.summary.started_at.as_millisecond(),
                     caller: ended.caller.clone(),
                 };
-                let (turns, callback) = (&ended.turns, ended.callback.as_ref());
-                writing.close_call(&began, &export(ended), turns, callback, self.sent)?;
-                // Who was cut off has not said all.
+                // Who was cut off has not said all; what this call promises is still to be kept.
                 if ended.summary.outcome == Outcome::Bridged
                     && let Some(ended_s) = ended.summary.times.ended_s
                 {
                     let ended_ms = (ended_s * 1_000.0) as i64;
                     writing.talked_to(&began, began.started_ms + ended_ms)?;
                 }
-                Ok(())
+                let (turns, callback) = (&ended.turns, ended.callback.as_ref());
+                writing.close_call(&began, &export(ended), turns, callback, self.sent)
             }
         }
     }

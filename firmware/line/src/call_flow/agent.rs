@@ -84,6 +84,9 @@ impl CallFlow {
             self.ring_back();
             return;
         }
+        if self.is_left_behind(now) {
+            return;
+        }
         let (by, cause) = ended(EndedBy::Agent, cause);
         self.end(now, by, cause);
     }

@@ -16,6 +16,9 @@ use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
 /// How long who has handed a call on may take to hang up by themselves.
 const LEAVE: Duration = Duration::from_secs(2);
 
+/// How soon a phone hangs up that ends its call when it hears that a transfer has failed, as some do.
+const GIVES_UP: Duration = Duration::from_secs(2);
+
 const RINGING: u16 = 180;
 const OK: u16 = 200;
 const NO_ANSWER: u16 = 408;
@@ -146,6 +149,7 @@ impl CallFlow {
             self.call(CallEvent::AgentFailed { agent, cause });
         } else if self.agent.is_some() {
             self.sip(transfer.by, LegCommand::TellTransfer { status });
+            self.refused_until = Some(now + GIVES_UP);
         }
         if self.agent.is_some() {
             return;
@@ -181,6 +185,17 @@ impl CallFlow {
             self.crossing.push((leg, now + CROSSING));
             self.sip(leg, LegCommand::Cancel);
         }
+    }
+
+    /// The agent's phone has hung up on hearing that nobody takes the caller; true where it did.
+    pub(super) fn is_left_behind(&mut self, now: Instant) -> bool {
+        let refused = self.refused_until.take();
+        let left = refused.is_some_and(|until| now < until);
+        if left {
+            self.media(MediaCommand::Unbridge);
+            self.on_order(now, Order::Apologise);
+        }
+        left
     }
 
     /// The caller hears that somebody is being rung.

@@ -368,3 +368,14 @@ fn a_call_that_is_over_yields_one_record_and_nothing_more() {
     assert!(end().is_none());
     assert_eq!(conversation.tick(NOW + Duration::from_secs(60)), None);
 }
+
+#[test]
+fn who_hears_the_apology_is_promised_a_call_back_though_an_agent_has_talked_to_them() {
+    let mut conversation = bridged();
+    conversation.apologised();
+    let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
+    let ended = conversation.end(NOW, EndedBy::Box, false, VoiceQuality::default(), &names);
+    let ended = ended.expect("it ends once");
+    assert_eq!(ended.summary.outcome, trunkside_record::Outcome::Bridged);
+    assert!(ended.callback.is_some());
+}

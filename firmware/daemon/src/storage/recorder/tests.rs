@@ -394,6 +394,31 @@ fn what_is_too_old_is_forgotten_by_the_running_box() {
 }
 
 #[test]
+fn a_promise_of_a_call_that_an_agent_took_is_still_to_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, post) = outbox_in(&folder.path().join("outbox"));
+    let data = folder.path().join("data");
+    let mut desk = Desk::new(&data, KEEP, post);
+    for number in 1..=2 {
+        put(&mut desk, Note::Call(CallNote::Opened(began(number))));
+        let CallNote::Ended(mut ended) = ended(number, "hello") else {
+            unreachable!("it has ended");
+        };
+        ended.summary.outcome = trunkside_record::Outcome::Bridged.into();
+        ended.summary.times.ended_s = Some(3.0);
+        put(&mut desk, Note::Call(CallNote::Ended(ended)));
+        desk.settle();
+    }
+    let promises = Store::open(&data.join(CALLS)).unwrap().promises(false);
+    let owed: Vec<CallId> = promises.unwrap().into_iter().map(|p| p.call).collect();
+    assert_eq!(
+        owed,
+        [began(2).call],
+        "the second talk keeps the first promise"
+    );
+}
+
+#[test]
 fn where_the_phones_are_is_kept_for_the_next_start_and_for_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let (_, post) = outbox_in(&folder.path().join("outbox"));

@@ -128,6 +128,37 @@ fn a_caller_whose_agent_left_hears_ringback_and_then_the_apology() {
 }
 
 #[test]
+fn a_caller_whose_agents_phone_hangs_up_at_a_failed_transfer_hears_the_apology() {
+    let bye = || LegEvent::Ended {
+        cause: EndCause::Bye,
+    };
+    let mut bench = Bench::bridged();
+    bench.agent(1, asked());
+    bench.agent(2, LegEvent::Failed { status: 404 });
+    let left = bench.agent(1, bye());
+    assert_eq!(media(&left)[0], MediaCommand::Unbridge);
+    let apology = |command: &MediaCommand| {
+        matches!(
+            command,
+            MediaCommand::Play {
+                prompt: PromptKey::Apology,
+                ..
+            }
+        )
+    };
+    assert!(media(&left).iter().any(apology), "{left:?}");
+    assert!(events(&left).is_empty(), "the call goes on");
+
+    // Who goes on talking ends the call when they hang up.
+    let mut bench = Bench::bridged();
+    bench.agent(1, asked());
+    bench.agent(2, LegEvent::Failed { status: 404 });
+    bench.wait(secs(3));
+    let over = bench.agent(1, bye());
+    assert_eq!(commands(&over), [(bench.caller, "hang up")]);
+}
+
+#[test]
 fn a_caller_who_hangs_up_in_a_transfer_releases_everybody() {
     let mut bench = Bench::bridged();
     bench.agent(1, asked());
