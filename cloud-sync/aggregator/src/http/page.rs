@@ -30,6 +30,12 @@ const INTENTS: usize = 8;
 /// Height of the hourly chart in SVG units.
 const CHART_HEIGHT: f64 = 120.0;
 
+/// Where the most calls of an hour reach to, in SVG units from the top.
+const CHART_TOP: f64 = 6.0;
+
+/// Width of what says how many calls that is, in SVG units.
+const CHART_SCALE: f64 = 26.0;
+
 /// Width of one hour in SVG units.
 const HOUR_WIDTH: f64 = 20.0;
 
@@ -150,7 +156,7 @@ fn nothing_yet() -> Markup {
 fn hourly_card(hours: &[Hour]) -> Markup {
     html! {
         section.card.wide {
-            h2 { "Calls by hour" }
+            h2 { "Calls by hour" span.faint { " UTC" } }
             (chart(hours))
             ul.legend {
                 li.bridged { "bridged or self-served" }
@@ -191,10 +197,19 @@ fn chart(hours: &[Hour]) -> Markup {
         .collect();
     let most = shown.iter().map(|(_, hour)| hour.calls).max().unwrap_or(1) as f64;
     let width = CHART_HOURS as f64 * HOUR_WIDTH;
+    let view = format!(
+        "{} 0 {} {}",
+        -CHART_SCALE,
+        width + CHART_SCALE,
+        CHART_HEIGHT + 18.0
+    );
     html! {
-        svg.chart viewBox=(format!("0 0 {width} {}", CHART_HEIGHT + 18.0)) role="img"
+        svg.chart viewBox=(view) role="img"
             aria-label="Calls in each hour by outcome" {
             line.base x1="0" x2=(width) y1=(CHART_HEIGHT) y2=(CHART_HEIGHT) {}
+            line.base x1="0" x2=(width) y1=(CHART_TOP) y2=(CHART_TOP) {}
+            text x="-4" y=(CHART_TOP + 3.0) { (most) }
+            text x="-4" y=(CHART_HEIGHT + 3.0) { "0" }
             @for (slot, hour) in &shown { (bar(*slot, hour, most)) }
             @for slot in (CHART_LABEL - 1..CHART_HOURS).step_by(CHART_LABEL) {
                 (slot_label(slot, latest.hour))
@@ -205,7 +220,7 @@ fn chart(hours: &[Hour]) -> Markup {
 
 fn bar(slot: usize, hour: &Hour, most: f64) -> Markup {
     let left = slot as f64 * HOUR_WIDTH;
-    let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - 6.0);
+    let height = |calls: u64| calls as f64 / most * (CHART_HEIGHT - CHART_TOP);
     let served = height(hour.bridged + hour.self_served);
     let (overflowed, callback) = (height(hour.overflowed), height(hour.callbacks));
     let (lost, other) = (height(hour.abandoned + hour.failed), height(hour.other));
@@ -244,6 +259,7 @@ fn slot_label(slot: usize, latest: Timestamp) -> Markup {
 }
 
 fn intents_card(hours: &[Hour]) -> Markup {
+    let since = hours.last().map(|oldest| day_and_clock(oldest.hour));
     let mut counts: Vec<(String, u64)> = Vec::new();
     for count in hours.iter().flat_map(|hour| &hour.intents) {
         let name = count
@@ -259,7 +275,10 @@ fn intents_card(hours: &[Hour]) -> Markup {
     let most = counts.first().map_or(1, |(_, calls)| *calls);
     html! {
         section.card {
-            h2 { "What callers want" }
+            h2 {
+                "What callers want"
+                @if let Some(since) = since { span.faint { " since " (since) " UTC" } }
+            }
             ul.intents {
                 @for (name, calls) in counts.iter().take(INTENTS) {
                     li {
@@ -298,8 +317,8 @@ fn call_row(item: &CallItem) -> Markup {
             td { (intent(call)) }
             td { (feeling(call)) }
             td { (outcome(call)) }
-            td.number { (optional_seconds(call.times.decided_s)) }
-            td.number { (lasted(call)) }
+            td.number data-name="Decided" { (optional_seconds(call.times.decided_s)) }
+            td.number data-name="Lasted" { (lasted(call)) }
         }
     }
 }
@@ -539,11 +558,18 @@ mod tests {
     use crate::store::Whole;
 
     fn page(interrupted: bool) -> String {
-        let summary = serde_json::json!({
+        page_of(&serde_json::json!({ "interrupted": interrupted }))
+    }
+
+    /// The page of a call of which there is more to tell.
+    fn page_of(more: &serde_json::Value) -> String {
+        let mut summary = serde_json::json!({
             "call": "01990000-0000-7000-8000-000000000001", "started_at": "2026-11-21T08:00:00Z",
-            "outcome": "failed", "ended_by": "box", "interrupted": interrupted,
-            "times": { "ended_s": 22.0 }, "redacted": true
+            "outcome": "failed", "ended_by": "box", "times": { "ended_s": 22.0 }, "redacted": true
         });
+        for (field, value) in more.as_object().unwrap() {
+            summary[field] = value.clone();
+        }
         let call = CallItem {
             tenant: "acme".to_owned(),
             branch: "harbour".to_owned(),
@@ -571,5 +597,30 @@ mod tests {
         let on_its_way = page(false);
         assert!(on_its_way.contains("has not come") && on_its_way.contains("22.0 s by the box"));
         assert!(!on_its_way.contains("cut off"));
+    }
+
+    #[test]
+    fn a_page_tells_who_talked_which_call_was_promised_and_whom_an_anger_was_told() {
+        let before = "01990000-0000-7000-8000-000000000000";
+        let talk = |agent: &str, from_s: f64, to_s: f64, by: &str| serde_json::json!({ "agent": agent, "from_s": from_s, "to_s": to_s, "by": by });
+        let told = page_of(&serde_json::json!({
+            "calls_back": before,
+            "talks": [
+                talk("abcdefghijklmnop", 6.5, 23.5, "decision"),
+                talk("ponmlkjihgfedcba", 23.5, 31.0, "transfer")
+            ],
+            "escalations": [{ "at_s": 7.0, "reasons": ["said `投诉`"] }],
+            "times": { "first_words_s": 1.5, "ended_s": 31.0 }
+        }));
+        for part in [
+            &format!("href=\"/calls/{before}\""),
+            "ponmlkjihgfedcba</b><span>23.5 s to 31.0 s, by transfer",
+            "7.0 s after the call came",
+            "said `投诉`",
+            "not understood",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(!page(false).contains("Who talked"));
     }
 }
