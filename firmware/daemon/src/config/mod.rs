@@ -174,6 +174,8 @@ pub struct LineConfig {
     /// How callers are rung who hang up and keep their place: [`TRUNK`] and a trunk's name, or an address
     /// with `{number}` in it.
     pub callback_to: Option<String>,
+    /// What they see then, where they are rung by an address; a trunk shows the box's number there.
+    pub callback_number: Option<String>,
     /// The key by which a caller who waits asks for that.
     pub callback_key: char,
     /// What agents see of the caller's number.
@@ -591,6 +593,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         supervisors: resolve_supervisors(layers),
         tell_agents: layers.switch("line.tell_agents", true),
         callback_to: resolve_callback(layers, &trunks),
+        callback_number: resolve_callback_number(layers),
         callback_key: resolve_key(layers),
         shown: resolve_shown(layers),
         trunks,
@@ -619,6 +622,18 @@ fn resolve_callback(layers: &mut Layers, trunks: &[Trunk]) -> Option<String> {
          `sip:{{number}}@carrier.example`, got `{contact}`; write where calls to the caller's number go"
     );
     layers.report("line.callback_to", &message);
+    None
+}
+
+fn resolve_callback_number(layers: &mut Layers) -> Option<String> {
+    let number = layers.optional_text("line.callback_number")?;
+    let figures = number.strip_prefix('+').unwrap_or(&number);
+    if !figures.is_empty() && figures.bytes().all(|figure| figure.is_ascii_digit()) {
+        return Some(number);
+    }
+    let message = "`line.callback_number` must be a number that calls the branch, such as `95588` or \
+                   `+861095588`, in figures only";
+    layers.report("line.callback_number", message);
     None
 }
 

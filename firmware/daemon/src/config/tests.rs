@@ -192,8 +192,15 @@ fn supervisors_are_phones() {
 fn who_is_called_back_needs_an_address_with_the_number_in_it() {
     let address = "sip:{number}@carrier.example";
     let good = loaded(&format!(
-        "[line]\ncallback_to = \"{address}\"\ncallback_key = \"9\"\n"
+        "[line]\ncallback_to = \"{address}\"\ncallback_key = \"9\"\ncallback_number = \"+8695588\"\n"
     ));
+    let shown = good.config.line.callback_number.as_deref();
+    assert_eq!(shown, Some("+8695588"));
+    assert!(
+        !loaded("[line]\ncallback_number = \"the bank\"\n")
+            .problems
+            .is_empty()
+    );
     assert_eq!(good.config.line.callback_to.as_deref(), Some(address));
     assert_eq!(good.config.line.callback_key, '9');
     let nothing = loaded("");

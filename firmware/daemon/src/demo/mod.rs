@@ -183,6 +183,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             agent_secrets: None,
             supervisors: Vec::new(),
             callback_to: None,
+            callback_number: None,
             callback_key: '1',
             // Its agents' phones have no display; the screen shows it.
             tell_agents: false,

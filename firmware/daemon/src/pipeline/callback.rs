@@ -107,7 +107,7 @@ impl<U: SipUa> Pipeline<U> {
                 private,
                 contact,
             },
-            Pii::default(),
+            Pii::new(self.line.callback_number.clone().unwrap_or_default()),
         );
         self.insert(id, leg, (flow, session, tap), conversation);
         if let Some(call) = self.calls.get_mut(&id) {

@@ -156,7 +156,13 @@ impl RsipUa {
         let mut identity = identity.cloned().unwrap_or_default();
         // The leg that said so may be gone: replaced, or hung up before the box called back.
         identity.private |= dialled.private;
-        let number = identity.shown(&self.shown, dialled.from.reveal());
+        let from = dialled.from.reveal();
+        // Agents see what they may of the caller, a caller who is rung back the number of the branch.
+        let number = if leg == leg.first() && !from.is_empty() {
+            Some(from.clone())
+        } else {
+            identity.shown(&self.shown, from)
+        };
         let number = number.filter(|number| is_user_part(number));
         let domain = HostWithPort::from(self.own.udp).to_string();
         let mut more = headers::timer_asking(dialled.timer.ask());

@@ -479,6 +479,16 @@ async fn what_an_agent_is_shown_of_the_caller_is_what_the_configuration_allows()
 }
 
 #[tokio::test]
+async fn a_caller_who_is_rung_back_sees_the_branchs_number_whatever_agents_see_of_theirs() {
+    let ua = Driven::new(|config| config.shown = ShownNumber::Masked).await;
+    let mut phone = Peer::new(ua.address).await;
+    ua.dial(AgentContact::Uri(format!("sip:a@{}", phone.own)));
+    let invite = phone.expect("INVITE").await;
+    let told = header(&invite, "From").expect("a caller");
+    assert!(told.contains("sip:13800138000@"), "{told}");
+}
+
+#[tokio::test]
 async fn a_caller_who_hides_stays_hidden_when_their_leg_is_gone() {
     let ua = Driven::new(|_| {}).await;
     let mut phone = Peer::new(ua.address).await;
