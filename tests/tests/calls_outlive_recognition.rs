@@ -1,5 +1,5 @@
 //! Recognition that panics or hangs costs the caller nothing but being understood: the call takes
-//! the default route, and both sides hear each other.
+//! the default route, both sides hear each other, and the box stops in good order when it is told to.
 
 use std::time::Duration;
 
@@ -28,6 +28,11 @@ fn the_agent_hears_the_caller_under(fault: &str) {
     assert!(heard > HEARD, "the agent heard the caller at {heard:.2}");
     let record = branch.record();
     assert_eq!(record["outcome"], "bridged", "{record}");
+
+    let box_process = branch.running.process;
+    box_process.terminate();
+    let (status, log) = box_process.finish();
+    assert!(status.success(), "it stops all the same:\n{log}");
 }
 
 #[test]

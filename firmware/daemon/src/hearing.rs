@@ -12,7 +12,7 @@ mod schedule;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc::error::TrySendError;
@@ -25,16 +25,21 @@ use trunkside_recognition::Stream;
 use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
+use crate::clock::Clock;
 use crate::intent_lessons::Teacher;
 use crate::model::{InForce, Model};
 use crate::redaction_policy::Privacy;
 
 use self::masking::Masking;
+use self::pool::Threads;
 pub(crate) use self::pool::{Intake, Listener, Pool};
 pub(crate) use self::schedule::{Figures, Rules};
 
 /// How many utterances may wait for the pipeline before partial ones are dropped.
 const HEARD_QUEUE: usize = 256;
+
+/// How long a box that stops waits for recognition; what comes after it must have its time, too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One utterance and what the call means with it.
 #[derive(Clone, Debug)]
@@ -79,7 +84,7 @@ pub struct Manner {
 pub struct Hearing {
     pool: Pool<CallHearing>,
     calls: mpsc::UnboundedSender<NewCall>,
-    bringing: JoinHandle<()>,
+    bringing: Threads,
 }
 
 #[derive(Debug)]
@@ -155,12 +160,16 @@ impl Hearing {
         unheard
     }
 
-    /// Ends the workers once their calls have ended.
+    /// Ends the workers once their calls have ended, or leaves them behind where one hangs.
     pub fn stop(self) {
+        let clock = Clock::start();
         drop(self.calls);
-        let brought = self.bringing.join().is_ok();
-        if !self.pool.stop() || !brought {
-            tracing::error!("a recognition thread ended by a fault");
+        let brought = self.bringing.join(PATIENCE);
+        let heard = self.pool.stop(PATIENCE.saturating_sub(clock.now()));
+        if !brought || !heard {
+            tracing::error!(
+                "recognition did not end in good order; the last words of calls may be lost"
+            );
         }
     }
 }
@@ -170,25 +179,22 @@ fn bring(
     mut calls: mpsc::UnboundedReceiver<NewCall>,
     intake: Intake<CallHearing>,
     shared: Arc<Shared>,
-) -> anyhow::Result<JoinHandle<()>> {
+) -> anyhow::Result<Threads> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .context("cannot start the recognition intake")?;
-    std::thread::Builder::new()
-        .name("hearing-intake".to_owned())
-        .spawn(move || {
-            pool::stand_back();
-            let tasks = LocalSet::new();
-            runtime.block_on(tasks.run_until(async {
-                while let Some(new) = calls.recv().await {
-                    let (intake, shared) = (intake.clone(), Arc::clone(&shared));
-                    tokio::task::spawn_local(listen(new, intake, shared));
-                }
-            }));
-            runtime.block_on(tasks);
-        })
-        .context("cannot start the recognition intake")
+    let bring = move || {
+        let tasks = LocalSet::new();
+        runtime.block_on(tasks.run_until(async {
+            while let Some(new) = calls.recv().await {
+                let (intake, shared) = (intake.clone(), Arc::clone(&shared));
+                tokio::task::spawn_local(listen(new, intake, shared));
+            }
+        }));
+        runtime.block_on(tasks);
+    };
+    Threads::start([("hearing-intake".to_owned(), bring)])
 }
 
 /// A fault of recognition that somebody wants to see: `TRUNKSIDE_FAULT` in the environment is

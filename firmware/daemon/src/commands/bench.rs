@@ -307,7 +307,7 @@ fn paced(listeners: &Listeners, mut tracks: Vec<Track>, threads: usize) -> Resul
     let noted: Vec<Noted> = noted.iter().collect();
     let figures = intake.figures();
     let cpu = cpu.elapsed();
-    pool.stop();
+    pool.stop(Duration::MAX);
     let report = report(&tracks, cpu, rss_mb, noted.into_iter())?;
     Ok(report.with(&figures))
 }

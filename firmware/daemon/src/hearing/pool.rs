@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,10 +27,18 @@ pub trait Listener: Send + 'static {
     fn finish(&mut self);
 }
 
+/// Threads that end together, or are left behind.
+#[derive(Debug)]
+pub struct Threads {
+    all: Vec<JoinHandle<()>>,
+    /// Closed when none runs any more: each has the other end while it does.
+    running: Mutex<mpsc::Receiver<()>>,
+}
+
 /// The threads and what they share with those who bring frames.
 pub struct Pool<L> {
     shared: Arc<Shared<L>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
 }
 
 /// Brings calls and their frames to the threads.
@@ -53,7 +62,7 @@ struct State<L> {
 
 impl<L> fmt::Debug for Pool<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let threads = self.threads.len();
+        let threads = self.threads.all.len();
         f.debug_struct("Pool")
             .field("threads", &threads)
             .finish_non_exhaustive()
@@ -65,6 +74,45 @@ impl<L> Clone for Intake<L> {
         Self {
             shared: Arc::clone(&self.shared),
         }
+    }
+}
+
+impl Threads {
+    /// Starts one for each task, under its name, with the priority that voice does not need.
+    pub fn start<T: FnOnce() + Send + 'static>(
+        tasks: impl IntoIterator<Item = (String, T)>,
+    ) -> anyhow::Result<Self> {
+        let (runs, running) = mpsc::channel();
+        let start = |(name, task): (String, T)| {
+            let runs = runs.clone();
+            std::thread::Builder::new()
+                .name(name)
+                .spawn(move || {
+                    let _runs = runs;
+                    stand_back();
+                    task();
+                })
+                .context("cannot start a recognition thread")
+        };
+        let all = tasks
+            .into_iter()
+            .map(start)
+            .collect::<anyhow::Result<_>>()?;
+        let running = Mutex::new(running);
+        Ok(Self { all, running })
+    }
+
+    /// Waits for their ends, so long at most. Those that hang are left behind: they end with the process.
+    /// Returns whether all have ended, and none by a fault.
+    pub fn join(self, within: Duration) -> bool {
+        let running = self.running.into_inner();
+        let running = running.unwrap_or_else(PoisonError::into_inner);
+        if running.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("a recognition thread hangs; it is left behind");
+            return false;
+        }
+        let ended: Vec<_> = self.all.into_iter().map(JoinHandle::join).collect();
+        ended.iter().all(Result::is_ok)
     }
 }
 
@@ -82,17 +130,11 @@ impl<L: Listener> Pool<L> {
             work: Condvar::new(),
             clock: Clock::start(),
         });
-        let start = |number: usize| {
+        let work = |number| {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
-                .name(format!("hearing-{number}"))
-                .spawn(move || {
-                    stand_back();
-                    shared.work();
-                })
-                .context("cannot start a recognition thread")
+            (format!("hearing-{number}"), move || shared.work())
         };
-        let threads = (0..workers).map(start).collect::<anyhow::Result<_>>()?;
+        let threads = Threads::start((0..workers).map(work))?;
         Ok(Self { shared, threads })
     }
 
@@ -103,12 +145,12 @@ impl<L: Listener> Pool<L> {
         }
     }
 
-    /// Ends the threads once the calls at hand have ended. Returns whether none ended by a fault.
-    pub fn stop(self) -> bool {
+    /// Ends the threads once the calls at hand have ended, but waits so long at most. Returns whether all
+    /// have ended, and none by a fault.
+    pub fn stop(self, within: Duration) -> bool {
         self.shared.lock().is_stopping = true;
         self.shared.work.notify_all();
-        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
-        ended.iter().all(Result::is_ok)
+        self.threads.join(within)
     }
 }
 
@@ -230,7 +272,7 @@ impl<L: Listener> Shared<L> {
 
 /// Voice goes first: where the box runs at a raised priority, as its unit gives it, recognition has the
 /// ordinary one. Linux keeps a priority for each thread; `None` is this one.
-pub(super) fn stand_back() {
+fn stand_back() {
     let is_raised = getpriority_process(None).is_ok_and(|nice| nice < 0);
     if is_raised && let Err(error) = setpriority_process(None, 0) {
         tracing::warn!(%error, "recognition keeps the priority of voice");
@@ -346,7 +388,7 @@ mod tests {
             let (number, frames, unheard) = ends.recv_timeout(TIMEOUT).unwrap();
             assert_eq!((frames as u32, unheard), (number % 40 + 1, 0));
         }
-        assert!(pool.stop());
+        assert!(pool.stop(TIMEOUT));
     }
 
     #[test]
@@ -363,7 +405,7 @@ mod tests {
         let mut told = std::iter::from_fn(|| ends.recv_timeout(TIMEOUT).ok());
         assert_eq!(told.find(of_the_sound), Some((1, 8, 0)));
         intake.close(faulty);
-        assert!(pool.stop());
+        assert!(pool.stop(TIMEOUT));
     }
 
     #[test]
@@ -378,7 +420,7 @@ mod tests {
         assert_eq!(intake.figures().unheard, 0, "time is not short");
         intake.close(key);
         assert_eq!(ends.recv_timeout(TIMEOUT), Ok((0, 0, 1)), "the end");
-        assert!(pool.stop());
+        assert!(pool.stop(TIMEOUT));
     }
 
     /// Tells at once how many frames it heard.
@@ -401,7 +443,30 @@ mod tests {
         intake.arrive(key, &frame(0, 0), false);
         assert_eq!(turns.recv_timeout(TIMEOUT), Ok(1));
         intake.close(key);
-        assert!(pool.stop());
+        assert!(pool.stop(TIMEOUT));
+    }
+
+    /// Hears nothing until somebody lets it go.
+    struct Hanging(Receiver<()>);
+
+    impl Listener for Hanging {
+        fn hear(&mut self, _: &[Frame], _: u32) {
+            let _ = self.0.recv();
+        }
+
+        fn finish(&mut self) {}
+    }
+
+    #[test]
+    fn a_call_that_hangs_is_left_behind() {
+        let (let_go, hangs) = channel();
+        let pool = Pool::start(Rules::new(2)).unwrap();
+        let intake = pool.intake();
+        let key = intake.open(Hanging(hangs));
+        intake.arrive(key, &frame(0, 0), true);
+        intake.close(key);
+        assert!(!pool.stop(Duration::from_millis(50)));
+        drop(let_go);
     }
 
     #[test]
@@ -410,7 +475,7 @@ mod tests {
         let intake = pool.intake();
         let key = call(&intake, &told, 7);
         intake.arrive(key, &frame(0, 0), false);
-        let stopping = std::thread::spawn(move || pool.stop());
+        let stopping = std::thread::spawn(move || pool.stop(TIMEOUT));
         intake.arrive(key, &frame(1, 0), false);
         intake.close(key);
         assert_eq!(ends.recv_timeout(TIMEOUT), Ok((7, 2, 0)));
