@@ -36,7 +36,7 @@ use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
 use crate::storage::phones;
 use crate::storage::recorder::{self, Recorder};
-use tasks::{expire, mend_key, report_health, send, sweep};
+use tasks::{await_voice, expire, mend_key, report_health, send, sweep};
 
 mod tasks;
 
@@ -110,7 +110,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     )?;
 
     let (voice, voice_threads) = VoiceThreads::start()?;
-    let ports = media_ports(&config.line);
+    let ports = media_ports(&config.line, &way, &tasks);
     let files = policy::Named::by(&config);
     let phones = files.phones(&beginning.policy);
     let stop = CancellationToken::new();
@@ -318,7 +318,9 @@ fn data_folder(folder: &Path) {
     owner_only::close(folder);
 }
 
-fn media_ports(line: &LineConfig) -> MediaPorts {
+/// Where voice is received, which the box may not have yet.
+fn media_ports(line: &LineConfig, way: &AlarmWay, tasks: &TaskTracker) -> MediaPorts {
+    tasks.spawn(await_voice(line.advertise, way.clone()));
     MediaPorts::new(&MediaConfig {
         address: line.advertise,
         ports: line.rtp_ports.clone(),

@@ -11,7 +11,7 @@ pub enum MediaError {
     /// Every port of the range is taken: refuse the call.
     #[error(
         "no free UDP port pair on `{address}` in `{first}`-`{last}`; \
-         widen `media.ports` or end some calls"
+         widen `line.rtp_ports` or end some calls"
     )]
     PortsExhausted {
         /// Where sockets are opened.
@@ -23,7 +23,7 @@ pub enum MediaError {
     },
     /// The address is not one of this machine's, or the system refuses sockets: tell an operator.
     #[error(
-        "cannot open a UDP socket on `{address}`; set `media.address` to one of this machine's addresses"
+        "cannot open a UDP socket on `{address}`; set `line.advertise` to one of this machine's addresses"
     )]
     Address {
         /// Where sockets are opened.

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(taken, [(9_102, 9_103), (9_104, 9_105)]);
         let error = ports.open().expect_err("the range is used up").to_string();
         assert!(
-            error.contains("`9101`-`9105`") && error.contains("media.ports"),
+            error.contains("`9101`-`9105`") && error.contains("line.rtp_ports"),
             "{error}"
         );
         drop(sockets);
@@ -142,7 +142,7 @@ mod tests {
             .expect_err("not ours")
             .to_string();
         assert!(
-            error.contains("192.0.2.1") && error.contains("media.address"),
+            error.contains("192.0.2.1") && error.contains("line.advertise"),
             "{error}"
         );
     }

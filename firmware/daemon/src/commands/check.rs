@@ -1,7 +1,7 @@
 //! `trunkside check`: every problem of a configuration, of what it names and of where it points.
 
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -32,7 +32,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(of_the_front(&loaded));
         problems.extend(of_the_keys(&loaded));
         problems.extend(of_the_cloud(&loaded));
-        problems.extend(of_the_address(&loaded));
+        problems.extend(of_the_addresses(&loaded));
         problems.extend(of_the_trunks(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
     }
@@ -267,16 +267,30 @@ fn of_what_is_not_meant(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
-/// An address that SIP cannot be received at; somebody may check on another machine than the box's.
-fn of_the_address(loaded: &Loaded) -> Option<Problem> {
-    let listen = loaded.config.line.listen;
-    let error = UdpSocket::bind((listen.ip(), 0)).err()?;
-    let message = format!(
-        "`line.listen` is `{listen}`, and this machine does not have that address: {error}; set it to one \
-         that the box has, or to `0.0.0.0` or `[::]` for all of them"
-    );
-    let is_elsewhere = error.kind() == ErrorKind::AddrNotAvailable;
-    is_elsewhere.then(|| Problem::warning(loaded.place("line.listen"), message))
+/// Addresses that SIP or voice cannot be received at; somebody may check on another machine than the box's.
+fn of_the_addresses(loaded: &Loaded) -> Vec<Problem> {
+    let line = &loaded.config.line;
+    let any = "one that the box has, or to `0.0.0.0` or `[::]` for all of them";
+    let own = "one of the box's own, as voice is received there: without it every call is refused";
+    let advertise = Some(line.advertise).filter(|address| *address != line.listen.ip());
+    let sip = [
+        ("line.listen", Some(line.listen)),
+        ("line.listen_tcp", line.transports.tcp),
+        ("line.listen_tls", line.transports.tls),
+    ];
+    let sip = sip.map(|(key, address)| (key, address.map(|address| address.ip()), any));
+    let addresses = sip.into_iter().chain([("line.advertise", advertise, own)]);
+    let problem = |(key, address, remedy): (&str, Option<IpAddr>, &str)| {
+        let address = address?;
+        let error = UdpSocket::bind((address, 0)).err()?;
+        let message = format!(
+            "`{key}` names `{address}`, and this machine does not have that address: {error}; set it to \
+             {remedy}"
+        );
+        let is_elsewhere = error.kind() == ErrorKind::AddrNotAvailable;
+        is_elsewhere.then(|| Problem::warning(loaded.place(key), message))
+    };
+    addresses.filter_map(problem).collect()
 }
 
 /// Nobody configured who may call; a section that is meant as a trunk has been told.
@@ -323,17 +337,28 @@ mod tests {
     fn an_address_of_another_machine_is_told_beforehand() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        let told = |listen: &str| {
-            std::fs::write(&path, format!("[line]\nlisten = '{listen}'\n")).unwrap();
-            of_the_address(&config::load(&path))
+        let told = |settings: &str| {
+            std::fs::write(&path, format!("[line]\n{settings}\n")).unwrap();
+            of_the_addresses(&config::load(&path))
         };
-        let said = told("192.0.2.77:5060").expect("nobody has it").to_string();
-        assert!(
-            said.contains("config.toml:2: warning: `line.listen`"),
-            "{said}"
-        );
-        assert_eq!(told("127.0.0.1:5060"), None);
-        assert_eq!(told("0.0.0.0:5060"), None);
+        // Nobody has it.
+        let elsewhere = "192.0.2.77";
+        for (key, port) in [
+            ("listen", ":5060"),
+            ("listen_tcp", ":5060"),
+            ("listen_tls", ":5061"),
+            ("advertise", ""),
+        ] {
+            let problems = told(&format!("{key} = '{elsewhere}{port}'"));
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            let said = problems[0].to_string();
+            let wanted = format!("config.toml:2: warning: `line.{key}` names `{elsewhere}`");
+            assert!(said.contains(&wanted), "{said}");
+        }
+        let both = format!("listen = '{elsewhere}:5060'\nadvertise = '{elsewhere}'");
+        assert_eq!(told(&both).len(), 1, "the same is told once");
+        assert_eq!(told("listen = '127.0.0.1:5060'"), []);
+        assert_eq!(told("listen = '0.0.0.0:5060'\nadvertise = '127.0.0.1'"), []);
     }
 
     #[test]

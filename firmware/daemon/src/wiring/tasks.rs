@@ -1,5 +1,6 @@
 //! What runs beside the sentence until the box stops: each begins once the outbox is open, where it needs that.
 
+use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,21 @@ use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_record::PseudonymKey;
 
 use crate::cloud;
-use crate::cloud::alarm::AlarmWay;
+use crate::cloud::alarm::{AlarmWay, Part};
 use crate::cloud::{device_key, health, outbox};
 use crate::config::Config;
 use crate::model;
 use crate::notice::Notice;
 use crate::recording::tapes::Tapes;
+use crate::retry::until_mended;
 use crate::storage::recorder::{self, Post, Standing};
+
+/// What the alarm is of.
+const VOICE: Part = Part {
+    code: "voice_address",
+    raised: "calls are refused, for the box cannot receive voice",
+    cleared: "the box can receive voice",
+};
 
 /// How long the uplink may go on sending once the box stops; what is left is on disk.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -84,6 +93,34 @@ pub async fn mend_key(
     );
 }
 
+/// Looks for the address that voice is received at, which a network may bring late, until the box has it,
+/// and leaves alarms.
+pub async fn await_voice(address: IpAddr, way: AlarmWay) {
+    let attempt = move || {
+        UdpSocket::bind((address, 0)).map(Some).map_err(|error| {
+            format!("`line.advertise` is `{address}`, where no socket can be opened: {error}; set it to an \
+                     address of the box")
+        })
+    };
+    let Err(why) = attempt() else {
+        return;
+    };
+    let tell = |why: &str| tracing::error!(why, "every call is refused until this is mended");
+    tell(&why);
+    let (trouble, told) = watch::channel(Some(why.clone()));
+    let stop = way.stop.clone();
+    let mending = async move {
+        if until_mended(Some(why), attempt, tell, &stop)
+            .await
+            .is_some()
+        {
+            tracing::info!(%address, "voice can be received");
+            trouble.send_replace(None);
+        }
+    };
+    tokio::join!(mending, VOICE.watch(way, told));
+}
+
 /// Deletes recordings whose time has come, also those of a time when calls were recorded.
 pub async fn sweep(
     folder: PathBuf,
@@ -107,5 +144,36 @@ pub async fn sweep(
         for error in errors {
             tracing::error!(%error, "a recording whose time has come cannot be deleted");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio_util::sync::CancellationToken;
+    use trunkside_record::Lane;
+    use trunkside_uplink::{Outbox, OutboxOptions};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_for_voice_that_the_box_lacks_is_told_to_the_cloud() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outbox, _) = Outbox::open(folder.path(), OutboxOptions::default()).unwrap();
+        let outbox = Arc::new(outbox);
+        let way = AlarmWay::into(Some(Arc::clone(&outbox)), Path::new(folder.path()));
+        let stop: CancellationToken = way.stop.clone();
+        await_voice("127.0.0.1".parse().unwrap(), way.clone()).await;
+        let telling = async {
+            outbox.changes().changed().await.unwrap();
+            stop.cancel();
+        };
+        let elsewhere = "192.0.2.77".parse().unwrap();
+        tokio::join!(await_voice(elsewhere, way), telling);
+        let pending = outbox.pending(Lane::Alarm, None, 1 << 20).unwrap().unwrap();
+        let alarm: serde_json::Value = serde_json::from_str(pending.records[0].get()).unwrap();
+        assert_eq!(pending.records.len(), 1);
+        assert_eq!(alarm["body"]["code"], VOICE.code);
     }
 }
