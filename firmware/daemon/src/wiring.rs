@@ -53,6 +53,8 @@ pub struct Running {
     pub notices: broadcast::Sender<Notice>,
     /// Cancelled when somebody at the box asks it to stop.
     pub stop_asked: CancellationToken,
+    /// Cancelled when calls are taken no more, also by a fault.
+    pub ended: CancellationToken,
     stop: CancellationToken,
     panel: JoinHandle<()>,
     pipeline: JoinHandle<(Hearing, Tapes, Recorder)>,
@@ -63,10 +65,6 @@ pub struct Running {
 }
 
 /// Starts everything, the ends of the sentence first, so that nothing a stage puts out is lost.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tasks are spawned here and nowhere else"
-)]
 pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Running> {
     let folder = &config.data_dir;
     data_folder(folder);
@@ -94,9 +92,8 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     if config.cloud.enabled {
         let parts = (recorder.standing(), tapes.clone());
         let seen = (notices.subscribe(), models.subscribe());
-        let stop = stop_uplink.clone();
         let kept = (outbox.clone(), folder.clone());
-        tasks.spawn(report_health(kept, parts, seen, stop));
+        tasks.spawn(report_health(kept, parts, seen, stop_uplink.clone()));
     }
     let quality = quality_rules(config.quality.clone(), &way, &tasks);
     let (hearing, heard) = Hearing::start(
@@ -156,12 +153,13 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         pulse: pulses.pipeline.clone(),
     };
     let (panel, stop_asked) = front(&config.board, pulses, &stop, way, &tasks);
-    let pipeline = tokio::spawn(Pipeline::new(config.line, stages).run(stop.clone()));
+    let (pipeline, ended) = watched(Pipeline::new(config.line, stages).run(stop.clone()));
     Ok(Running {
         sip,
         connections,
         notices,
         stop_asked,
+        ended,
         stop,
         panel,
         pipeline,
@@ -283,6 +281,23 @@ fn front(
     let (work, trouble) = panel::open(config, pulses, stop.clone(), asked.clone());
     tasks.spawn(panel::FRONT.watch(way, trouble));
     (tokio::spawn(work), asked)
+}
+
+/// Begins a task, with what is cancelled when it has ended, also by a fault.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tasks are spawned in this file and nowhere else"
+)]
+fn watched<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> (JoinHandle<T>, CancellationToken) {
+    let ended = CancellationToken::new();
+    let at_end = ended.clone().drop_guard();
+    let task = tokio::spawn(async move {
+        let _at_end = at_end;
+        task.await
+    });
+    (task, ended)
 }
 
 /// What the box says, which a task keeps as the configuration asks.
@@ -419,6 +434,14 @@ mod tests {
 
     use super::*;
     use crate::config;
+
+    #[tokio::test]
+    async fn a_pipeline_that_ends_by_a_fault_is_noticed() {
+        let (task, ended) = watched(async { panic!("a fault of this test") });
+        ended.cancelled().await;
+        let fault: Result<(), _> = task.await;
+        assert!(fault.is_err_and(|fault| fault.is_panic()));
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_box_whose_port_is_taken_does_not_connect_to_the_cloud() {

@@ -1,6 +1,6 @@
 //! `trunkside run`: the box, until it is told to stop.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +43,11 @@ async fn serve(config: config::Config, beginning: policy::Beginning) -> Result<(
         .map(|address| address.map(tracing::field::display));
     tracing::info!(sip = %running.sip, sip_tcp, sip_tls, "ready");
     systemd::ready();
-    let ended = until_asked(terminate, &running.stop_asked).await;
+    let ended = until_asked(terminate, &running.stop_asked, &running.ended).await;
+    if let Err(Failure::Operation(_)) = ended {
+        // No call is left that could end in good order, and what is on disk is safe.
+        return ended;
+    }
     tracing::info!("stopping");
     systemd::stopping();
     running.stop().await;
@@ -51,12 +55,20 @@ async fn serve(config: config::Config, beginning: policy::Beginning) -> Result<(
 }
 
 /// Waits until somebody asks the box to stop. Whoever holds its button wants it to stay so: the
-/// supervisor, which starts it again otherwise, knows that by the exit status.
-async fn until_asked(mut terminate: Signal, button: &CancellationToken) -> Result<(), Failure> {
+/// supervisor, which starts it again otherwise, knows that by the exit status. A box whose pipeline has
+/// `ended` by a fault takes no calls: it ends at once, to be started again.
+async fn until_asked(
+    mut terminate: Signal,
+    button: &CancellationToken,
+    ended: &CancellationToken,
+) -> Result<(), Failure> {
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),
         () = button.cancelled() => Err(Failure::Said(STOPPED_BY_BUTTON)),
+        () = ended.cancelled() => Err(Failure::Operation(anyhow!(
+            "what takes calls has ended by a fault, of which the log tells; start the box again"
+        ))),
     }
 }
 
@@ -69,12 +81,22 @@ mod tests {
         let terminate = signal(SignalKind::terminate()).unwrap();
         let button = CancellationToken::new();
         button.cancel();
-        let ended = until_asked(terminate, &button).await;
+        let ended = until_asked(terminate, &button, &CancellationToken::new()).await;
         let status = ended.expect_err("it says why").status();
         let unit = include_str!("../../../../packaging/systemd/trunkside.service");
         for setting in ["SuccessExitStatus", "RestartPreventExitStatus"] {
             let line = format!("{setting}={status}");
             assert!(unit.lines().any(|of| of == line), "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_box_that_takes_no_calls_any_more_ends_so_that_it_is_started_again() {
+        let terminate = signal(SignalKind::terminate()).unwrap();
+        let (button, fallen) = (CancellationToken::new(), CancellationToken::new());
+        fallen.cancel();
+        let ended = until_asked(terminate, &button, &fallen).await;
+        let status = ended.expect_err("it says why").status();
+        assert!(status != 0 && status != STOPPED_BY_BUTTON);
     }
 }
