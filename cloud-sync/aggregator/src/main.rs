@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -306,17 +306,25 @@ async fn run((config, filter): (AggregatorConfig, EnvFilter)) -> anyhow::Result<
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // It would be told where the line could not be written, and panic there: a full disk under the log
+        // must cost nothing that boxes send.
+        .log_internal_errors(false)
         .init();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let running = Aggregator::start(config).await?;
-    announce(&running)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    if let Err(error) = announce(&running) {
+        tracing::warn!("{error:#}; it runs all the same");
     }
+    let ended = tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        () = running.broken() => Err(anyhow!(
+            "a part of it ended by a fault of this program, which the log names; start it again"
+        )),
+    };
     running.shutdown().await;
-    Ok(())
+    ended
 }
 
 /// Tells people and programs where to go; one line each, so that a script can read them.

@@ -134,39 +134,35 @@ impl Aggregator {
         let gateway_addr = gate.as_ref().and_then(|gate| gate.address().ok());
 
         let counters = Arc::new(Counters::default());
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let tasks = Tasks::default();
+        let stop = tasks.stop.clone();
         let (publishers_in, publishers) = watch::channel(None);
         let (queue, incoming) = ingest::queue();
         let (counting, stopping) = (Arc::clone(&counters), stop.clone());
         match source {
-            Source::Mqtt(options) => tasks.spawn(ingest::mqtt::receive(
-                *options,
-                Arc::clone(&away),
-                counting,
-                publishers_in,
-                queue,
-                stopping,
-            )),
+            Source::Mqtt(options) => {
+                let away = Arc::clone(&away);
+                let receiving =
+                    ingest::mqtt::receive(*options, away, counting, publishers_in, queue, stopping);
+                tasks.spawn("receiving", receiving);
+            }
             #[cfg(feature = "servers")]
-            Source::Nats(servers) => tasks.spawn(nats::receive(
-                servers,
-                Arc::clone(&away),
-                counting,
-                publishers_in,
-                queue,
-                stopping,
-            )),
-        };
-        tasks.spawn(ingest::commit(
-            Arc::clone(&store),
-            Arc::clone(&counters),
-            publishers,
-            incoming,
-        ));
-        tasks.spawn(keep_up(Arc::clone(&store), retention_months, stop.clone()));
-        tasks.spawn(Arc::clone(&away).keep_asking(stop.clone()));
+            Source::Nats(servers) => {
+                let away = Arc::clone(&away);
+                let receiving =
+                    nats::receive(servers, away, counting, publishers_in, queue, stopping);
+                tasks.spawn("receiving", receiving);
+            }
+        }
+        let (kept_in, counting) = (Arc::clone(&store), Arc::clone(&counters));
+        let committing = ingest::commit(kept_in, counting, publishers, incoming);
+        tasks.spawn("committing", committing);
+        let keeping_up = keep_up(Arc::clone(&store), retention_months, stop.clone());
+        tasks.spawn("keeping the store", keeping_up);
+        let asking = Arc::clone(&away).keep_asking(stop.clone());
+        tasks.spawn("asking who is turned away", asking);
         if let Some(gate) = gate {
-            tasks.spawn(gate.serve(stop.clone()));
+            tasks.spawn("the listener for boxes", gate.serve(stop.clone()));
         }
         let app = http::App {
             store,
@@ -178,17 +174,55 @@ impl Aggregator {
             exports: Arc::new(Semaphore::new(http::EXPORTS)),
             counted: Arc::default(),
         };
-        tasks.spawn(http::serve(listener, app, stop.clone()));
-        tasks.close();
+        tasks.spawn("the web server", http::serve(listener, app, stop));
+        tasks.running.close();
         tracing::info!(http = %http_addr, "aggregator started");
         Ok(Running {
             http_addr,
             mqtt_addr,
             mqtts_addr: gateway_addr,
-            stop,
             tasks,
             broker,
         })
+    }
+}
+
+/// What runs until it is told to stop.
+#[derive(Default)]
+struct Tasks {
+    running: TaskTracker,
+    stop: CancellationToken,
+    broken: CancellationToken,
+}
+
+impl Tasks {
+    fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let ending = Ending {
+            of: name,
+            stop: self.stop.clone(),
+            broken: self.broken.clone(),
+        };
+        self.running.spawn(async move {
+            let _ending = ending;
+            task.await;
+        });
+    }
+}
+
+/// Tells when a task ends that nobody told to, also where it panics: what it did is not done any more, and
+/// nothing else shows it.
+struct Ending {
+    of: &'static str,
+    stop: CancellationToken,
+    broken: CancellationToken,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.stop.is_cancelled() {
+            tracing::error!(task = self.of, "a task ended by itself");
+            self.broken.cancel();
+        }
     }
 }
 
@@ -339,20 +373,26 @@ pub struct Running {
     pub mqtt_addr: Option<SocketAddr>,
     /// Where boxes with certificates connect to it; none without `boxes.listen`.
     pub mqtts_addr: Option<SocketAddr>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Tasks,
     broker: Option<Broker>,
 }
 
 impl Running {
+    /// Waits until a part has ended by itself, by a fault of this program: what comes may not be stored from
+    /// then on. Only a new start helps.
+    pub async fn broken(&self) {
+        self.tasks.broken.cancelled().await;
+    }
+
     /// Stops it: what was received is committed, then the broker ends.
     pub async fn shutdown(mut self) {
-        self.stop.cancel();
-        if tokio::time::timeout(END_WITHIN, self.tasks.wait())
+        self.tasks.stop.cancel();
+        let running = &self.tasks.running;
+        if tokio::time::timeout(END_WITHIN, running.wait())
             .await
             .is_err()
         {
-            tracing::warn!(tasks = self.tasks.len(), "some tasks did not end in time");
+            tracing::warn!(tasks = running.len(), "some tasks did not end in time");
         }
         let broker = self.broker.take();
         blocking(move || drop(broker)).await;
@@ -361,6 +401,26 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.tasks.stop.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_unasked_is_noticed() {
+        let asked = Tasks::default();
+        let stop = asked.stop.clone();
+        asked.spawn("asked", async move { stop.cancelled().await });
+        asked.stop.cancel();
+        asked.running.close();
+        asked.running.wait().await;
+        assert!(!asked.broken.is_cancelled());
+        let panics = Tasks::default();
+        panics.spawn("panics", async { panic!("as a fault of ours would") });
+        let noticed = tokio::time::timeout(END_WITHIN, panics.broken.cancelled()).await;
+        noticed.expect("it ended by itself");
     }
 }

@@ -161,3 +161,26 @@ async fn text_with_digits_is_refused_and_the_rest_of_the_batch_kept() {
     let database = std::fs::read(folder.path().join("trunkside-cloud.sqlite")).unwrap();
     assert!(!database.windows(11).any(|window| window == b"13800138000"));
 }
+
+/// A full disk, or a reader of the log that has gone: neither keeps anything from being stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_costs_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (http, mqtt) = (free_address(), free_address());
+    let _cloud = cloud_telling(http, mqtt, &folder.path().join("cloud"), "/dev/full");
+    healthy(http).await;
+    publish(mqtt, vec![(topic("box1", Lane::Metric), b"junk".to_vec())]).await;
+    let mut branch = Branch::start(&folder.path().join("box"), origin("box1"), mqtt);
+    branch.store(0).await;
+    branch.drained().await;
+    branch.stop().await;
+    assert_eq!(all_calls(http).await.len(), 1);
+    assert_eq!(
+        metric(
+            http,
+            "trunkside_messages_rejected_total{reason=\"payload\"}"
+        )
+        .await,
+        1
+    );
+}

@@ -445,6 +445,17 @@ impl Drop for Process {
 
 /// The aggregator as a process.
 pub fn cloud(http: SocketAddr, mqtt: SocketAddr, data: &Path) -> Process {
+    cloud_telling(http, mqtt, data, "/dev/null")
+}
+
+/// The same with its output, the log too, in a file.
+pub fn cloud_telling(http: SocketAddr, mqtt: SocketAddr, data: &Path, output: &str) -> Process {
+    let output = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(output)
+            .unwrap()
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"));
     command.args([
         "run",
@@ -454,12 +465,7 @@ pub fn cloud(http: SocketAddr, mqtt: SocketAddr, data: &Path) -> Process {
         &mqtt.to_string(),
         "--data",
     ]);
-    Process::start(
-        command
-            .arg(data)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-    )
+    Process::start(command.arg(data).stdout(output()).stderr(output()))
 }
 
 /// Mosquitto on a free port.
