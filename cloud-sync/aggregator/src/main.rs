@@ -203,12 +203,13 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "errors of a command go to standard error"
-)]
 fn complain(error: &anyhow::Error) {
-    eprintln!("trunkside-cloud: {}", explain(error));
+    note(format_args!("trunkside-cloud: {}", explain(error)));
+}
+
+/// A line on standard error. Where it cannot be written nothing ends for that: the exit status tells too.
+fn note(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Whether other words, and not another try, would have helped.
@@ -268,10 +269,6 @@ fn say(line: impl Display) -> anyhow::Result<()> {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "where the table goes to standard output, what is said of it does not"
-)]
 fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
     let format = arguments
         .format
@@ -294,7 +291,8 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
     let writing = export::store_object(export, store, &arguments.to);
     let calls = tokio::runtime::Runtime::new()?.block_on(writing)?;
     if arguments.to == export::STANDARD_OUTPUT {
-        eprintln!("{calls} calls");
+        // What is said of the table does not go where the table goes.
+        note(format_args!("{calls} calls"));
         return Ok(());
     }
     say(format_args!("{calls} calls"))

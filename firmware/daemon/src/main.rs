@@ -5,17 +5,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use trunkside_aggregator::explain;
 use trunkside_daemon::cli::{Cli, Failure};
+use trunkside_daemon::commands;
 
-#[expect(
-    clippy::print_stderr,
-    reason = "a command line reports its failure there"
-)]
 fn main() -> ExitCode {
-    match trunkside_daemon::commands::dispatch(Cli::parse()) {
+    match commands::dispatch(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Failure::Operation(error) | Failure::Input(error) = &failure {
-                eprintln!("trunkside: {}", explain(error));
+                commands::complain(format_args!("trunkside: {}", explain(error)));
             }
             ExitCode::from(failure.status())
         }

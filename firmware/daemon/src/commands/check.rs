@@ -10,6 +10,7 @@ use trunkside_models::Error as ModelError;
 use trunkside_recognition::Error as RecognitionError;
 
 use super::box_user::BoxUser;
+use super::complain;
 use crate::cli::{CheckArgs, Failure};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
 use crate::key_files;
@@ -18,7 +19,6 @@ use crate::self_service::SelfServiceRecordings;
 
 /// Prints each problem on standard error; bad input (2) when the box would not
 /// start, or not do all that is asked of it.
-#[expect(clippy::print_stderr, reason = "a command's output")]
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let loaded = config::load(&args.config.file);
     let mut problems = loaded.problems.clone();
@@ -37,7 +37,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(of_what_is_not_meant(&loaded));
     }
     for problem in &problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
     let refused = |severity| args.strict || severity == Severity::Error;
     if problems.iter().any(|problem| refused(problem.severity)) {

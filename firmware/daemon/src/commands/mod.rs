@@ -27,6 +27,9 @@ mod simulate;
 mod transcribe;
 mod understand;
 
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+
 use anyhow::Context;
 
 use crate::cli::{BenchCommand, Cli, Command, Failure};
@@ -61,13 +64,18 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
 }
 
 /// A reader that has left ends a command quietly; a full disk fails it.
-fn said(written: std::io::Result<()>) -> Result<(), Failure> {
+fn said(written: io::Result<()>) -> Result<(), Failure> {
     written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Failure::Said(0),
+        ErrorKind::BrokenPipe => Failure::Said(0),
         _ => anyhow::Error::new(error)
             .context("cannot write the result")
             .into(),
     })
+}
+
+/// A line on standard error. Where it cannot be written nothing ends for that: the exit status tells too.
+pub fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// The runtime of line and media. Two threads are plenty: nothing on them computes for long.

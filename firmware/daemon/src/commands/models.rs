@@ -13,6 +13,7 @@ use trunkside_models::{Catalogue, Error, Import, ModelEntry, PublicModel};
 use trunkside_recognition::{Recogniser, StreamOptions};
 
 use super::bench::resident_kib;
+use super::complain;
 use crate::cli::{AddModelArgs, Failure, ModelsArgs, ModelsCommand};
 
 /// Lists, verifies, adds or removes.
@@ -264,7 +265,7 @@ fn list(catalogue: &Catalogue, as_json: bool) -> Result<(), Failure> {
         }
     }
     for broken in catalogue.broken() {
-        eprintln!("{}: {}", broken.name, broken.error());
+        complain(format_args!("{}: {}", broken.name, broken.error()));
     }
     Ok(())
 }
@@ -292,7 +293,6 @@ fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
 }
 
 /// Reports every fault of every model asked for; the operation fails (1) when there is one.
-#[expect(clippy::print_stderr, reason = "a command's output")]
 fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
     let chosen: Vec<&ModelEntry> = match name {
         Some(name) => vec![catalogue.model(name).map_err(Failure::input)?],
@@ -300,7 +300,7 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
     };
     let mut any_fault = false;
     for broken in catalogue.broken().iter().filter(|_| name.is_none()) {
-        eprintln!("{}: {}", broken.name, broken.error());
+        complain(format_args!("{}: {}", broken.name, broken.error()));
         any_fault = true;
     }
     for model in chosen {
@@ -309,7 +309,7 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
             faults.extend(Recogniser::load(model).err().map(|error| error.to_string()));
         }
         for fault in &faults {
-            eprintln!("{}: {fault}", model.name);
+            complain(format_args!("{}: {fault}", model.name));
         }
         if faults.is_empty() {
             say!(

@@ -7,6 +7,7 @@ use anyhow::Context;
 use trunkside_call::AgentId;
 use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, evaluate};
 
+use super::complain;
 use crate::cli::{Failure, PolicyCommand, TrialArgs};
 use crate::config::{self, Severity};
 use crate::policy::{Version, Versions, load, replaced_by, restore};
@@ -76,16 +77,14 @@ fn failed(error: impl Into<anyhow::Error>) -> Failure {
 }
 
 /// Reads a policy and prints its problems; bad input when it cannot be used.
-#[expect(clippy::print_stderr, reason = "a command's output")]
 fn usable(file: &Path) -> Result<Policy, Failure> {
     let (policy, problems) = load(file);
     for problem in &problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
     policy.ok_or(Failure::Said(2))
 }
 
-#[expect(clippy::print_stderr, reason = "a command's output")]
 fn settings(file: &Path) -> Result<config::Config, Failure> {
     let loaded = config::load(file);
     let errors = loaded
@@ -93,7 +92,7 @@ fn settings(file: &Path) -> Result<config::Config, Failure> {
         .iter()
         .filter(|problem| problem.severity == Severity::Error);
     for problem in errors {
-        eprintln!("{problem}");
+        complain(problem);
     }
     if loaded.is_usable() {
         Ok(loaded.config)

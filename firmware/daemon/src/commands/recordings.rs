@@ -11,6 +11,7 @@ use trunkside_media::wav;
 use trunkside_record::Timestamp;
 use trunkside_vault::{KeyFile, KeyProvider, Sealer};
 
+use super::complain;
 use crate::cli::{Failure, RecordingsCommand};
 use crate::clock;
 use crate::config::{self, Config};
@@ -39,11 +40,10 @@ pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
 
 /// The settings, with what is wrong with them printed. Bad input where the data folder may be another
 /// one than the box's, or is not there: nothing would look as if the box had nothing.
-#[expect(clippy::print_stderr, reason = "a command's output")]
 pub(super) fn settings(path: &Path) -> Result<Config, Failure> {
     let loaded = config::load(path);
     for problem in &loaded.problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
     if !loaded.knows_data_dir {
         return Err(Failure::Said(2));
@@ -168,7 +168,6 @@ fn line_of_json(entry: &Entry) -> serde_json::Value {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "a command's output")]
 fn export(
     config: &Config,
     call: CallId,
@@ -181,19 +180,23 @@ fn export(
         .map_err(failure)?;
     wav::write_pair(out, &recording.caller, &recording.agent).map_err(anyhow::Error::from)?;
     if recording.ending.is_none() {
-        eprintln!(
+        complain(format_args!(
             "warning: the recording has no end: the box stopped or its disk was full, or the call \
              goes on ({} torn bytes)",
             recording.torn_bytes
-        );
+        ));
     }
     for chunk in &recording.damaged {
-        eprintln!("warning: chunk {chunk} is damaged; silence stands in its place");
+        complain(format_args!(
+            "warning: chunk {chunk} is damaged; silence stands in its place"
+        ));
     }
     let ending = recording.ending.unwrap_or_default();
     if ending.dropped_frames > 0 {
         let seconds = ending.dropped_frames as f64 / 50.0;
-        eprintln!("warning: {seconds:.2} s are missing, for which the disk was too slow");
+        complain(format_args!(
+            "warning: {seconds:.2} s are missing, for which the disk was too slow"
+        ));
     }
     let samples = recording.caller.len().max(recording.agent.len());
     say!(

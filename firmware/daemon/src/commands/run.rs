@@ -4,15 +4,12 @@ use anyhow::{Context, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::complain;
 use crate::cli::{Failure, RunArgs, STOPPED_BY_BUTTON};
 use crate::{config, policy, systemd, wiring};
 
 /// Runs until SIGTERM, Ctrl-C or the button. What is wrong with the configuration ends it before it starts, or
 /// with the policy where none is kept; calls are taken without anything else.
-#[expect(
-    clippy::print_stderr,
-    reason = "configuration problems are told before logs matter"
-)]
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let loaded = config::load(&args.config.file);
     let mut problems = loaded.problems.clone();
@@ -27,7 +24,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
     }
     for problem in &problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
     let Some(beginning) = beginning else {
         return Err(Failure::Said(2));

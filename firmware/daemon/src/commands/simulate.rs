@@ -10,6 +10,7 @@ use trunkside_decision::{
     simulate_one,
 };
 
+use super::complain;
 use crate::cli::{Failure, SimulateArgs};
 
 /// Where data for measuring are looked for when nothing says where they are.
@@ -68,7 +69,6 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
 }
 
 /// Reads the scenario, and its trace when it has one.
-#[expect(clippy::print_stderr, reason = "a command's output")]
 fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
     let name = args.scenario.display().to_string();
     let text = std::fs::read_to_string(&args.scenario).map_err(|error| {
@@ -78,7 +78,7 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
     })?;
     let (scenario, problems) = Scenario::parse(&name, &text);
     for problem in &problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
     let usable = problems
         .iter()

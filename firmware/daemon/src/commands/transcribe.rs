@@ -11,7 +11,7 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, SAMPLE_RATE
 use trunkside_media::wav;
 use trunkside_recognition::{Recogniser, StreamOptions};
 
-use super::listening;
+use super::{complain, listening};
 use crate::cli::{Failure, TranscribeArgs};
 
 /// What is printed for one file.
@@ -39,7 +39,6 @@ struct Segment {
 }
 
 /// Transcribes each file in turn; a file that cannot be read is reported and the others go on.
-#[expect(clippy::print_stderr, reason = "a command reports faults there")]
 pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
     let (recogniser, options) = listening::prepare(&args.listening)?;
     let mut faulty = false;
@@ -47,7 +46,7 @@ pub fn transcribe(args: &TranscribeArgs) -> Result<(), Failure> {
         match transcribe_file(file, &recogniser, &options, args) {
             Ok(()) => {}
             Err(Failure::Input(error)) => {
-                eprintln!("trunkside: {}", explain(&error));
+                complain(format_args!("trunkside: {}", explain(&error)));
                 faulty = true;
             }
             Err(failure) => return Err(failure),
