@@ -6,6 +6,7 @@ use trunkside_record::Timestamp;
 
 use super::calls::{failed, open};
 use super::recordings::settings;
+use super::tell;
 use crate::cli::{CallbacksCommand, Failure};
 use crate::clock;
 use crate::config::Config;
@@ -101,13 +102,15 @@ fn done(config: &Config, calls: &[CallId]) -> Result<(), Failure> {
             Some(_) => {}
         }
     }
+    let mut told = Ok(());
     if let Some(store) = &mut store {
         let now_ms = clock::timestamp().as_millisecond();
         for call in calls {
             // One that an agent talked to meanwhile is done as well.
             store.promise_kept(*call, now_ms).map_err(failed)?;
-            say!("{call}: called back");
+            // The others are noted too when nobody can be told of this one.
+            told = told.and(tell(format_args!("{call}: called back")));
         }
     }
-    Ok(())
+    told
 }

@@ -8,6 +8,7 @@ use trunkside_media::recording::{Archive, ArchiveError, Deletion};
 use trunkside_record::{CallSummary, Timestamp};
 
 use super::recordings::{opens, settings};
+use super::tell;
 use crate::cli::{CallsCommand, Failure};
 use crate::clock;
 use crate::config::Config;
@@ -145,6 +146,7 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
     }
     // Those that can be forgotten are, whatever becomes of the others.
     let (mut going_on, mut to_be_rung) = (0, 0);
+    let mut told = Ok(());
     for kept in wanted {
         if kept.summary.is_none() {
             going_on += 1;
@@ -162,7 +164,8 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
         } else {
             "; its record, which names nobody, goes once the cloud's queue has it"
         };
-        say!("{}: forgotten{rest}", kept.call);
+        // So are those behind one of which nobody can be told.
+        told = told.and(tell(format_args!("{}: forgotten{rest}", kept.call)));
     }
     let mut why = Vec::new();
     if going_on > 0 {
@@ -178,7 +181,7 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
         ));
     }
     if why.is_empty() {
-        return Ok(());
+        return told;
     }
     Err(Failure::Operation(anyhow::anyhow!(why.join("; "))))
 }

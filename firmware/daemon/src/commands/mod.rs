@@ -3,10 +3,7 @@
 /// A line on standard output; returns from the command where it cannot be written.
 macro_rules! say {
     ($($what:tt)*) => {
-        $crate::commands::said(::std::io::Write::write_fmt(
-            &mut ::std::io::stdout(),
-            format_args!("{}\n", format_args!($($what)*)),
-        ))?
+        $crate::commands::tell(format_args!($($what)*))?
     };
 }
 
@@ -63,14 +60,13 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// A reader that has left ends a command quietly; a full disk fails it.
-fn said(written: io::Result<()>) -> Result<(), Failure> {
-    written.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::Said(0),
-        _ => anyhow::Error::new(error)
-            .context("cannot write the result")
-            .into(),
-    })
+/// A line on standard output. A reader that has left wants no more lines, and what is to be done is done
+/// all the same; a full disk is a fault.
+fn tell(line: impl Display) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.context("cannot write the result")?),
+    }
 }
 
 /// A line on standard error. Where it cannot be written nothing ends for that: the exit status tells too.

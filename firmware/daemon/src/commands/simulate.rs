@@ -57,15 +57,16 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
         });
     }
     bar.clear();
-    if !args.json {
-        table(&scenario, &summaries)?;
-    }
     if let Some(path) = &args.report {
         let name = args.scenario.display().to_string();
         std::fs::write(path, report(&name, &scenario, &summaries))
             .with_context(|| format!("cannot write the report `{}`", path.display()))?;
     }
-    Ok(())
+    if args.json {
+        Ok(())
+    } else {
+        table(&scenario, &summaries)
+    }
 }
 
 /// Reads the scenario, and its trace when it has one.
