@@ -7,12 +7,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::learning::{Learnt, learn};
 use super::model::IntentModel;
+use super::whole::write_whole;
 use super::{Example, read_examples, read_text};
 use crate::UnderstandingError;
 
@@ -158,7 +159,7 @@ impl Lessons {
         for example in &corrections {
             lines += &[&example.text, "\t", &example.label, "\n"].concat();
         }
-        write_whole(&self.file(number), &lines)?;
+        write_whole(&[(self.file(number), lines.as_bytes())])?;
         self.put_in_force(number)?;
         let version = Version {
             number,
@@ -209,7 +210,8 @@ impl Lessons {
     fn put_in_force(&self, number: u32) -> Result<(), UnderstandingError> {
         fs::create_dir_all(&self.folder)
             .map_err(|source| UnderstandingError::write(&self.folder, source))?;
-        write_whole(&self.folder.join("current"), &format!("{number}\n"))
+        let current = format!("{number}\n");
+        write_whole(&[(self.folder.join("current"), current.as_bytes())])
     }
 
     /// The number of the version in force; 0 for what ships.
@@ -291,14 +293,4 @@ fn edits(from: &str, to: &str) -> usize {
         }
     }
     row[row.len() - 1]
-}
-
-/// Writes a file so that a power cut leaves the old or the new one.
-fn write_whole(path: &Path, text: &str) -> Result<(), UnderstandingError> {
-    let error = |source| UnderstandingError::write(path, source);
-    let new = path.with_extension("new");
-    let mut file = fs::File::create(&new).map_err(error)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(error)?;
-    file.sync_all().map_err(error)?;
-    fs::rename(&new, path).map_err(error)
 }

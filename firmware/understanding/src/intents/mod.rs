@@ -16,6 +16,7 @@ mod lessons;
 mod model;
 mod said;
 mod training;
+mod whole;
 
 use std::fs;
 use std::path::Path;

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use trunkside_call::Intent;
 
 use super::denial::{Denial, denials, may_be_denied};
 use super::said::Said;
+use super::whole::write_whole;
 use super::{Evaluation, Example, OUT_OF_SCOPE, read_text};
 use crate::UnderstandingError;
 use crate::features::{PAIR_LENGTH, Token, features_of};
@@ -45,6 +47,10 @@ pub(super) struct Card {
     /// Digest of the corpus, for models that ship.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub corpus: String,
+    /// SHA-256 of `intents.head` (hex): the files of two trainings do not belong together. Only on the
+    /// disk; empty where the model is from before it was noted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub head_sha256: String,
     /// The intents, in the order of the weights.
     pub labels: Vec<String>,
 }
@@ -81,7 +87,7 @@ impl IntentModel {
     }
 
     fn from_parts(card: &str, head: &[u8]) -> Result<Self, String> {
-        let card: Card = toml::from_str(card)
+        let mut card: Card = toml::from_str(card)
             .map_err(|error| format!("`intents.toml` is broken: {}", error.message()))?;
         if card.version != VERSION {
             return Err(format!(
@@ -89,30 +95,35 @@ impl IntentModel {
                 card.version
             ));
         }
+        let noted = std::mem::take(&mut card.head_sha256);
+        let is_its_own = noted.is_empty() || noted == sha256(head);
         let mut head = Head::from_bytes(head)
             .ok_or("`intents.head` is broken or cut short; train the model again")?;
-        if head.classes() != card.labels.len() {
+        if head.classes() != card.labels.len() || !is_its_own {
             return Err("labels and weights do not belong together; train it again".to_owned());
         }
         head.lexicon.pair_length = card.pair_length;
         Ok(Self { card, head })
     }
 
-    /// Writes `intents.toml` and `intents.head` into a folder, which is made if it is not there.
+    /// Writes `intents.toml` and `intents.head` into a folder, which is made if it is not there. A model
+    /// in it stays whole until both are on the disk.
     ///
     /// # Panics
     /// Never: a card holds plain data, which TOML can write.
     pub fn save(&self, folder: &Path) -> Result<(), UnderstandingError> {
         fs::create_dir_all(folder).map_err(|source| UnderstandingError::write(folder, source))?;
-        let card = toml::to_string(&self.card).expect("a card is plain data");
-        for (name, bytes) in [
-            ("intents.toml", card.into_bytes()),
-            ("intents.head", self.head.to_bytes()),
-        ] {
-            let path = folder.join(name);
-            fs::write(&path, bytes).map_err(|source| UnderstandingError::write(path, source))?;
-        }
-        Ok(())
+        let head = self.head.to_bytes();
+        let card = Card {
+            head_sha256: sha256(&head),
+            ..self.card.clone()
+        };
+        let card = toml::to_string(&card).expect("a card is plain data");
+        // The card first: it tells which weights it belongs to.
+        write_whole(&[
+            (folder.join("intents.toml"), card.as_bytes()),
+            (folder.join("intents.head"), &head),
+        ])
     }
 
     /// The intents it knows, the one for rejection included.
@@ -300,6 +311,11 @@ impl IntentModel {
         let score = best.max(1.0 - best);
         intents.insert(0, Intent { name, score });
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How far the two likeliest labels are ahead of the rejecting one: an utterance of two wishes is

@@ -87,6 +87,39 @@ fn a_broken_model_is_refused() {
 }
 
 #[test]
+fn a_model_is_replaced_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let [card, head] = ["intents.toml", "intents.head"].map(|name| folder.path().join(name));
+    let old = IntentModel::train(&examples()).unwrap();
+    old.save(folder.path()).unwrap();
+    let renamed = examples().into_iter().map(|example| Example {
+        label: example.label.replace("lost", "aaa_lost"),
+        ..example
+    });
+    let new = IntentModel::train(&renamed.collect::<Vec<_>>()).unwrap();
+    // As where the disk is full: the weights cannot be written.
+    let aside = folder.path().join("intents.head.new");
+    std::fs::create_dir(&aside).unwrap();
+    let failed = new.save(folder.path()).unwrap_err();
+    assert!(failed.to_string().contains("intents.head`"), "{failed}");
+    assert_eq!(IntentModel::load(folder.path()).unwrap(), old);
+    std::fs::remove_dir(aside).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    let of_old = std::fs::read(&head).unwrap();
+    new.save(folder.path()).unwrap();
+    assert_eq!(IntentModel::load(folder.path()).unwrap(), new);
+    // As where the power fails between the two, or somebody copies one of them.
+    std::fs::write(&head, of_old).unwrap();
+    let mixed = IntentModel::load(folder.path()).unwrap_err();
+    assert!(mixed.to_string().contains("belong together"), "{mixed}");
+    // Models from before this was noted are read as they were.
+    let text = std::fs::read_to_string(&card).unwrap();
+    let unnoted = text.lines().filter(|line| !line.starts_with("head_sha256"));
+    std::fs::write(&card, unnoted.collect::<Vec<_>>().join("\n")).unwrap();
+    assert!(IntentModel::load(folder.path()).is_ok());
+}
+
+#[test]
 fn the_words_that_decided_are_named() {
     let model = IntentModel::train(&examples()).unwrap();
     let explanation = model.explain("嗯我想挂失");

@@ -105,6 +105,7 @@ impl IntentModel {
         let all: Vec<usize> = (0..examples.len()).collect();
         let weights = problem.train_on(&all, choice.cost);
         let card = Card {
+            head_sha256: String::new(),
             version: VERSION,
             examples: examples.len(),
             cost: choice.cost,
