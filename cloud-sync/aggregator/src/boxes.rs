@@ -11,7 +11,7 @@ use trunkside_aggregator::{
 };
 use trunkside_record::{ClaimCode, NameError, Origin};
 
-use crate::say;
+use crate::{hand_over, say};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -154,7 +154,8 @@ fn claim(store: &dyn Store, origin: &Origin, wait: Span) -> anyhow::Result<()> {
             expires_at,
         })?;
         if kept {
-            return say(code.reveal());
+            return hand_over(code.reveal())
+                .context("nobody has seen the code; ask for another, which ends it");
         }
     }
     bail!("no code was free in {DRAWS} tries; try again")

@@ -6,7 +6,7 @@ use trunkside_aggregator::now;
 use trunkside_aggregator::store::{KeyRecord, Role, Scope, Store};
 use trunkside_record::Name;
 
-use crate::say;
+use crate::{hand_over, say};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -55,7 +55,10 @@ pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {
                 created_at: now(),
                 revoked_at: None,
             })?;
-            say(key.reveal())?;
+            if let Err(error) = hand_over(key.reveal()) {
+                store.revoke_key(&key.id, now())?;
+                return Err(error.context("nobody has seen the key, so it is ended; make another"));
+            }
         }
         Command::List => {
             for key in store.keys()? {

@@ -261,6 +261,11 @@ fn open(file: &ConfigFile, may_make: bool) -> anyhow::Result<Arc<dyn Store>> {
     Ok(store::open(&choice)?)
 }
 
+/// A line on standard output that is shown once: whoever did not read it never has it.
+fn hand_over(line: impl Display) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{line}").context("cannot write the result")
+}
+
 /// A line on standard output; a reader that has left wants no more.
 fn say(line: impl Display) -> anyhow::Result<()> {
     match writeln!(io::stdout(), "{line}") {

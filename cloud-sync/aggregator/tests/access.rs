@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -165,6 +165,37 @@ async fn the_door_stays_closed_when_the_last_key_is_revoked() {
     let next = format!("Bearer {}", key(folder.path(), "admin", &[]));
     assert_eq!(calls(http, &next, "").await.0, 200);
     cloud.shutdown().await;
+}
+
+/// A key is shown once.
+#[test]
+fn a_key_that_nobody_has_seen_is_not_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, nobody) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = std::fs::File::create("/dev/full").unwrap();
+    for output in [Stdio::from(nobody), full.into()] {
+        let output = Command::new(env!("CARGO_BIN_EXE_trunkside-cloud"))
+            .args(["keys", "add", "--name", "lost", "--data"])
+            .arg(folder.path().join("cloud"))
+            .stdout(output)
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(1) && error.contains("make another"),
+            "{error}"
+        );
+    }
+    for forged in ["x\n0000\tgrafana", ""] {
+        let (status, _, error) = command(folder.path(), &["keys", "add", "--name", forged]);
+        assert!(status == 2 && error.contains("--name"), "{error}");
+    }
+    let (_, list, _) = command(folder.path(), &["keys", "list"]);
+    assert!(
+        list.contains("lost") && !list.contains("in force"),
+        "{list}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
