@@ -115,7 +115,7 @@ fn both_sides_are_heard_again_each_in_its_own_channel() {
 
     let entries = listed(&config);
     assert_eq!(entries.len(), 1, "{entries:?}");
-    assert_eq!(entries[0]["state"], "whole", "{entries:?}");
+    assert_eq!(entries[0]["state"], "ended", "{entries:?}");
     let call = entries[0]["call"].as_str().expect("a name");
     assert_eq!(record["call"], *call);
     let (left, right) = exported(&config, call);

@@ -143,9 +143,15 @@ pub enum CallbacksCommand {
 /// `trunkside recordings`
 #[derive(Debug, Subcommand)]
 pub enum RecordingsCommand {
-    /// List the recordings, oldest first: call, beginning, seconds, bytes, and whether each is whole,
+    /// List the recordings, oldest first: call, beginning, seconds, bytes, and whether each is ended,
     /// running, cut (the box stopped or the disk was full) or damaged.
+    ///
+    /// Without --check only the first and last bytes of each are looked at.
     List {
+        /// Look at all of each: `whole` in place of `ended`, or damaged (exit status 1). No key is
+        /// needed. It reads every file to its end, which takes its time.
+        #[arg(long)]
+        check: bool,
         /// Where the box is configured.
         #[command(flatten)]
         config: ConfigArgs,

@@ -22,7 +22,11 @@ use crate::storage::store::Store;
 /// Lists, exports or deletes.
 pub fn recordings(command: &RecordingsCommand) -> Result<(), Failure> {
     match command {
-        RecordingsCommand::List { config, json } => list(&settings(&config.file)?, *json),
+        RecordingsCommand::List {
+            check,
+            config,
+            json,
+        } => list(&settings(&config.file)?, *check, *json),
         RecordingsCommand::Export {
             call,
             out,
@@ -108,8 +112,11 @@ fn failure(error: ArchiveError) -> Failure {
     }
 }
 
-fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
-    let entries = archive(config).list().map_err(failure)?;
+/// Lists them; the operation fails (1) when all of them are looked at and one is damaged.
+fn list(config: &Config, check: bool, as_json: bool) -> Result<(), Failure> {
+    let archive = archive(config);
+    let entries = archive.list().map_err(failure)?;
+    let mut any_damage = false;
     if !as_json {
         say!(
             "{:36}  {:20}  {:>8}  {:>10}  state",
@@ -119,12 +126,27 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
             "bytes"
         );
     }
-    for entry in entries {
+    for mut entry in entries {
+        if check {
+            entry.state = match archive.check(&entry) {
+                Ok(state) => state,
+                // It was deleted meanwhile.
+                Err(ArchiveError::Missing { .. }) => continue,
+                Err(error) => {
+                    complain(error);
+                    State::Damaged
+                }
+            };
+            any_damage |= entry.state == State::Damaged;
+        }
         if as_json {
             say!("{}", line_of_json(&entry));
         } else {
             say!("{}", line(&entry));
         }
+    }
+    if any_damage {
+        return Err(Failure::Said(1));
     }
     Ok(())
 }
@@ -136,6 +158,7 @@ fn began(entry: &Entry) -> Option<String> {
 
 const fn state(state: State) -> &'static str {
     match state {
+        State::Ended => "ended",
         State::Whole => "whole",
         State::Running => "running",
         State::Cut => "cut",

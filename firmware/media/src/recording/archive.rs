@@ -111,13 +111,15 @@ pub struct Retention {
 /// Where a recording stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It ended in good order.
+    /// It has its beginning and its end; what lies between was not looked at.
+    Ended,
+    /// It ended in good order, and every chunk of it is as it was written.
     Whole,
     /// Its call goes on.
     Running,
     /// It has no end: the box stopped, or the disk was full.
     Cut,
-    /// Its header is damaged.
+    /// Its header is damaged, or a chunk that was looked at.
     Damaged,
 }
 
@@ -130,7 +132,7 @@ pub struct Entry {
     pub started_ms: Option<i64>,
     /// When its file was last written to, in milliseconds since 1970; none where the system cannot say.
     pub written_ms: Option<i64>,
-    /// How long it is, when it is whole.
+    /// How long it is, when it has an end.
     pub length: Option<Duration>,
     /// Bytes on the disk.
     pub bytes: u64,
@@ -198,13 +200,8 @@ impl Archive {
         salvage: bool,
     ) -> Result<Recording, ArchiveError> {
         let file = self.path(call);
-        let mut bytes = Vec::new();
-        self.open(call, OpenOptions::new().read(true))?
-            .take(MAX_BYTES)
-            .read_to_end(&mut bytes)
-            .map_err(at(&file))?;
-        let header = Header::read(&bytes).filter(|header| header.call == call);
-        let Some(header) = header else {
+        let bytes = self.bytes(call)?;
+        let Some(header) = header_of(call, &bytes) else {
             return Err(ArchiveError::Header { file });
         };
         if header.key != sealer.id() {
@@ -221,6 +218,21 @@ impl Archive {
             return Err(ArchiveError::Damaged { file, chunk });
         }
         Ok(reading.finish(&header))
+    }
+
+    /// Where a recording stands, with all of it looked at: its chunks have checksums, so that no key is
+    /// needed. What somebody forged shows only when it is [read](Self::read).
+    pub fn check(&self, entry: &Entry) -> Result<State, ArchiveError> {
+        if !matches!(entry.state, State::Ended | State::Cut) {
+            return Ok(entry.state);
+        }
+        let bytes = self.bytes(entry.call)?;
+        let damaged = header_of(entry.call, &bytes).map(|header| scanned(&header, &bytes).1);
+        Ok(match (entry.state, damaged.as_deref()) {
+            (State::Ended, Some([])) => State::Whole,
+            (state, Some([])) => state,
+            _ => State::Damaged,
+        })
     }
 
     /// Destroys a recording: its salt is overwritten, without which no key opens it, and its name
@@ -285,6 +297,15 @@ impl Archive {
         self.folder.join(call.to_string()).with_extension(EXTENSION)
     }
 
+    fn bytes(&self, call: CallId) -> Result<Vec<u8>, ArchiveError> {
+        let mut bytes = Vec::new();
+        self.open(call, OpenOptions::new().read(true))?
+            .take(MAX_BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(at(&self.path(call)))?;
+        Ok(bytes)
+    }
+
     fn open(&self, call: CallId, options: &OpenOptions) -> Result<File, ArchiveError> {
         let path = self.path(call);
         options.open(&path).map_err(|source| match source.kind() {
@@ -324,8 +345,7 @@ fn entry(call: CallId, path: &Path) -> io::Result<Entry> {
     let header = file
         .read_exact(&mut head)
         .ok()
-        .and_then(|()| Header::read(&head))
-        .filter(|header| header.call == call);
+        .and_then(|()| header_of(call, &head));
     let mut tail = Vec::new();
     if bytes >= (HEADER_BYTES + END_FRAME_BYTES) as u64 {
         file.seek(SeekFrom::End(-(END_FRAME_BYTES as i64)))?;
@@ -339,17 +359,37 @@ fn entry(call: CallId, path: &Path) -> io::Result<Entry> {
     let state = match (header, running, length) {
         (None, false, _) => State::Damaged,
         (_, true, _) => State::Running,
-        (Some(_), false, Some(_)) => State::Whole,
+        (Some(_), false, Some(_)) => State::Ended,
         (Some(_), false, None) => State::Cut,
     };
     Ok(Entry {
         call,
         started_ms: header.map(|header| header.started_ms),
         written_ms: written.map(|since| since.as_millis() as i64),
-        length: length.filter(|_| state == State::Whole),
+        length: length.filter(|_| state == State::Ended),
         bytes,
         state,
     })
+}
+
+fn header_of(call: CallId, bytes: &[u8]) -> Option<Header> {
+    Header::read(bytes).filter(|header| header.call == call)
+}
+
+/// The good frames of a file, and the numbers of those that are missing or damaged.
+fn scanned(header: &Header, bytes: &[u8]) -> (Scan, Vec<u64>) {
+    let mut scan = Scan::default();
+    scan.extend(bytes, HEADER_BYTES, header.identity(), 1);
+    let (mut damaged, mut expected) = (Vec::new(), 1);
+    for frame in &scan.frames {
+        damaged.extend(expected..frame.sequence);
+        expected = frame.sequence + 1;
+    }
+    let tail = &bytes[bytes.len() - scan.tail_bytes..];
+    if is_whole(tail) {
+        damaged.push(expected);
+    }
+    (scan, damaged)
 }
 
 fn hexadecimal(id: [u8; 8]) -> String {
@@ -367,12 +407,9 @@ struct Reading {
 
 impl Reading {
     fn chunks(&mut self, header: &Header, bytes: &[u8], sealer: &Sealer) {
-        let mut scan = Scan::default();
-        scan.extend(bytes, HEADER_BYTES, header.identity(), 1);
-        let mut expected = 1;
+        let (scan, damaged) = scanned(header, bytes);
+        self.damaged = damaged;
         for frame in &scan.frames {
-            self.damaged.extend(expected..frame.sequence);
-            expected = frame.sequence + 1;
             let record = frame.record(bytes);
             let opened = sealer.open(&header.salt, &header.place(), frame.sequence, record);
             match opened.as_deref().and_then(Piece::read) {
@@ -386,10 +423,7 @@ impl Reading {
                 None => self.damaged.push(frame.sequence),
             }
         }
-        let tail = &bytes[bytes.len() - scan.tail_bytes..];
-        if is_whole(tail) {
-            self.damaged.push(expected);
-        }
+        self.damaged.sort_unstable();
         self.torn_bytes = scan.tail_bytes;
     }
 

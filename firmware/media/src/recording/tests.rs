@@ -125,7 +125,7 @@ fn each_side_is_read_as_it_spoke_and_the_disk_shows_nothing_of_it() {
     assert_eq!((recording.started_ms, recording.torn_bytes), (1_000, 0));
     assert_eq!(recording.ending, Some(Ending::default()));
     let entry = archive.list().unwrap()[0];
-    assert_eq!((entry.call, entry.state), (call(1), State::Whole));
+    assert_eq!((entry.call, entry.state), (call(1), State::Ended));
     assert_eq!(entry.length, Some(FRAME_DURATION * 157));
     let bytes = std::fs::read(file(folder.path(), 1)).unwrap();
     let codes = g711::encode_all(Codec::Pcma, &speech(Side::Caller, 0..1));
@@ -200,7 +200,17 @@ fn the_wrong_key_and_a_flipped_bit_are_named_and_the_rest_can_be_salvaged() {
         );
         let rest = archive.read(call(1), &sealer(), true).unwrap();
         assert_eq!(rest.damaged, [damaged]);
+        // A list does not look so far, and says so; who asks for it is told without a key.
+        let listed = archive.list().unwrap()[0];
+        assert_eq!(listed.state, State::Ended);
+        assert_eq!(archive.check(&listed).unwrap(), State::Damaged);
     }
+    std::fs::write(&path, &whole).unwrap();
+    let listed = archive.list().unwrap()[0];
+    assert_eq!(archive.check(&listed).unwrap(), State::Whole);
+    std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+    let torn = archive.list().unwrap()[0];
+    assert_eq!(archive.check(&torn).unwrap(), State::Cut);
     let mut bytes = whole;
     bytes[40] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
@@ -527,7 +537,7 @@ fn the_longest_recording_ends_in_good_order_with_all_that_was_held_back() {
     rig.writer.stop(10);
     assert!(rig.reports.try_recv().is_err());
     let entry = Archive::new(folder.path()).list().unwrap()[0];
-    assert_eq!((entry.state, entry.length), (State::Whole, Some(LONGEST)));
+    assert_eq!((entry.state, entry.length), (State::Ended, Some(LONGEST)));
     // Eleven seconds of both sides.
     assert!(entry.bytes > 11 * 2 * 8_000, "{}", entry.bytes);
 }
