@@ -128,6 +128,13 @@ async fn the_first_key_closes_the_door_and_each_key_opens_its_part() {
     let (status, _, error) = command(&typo, &["keys", "list"]);
     assert!(status == 2 && error.contains("typo"), "{status}: {error}");
     assert!(!typo.exists(), "a mistyped folder is not made");
+    std::fs::create_dir(&typo).unwrap();
+    std::os::unix::fs::symlink("cloud", typo.join("cloud")).unwrap();
+    let (status, _, error) = command(&typo, &["keys", "list"]);
+    assert!(
+        status == 1 && error.contains("sudo -u"),
+        "what cannot be seen: {error}"
+    );
 
     let (_, list, _) = command(folder.path(), &["keys", "list"]);
     assert!(

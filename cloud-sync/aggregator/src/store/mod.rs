@@ -107,6 +107,17 @@ pub enum StoreError {
         .0.display()
     )]
     Absent(PathBuf),
+    /// A folder that whoever asks may not look into.
+    #[error(
+        "cannot see whether `{}` holds a database: {source}; ask as the user that the cloud runs as, such as          with `sudo -u trunkside-cloud`",
+        folder.display()
+    )]
+    Unseen {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A newer aggregator made it.
     #[error("the database has version `{found}`, this program knows `{known}`; use a newer one")]
     Newer {
@@ -317,11 +328,16 @@ pub enum StoreChoice {
 impl StoreChoice {
     /// Fails where no database has been made yet; a server is asked only when it is opened.
     pub fn must_exist(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(folder) if !sqlite::exists(folder) => {
-                Err(StoreError::Absent(folder.clone()))
-            }
-            _ => Ok(()),
+        let Self::Sqlite(folder) = self else {
+            return Ok(());
+        };
+        match sqlite::exists(folder) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::Absent(folder.clone())),
+            Err(source) => Err(StoreError::Unseen {
+                folder: folder.clone(),
+                source,
+            }),
         }
     }
 }

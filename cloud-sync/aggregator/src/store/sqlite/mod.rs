@@ -45,9 +45,12 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// is waited for.
 const STEPS: i32 = 10_000;
 
-/// Whether a database has been made in `folder`.
-pub(super) fn exists(folder: &Path) -> bool {
-    folder.join(FILE).exists()
+/// Whether a database has been made in `folder`; an error where the system lets nobody see.
+pub(super) fn exists(folder: &Path) -> io::Result<bool> {
+    match folder.join(FILE).try_exists() {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        seen => seen,
+    }
 }
 
 /// The store in a file.
