@@ -194,7 +194,10 @@ pub struct ConfigFile {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file.
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error(
+        "cannot read `{}`: {source}; check its name, and that whoever runs this may read it",
+        path.display()
+    )]
     Read {
         /// Which.
         path: PathBuf,

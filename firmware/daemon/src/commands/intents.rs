@@ -72,7 +72,7 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
             }
         }
         IntentsCommand::Rollback { lessons, to } => {
-            let version = Lessons::new(lessons).rollback(to).map_err(Failure::input)?;
+            let version = Lessons::new(lessons).rollback(to).map_err(failed)?;
             say!(
                 "version {} with {} corrections is in force",
                 version.number,
@@ -125,7 +125,12 @@ fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Resul
         None => HiddenIntents::shipped(),
         Some(path) => {
             let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read `{}`", path.display()))
+                .with_context(|| {
+                    format!(
+                        "cannot read `{}`; check that it exists and may be read",
+                        path.display()
+                    )
+                })
                 .map_err(Failure::input)?;
             HiddenIntents::parse(&text)
                 .map_err(|problem| Failure::input(anyhow!("`{}`: {problem}", path.display())))?

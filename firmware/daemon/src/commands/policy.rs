@@ -31,7 +31,10 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         }
         PolicyCommand::DryRun(TrialArgs { policy, log, json }) => {
             let policy = Arc::new(usable(policy)?);
-            let found = dry_run(&log_text(log)?, &policy).map_err(Failure::input)?;
+            let found = dry_run(&log_text(log)?, &policy);
+            let found = found
+                .with_context(|| unusable(log))
+                .map_err(Failure::Input)?;
             if *json {
                 say!(
                     "{}",
@@ -44,7 +47,10 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         }
         PolicyCommand::Evaluate(TrialArgs { policy, log, json }) => {
             let policy = usable(policy)?;
-            let found = evaluate(&log_text(log)?, &policy).map_err(Failure::input)?;
+            let found = evaluate(&log_text(log)?, &policy);
+            let found = found
+                .with_context(|| unusable(log))
+                .map_err(Failure::Input)?;
             if found.choices == 0 {
                 return Err(failed(anyhow::anyhow!(
                     "the log has no choice that chance took part in and whose outcome is known; let \
@@ -116,6 +122,10 @@ fn log_text(log: &Path) -> Result<String, Failure> {
         ))
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn unusable(log: &Path) -> String {
+    format!("`{}` cannot be used", log.display())
 }
 
 fn evaluation(found: &Evaluation) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! `trunkside replay`: logged decisions, decided again.
 
+use anyhow::Context;
 use trunkside_call::{Action, Decision};
 use trunkside_decision::{Difference, Turn};
 
@@ -10,7 +11,9 @@ const NAMED: usize = 20;
 
 /// Reports every decision that comes out differently; the operation fails (1) when one does.
 pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
-    let report = trunkside_decision::replay_file(&args.log, args.flip).map_err(Failure::input)?;
+    let report = trunkside_decision::replay_file(&args.log, args.flip)
+        .with_context(|| format!("`{}` cannot be replayed", args.log.display()))
+        .map_err(Failure::Input)?;
     if report.inputs == 0 && report.differences.is_empty() {
         return Err(Failure::Input(anyhow::anyhow!(
             "`{}` holds no decisions that can be made again; give `decisions.jsonl` of a box that has taken \

@@ -88,21 +88,20 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
         return Err(Failure::Said(2));
     };
     let trace = match &args.trace {
-        Some(path) => Some((path.clone(), TraceFormat::Columns)),
-        None => scenario
-            .trace_file
-            .clone()
-            .map(|(file, format)| (trace_path(&args.scenario, &file), format)),
+        Some(path) => {
+            let remedy = "check that it exists and may be read".to_owned();
+            Some((path.clone(), TraceFormat::Columns, remedy))
+        }
+        None => scenario.trace_file.clone().map(|(file, format)| {
+            let remedy = format!(
+                "set TRUNKSIDE_DATA to the data folder or correct `trace.file` in `{name}`"
+            );
+            (trace_path(&args.scenario, &file), format, remedy)
+        }),
     };
-    if let Some((path, format)) = trace {
+    if let Some((path, format, remedy)) = trace {
         let text = std::fs::read_to_string(&path)
-            .with_context(|| {
-                format!(
-                    "cannot read the trace `{}`; set TRUNKSIDE_DATA to the data folder or correct \
-                     `trace.file` in `{name}`",
-                    path.display()
-                )
-            })
+            .with_context(|| format!("cannot read the trace `{}`; {remedy}", path.display()))
             .map_err(Failure::Input)?;
         scenario
             .read_trace(&text, format)

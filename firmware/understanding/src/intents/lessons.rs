@@ -64,6 +64,7 @@ impl Lessons {
 
     /// All versions, the shipped one first.
     pub fn versions(&self) -> Result<Vec<Version>, UnderstandingError> {
+        self.must_exist()?;
         let current = self.current()?;
         let mut versions = Vec::new();
         for number in std::iter::once(0).chain(self.numbers()?) {
@@ -173,11 +174,8 @@ impl Lessons {
     /// Puts an earlier version in force: the newest before the current that can be read, or the one
     /// named.
     pub fn rollback(&self, to: Option<u32>) -> Result<Version, UnderstandingError> {
+        self.must_exist()?;
         let numbers = self.numbers()?;
-        if !self.folder.is_dir() {
-            let problem = "is no folder of lessons; `intents correct` makes one";
-            return Err(UnderstandingError::unusable(&self.folder, problem));
-        }
         let number = if let Some(number) = to {
             number
         } else {
@@ -197,6 +195,15 @@ impl Lessons {
             current: true,
             problem: None,
         })
+    }
+
+    /// A mistyped folder would look as if nothing had been taught.
+    fn must_exist(&self) -> Result<(), UnderstandingError> {
+        if self.folder.is_dir() {
+            return Ok(());
+        }
+        let problem = "is no folder of lessons; `intents correct` makes one";
+        Err(UnderstandingError::unusable(&self.folder, problem))
     }
 
     fn learn(&self, corrections: &[Example]) -> Result<Learnt, UnderstandingError> {
