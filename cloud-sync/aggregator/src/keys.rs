@@ -13,7 +13,7 @@ pub(crate) enum Command {
     /// Make a key and print it; it cannot be shown again.
     Add {
         /// What it is for, such as `grafana`.
-        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        #[arg(long, value_parser = one_line)]
         name: String,
         /// What its bearer may do: `analyst`, `operator` or `admin`.
         #[arg(long, default_value = "analyst", value_parser = str::parse::<Role>)]
@@ -32,6 +32,14 @@ pub(crate) enum Command {
         /// The key's name in the list; its second part.
         id: String,
     },
+}
+
+/// What the list shows as one of its lines, and nothing that would forge another.
+fn one_line(name: &str) -> Result<String, &'static str> {
+    if name.trim().is_empty() || name.contains(char::is_control) {
+        return Err("it must be a word or some, without tabs and line breaks");
+    }
+    Ok(name.to_owned())
 }
 
 pub(crate) fn run(command: &Command, store: &dyn Store) -> anyhow::Result<()> {

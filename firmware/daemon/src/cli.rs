@@ -78,7 +78,7 @@ pub struct ConfigArgs {
 pub enum CallsCommand {
     /// List the calls, oldest first: call, beginning, number, turns whose words are kept, outcome.
     List {
-        /// Only those from this number; spaces and signs in it do not matter.
+        /// Only those from this number; spaces, signs and the country's code do not matter.
         #[arg(long, value_name = "NUMBER")]
         number: Option<String>,
         /// Where the box is configured.
@@ -103,7 +103,7 @@ pub enum CallsCommand {
             value_parser = call
         )]
         calls: Vec<CallId>,
-        /// All calls from this number; spaces and signs in it do not matter.
+        /// All calls from this number; spaces, signs and the country's code do not matter.
         #[arg(long, value_name = "NUMBER")]
         number: Option<String>,
         /// Where the box is configured.

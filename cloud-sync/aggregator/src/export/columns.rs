@@ -70,6 +70,11 @@ fn single(value: f32) -> f64 {
         .unwrap_or_else(|_| f64::from(value))
 }
 
+/// As every table has it, so that one can be joined with another: not every store keeps more.
+fn to_ms(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
 /// A turn with the call that it belongs to.
 pub(super) struct TurnRow {
     call: std::sync::Arc<TranscriptItem>,
@@ -92,7 +97,7 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
     Column::text("branch", |row| Some(row.branch.clone())),
     Column::text("device", |row| Some(row.device.clone())),
     Column::text("call", |row| Some(row.summary.call.to_string())),
-    Column::time("started_at", |row| row.summary.started_at),
+    Column::time("started_at", |row| to_ms(row.summary.started_at)),
     Column::text("language", |row| {
         row.summary
             .language
@@ -171,7 +176,7 @@ pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[
     Column::text("branch", |row| Some(row.call.branch.clone())),
     Column::text("device", |row| Some(row.call.device.clone())),
     Column::text("call", |row| Some(row.call.call.clone())),
-    Column::time("started_at", |row| row.call.started_at),
+    Column::time("started_at", |row| to_ms(row.call.started_at)),
     Column::whole("turn", |row| count(row.turn as u64 + 1)),
     Column::text("side", |row| {
         Some(row.call.turns[row.turn].side.name().to_owned())

@@ -103,8 +103,9 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the trace `{}`; {remedy}", path.display()))
             .map_err(Failure::Input)?;
+        // Excel begins its CSV with a byte order mark.
         scenario
-            .read_trace(&text, format)
+            .read_trace(text.trim_start_matches('\u{feff}'), format)
             .with_context(|| format!("the trace `{}` cannot be used", path.display()))
             .map_err(Failure::Input)?;
     }

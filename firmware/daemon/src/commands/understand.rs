@@ -1,25 +1,56 @@
 //! `trunkside understand`: what utterances mean, one a line.
 
+use std::borrow::Cow;
 use std::io::{BufRead, Read, Write};
 
 use anyhow::Context;
 use trunkside_understanding::{Report, Understander};
 
+use super::complain;
 use crate::cli::{Failure, UnderstandArgs};
 
 /// The longest line that is understood whole, in bytes; of a longer one, its beginning.
 const LONGEST_LINE: usize = 1 << 20;
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// How much of a line was read.
+enum Length {
+    Whole,
+    Cut,
+}
+
 /// Reads standard input to its end. Bytes that are no UTF-8 are replaced, never refused: a line
-/// from a damaged log should still be understood as far as it goes.
+/// from a damaged log should still be understood as far as it goes. What is lost is told once.
 pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
     let understander = Understander::shipped();
     let mut output = std::io::stdout().lock();
     let mut input = std::io::stdin().lock();
-    let mut line = Vec::new();
-    while next_line(&mut input, &mut line).context("cannot read standard input")? {
+    let (mut line, mut number) = (Vec::new(), 0);
+    let (mut any_cut, mut any_replaced) = (false, false);
+    while let Some(length) =
+        next_line(&mut input, &mut line).context("cannot read standard input")?
+    {
+        number += 1;
+        if matches!(length, Length::Cut) && !std::mem::replace(&mut any_cut, true) {
+            complain(format_args!(
+                "warning: line {number} has more than 1 MiB; only the beginning of such lines is understood"
+            ));
+        }
         let text = String::from_utf8_lossy(&line);
-        let understood = understander.understand_text(text.trim_end_matches('\r'), None);
+        if matches!(text, Cow::Owned(_)) && !std::mem::replace(&mut any_replaced, true) {
+            complain(format_args!(
+                "warning: line {number} is not UTF-8, and what is not is lost; convert such text, as with \
+                 `iconv -f GB18030 -t UTF-8`"
+            ));
+        }
+        let text = text.trim_end_matches('\r');
+        // Windows begins its files with a byte order mark.
+        let text = text
+            .strip_prefix(BYTE_ORDER_MARK)
+            .filter(|_| number == 1)
+            .unwrap_or(text);
+        let understood = understander.understand_text(text, None);
         let report = Report::from(&understood);
         let written = if args.json {
             let json = serde_json::to_string(&report).expect("a report is plain data");
@@ -39,9 +70,10 @@ pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads the next line without its end; what is beyond the limit is read past. False at the end.
-fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
+/// Reads the next line without its end; what is beyond the limit is read past. None at the end.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<Length>> {
     line.clear();
+    let mut length = Length::Whole;
     let read = input
         .by_ref()
         .take(LONGEST_LINE as u64)
@@ -49,7 +81,9 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bo
     if line.last() == Some(&b'\n') {
         line.pop();
     } else if read == LONGEST_LINE {
-        skip_line(input)?;
+        if skip_line(input)? {
+            length = Length::Cut;
+        }
         while line.last().is_some_and(|byte| *byte & 0xc0 == 0x80) {
             line.pop();
         }
@@ -57,20 +91,23 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bo
             line.pop();
         }
     }
-    Ok(read > 0)
+    Ok((read > 0).then_some(length))
 }
 
-fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
+/// Reads past the rest of a line; whether there was any.
+fn skip_line(input: &mut impl BufRead) -> std::io::Result<bool> {
+    let mut any = false;
     loop {
         let held = input.fill_buf()?;
         let end = held.iter().position(|byte| *byte == b'\n');
+        any |= end.unwrap_or(held.len()) > 0;
         let (taken, done) = match end {
             Some(end) => (end + 1, true),
             None => (held.len(), held.is_empty()),
         };
         input.consume(taken);
         if done {
-            return Ok(());
+            return Ok(any);
         }
     }
 }
@@ -138,7 +175,7 @@ mod tests {
         let mut input = Cursor::new(input);
         let mut line = Vec::new();
         let mut lengths = Vec::new();
-        while next_line(&mut input, &mut line).unwrap() {
+        while next_line(&mut input, &mut line).unwrap().is_some() {
             lengths.push(line.len());
         }
         lengths
@@ -153,6 +190,16 @@ mod tests {
         let cut = LONGEST_LINE / 3 * 3;
         assert_eq!(lines(format!("{long}\nend\n").as_bytes()), [cut, 3]);
         assert_eq!(lines(long.as_bytes()), [cut]);
+    }
+
+    #[test]
+    fn who_gives_a_longer_line_is_told() {
+        let is_cut = |bytes: usize| {
+            let mut input = Cursor::new([vec![b'a'; bytes], b"\nb".to_vec()].concat());
+            let length = next_line(&mut input, &mut Vec::new()).unwrap();
+            matches!(length, Some(Length::Cut))
+        };
+        assert!(is_cut(LONGEST_LINE + 1) && !is_cut(LONGEST_LINE) && !is_cut(3));
     }
 
     #[test]
