@@ -283,6 +283,15 @@ impl Conversation {
     }
 
     fn ready(&mut self) -> Input {
+        self.routes();
+        Input::CallReady {
+            call: self.call,
+            profile: self.profile.clone(),
+        }
+    }
+
+    /// An agent is looked for, by what is known.
+    fn routes(&mut self) {
         if let Some(story) = &mut self.story {
             story.served_by_machine(false);
         }
@@ -290,10 +299,6 @@ impl Conversation {
             emotion: self.profile.emotion,
             score: f32::from(self.profile.emotion_permille) / 1_000.0,
         };
-        Input::CallReady {
-            call: self.call,
-            profile: self.profile.clone(),
-        }
     }
 
     /// Who waits may say what they want only now, or that it is something else, or say it in another
@@ -351,6 +356,12 @@ impl Conversation {
         match decision.action {
             Action::Callback { cause } if cause != CallbackCause::Asked => {
                 self.phase = Phase::LetGo;
+            }
+            // However long the recording is: the router looks for an agent by itself after a while.
+            Action::Offer { .. } | Action::Wait { .. } | Action::Overflow { .. }
+                if matches!(self.phase, Phase::Serving { .. }) =>
+            {
+                self.routes();
             }
             _ => {}
         }

@@ -166,6 +166,28 @@ fn who_hangs_up_during_a_recording_was_served() {
 }
 
 #[test]
+fn who_hangs_up_while_an_agent_is_looked_for_was_not_served_however_long_the_recording_is() {
+    for action in [
+        Action::Offer {
+            agent: AgentId::new("li_na"),
+        },
+        Action::Wait { ahead: 0 },
+    ] {
+        let mut conversation = conversation();
+        conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
+        conversation.serving();
+        conversation.decided(NOW, &decision(action));
+        assert!(conversation.is_routing());
+        let names = Pseudonyms::new(PseudonymKey::new([0; 32]));
+        let ended = conversation.end(NOW, EndedBy::Caller, false, VoiceQuality::default(), &names);
+        assert_eq!(
+            ended.expect("it ends once").summary.outcome,
+            trunkside_record::Outcome::Abandoned
+        );
+    }
+}
+
+#[test]
 fn a_caller_who_turns_angry_while_waiting_is_reported() {
     let mut conversation = conversation();
     conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));
