@@ -5,7 +5,8 @@
 //! settles: what stages put out goes to the next ones until nothing is left. Nothing here waits
 //! for a disk, a network or a computation; voice runs beside it, in each call's own relay.
 //!
-//! How a call's stages come together is in `pipeline/calls.rs`; callers who are rung back, in
+//! Which agents are there is in `pipeline/attendance.rs`; how a call's stages come together, in
+//! `pipeline/calls.rs`; callers who are rung back, in
 //! `pipeline/callback.rs`; the last words of calls that are over, in `pipeline/leaving.rs`; what falls due by
 //! the clock or comes anew from the box's settings, in `pipeline/upkeep.rs`.
 
@@ -22,6 +23,7 @@ use trunkside_call::{
 use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, Cause, EndedBy, LegEvent, LegId, Order, SipEvent, SipUa,
+    UaEvent,
 };
 use trunkside_media::{MediaEvent, MediaPorts, MediaSession, VoiceThreads};
 use trunkside_record::{PseudonymKey, Pseudonyms, TalkBy};
@@ -47,6 +49,7 @@ use crate::self_service::SelfServiceRecordings;
 use crate::storage::recorder::Recorder;
 use crate::storage::store::promises::KeptPlace;
 
+mod attendance;
 mod callback;
 mod calls;
 mod leaving;
@@ -54,6 +57,7 @@ mod leaving;
 mod tests;
 mod upkeep;
 
+use attendance::Attendance;
 use leaving::Ending;
 
 /// How long calls may take to end in good order when the box stops.
@@ -114,6 +118,7 @@ pub struct Pipeline<U> {
     router: Router,
     local_time_due: Duration,
     outcomes: Outcomes,
+    attendance: Attendance,
     media_sender: mpsc::UnboundedSender<(CallId, MediaEvent)>,
     media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
     calls: BTreeMap<CallId, Box<Call>>,
@@ -141,7 +146,7 @@ struct Call {
 }
 
 enum Wake {
-    Line(Option<SipEvent>),
+    Line(Option<UaEvent>),
     Media(CallId, MediaEvent),
     Heard(Told),
     Policy(Box<Ready>),
@@ -152,7 +157,7 @@ enum Wake {
 }
 
 impl<U: SipUa> Pipeline<U> {
-    /// Joins the stages. Every agent of the policy counts as signed in.
+    /// Joins the stages. Every agent of the policy counts as signed in whose phone need not register.
     pub fn new(line: LineConfig, stages: Stages<U>) -> Self {
         let (media_sender, media_events) = mpsc::unbounded_channel();
         let mut pipeline = Self {
@@ -161,6 +166,7 @@ impl<U: SipUa> Pipeline<U> {
             line,
             local_time_due: Duration::ZERO,
             outcomes: Outcomes::default(),
+            attendance: Attendance::default(),
             media_sender,
             media_events,
             calls: BTreeMap::new(),
@@ -179,11 +185,8 @@ impl<U: SipUa> Pipeline<U> {
         if !lessons.is_empty() {
             pipeline.tell_router(Duration::ZERO, Input::Learnt { lessons });
         }
-        for agent in &Arc::clone(&pipeline.stages.policy).agents {
-            let signed_in = Input::AgentAvailable {
-                agent: agent.id.clone(),
-            };
-            pipeline.tell_router(Duration::ZERO, signed_in);
+        for agent in pipeline.attendance.signed_in(&policy) {
+            pipeline.tell_router(Duration::ZERO, Input::AgentAvailable { agent });
         }
         pipeline
     }
@@ -196,7 +199,8 @@ impl<U: SipUa> Pipeline<U> {
             self.stages.pulse.taken();
             let now = self.clock.now();
             match wake {
-                Wake::Line(Some(event)) => self.line(now, event),
+                Wake::Line(Some(UaEvent::Leg(event))) => self.line(now, event),
+                Wake::Line(Some(UaEvent::Phone(event))) => self.phone(now, event),
                 Wake::Media(call, event) => self.media(now, call, event),
                 Wake::Heard(Told::Heard(heard)) => self.understanding(now, *heard),
                 Wake::Heard(Told::Finished(call)) => self.conclude(now, call),

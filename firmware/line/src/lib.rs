@@ -54,7 +54,8 @@ pub use sdp::{
     Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
 };
 pub use sip_ua::{
-    AgentContact, EndCause, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
+    AgentContact, EndCause, LegCommand, LegEvent, LegId, PhoneEvent, Phones, SipCommand, SipEvent,
+    SipUa, UaEvent,
 };
 pub use sources::{Network, NotANetwork};
 pub use stream::{ConnectionLimits, TlsFault, TlsIdentity, TlsTrust, Transport};

@@ -2,16 +2,21 @@
 //!
 //! Pure: told the time. Who may register is the configuration's say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use trunkside_call::Pii;
 
+use crate::sip_ua::PhoneEvent;
 use crate::stream::Transport;
 
 /// What a phone that names no expiry gets.
 const DEFAULT_EXPIRY: Duration = Duration::from_hours(1);
+
+/// A phone that cannot be found for longer than this is gone; one that starts anew, or whose request was
+/// lost and sent again (RFC 3261, timer F), is back by then.
+const GONE_AFTER: Duration = Duration::from_secs(32);
 
 /// The most that a phone gets by datagrams: no connection breaks when the box has forgotten it, so that
 /// only its next REGISTER brings it back.
@@ -56,6 +61,10 @@ impl Binding {
 pub struct Registrar {
     users: BTreeSet<String>,
     bindings: BTreeMap<String, Binding>,
+    /// Whose phone is there, and when it is gone unless it registers again.
+    there: BTreeMap<String, Instant>,
+    /// Phones that have come, or are gone, in order.
+    news: VecDeque<PhoneEvent>,
 }
 
 impl Registrar {
@@ -63,7 +72,7 @@ impl Registrar {
     pub fn new(users: impl IntoIterator<Item = String>) -> Self {
         Self {
             users: users.into_iter().collect(),
-            bindings: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
@@ -72,6 +81,9 @@ impl Registrar {
         self.users = users.into_iter().collect();
         let users = &self.users;
         self.bindings.retain(|user, _| users.contains(user));
+        let there = self.there.keys();
+        let gone = there.filter(|user| !users.contains(*user)).cloned();
+        self.forget(gone.collect());
     }
 
     /// Whether a user's phones may register.
@@ -99,8 +111,16 @@ impl Registrar {
             transport,
             until: now + expiry,
         };
-        self.bindings.insert(user.to_owned(), binding);
+        self.bind(user, binding);
         expiry
+    }
+
+    fn bind(&mut self, user: &str, binding: Binding) {
+        let gone = binding.until + GONE_AFTER;
+        self.bindings.insert(user.to_owned(), binding);
+        if self.there.insert(user.to_owned(), gone).is_none() {
+            self.tell(user.to_owned(), true);
+        }
     }
 
     /// Takes over what another run knew of a phone that may register still, for no longer than it would be
@@ -116,7 +136,7 @@ impl Registrar {
             transport: Transport::Udp,
             until,
         };
-        self.bindings.insert(known.user, binding);
+        self.bind(&known.user, binding);
         Some(until)
     }
 
@@ -135,8 +155,39 @@ impl Registrar {
     }
 
     /// Takes a user's contact away.
-    pub fn remove(&mut self, user: &str) {
+    pub fn remove(&mut self, now: Instant, user: &str) {
         self.bindings.remove(user);
+        if let Some(gone) = self.there.get_mut(user) {
+            *gone = now + GONE_AFTER;
+        }
+    }
+
+    /// When [`tick`](Self::tick) is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.there.values().min().copied()
+    }
+
+    /// Phones whose time is up are gone.
+    pub fn tick(&mut self, now: Instant) {
+        let there = self.there.iter();
+        let gone = there.filter(|(_, gone)| **gone <= now);
+        self.forget(gone.map(|(user, _)| user.clone()).collect());
+    }
+
+    /// The next phone that has come or is gone, until none is left.
+    pub fn poll(&mut self) -> Option<PhoneEvent> {
+        self.news.pop_front()
+    }
+
+    fn forget(&mut self, gone: Vec<String>) {
+        for user in gone {
+            self.there.remove(&user);
+            self.tell(user, false);
+        }
+    }
+
+    fn tell(&mut self, user: String, is_there: bool) {
+        self.news.push_back(PhoneEvent { user, is_there });
     }
 
     /// Where a user's phone is, if it is registered.
@@ -172,7 +223,7 @@ mod tests {
         assert_eq!(register(&mut registrar, "agent2", Some(minute)), minute);
         registrar.admit(["agent1".to_owned()]);
         assert_eq!(registrar.find(now, "agent2"), None);
-        registrar.remove("agent1");
+        registrar.remove(now, "agent1");
         assert_eq!(registrar.find(now, "agent1"), None);
     }
 
@@ -205,5 +256,49 @@ mod tests {
         assert_eq!(after.find(now, "a"), before.find(now, "a"));
         let late = before.by_datagrams(now).remove(0);
         assert_eq!(after.resume(now + MOST_BY_DATAGRAMS, late), None);
+    }
+
+    #[test]
+    fn that_a_phone_comes_and_is_gone_is_told_once_and_not_when_it_is_back_soon() {
+        let now = crate::rsip::now();
+        let mut registrar = Registrar::new(["agent1", "agent2"].map(str::to_owned));
+        let minute = Duration::from_mins(1);
+        let register = |registrar: &mut Registrar, now: Instant, user: &str| {
+            let flow = (Transport::Udp, "192.0.2.7:5062".parse().expect("valid"));
+            registrar.register(now, user, "sip:a@10.0.0.1".into(), flow, Some(minute));
+        };
+        let told = |registrar: &mut Registrar, now: Instant| -> Vec<(String, bool)> {
+            registrar.tick(now);
+            let news = std::iter::from_fn(|| registrar.poll());
+            news.map(|event| (event.user, event.is_there)).collect()
+        };
+        let there = |is_there| vec![("agent1".to_owned(), is_there)];
+        assert_eq!(registrar.deadline(), None);
+        register(&mut registrar, now, "agent1");
+        assert_eq!(told(&mut registrar, now), there(true));
+        // It registers a little late, and then starts anew.
+        let late = now + minute + GONE_AFTER / 2;
+        assert_eq!(told(&mut registrar, late), []);
+        register(&mut registrar, late, "agent1");
+        registrar.remove(late, "agent1");
+        register(&mut registrar, late, "agent1");
+        let lapses = late + minute + GONE_AFTER;
+        assert_eq!(registrar.deadline(), Some(lapses));
+        assert_eq!(told(&mut registrar, lapses - Duration::from_millis(1)), []);
+        assert_eq!(told(&mut registrar, lapses), there(false));
+        assert_eq!(registrar.deadline(), None);
+        // It leaves by itself.
+        register(&mut registrar, lapses, "agent1");
+        registrar.remove(lapses, "agent1");
+        assert_eq!(told(&mut registrar, lapses), there(true));
+        let gone = lapses + GONE_AFTER;
+        assert_eq!(told(&mut registrar, gone), there(false));
+        // Another policy does not have it.
+        register(&mut registrar, gone, "agent1");
+        registrar.admit(["agent2".to_owned()]);
+        assert_eq!(
+            told(&mut registrar, gone),
+            [there(true), there(false)].concat()
+        );
     }
 }

@@ -49,7 +49,7 @@ use crate::identity::{Identity, ShownNumber};
 use crate::registrar::{Registrar, Registration};
 use crate::session_timer::{Asked, SessionTimer, Settled};
 use crate::sip_ua::{
-    AgentContact, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa,
+    AgentContact, LegCommand, LegEvent, LegId, Phones, SipCommand, SipEvent, SipUa, UaEvent,
 };
 use crate::stream::{ConnectionLimits, TlsIdentity, TlsTrust, Transport};
 use dial::{Dialled, There};
@@ -493,7 +493,7 @@ impl RsipUa {
         let trunks = self.carriers.iter().filter_map(Carrier::deadline);
         let deadlines = |leg: &Leg| [leg.timer.deadline(), leg.reliable.deadline()];
         let legs = self.legs.values().flat_map(deadlines).flatten();
-        trunks.chain(legs).min()
+        trunks.chain(legs).chain(self.registrar.deadline()).min()
     }
 
     fn job(&self, job: impl Future<Output = ()> + Send + 'static) {
@@ -561,10 +561,13 @@ impl SipUa for RsipUa {
         self.admit(phones);
     }
 
-    async fn next_event(&mut self) -> Option<SipEvent> {
+    async fn next_event(&mut self) -> Option<UaEvent> {
         loop {
+            if let Some(event) = self.registrar.poll() {
+                return Some(UaEvent::Phone(event));
+            }
             if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+                return Some(UaEvent::Leg(event));
             }
             let deadline = self.next_deadline();
             tokio::select! {
@@ -582,6 +585,7 @@ impl SipUa for RsipUa {
                     self.tick_trunks();
                     self.tick_timers();
                     self.tick_early();
+                    self.registrar.tick(now());
                 }
                 transaction = self.incoming.recv() => self.on_transaction(transaction?),
             }

@@ -298,6 +298,24 @@ pub struct SipEvent {
     pub what: LegEvent,
 }
 
+/// A phone that may register has come, or is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneEvent {
+    /// Its user part.
+    pub user: String,
+    /// Whether it is registered.
+    pub is_there: bool,
+}
+
+/// What a user agent tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UaEvent {
+    /// A leg.
+    Leg(SipEvent),
+    /// A phone that registers.
+    Phone(PhoneEvent),
+}
+
 /// A SIP user agent: whatever stack does it, this is all that the box knows of it.
 pub trait SipUa: Send {
     /// Carries out a command without waiting. One that no longer fits its leg is dropped: the
@@ -313,8 +331,19 @@ pub trait SipUa: Send {
     /// are not found any more.
     fn phones(&mut self, phones: Phones);
 
-    /// The next event; none once the user agent has been stopped. Cancel safe.
-    fn next_event(&mut self) -> impl Future<Output = Option<SipEvent>> + Send;
+    /// The next event; phones are taken to be gone until they are told of. None once the user agent has been stopped. Cancel safe.
+    fn next_event(&mut self) -> impl Future<Output = Option<UaEvent>> + Send;
+
+    /// The same where no phones register. Cancel safe.
+    fn next_of_leg(&mut self) -> impl Future<Output = Option<SipEvent>> + Send {
+        async {
+            loop {
+                if let UaEvent::Leg(event) = self.next_event().await? {
+                    return Some(event);
+                }
+            }
+        }
+    }
 
     /// Where it receives.
     fn local_addr(&self) -> SocketAddr;

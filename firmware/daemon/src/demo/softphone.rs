@@ -169,7 +169,7 @@ impl Agent {
 async fn take_calls(mut ua: RsipUa, words: &[i16]) -> anyhow::Result<()> {
     let ports = ports();
     let mut handset: Option<Handset> = None;
-    while let Some(event) = ua.next_event().await {
+    while let Some(event) = ua.next_of_leg().await {
         let leg = event.leg;
         match event.what {
             LegEvent::Incoming { sdp, .. } => {
@@ -230,7 +230,7 @@ impl Caller {
         ua.command(SipCommand { leg, what: dial });
         let deadline = Instant::now() + TIMEOUT + part.duration();
         loop {
-            let event = timeout_at(deadline, ua.next_event()).await;
+            let event = timeout_at(deadline, ua.next_of_leg()).await;
             match event
                 .context("the box did not answer")?
                 .map(|event| event.what)
@@ -267,7 +267,7 @@ impl Caller {
 
 /// Waits until the other side ends the call.
 async fn over(ua: &mut RsipUa) {
-    while let Some(event) = ua.next_event().await {
+    while let Some(event) = ua.next_of_leg().await {
         if matches!(event.what, LegEvent::Ended { .. } | LegEvent::Failed { .. }) {
             return;
         }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use tempfile::TempDir;
 use trunkside_call::{Emotion, Language};
-use trunkside_line::{EndCause, LegCommand, Phones, SipCommand};
+use trunkside_line::{EndCause, LegCommand, PhoneEvent, Phones, SipCommand};
 use trunkside_media::{Clip, MediaConfig, Prompt, Prompts};
 
 use super::*;
@@ -45,7 +45,7 @@ impl SipUa for Line {
         self.phones = phones;
     }
 
-    async fn next_event(&mut self) -> Option<SipEvent> {
+    async fn next_event(&mut self) -> Option<UaEvent> {
         std::future::pending().await
     }
 
@@ -191,6 +191,12 @@ impl Branch {
             phones,
         };
         self.pipeline.take_policy(self.now, ready);
+        self.settle();
+    }
+
+    fn registers(&mut self, user: &str, is_there: bool) {
+        let user = user.to_owned();
+        self.pipeline.phone(self.now, PhoneEvent { user, is_there });
         self.settle();
     }
 
@@ -479,6 +485,48 @@ async fn who_waits_goes_to_the_agents_of_another_policy() {
     let dialled: Vec<LegId> = told.iter().filter(|t| dials(t)).map(|t| t.leg).collect();
     assert_eq!(dialled, [LegId::incoming(2).branch(1)]);
     assert_eq!(branch.pipeline.router.waiting(), 1);
+}
+
+#[tokio::test]
+async fn agents_sign_in_and_out_with_their_phones() {
+    let mut branch = Branch::new("");
+    let bob_first = format!(
+        "[[agent]]\nid = \"bob\"\ncontact = \"registered:2001\"\n{}",
+        policy("ann")
+            .text
+            .replace("id = \"ann\"", "id = \"ann\"\npriority = 2")
+    );
+    branch.goes_on_under(parsed(&bob_first), Phones::default());
+    let rung = |branch: &mut Branch, number| {
+        let call = branch.rings(number, CALLER).expect("it is taken");
+        branch.says(call, "i lost my card", true);
+        let told = branch.told();
+        let dialled = told.into_iter().find_map(|told| match told.what {
+            LegCommand::Dial { to, .. } => Some(to),
+            _ => None,
+        });
+        branch.hangs_up(LegId::incoming(number));
+        dialled
+    };
+    let ann = || Some(AgentContact::Uri(at("ann")));
+    let bob = || Some(AgentContact::Registered("2001".to_owned()));
+    assert_eq!(rung(&mut branch, 1), ann(), "his phone is not there");
+    branch.registers("2001", true);
+    assert_eq!(rung(&mut branch, 2), bob());
+    branch.registers("2001", false);
+    assert_eq!(rung(&mut branch, 3), ann());
+    // His phone is another now, which is there already; then it is one that need not register.
+    branch.registers("2002", true);
+    let moved = bob_first.replace("2001", "2002");
+    branch.goes_on_under(parsed(&moved), Phones::default());
+    let there = Some(AgentContact::Registered("2002".to_owned()));
+    assert_eq!(rung(&mut branch, 4), there);
+    branch.goes_on_under(parsed(&bob_first), Phones::default());
+    assert_eq!(rung(&mut branch, 5), ann());
+    let fixed = bob_first.replace("registered:2001", &at("bob"));
+    branch.goes_on_under(parsed(&fixed), Phones::default());
+    let there = Some(AgentContact::Uri(at("bob")));
+    assert_eq!(rung(&mut branch, 6), there);
 }
 
 #[tokio::test]

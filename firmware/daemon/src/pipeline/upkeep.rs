@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkside_call::{AgentId, CallId};
+use trunkside_call::CallId;
 use trunkside_decision::{Input, log::Entry};
 use trunkside_line::SipUa;
 
@@ -42,7 +42,7 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    /// Goes on under another policy; its agents who are new count as signed in.
+    /// Goes on under another policy.
     pub(super) fn take_policy(&mut self, now: Duration, ready: Ready) {
         let Ready {
             policy,
@@ -55,12 +55,13 @@ impl<U: SipUa> Pipeline<U> {
         self.stages.names.know(translate::named(&policy));
         self.stages.recorder.policy(Arc::clone(&policy));
         let before = std::mem::replace(&mut self.stages.policy, Arc::clone(&policy));
-        let agents = policy.agents.iter().map(|agent| &agent.id);
-        let new = agents.filter(|agent| before.agent_index(agent).is_none());
-        let signed_in: Vec<AgentId> = new.cloned().collect();
-        let entry = Entry::replace(now, &policy, signed_in.clone());
+        let (come, gone) = self.attendance.change(&before, &policy);
+        let entry = Entry::replace(now, &policy, come.clone());
         self.stages.recorder.decision(&entry);
-        self.router.replace(now, policy, &signed_in);
+        self.router.replace(now, policy, &come);
+        for agent in gone {
+            self.tell_router(now, Input::AgentAway { agent });
+        }
     }
 
     /// When something falls due next.

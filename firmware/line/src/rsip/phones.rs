@@ -153,7 +153,7 @@ impl RsipUa {
     }
 
     fn unregister(&mut self, now: Instant, user: &str, source: IpAddr) {
-        self.registrar.remove(user);
+        self.registrar.remove(now, user);
         self.slots.know_phone(user, source, now);
     }
 

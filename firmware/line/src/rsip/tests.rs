@@ -9,7 +9,7 @@ use trunkside_call::Pii;
 use super::*;
 use crate::sdp::{self, Direction, Local};
 use crate::sip_ua::AgentContact;
-use crate::sip_ua::EndCause;
+use crate::sip_ua::{EndCause, PhoneEvent};
 
 mod dialogs;
 pub mod dns;
@@ -44,8 +44,9 @@ impl Phone {
         format!("sip:{user}@{}", self.ua.local_addr())
     }
 
+    /// The next event of a call.
     async fn next(&mut self) -> SipEvent {
-        timeout(LIMIT, self.ua.next_event())
+        timeout(LIMIT, self.ua.next_of_leg())
             .await
             .expect("an event in time")
             .expect("running")
@@ -301,10 +302,17 @@ async fn a_registered_phone_can_be_rung_and_a_stranger_is_refused() {
     let own = raw.socket.local_addr().expect("bound");
     let contact = format!("Contact: <sip:agent1@{own}>;expires=60\r\n");
     raw.send("REGISTER", &contact, "").await;
+    let user = "agent1".to_owned();
+    let there = PhoneEvent {
+        user,
+        is_there: true,
+    };
+    let event = timeout(LIMIT, phone.ua.next_event()).await;
+    assert_eq!(event.expect("in time"), Some(UaEvent::Phone(there)));
     // Only a user agent that is being asked for events moves.
     let response = tokio::select! {
         response = raw.response() => response,
-        _ = phone.ua.next_event() => panic!("a registration is no event"),
+        _ = phone.ua.next_of_leg() => panic!("a registration is no call"),
     };
     assert!(response.starts_with("SIP/2.0 200"), "{response}");
     assert!(response.contains("expires=60"), "{response}");
@@ -338,7 +346,7 @@ async fn a_registered_phone_can_be_rung_and_a_stranger_is_refused() {
         stranger.send("REGISTER", &contact, "").await;
         let response = tokio::select! {
             response = stranger.response() => response,
-            _ = other.ua.next_event() => panic!("a registration is no event"),
+            _ = other.ua.next_of_leg() => panic!("a registration is no call"),
         };
         assert!(response.starts_with(answer), "{response}");
     }
@@ -362,7 +370,7 @@ async fn what_belongs_to_no_call_is_answered_and_junk_is_counted() {
         raw.send(method, "", "").await;
         let response = tokio::select! {
             response = raw.response() => response,
-            _ = phone.ua.next_event() => panic!("no event"),
+            _ = phone.ua.next_of_leg() => panic!("no event"),
         };
         assert!(
             response.starts_with(&format!("SIP/2.0 {status}")),

@@ -33,7 +33,7 @@ impl Driven {
         tasks.spawn(async move {
             loop {
                 tokio::select! {
-                    event = ua.next_event() => match event {
+                    event = ua.next_of_leg() => match event {
                         Some(event) => { let _ = event_sender.send(event); }
                         None => return,
                     },
