@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::civil::Date;
 use trunkside_call::{CallId, Language};
 
 /// The box beside a branch office's phone trunk: answers, understands, routes and reports calls.
@@ -436,7 +437,15 @@ pub enum PolicyCommand {
         file: PathBuf,
     },
     /// Say which calls of a decision log would have gone elsewhere, and how waits would change.
-    DryRun(TrialArgs),
+    DryRun {
+        /// The policy and the log.
+        #[command(flatten)]
+        trial: TrialArgs,
+        /// Count the calls of this day alone, by the branch's clock: `yesterday` or a date such as
+        /// `2026-11-22`.
+        #[arg(long, value_name = "DATE", value_parser = log_day)]
+        day: Option<LogDay>,
+    },
     /// Estimate how many calls another policy would have resolved, from a log of one that explores
     /// (`[learning] enabled = true`): inverse propensity and doubly robust, with 95 % intervals.
     Evaluate(TrialArgs),
@@ -456,6 +465,15 @@ pub enum PolicyCommand {
         #[arg(long, value_name = "NUMBER")]
         to: Option<u32>,
     },
+}
+
+/// One day of a log.
+#[derive(Clone, Copy, Debug)]
+pub enum LogDay {
+    /// The day before this one.
+    Yesterday,
+    /// A day by its date.
+    On(Date),
 }
 
 /// Another policy, and the log that it is tried on.
@@ -621,6 +639,14 @@ fn language(text: &str) -> Result<LanguageChoice, String> {
     text.parse()
         .map(|language| LanguageChoice(Some(language)))
         .map_err(|fault: String| format!("{fault}, or `auto` for whichever is spoken"))
+}
+
+fn log_day(text: &str) -> Result<LogDay, String> {
+    if text == "yesterday" {
+        return Ok(LogDay::Yesterday);
+    }
+    let date = text.parse().map(LogDay::On);
+    date.map_err(|_| "it must be `yesterday` or a date such as `2026-11-22`".to_owned())
 }
 
 fn call(text: &str) -> Result<CallId, String> {

@@ -2,32 +2,59 @@
 //!
 //! Callers, moods and agents' comings and goings are the logged ones. A call lasts as long as it
 //! lasted, a caller who hung up has just that much patience, and phones ring as long as the day's
-//! median. The same is played under the policies that were in force; how far *that* is from the
-//! log tells how far the whole can be trusted.
+//! median; who did not answer at about that time does not answer. The same is played under the policies
+//! that were in force; how far *that* is from the log tells how far the whole can be trusted.
+
+mod story;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use serde::Serialize;
-use trunkside_call::{Action, AgentId, CallId};
+use trunkside_call::{AgentId, CallId};
 
 use crate::engine::{Act, Engine};
-use crate::log::{Entry, ReplayError, parse_policy, read};
-use crate::{Input, Policy};
+use crate::log::ReplayError;
+use crate::{Input, OfferFailure, Policy};
+use story::{Happening, Story};
 
 type Micros = u64;
 
-/// A phone's ring before the agent answers, when the log has none.
-const RING: Micros = 5_000_000;
+/// Who took a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Taker {
+    Agent(AgentId),
+    /// Somebody, or a machine, beyond the branch.
+    Place(AgentId),
+}
+
+impl Taker {
+    fn name(&self) -> AgentId {
+        match self {
+            Self::Agent(name) | Self::Place(name) => name.clone(),
+        }
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct End {
+    taker: Option<Taker>,
+    wait: Micros,
+}
+
+type Ends = BTreeMap<CallId, End>;
 
 /// A call that would have gone elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Moved {
     /// The call.
     pub call: CallId,
-    /// Who took it under the policy that was in force; none when nobody did.
+    /// Who, or which place beyond the branch, took it under the policy that was in force; none when
+    /// nobody did.
     pub before: Option<AgentId>,
     /// Who would take it.
     pub after: Option<AgentId>,
@@ -42,6 +69,8 @@ pub struct Moved {
 pub struct Day {
     /// How many an agent took.
     pub answered: u64,
+    /// How many a place beyond the branch took: another branch, or voicemail.
+    pub overflowed: u64,
     /// Mean wait in seconds.
     pub wait_mean_s: f64,
     /// The wait that nine in ten stay below, in seconds.
@@ -51,8 +80,10 @@ pub struct Day {
 /// What a dry run found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DryRun {
-    /// Calls in the log that wanted an agent.
+    /// Calls that wanted an agent: of the whole log, or of the day that was asked for.
     pub calls: u64,
+    /// The first and the last day of all calls in the log, at the branch; none when it never told.
+    pub days: Option<(Date, Date)>,
     /// As it was.
     pub logged: Day,
     /// The policies that were in force, played the same way.
@@ -68,79 +99,41 @@ pub struct DryRun {
     pub moved: Vec<Moved>,
 }
 
-/// One day's log, taken apart.
-struct Story {
-    /// What does not depend on decisions, in order.
-    inputs: Vec<(Micros, Happening)>,
-    calls: BTreeMap<CallId, Fact>,
-    /// Of every policy that was in force: the log tells when they came and went.
-    agents: BTreeSet<AgentId>,
-    ring: Micros,
-    talk: Micros,
-    /// The log's last moment.
-    end: Micros,
-    /// Lines that are torn or missing.
-    lost_lines: u64,
-}
-
-#[derive(Clone)]
-enum Happening {
-    Input(Input),
-    /// A router began, with no calls and every agent away.
-    Start(Arc<Policy>),
-    /// It went on under another policy, with these of its new agents there.
-    Replace(Arc<Policy>, Vec<AgentId>),
-}
-
-#[derive(Clone, Debug, Default)]
-struct Fact {
-    ready: Micros,
-    offered: Option<Micros>,
-    bridged: Option<(Micros, AgentId)>,
-    ended: Option<Micros>,
-    /// The router let go of it.
-    called_back: bool,
-}
-
-impl Fact {
-    fn wait(&self, end: Micros) -> Micros {
-        let until = self.bridged.as_ref().map(|(at, _)| *at).or(self.ended);
-        until.unwrap_or(end).saturating_sub(self.ready)
-    }
-}
-
-/// Plays a log's day under another policy.
-pub fn dry_run(log: &str, policy: &Arc<Policy>) -> Result<DryRun, ReplayError> {
+/// Plays a log under another policy. Where a day is given only the calls are counted that wanted an
+/// agent on it; all are played.
+pub fn dry_run(log: &str, policy: &Arc<Policy>, on: Option<Date>) -> Result<DryRun, ReplayError> {
     let story = Story::read(log)?;
-    let logged: BTreeMap<CallId, (Option<AgentId>, Micros)> = story
-        .calls
-        .iter()
-        .map(|(id, fact)| {
-            let agent = fact.bridged.as_ref().map(|(_, agent)| agent.clone());
-            (*id, (agent, fact.wait(story.end)))
-        })
+    let facts = story.calls.iter();
+    let logged: Ends = facts
+        .filter(|(_, fact)| on.is_none_or(|day| fact.day == Some(day)))
+        .map(|(id, fact)| (*id, fact.outcome(story.end)))
         .collect();
-    let before = story.play(None);
-    let after = story.play(Some(policy));
+    let played = |policy| {
+        let mut ends = story.play(policy);
+        ends.retain(|id, _| logged.contains_key(id));
+        ends
+    };
+    let (before, after) = (played(None), played(Some(policy)));
     let mut moved = Vec::new();
-    for (id, (agent, wait)) in &after {
-        if let Some((was, waited)) = before.get(id)
-            && was != agent
+    for (id, end) in &after {
+        if let Some(was) = before.get(id)
+            && was.taker != end.taker
         {
             moved.push(Moved {
                 call: *id,
-                before: was.clone(),
-                after: agent.clone(),
-                wait_before_s: *waited as f64 / 1e6,
-                wait_after_s: *wait as f64 / 1e6,
+                before: was.taker.as_ref().map(Taker::name),
+                after: end.taker.as_ref().map(Taker::name),
+                wait_before_s: was.wait as f64 / 1e6,
+                wait_after_s: end.wait as f64 / 1e6,
             });
         }
     }
     let unlike = before
         .iter()
-        .filter(|(id, (agent, _))| logged.get(*id).is_some_and(|(was, _)| was != agent));
+        .filter(|(id, end)| logged.get(*id).is_some_and(|was| was.taker != end.taker));
     Ok(DryRun {
         calls: logged.len() as u64,
+        days: story.days(),
         unlike_log: unlike.count() as u64,
         lost_lines: story.lost_lines,
         logged: day(&logged),
@@ -150,166 +143,35 @@ pub fn dry_run(log: &str, policy: &Arc<Policy>) -> Result<DryRun, ReplayError> {
     })
 }
 
-fn day(calls: &BTreeMap<CallId, (Option<AgentId>, Micros)>) -> Day {
-    let mut waits: Vec<Micros> = calls.values().map(|(_, wait)| *wait).collect();
+fn day(calls: &Ends) -> Day {
+    let mut waits: Vec<Micros> = calls.values().map(|end| end.wait).collect();
     waits.sort_unstable();
     let count = waits.len();
     if count == 0 {
         return Day::default();
     }
+    let took = |wanted: fn(&Taker) -> bool| {
+        let takers = calls.values().filter_map(|end| end.taker.as_ref());
+        takers.filter(|taker| wanted(taker)).count() as u64
+    };
     Day {
-        answered: calls.values().filter(|(agent, _)| agent.is_some()).count() as u64,
+        answered: took(|taker| matches!(taker, Taker::Agent(_))),
+        overflowed: took(|taker| matches!(taker, Taker::Place(_))),
         wait_mean_s: waits.iter().sum::<Micros>() as f64 / count as f64 / 1e6,
         wait_p90_s: waits[(count * 90).div_ceil(100).max(1) - 1] as f64 / 1e6,
     }
 }
 
 impl Story {
-    fn read(log: &str) -> Result<Self, ReplayError> {
-        let mut story = Self {
-            inputs: Vec::new(),
-            calls: BTreeMap::new(),
-            agents: BTreeSet::new(),
-            ring: RING,
-            talk: 180_000_000,
-            end: 0,
-            lost_lines: 0,
-        };
-        // A router that starts anew starts its clock anew: its day follows the one before.
-        let mut shift = 0;
-        story.lost_lines = read(log, |line, entry| match entry {
-            Some(entry) => story.take(line, entry, &mut shift),
-            None => Ok(()),
-        })?;
-        story.times();
-        Ok(story)
-    }
-
-    fn take(&mut self, line: usize, entry: Entry, shift: &mut Micros) -> Result<(), ReplayError> {
-        match entry {
-            Entry::Start { policy, text } => {
-                *shift = self.end;
-                // The calls of the router before ended with it.
-                for fact in self.calls.values_mut() {
-                    fact.ended.get_or_insert(*shift);
-                }
-                let policy = self.policy(line, &policy, &text)?;
-                self.inputs.push((*shift, Happening::Start(policy)));
-            }
-            Entry::Replace {
-                at_us,
-                policy,
-                text,
-                signed_in,
-            } => {
-                let policy = self.policy(line, &policy, &text)?;
-                self.inputs
-                    .push((*shift + at_us, Happening::Replace(policy, signed_in)));
-            }
-            Entry::Input { at_us, input } => {
-                let at = *shift + at_us;
-                self.end = self.end.max(at);
-                self.input(at, input);
-            }
-            Entry::Decision { decision } => {
-                let at = *shift + u64::try_from(decision.at.as_micros()).unwrap_or(u64::MAX);
-                if let Some(fact) = self.calls.get_mut(&decision.call) {
-                    match decision.action {
-                        Action::Offer { .. } | Action::Overflow { .. } => fact.offered = Some(at),
-                        Action::Callback { .. } => {
-                            fact.called_back = true;
-                            fact.ended = Some(at);
-                        }
-                        Action::Wait { .. }
-                        | Action::SelfService { .. }
-                        | Action::Transfer { .. } => {}
-                    }
-                }
-            }
-            Entry::Gap { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn policy(
-        &mut self,
-        line: usize,
-        sha256: &str,
-        text: &str,
-    ) -> Result<Arc<Policy>, ReplayError> {
-        let policy = parse_policy(line, sha256, text)?;
-        let agents = policy.agents.iter().map(|agent| agent.id.clone());
-        self.agents.extend(agents);
-        Ok(policy)
-    }
-
-    fn input(&mut self, at: Micros, input: Input) {
-        match &input {
-            Input::CallReady { call, .. } => {
-                self.calls.entry(*call).or_insert_with(|| Fact {
-                    ready: at,
-                    ..Fact::default()
-                });
-            }
-            Input::Bridged { call, agent } => {
-                if let Some(fact) = self.calls.get_mut(call) {
-                    fact.bridged.get_or_insert((at, agent.clone()));
-                }
-                return;
-            }
-            Input::CallEnded { call } => {
-                if let Some(fact) = self.calls.get_mut(call) {
-                    fact.ended.get_or_insert(at);
-                }
-                return;
-            }
-            // What the caller and the line did under the old policy.
-            Input::Tick
-            | Input::OfferFailed { .. }
-            | Input::TakenOver { .. }
-            | Input::CallbackAsked { .. }
-            | Input::CalledBack { .. }
-            | Input::Unreached { .. }
-            | Input::PlaceKept { .. }
-            | Input::PlaceGivenUp { .. } => return,
-            Input::LocalTime { .. }
-            | Input::MoodChanged { .. }
-            | Input::AgentAvailable { .. }
-            | Input::AgentBusy { .. }
-            | Input::AgentAway { .. }
-            | Input::Judged { .. }
-            | Input::Learnt { .. } => {}
-        }
-        self.inputs.push((at, Happening::Input(input)));
-    }
-
-    /// The day's median ring and mean talk.
-    fn times(&mut self) {
-        let mut rings: Vec<Micros> = Vec::new();
-        let mut talks: Vec<Micros> = Vec::new();
-        for fact in self.calls.values() {
-            let Some((bridged, _)) = fact.bridged else {
-                continue;
-            };
-            rings.extend(fact.offered.map(|at| bridged.saturating_sub(at)));
-            talks.extend(fact.ended.map(|at| at.saturating_sub(bridged)));
-        }
-        rings.sort_unstable();
-        self.ring = rings.get(rings.len() / 2).copied().unwrap_or(self.ring);
-        if !talks.is_empty() {
-            self.talk = talks.iter().sum::<Micros>() / talks.len() as Micros;
-        }
-    }
-
     /// Who takes each call, and after which wait: under one policy, or under the log's own.
-    fn play(&self, policy: Option<&Arc<Policy>>) -> BTreeMap<CallId, (Option<AgentId>, Micros)> {
+    fn play(&self, policy: Option<&Arc<Policy>>) -> Ends {
         let mut play = Play {
             story: self,
             engine: None,
             events: BinaryHeap::new(),
             serial: 0,
             open: BTreeMap::new(),
-            results: BTreeMap::new(),
+            results: Ends::new(),
         };
         for (at, happening) in &self.inputs {
             play.run_until(*at);
@@ -329,6 +191,7 @@ impl Story {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Answers(CallId, AgentId),
+    Fails(CallId, AgentId, OfferFailure),
     TakesOver(CallId, AgentId),
     Ends(CallId),
     HangsUp(CallId),
@@ -340,8 +203,8 @@ struct Play<'a> {
     events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
     serial: u64,
     /// Whom each call that is not bridged yet was offered to last.
-    open: BTreeMap<CallId, Option<AgentId>>,
-    results: BTreeMap<CallId, (Option<AgentId>, Micros)>,
+    open: BTreeMap<CallId, Option<Taker>>,
+    results: Ends,
 }
 
 impl Play<'_> {
@@ -414,24 +277,38 @@ impl Play<'_> {
                 Act::Send { to, .. } => {
                     let engine = self.engine.as_ref().expect("it has just decided");
                     let name = AgentId::new(engine.policy().destinations[to].name.clone());
-                    self.open.insert(call, Some(name.clone()));
-                    self.push(at + self.story.ring, Event::Answers(call, name));
+                    self.ring(at, call, Taker::Place(name));
                 }
                 Act::Callback { .. } => self.close(at, call, None),
                 Act::Offer { agent, .. } => {
                     let engine = self.engine.as_ref().expect("it has just decided");
                     let agent = engine.policy().agents[agent].id.clone();
-                    self.open.insert(call, Some(agent.clone()));
-                    self.push(at + self.story.ring, Event::Answers(call, agent));
+                    self.ring(at, call, Taker::Agent(agent));
                 }
             }
         }
     }
 
-    fn close(&mut self, at: Micros, call: CallId, agent: Option<AgentId>) {
+    /// A phone rings, and is answered where it was at about that time.
+    fn ring(&mut self, at: Micros, call: CallId, whom: Taker) {
+        let name = whom.name();
+        self.open.insert(call, Some(whom));
+        match self.story.fails(&name, at) {
+            Some((after, how)) => self.push(at + after, Event::Fails(call, name, how)),
+            None => self.push(at + self.story.ring, Event::Answers(call, name)),
+        }
+    }
+
+    /// Whether it is still this one's phone that rings for the call.
+    fn rings(&self, call: CallId, name: &AgentId) -> bool {
+        let whom = self.open.get(&call).and_then(Option::as_ref);
+        whom.is_some_and(|whom| whom.name() == *name)
+    }
+
+    fn close(&mut self, at: Micros, call: CallId, taker: Option<Taker>) {
         if self.open.remove(&call).is_some() {
             let wait = at.saturating_sub(self.story.calls[&call].ready);
-            self.results.insert(call, (agent, wait));
+            self.results.insert(call, End { taker, wait });
         }
     }
 
@@ -461,10 +338,11 @@ impl Play<'_> {
     fn happen(&mut self, at: Micros, event: Event) {
         match event {
             Event::Answers(call, agent) => {
-                if self.open.get(&call) != Some(&Some(agent.clone())) {
+                if !self.rings(call, &agent) {
                     return;
                 }
-                self.close(at, call, Some(agent.clone()));
+                let taker = self.open.get(&call).cloned().flatten();
+                self.close(at, call, taker);
                 let fact = &self.story.calls[&call];
                 let talked = match (&fact.bridged, fact.ended) {
                     (Some((from, _)), Some(until)) => until.saturating_sub(*from),
@@ -472,6 +350,11 @@ impl Play<'_> {
                 };
                 self.push(at + talked, Event::Ends(call));
                 self.tell(at, &Input::Bridged { call, agent });
+            }
+            Event::Fails(call, agent, cause) => {
+                if self.rings(call, &agent) {
+                    self.tell(at, &Input::OfferFailed { call, agent, cause });
+                }
             }
             Event::TakesOver(call, agent) => self.tell(at, &Input::Bridged { call, agent }),
             Event::Ends(call) => self.tell(at, &Input::CallEnded { call }),

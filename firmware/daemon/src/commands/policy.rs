@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use jiff::civil::Date;
 use trunkside_call::AgentId;
 use trunkside_decision::{Day, DryRun, Estimate, Evaluation, Policy, dry_run, evaluate};
 
 use super::complain;
-use crate::cli::{Failure, PolicyCommand, TrialArgs};
+use crate::cli::{Failure, LogDay, PolicyCommand, TrialArgs};
+use crate::clock;
 use crate::config::{self, Severity};
 use crate::policy::{Version, Versions, load, replaced_by, restore};
 
@@ -29,19 +31,26 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             );
             Ok(())
         }
-        PolicyCommand::DryRun(TrialArgs { policy, log, json }) => {
+        PolicyCommand::DryRun {
+            trial: TrialArgs { policy, log, json },
+            day,
+        } => {
             let policy = Arc::new(usable(policy)?);
-            let found = dry_run(&log_text(log)?, &policy);
+            let on = day.map(|day| date_of(day, &policy)).transpose()?;
+            let found = dry_run(&log_text(log)?, &policy, on);
             let found = found
                 .with_context(|| unusable(log))
                 .map_err(Failure::Input)?;
+            if let Some(on) = on.filter(|_| found.calls == 0) {
+                return Err(Failure::input(anyhow::anyhow!(no_call_on(on, found.days))));
+            }
             if *json {
                 say!(
                     "{}",
                     serde_json::to_string(&found).expect("a dry run is plain data")
                 );
             } else {
-                table(&found)?;
+                table(&found, on)?;
             }
             Ok(())
         }
@@ -75,6 +84,29 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             Ok(())
         }
         PolicyCommand::Rollback { config, to } => rollback(&settings(&config.file)?, *to),
+    }
+}
+
+/// The day's date at the branch.
+fn date_of(day: LogDay, policy: &Policy) -> Result<Date, Failure> {
+    match day {
+        LogDay::On(date) => Ok(date),
+        LogDay::Yesterday => {
+            let today = policy.hours.local(clock::timestamp()).date();
+            today.yesterday().map_err(failed)
+        }
+    }
+}
+
+fn no_call_on(day: Date, days: Option<(Date, Date)>) -> String {
+    match days {
+        Some((first, last)) => format!(
+            "the log has no call on {day}; its calls came from {first} to {last}: name one of those days, \
+             or leave `--day` out"
+        ),
+        None => format!(
+            "the log does not tell the branch's time, so it has no call on {day}; leave `--day` out"
+        ),
     }
 }
 
@@ -195,17 +227,28 @@ fn absent(to: Option<u32>, versions: &[Version]) -> String {
     }
 }
 
-fn table(found: &DryRun) -> Result<(), Failure> {
+fn table(found: &DryRun, on: Option<Date>) -> Result<(), Failure> {
     say!(
         "{} of {} calls would have gone elsewhere",
         found.moved.len(),
         found.calls
     );
-    say!("{:<22} {:>9} {:>9} {:>9}", "", "answered", "wait", "p90");
+    if let Some((first, last)) = found.days.filter(|_| on.is_none()) {
+        say!("they came from {first} to {last}; `--day` counts one day alone");
+    }
+    say!(
+        "{:<22} {:>9} {:>10} {:>9} {:>9}",
+        "",
+        "answered",
+        "overflowed",
+        "wait",
+        "p90"
+    );
     let row = |name: &str, day: Day| -> Result<(), Failure> {
         say!(
-            "{name:<22} {:>9} {:>7.1} s {:>7.1} s",
+            "{name:<22} {:>9} {:>10} {:>7.1} s {:>7.1} s",
             day.answered,
+            day.overflowed,
             day.wait_mean_s,
             day.wait_p90_s
         );
@@ -257,6 +300,15 @@ mod tests {
         let versions = versions.list().unwrap();
         assert!(absent(None, &versions).contains("version 1 is the first"));
         assert!(absent(Some(7), &versions).contains("no version 7 of the policy; known: 1"));
+    }
+
+    #[test]
+    fn a_day_without_calls_says_which_days_there_are() {
+        let day = |day| jiff::civil::date(2026, 11, day);
+        let said = no_call_on(day(9), Some((day(1), day(3))));
+        assert!(said.contains("no call on 2026-11-09"), "{said}");
+        assert!(said.contains("from 2026-11-01 to 2026-11-03"), "{said}");
+        assert!(no_call_on(day(9), None).contains("does not tell the branch's time"));
     }
 
     #[test]

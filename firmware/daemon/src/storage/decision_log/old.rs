@@ -262,13 +262,16 @@ mod tests {
         let head = [told(24, learnt.clone()), told(24, signed_in())].concat();
         assert!(kept.contains(&head), "{kept}");
         let policy = Arc::new(policy());
-        let found = dry_run(&kept, &policy).expect("it is a log");
+        let found = dry_run(&kept, &policy, None).expect("it is a log");
         assert_eq!((found.calls, found.after.answered), (1, 1));
         // Who had gone home stays there.
         lines.insert(5, told(3, Input::AgentAway { agent: ann() }));
         let kept = cut_log(&lines).expect("it is cut");
         assert_eq!(
-            dry_run(&kept, &policy).expect("it is a log").after.answered,
+            dry_run(&kept, &policy, None)
+                .expect("it is a log")
+                .after
+                .answered,
             0
         );
     }
