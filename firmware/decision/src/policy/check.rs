@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use trunkside_call::{Emotion, Language};
 
 use super::group::Chain;
+use super::resolve::MOST_RESERVED;
 use super::{AgentProfile, Condition, Policy, Route, WhenClosed};
 use crate::need::Need;
 use crate::reader::Section;
@@ -107,6 +108,9 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
         comes_in_time(policy, &rule.then, &|key, message| {
             report(&format!("then.{key}"), message);
         });
+        if let Some(message) = nobody_kept_free(policy, &rule.then) {
+            report("then.answer_within_s", message);
+        }
     }
     novices(policy, tables);
     together(policy, tables);
@@ -152,6 +156,30 @@ fn never_closed(policy: &Policy, then: &Route) -> Option<String> {
     })
 }
 
+/// Why a promise to answer in time keeps nobody free: the share of those who could is less than one.
+fn nobody_kept_free(policy: &Policy, route: &Route) -> Option<String> {
+    route.answer_within?;
+    let able = able(policy, route).count();
+    let permille = policy.queue.reserve_permille;
+    // That nobody could take such calls at all is told elsewhere.
+    if able == 0 || able as i64 * permille >= 1000 {
+        return None;
+    }
+    let share = |permille: i64| permille as f64 / 1000.0;
+    let least = 1000_usize.div_ceil(able) as i64;
+    let remedy = if least <= MOST_RESERVED {
+        format!("raise it to {} or more", share(least))
+    } else {
+        "let more agents take them, or remove it".to_owned()
+    };
+    let agents = if able == 1 { "agent" } else { "agents" };
+    Some(format!(
+        "keeps nobody free: {able} {agents} could take such calls, and `queue.reserve_share` = {} of \
+         them is less than one; {remedy}",
+        share(permille)
+    ))
+}
+
 /// Rules that are met one by one, but together ask for somebody who is nobody: for every intent,
 /// alone and with every emotion that a rule names.
 fn together(policy: &Policy, tables: &[Section<'_>]) {
@@ -173,10 +201,10 @@ fn together(policy: &Policy, tables: &[Section<'_>]) {
                 };
                 let need = Need::of(policy, &caller, Some(true));
                 let insist = need.insist();
-                let served = policy
-                    .agents
-                    .iter()
-                    .any(|agent| need.misfit(agent, insist).is_none());
+                let opens = Chain::of(policy, need.group).opens;
+                let mut gets = policy.agents.iter().zip(opens);
+                let served = gets
+                    .any(|(agent, opens)| opens.is_some() && need.misfit(agent, insist).is_none());
                 if served || need.rules.len() < 2 || !told.insert(need.rules.clone()) {
                     continue;
                 }
@@ -200,12 +228,7 @@ fn together(policy: &Policy, tables: &[Section<'_>]) {
 
 /// Whether an agent who may get such calls meets the route, for each language that its rule names.
 fn needs_somebody(policy: &Policy, route: &Route, languages: &[Language], report: &dyn Fn(String)) {
-    let opens = Chain::of(policy, route.group).opens;
-    let agents = policy.agents.iter().zip(opens);
-    let able: Vec<&AgentProfile> = agents
-        .filter(|(agent, opens)| opens.is_some() && could_take(agent, route))
-        .map(|(agent, _)| agent)
-        .collect();
+    let able: Vec<&AgentProfile> = able(policy, route).collect();
     let spoken = |language| able.iter().any(|agent| agent.languages.contains(language));
     let unspoken = languages.iter().find(|language| !spoken(language));
     // A policy without agents has been refused already.
@@ -234,6 +257,15 @@ fn needs_somebody(policy: &Policy, route: &Route, languages: &[Language], report
          or train an agent",
         needs.join(" and ")
     ));
+}
+
+/// The agents who may get such calls and meet the route.
+fn able<'a>(policy: &'a Policy, route: &'a Route) -> impl Iterator<Item = &'a AgentProfile> {
+    let opens = Chain::of(policy, route.group).opens;
+    let agents = policy.agents.iter().zip(opens);
+    agents
+        .filter(|(agent, opens)| opens.is_some() && could_take(agent, route))
+        .map(|(agent, _)| agent)
 }
 
 fn could_take(agent: &AgentProfile, route: &Route) -> bool {

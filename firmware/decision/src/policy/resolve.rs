@@ -16,6 +16,9 @@ use crate::reader::{Found, Reader, Section};
 /// The longest span of time that any setting may name.
 const DAY_S: i64 = 86_400;
 
+/// The largest share of agents that may be kept free for promised calls, in thousandths.
+pub(super) const MOST_RESERVED: i64 = 500;
+
 const LANGUAGES: [(&str, Language); 3] = [
     ("zh", Language::Zh),
     ("yue", Language::Yue),
@@ -310,7 +313,7 @@ fn queue(section: &Section<'_>, places: &[Destination]) -> QueueSettings {
         priority_step: seconds("priority_step_s", 30, 0..=3600),
         overtake: seconds("overtake_s", 120, 0..=DAY_S),
         reserve_permille: section
-            .number("reserve_share", 0.0..=0.5)
+            .number("reserve_share", 0.0..=MOST_RESERVED as f64 / 1000.0)
             .map_or(100, |share| (share * 1000.0).round() as i64),
         reserve_hold: seconds("reserve_hold_s", 60, 0..=3600),
         rest: seconds("rest_s", 30, 0..=3600),

@@ -179,6 +179,8 @@ then = { priority = 1 }
 [[rule]]
 name = "late"
 then = { answer_within_s = 2000 }
+[queue]
+reserve_share = 0.5
 "#;
     let expected = [
         "p.toml:14: `rule.elsewhere.then` asks for `banking` at level 3 and a place in the group `g`",
@@ -304,6 +306,62 @@ weekly = { mon = "09:00-17:00" }
     for (fault, expected) in faults.iter().zip(expected) {
         assert!(fault.starts_with(expected), "{fault}");
     }
+}
+
+/// One rule gives the call to a group, and another asks for what nobody of that group is.
+#[test]
+fn rules_that_nobody_of_a_group_meets_together_are_warned_of() {
+    let text = r#"
+[[agent]]
+id = "ann"
+[[agent]]
+id = "bob"
+[[agent]]
+id = "zhang_wei"
+senior = true
+[[group]]
+name = "front"
+agents = ["ann", "bob"]
+[[rule]]
+name = "loan"
+when = { intent = "loan" }
+then = { group = "front" }
+[[rule]]
+name = "angry"
+when = { emotion = "angry" }
+then = { senior = true }
+"#;
+    let found = faults(text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let expected = "p.toml:14: `rule.loan.when.intent` lets the rules `loan` and `angry` meet in angry callers";
+    assert!(found[0].starts_with(expected), "{found:#?}");
+    let overflows = "agents = [\"ann\", \"bob\"]\noverflow_to = \"back\"\noverflow_after_s = 60\n\
+                     [[group]]\nname = \"back\"\nagents = [\"zhang_wei\"]";
+    let reached = text.replace("agents = [\"ann\", \"bob\"]", overflows);
+    assert_eq!(faults(&reached), Vec::<String>::new());
+}
+
+/// A tenth of nine agents is nobody, and the promise would be kept by chance alone.
+#[test]
+fn a_promise_for_which_nobody_can_be_kept_free_is_warned_of() {
+    let team = |agents: usize, queue: &str| {
+        let mut text =
+            format!("{queue}[[rule]]\nname = \"gold\"\nthen = {{ answer_within_s = 20 }}\n");
+        for agent in 0..agents {
+            text.extend(["[[agent]]\nid = \"a", &agent.to_string(), "\"\n"]);
+        }
+        faults(&text)
+    };
+    let found = team(9, "");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let expected = "p.toml:2: `rule.gold.then.answer_within_s` keeps nobody free: 9 agents could take \
+                    such calls, and `queue.reserve_share` = 0.1 of them is less than one; raise it to \
+                    0.112 or more";
+    assert!(found[0].starts_with(expected), "{found:#?}");
+    assert!(team(1, "")[0].contains("let more agents take them"));
+    assert_eq!(team(10, ""), Vec::<String>::new());
+    let raised = "[queue]\nreserve_share = 0.112\n";
+    assert_eq!(team(9, raised), Vec::<String>::new());
 }
 
 #[test]
