@@ -26,18 +26,35 @@ pub struct Taken {
     pub mood_permille: Option<i16>,
 }
 
-/// Calls that are over and not judged yet.
+/// Calls that are over and not judged yet. Whether a wish was resolved or not is told at the same age of
+/// its call: what a restart forgets are both alike, and what is told of a day is no worse at its evening
+/// than a day later.
 #[derive(Debug, Default)]
 pub struct Outcomes {
-    by_number: BTreeMap<String, (Duration, Taken)>,
-    in_order: VecDeque<(Duration, String)>,
+    in_order: VecDeque<Followed>,
+    /// The last call of each number, by its place in all that were followed.
+    by_number: BTreeMap<String, u64>,
+    /// How many went before those in order.
+    gone: u64,
+}
+
+#[derive(Debug)]
+struct Followed {
+    ended: Duration,
+    number: String,
+    taken: Taken,
+    called_again: bool,
 }
 
 impl Outcomes {
-    /// Somebody calls: the wish of their last call was not resolved.
-    pub fn called(&mut self, number: &Pii<String>) -> Option<Input> {
-        let (_, taken) = self.by_number.remove(number.reveal())?;
-        Some(judged(taken, Some(false), None))
+    /// Somebody calls: the wish of their last call was not resolved, which is told when it is
+    /// [due](Self::due).
+    pub fn called(&mut self, number: &Pii<String>) {
+        if let Some(place) = self.by_number.remove(number.reveal())
+            && let Some(last) = self.in_order.get_mut((place - self.gone) as usize)
+        {
+            last.called_again = true;
+        }
     }
 
     /// A call that an agent took is over: what is known of it at once.
@@ -46,9 +63,15 @@ impl Outcomes {
         let input = mood.map(|_| judged(taken.clone(), None, mood));
         // Withheld numbers say nothing about who calls again.
         if number.reveal().chars().filter(char::is_ascii_digit).count() >= 5 {
-            let key = number.reveal().clone();
-            self.in_order.push_back((now, key.clone()));
-            self.by_number.insert(key, (now, taken));
+            let number = number.reveal().clone();
+            let place = self.gone + self.in_order.len() as u64;
+            self.by_number.insert(number.clone(), place);
+            self.in_order.push_back(Followed {
+                ended: now,
+                number,
+                taken,
+                called_again: false,
+            });
         }
         if self.in_order.len() > MOST {
             self.take_oldest();
@@ -56,26 +79,25 @@ impl Outcomes {
         input
     }
 
-    /// The calls of which enough time has passed: their wishes were resolved.
+    /// The calls of which enough time has passed, and whether their callers were helped.
     pub fn due(&mut self, now: Duration, repeat_within: Duration) -> Vec<Input> {
         let mut inputs = Vec::new();
-        while let Some((at, _)) = self.in_order.front()
-            && *at + repeat_within <= now
+        while let Some(oldest) = self.in_order.front()
+            && oldest.ended + repeat_within <= now
         {
-            let taken = self.take_oldest();
-            inputs.extend(taken.map(|taken| judged(taken, Some(true), None)));
+            let oldest = self.take_oldest().expect("it was just seen");
+            inputs.push(judged(oldest.taken, Some(!oldest.called_again), None));
         }
         inputs
     }
 
-    /// None where the caller has called again since.
-    fn take_oldest(&mut self) -> Option<Taken> {
-        let (at, number) = self.in_order.pop_front()?;
-        let is_that = self.by_number.get(&number).is_some_and(|(t, _)| *t == at);
-        if !is_that {
-            return None;
+    fn take_oldest(&mut self) -> Option<Followed> {
+        let oldest = self.in_order.pop_front()?;
+        if self.by_number.get(&oldest.number) == Some(&self.gone) {
+            self.by_number.remove(&oldest.number);
         }
-        self.by_number.remove(&number).map(|(_, taken)| taken)
+        self.gone += 1;
+        Some(oldest)
     }
 }
 
@@ -116,19 +138,56 @@ mod tests {
         let (one, other) = (number("13800138000"), number("13900139000"));
         assert_eq!(outcomes.ended(Duration::ZERO, &one, taken(1, None)), None);
         outcomes.ended(Duration::from_secs(1), &other, taken(2, None));
-        assert_eq!(
-            outcomes.called(&one),
-            Some(judged(taken(1, None), Some(false), None))
-        );
-        assert_eq!(outcomes.called(&one), None);
+        outcomes.called(&one);
+        outcomes.called(&one);
         outcomes.ended(Duration::from_secs(60), &one, taken(3, None));
-        assert_eq!(outcomes.due(DAY, DAY), []);
+        let helped = |call, resolved| judged(taken(call, None), Some(resolved), None);
+        assert_eq!(outcomes.due(DAY, DAY), [helped(1, false)]);
         let later = DAY + Duration::from_secs(1);
-        assert_eq!(
-            outcomes.due(later, DAY),
-            [judged(taken(2, None), Some(true), None)]
-        );
-        assert_eq!(outcomes.due(2 * DAY, DAY).len(), 1);
+        assert_eq!(outcomes.due(later, DAY), [helped(2, true)]);
+        assert_eq!(outcomes.due(2 * DAY, DAY), [helped(3, true)]);
+        outcomes.called(&one);
+        assert!(outcomes.by_number.is_empty() && outcomes.in_order.is_empty());
+    }
+
+    /// A box that restarts each night, or an agent on their first day, would else have failures alone.
+    #[test]
+    fn before_its_time_nothing_is_told_of_a_call_whatever_its_caller_did() {
+        let mut outcomes = Outcomes::default();
+        for call in 0..10 {
+            let caller = number(&format!("1380013800{call}"));
+            outcomes.ended(Duration::ZERO, &caller, taken(call, None));
+            if call % 2 == 0 {
+                outcomes.called(&caller);
+            }
+        }
+        assert_eq!(outcomes.due(DAY - Duration::from_secs(1), DAY), []);
+        let due = outcomes.due(DAY, DAY);
+        let resolved = due.iter().filter(|input| {
+            matches!(
+                input,
+                Input::Judged {
+                    resolved: Some(true),
+                    ..
+                }
+            )
+        });
+        assert_eq!((due.len(), resolved.count()), (10, 5));
+    }
+
+    #[test]
+    fn callers_beyond_the_bound_are_forgotten() {
+        let mut outcomes = Outcomes::default();
+        for call in 0..=MOST as u128 {
+            let caller = number(&format!("{}", 13_800_000_000 + call));
+            outcomes.ended(Duration::ZERO, &caller, taken(call, None));
+        }
+        outcomes.called(&number("13800000000"));
+        outcomes.called(&number("13800000001"));
+        let due = outcomes.due(DAY, DAY);
+        assert_eq!(due.len(), MOST);
+        assert_eq!(due[0], judged(taken(1, None), Some(false), None));
+        assert_eq!(due[1], judged(taken(2, None), Some(true), None));
     }
 
     #[test]

@@ -38,9 +38,7 @@ impl<U: SipUa> Pipeline<U> {
         tracing::info!(call = %id, %leg, "call begins");
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, from.clone());
-        if let Some(again) = self.outcomes.called(&from) {
-            self.tell_router(now, again);
-        }
+        self.outcomes.called(&from);
         let conversation = self.conversation(now, id, from, started_at);
         let flow = CallFlow::new(self.flow_config(), leg, addresses(&session));
         self.insert(id, leg, (flow, session, tap), conversation);
