@@ -405,8 +405,8 @@ pub struct SimulateArgs {
     /// The scenario (firmware/decision/scenarios has some).
     #[arg(long, value_name = "FILE")]
     pub scenario: PathBuf,
-    /// Policies to compare: `trunkside` is the product's own, `fcfs` longest idle first come, `all`
-    /// every one there is.
+    /// Policies to compare: `trunkside` is the product's own, `trunkside-greedy` the same one call at a
+    /// time, `fcfs` longest idle first come, `all` every one there is (an unknown name lists them).
     #[arg(long = "policy", value_name = "NAME", num_args = 1.., required = true)]
     pub policies: Vec<String>,
     /// Makes the callers; the same seed gives every policy the same ones.

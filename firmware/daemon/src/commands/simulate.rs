@@ -42,6 +42,14 @@ pub fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
                 |unknown| Failure::input(anyhow::anyhow!("{unknown}, or `all` of them")),
             )?;
             bar.next();
+            if !run.keeps_littles_law() {
+                bar.clear();
+                return Err(Failure::Operation(anyhow::anyhow!(
+                    "the run of `{policy}` with seed {seed} breaks Little's law by {:.2e} of its waits: the \
+                     simulation is at fault and its figures are worth nothing; report it with the scenario",
+                    run.little_error
+                )));
+            }
             if args.json {
                 bar.clear();
                 say!(

@@ -35,6 +35,7 @@ impl Engine {
         }
         match (freed.as_slice(), unplaced.as_slice()) {
             ([], []) => {}
+            _ if self.one_by_one => self.place_one_by_one(),
             ([], [slot]) => self.place_call(*slot),
             ([index], []) => self.place_agent(*index),
             ([], _) | (_, []) if self.may_hold() => {}
@@ -221,6 +222,18 @@ impl Engine {
     fn overtaken_until(&self, slot: Slot) -> Micros {
         let (place, _) = self.call(slot).rank(&self.policy);
         place.saturating_add(micros(self.policy.queue.overtake))
+    }
+
+    /// Many calls, many agents, without a look at the others: each call takes its cheapest agent, the
+    /// first in the queue first.
+    fn place_one_by_one(&mut self) {
+        let slots: Vec<Slot> = self.queue.values().copied().collect();
+        for slot in slots {
+            if !self.agents.iter().any(super::Agent::is_free) {
+                break;
+            }
+            self.place_call(slot);
+        }
     }
 
     /// Many calls, many agents: together, at the least total cost.

@@ -60,6 +60,9 @@ pub(crate) struct Engine {
     explain: bool,
     /// Whether each wait is foretold, and learnt from.
     pub foretells: bool,
+    /// Whether calls take their cheapest agent one by one, in the queue's order: what the laboratory
+    /// measures the product against.
+    pub one_by_one: bool,
     now: Micros,
     /// The wall clock as last told, and when.
     clock: Option<(Micros, DateTime)>,
@@ -94,6 +97,7 @@ impl Engine {
             promises: hold::promises(&policy),
             explain,
             foretells: explain,
+            one_by_one: false,
             now: 0,
             clock: None,
             opened: None,

@@ -77,6 +77,12 @@ impl Product {
         }
     }
 
+    /// Makes the engine give each call its cheapest agent one by one.
+    pub const fn greedy(mut self) -> Self {
+        self.engine.one_by_one = true;
+        self
+    }
+
     /// Makes the engine foretell waits, as it does for real callers.
     pub fn foretelling(mut self) -> Self {
         self.engine.foretells = true;

@@ -43,6 +43,10 @@ use world::World;
 /// The product's own policy, by its name on the command line.
 const PRODUCT: &str = "trunkside";
 
+/// The same policy and costs, but one call at a time in the queue's order: what it is worth to decide
+/// about all calls and agents together.
+const GREEDY: &str = "trunkside-greedy";
+
 /// A policy that nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown policy `{name}`; use one of {known}")]
@@ -53,12 +57,12 @@ pub struct UnknownPolicy {
     pub known: String,
 }
 
-/// The names that [`simulate`] knows: the baselines, then the product.
+/// The names that [`simulate`] knows: the baselines, then the product, greedy and as it is.
 pub fn policy_names() -> Vec<&'static str> {
     BASELINES
         .iter()
         .map(|(name, _)| *name)
-        .chain([PRODUCT])
+        .chain([GREEDY, PRODUCT])
         .collect()
 }
 
@@ -89,8 +93,11 @@ pub fn simulate_one(
 }
 
 fn dispatch_of(scenario: &Scenario, name: &str) -> Result<Box<dyn Dispatch>, UnknownPolicy> {
-    if name == PRODUCT {
-        return Ok(Box::new(Product::new(scenario, scenario.policy())));
+    let product = || Product::new(scenario, scenario.policy());
+    match name {
+        PRODUCT => return Ok(Box::new(product())),
+        GREEDY => return Ok(Box::new(product().greedy())),
+        _ => {}
     }
     let known = BASELINES.iter().find(|(known, _)| *known == name);
     let (_, kind) = known.ok_or_else(|| {

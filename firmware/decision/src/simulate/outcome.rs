@@ -20,11 +20,24 @@ pub struct Outcome {
     pub occupancy_spread: f64,
     /// Calls that went from one agent to another.
     pub transfers: u64,
+    /// How far the run is from Little's law: the calls that wait, as a mean over time, against arrivals
+    /// times their mean wait, as a share. Anything beyond rounding is a fault of the simulation.
+    pub little_error: f64,
     /// Each class by its name.
     pub by_class: BTreeMap<String, Figures>,
     /// The waits, in seconds, that 1 to 99 in a hundred of all calls do not exceed.
     #[serde(skip)]
     pub wait_percentiles_s: Vec<f64>,
+}
+
+/// What rounding may add up to in a run of any length, as [`Outcome::little_error`].
+const ROUNDING: f64 = 1e-6;
+
+impl Outcome {
+    /// Whether Little's law holds in the run: figures of one where it does not are worth nothing.
+    pub fn keeps_littles_law(&self) -> bool {
+        self.little_error <= ROUNDING
+    }
 }
 
 /// Figures of a set of calls. Waits are over all of them, abandoned ones included.

@@ -1,5 +1,6 @@
 //! The simulated desk agrees with Erlang's formulas, and mistakes of a scenario are named.
 
+use super::dispatch::Order;
 use super::*;
 
 fn scenario(text: &str) -> Scenario {
@@ -69,17 +70,16 @@ fn one_class_agrees_with_erlang_a() {
 
 #[test]
 fn endless_patience_agrees_with_erlang_c() {
-    let (_, wait_s) = erlang_a(80.0, 180.0, 0.0, 5);
-    let scenario = one_class(80.0, 180.0, 0.0, 5, 8000);
-    let outcome = &simulate(&scenario, &["fcfs"], 3).expect("it is known")[0];
-    assert_eq!(outcome.all.abandoned, 0);
-    assert_near(outcome.all.wait_mean_s, wait_s, 0.04, "mean wait");
-    assert_near(
-        outcome.occupancy_mean,
-        80.0 * 180.0 / 3600.0 / 5.0,
-        0.01,
-        "occupancy",
-    );
+    let (_, wait_s) = erlang_a(70.0, 180.0, 0.0, 5);
+    let mut scenario = one_class(70.0, 180.0, 0.0, 5, 12_000);
+    scenario.queue.push(("max_wait_s".to_owned(), 86_400.0));
+    for policy in ["fcfs", "trunkside"] {
+        let outcome = &simulate(&scenario, &[policy], 3).expect("it is known")[0];
+        assert_eq!(outcome.all.abandoned, 0, "{policy}");
+        assert_near(outcome.all.wait_mean_s, wait_s, 0.02, policy);
+        let occupancy = 70.0 * 180.0 / 3600.0 / 5.0;
+        assert_near(outcome.occupancy_mean, occupancy, 0.01, policy);
+    }
 }
 
 #[test]
@@ -149,18 +149,10 @@ speed = 0.8
 fn every_policy_keeps_littles_law_and_loses_no_call() {
     let scenario = scenario(MIXED);
     for name in policy_names() {
-        let mut dispatch: Box<dyn Dispatch> = match BASELINES.iter().find(|(n, _)| *n == name) {
-            Some((_, kind)) => Box::new(BaselineDispatch::new(&scenario, *kind)),
-            None => Box::new(Product::new(&scenario, scenario.policy())),
-        };
-        let mut world = World::new(&scenario, 5);
-        world.run(dispatch.as_mut(), &mut |_| {});
-        assert!(
-            world.little_error() < 1e-9,
-            "{name}: {}",
-            world.little_error()
-        );
-        let outcome = world.outcome(name);
+        let outcomes = simulate(&scenario, &[name], 5).expect("it is known");
+        let outcome = &outcomes[0];
+        assert!(outcome.keeps_littles_law(), "{name}: {outcome:?}");
+        assert!(outcome.little_error < 1e-9, "{name}: {outcome:?}");
         let sum: u64 = outcome.by_class.values().map(|class| class.calls).sum();
         assert_eq!(outcome.all.calls, sum, "{name}");
         assert!(outcome.all.calls > 3000, "{name}: {}", outcome.all.calls);
@@ -169,6 +161,48 @@ fn every_policy_keeps_littles_law_and_loses_no_call() {
             "{name}"
         );
     }
+}
+
+/// Takes the first call to come and loses the others.
+struct Forgetful(Option<Order>);
+
+impl Dispatch for Forgetful {
+    fn arrives(&mut self, _now: i64, call: usize, _class: usize) {
+        self.0 = (call == 0).then_some(Order::Connect { call, agent: 0 });
+    }
+
+    fn leaves(&mut self, _now: i64, _call: usize) {}
+
+    fn ends(&mut self, _now: i64, _call: usize, _agent: usize) {}
+
+    fn tick(&mut self, _now: i64) {}
+
+    fn deadline(&self) -> Option<i64> {
+        None
+    }
+
+    fn next(&mut self, _now: i64) -> Option<Order> {
+        self.0.take()
+    }
+}
+
+#[test]
+fn a_run_that_loses_calls_breaks_littles_law() {
+    let scenario = one_class(60.0, 120.0, 0.0, 2, 6);
+    let mut world = World::new(&scenario, 1);
+    world.run(&mut Forgetful(None), &mut |_| {});
+    assert!(!world.outcome("forgetful").keeps_littles_law());
+}
+
+#[test]
+fn greed_takes_the_cheapest_agent_for_one_call_after_the_other() {
+    let mut scenario = scenario(include_str!("../../scenarios/branch.toml"));
+    scenario.hours = 40.0;
+    let outcomes = simulate(&scenario, &["trunkside-greedy", "trunkside"], 5);
+    let outcomes = outcomes.expect("they are known");
+    let (greedy, together) = (&outcomes[0].all, &outcomes[1].all);
+    assert_eq!(greedy.calls, together.calls);
+    assert_ne!(greedy.wait_mean_s, together.wait_mean_s);
 }
 
 #[test]
@@ -211,6 +245,7 @@ fn an_outcome_has_the_promised_fields() {
         "occupancy_spread",
         "first_call_resolution",
         "transfers",
+        "little_error",
         "by_class",
     ] {
         assert!(json.get(field).is_some(), "{field}");

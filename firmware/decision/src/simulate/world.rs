@@ -315,15 +315,17 @@ impl<'a> World<'a> {
             occupancy_spread: highest - lowest,
             // An agent keeps a call once it has been answered, under every policy here.
             transfers: 0,
+            little_error: self.little_error(),
             by_class,
             wait_percentiles_s: all.percentiles(),
         }
     }
 
-    /// How far the run is from Little's law: the time-average of waiting calls against arrivals
-    /// times their mean wait, as a share.
-    #[cfg(test)]
-    pub fn little_error(&self) -> f64 {
+    /// How far the run is from Little's law. A call that was lost waits for ever.
+    fn little_error(&self) -> f64 {
+        if self.waiting > 0 {
+            return f64::INFINITY;
+        }
         (self.waited_area - self.waited_sum).abs() / self.waited_sum.max(1.0)
     }
 }
