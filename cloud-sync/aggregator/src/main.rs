@@ -275,6 +275,8 @@ fn say(line: impl Display) -> anyhow::Result<()> {
 }
 
 fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
+    // Words may be in it, and an object store of files makes them by what is asked for here.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let format = arguments
         .format
         .map_or_else(|| export::format_of(&arguments.to), Ok::<_, SinkError>)?;

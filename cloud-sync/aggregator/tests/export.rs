@@ -199,6 +199,10 @@ fn replaced_or_written_to(data: &Path, target: &Path) {
     let (status, _, error) = export(data, &data.join("no/calls.csv"), &csv);
     assert!(status == 2 && !data.join("no").exists());
     assert!(String::from_utf8_lossy(&error).contains("there is no folder"));
+    let new = data.join("new.csv");
+    let address = format!("file://{}", new.display());
+    assert_eq!(export(data, address.as_ref(), &csv).0, 0);
+    assert_eq!(mode(&new), 0o600, "its address makes it as its path does");
 }
 
 /// A name's end says how; `-` is no file, and nothing but the table goes there.

@@ -134,7 +134,8 @@ impl Story {
             } => {
                 let policy = self.policy(line, &policy, &text)?;
                 let at = self.shift + at_us;
-                self.inputs.push((at, Happening::Replace(policy, signed_in)));
+                self.inputs
+                    .push((at, Happening::Replace(policy, signed_in)));
             }
             Entry::Input { at_us, input } => {
                 let at = self.shift + at_us;
