@@ -87,4 +87,25 @@ pub struct DeviceHealth {
     /// Frames of recordings that the disk was too slow for, since it started; 50 are a second of one
     /// side.
     pub recording_frames_dropped: u64,
+    /// How recognition does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognition: Option<RecognitionHealth>,
+}
+
+/// How recognition does, which takes less on where the processor is short.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RecognitionHealth {
+    /// The share of the last second that its threads were busy, from 0 to 1.
+    pub busy: f32,
+    /// The longest that a chunk of speech waited for a thread in that second, in seconds.
+    pub waited_s: f32,
+    /// Chunks that are heard together: 1 unless the processor is short.
+    pub hop: u32,
+    /// The most that they were since the box started.
+    pub longest_hop: u32,
+    /// Calls in progress that are not heard for want of processor time.
+    pub unheard_calls: u32,
+    /// Frames that were not heard, since the box started; 50 are a second of one side.
+    pub unheard_frames: u64,
 }

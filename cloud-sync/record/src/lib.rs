@@ -42,7 +42,7 @@ pub use call::{
     Redacted, TalkBy, TalkRecord, Times, Transcript, Turn, VoiceQuality, seconds,
 };
 pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey};
-pub use device::{Alarm, DeviceHealth, Severity};
+pub use device::{Alarm, DeviceHealth, RecognitionHealth, Severity};
 pub use jiff::Timestamp;
 pub use named::{Contract, Label, Named};
 pub use payload::{

@@ -160,6 +160,12 @@ impl Hearing {
         unheard
     }
 
+    /// Tells what was done and left undone so far, each time that it is asked.
+    pub fn figures(&self) -> impl Fn() -> Figures + Send + use<> {
+        let intake = self.pool.intake();
+        move || intake.figures()
+    }
+
     /// Ends the workers once their calls have ended, or leaves them behind where one hangs.
     pub fn stop(self) {
         let clock = Clock::start();

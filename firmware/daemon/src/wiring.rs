@@ -89,12 +89,6 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let recorder = Recorder::start(folder, keep, unsaved, (way.clone(), found), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
     let (tapes, opening) = tapes::open(&config.recording, folder, report);
-    if config.cloud.enabled {
-        let parts = (recorder.standing(), tapes.clone());
-        let seen = (notices.subscribe(), models.subscribe());
-        let kept = (outbox.clone(), folder.clone());
-        tasks.spawn(report_health(kept, parts, seen, stop_uplink.clone()));
-    }
     let quality = quality_rules(config.quality.clone(), &way, &tasks);
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
@@ -105,6 +99,12 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
             quality: quality.clone(),
         },
     )?;
+    if config.cloud.enabled {
+        let parts = (recorder.standing(), tapes.clone(), hearing.figures());
+        let seen = (notices.subscribe(), models.subscribe());
+        let kept = (outbox.clone(), folder.clone());
+        tasks.spawn(report_health(kept, parts, seen, stop_uplink.clone()));
+    }
 
     let (voice, voice_threads) = VoiceThreads::start()?;
     let ports = media_ports(&config.line, &way, &tasks);

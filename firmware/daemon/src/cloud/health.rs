@@ -9,10 +9,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_call::CallId;
-use trunkside_record::{DeviceHealth, Timestamp};
+use trunkside_record::{DeviceHealth, RecognitionHealth, Timestamp};
 use trunkside_uplink::{Outbox, OutboxStatus};
 
 use crate::clock::Clock;
+use crate::hearing::Figures;
 use crate::model::InForce;
 use crate::notice::{Event, Notice};
 use crate::recording::tapes::Tapes;
@@ -48,7 +49,7 @@ impl Calls {
 pub async fn report(
     outbox: Arc<Outbox>,
     folder: PathBuf,
-    (recorder, tapes): (Arc<Standing>, Tapes),
+    (recorder, tapes, recognition): (Arc<Standing>, Tapes, impl Fn() -> Figures + Send),
     mut notices: broadcast::Receiver<Notice>,
     mut models: watch::Receiver<InForce>,
     stop: CancellationToken,
@@ -77,9 +78,21 @@ pub async fn report(
         health.unstored_calls = recorder.unstored();
         health.records_given_up = recorder.given_up();
         health.recording_frames_dropped = tapes.dropped_frames();
+        health.recognition = Some(recognition_health(&recognition()));
         if let Err(error) = outbox.store(recorder::stamp(), vec![health.into()]).await {
             tracing::warn!(%error, "the cloud is not told how the box does");
         }
+    }
+}
+
+fn recognition_health(figures: &Figures) -> RecognitionHealth {
+    RecognitionHealth {
+        busy: figures.busy,
+        waited_s: figures.waited.as_secs_f32(),
+        hop: figures.hop,
+        longest_hop: figures.longest_hop,
+        unheard_calls: u32::try_from(figures.unheard).unwrap_or(u32::MAX),
+        unheard_frames: figures.lost_frames,
     }
 }
 
@@ -124,8 +137,8 @@ fn queue_age_s(queue: &OutboxStatus, now: Timestamp) -> u64 {
     })
 }
 
-/// Bytes resident in memory, as Linux tells (proc(5)); 0 when it does not.
-fn resident() -> u64 {
+/// Bytes that this process has resident in memory, as Linux tells (proc(5)); 0 when it does not.
+pub(crate) fn resident() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| resident_in(&status))
 }
 
@@ -184,7 +197,11 @@ mod tests {
         let reporting = report(
             Arc::clone(&outbox),
             data,
-            (Arc::default(), Tapes::default()),
+            (Arc::default(), Tapes::default(), || Figures {
+                hop: 4,
+                unheard: 3,
+                ..Figures::default()
+            }),
             notices,
             in_force,
             stop.clone(),
@@ -230,6 +247,9 @@ mod tests {
             (Some(2), Some(1))
         );
         assert_eq!(body(1)["model"], "tones");
+        let recognition = &body(1)["recognition"];
+        assert_eq!(recognition["hop"], 4);
+        assert_eq!(recognition["unheard_calls"], 3);
         assert!(body(1)["disk_free_bytes"].as_u64() > Some(0));
     }
 }

@@ -15,6 +15,7 @@ use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
 use super::listening;
 use crate::cli::{BenchRecognitionArgs, Failure};
+use crate::cloud::health::resident;
 use crate::hearing::{Figures, Listener, Pool, Rules};
 
 /// What is printed.
@@ -388,19 +389,10 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Resident memory of this process, where the system tells.
+/// Resident memory of this process in MiB, where the system tells.
 fn resident_mb() -> Option<f64> {
-    let kib = resident_kib()? as f64;
-    Some(rounded(kib / 1_024.0, 1e1))
-}
-
-/// The same in KiB.
-pub(super) fn resident_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+    let bytes = Some(resident()).filter(|bytes| *bytes > 0)?;
+    Some(rounded(bytes as f64 / 1_048_576.0, 1e1))
 }
 
 fn print(report: &Report, json: bool) -> Result<(), Failure> {

@@ -12,9 +12,9 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ, Side}
 use trunkside_models::{Catalogue, Error, Import, ModelEntry, PublicModel};
 use trunkside_recognition::{Recogniser, StreamOptions};
 
-use super::bench::resident_kib;
 use super::complain;
 use crate::cli::{AddModelArgs, Failure, ModelsArgs, ModelsCommand};
+use crate::cloud::health::resident;
 
 /// Lists, verifies, adds or removes.
 pub fn models(args: ModelsArgs) -> Result<(), Failure> {
@@ -100,16 +100,15 @@ struct Added {
 fn install(import: &Import, source: Option<String>) -> Result<Added, Failure> {
     let mut staged = import.stage().map_err(failure)?;
     staged.entry.source = source;
-    let before = resident_kib();
+    let before = resident();
     let unfit = |error: trunkside_recognition::Error| {
         Failure::Input(anyhow!(staged.of_given(&error.to_string())))
     };
     let recogniser = Recogniser::load(&staged.entry).map_err(unfit)?;
     staged.entry.sample_rate_hz = recogniser.sample_rate_hz();
     staged.entry.feature_dim = recogniser.feature_dim();
-    staged.entry.memory_bytes = before
-        .zip(resident_kib())
-        .map(|(before, after)| after.saturating_sub(before) * 1_024);
+    let taken = resident().saturating_sub(before);
+    staged.entry.memory_bytes = Some(taken).filter(|_| before > 0);
     let general = recogniser.general_because().map(str::to_owned);
     let cost = trial(&Arc::new(recogniser)).map_err(Failure::input)?;
     staged.entry.cpu_per_audio = Some(cost);

@@ -15,6 +15,7 @@ use crate::cloud;
 use crate::cloud::alarm::{AlarmWay, Part};
 use crate::cloud::{device_key, health, outbox};
 use crate::config::Config;
+use crate::hearing::Figures;
 use crate::model;
 use crate::notice::Notice;
 use crate::recording::tapes::Tapes;
@@ -70,7 +71,7 @@ pub async fn expire(outbox: Post, stop: CancellationToken) {
 /// Tells the cloud how the box does, from when the outbox is open.
 pub async fn report_health(
     (outbox, folder): (Post, PathBuf),
-    parts: (Arc<Standing>, Tapes),
+    parts: (Arc<Standing>, Tapes, impl Fn() -> Figures + Send),
     (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
     stop: CancellationToken,
 ) {
