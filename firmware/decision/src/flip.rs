@@ -15,7 +15,7 @@ use crate::{CallProfile, Input, Policy};
 /// One change of an input, and what would then have been decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flip {
-    /// How large the change is, in thousandths: of a probability, or 1000 for another kind of
+    /// How large the change is, in thousandths: of a probability, of a mood's fall, or 1000 for another kind of
     /// mood, language, intent, tier or agent.
     pub size_permille: u16,
     /// The change, in plain words.
@@ -171,6 +171,16 @@ fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
             let name = other.emotion.name();
             format!("{name} at {new}, not {old}")
         }
+    } else if other.mood_fell_permille != actual.mood_fell_permille {
+        let (new, old) = (
+            percent(other.mood_fell_permille),
+            percent(actual.mood_fell_permille),
+        );
+        if zh {
+            format!("若情绪下降 {new}，而非 {old}")
+        } else {
+            format!("mood fallen by {new}, not {old}")
+        }
     } else if other.tier != actual.tier {
         kind_words(zh, ("tier", "客户等级"), other.tier.as_deref())
     } else {
@@ -249,6 +259,15 @@ fn of_mood(policy: &Policy, profile: &CallProfile) -> Vec<(u16, Change)> {
         .into_iter()
         .map(|other| (other.abs_diff(permille), with(profile.emotion, other)))
         .collect();
+    let falls = rules.iter().map(|rule| rule.when.mood_fell_permille);
+    let fell = profile.mood_fell_permille;
+    changes.extend(across(falls, fell).into_iter().map(|other| {
+        let profile = CallProfile {
+            mood_fell_permille: other,
+            ..profile.clone()
+        };
+        (other.abs_diff(fell), Change::Caller(profile))
+    }));
     let emotions: BTreeSet<Emotion> = rules
         .iter()
         .flat_map(|rule| rule.when.emotions.iter().copied())

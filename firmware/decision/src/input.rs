@@ -38,6 +38,9 @@ pub enum Input {
         emotion: Emotion,
         /// Its probability in thousandths.
         emotion_permille: u16,
+        /// As [`CallProfile::mood_fell_permille`].
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        fell_permille: u16,
     },
     /// An agent signed in, or ended by hand what kept them: ready at once. After a bridged call
     /// the router itself makes them ready when the policy's wrap-up time is over.
@@ -191,6 +194,15 @@ pub struct CallProfile {
     /// The agent whom the caller spoke to last time, when the look-up answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_agent: Option<AgentId>,
+    /// By how much the caller's mood is worse than when they were first heard, in thousandths: 1000 from
+    /// neutral to the worst, or from the best to neutral. Nothing where it is as good or better.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub mood_fell_permille: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+const fn is_nothing(permille: &u16) -> bool {
+    *permille == 0
 }
 
 impl CallProfile {
@@ -204,6 +216,7 @@ impl CallProfile {
             language: None,
             tier: None,
             last_agent: None,
+            mood_fell_permille: 0,
         }
     }
 
@@ -217,6 +230,7 @@ impl CallProfile {
             language,
             tier: None,
             last_agent: None,
+            mood_fell_permille: 0,
         }
     }
 
@@ -229,14 +243,22 @@ impl CallProfile {
 }
 
 impl Input {
-    /// [`Input::MoodChanged`] from a mood.
-    pub fn mood_changed(call: CallId, mood: &Mood) -> Self {
+    /// [`Input::MoodChanged`] from a mood, and by how much it [fell](mood_fall).
+    pub fn mood_changed(call: CallId, mood: &Mood, fell_permille: u16) -> Self {
         Self::MoodChanged {
             call,
             emotion: mood.emotion,
             emotion_permille: permille(mood.emotion_score),
+            fell_permille,
         }
     }
+}
+
+/// By how much a mood is worse than it was at first, both from -1 to 1, in thousandths.
+pub fn mood_fall(first: f32, now: f32) -> u16 {
+    let fall = first.clamp(-1.0, 1.0) - now.clamp(-1.0, 1.0);
+    // `as` sends NaN to 0.
+    (fall.max(0.0) * 1000.0).round() as u16
 }
 
 /// A probability in thousandths; what is no probability counts as the nearer end.

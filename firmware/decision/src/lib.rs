@@ -40,7 +40,7 @@ pub use dry_run::{Day, DryRun, Moved, dry_run};
 pub use engine::{Lesson, Tally, WaitEstimate};
 pub use evaluate::{Estimate, Evaluation, evaluate};
 pub use flip::Flip;
-pub use input::{CallProfile, Input, OfferFailure, permille};
+pub use input::{CallProfile, Input, OfferFailure, mood_fall, permille};
 pub use log::{Difference, ReplayReport, Turn, replay_file};
 pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{

@@ -326,9 +326,10 @@ fn applies(when: &Condition, caller: &CallProfile, open: Option<bool>) -> bool {
             .tier
             .as_ref()
             .is_some_and(|tier| when.tiers.contains(tier));
+    let falls = caller.mood_fell_permille >= when.mood_fell_permille;
     // Before the shell has told the time the branch counts as open: calls must not be turned away.
     let hours = when
         .open
         .is_none_or(|wanted| open.unwrap_or(true) == wanted);
-    intent && emotion && language && tier && hours
+    intent && emotion && falls && language && tier && hours
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use trunkside_call::{
     Action, AgentId, CallId, CallbackCause, Decision, Emotion, Intent, Language, Pii, Side,
 };
-use trunkside_decision::{CallProfile, Input};
+use trunkside_decision::{CallProfile, Input, mood_fall, permille};
 use trunkside_record::{EndedBy, Pseudonyms, TalkBy, Timestamp, VoiceQuality};
 use trunkside_understanding::intents::OUT_OF_SCOPE;
 
@@ -69,6 +69,9 @@ pub struct Conversation {
     language: Language,
     profile: CallProfile,
     turns: u32,
+    /// The caller's sentiment when they were first heard, and by how much it has fallen since.
+    first_sentiment: Option<f32>,
+    fell_permille: u16,
     patience: Duration,
     temper: Temper,
     /// Who talks to the caller.
@@ -93,6 +96,8 @@ impl Conversation {
             language,
             profile: CallProfile::unknown(),
             turns: 0,
+            first_sentiment: None,
+            fell_permille: 0,
             patience,
             temper: Temper::default(),
             agent: None,
@@ -218,6 +223,9 @@ impl Conversation {
         if heard.utterance.is_final {
             self.turns += 1;
             self.language = heard.utterance.language;
+            let sentiment = heard.mood.sentiment.score;
+            let first = *self.first_sentiment.get_or_insert(sentiment);
+            self.fell_permille = mood_fall(first, sentiment);
         }
         if let Some(escalation) = self.temper.hear(now, heard) {
             story.escalated(now, &escalation.reasons);
@@ -283,6 +291,7 @@ impl Conversation {
     }
 
     fn ready(&mut self) -> Input {
+        self.profile.mood_fell_permille = self.fell_permille;
         self.routes();
         Input::CallReady {
             call: self.call,
@@ -326,12 +335,20 @@ impl Conversation {
 
     fn follow_mood(&mut self, told: Emotion, told_score: f32, heard: &Heard) -> Option<Input> {
         let (emotion, score) = (heard.mood.emotion, heard.mood.emotion_score);
-        let same = emotion == told && (score - told_score).abs() < CHANGED_BY;
+        let fell_by = self.fell_permille.abs_diff(self.profile.mood_fell_permille);
+        let same = emotion == told
+            && (score - told_score).abs() < CHANGED_BY
+            && fell_by < permille(CHANGED_BY);
         if same || !heard.utterance.is_final {
             return None;
         }
         self.phase = Phase::Routing { emotion, score };
-        Some(Input::mood_changed(self.call, &heard.mood))
+        self.profile.mood_fell_permille = self.fell_permille;
+        Some(Input::mood_changed(
+            self.call,
+            &heard.mood,
+            self.fell_permille,
+        ))
     }
 
     /// When [`tick`](Self::tick) is due.

@@ -170,11 +170,13 @@ impl Engine {
                 call,
                 emotion,
                 emotion_permille,
+                fell_permille,
             } => {
                 if let Some(slot) = self.slots.get(call).copied() {
                     let mut profile = self.call(slot).profile.clone();
                     profile.emotion = *emotion;
                     profile.emotion_permille = *emotion_permille;
+                    profile.mood_fell_permille = *fell_permille;
                     self.know(slot, &profile);
                 }
             }

@@ -124,11 +124,13 @@ impl<'a> WhatIf<'a> {
                 call,
                 emotion,
                 emotion_permille,
+                fell_permille,
             } => {
                 let slot = engine.slots.get(call)?;
                 let profile = CallProfile {
                     emotion: *emotion,
                     emotion_permille: *emotion_permille,
+                    mood_fell_permille: *fell_permille,
                     ..engine.call(*slot).profile.clone()
                 };
                 (*call, profile)

@@ -46,6 +46,10 @@ then = { senior = true, priority = 3, relax = { senior_after_s = 30 } }
 name = "gold"
 when = { tier = "gold" }
 then = { skills_required = { y = 1 }, priority = 4 }
+[[rule]]
+name = "sinking"
+when = { mood_fell = 0.5 }
+then = { senior = true }
 "#;
 
 fn call(number: u8) -> CallId {
@@ -60,16 +64,20 @@ fn profile() -> impl Strategy<Value = CallProfile> {
         prop::sample::select(vec![400_u16, 700]),
         prop::sample::select(vec![None, Some(Language::Zh), Some(Language::En)]),
         prop::sample::select(vec![None, Some("gold"), Some("lead")]),
+        prop::sample::select(vec![0_u16, 200, 600]),
     )
         .prop_map(
-            |(intent, intent_permille, emotion, emotion_permille, language, tier)| CallProfile {
-                intent: intent.map(str::to_owned),
-                intent_permille,
-                emotion,
-                emotion_permille,
-                language,
-                tier: tier.map(str::to_owned),
-                last_agent: None,
+            |(intent, intent_permille, emotion, emotion_permille, language, tier, fell)| {
+                CallProfile {
+                    intent: intent.map(str::to_owned),
+                    intent_permille,
+                    emotion,
+                    emotion_permille,
+                    language,
+                    tier: tier.map(str::to_owned),
+                    last_agent: None,
+                    mood_fell_permille: fell,
+                }
             },
         )
 }
@@ -83,6 +91,7 @@ fn input() -> impl Strategy<Value = Input> {
             call,
             emotion: profile.emotion,
             emotion_permille: profile.emotion_permille,
+            fell_permille: profile.mood_fell_permille,
         }),
         3 => agent().prop_map(|agent| Input::AgentAvailable { agent }),
         1 => agent().prop_map(|agent| Input::AgentBusy { agent }),
@@ -126,6 +135,7 @@ fn changed(engine: &Engine, input: &Input, change: &Change) -> Vec<Input> {
             call: *call,
             emotion: other.emotion,
             emotion_permille: other.emotion_permille,
+            fell_permille: other.mood_fell_permille,
         }],
         (Change::Caller(other), Input::CallReady { call, .. }) => vec![Input::CallReady {
             call: *call,

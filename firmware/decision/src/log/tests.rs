@@ -76,6 +76,7 @@ fn event(
             call: earlier,
             emotion: Emotion::Angry,
             emotion_permille: numbers.below(1001) as u16,
+            fell_permille: 0,
         },
         _ => {
             *calls += 1;

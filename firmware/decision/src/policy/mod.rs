@@ -100,6 +100,8 @@ pub struct Condition {
     pub emotions: Vec<Emotion>,
     /// Least probability of the emotion, in thousandths.
     pub min_emotion_permille: u16,
+    /// By how much the caller's mood must have fallen since they were first heard, in thousandths.
+    pub mood_fell_permille: u16,
     /// Any of these languages; no condition when empty.
     pub languages: Vec<Language>,
     /// Any of these tiers; no condition when empty.

@@ -211,6 +211,9 @@ fn condition(section: &Section<'_>) -> Condition {
         min_score_permille: section.permille("min_score").unwrap_or(0),
         emotions: section.choices("emotion", &EMOTIONS),
         min_emotion_permille: section.permille("min_emotion_score").unwrap_or(0),
+        mood_fell_permille: section
+            .number("mood_fell", 0.0..=2.0)
+            .map_or(0, |fell| (fell * 1000.0).round() as u16),
         languages: section.choices("language", &LANGUAGES),
         tiers: values(section.texts("tier")),
         open: section.choice("hours", &[("open", true), ("closed", false)]),

@@ -305,6 +305,29 @@ fn an_anger_that_grows_is_reported_again() {
     assert!(conversation.hear(NOW, &angry).is_some());
 }
 
+#[test]
+fn the_fall_of_a_mood_is_told_from_when_the_caller_was_first_heard() {
+    let mut conversation = conversation();
+    let says = |sentiment: f32, score: f32| {
+        let mut heard = heard("i lost my card", score, Emotion::Neutral, true);
+        heard.mood.sentiment.score = sentiment;
+        heard
+    };
+    assert_eq!(conversation.hear(NOW, &says(0.25, 0.1)), None);
+    let Some(Input::CallReady { profile, .. }) = conversation.hear(NOW, &says(-0.25, 0.9)) else {
+        panic!("the wish is clear");
+    };
+    assert_eq!(profile.mood_fell_permille, 500);
+    assert_eq!(conversation.hear(NOW, &says(-0.3, 0.9)), None);
+    let told = conversation.hear(NOW, &says(-0.75, 0.9));
+    let fell = |input| match input {
+        Some(Input::MoodChanged { fell_permille, .. }) => Some(fell_permille),
+        _ => None,
+    };
+    assert_eq!(fell(told), Some(1000));
+    assert_eq!(fell(conversation.hear(NOW, &says(0.5, 0.9))), Some(0));
+}
+
 fn bridged() -> Conversation {
     let mut conversation = conversation();
     conversation.hear(NOW, &heard("i lost my card", 0.9, Emotion::Neutral, true));

@@ -243,6 +243,7 @@ impl World {
                     Emotion::Neutral
                 },
                 emotion_permille: 700,
+                fell_permille: 0,
             }),
             Step::Available(index) => desk.tell(Input::AgentAvailable {
                 agent: numbered(index),

@@ -1,6 +1,7 @@
 //! Callers who wait: in which order, for whom, how long, and what they hear.
 
 use super::*;
+use crate::mood_fall;
 
 #[test]
 fn a_caller_waits_in_order_of_priority_and_is_served_when_an_agent_frees() {
@@ -107,10 +108,43 @@ fn a_waiting_call_is_decided_anew_when_the_mood_changes() {
         call: call(3),
         emotion: Emotion::Angry,
         emotion_permille: 900,
+        fell_permille: 0,
     };
     let angrier = desk.tell(mood);
     assert_eq!(actions(&angrier), [Action::Wait { ahead: 0 }]);
     assert!(rules(&angrier[0]).contains(&"angry"));
+}
+
+/// A caller whose mood sinks while they wait is another than one who came so.
+#[test]
+fn a_mood_that_falls_is_decided_about() {
+    let mut desk = Desk::new(
+        "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"chief\"\nsenior = true\npriority = 2\n\
+         [[rule]]\nname = \"sinking\"\nwhen = { mood_fell = 0.5 }\nthen = { senior = true, priority = 5 }\n",
+    );
+    for (number, name) in [(1, "ann"), (2, "chief")] {
+        desk.tell(Input::AgentAvailable { agent: agent(name) });
+        desk.ready(number, wants("ask"));
+        desk.bridged(number, agent(name));
+    }
+    desk.ready(3, wants("ask"));
+    desk.ready(4, wants("ask"));
+    let fell = |fell_permille| Input::MoodChanged {
+        call: call(4),
+        emotion: Emotion::Dissatisfied,
+        emotion_permille: 600,
+        fell_permille,
+    };
+    assert_eq!(desk.tell(fell(499)), []);
+    let told = desk.tell(fell(mood_fall(0.2, -0.4)));
+    assert_eq!(actions(&told), [Action::Wait { ahead: 0 }]);
+    assert!(rules(&told[0]).contains(&"sinking"));
+    let served = desk.ended(2);
+    assert_eq!(
+        (served[0].call, &served[0].action),
+        (call(4), &offer(agent("chief")))
+    );
+    assert_eq!((mood_fall(-0.4, 0.2), mood_fall(1.0, -7.0)), (0, 2000));
 }
 
 #[test]
@@ -129,6 +163,7 @@ fn who_turns_angry_while_waiting_overtakes_who_waits_a_little_longer() {
                 call: call(4),
                 emotion: *emotion,
                 emotion_permille: *emotion_permille,
+                fell_permille: 0,
             });
         }
         desk.pass(5);
