@@ -96,7 +96,7 @@ fn main() {
         });
     }
     let mut calls = 0;
-    let mut flips = Vec::new();
+    let (mut flips, mut served) = (Vec::new(), Vec::new());
     for round in 0..50_000_u64 {
         bench.now += Duration::from_millis(20);
         if bench.router.waiting() < WAITING {
@@ -116,12 +116,23 @@ fn main() {
                 bench.times.clear();
                 bench.decisions = 0;
             }
-            bench.tell(Input::CallEnded { call });
+            let ends = Input::CallEnded { call };
+            if round % 501 == 0 {
+                // Who is served is not known before: one of those who came last.
+                let latest = calls.saturating_sub(2 * WAITING as u64)..=calls;
+                served.extend(latest.map(self::call).filter_map(|asked| {
+                    let start = Instant::now();
+                    let flip = bench.router.flip(bench.now, &ends, asked);
+                    flip.map(|_| start.elapsed())
+                }));
+            }
+            bench.tell(ends);
         }
     }
     let total: Duration = bench.times.iter().sum();
     bench.times.sort_unstable();
     flips.sort_unstable();
+    served.sort_unstable();
     let at = |times: &[Duration], percent: usize| times[(times.len() - 1) * percent / 100];
     println!("events      {}", bench.times.len());
     println!(
@@ -132,4 +143,6 @@ fn main() {
     println!("event p99   {:?}", at(&bench.times, 99));
     println!("flip p50    {:?}", at(&flips, 50));
     println!("flip p99    {:?}", at(&flips, 99));
+    println!("of an end, p50 {:?}", at(&served, 50));
+    println!("of an end, p90 {:?}", at(&served, 90));
 }
