@@ -217,8 +217,8 @@ fn who_did_not_answer_the_phone_does_not_answer_when_played() {
     let found = dry_run(&log, &policy(&ann_first), None).expect("the log is whole");
     assert_eq!((found.logged.answered, found.unlike_log), (10, 0));
     assert_eq!((found.after.answered, found.moved.len()), (10, 0));
-    // Each caller waits until ann's phone has rung in vain.
-    assert!(found.after.wait_mean_s > 22.0, "{found:?}");
+    // Callers wait until ann's phone has rung in vain, as long as she is asked: ever less often.
+    assert!(found.after.wait_mean_s > 12.0, "{found:?}");
     assert!(
         found.after.wait_mean_s >= found.before.wait_mean_s,
         "{found:?}"
