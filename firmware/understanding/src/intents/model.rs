@@ -314,8 +314,7 @@ impl IntentModel {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// How far the two likeliest labels are ahead of the rejecting one: an utterance of two wishes is
