@@ -56,6 +56,8 @@ pub enum Command {
     /// List the calls that the box keeps, and forget those that somebody asks to be forgotten.
     #[command(subcommand)]
     Calls(CallsCommand),
+    /// Say what is known of a caller beside what they say, and who knows it.
+    Customers(CustomersArgs),
     /// List, export or delete the recordings of calls.
     #[command(subcommand)]
     Recordings(RecordingsCommand),
@@ -72,6 +74,20 @@ pub struct ConfigArgs {
         default_value = "/etc/trunkside/config.toml"
     )]
     pub file: PathBuf,
+}
+
+/// `trunkside customers`
+#[derive(Debug, Args)]
+pub struct CustomersArgs {
+    /// The number that somebody calls from, as the trunk tells it.
+    #[arg(value_name = "NUMBER")]
+    pub number: String,
+    /// Where the box is configured.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Print one JSON object a source.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `trunkside calls`

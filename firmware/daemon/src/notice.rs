@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use trunkside_call::{AgentId, CallId, Decision, Understanding, Utterance};
+use trunkside_understanding::intents::Hidden;
 
 use crate::call::escalation::Telling;
 
@@ -33,6 +34,8 @@ pub enum Event {
     Heard(Box<Utterance>),
     /// What an utterance meant.
     Understood(Box<Understanding>),
+    /// What is known of the customer shows a wish behind what they say.
+    Hidden(Box<Hidden>),
     /// The router has spoken.
     Decided(Box<Decision>),
     /// An agent's phone rings.

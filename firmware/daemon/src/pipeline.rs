@@ -36,6 +36,7 @@ use crate::call::progress::Urgency;
 use crate::call::translate;
 use crate::clock::Clock;
 use crate::config::{LineConfig, RecordingConfig};
+use crate::customers::{Customer, Customers};
 use crate::hearing::{Heard, Hearing, Told, Unheard};
 use crate::notice::{Event, Notice};
 use crate::panel::Pulse;
@@ -96,6 +97,8 @@ pub struct Stages<U> {
     pub names: Pseudonyms,
     /// Their key, where it could not be read at the start.
     pub keys: mpsc::Receiver<PseudonymKey>,
+    /// Looks callers up.
+    pub customers: Customers,
     /// Tells whoever watches.
     pub notices: broadcast::Sender<Notice>,
     /// The rules that calls are inspected by.
@@ -152,6 +155,7 @@ enum Wake {
     Policy(Box<Ready>),
     Key(PseudonymKey),
     Places(Vec<KeptPlace>),
+    Known(CallId, Customer),
     Deadline,
     Stop,
 }
@@ -207,6 +211,7 @@ impl<U: SipUa> Pipeline<U> {
                 Wake::Policy(ready) => self.take_policy(now, *ready),
                 Wake::Key(key) => self.stages.names.found(key),
                 Wake::Places(kept) => self.take_over_places(now, kept),
+                Wake::Known(call, customer) => self.known(now, call, customer),
                 Wake::Deadline => self.deadlines(now),
                 Wake::Stop => {
                     self.release_all(now);
@@ -249,6 +254,7 @@ impl<U: SipUa> Pipeline<U> {
             Some(policy) = self.stages.policies.recv() => Wake::Policy(Box::new(policy)),
             Some(key) = self.stages.keys.recv() => Wake::Key(key),
             Some(kept) = self.stages.places.recv() => Wake::Places(kept),
+            Some((call, customer)) = self.stages.customers.known() => Wake::Known(call, customer),
             () = clock.sleep_until(deadline) => Wake::Deadline,
             () = stop.cancelled(), if farewell.is_none() => Wake::Stop,
         }
@@ -306,6 +312,7 @@ impl<U: SipUa> Pipeline<U> {
                         agent: agent.clone(),
                     },
                 );
+                self.brief(id, &agent);
                 self.notify(now, id, Event::Bridged(agent));
                 self.escalate(now, id);
             }
@@ -338,6 +345,7 @@ impl<U: SipUa> Pipeline<U> {
                 }
                 self.tell_router(now, input);
                 if let Some(agent) = agent {
+                    self.brief(id, &agent);
                     self.notify(now, id, Event::Bridged(agent));
                 }
                 self.note(now, id, Urgency::Now);
@@ -501,16 +509,48 @@ impl<U: SipUa> Pipeline<U> {
             self.notify(now, id, Event::Understood(understood));
         }
         if let Some(input) = input {
-            if self.places.get(id).is_some() {
-                // Who is called back gets what they said last.
-                self.place_kept(id);
-            }
-            self.tell_router(now, input);
+            self.learnt(now, id, input);
         }
         if wants_callback && was_routing {
             self.keep_place(now, id);
         }
         self.escalate(now, id);
+    }
+
+    /// The router hears something new of a caller.
+    fn learnt(&mut self, now: Duration, id: CallId, input: Input) {
+        if self.places.get(id).is_some() {
+            // Who is called back gets what was known last.
+            self.place_kept(id);
+        }
+        let call = self.calls.get_mut(&id);
+        let hidden = call.and_then(|call| call.conversation.newly_hidden());
+        if let Some(hidden) = hidden {
+            tracing::info!(call = %id, rule = hidden.rule, wish = hidden.intent.name, "a wish behind what was said");
+            self.notify(now, id, Event::Hidden(Box::new(hidden)));
+        }
+        self.tell_router(now, input);
+    }
+
+    /// Tells an agent who takes a call of the wish behind what its caller says.
+    fn brief(&mut self, id: CallId, agent: &AgentId) {
+        let hidden = self
+            .calls
+            .get(&id)
+            .and_then(|call| call.conversation.hidden());
+        let Some(hidden) = hidden.filter(|_| self.line.tell_agents) else {
+            return;
+        };
+        let text = format!(
+            "{} ← {}: {}",
+            hidden.intent.name, hidden.said, hidden.because
+        );
+        if let Some(contact) = self.contact(agent) {
+            let call = self.told_apart(id);
+            self.stages
+                .ua
+                .message(&contact, &Pii::new(format!("{call} {text}")));
+        }
     }
 
     /// Tells the people of the branch of a caller who has turned angry.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use trunkside_decision::{Policy, sha256_hex};
 use trunkside_line::Phones;
 use trunkside_record::Timestamp;
-use trunkside_understanding::intents::IntentModel;
+use trunkside_understanding::intents::{HiddenIntents, IntentModel};
 
 use crate::call::translate;
 use crate::cloud::alarm::{Part, SEE_LOG};
@@ -19,6 +19,7 @@ use crate::config::{self, Config, Problem, Severity};
 use crate::config_watch::LOOK_EVERY;
 use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
+use crate::storage::store::history;
 use crate::storage::store::keeping::Horizon;
 
 /// What the alarm is of.
@@ -43,9 +44,9 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
     let parsed = Policy::parse(&name, &text);
     let mut problems = parsed.problems;
     if let Some(policy) = &parsed.policy {
-        let intents = IntentModel::shipped();
-        problems.extend(policy.check_intents(&name, intents.labels().iter().map(String::as_str)));
-        problems.extend(policy.check_without_lookup(&name));
+        let (intents, hidden) = (IntentModel::shipped(), HiddenIntents::shipped());
+        let said = intents.labels().iter().map(String::as_str);
+        problems.extend(policy.check_intents(&name, said.chain(hidden.intents())));
     }
     let mut problems: Vec<Problem> = problems.iter().map(problem).collect();
     if let Some(policy) = &parsed.policy {
@@ -63,6 +64,21 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
     (parsed.policy.filter(|_| usable), problems)
 }
 
+/// What a policy's rules ask of callers that nobody tells this box, as warnings.
+pub fn untold(policy: &Policy, config: &Config) -> Vec<Problem> {
+    if config.customers.asks_somebody() {
+        return Vec::new();
+    }
+    let file = config.policy.display().to_string();
+    let intents = IntentModel::shipped();
+    let remembers = |fact: &str| {
+        let intents = intents.labels().iter().map(String::as_str);
+        !config.customers.history.is_zero() && history::tells(fact, intents)
+    };
+    let problems = policy.check_without_lookup(&file, remembers);
+    problems.iter().map(problem).collect()
+}
+
 /// The policy that the box begins with.
 #[derive(Debug)]
 pub struct Beginning {
@@ -78,14 +94,17 @@ impl Beginning {
     /// Takes the policy that the configuration names, or, as calls must be taken whatever became of its
     /// file, the newest that is kept of those that were in force. Without any the problems say why.
     pub fn find(config: &Config) -> Result<Self, Vec<Problem>> {
-        let (named, problems) = load(&config.policy);
+        let (named, mut problems) = load(&config.policy);
         let is_named = named.is_some();
         match named.or_else(|| Versions::of(&config.data_dir).newest()) {
-            Some(policy) => Ok(Self {
-                policy,
-                is_named,
-                problems,
-            }),
+            Some(policy) => {
+                problems.extend(untold(&policy, config));
+                Ok(Self {
+                    policy,
+                    is_named,
+                    problems,
+                })
+            }
             None => Err(problems),
         }
     }

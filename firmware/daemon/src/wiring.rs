@@ -19,8 +19,11 @@ use crate::clock;
 use crate::cloud::alarm::{self, AlarmWay, Part, SEE_LOG};
 use crate::cloud::device_key::{self, Unsaved};
 use crate::cloud::outbox;
-use crate::config::{BoardConfig, Config, LineConfig, PromptsConfig, QualityRulesFrom};
+use crate::config::{
+    BoardConfig, Config, CustomersConfig, LineConfig, PromptsConfig, QualityRulesFrom,
+};
 use crate::config_watch::ConfigWatch;
+use crate::customers::{self, Customers};
 use crate::hearing::{Hearing, Manner};
 use crate::intent_lessons::Teacher;
 use crate::model;
@@ -145,6 +148,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         recorder,
         names,
         keys,
+        customers: looked_up(&config.customers, folder, &way, &tasks),
         quality,
         recording: config.recording,
         tapes,
@@ -213,6 +217,20 @@ fn quality_rules(
         tasks.spawn(quality::retry(from, problems, sender, trouble, stop));
     }
     rules
+}
+
+/// Who looks callers up.
+fn looked_up(
+    config: &CustomersConfig,
+    folder: &Path,
+    way: &AlarmWay,
+    tasks: &TaskTracker,
+) -> Customers {
+    for problem in customers::check(config) {
+        tracing::error!(%problem, "not all customers can be looked up");
+    }
+    let trouble = tell_of(customers::CUSTOMERS, None, way, tasks);
+    Customers::new(config, folder, trouble, tasks.clone())
 }
 
 /// The policy that the box begins with, what can be played of the recordings that it names, and the

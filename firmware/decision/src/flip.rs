@@ -16,7 +16,7 @@ use crate::{CallProfile, Input, Policy};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flip {
     /// How large the change is, in thousandths: of a probability, of a mood's fall, or 1000 for another kind of
-    /// mood, language, intent, tier or agent.
+    /// mood, language, intent, tier, fact or agent.
     pub size_permille: u16,
     /// The change, in plain words.
     pub change: String,
@@ -141,7 +141,10 @@ fn kind_words(zh: bool, (kind, zh_kind): (&str, &str), value: Option<&str>) -> S
 }
 
 fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
-    if other.intent != actual.intent {
+    if other.hidden_intent != actual.hidden_intent {
+        let hidden = other.hidden_intent.as_deref();
+        kind_words(zh, ("hidden intent", "隐含意图"), hidden)
+    } else if other.intent != actual.intent {
         kind_words(zh, ("intent", "意图"), other.intent.as_deref())
     } else if other.intent_permille != actual.intent_permille {
         let (new, old) = (
@@ -183,6 +186,14 @@ fn caller_words(zh: bool, actual: &CallProfile, other: &CallProfile) -> String {
         }
     } else if other.tier != actual.tier {
         kind_words(zh, ("tier", "客户等级"), other.tier.as_deref())
+    } else if let Some(fact) = other.facts.symmetric_difference(&actual.facts).next() {
+        let is_new = other.facts.contains(fact);
+        match (zh, is_new) {
+            (true, true) => format!("若已知客户“{fact}”"),
+            (true, false) => format!("若不知客户“{fact}”"),
+            (false, true) => format!("known as {fact}"),
+            (false, false) => format!("not known as {fact}"),
+        }
     } else {
         let language = other.language.map(Language::tag);
         kind_words(zh, ("language", "语言"), language)
@@ -231,6 +242,18 @@ fn of_profile(policy: &Policy, profile: &CallProfile) -> Vec<(u16, Change)> {
         tier,
         ..profile.clone()
     });
+    let facts: BTreeSet<&String> = rules.iter().flat_map(|rule| &rule.when.facts).collect();
+    let facts = facts.into_iter().map(|fact| {
+        let mut other = profile.clone();
+        if !other.facts.remove(fact) {
+            other.facts.insert(fact.clone());
+        }
+        other
+    });
+    let said = profile.hidden_intent.is_some().then(|| CallProfile {
+        hidden_intent: None,
+        ..profile.clone()
+    });
     let languages = [Language::Zh, Language::Yue, Language::En];
     let languages = languages.into_iter().map(Some).chain([None]);
     let languages = languages
@@ -239,7 +262,11 @@ fn of_profile(policy: &Policy, profile: &CallProfile) -> Vec<(u16, Change)> {
             language,
             ..profile.clone()
         });
-    let others = intents.chain(tiers).chain(languages);
+    let others = intents
+        .chain(said)
+        .chain(tiers)
+        .chain(facts)
+        .chain(languages);
     changes.extend(others.map(|other| (1000, Change::Caller(other))));
     changes
 }

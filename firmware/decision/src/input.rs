@@ -1,5 +1,6 @@
 //! What the router is told.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::civil::DateTime;
@@ -183,6 +184,10 @@ pub struct CallProfile {
     pub intent: Option<String>,
     /// Its probability in thousandths.
     pub intent_permille: u16,
+    /// The wish behind it, by what is known of the customer: it counts in the place of the one that was said
+    /// where the policy has rules for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_intent: Option<String>,
     /// The likeliest emotion.
     pub emotion: Emotion,
     /// Its probability in thousandths.
@@ -191,6 +196,9 @@ pub struct CallProfile {
     pub language: Option<Language>,
     /// The customer's tier, when the look-up answered.
     pub tier: Option<String>,
+    /// What else the look-up tells of the customer, in names that the policy's rules use.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub facts: BTreeSet<String>,
     /// The agent whom the caller spoke to last time, when the look-up answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_agent: Option<AgentId>,
@@ -211,10 +219,12 @@ impl CallProfile {
         Self {
             intent: None,
             intent_permille: 0,
+            hidden_intent: None,
             emotion: Emotion::Neutral,
             emotion_permille: 0,
             language: None,
             tier: None,
+            facts: BTreeSet::new(),
             last_agent: None,
             mood_fell_permille: 0,
         }
@@ -225,10 +235,12 @@ impl CallProfile {
         Self {
             intent: Some(intent.name.clone()),
             intent_permille: permille(intent.score),
+            hidden_intent: None,
             emotion: mood.emotion,
             emotion_permille: permille(mood.emotion_score),
             language,
             tier: None,
+            facts: BTreeSet::new(),
             last_agent: None,
             mood_fell_permille: 0,
         }

@@ -109,11 +109,17 @@ pub(crate) enum Misfit {
 impl Need {
     /// Which rules apply. `open` is whether the branch is open, when that is known.
     pub fn matching(policy: &Policy, caller: &CallProfile, open: Option<bool>) -> Vec<usize> {
+        let hidden = caller.hidden_intent.as_ref();
+        let acts_on = |intent: &&String| {
+            let mut rules = policy.rules.iter();
+            rules.any(|rule| rule.when.intents.contains(intent))
+        };
+        let intent = hidden.filter(acts_on).or(caller.intent.as_ref());
         policy
             .rules
             .iter()
             .enumerate()
-            .filter(|(_, rule)| applies(&rule.when, caller, open))
+            .filter(|(_, rule)| applies(&rule.when, (caller, intent), open))
             .map(|(index, _)| index)
             .collect()
     }
@@ -307,13 +313,15 @@ fn merge(needs: &mut Vec<SkillNeed>, more: &[SkillNeed]) {
     }
 }
 
-fn applies(when: &Condition, caller: &CallProfile, open: Option<bool>) -> bool {
+/// Whether a rule applies to a caller with that intent.
+fn applies(
+    when: &Condition,
+    (caller, intent): (&CallProfile, Option<&String>),
+    open: Option<bool>,
+) -> bool {
     let intent = when.intents.is_empty()
         || (caller.intent_permille >= when.min_score_permille
-            && caller
-                .intent
-                .as_ref()
-                .is_some_and(|intent| when.intents.contains(intent)));
+            && intent.is_some_and(|intent| when.intents.contains(intent)));
     let emotion = when.emotions.is_empty()
         || (caller.emotion_permille >= when.min_emotion_permille
             && when.emotions.contains(&caller.emotion));
@@ -326,10 +334,11 @@ fn applies(when: &Condition, caller: &CallProfile, open: Option<bool>) -> bool {
             .tier
             .as_ref()
             .is_some_and(|tier| when.tiers.contains(tier));
+    let facts = when.facts.is_empty() || when.facts.iter().any(|fact| caller.facts.contains(fact));
     let falls = caller.mood_fell_permille >= when.mood_fell_permille;
     // Before the shell has told the time the branch counts as open: calls must not be turned away.
     let hours = when
         .open
         .is_none_or(|wanted| open.unwrap_or(true) == wanted);
-    intent && emotion && falls && language && tier && hours
+    intent && emotion && falls && language && tier && facts && hours
 }

@@ -11,11 +11,13 @@ use trunkside_call::{
 };
 use trunkside_decision::{CallProfile, Input, mood_fall, permille};
 use trunkside_record::{EndedBy, Pseudonyms, TalkBy, Timestamp, VoiceQuality};
+use trunkside_understanding::intents::Hidden;
 use trunkside_understanding::intents::OUT_OF_SCOPE;
 
 use crate::call::escalation::{Telling, Temper};
 use crate::call::places;
 use crate::call::story::{Ended, SoFar, Story};
+use crate::customers::{Acquaintance, Customer};
 use crate::hearing::Heard;
 
 /// After so many turns the caller has been asked enough: the best guess decides.
@@ -68,6 +70,11 @@ pub struct Conversation {
     phase: Phase,
     language: Language,
     profile: CallProfile,
+    /// What is known of the caller beside what they say.
+    acquaintance: Acquaintance,
+    /// The wish behind what they say, and whether the people of the branch have yet to hear of it.
+    hidden: Option<Hidden>,
+    untold: bool,
     turns: u32,
     /// The caller's sentiment when they were first heard, and by how much it has fallen since.
     first_sentiment: Option<f32>,
@@ -88,6 +95,7 @@ impl Conversation {
         now: Duration,
         language: Language,
         patience: Duration,
+        acquaintance: Acquaintance,
     ) -> Self {
         Self {
             call,
@@ -95,6 +103,9 @@ impl Conversation {
             phase: Phase::Listening { until: None },
             language,
             profile: CallProfile::unknown(),
+            acquaintance,
+            hidden: None,
+            untold: false,
             turns: 0,
             first_sentiment: None,
             fell_permille: 0,
@@ -113,7 +124,7 @@ impl Conversation {
     /// What the caller wants, for a call that rings them back.
     pub fn wish(&self) -> Wish {
         Wish {
-            profile: self.profile.clone(),
+            profile: self.told().0,
             language: self.language,
         }
     }
@@ -131,8 +142,30 @@ impl Conversation {
             emotion: profile.emotion,
             score: f32::from(profile.emotion_permille) / 1_000.0,
         };
+        self.acquaintance.resume(&profile);
         self.profile = profile;
         self.language = language;
+    }
+
+    /// More is known of the caller beside what they say, and of whom they met last; says what the router
+    /// should know of it.
+    pub fn known(&mut self, customer: Customer, met: Option<AgentId>) -> Option<Input> {
+        let before = self.told().0;
+        self.acquaintance.learn(customer, met);
+        let is_news = self.is_routing() && self.told().0 != before;
+        is_news.then(|| self.tell())
+    }
+
+    /// The wish behind what the caller says.
+    pub const fn hidden(&self) -> Option<&Hidden> {
+        self.hidden.as_ref()
+    }
+
+    /// The same, once, for the people of the branch.
+    pub fn newly_hidden(&mut self) -> Option<Hidden> {
+        std::mem::take(&mut self.untold)
+            .then(|| self.hidden.clone())
+            .flatten()
     }
 
     /// Whether the caller waits for an agent, as far as the conversation knows.
@@ -293,9 +326,28 @@ impl Conversation {
     fn ready(&mut self) -> Input {
         self.profile.mood_fell_permille = self.fell_permille;
         self.routes();
+        self.tell()
+    }
+
+    /// What the router is told of the caller, and the wish behind it.
+    fn told(&self) -> (CallProfile, Option<Hidden>) {
+        let mut profile = self.profile.clone();
+        let hidden = self.acquaintance.complete(&mut profile);
+        (profile, hidden)
+    }
+
+    fn tell(&mut self) -> Input {
+        let (profile, hidden) = self.told();
+        if self.hidden != hidden {
+            self.untold = hidden.is_some();
+            if let Some(story) = &mut self.story {
+                story.hidden(hidden.as_ref().map(|hidden| hidden.intent.clone()));
+            }
+            self.hidden = hidden;
+        }
         Input::CallReady {
             call: self.call,
-            profile: self.profile.clone(),
+            profile,
         }
     }
 

@@ -163,6 +163,8 @@ pub fn asks(intents: &[Intent]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use std::time::Duration;
 
     use trunkside_call::Language;
@@ -171,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::call::conversation::Conversation;
+    use crate::customers::Acquaintance;
 
     #[test]
     fn only_numbers_are_rung() {
@@ -201,6 +204,7 @@ mod tests {
             now,
             Language::Yue,
             now,
+            Acquaintance::new(Arc::default()),
         );
         for private in [true, false] {
             let (number, wish) = (number.clone(), begun.wish());

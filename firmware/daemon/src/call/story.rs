@@ -35,6 +35,8 @@ pub struct Story {
     /// From when on the caller is heard: what was said counts from there.
     heard_from: Duration,
     intents: Vec<Intent>,
+    /// The wish behind them, by what is known of the customer.
+    hidden: Option<Intent>,
     mood: Option<Mood>,
     mood_course: Vec<MoodPoint>,
     escalations: Vec<EscalationRecord>,
@@ -103,6 +105,7 @@ impl Story {
             times: Times::default(),
             heard_from: now,
             intents: Vec::new(),
+            hidden: None,
             mood: None,
             mood_course: Vec::new(),
             escalations: Vec::new(),
@@ -149,6 +152,11 @@ impl Story {
     /// The box has answered.
     pub fn answered(&mut self, now: Duration) {
         self.times.answered_s = Some(self.since_begin(now));
+    }
+
+    /// Behind what the caller says there is this wish, or none any more.
+    pub fn hidden(&mut self, intent: Option<Intent>) {
+        self.hidden = intent;
     }
 
     /// Somebody was heard; `intents` and `mood` are those of the call so far.
@@ -392,7 +400,8 @@ impl Story {
         voice: VoiceQuality,
         names: &Pseudonyms,
     ) -> CallSummary {
-        let intents: Vec<IntentScore> = self.intents.iter().map(IntentScore::from).collect();
+        let intents = self.hidden.iter().chain(&self.intents);
+        let intents: Vec<IntentScore> = intents.map(IntentScore::from).collect();
         let decision = self.decision.as_ref();
         CallSummary {
             call: self.call,

@@ -12,6 +12,7 @@ use super::tell;
 use crate::cli::{CallsCommand, Failure};
 use crate::clock;
 use crate::config::Config;
+use crate::phone_number::is_the_same;
 use crate::recording::tapes;
 use crate::storage::recorder::CALLS;
 use crate::storage::store::keeping::Kept;
@@ -53,72 +54,6 @@ fn of_number(store: &mut Store, number: Option<&str>) -> Result<Vec<Kept>, Failu
         calls.retain(|call| is_the_same(call.caller.reveal(), number));
     }
     Ok(calls)
-}
-
-/// Whether two ways of writing mean one number: spaces and signs do not matter, nor whether one of them
-/// begins with the country's code (`+86`, `0086`).
-fn is_the_same(one: &str, other: &str) -> bool {
-    if one == other {
-        return true;
-    }
-    let [one, other] = [one, other].map(Dialled::of);
-    if one.digits.is_empty() || other.digits.is_empty() {
-        return false;
-    }
-    one.digits == other.digits
-        || one.is_within_its_country(&other)
-        || other.is_within_its_country(&one)
-}
-
-/// A number's digits, without what stands for the `+` of an international one.
-struct Dialled {
-    digits: String,
-    is_international: bool,
-}
-
-impl Dialled {
-    fn of(written: &str) -> Self {
-        let digits: String = written.chars().filter(char::is_ascii_digit).collect();
-        let has_plus = written.trim_start().starts_with('+');
-        match digits.strip_prefix("00").filter(|_| !has_plus) {
-            Some(rest) => Self {
-                digits: rest.to_owned(),
-                is_international: true,
-            },
-            None => Self {
-                digits,
-                is_international: has_plus,
-            },
-        }
-    }
-
-    /// Whether `other`, written without a country, is this number as its own country dials it: perhaps
-    /// with a 0 in front.
-    fn is_within_its_country(&self, other: &Self) -> bool {
-        let within = self.digits.split_at_checked(country_digits(&self.digits));
-        let (true, false, Some((_, within))) =
-            (self.is_international, other.is_international, within)
-        else {
-            return false;
-        };
-        let plain = other.digits.strip_prefix('0').unwrap_or(&other.digits);
-        !within.is_empty() && (within == other.digits || within == plain)
-    }
-}
-
-/// How many digits an international number's country code has (ITU-T E.164, list of assigned codes).
-fn country_digits(number: &str) -> usize {
-    match number.as_bytes() {
-        [b'1' | b'7', ..] => 1,
-        [b'2', b'0' | b'7', ..]
-        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
-        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
-        | [b'5', b'1'..=b'8', ..]
-        | [b'6', b'0'..=b'6', ..]
-        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
-        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
-        _ => 3,
-    }
 }
 
 fn list(config: &Config, number: Option<&str>, as_json: bool) -> Result<(), Failure> {
@@ -304,27 +239,5 @@ mod tests {
         store.write(|writing| writing.place_gone(call)).unwrap();
         assert!(delete(&config, &[call], None).is_ok());
         assert!(store.calls().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_number_is_found_however_it_is_written() {
-        assert!(is_the_same("13912345678", "139 1234 5678"));
-        assert!(is_the_same("+8613912345678", "86-139-1234-5678"));
-        for written in ["+86 139 1234 5678", "008613912345678", "013912345678"] {
-            assert!(is_the_same("+8613912345678", written), "{written}");
-        }
-        assert!(is_the_same("13912345678", "+8613912345678"));
-        assert!(is_the_same("0086 139 1234 5678", "13912345678"));
-        assert!(is_the_same("01012345678", "+86 10 1234 5678"));
-        assert!(is_the_same("85212345678", "+85212345678"));
-        assert!(is_the_same("12345678", "+852 1234 5678"));
-        // Neither part of a number, nor another country's.
-        assert!(!is_the_same("12345678", "+86 10 1234 5678"));
-        assert!(!is_the_same("+8613912345678", "+113912345678"));
-        assert!(!is_the_same("0", "+86"));
-        assert!(is_the_same("anonymous", "anonymous"));
-        assert!(!is_the_same("13912345678", "1391234567"));
-        assert!(!is_the_same("anonymous", "withheld"));
-        assert!(!is_the_same("", "x"));
     }
 }

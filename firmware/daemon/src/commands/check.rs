@@ -28,6 +28,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(crate::prompts::check(&loaded.config.prompts, |key| {
             loaded.place(key)
         }));
+        problems.extend(crate::customers::check(&loaded.config.customers));
         problems.extend(of_the_surroundings(&loaded));
         problems.extend(of_the_front(&loaded));
         problems.extend(of_the_keys(&loaded));
@@ -57,6 +58,7 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
     let (policy, mut problems) = crate::policy::load(&config.policy);
     if let Some(policy) = policy {
         let recordings = config.recordings.as_deref();
+        problems.extend(crate::policy::untold(&policy, config));
         problems.extend(SelfServiceRecordings::load(recordings, &policy, &config.policy).1);
         let users = crate::call::translate::registered_users(&policy, &config.line.supervisors);
         let folder = config.line.agent_secrets.as_deref();

@@ -176,17 +176,8 @@ fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Resul
 
 /// Reads `KIND:DAYS`.
 fn event_of(text: &str) -> anyhow::Result<Event> {
-    let (kind, days) = text
-        .rsplit_once(':')
-        .filter(|(kind, _)| !kind.is_empty())
-        .with_context(|| format!("`--did {text}`: write `KIND:DAYS`, such as `complaint:3`"))?;
-    let days_ago = days
-        .parse()
-        .with_context(|| format!("`--did {text}`: `{days}` is no number of days"))?;
-    Ok(Event {
-        kind: kind.to_owned(),
-        days_ago,
-    })
+    Event::read(text)
+        .with_context(|| format!("`--did {text}`: write `KIND:DAYS`, such as `complaint:3`"))
 }
 
 fn model_of(folder: Option<&Path>) -> Result<IntentModel, Failure> {

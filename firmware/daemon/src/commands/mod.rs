@@ -13,6 +13,7 @@ mod callbacks;
 mod calls;
 mod check;
 mod claim;
+mod customers;
 mod intents;
 mod listening;
 mod models;
@@ -56,6 +57,7 @@ pub fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Models(command) => models::models(command),
         Command::Callbacks(command) => callbacks::callbacks(&command),
         Command::Calls(command) => calls::calls(&command),
+        Command::Customers(args) => customers::customers(args),
         Command::Recordings(command) => recordings::recordings(&command),
     }
 }

@@ -3,6 +3,7 @@
 //! [`load`] reads every layer, checks every key and returns the [`Config`] together with all
 //! problems found. `config.example.toml` shows every key with its default.
 
+mod customers;
 mod layers;
 mod problem;
 mod prompts;
@@ -18,6 +19,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use customers::{CustomerService, CustomersConfig, NUMBER};
 use layers::Layers;
 pub use problem::{Problem, Severity};
 pub use prompts::{PromptsConfig, Tells};
@@ -48,6 +50,8 @@ pub struct Config {
     pub policy: PathBuf,
     /// The folder of the recordings that serve callers before an agent does.
     pub recordings: Option<PathBuf>,
+    /// What is known of callers beside what they say.
+    pub customers: CustomersConfig,
     /// The way to the cloud.
     pub cloud: CloudConfig,
     /// The front of the box.
@@ -434,6 +438,7 @@ fn resolve(layers: &mut Layers) -> Config {
             .readable_file("decision.policy")
             .unwrap_or_else(|| "/etc/trunkside/policy.toml".into()),
         recordings: layers.path("decision.recordings"),
+        customers: customers::resolve(layers),
         cloud: resolve_cloud(layers),
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),

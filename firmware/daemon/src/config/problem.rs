@@ -57,8 +57,9 @@ const LATER: [&str; 5] = [
     "decision.policy",
 ];
 
-/// What ships is said in place of prompts that cannot be.
-const PROMPTS: &str = "prompts.";
+/// What ships is said in place of prompts that cannot be, and callers whom nobody can look up are routed by
+/// what they say.
+const DISPENSABLE: [&str; 2] = ["prompts.", "customers."];
 
 impl Problem {
     /// The same, as a fault of what may have set any key.
@@ -72,7 +73,8 @@ impl Problem {
     #[must_use]
     pub fn of_key(mut self, key: &str) -> Self {
         self.is_of_cloud = key.starts_with("cloud.");
-        self.spares_calls = self.is_of_cloud || key.starts_with(PROMPTS) || LATER.contains(&key);
+        let is_dispensable = DISPENSABLE.iter().any(|section| key.starts_with(section));
+        self.spares_calls = self.is_of_cloud || is_dispensable || LATER.contains(&key);
         self
     }
 }

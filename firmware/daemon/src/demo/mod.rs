@@ -21,8 +21,9 @@ use trunkside_models::Catalogue;
 
 use crate::cli::DemoArgs;
 use crate::config::{
-    BoardConfig, CloudConfig, Config, Greeting, Identity, LineConfig, PrivacyConfig, PromptsConfig,
-    QualityRulesFrom, RecognitionConfig, RecordingConfig, ShownNumber,
+    BoardConfig, CloudConfig, Config, CustomersConfig, Greeting, Identity, LineConfig,
+    PrivacyConfig, PromptsConfig, QualityRulesFrom, RecognitionConfig, RecordingConfig,
+    ShownNumber,
 };
 use crate::notice::{Event, Notice};
 use crate::policy::Beginning;
@@ -210,6 +211,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
         },
         board: BoardConfig::default(),
         privacy: PrivacyConfig::default(),
+        customers: CustomersConfig::default(),
         quality: QualityRulesFrom::Bank,
         recording: RecordingConfig::default(),
     }

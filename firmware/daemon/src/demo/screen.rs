@@ -73,6 +73,10 @@ impl<W: Write> Screen<W> {
             }
             Event::Heard(utterance) => self.heard(number, notice.at, utterance),
             Event::Understood(understood) => self.understood(number, notice.at, understood),
+            Event::Hidden(hidden) => {
+                let text = format!("{}, because: {}", hidden.intent.name, hidden.because);
+                self.line(number, notice.at, "behind it", &text);
+            }
             Event::Decided(decision) => self.decided(number, notice.at, decision),
             Event::Ringing(agent) => {
                 self.line(number, notice.at, "rings", &format!("{agent}'s phone"));

@@ -16,6 +16,7 @@ use super::{Call, Pipeline, UNAVAILABLE};
 use crate::call::conversation::Conversation;
 use crate::call::translate;
 use crate::clock;
+use crate::customers::Customer;
 use crate::hearing::Unheard;
 use crate::recording::call_recording::CallRecording;
 
@@ -39,9 +40,26 @@ impl<U: SipUa> Pipeline<U> {
         let started_at = clock::timestamp();
         self.stages.recorder.opened(id, started_at, from.clone());
         self.outcomes.called(&from);
+        self.stages.customers.ask(id, &from);
         let conversation = self.conversation(now, id, from, started_at);
         let flow = CallFlow::new(self.flow_config(), leg, addresses(&session));
         self.insert(id, leg, (flow, session, tap), conversation);
+    }
+
+    /// Something is known of a caller beside what they say.
+    pub(super) fn known(&mut self, now: Duration, id: CallId, customer: Customer) {
+        let names = &self.stages.names;
+        let met = customer.talked_to.as_ref().and_then(|pseudonym| {
+            let mut agents = self.stages.policy.agents.iter().map(|agent| &agent.id);
+            agents
+                .find(|agent| names.agent(agent) == *pseudonym)
+                .cloned()
+        });
+        let call = self.calls.get_mut(&id);
+        let input = call.and_then(|call| call.conversation.known(customer, met));
+        if let Some(input) = input {
+            self.learnt(now, id, input);
+        }
     }
 
     /// What tells a call from others, for people of the branch: when it began by their clock, and the number
@@ -79,6 +97,7 @@ impl<U: SipUa> Pipeline<U> {
             now,
             self.line.language,
             self.line.listen_timeout,
+            self.stages.customers.acquaintance(),
         )
     }
 

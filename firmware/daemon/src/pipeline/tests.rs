@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use trunkside_call::{Emotion, Language};
 use trunkside_line::{EndCause, LegCommand, PhoneEvent, Phones, SipCommand};
 use trunkside_media::{Clip, MediaConfig, Prompt, Prompts};
+use trunkside_understanding::intents;
 
 use super::*;
 use crate::call::conversation::tests::heard;
@@ -89,6 +90,9 @@ impl Branch {
         let (keep, pulse) = (config.privacy.keep, Pulse::default());
         let (found, places) = mpsc::channel(1);
         let recorder = Recorder::start(folder.path(), keep, None, (way, found), pulse);
+        let trouble = watch::Sender::new(None);
+        let tasks = TaskTracker::new();
+        let customers = Customers::new(&config.customers, folder.path(), trouble, tasks);
         let stages = Stages {
             ua: Line::default(),
             voice: VoiceThreads::start().expect("threads").0,
@@ -104,6 +108,7 @@ impl Branch {
             recorder: recorder.expect("it starts"),
             names: Pseudonyms::new(PseudonymKey::new([0; 32])),
             keys: mpsc::channel(1).1,
+            customers,
             notices: broadcast::channel(1_024).0,
             quality: watch::Sender::new(None).subscribe(),
             tapes: tapes::open(&config.recording, folder.path(), |_| ()).0,
@@ -306,6 +311,45 @@ async fn who_cuts_the_greeting_short_and_is_not_understood_is_routed_all_the_sam
     assert_eq!(
         branch.dialled(),
         [(LegId::incoming(1).branch(1), at("ann"))]
+    );
+}
+
+#[tokio::test]
+async fn what_is_known_late_of_a_caller_counts_for_who_waits_and_for_nobody_else() {
+    let mut branch = Branch::new("");
+    let text = format!(
+        "[[agent]]\nid = \"ann\"\ncontact = \"{}\"\n[[rule]]\nname = \"keep\"\n\
+         when = {{ tier = \"gold\", facts = \"wealth_viewed\" }}\nthen = {{ priority = 5 }}\n\
+         [queue]\nwrap_up_s = 0\n",
+        at("ann")
+    );
+    branch.goes_on_under(parsed(&text), Phones::default());
+    let calls = [1, 2, 3].map(|number| {
+        let caller = format!("1390000000{number}");
+        let call = branch.rings(number, &caller).expect("it is taken");
+        branch.says(call, "i lost my card", true);
+        branch.pass(1);
+        call
+    });
+    branch.answers(LegId::incoming(1).branch(1));
+    branch.told();
+    let gold = |fact: &str| Customer {
+        tier: Some("gold".to_owned()),
+        history: intents::Event::read(fact).into_iter().collect(),
+        ..Customer::default()
+    };
+    let mut learns = |call, customer| {
+        branch.pipeline.known(branch.now, call, customer);
+        branch.settle();
+    };
+    learns(calls[1], gold("owes"));
+    learns(calls[2], gold("wealth_viewed"));
+    learns(calls[0], gold("wealth_viewed"));
+    learns(CallId::new(uuid::Uuid::from_u128(7)), gold("wealth_viewed"));
+    branch.hangs_up(LegId::incoming(1));
+    assert_eq!(
+        branch.dialled(),
+        [(LegId::incoming(3).branch(1), at("ann"))]
     );
 }
 

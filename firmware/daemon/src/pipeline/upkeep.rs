@@ -105,7 +105,7 @@ impl<U: SipUa> Pipeline<U> {
             let language = call.conversation.language();
             call.recording.tick(now, &call.media, language);
             if let Some(input) = call.conversation.tick(now) {
-                self.tell_router(now, input);
+                self.learnt(now, id, input);
             }
             let call = self.calls.get(&id);
             let waited = call.and_then(|call| call.concluded_by());

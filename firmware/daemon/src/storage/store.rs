@@ -8,11 +8,12 @@
 //! What is known of a call while it lasts is noted beside it ([`unfinished`]), so that the record
 //! of one that was cut off holds it. What callers said and the numbers they called from go when
 //! their time has come, or when somebody asks ([`keeping`]); what the outbox has not yet stays. Who
-//! was promised a call back stands in [`promises`].
+//! was promised a call back stands in [`promises`]. What a caller's earlier calls tell is in [`history`].
 //!
 //! There is one way of writing, [`Store::write`]: all of it is on the disk when it returns, or
 //! nothing is and no transaction is left open. What is deleted is overwritten.
 
+pub mod history;
 pub mod keeping;
 pub mod promises;
 pub mod unfinished;
@@ -145,6 +146,7 @@ const SCHEMA: &str = "
         wish TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS call_by_start ON call (started_ms);
+    CREATE INDEX IF NOT EXISTS call_by_caller ON call (caller, started_ms);
     CREATE TABLE IF NOT EXISTS unfinished (
         call TEXT PRIMARY KEY,
         summary TEXT NOT NULL

@@ -1,5 +1,6 @@
 //! A change that is found comes out as if the call had been played with it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -75,6 +76,8 @@ fn profile() -> impl Strategy<Value = CallProfile> {
                     emotion_permille,
                     language,
                     tier: tier.map(str::to_owned),
+                    facts: BTreeSet::new(),
+                    hidden_intent: None,
                     last_agent: None,
                     mood_fell_permille: fell,
                 }

@@ -72,7 +72,7 @@ pub(super) fn condition(when: &Condition, section: &Section<'_>) {
                 .error(section.offset, &section.key(key), message);
         }
     }
-    for key in ["intent", "emotion", "language", "tier"] {
+    for key in ["intent", "emotion", "language", "tier", "facts"] {
         if section.is_empty_list(key) {
             let message = "is an empty list, which nothing is in; name one or remove the key";
             section
@@ -363,31 +363,30 @@ fn line_of(policy: &Policy, text: &str) -> usize {
     line.map_or(1, |line| line + 1)
 }
 
-pub(super) fn without_lookup(policy: &Policy, file: &str) -> Vec<Problem> {
-    let warning = |line, key, message: &str| Problem {
-        severity: Severity::Warning,
-        file: file.to_owned(),
-        line,
-        key,
-        message: message.to_owned(),
-    };
+pub(super) fn without_lookup(
+    policy: &Policy,
+    file: &str,
+    is_told: impl Fn(&str) -> bool,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for rule in &policy.rules {
-        if let Some(tier) = rule.when.tiers.first() {
-            problems.push(warning(
-                line_of(policy, &format!("\"{tier}\"")),
-                format!("rule.{}.when.tier", rule.name),
-                "can never be met: nothing tells the box a caller's tier; remove the condition or the \
-                 rule",
-            ));
+        let when = &rule.when;
+        let untold = (!when.facts.iter().any(|fact| is_told(fact))).then_some(&when.facts);
+        let wanted = [("tier", Some(&when.tiers)), ("facts", untold)];
+        for (key, names) in wanted {
+            let Some(name) = names.and_then(|names| names.first()) else {
+                continue;
+            };
+            problems.push(Problem {
+                severity: Severity::Warning,
+                file: file.to_owned(),
+                line: line_of(policy, &format!("\"{name}\"")),
+                key: format!("rule.{}.when.{key}", rule.name),
+                message: "can never be met: the box asks nobody about customers; set `customers.file` or \
+                          `customers.url` in its configuration, or remove the condition or the rule"
+                    .to_owned(),
+            });
         }
-    }
-    if !policy.weights.sticky.is_zero() {
-        problems.push(warning(
-            line_of(policy, "sticky_s"),
-            "weights.sticky_s".to_owned(),
-            "has no effect: nothing tells the box whom a caller spoke to last time; remove the key",
-        ));
     }
     problems
 }

@@ -106,6 +106,8 @@ pub struct Condition {
     pub languages: Vec<Language>,
     /// Any of these tiers; no condition when empty.
     pub tiers: Vec<String>,
+    /// Any of these [facts](crate::CallProfile::facts); no condition when empty.
+    pub facts: Vec<String>,
     /// Only when the branch is open (true) or closed (false).
     pub open: Option<bool>,
 }
@@ -264,10 +266,10 @@ impl Policy {
         check::intents(self, file, known)
     }
 
-    /// Reports, as warnings, what only a look-up of customers could tell the router: for a box that
-    /// has none.
-    pub fn check_without_lookup(&self, file: &str) -> Vec<Problem> {
-        check::without_lookup(self, file)
+    /// Reports, as warnings, what only a look-up of customers could tell the router, for a box that has
+    /// none and tells it the facts that `is_told` of.
+    pub fn check_without_lookup(&self, file: &str, is_told: impl Fn(&str) -> bool) -> Vec<Problem> {
+        check::without_lookup(self, file, is_told)
     }
 }
 

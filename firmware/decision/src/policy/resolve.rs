@@ -216,6 +216,7 @@ fn condition(section: &Section<'_>) -> Condition {
             .map_or(0, |fell| (fell * 1000.0).round() as u16),
         languages: section.choices("language", &LANGUAGES),
         tiers: values(section.texts("tier")),
+        facts: values(section.texts("facts")),
         open: section.choice("hours", &[("open", true), ("closed", false)]),
     }
 }

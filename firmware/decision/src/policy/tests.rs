@@ -376,21 +376,23 @@ fn an_empty_policy_says_that_agents_are_missing() {
 #[test]
 fn what_needs_a_look_up_is_told_where_there_is_none() {
     let text = "[[agent]]\nid = \"ann\"\n[[rule]]\nname = \"gold\"\nwhen = { tier = \"golden\" }\n\
-                then = { priority = 2 }\n[weights]\nsticky_s = 60\n";
+                then = { priority = 2 }\n[[rule]]\nname = \"kept\"\nwhen = { facts = \"wealthy\" }\n\
+                then = { priority = 1 }\n[[rule]]\nname = \"again\"\nwhen = { facts = [\"wealthy\", \"again\"] }\n\
+                then = { priority = 1 }\n";
     let parsed = Policy::parse("p.toml", text);
     assert_eq!(parsed.problems, []);
     let policy = parsed.policy.expect("it is usable");
     let told: Vec<String> = policy
-        .check_without_lookup("p.toml")
+        .check_without_lookup("p.toml", |fact| fact == "again")
         .iter()
         .map(ToString::to_string)
         .collect();
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told[0].starts_with("p.toml:5: `rule.gold.when.tier` can never be met"));
-    assert!(told[1].starts_with("p.toml:8: `weights.sticky_s` has no effect"));
+    assert!(told[1].starts_with("p.toml:9: `rule.kept.when.facts` can never be met"));
     let shipped = Policy::parse("branch.toml", BRANCH).policy;
     let shipped = shipped.expect("it is usable");
-    assert_eq!(shipped.check_without_lookup("branch.toml"), []);
+    assert_eq!(shipped.check_without_lookup("branch.toml", |_| false), []);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! is a customer to keep.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trunkside_call::Intent;
@@ -22,6 +23,28 @@ pub struct Event {
     pub days_ago: u32,
 }
 
+impl Event {
+    /// Reads `KIND:DAYS`, such as `complaint:3`, or `KIND` for something of today; none where the days are no
+    /// number or there is no kind.
+    pub fn read(text: &str) -> Option<Self> {
+        let (kind, days_ago) = match text.trim().rsplit_once(':') {
+            Some((kind, days)) => (kind.trim_end(), days.trim_start().parse().ok()?),
+            None => (text.trim(), 0),
+        };
+        (!kind.is_empty()).then(|| Self {
+            kind: kind.to_owned(),
+            days_ago,
+        })
+    }
+}
+
+/// As [`Event::read`] reads it.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.days_ago)
+    }
+}
+
 /// A wish behind what was said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hidden {
@@ -36,7 +59,7 @@ pub struct Hidden {
 }
 
 /// A set of rules.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HiddenIntents {
     #[serde(default, rename = "rule")]
@@ -114,6 +137,11 @@ impl HiddenIntents {
         kinds.map(String::as_str).collect()
     }
 
+    /// The wishes that the rules find.
+    pub fn intents(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.then.intent.as_str())
+    }
+
     /// The hidden wish of the first rule that matches.
     pub fn find(&self, intents: &[Intent], history: &[Event]) -> Option<Hidden> {
         self.rules
@@ -178,6 +206,27 @@ mod tests {
         assert!(rules.find(&said("close_account", 0.3), &history).is_none());
         assert!(rules.find(&said("opening_hours", 0.9), &history).is_none());
         assert!(rules.find(&said("close_account", 0.9), &[]).is_none());
+    }
+
+    #[test]
+    fn what_somebody_did_is_read_with_its_days_or_as_of_today() {
+        for (text, kind, days_ago) in [
+            ("complaint:3", "complaint", 3),
+            (" owes ", "owes", 0),
+            ("asked:bill:2", "asked:bill", 2),
+        ] {
+            assert_eq!(Event::read(text), Some(did(kind, days_ago)));
+        }
+        for text in [
+            "",
+            " ",
+            ":3",
+            "complaint:",
+            "complaint:long",
+            "complaint:-1",
+        ] {
+            assert_eq!(Event::read(text), None, "{text}");
+        }
     }
 
     #[test]

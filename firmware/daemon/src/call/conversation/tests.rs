@@ -2,6 +2,7 @@
 
 use trunkside_call::{Mood, Prosody, Understanding, Utterance};
 use trunkside_record::PseudonymKey;
+use trunkside_understanding::intents::HiddenIntents;
 use uuid::Uuid;
 
 use super::*;
@@ -18,6 +19,7 @@ fn conversation() -> Conversation {
         Duration::ZERO,
         Language::Zh,
         patience,
+        Acquaintance::new(HiddenIntents::shipped().into()),
     )
 }
 
@@ -112,6 +114,37 @@ fn a_call_that_rings_the_caller_back_tells_of_which_and_what_they_wanted_there()
     assert_eq!(record.calls_back, Some(before));
     let intent = record.intent.expect("the wish of the call before");
     assert_eq!((intent.name.as_str(), intent.score), ("lost_card", 0.9));
+}
+
+#[test]
+fn what_is_known_of_a_caller_goes_to_the_router_with_their_wish_or_after_it() {
+    let mut conversation = conversation();
+    let known = Customer {
+        tier: Some("gold".to_owned()),
+        ..Customer::default()
+    };
+    assert_eq!(conversation.known(known, None), None);
+    let wish = heard("i lost my card", 0.9, Emotion::Neutral, true);
+    let Some(Input::CallReady { profile, .. }) = conversation.hear(NOW, &wish) else {
+        panic!("the wish is clear");
+    };
+    assert_eq!(profile.tier.as_deref(), Some("gold"));
+    let met = Some(AgentId::new("ann"));
+    let Some(Input::CallReady { profile, .. }) = conversation.known(Customer::default(), met)
+    else {
+        panic!("it is new");
+    };
+    assert_eq!(profile.last_agent, Some(AgentId::new("ann")));
+    assert_eq!(profile.intent.as_deref(), Some("lost_card"));
+    // Nothing new; and what the caller says later takes nothing of it away.
+    assert_eq!(conversation.known(Customer::default(), None), None);
+    let mut other = wish;
+    "renewal".clone_into(&mut other.intents[0].name);
+    let Some(Input::CallReady { profile, .. }) = conversation.hear(NOW, &other) else {
+        panic!("it is another wish");
+    };
+    assert_eq!(profile.tier.as_deref(), Some("gold"));
+    assert_eq!(profile.last_agent, Some(AgentId::new("ann")));
 }
 
 #[test]

@@ -194,3 +194,58 @@ fn a_look_up_that_comes_late_counts_for_who_waits() {
     desk.ended(2);
     assert_eq!(actions(&desk.pass(10)), [offer(AgentId::new("bob"))]);
 }
+
+#[test]
+fn what_is_known_of_a_customer_meets_a_rule_and_is_among_what_would_flip_it() {
+    let mut desk = Desk::new(
+        "[[agent]]\nid = \"ann\"\nskills = { general = 1 }\n\
+         [[agent]]\nid = \"kim\"\nskills = { general = 1, retention = 3 }\n[[rule]]\nname = \"keep\"\n\
+         when = { intent = \"close_account\", facts = [\"wealth_viewed\", \"rich\"] }\n\
+         then = { skills_required = { retention = 2 } }\n",
+    );
+    let ready = |facts: &[&str]| Input::CallReady {
+        call: call(1),
+        profile: CallProfile {
+            facts: facts.iter().map(|&fact| fact.to_owned()).collect(),
+            ..wants("close_account")
+        },
+    };
+    for name in ["ann", "kim"] {
+        let agent = AgentId::new(name);
+        desk.tell(Input::AgentAvailable { agent });
+        desk.pass(5);
+    }
+    let to = |name: &str| offer(AgentId::new(name));
+    let flip = desk.router.flip(desk.now, &ready(&["owes"]), call(1));
+    let flip = flip.expect("there is one");
+    assert_eq!(
+        (flip.change.as_str(), flip.action),
+        ("known as rich", to("kim"))
+    );
+    let decisions = desk.tell(ready(&["owes", "wealth_viewed"]));
+    assert_eq!(actions(&decisions), [to("kim")]);
+    assert_eq!(rules(&decisions[0])[0], "keep");
+}
+
+#[test]
+fn a_hidden_intent_counts_where_the_policy_has_rules_for_it() {
+    let text = |intent: &str| {
+        format!(
+            "[[agent]]\nid = \"ann\"\n[[rule]]\nname = \"close\"\nwhen = {{ intent = \"close_account\" }}\n\
+             then = {{ priority = 1 }}\n[[rule]]\nname = \"keep\"\nwhen = {{ intent = \"{intent}\" }}\n\
+             then = {{ priority = 2 }}\n"
+        )
+    };
+    for (known, rule) in [("retention", "keep"), ("other", "close")] {
+        let mut desk = Desk::new(&text(known));
+        let agent = AgentId::new("ann");
+        desk.tell(Input::AgentAvailable { agent });
+        let profile = CallProfile {
+            hidden_intent: Some("retention".to_owned()),
+            ..wants("close_account")
+        };
+        let decisions = desk.ready(1, profile);
+        assert_eq!(rules(&decisions[0])[0], rule, "{known}");
+        assert!(!rules(&decisions[0]).contains(&if rule == "keep" { "close" } else { "keep" }));
+    }
+}
