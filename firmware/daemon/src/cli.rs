@@ -105,6 +105,18 @@ pub enum CallsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show one call: what was wanted, felt and decided, which quality rules were kept, and every word.
+    Show {
+        /// The call, as `list` names it.
+        #[arg(value_name = "CALL", value_parser = call)]
+        call: CallId,
+        /// Where the box is configured.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Forget calls for good: number, words, promise to call back and recording. The box may run.
     ///
     /// A record that the cloud's queue does not have yet stays until it has it; it names nobody, and
@@ -306,6 +318,9 @@ pub struct ListeningArgs {
 /// `trunkside understand`
 #[derive(Debug, Args)]
 pub struct UnderstandArgs {
+    /// A folder of lessons (`intents` in a box's data folder): with the corrections that are in force there.
+    #[arg(long, value_name = "DIR")]
+    pub lessons: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -343,6 +358,9 @@ pub enum IntentsCommand {
         /// A folder that `intents train` wrote; without it, what ships.
         #[arg(long, value_name = "DIR")]
         model: Option<PathBuf>,
+        /// A folder of lessons: what ships with the corrections that are in force there.
+        #[arg(long, value_name = "DIR", conflicts_with = "model")]
+        lessons: Option<PathBuf>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,

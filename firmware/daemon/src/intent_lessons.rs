@@ -1,31 +1,47 @@
 //! The understanding in use, renewed when a supervisor's corrections are.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use trunkside_understanding::Understander;
-use trunkside_understanding::intents::Lessons;
+use trunkside_understanding::intents::{IntentModel, Lessons};
+
+use crate::config_watch::{Stamped, stamped};
+
+/// A version of the lessons, and its file as it was when it was looked at.
+type Lesson = (u32, Option<Stamped>);
 
 /// Gives every new call the newest understanding. Learning takes seconds on a small board, so it
 /// happens on a thread of its own, and calls go on with what there is until it is done.
 pub struct Teacher {
-    lessons: Lessons,
-    /// The version that is in use or being learnt.
-    version: Arc<AtomicU32>,
+    /// None where the branch has an intent model of its own, which corrections are not for.
+    lessons: Option<Lessons>,
+    /// What is in use or being learnt.
+    lesson: Arc<Mutex<Lesson>>,
     understander: Arc<Mutex<Arc<Understander>>>,
 }
 
 impl Teacher {
     /// With the lessons in a folder, which need not be there. Lessons that cannot be learnt are
-    /// reported, and the newest before them that can serve, at last what ships.
-    pub fn new(folder: PathBuf) -> Self {
+    /// reported, and the newest before them that can serve, at last what ships. With a model of the
+    /// branch's own it alone counts; where it cannot be read, what ships does.
+    pub fn new(folder: PathBuf, model: Option<&Path>) -> Self {
+        let own = model.map(IntentModel::load);
+        let lessons = own.is_none().then(|| Lessons::new(folder));
+        let understander = match own {
+            Some(Ok(own)) => Understander::with_intents(own),
+            Some(Err(error)) => {
+                error!(%error, "the branch's own intents cannot be told; those that ship are");
+                Understander::shipped()
+            }
+            None => Understander::shipped(),
+        };
         let teacher = Self {
-            lessons: Lessons::new(folder),
-            version: Arc::new(AtomicU32::new(0)),
-            understander: Arc::new(Mutex::new(Arc::new(Understander::shipped()))),
+            lessons,
+            lesson: Arc::default(),
+            understander: Arc::new(Mutex::new(Arc::new(understander))),
         };
         teacher.renew();
         teacher
@@ -42,27 +58,35 @@ impl Teacher {
         )
     }
 
-    /// Begins to learn where another version is in force than the one in use.
+    /// Begins to learn where another version is in force than the one in use, or its file is another.
     fn renew(&self) {
-        let version = match self.lessons.current() {
+        let Some(lessons) = &self.lessons else {
+            return;
+        };
+        let version = match lessons.current() {
             Ok(version) => version,
             Err(error) => {
                 warn!(%error, "the lessons in force cannot be read");
                 return;
             }
         };
-        if self.version.swap(version, Ordering::AcqRel) == version {
+        let lesson = (version, stamped(lessons.file(version)));
+        let known = {
+            let mut in_use = self.lesson.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *in_use, lesson.clone())
+        };
+        if known == lesson {
             return;
         }
-        let (lessons, understander) = (self.lessons.clone(), Arc::clone(&self.understander));
-        let wanted = Arc::clone(&self.version);
+        let (lessons, understander) = (lessons.clone(), Arc::clone(&self.understander));
+        let wanted = Arc::clone(&self.lesson);
         let learning = thread::Builder::new().name("lessons".to_owned());
         let started = learning.spawn(move || match lessons.model() {
             Ok(taught) => {
                 let new = Arc::new(Understander::with_intents(taught.model));
                 let mut current = understander.lock().unwrap_or_else(PoisonError::into_inner);
                 // Another version may have been put in force while this one was learnt.
-                if wanted.load(Ordering::Acquire) == version {
+                if *wanted.lock().unwrap_or_else(PoisonError::into_inner) == lesson {
                     *current = new;
                     let version = taught.version;
                     info!(version, "corrections of intents are in force");
@@ -90,7 +114,7 @@ mod tests {
     #[test]
     fn a_correction_is_in_force_without_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let teacher = Teacher::new(folder.path().join("intents"));
+        let teacher = Teacher::new(folder.path().join("intents"), None);
         let says = || {
             let understood = teacher.understander().understand_text("查一下金橘宝", None);
             understood.intent.name
@@ -121,5 +145,56 @@ mod tests {
             assert!(now() < deadline, "the rollback is not in force");
             thread::park_timeout(Duration::from_millis(20));
         }
+    }
+
+    #[test]
+    fn corrections_that_were_mended_are_learnt_without_another_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let lessons = Lessons::new(folder.path());
+        std::fs::write(lessons.file(1), "查一下金橘宝").unwrap();
+        std::fs::write(folder.path().join("current"), "1\n").unwrap();
+        let teacher = Teacher::new(folder.path().to_owned(), None);
+        let says = || {
+            let understood = teacher.understander().understand_text("查一下金橘宝", None);
+            understood.intent.name
+        };
+        assert_ne!(says(), "wealth_products");
+        let said = [
+            "金橘宝到期没有",
+            "看下金橘宝",
+            "查一下金橘宝",
+            "金橘宝怎么样",
+            "买金橘宝",
+        ];
+        let lines = said.map(|text| format!("{text}\twealth_products\n"));
+        std::fs::write(lessons.file(1), lines.concat()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a test waits with a deadline")]
+        let now = Instant::now;
+        let deadline = now() + Duration::from_mins(3);
+        while says() != "wealth_products" {
+            assert!(now() < deadline, "what was mended is not in force");
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_model_of_the_branch_s_own_alone_counts_and_a_broken_one_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data.tsv");
+        let mut lines = String::new();
+        for number in 0..40 {
+            lines +=
+                &format!("book a table number {number}\ttable\nwhere is parcel {number}\tparcel\n");
+        }
+        std::fs::write(&data, lines).unwrap();
+        let model = folder.path().join("model");
+        trunkside_understanding::intents::train_file(&data, &model).unwrap();
+        let says = |model: &Path| {
+            let teacher = Teacher::new(folder.path().join("intents"), Some(model));
+            let understood = teacher.understander().understand_text("book a table", None);
+            understood.intent.name
+        };
+        assert_eq!(says(&model), "table");
+        assert_ne!(says(folder.path()), "table");
     }
 }

@@ -15,8 +15,9 @@ use trunkside_understanding::intents::{HiddenIntents, IntentModel};
 
 use crate::call::translate;
 use crate::cloud::alarm::{Part, SEE_LOG};
-use crate::config::{self, Config, Problem, Severity};
+use crate::config::{self, Config, CustomersConfig, Problem, Severity};
 use crate::config_watch::LOOK_EVERY;
+use crate::customers;
 use crate::self_service::SelfServiceRecordings;
 use crate::storage::owner_only;
 use crate::storage::store::history;
@@ -42,13 +43,7 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
         }
     };
     let parsed = Policy::parse(&name, &text);
-    let mut problems = parsed.problems;
-    if let Some(policy) = &parsed.policy {
-        let (intents, hidden) = (IntentModel::shipped(), HiddenIntents::shipped());
-        let said = intents.labels().iter().map(String::as_str);
-        problems.extend(policy.check_intents(&name, said.chain(hidden.intents())));
-    }
-    let mut problems: Vec<Problem> = problems.iter().map(problem).collect();
+    let mut problems: Vec<Problem> = parsed.problems.iter().map(problem).collect();
     if let Some(policy) = &parsed.policy {
         for agent in policy.agents.iter().filter(|agent| agent.contact.is_none()) {
             let message = format!(
@@ -64,19 +59,44 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
     (parsed.policy.filter(|_| usable), problems)
 }
 
-/// What a policy's rules ask of callers that nobody tells this box, as warnings.
-pub fn untold(policy: &Policy, config: &Config) -> Vec<Problem> {
-    if config.customers.asks_somebody() {
-        return Vec::new();
+/// What can be told of callers.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    intents: Option<PathBuf>,
+    /// None where it is not known which box will use the policy.
+    customers: Option<CustomersConfig>,
+}
+
+impl Told {
+    /// By a box with that configuration.
+    pub fn by(config: &Config) -> Self {
+        Self {
+            intents: config.intents.clone(),
+            customers: Some(config.customers.clone()),
+        }
     }
-    let file = config.policy.display().to_string();
-    let intents = IntentModel::shipped();
-    let remembers = |fact: &str| {
-        let intents = intents.labels().iter().map(String::as_str);
-        !config.customers.history.is_zero() && history::tells(fact, intents)
-    };
-    let problems = policy.check_without_lookup(&file, remembers);
-    problems.iter().map(problem).collect()
+
+    /// What the rules of a policy, which lies at `place`, ask of callers that nobody tells, as warnings.
+    pub fn lacks(&self, place: &Path, policy: &Policy) -> Vec<Problem> {
+        let place = place.display().to_string();
+        let own = self.intents.as_deref().map(IntentModel::load);
+        let said = own
+            .and_then(Result::ok)
+            .unwrap_or_else(IntentModel::shipped);
+        let said = || said.labels().iter().map(String::as_str);
+        let customers = self.customers.as_ref();
+        let hidden = customers.map(customers::hidden_intents);
+        let hidden = hidden
+            .and_then(Result::ok)
+            .unwrap_or_else(HiddenIntents::shipped);
+        let mut problems = policy.check_intents(&place, said().chain(hidden.intents()));
+        if let Some(customers) = customers.filter(|customers| !customers.asks_somebody()) {
+            let remembers =
+                |fact: &str| !customers.history.is_zero() && history::tells(fact, said());
+            problems.extend(policy.check_without_lookup(&place, remembers));
+        }
+        problems.iter().map(problem).collect()
+    }
 }
 
 /// The policy that the box begins with.
@@ -98,7 +118,7 @@ impl Beginning {
         let is_named = named.is_some();
         match named.or_else(|| Versions::of(&config.data_dir).newest()) {
             Some(policy) => {
-                problems.extend(untold(&policy, config));
+                problems.extend(Told::by(config).lacks(&config.policy, &policy));
                 Ok(Self {
                     policy,
                     is_named,
@@ -127,6 +147,7 @@ pub struct Named {
     recordings: Option<PathBuf>,
     agent_secrets: Option<PathBuf>,
     supervisors: Vec<String>,
+    told: Told,
 }
 
 impl Named {
@@ -136,6 +157,7 @@ impl Named {
             recordings: config.recordings.clone(),
             agent_secrets: config.line.agent_secrets.clone(),
             supervisors: config.line.supervisors.clone(),
+            told: Told::by(config),
         }
     }
 
@@ -382,7 +404,10 @@ pub async fn watch(
             let found = sha256_hex(&text);
             let is_new = found != seen;
             let made = is_new.then(|| {
-                let (policy, problems) = load(&file);
+                let (policy, mut problems) = load(&file);
+                if let Some(policy) = &policy {
+                    problems.extend(named.told.lacks(&file, policy));
+                }
                 let ready = policy.map(|policy| named.make_ready(&file, policy));
                 (ready, problems)
             });
@@ -469,6 +494,7 @@ mod tests {
             recordings: Some(folder.path().to_owned()),
             agent_secrets: Some(at("secrets")),
             supervisors: vec!["registered:li".to_owned()],
+            told: Told::default(),
         };
         let ready = || named.make_ready(Path::new("p.toml"), policy());
         let missing = ready().expect_err("there is no such recording");
@@ -538,6 +564,7 @@ mod tests {
             recordings: None,
             agent_secrets: None,
             supervisors: Vec::new(),
+            told: Told::default(),
         };
         let known = Known {
             in_force: in_force.sha256,

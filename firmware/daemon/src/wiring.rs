@@ -97,7 +97,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         config.recognition.workers,
         models.subscribe(),
         Manner {
-            teacher: Teacher::new(config.data_dir.join("intents")),
+            teacher: Teacher::new(folder.join("intents"), config.intents.as_deref()),
             privacy: Privacy::open(config.privacy, folder),
             quality: quality.clone(),
         },

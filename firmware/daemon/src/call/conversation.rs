@@ -29,6 +29,9 @@ const LIKELY: f32 = 0.4;
 /// Whoever has said no more than a greeting goes on soon, or has said it all.
 const AFTER_A_GREETING: Duration = Duration::from_secs(3);
 
+/// Who has spoken for so long is understood before they have ended, where the wish is sure.
+const LONG_TURN: Duration = Duration::from_secs(4);
+
 /// The router is told again of an emotion that has become so much more or less likely.
 const CHANGED_BY: f32 = 0.1;
 
@@ -300,7 +303,14 @@ impl Conversation {
         let is_clear = heard.is_sure
             || says_something && intent.score >= LIKELY
             || self.turns >= TURNS_BEFORE_GUESS;
-        (heard.utterance.is_final && is_clear).then(|| self.ready())
+        let is_said = if heard.utterance.is_final {
+            is_clear
+        } else {
+            // An agent's phone may ring while the caller explains.
+            let lasts = heard.utterance.end.saturating_sub(heard.utterance.start);
+            heard.is_sure && says_something && lasts >= LONG_TURN
+        };
+        is_said.then(|| self.ready())
     }
 
     /// Who speaks to a recording wants more than that.

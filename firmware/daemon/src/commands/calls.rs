@@ -1,5 +1,7 @@
 //! `trunkside calls`: what the box keeps of its calls, found and forgotten when somebody asks.
 
+mod show;
+
 use std::fs::OpenOptions;
 
 use serde_json::json;
@@ -18,7 +20,7 @@ use crate::storage::recorder::CALLS;
 use crate::storage::store::keeping::Kept;
 use crate::storage::store::{Store, StoreError};
 
-/// Lists or deletes.
+/// Lists, shows or deletes.
 pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
     match command {
         CallsCommand::List {
@@ -26,6 +28,7 @@ pub fn calls(command: &CallsCommand) -> Result<(), Failure> {
             config,
             json,
         } => list(&settings(&config.file)?, number.as_deref(), *json),
+        CallsCommand::Show { call, config, json } => one(&settings(&config.file)?, *call, *json),
         CallsCommand::Delete {
             calls,
             number,
@@ -80,6 +83,24 @@ fn list(config: &Config, number: Option<&str>, as_json: bool) -> Result<(), Fail
     Ok(())
 }
 
+/// One call, with its words.
+fn one(config: &Config, call: CallId, as_json: bool) -> Result<(), Failure> {
+    let Some(mut store) = open(config)? else {
+        return Err(unknown("the box keeps no calls"));
+    };
+    let kept = store.calls().map_err(failed)?;
+    let Some(kept) = kept.iter().find(|kept| kept.call == call) else {
+        return Err(unknown(&format!("there is no call `{call}`")));
+    };
+    let turns = store.turns(call).map_err(failed)?;
+    show::show(kept, &turns, as_json)
+}
+
+fn unknown(what: &str) -> Failure {
+    let message = format!("{what}; see which there are with `trunkside calls list`");
+    Failure::Input(anyhow::anyhow!(message))
+}
+
 fn began(call: &Kept) -> Option<String> {
     let at = Timestamp::from_millisecond(call.started_ms).ok()?;
     Some(format!("{at:.0}"))
@@ -115,12 +136,8 @@ fn line_of_json(call: &Kept) -> serde_json::Value {
 }
 
 fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(), Failure> {
-    let unknown = |what: String| {
-        let message = format!("{what}; see which there are with `trunkside calls list`");
-        Failure::Input(anyhow::anyhow!(message))
-    };
     let Some(mut store) = open(config)? else {
-        return Err(unknown("the box keeps no calls".to_owned()));
+        return Err(unknown("the box keeps no calls"));
     };
     let kept = of_number(&mut store, number)?;
     let wanted: Vec<&Kept> = match number {
@@ -134,10 +151,10 @@ fn delete(config: &Config, calls: &[CallId], number: Option<&str>) -> Result<(),
         .iter()
         .find(|call| wanted.iter().all(|kept| kept.call != **call))
     {
-        return Err(unknown(format!("there is no call `{missing}`")));
+        return Err(unknown(&format!("there is no call `{missing}`")));
     }
     if wanted.is_empty() {
-        return Err(unknown("there is no call from that number".to_owned()));
+        return Err(unknown("there is no call from that number"));
     }
     // Those that can be forgotten are, whatever becomes of the others.
     let (mut going_on, mut to_be_rung) = (0, 0);

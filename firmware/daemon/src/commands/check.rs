@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 use trunkside_aggregator::explain;
 use trunkside_models::Error as ModelError;
 use trunkside_recognition::Error as RecognitionError;
+use trunkside_understanding::intents::IntentModel;
 
 use super::box_user::BoxUser;
 use super::complain;
@@ -29,6 +30,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
             loaded.place(key)
         }));
         problems.extend(crate::customers::check(&loaded.config.customers));
+        problems.extend(of_the_intents(&loaded));
         problems.extend(of_the_surroundings(&loaded));
         problems.extend(of_the_front(&loaded));
         problems.extend(of_the_keys(&loaded));
@@ -58,13 +60,19 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
     let (policy, mut problems) = crate::policy::load(&config.policy);
     if let Some(policy) = policy {
         let recordings = config.recordings.as_deref();
-        problems.extend(crate::policy::untold(&policy, config));
+        problems.extend(crate::policy::Told::by(config).lacks(&config.policy, &policy));
         problems.extend(SelfServiceRecordings::load(recordings, &policy, &config.policy).1);
         let users = crate::call::translate::registered_users(&policy, &config.line.supervisors);
         let folder = config.line.agent_secrets.as_deref();
         problems.extend(config::agent_secrets(folder, users).1);
     }
     problems
+}
+
+/// What is wrong with the branch's own intent model.
+fn of_the_intents(loaded: &Loaded) -> Option<Problem> {
+    let error = IntentModel::load(loaded.config.intents.as_deref()?).err()?;
+    Some(Problem::error(loaded.place("intents.model"), error.to_string()).of_key("intents.model"))
 }
 
 /// What is wrong with the quality rules' file, unless it cannot be read, which has been told.

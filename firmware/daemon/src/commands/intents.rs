@@ -9,6 +9,7 @@ use trunkside_understanding::intents::{
     self, Event, Example, Explanation, HiddenIntents, IntentModel, Lessons,
 };
 
+use super::complain;
 use crate::cli::{Failure, IntentsCommand};
 use trunkside_understanding::UnderstandingError;
 
@@ -36,8 +37,17 @@ pub fn intents(command: IntentsCommand) -> Result<(), Failure> {
                 );
             }
         }
-        IntentsCommand::Explain { text, model, json } => {
-            let explanation = model_of(model.as_deref())?.explain(&text);
+        IntentsCommand::Explain {
+            text,
+            model,
+            lessons,
+            json,
+        } => {
+            let model = match &lessons {
+                Some(lessons) => taught(lessons)?,
+                None => model_of(model.as_deref())?,
+            };
+            let explanation = model.explain(&text);
             if json {
                 say!("{}", line(&explanation)?);
             } else {
@@ -178,6 +188,17 @@ fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Resul
 fn event_of(text: &str) -> anyhow::Result<Event> {
     Event::read(text)
         .with_context(|| format!("`--did {text}`: write `KIND:DAYS`, such as `complaint:3`"))
+}
+
+/// What ships with the corrections that are in force in a folder of lessons.
+pub(super) fn taught(lessons: &Path) -> Result<IntentModel, Failure> {
+    let lessons = Lessons::new(lessons);
+    lessons.versions().map_err(Failure::input)?;
+    let taught = lessons.model().map_err(Failure::input)?;
+    if let Some(problem) = taught.problem {
+        complain(format_args!("warning: {problem}"));
+    }
+    Ok(taught.model)
 }
 
 fn model_of(folder: Option<&Path>) -> Result<IntentModel, Failure> {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use trunkside_understanding::{Report, Understander};
 
 use super::complain;
+use super::intents::taught;
 use crate::cli::{Failure, UnderstandArgs};
 
 /// The longest line that is understood whole, in bytes; of a longer one, its beginning.
@@ -23,7 +24,10 @@ enum Length {
 /// Reads standard input to its end. Bytes that are no UTF-8 are replaced, never refused: a line
 /// from a damaged log should still be understood as far as it goes. What is lost is told once.
 pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
-    let understander = Understander::shipped();
+    let understander = match &args.lessons {
+        Some(lessons) => Understander::with_intents(taught(lessons)?),
+        None => Understander::shipped(),
+    };
     let mut output = std::io::stdout().lock();
     let mut input = std::io::stdin().lock();
     let (mut line, mut number) = (Vec::new(), 0);

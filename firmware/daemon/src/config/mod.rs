@@ -50,6 +50,8 @@ pub struct Config {
     pub policy: PathBuf,
     /// The folder of the recordings that serve callers before an agent does.
     pub recordings: Option<PathBuf>,
+    /// The folder of an intent model of the branch's own; the one that ships when none.
+    pub intents: Option<PathBuf>,
     /// What is known of callers beside what they say.
     pub customers: CustomersConfig,
     /// The way to the cloud.
@@ -438,6 +440,7 @@ fn resolve(layers: &mut Layers) -> Config {
             .readable_file("decision.policy")
             .unwrap_or_else(|| "/etc/trunkside/policy.toml".into()),
         recordings: layers.path("decision.recordings"),
+        intents: layers.path("intents.model"),
         customers: customers::resolve(layers),
         cloud: resolve_cloud(layers),
         board: resolve_board(layers),

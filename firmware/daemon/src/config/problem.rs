@@ -57,9 +57,9 @@ const LATER: [&str; 5] = [
     "decision.policy",
 ];
 
-/// What ships is said in place of prompts that cannot be, and callers whom nobody can look up are routed by
-/// what they say.
-const DISPENSABLE: [&str; 2] = ["prompts.", "customers."];
+/// What ships is said in place of prompts and told in place of intents that cannot be, and callers whom nobody
+/// can look up are routed by what they say.
+const DISPENSABLE: [&str; 3] = ["prompts.", "intents.", "customers."];
 
 impl Problem {
     /// The same, as a fault of what may have set any key.

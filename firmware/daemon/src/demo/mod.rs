@@ -211,6 +211,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
         },
         board: BoardConfig::default(),
         privacy: PrivacyConfig::default(),
+        intents: None,
         customers: CustomersConfig::default(),
         quality: QualityRulesFrom::Bank,
         recording: RecordingConfig::default(),

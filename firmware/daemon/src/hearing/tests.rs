@@ -13,7 +13,7 @@ fn call(in_force: InForce, tape: Option<Tape>) -> (CallHearing, Unheard, mpsc::R
     let folder = tempfile::tempdir().unwrap();
     let config = config::load(&folder.path().join("config.toml")).config;
     let manner = Manner {
-        teacher: Teacher::new(folder.path().join("intents")),
+        teacher: Teacher::new(folder.path().join("intents"), None),
         privacy: Privacy::open(config.privacy, folder.path()),
         quality: watch::Sender::new(None).subscribe(),
     };

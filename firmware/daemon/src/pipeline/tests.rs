@@ -80,7 +80,7 @@ impl Branch {
             tells: config.prompts.tells,
         };
         let manner = Manner {
-            teacher: Teacher::new(folder.path().join("intents")),
+            teacher: Teacher::new(folder.path().join("intents"), None),
             privacy: Privacy::open(config.privacy, folder.path()),
             quality: watch::Sender::new(None).subscribe(),
         };

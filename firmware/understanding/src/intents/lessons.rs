@@ -266,7 +266,8 @@ impl Lessons {
         Ok(numbers)
     }
 
-    fn file(&self, number: u32) -> PathBuf {
+    /// Where a version's corrections lie.
+    pub fn file(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number:04}.tsv"))
     }
 }

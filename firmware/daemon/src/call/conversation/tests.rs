@@ -80,6 +80,21 @@ fn a_clear_wish_is_reported_when_the_sentence_ends_and_once() {
 }
 
 #[test]
+fn who_talks_on_and_on_is_routed_once_their_wish_is_sure() {
+    let mut conversation = conversation();
+    let mut partial = heard("i lost my card and", 0.99, Emotion::Neutral, false);
+    partial.is_sure = true;
+    assert_eq!(conversation.hear(NOW, &partial), None);
+    partial.utterance.end = LONG_TURN;
+    partial.is_sure = false;
+    assert_eq!(conversation.hear(NOW, &partial), None);
+    partial.is_sure = true;
+    assert!(conversation.hear(NOW, &partial).is_some());
+    assert!(conversation.is_routing());
+    assert_eq!(conversation.hear(NOW, &partial), None);
+}
+
+#[test]
 fn an_unclear_caller_gets_another_turn_and_then_the_best_guess() {
     let mut conversation = conversation();
     let unclear = heard("well", 0.1, Emotion::Neutral, true);

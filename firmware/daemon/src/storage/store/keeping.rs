@@ -86,7 +86,41 @@ pub struct Kept {
     pub box_rings: bool,
 }
 
+/// One turn of a call that is kept.
+#[derive(Clone, Debug)]
+pub struct KeptTurn {
+    /// `caller` or `agent`.
+    pub side: String,
+    /// When it began, in milliseconds from when the caller was heard first.
+    pub start_ms: i64,
+    /// Until when.
+    pub end_ms: i64,
+    /// What was recognised.
+    pub text: Pii<String>,
+}
+
 impl Store {
+    /// What was said in a call, in order; of one that goes on, until now.
+    pub fn turns(&mut self, call: CallId) -> Result<Vec<KeptTurn>, StoreError> {
+        self.work(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT side, start_ms, end_ms, text FROM turn WHERE call = ?1
+                 UNION ALL
+                 SELECT side, start_ms, end_ms, text FROM unfinished_turn WHERE call = ?1
+                 ORDER BY start_ms",
+            )?;
+            let rows = statement.query_map([call.to_string()], |row| {
+                Ok(KeptTurn {
+                    side: row.get(0)?,
+                    start_ms: row.get(1)?,
+                    end_ms: row.get(2)?,
+                    text: Pii::new(row.get(3)?),
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
     /// All calls, oldest first.
     pub fn calls(&mut self) -> Result<Vec<Kept>, StoreError> {
         self.work(|connection| {

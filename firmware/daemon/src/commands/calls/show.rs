@@ -1,0 +1,156 @@
+//! `trunkside calls show`: one call as the branch's own people may see it, words and number included.
+
+use serde_json::{Value, json};
+use trunkside_call::Language;
+use trunkside_record::{CallSummary, DecisionRecord};
+use trunkside_understanding::written;
+
+use super::began;
+use crate::cli::Failure;
+use crate::storage::store::keeping::{Kept, KeptTurn};
+
+/// Prints a call and what was said in it.
+pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failure> {
+    let summary = call.summary.as_deref();
+    if as_json {
+        let summary: Option<Value> = summary.and_then(|text| serde_json::from_str(text).ok());
+        let turns: Vec<Value> = turns.iter().map(of_turn).collect();
+        say!(
+            "{}",
+            json!({
+                "call": call.call,
+                "number": call.caller.reveal(),
+                "summary": summary,
+                "turns": turns,
+            })
+        );
+        return Ok(());
+    }
+    say!("call      {}", call.call);
+    say!("began     {}", began(call).as_deref().unwrap_or("-"));
+    say!("number    {}", or_dash(call.caller.reveal()));
+    let summary: Option<CallSummary> = summary.and_then(|text| serde_json::from_str(text).ok());
+    match &summary {
+        Some(summary) => lines_of(summary)
+            .iter()
+            .try_for_each(|(what, text)| super::tell(format_args!("{what:9} {text}")))?,
+        None => say!("outcome   not ended, or the box stopped in its middle"),
+    }
+    if turns.is_empty() {
+        say!("\nnothing was said, or it is forgotten");
+        return Ok(());
+    }
+    say!("");
+    for turn in turns {
+        let text = turn.text.reveal();
+        say!("{:>7.1} s  {:6}  {text}", seconds(turn.start_ms), turn.side);
+        if let Some(written) = in_figures(text, summary.as_ref()) {
+            say!("{:>9}  {:6}  = {written}", "", "");
+        }
+    }
+    Ok(())
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+fn of_turn(turn: &KeptTurn) -> Value {
+    let text = turn.text.reveal();
+    json!({
+        "side": turn.side,
+        "start_s": seconds(turn.start_ms),
+        "end_s": seconds(turn.end_ms),
+        "text": text,
+        "written": in_figures(text, None),
+    })
+}
+
+/// The same with numbers in figures, where there are any. Only Mandarin is read so.
+fn in_figures(text: &str, summary: Option<&CallSummary>) -> Option<String> {
+    let language = summary.and_then(|summary| summary.language.as_ref());
+    if language.is_some_and(|language| *language != Language::Zh) {
+        return None;
+    }
+    let figures = written(text);
+    let has_new = figures.chars().filter(char::is_ascii_digit).count()
+        > text.chars().filter(char::is_ascii_digit).count();
+    has_new.then_some(figures)
+}
+
+/// What became of a call and why, a line each.
+fn lines_of(summary: &CallSummary) -> Vec<(&'static str, String)> {
+    let mut lines = vec![(
+        "outcome",
+        format!(
+            "{}, ended by {}",
+            summary.outcome.name(),
+            summary.ended_by.name()
+        ),
+    )];
+    let mut add = |what, text: Option<String>| lines.extend(text.map(|text| (what, text)));
+    let wishes: Vec<String> = summary
+        .intents
+        .iter()
+        .map(|wish| format!("{} {:.2}", wish.name, wish.score))
+        .collect();
+    add("wanted", (!wishes.is_empty()).then(|| wishes.join(", ")));
+    let felt: Vec<String> = summary
+        .mood_course
+        .iter()
+        .map(|point| {
+            format!(
+                "{} {:.2} at {:.0} s",
+                point.emotion.name(),
+                point.emotion_score,
+                point.at_s
+            )
+        })
+        .collect();
+    add("felt", (!felt.is_empty()).then(|| felt.join(", ")));
+    for escalation in &summary.escalations {
+        let reasons: Vec<&str> = escalation
+            .reasons
+            .iter()
+            .map(|reason| reason.as_str())
+            .collect();
+        add(
+            "angry",
+            Some(format!(
+                "at {:.0} s: {}",
+                escalation.at_s,
+                reasons.join("; ")
+            )),
+        );
+    }
+    add("decided", summary.decision.as_ref().map(of_decision));
+    add("agent", summary.agent.as_ref().map(ToString::to_string));
+    for rule in &summary.quality {
+        let marks: Vec<String> = rule
+            .hits
+            .iter()
+            .map(|mark| format!("“{}” at {:.0} s", mark.text.as_str(), mark.at_s))
+            .collect();
+        let kept = if rule.kept { "kept" } else { "broken" };
+        let text = format!("{} {kept}: {}", rule.rule, or_dash(&marks.join(", ")));
+        add("quality", Some(text));
+    }
+    lines
+}
+
+fn of_decision(decision: &DecisionRecord) -> String {
+    let reasons: Vec<String> = decision
+        .reasons
+        .iter()
+        .map(|reason| format!("{}: {}", reason.rule, reason.finding.as_str()))
+        .collect();
+    format!(
+        "{} ({})",
+        json!(decision.action)["do"].as_str().unwrap_or("-"),
+        reasons.join("; ")
+    )
+}
