@@ -139,6 +139,15 @@ fn another_key_reads_nothing_blocks_nothing_and_deletes_nothing() {
             .any(|problem| matches!(problem, Problem::OtherKey { .. }))
     );
     assert_eq!(contents(&outbox, Lane::Alarm), []);
+    let named = outbox.take_lost();
+    let is_named = |receipt: &trunkside_uplink::Receipt| {
+        let stretch = named
+            .iter()
+            .filter(|stretch| stretch.epoch == receipt.epoch);
+        let mut places = stretch.map(|stretch| stretch.from..=stretch.through);
+        places.any(|places| places.contains(&receipt.sequence))
+    };
+    assert!(receipts.iter().all(is_named), "{named:?}");
     let later = store(&outbox, 2);
     assert_eq!(contents(&outbox, Lane::Alarm), places(&later));
     outbox.acked(Ack {

@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use trunkside_record::{GapReason, Lane};
-use trunkside_uplink::{OutboxOptions, Problem, Receipt};
+use trunkside_record::{Ack, GapReason, Lane};
+use trunkside_uplink::{OutboxOptions, Problem, Receipt, Storage as _};
 
 #[path = "support/disk.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -185,4 +185,85 @@ fn a_last_segment_that_the_disk_never_gives_back_waits_for_another_start() {
     let line = healed(line, &disk);
     let (there, missing) = line.places(receipts[0].epoch, GapReason::Missing);
     assert_eq!((there.len(), missing), (20, vec![]));
+}
+
+/// What lies behind the last good record of a stream is told as any other damage, whoever asks for it may
+/// bring it again, and another start tells the same.
+#[test]
+fn damage_at_a_streams_end_is_told_and_named() {
+    let large = || OutboxOptions {
+        segment_bytes: 100_000,
+        ..options()
+    };
+    let told = |damage: &dyn Fn(&FaultyDisk, &str), reason, kept: usize| {
+        let disk = FaultyDisk::new(30);
+        let (outbox, _) = open(&disk, large());
+        let receipts = store(&outbox, 4);
+        drop(outbox);
+        damage(&disk, &segments(&disk)[0]);
+        let (from, epoch) = (kept as u64 + 1, receipts[0].epoch);
+        let mut expected = places(&receipts[..kept]);
+        expected.push(Err((from, 4, reason)));
+        for is_new in [true, false] {
+            let (outbox, problems) = open(&disk, large());
+            let is_missing = |problem: &Problem| match problem {
+                Problem::Missing {
+                    from: first,
+                    through,
+                    ..
+                } => (*first, *through) == (from, 4),
+                _ => false,
+            };
+            assert_eq!(problems.iter().any(is_missing), is_new, "{problems:?}");
+            let lane = outbox.status().lanes[0];
+            assert_eq!(lane.records, kept as u64);
+            assert_eq!(contents(&outbox, Lane::Alarm), expected);
+            let named = outbox.take_lost();
+            assert!(
+                named.iter().any(|stretch| {
+                    (stretch.epoch, stretch.from) == (epoch, from) && stretch.through >= 4
+                }),
+                "{named:?}"
+            );
+            assert_eq!(outbox.take_lost(), []);
+        }
+    };
+    let size = |disk: &FaultyDisk, name: &str| disk.size(name).unwrap() as usize;
+    let cut = |disk: &FaultyDisk, name: &str| disk.truncate(name, size(disk, name) - 20);
+    told(&cut, GapReason::Corrupt, 3);
+    let one_left = |disk: &FaultyDisk, name: &str| disk.truncate(name, size(disk, name) / 2 - 90);
+    told(&one_left, GapReason::Corrupt, 1);
+}
+
+#[test]
+fn a_stream_whose_last_file_is_gone_is_told_too() {
+    let disk = FaultyDisk::new(31);
+    let (outbox, _) = open(&disk, options());
+    let receipts = store(&outbox, 3);
+    drop(outbox);
+    for name in segments(&disk) {
+        disk.delete(&name);
+    }
+    let (outbox, problems) = open(&disk, options());
+    assert!(matches!(
+        problems[..],
+        [Problem::Missing {
+            from: 1,
+            through: 3,
+            ..
+        }]
+    ));
+    assert_eq!(outbox.status().lost(), 3);
+    assert_eq!(
+        contents(&outbox, Lane::Alarm),
+        [Err((1, 3, GapReason::Missing))]
+    );
+    // Once the cloud has been told, there is nothing more to tell.
+    outbox.acked(Ack {
+        epoch: receipts[0].epoch,
+        sequence: 3,
+    });
+    drop(outbox);
+    let (outbox, problems) = open(&disk, options());
+    assert_eq!((contents(&outbox, Lane::Alarm), problems), (vec![], vec![]));
 }

@@ -79,6 +79,8 @@ pub(super) struct Found {
     pub(super) data: Data,
     /// The last good sequence, where the segment had to be read to know it.
     pub(super) scanned: Option<u64>,
+    /// Ends in bytes that are no record.
+    pub(super) torn: bool,
 }
 
 /// One lane's ledger.
@@ -88,6 +90,9 @@ pub(super) struct Ledger {
     spans: VecDeque<Span>,
     /// The last sequence of every stream that the cloud has stored.
     watermarks: BTreeMap<u64, u64>,
+    /// How far streams of earlier starts reached on the disk, as far as that was kept. What is only found
+    /// there, after a kill, need not be on the disk for good: a flush may have failed.
+    ends: BTreeMap<u64, u64>,
     /// The segment that is being written; always the last span.
     active: bool,
     /// Records that a budget or a fault has cost since the start.
@@ -110,6 +115,7 @@ impl Ledger {
             lane,
             spans: VecDeque::new(),
             watermarks: state.watermarks,
+            ends: state.ends,
             active: false,
             lost: 0,
         };
@@ -121,11 +127,15 @@ impl Ledger {
         for gone in state.gone {
             streams.entry(gone.epoch).or_default().1.push(gone);
         }
+        for epoch in ledger.ends.keys() {
+            streams.entry(*epoch).or_default();
+        }
         for (epoch, (found, gone)) in streams {
             ledger.load_stream(epoch, found, gone, &mut loaded);
         }
         let known: Vec<u64> = ledger.spans.iter().map(|span| span.epoch).collect();
         ledger.watermarks.retain(|epoch, _| known.contains(epoch));
+        ledger.ends.retain(|epoch, _| known.contains(epoch));
         (ledger, loaded)
     }
 
@@ -140,6 +150,8 @@ impl Ledger {
         let mut expected = watermark + 1;
         gone.sort_by_key(|gone| gone.from);
         let firsts: Vec<u64> = found.iter().map(|segment| segment.first).collect();
+        let is_torn = found.last().is_some_and(|last| last.torn);
+        let mut is_open_ended = false;
         for (index, segment) in found.into_iter().enumerate() {
             let unread = segment.data.unread;
             let gone_behind = || {
@@ -153,8 +165,8 @@ impl Ledger {
                 (None, None) => segment.first - 1,
             };
             let needed = segment.first <= through && watermark < through;
-            let open_ended = unread && next.is_none();
-            if !needed && !segment.data.aside && !open_ended {
+            is_open_ended = unread && next.is_none();
+            if !needed && !segment.data.aside && !is_open_ended {
                 let first = segment.first;
                 loaded.done.push(SegmentId {
                     lane: self.lane,
@@ -163,7 +175,8 @@ impl Ledger {
                 });
                 continue;
             }
-            self.fill(epoch, expected, segment.first - 1, &gone, loaded);
+            let hole = (expected, segment.first - 1, GapReason::Missing);
+            self.fill(epoch, hole, &gone, loaded);
             self.spans.push_back(Span {
                 epoch,
                 from: segment.first,
@@ -172,17 +185,24 @@ impl Ledger {
             });
             expected = through + 1;
         }
-        if let Some(last) = gone.iter().map(|gone| gone.through).max() {
-            self.fill(epoch, expected, last, &gone, loaded);
+        let end = self.ends.get(&epoch).filter(|_| !is_open_ended);
+        let behind = gone.iter().map(|gone| gone.through).chain(end.copied());
+        if let Some(last) = behind.max() {
+            let reason = if is_torn {
+                GapReason::Corrupt
+            } else {
+                GapReason::Missing
+            };
+            self.fill(epoch, (expected, last, reason), &gone, loaded);
         }
     }
 
-    /// Accounts for `from..=through`, for which there is no segment.
+    /// Accounts for `from..=through`, for which there is no segment: what was not given up is lost for
+    /// `reason`.
     fn fill(
         &mut self,
         epoch: u64,
-        mut from: u64,
-        through: u64,
+        (mut from, through, reason): (u64, u64, GapReason),
         gone: &[Gone],
         loaded: &mut Loaded,
     ) {
@@ -199,7 +219,8 @@ impl Ledger {
                     .filter(|start| *start > from);
                 let end = starts.min().map_or(through, |start| through.min(start - 1));
                 loaded.missing.push((epoch, from, end));
-                (end, GapReason::Missing)
+                self.lost += end - from + 1;
+                (end, reason)
             };
             self.spans.push_back(Span {
                 epoch,
@@ -420,9 +441,11 @@ impl Ledger {
         let Some(index) = self.position(id) else {
             return;
         };
+        let end = self.ends.get(&id.epoch).copied().unwrap_or(0);
         let span = &mut self.spans[index];
         if span.through < span.from {
-            span.through = frames.last().map_or(span.through, |last| last.sequence);
+            let last = frames.last().map_or(span.through, |last| last.sequence);
+            span.through = last.max(end);
         }
         if let Kind::Data(data) = &mut span.kind {
             data.unread = false;
@@ -501,7 +524,7 @@ impl Ledger {
         }
     }
 
-    /// What must survive a restart beside the segments.
+    /// What must survive a restart beside the segments, but how far the stream of this start reaches.
     pub(super) fn state(&self) -> LaneState {
         let gone = self.spans.iter().filter_map(|span| match span.kind {
             Kind::Gone(reason) => Some(Gone {
@@ -512,8 +535,12 @@ impl Ledger {
             }),
             Kind::Data(_) => None,
         });
+        let is_known = |epoch| self.spans.iter().any(|span| span.epoch == epoch);
+        let ends = self.ends.iter().filter(|(epoch, _)| is_known(**epoch));
+        let ends = ends.map(|(epoch, end)| (*epoch, *end));
         LaneState {
             watermarks: self.watermarks.clone(),
+            ends: ends.collect(),
             gone: gone.collect(),
             newest_epoch: self.newest_epoch().unwrap_or(0),
         }

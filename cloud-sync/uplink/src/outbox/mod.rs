@@ -1,5 +1,6 @@
 //! The durable outbox: what it promises, and how it is used.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,17 @@ pub struct Receipt {
     pub epoch: u64,
     /// The place in the stream, from 1.
     pub sequence: u64,
+}
+
+/// Places of a stream whose records cannot be had here any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stretch {
+    /// The stream.
+    pub epoch: u64,
+    /// The first.
+    pub from: u64,
+    /// The last; [`u64::MAX`] where nobody knows it.
+    pub through: u64,
 }
 
 /// What came of storing several records.
@@ -240,6 +252,8 @@ struct Inner {
     /// Pieces of the ballast that are set aside.
     ballast_pieces: u64,
     wear: Wear,
+    /// What cannot be had and nobody has asked for yet.
+    lost: BTreeSet<Stretch>,
 }
 
 impl Inner {
@@ -382,6 +396,13 @@ impl Outbox {
     /// can be trusted.
     pub fn expire(&self, now: Timestamp) {
         self.give_up_expired(&mut self.lock(), now);
+    }
+
+    /// What damage, missing files and another key have cost, as far as it was found since this was asked
+    /// the last time. Whoever still has those records brings them again, and the cloud gets them in
+    /// other places; a place may be named more than once. What budgets have cost is not among it.
+    pub fn take_lost(&self) -> Vec<Stretch> {
+        std::mem::take(&mut self.lock().lost).into_iter().collect()
     }
 
     /// How much waits.

@@ -1,6 +1,6 @@
 //! Opening: what is on the disk, what of it is good, and what is wrong with the rest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::sync::{Condvar, Mutex};
@@ -15,7 +15,7 @@ use super::ledger::{Data, Found, Ledger};
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::state::{self, State};
 use super::storage::Storage;
-use super::{Inner, Outbox, OutboxError, OutboxOptions, Wear};
+use super::{Inner, Outbox, OutboxError, OutboxOptions, Stretch, Wear};
 
 /// What the key is for.
 const SEALED_AS: &str = "outbox";
@@ -32,7 +32,8 @@ pub struct Recovery {
 /// Something wrong on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// A segment ends in bytes that are no record: a write was cut off.
+    /// A segment ends in bytes that are no record: a write was cut off, or, where records that were
+    /// there are missing too, it is damaged.
     TornTail {
         /// The file.
         name: String,
@@ -92,10 +93,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TornTail { name, bytes } => {
-                write!(
-                    f,
-                    "`{name}` ends in {bytes} bytes of a write that was cut off"
-                )
+                write!(f, "`{name}` ends in {bytes} bytes that are no whole record")
             }
             Self::Damaged { name, bytes } => write!(f, "{bytes} bytes in `{name}` are damaged"),
             Self::Header { name } => write!(f, "the header of `{name}` is damaged"),
@@ -150,22 +148,18 @@ impl Outbox {
         let mut state = read_state(storage.as_ref(), &names, &mut problems);
         let mut files = look(storage.as_ref(), names, &mut problems);
         let mut done = Vec::new();
+        let mut lost = BTreeSet::new();
         let lanes = Lane::ALL.map(|lane| {
             let (ours, others) = files.drain(..).partition(|file| file.id.lane == lane);
             files = others;
             let state = state.take(lane);
-            load_lane(
-                storage.as_ref(),
-                lane,
-                &ours,
-                state,
-                sealer.as_ref(),
-                &mut problems,
-                &mut done,
-            )
+            let found = examine_all(storage.as_ref(), &ours, sealer.as_ref(), &mut problems);
+            lost.extend(unsure(&found, &state));
+            load_lane(lane, &ours, found, state, &mut problems, &mut done)
         });
         let inner = Inner {
             lanes,
+            lost,
             ballast_pieces: 0,
             wear: Wear::default(),
         };
@@ -244,12 +238,51 @@ fn look(storage: &dyn Storage, names: Vec<String>, problems: &mut Vec<Problem>) 
     files
 }
 
-fn load_lane(
+/// What a lane's segments hold.
+fn examine_all(
     storage: &dyn Storage,
+    files: &[File],
+    sealer: Option<&Sealer>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Found> {
+    let mut found = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let after = files.get(index + 1);
+        found.push(examine(storage, file, after, sealer, problems));
+    }
+    found
+}
+
+/// Where there may be records that nobody can read now: behind a stream's last good one, if no more than
+/// a part of a write is there, and in segments of another key.
+fn unsure(found: &[Found], state: &state::LaneState) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    for (index, segment) in found.iter().enumerate() {
+        let epoch = segment.epoch;
+        let from = match segment.scanned {
+            Some(last) if segment.torn && !segment.data.aside => last + 1,
+            _ if segment.torn || segment.data.aside => segment.first,
+            _ => continue,
+        };
+        let confirmed = state.watermarks.get(&epoch).copied().unwrap_or(0);
+        let after = found.get(index + 1).filter(|after| after.epoch == epoch);
+        let stretch = Stretch {
+            epoch,
+            from: from.max(confirmed + 1),
+            through: after.map_or(u64::MAX, |after| after.first - 1),
+        };
+        if stretch.from <= stretch.through {
+            stretches.push(stretch);
+        }
+    }
+    stretches
+}
+
+fn load_lane(
     lane: Lane,
     files: &[File],
+    found: Vec<Found>,
     state: state::LaneState,
-    sealer: Option<&Sealer>,
     problems: &mut Vec<Problem>,
     done: &mut Vec<String>,
 ) -> LaneLog {
@@ -264,11 +297,6 @@ fn load_lane(
         .filter(|file| file.name != file.id.to_string())
         .map(|file| (file.id, file.name.clone()))
         .collect();
-    let mut found = Vec::with_capacity(files.len());
-    for (index, file) in files.iter().enumerate() {
-        let after = files.get(index + 1);
-        found.push(examine(storage, file, after, sealer, problems));
-    }
     let (ledger, loaded) = Ledger::load(lane, found, state);
     problems.extend(
         loaded
@@ -314,11 +342,12 @@ fn examine(
         unread: file.unread,
         ..Data::default()
     };
-    let mut scanned = None;
+    let (mut scanned, mut torn) = (None, false);
     if !file.unread && after.is_none_or(|after| after.id.epoch != file.id.epoch) {
         match scan(storage, file, problems) {
             Ok(scan) => {
                 scanned = scan.frames.last().map(|frame| frame.sequence);
+                torn = scan.tail_bytes > 0;
                 data.last_ms = scan.frames.last().map_or(untrusted, |frame| frame.at_ms);
             }
             Err(error) => {
@@ -332,6 +361,7 @@ fn examine(
         first: file.id.first,
         data,
         scanned,
+        torn,
     }
 }
 

@@ -10,7 +10,7 @@ use super::lane::{LaneLog, Reader};
 use super::ledger::{Kind, Place};
 use super::open::is_foreign;
 use super::segment::{HEADER_BYTES, Header, SegmentId};
-use super::{Inner, Outbox, OutboxError, Pending};
+use super::{Inner, Outbox, OutboxError, Pending, Stretch};
 
 /// A segment that cannot be read this often in a row is read in pieces, and given up where none of
 /// them can be: what lies behind it must not wait for ever. Whoever asks rests between attempts.
@@ -89,6 +89,7 @@ impl Outbox {
                     self.collect(log, &mut out, through);
                 }
             }
+            inner.lost.extend(out.damaged.drain(..));
             return Ok(Some(out.done()));
         }
     }
@@ -271,6 +272,8 @@ struct Collector {
     most: usize,
     bytes: usize,
     lost: u64,
+    /// Where records are gone that nobody has given up.
+    damaged: Vec<Stretch>,
     records: Vec<Box<RawValue>>,
 }
 
@@ -283,6 +286,7 @@ impl Collector {
             most,
             bytes: 0,
             lost: 0,
+            damaged: Vec::new(),
             records: Vec::new(),
         }
     }
@@ -317,6 +321,13 @@ impl Collector {
         self.bytes += entry.get().len();
         self.records.push(entry);
         self.lost += through - self.next + 1;
+        if matches!(reason, GapReason::Corrupt | GapReason::Missing) {
+            self.damaged.push(Stretch {
+                epoch: self.epoch,
+                from: self.next,
+                through,
+            });
+        }
         self.next = through + 1;
     }
 

@@ -142,13 +142,12 @@ impl Outbox {
     pub(super) fn state(inner: &mut Inner) -> State {
         let newest = inner.lanes.each_ref().map(|log| log.newest_epoch);
         let lanes = inner.lanes.iter().zip(newest).map(|(log, newest_epoch)| {
-            (
-                log.lane(),
-                super::state::LaneState {
-                    newest_epoch,
-                    ..log.ledger.state()
-                },
-            )
+            let mut state = log.ledger.state();
+            state.newest_epoch = newest_epoch;
+            state
+                .ends
+                .extend(log.epoch.map(|epoch| (epoch, log.durable)));
+            (log.lane(), state)
         });
         State::new(lanes)
     }

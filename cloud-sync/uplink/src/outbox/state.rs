@@ -23,6 +23,9 @@ pub(super) struct State {
 pub(super) struct LaneState {
     /// The last sequence of every stream that the cloud has stored.
     pub(super) watermarks: BTreeMap<u64, u64>,
+    /// The last sequence of every stream that was on the disk when this was kept: what damage at a
+    /// stream's end has cost shows only by it.
+    pub(super) ends: BTreeMap<u64, u64>,
     /// Stretches that were given up and are not yet known to the cloud.
     pub(super) gone: Vec<Gone>,
     /// The newest stream there ever was.
@@ -84,6 +87,7 @@ mod tests {
         };
         let lane = LaneState {
             watermarks: BTreeMap::from([(4, 11)]),
+            ends: BTreeMap::from([(4, 12)]),
             gone: vec![gone],
             newest_epoch: 4,
         };

@@ -245,7 +245,7 @@ mod tests {
         };
         let mut store = Store::open(&config.data_dir.join(CALLS)).unwrap();
         let kept = store.write(|writing| {
-            writing.close_call(&began, &export, &[], None, true)?;
+            writing.close_call(&began, &export, &[], None, Some(&[]))?;
             writing.place_kept(&place)
         });
         kept.unwrap();

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use trunkside_call::CallId;
 use trunkside_media::recording::Report;
 use trunkside_record::{Body, Outcome};
+use trunkside_uplink::Receipt;
 
 use crate::call::story::Ended;
 use crate::storage::store::promises::KeptPlace;
@@ -48,8 +49,8 @@ pub enum CallNote {
 #[derive(Debug)]
 pub struct Held {
     note: CallNote,
-    /// The outbox has its records.
-    sent: bool,
+    /// Where the outbox has its records, if it has them.
+    sent: Option<Vec<Receipt>>,
     bytes: usize,
 }
 
@@ -152,7 +153,7 @@ impl Backlog {
         let mut unsent = false;
         for held in self.held.drain(..count) {
             self.bytes -= held.bytes;
-            unsent |= !held.sent && held.ended().is_some();
+            unsent |= held.sent.is_none() && held.ended().is_some();
         }
         unsent
     }
@@ -166,7 +167,7 @@ impl Backlog {
     pub fn unsent(&mut self) -> impl Iterator<Item = &mut Held> {
         self.held
             .iter_mut()
-            .filter(|held| !held.sent && held.ended().is_some())
+            .filter(|held| held.sent.is_none() && held.ended().is_some())
     }
 }
 
@@ -174,7 +175,7 @@ impl Held {
     fn new(note: CallNote) -> Self {
         let mut held = Self {
             note,
-            sent: false,
+            sent: None,
             bytes: 0,
         };
         held.weigh();
@@ -249,7 +250,8 @@ impl Held {
                     writing.talked_to(&began, began.started_ms + ended_ms)?;
                 }
                 let (turns, callback) = (&ended.turns, ended.callback.as_ref());
-                writing.close_call(&began, &export(ended), turns, callback, self.sent)
+                let sent = self.sent.as_deref();
+                writing.close_call(&began, &export(ended), turns, callback, sent)
             }
         }
     }
@@ -267,9 +269,9 @@ impl Held {
         self.bytes
     }
 
-    /// The outbox has its records.
-    pub const fn mark_sent(&mut self) {
-        self.sent = true;
+    /// The outbox has its records, there.
+    pub fn mark_sent(&mut self, places: Vec<Receipt>) {
+        self.sent = Some(places);
     }
 }
 
@@ -366,7 +368,7 @@ pub mod tests {
         let mut backlog = Backlog::default();
         backlog.push(ended(1, "hello"));
         assert_eq!(backlog.unsent().count(), 1);
-        backlog.unsent().for_each(Held::mark_sent);
+        backlog.unsent().for_each(|held| held.mark_sent(Vec::new()));
         assert_eq!(backlog.unsent().count(), 0);
         assert!(!backlog.stored(1));
     }

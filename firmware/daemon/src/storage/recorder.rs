@@ -19,7 +19,7 @@ use trunkside_decision::{Lesson, Policy, log::Entry};
 use trunkside_line::Registration;
 use trunkside_media::recording::Report;
 use trunkside_record::{Alarm, Timestamp};
-use trunkside_uplink::{Outbox, Stamp};
+use trunkside_uplink::{Outbox, Stamp, Stretch};
 
 use crate::call::progress::{Progress, Urgency};
 use crate::call::story::{self, Ended, SoFar};
@@ -35,7 +35,7 @@ use crate::storage::owner_only;
 use crate::storage::phones;
 use crate::storage::store::keeping::{AT_ONCE, Horizon};
 use crate::storage::store::promises::KeptPlace;
-use crate::storage::store::{Began, Store, StoreError};
+use crate::storage::store::{Began, HandedOver, Store, StoreError};
 use hand_over::Parts;
 use inbox::{Load, MOST_POLICIES, Receiver, Sender, Taken, inbox, keep_newest};
 
@@ -270,7 +270,9 @@ struct Desk {
     /// Whether SQLite holds calls that the outbox may not.
     pending: bool,
     /// Calls that the outbox has and SQLite could not be told so.
-    unmarked: Vec<CallId>,
+    unmarked: Vec<HandedOver>,
+    /// What the outbox has lost and SQLite could not be told so.
+    lost: Vec<Stretch>,
     /// What the outbox has of calls that it has not wholly.
     parts: Parts,
     /// Whether the outbox refused calls the last time: then the smallest come first.
@@ -306,6 +308,7 @@ impl Desk {
             outbox,
             pending: true,
             unmarked: Vec::new(),
+            lost: Vec::new(),
             parts: Parts::new(),
             is_short: false,
             outbox_due: Duration::ZERO,

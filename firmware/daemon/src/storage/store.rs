@@ -2,8 +2,9 @@
 //!
 //! A call is written when it begins and again when it ends, so that a power cut between the two
 //! leaves a call to be closed as interrupted, never a call that did not happen. Its record is
-//! marked once the outbox holds it; unmarked ones are handed over again at the next start, and the
-//! cloud tells repeated calls by their identity.
+//! marked once the outbox holds it, with its places there; unmarked ones are handed over again at the
+//! next start, and so are those whose places the outbox has lost. The cloud tells repeated calls by their
+//! identity.
 //!
 //! What is known of a call while it lasts is noted beside it ([`unfinished`]), so that the record
 //! of one that was cut off holds it. What callers said and the numbers they called from go when
@@ -13,6 +14,7 @@
 //! There is one way of writing, [`Store::write`]: all of it is on the disk when it returns, or
 //! nothing is and no transaction is left open. What is deleted is overwritten.
 
+pub mod handed_over;
 pub mod history;
 pub mod keeping;
 pub mod promises;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, params};
 use trunkside_call::{CallId, CallbackCause, Pii, Side};
 use trunkside_media::recording::{Deletion, Report};
+use trunkside_uplink::Receipt;
 
 use crate::storage::owner_only;
 
@@ -96,6 +99,9 @@ pub struct Export {
     pub transcript: Option<String>,
 }
 
+/// A call whose records the outbox has, and where.
+pub type HandedOver = (CallId, Vec<Receipt>);
+
 /// A file's device and number there, whatever it is called.
 type Identity = (u64, u64);
 
@@ -160,6 +166,12 @@ const SCHEMA: &str = "
         text TEXT NOT NULL,
         redacted TEXT NOT NULL,
         PRIMARY KEY (call, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS handed_over (
+        call TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (call, epoch, sequence)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS undated (
         call TEXT PRIMARY KEY,
@@ -256,36 +268,6 @@ impl Store {
         })
     }
 
-    /// The first `most` calls that ended but whose records the outbox may not hold, or the smallest.
-    pub fn unexported(&mut self, most: usize, smallest: bool) -> Result<Vec<Export>, StoreError> {
-        let order = if smallest {
-            "length(summary) + coalesce(length(transcript), 0)"
-        } else {
-            "id"
-        };
-        self.work(|connection| {
-            let mut statement = connection.prepare(&format!(
-                "SELECT id, summary, transcript FROM call
-                 WHERE exported = 0 AND summary IS NOT NULL ORDER BY {order} LIMIT ?1",
-            ))?;
-            let rows = statement.query_map([most as i64], |row| {
-                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
-            })?;
-            let mut exports = Vec::new();
-            for row in rows {
-                let (id, summary, transcript) = row?;
-                if let Ok(call) = id.parse() {
-                    exports.push(Export {
-                        call,
-                        summary,
-                        transcript,
-                    });
-                }
-            }
-            Ok(exports)
-        })
-    }
-
     /// Notes that a recording is gone, and why.
     pub fn recording_deleted(
         &mut self,
@@ -328,14 +310,14 @@ impl Writing<'_> {
     }
 
     /// Notes that a call has ended, whether or not it was noted that it began: its records, what
-    /// was said, and whom to call back. `exported`: the outbox holds the records already.
+    /// was said, and whom to call back. `sent`: where the outbox holds the records already.
     pub fn close_call(
         &self,
         began: &Began,
         export: &Export,
         turns: &[Turn],
         callback: Option<&Callback>,
-        exported: bool,
+        sent: Option<&[Receipt]>,
     ) -> rusqlite::Result<()> {
         let call = export.call.to_string();
         let rows = self.connection.execute(
@@ -349,10 +331,13 @@ impl Writing<'_> {
                 began.caller.reveal(),
                 export.summary,
                 export.transcript,
-                exported,
+                sent.is_some(),
             ],
         )?;
         one_row(rows)?;
+        if let Some(places) = sent {
+            self.note_places(&call, places)?;
+        }
         for (number, turn) in turns.iter().enumerate() {
             self.connection.execute(
                 "INSERT OR REPLACE INTO turn VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -383,17 +368,6 @@ impl Writing<'_> {
             )?;
         }
         Ok(())
-    }
-
-    /// Notes that the outbox holds the calls' records; of a store that began anew since, there is nothing
-    /// to note.
-    pub fn mark_exported(&self, calls: &[CallId]) -> rusqlite::Result<()> {
-        let mut mark = self
-            .connection
-            .prepare("UPDATE call SET exported = 1 WHERE id = ?1")?;
-        calls
-            .iter()
-            .try_for_each(|call| mark.execute([call.to_string()]).map(drop))
     }
 
     /// Notes what became of a call's recording, which was made in that mode.

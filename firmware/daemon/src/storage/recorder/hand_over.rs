@@ -1,18 +1,18 @@
 //! From the recorder to the outbox: each record once, however often the disk refuses others of them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use trunkside_call::CallId;
 use trunkside_record::{Body, CallSummary, Transcript};
-use trunkside_uplink::{Appended, Outbox, OutboxError};
+use trunkside_uplink::{Appended, Outbox, OutboxError, Receipt};
 
 use super::{BATCH, Desk, RETRY, stamp};
 use crate::storage::backlog::Held;
 use crate::storage::store::Export;
 
 /// Records that the outbox has of calls that it has not wholly: each by its call and its place among
-/// that one's.
-pub(super) type Parts = HashSet<(CallId, usize)>;
+/// that one's, with where it lies; nowhere, if the outbox never takes it.
+pub(super) type Parts = HashMap<(CallId, usize), Option<Receipt>>;
 
 impl Desk {
     /// Gives the outbox every call that it may not have. Where it refuses one, the next time is after a
@@ -47,10 +47,11 @@ impl Desk {
             let calls = unsent.iter().filter_map(|held| held.records());
             let calls: Vec<(CallId, Vec<Body>)> = calls.collect();
             let sent = send(outbox, &mut self.parts, &calls);
-            let whole = unsent.into_iter().zip(take_whole(&mut self.parts, &calls));
-            whole
-                .filter(|(_, whole)| *whole)
-                .for_each(|(held, _)| held.mark_sent());
+            for (held, places) in unsent.into_iter().zip(take_whole(&mut self.parts, &calls)) {
+                if let Some(places) = places {
+                    held.mark_sent(places);
+                }
+            }
             sent?;
         }
     }
@@ -59,6 +60,18 @@ impl Desk {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
+        self.lost.extend(outbox.take_lost());
+        if !self.lost.is_empty() {
+            let calls = store.hand_over_again(&self.lost)?;
+            self.lost.clear();
+            if calls > 0 {
+                tracing::warn!(
+                    calls,
+                    "the outbox has lost records of calls; it gets them again"
+                );
+                self.pending = true;
+            }
+        }
         while self.pending {
             // Before anything else is sent: what is not marked would be sent again and again.
             if !self.unmarked.is_empty() {
@@ -74,8 +87,8 @@ impl Desk {
             let calls: Vec<(CallId, Vec<Body>)> = calls.collect();
             let sent = send(outbox, &mut self.parts, &calls);
             let whole = calls.iter().zip(take_whole(&mut self.parts, &calls));
-            let whole = whole.filter(|(_, whole)| *whole);
-            self.unmarked = whole.map(|((call, _), _)| *call).collect();
+            let whole = whole.filter_map(|((call, _), places)| Some((*call, places?)));
+            self.unmarked = whole.collect();
             sent?;
         }
         Ok(())
@@ -107,18 +120,18 @@ fn send(
         bodies.map(move |(place, body)| ((*call, place), body.clone()))
     });
     let (lacking, bodies): (Vec<_>, Vec<Body>) =
-        all.filter(|(part, _)| !parts.contains(part)).unzip();
+        all.filter(|(part, _)| !parts.contains_key(part)).unzip();
     let mut begin = 0;
     while begin < bodies.len() {
         let Appended { places, fault } = outbox.append_some(stamp(), &bodies[begin..]);
         let behind = begin + places.len();
         let tried = lacking[begin..].iter().zip(places);
-        parts.extend(tried.filter_map(|(part, place)| place.map(|_| *part)));
+        parts.extend(tried.filter_map(|(part, place)| Some((*part, Some(place?)))));
         match fault {
             None => break,
             Some(error @ OutboxError::Unfit(_)) => {
                 tracing::error!(%error, "a record stays on the box");
-                parts.extend(lacking.get(behind));
+                parts.extend(lacking.get(behind).map(|part| (*part, None)));
                 begin = behind + 1;
             }
             Some(error) => return Err(error),
@@ -127,15 +140,15 @@ fn send(
     Ok(())
 }
 
-/// Which of the calls the outbox has wholly; their parts are forgotten.
-fn take_whole(parts: &mut Parts, calls: &[(CallId, Vec<Body>)]) -> Vec<bool> {
+/// Where the outbox has those of the calls that it has wholly; their parts are forgotten.
+fn take_whole(parts: &mut Parts, calls: &[(CallId, Vec<Body>)]) -> Vec<Option<Vec<Receipt>>> {
     let whole = calls.iter().map(|(call, bodies)| {
-        let mut places = (0..bodies.len()).map(|place| (*call, place));
-        let is_whole = places.clone().all(|part| parts.contains(&part));
-        if is_whole {
-            places.all(|part| parts.remove(&part));
-        }
-        is_whole
+        let records = (0..bodies.len()).map(|place| (*call, place));
+        let is_whole = records.clone().all(|part| parts.contains_key(&part));
+        is_whole.then(|| {
+            let places = records.filter_map(|part| parts.remove(&part).flatten());
+            places.collect()
+        })
     });
     whole.collect()
 }

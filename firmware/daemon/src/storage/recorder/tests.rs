@@ -197,7 +197,7 @@ fn calls_are_stored_anew_once_the_store_s_file_was_moved_away() {
     desk.settle();
     std::fs::rename(data.join(CALLS), data.join("aside.db")).unwrap();
     // What the outbox has may not have been marked before that.
-    desk.unmarked = vec![began(1).call];
+    desk.unmarked = vec![(began(1).call, Vec::new())];
     put(&mut desk, Note::Call(ended(2, "two")));
     desk.settle();
     assert_eq!(counts(data), [1, 1, 1, 1]);

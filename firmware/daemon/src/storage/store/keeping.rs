@@ -238,6 +238,7 @@ impl Writing<'_> {
     /// Forgets a call that has ended: all of it, or all but the record for which the outbox waits.
     fn forget(&self, call: &str) -> rusqlite::Result<()> {
         self.finish(call)?;
+        self.forget_places(call)?;
         for forget in [
             "DELETE FROM turn WHERE call = ?1",
             "DELETE FROM callback WHERE call = ?1",

@@ -176,7 +176,7 @@ mod tests {
         };
         let callback = Callback { number, cause };
         store
-            .write(|writing| writing.close_call(&began, &export, &[], Some(&callback), false))
+            .write(|writing| writing.close_call(&began, &export, &[], Some(&callback), None))
             .unwrap();
     }
 

@@ -29,7 +29,7 @@ fn open(store: &mut Store, number: u128) -> Result<(), StoreError> {
 }
 
 fn close(store: &mut Store, number: u128) -> Result<(), StoreError> {
-    store.write(|writing| writing.close_call(&began(number), &export(number), &[], None, false))
+    store.write(|writing| writing.close_call(&began(number), &export(number), &[], None, None))
 }
 
 fn interrupted(store: &mut Store) -> Vec<CallId> {
@@ -47,12 +47,12 @@ fn a_call_is_exported_once_it_is_marked() {
     assert_eq!(interrupted(&mut store), []);
     assert_eq!(store.unexported(9, false).unwrap(), [export(1)]);
     store
-        .write(|writing| writing.mark_exported(&[call(1)]))
+        .write(|writing| writing.mark_exported(&[(call(1), Vec::new())]))
         .unwrap();
     assert_eq!(store.unexported(9, false).unwrap(), []);
     // What is not there need not be marked.
     store
-        .write(|writing| writing.mark_exported(&[call(2)]))
+        .write(|writing| writing.mark_exported(&[(call(2), Vec::new())]))
         .unwrap();
 }
 
@@ -68,7 +68,7 @@ fn calls_outlive_the_process() {
         };
         // That it began was never stored: it is there all the same.
         store
-            .write(|writing| writing.close_call(&began(1), &export(1), &[], Some(&callback), false))
+            .write(|writing| writing.close_call(&began(1), &export(1), &[], Some(&callback), None))
             .unwrap();
     }
     let mut store = Store::open(&path).unwrap();
@@ -92,13 +92,13 @@ fn what_is_done_together_is_done_whole_or_not_at_all() {
     store
         .write(|writing| {
             writing.open_call(&began(1))?;
-            writing.close_call(&began(1), &export(1), &[], None, false)?;
+            writing.close_call(&began(1), &export(1), &[], None, None)?;
             writing.open_call(&began(2))
         })
         .unwrap();
     let failed = store.write(|writing| {
         writing.open_call(&began(3))?;
-        writing.close_call(&began(2), &export(2), &[], None, false)?;
+        writing.close_call(&began(2), &export(2), &[], None, None)?;
         Err(rusqlite::Error::InvalidQuery)
     });
     assert!(failed.is_err());
@@ -138,7 +138,7 @@ fn a_store_that_was_full_goes_on_when_there_is_room() {
     };
     let store_call = |store: &mut Store| {
         let turns = std::slice::from_ref(&turn);
-        store.write(|writing| writing.close_call(&began(1), &export(1), turns, None, false))
+        store.write(|writing| writing.close_call(&began(1), &export(1), turns, None, None))
     };
     let full = store_call(&mut store).unwrap_err();
     assert!(full.is_passing() && !full.is_of_one_record(), "{full}");

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use trunkside_record::{Alarm, Lane, RedactedText, Severity};
-use trunkside_uplink::OutboxOptions;
+use trunkside_uplink::{Outbox, OutboxOptions};
 
 use super::super::tests::{KEEP, counts, put, waiting};
 use super::super::{Desk, Note};
@@ -22,6 +22,53 @@ fn call(number: u128, bytes: usize) -> Note {
         ended.transcript = Some(serde_json::from_value(words).unwrap());
     }
     Note::Call(note)
+}
+
+/// A box that ended well and whose disk has since spoilt the last record of each lane: what the call
+/// store still has, the outbox gets again, once.
+#[test]
+fn what_the_outbox_has_lost_it_gets_again_from_the_call_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, queue) = (folder.path().join("data"), folder.path().join("outbox"));
+    let open = || {
+        let (outbox, _) = Outbox::open(&queue, OutboxOptions::default()).unwrap();
+        Arc::new(outbox)
+    };
+    let desk = |outbox: &Arc<Outbox>| {
+        let post = watch::Sender::new(Some(Arc::clone(outbox)));
+        Desk::new(&data, KEEP, post.subscribe())
+    };
+    let outbox = open();
+    let mut first = desk(&outbox);
+    for number in 1..=4 {
+        put(&mut first, call(number, 60));
+        first.finish();
+    }
+    drop((first, outbox));
+    let files = std::fs::read_dir(&queue).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    for path in paths.filter(|path| path.extension().is_some_and(|end| end == "segment")) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    for _ in 0..2 {
+        let outbox = open();
+        desk(&outbox).finish();
+        for lane in [Lane::Metric, Lane::Transcript] {
+            let there = waiting(&outbox, lane);
+            let (gaps, calls): (Vec<_>, Vec<_>) =
+                there.iter().partition(|body| body["kind"] == "gap");
+            assert_eq!((gaps.len(), calls.len()), (1, 4), "{there:?}");
+            let mut calls: Vec<&str> = calls
+                .iter()
+                .filter_map(|body| body["call"].as_str())
+                .collect();
+            calls.sort_unstable();
+            calls.dedup();
+            assert_eq!(calls.len(), 4);
+        }
+    }
 }
 
 /// Settles as if the time to ask the outbox again had come.

@@ -51,8 +51,9 @@ fn keep(store: &mut Store, number: u128, started_ms: i64, exported: bool) {
         cause: Owed::Promised(CallbackCause::Closed),
     };
     let began = began(number, started_ms);
+    let sent = exported.then_some(&[][..]);
     store
-        .write(|writing| writing.close_call(&began, &export, &[turn], Some(&callback), exported))
+        .write(|writing| writing.close_call(&began, &export, &[turn], Some(&callback), sent))
         .unwrap();
 }
 
@@ -127,7 +128,7 @@ fn what_the_outbox_has_not_yet_keeps_its_record_and_nothing_personal() {
     assert_eq!(exports[0].summary, "{}");
     assert_eq!(exports[0].transcript.as_deref(), Some("[]"));
     store
-        .write(|writing| writing.mark_exported(&[call(1)]))
+        .write(|writing| writing.mark_exported(&[(call(1), Vec::new())]))
         .unwrap();
     assert_eq!(store.forget_old(&horizon(90)).unwrap(), 1);
     assert_eq!(left(&mut store), []);
