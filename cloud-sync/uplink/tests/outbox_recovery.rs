@@ -561,9 +561,9 @@ fn a_watermark_beyond_what_was_stored_is_not_believed() {
     assert_eq!(outbox.status().records(), 1);
 }
 
-/// A busy branch: records of a kilobyte, twenty to a flush.
+/// Records of a kilobyte, twenty to a flush. What a branch's load comes to depends on who brings the records.
 #[test]
-fn at_normal_load_the_disk_writes_at_most_two_and_a_half_bytes_for_each_kept() {
+fn records_that_share_a_flush_cost_little_more_than_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let options = OutboxOptions {
         ballast_bytes: 0,
@@ -588,7 +588,7 @@ fn at_normal_load_the_disk_writes_at_most_two_and_a_half_bytes_for_each_kept() {
     }
     let wear = outbox.status().wear;
     let ratio = wear.ratio().unwrap();
-    assert!(ratio <= 2.5, "{ratio:.2}: {wear:?}");
+    assert!(ratio <= 1.5, "{ratio:.2}: {wear:?}");
 }
 
 #[test]

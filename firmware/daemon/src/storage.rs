@@ -3,6 +3,7 @@
 pub mod backlog;
 pub mod decision_log;
 pub mod faults;
+pub mod gathering;
 pub mod owner_only;
 pub mod phones;
 pub mod recorder;

@@ -297,9 +297,9 @@ impl Outbox {
     /// need not be brought again.
     pub fn append_some(&self, stamp: Stamp, bodies: &[Body]) -> Appended {
         let mut inner = self.lock();
-        let mut tickets = Vec::with_capacity(bodies.len());
+        let mut tickets = Vec::new();
         let mut fault = None;
-        for body in bodies {
+        for (stamp, body) in records {
             match self.enqueue(&mut inner, stamp, body) {
                 Ok(ticket) => tickets.push(ticket),
                 Err(error) => {
@@ -321,6 +321,11 @@ impl Outbox {
                     fault.get_or_insert(error);
                 }
             }
+        self.append_each(bodies.iter().map(|body| (stamp, body)))
+    }
+
+    /// The same of records that were made at several times.
+    pub fn append_each<'a>(&self, records: impl Iterator<Item = (Stamp, &'a Body)>) -> Appended {
         }
         drop(inner);
         if places.iter().any(Option::is_some) {

@@ -1,4 +1,5 @@
-//! How the box does, told to the cloud: when it starts, and every five minutes.
+//! How the box does, told to the cloud: when it starts, and every five minutes, or some of those times
+//! together where the disk is worked hard.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,18 +10,23 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_call::CallId;
-use trunkside_record::{DeviceHealth, RecognitionHealth, Timestamp};
-use trunkside_uplink::{Outbox, OutboxStatus};
+use trunkside_record::{Body, DeviceHealth, RecognitionHealth, Timestamp};
+use trunkside_uplink::{Outbox, OutboxStatus, Stamp};
 
 use crate::clock::Clock;
 use crate::hearing::Figures;
 use crate::model::InForce;
 use crate::notice::{Event, Notice};
 use crate::recording::tapes::Tapes;
+use crate::storage::gathering::Gathering;
 use crate::storage::recorder::{self, Standing};
 
-/// How often the cloud is told; it is also how soon it knows that a box is silent.
+/// How often the box is looked at.
 const EVERY: Duration = Duration::from_mins(5);
+
+/// Reports that are worth a flush of the outbox however hard the disk is worked. So much later at most the
+/// cloud knows that a box is silent.
+pub(crate) const ENOUGH: usize = 6;
 
 /// Calls, as the notices tell of them.
 #[derive(Debug, Default)]
@@ -44,8 +50,8 @@ impl Calls {
     }
 }
 
-/// Puts a record into the outbox at every turn and when the speech model changes, until `stop`.
-/// `folder` is where records lie.
+/// Puts a record into the outbox at every turn, or lets it wait for the next, and when the speech model
+/// changes, until `stop`. `folder` is where records lie.
 pub async fn report(
     outbox: Arc<Outbox>,
     folder: PathBuf,
@@ -57,11 +63,13 @@ pub async fn report(
     let clock = Clock::start();
     let mut calls = Calls::default();
     let mut pace = tokio::time::interval(EVERY);
+    let (mut waiting, mut gathering) = (Vec::new(), Gathering::new(ENOUGH, Duration::MAX));
     loop {
+        let mut is_news = false;
         tokio::select! {
             _ = pace.tick() => {}
             // None changes any more where nothing is watched.
-            Ok(()) = models.changed() => {}
+            Ok(()) = models.changed() => is_news = true,
             notice = notices.recv() => {
                 match notice {
                     Ok(notice) => calls.take(&notice),
@@ -71,7 +79,7 @@ pub async fn report(
                 }
                 continue;
             }
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return leave(&outbox, waiting).await,
         }
         let in_force = models.borrow_and_update().clone();
         let mut health = health(clock.now(), &calls, &in_force, &outbox, &folder).await;
@@ -79,9 +87,23 @@ pub async fn report(
         health.records_given_up = recorder.given_up();
         health.recording_frames_dropped = tapes.dropped_frames();
         health.recognition = Some(recognition_health(&recognition()));
-        if let Err(error) = outbox.store(recorder::stamp(), vec![health.into()]).await {
-            tracing::warn!(%error, "the cloud is not told how the box does");
+        waiting.push((recorder::stamp(), Body::from(health)));
+        gathering.add(clock.now(), 1);
+        if is_news || gathering.is_due(clock.now(), outbox.status().wear) {
+            leave(&outbox, std::mem::take(&mut waiting)).await;
+            gathering.end();
         }
+    }
+}
+
+/// Stores reports; those that the disk refuses are worth nothing later.
+async fn leave(outbox: &Arc<Outbox>, reports: Vec<(Stamp, Body)>) {
+    let outbox = Arc::clone(outbox);
+    let stored = tokio::task::spawn_blocking(move || {
+        outbox.append_each(reports.iter().map(|(stamp, body)| (*stamp, body)))
+    });
+    if let Some(error) = stored.await.expect("the outbox does not panic").fault {
+        tracing::warn!(%error, "the cloud is not told how the box does");
     }
 }
 

@@ -147,13 +147,13 @@ impl Backlog {
         self.held.iter().take(most)
     }
 
-    /// The store has the oldest notes. True when there were calls among them whose records the
+    /// The store has the oldest notes. Says how many calls there were among them whose records the
     /// outbox does not have.
-    pub fn stored(&mut self, count: usize) -> bool {
-        let mut unsent = false;
+    pub fn stored(&mut self, count: usize) -> usize {
+        let mut unsent = 0;
         for held in self.held.drain(..count) {
             self.bytes -= held.bytes;
-            unsent |= held.sent.is_none() && held.ended().is_some();
+            unsent += usize::from(held.sent.is_none() && held.ended().is_some());
         }
         unsent
     }
@@ -334,7 +334,7 @@ pub mod tests {
         backlog.push(CallNote::Opened(began(2)));
         backlog.push(ended(1, "hello"));
         assert_eq!((backlog.len(), backlog.calls()), (2, 1));
-        assert!(backlog.stored(2));
+        assert_eq!(backlog.stored(2), 1);
         assert_eq!((backlog.len(), backlog.bytes), (0, 0));
     }
 
@@ -370,6 +370,6 @@ pub mod tests {
         assert_eq!(backlog.unsent().count(), 1);
         backlog.unsent().for_each(|held| held.mark_sent(Vec::new()));
         assert_eq!(backlog.unsent().count(), 0);
-        assert!(!backlog.stored(1));
+        assert_eq!(backlog.stored(1), 0);
     }
 }

@@ -31,6 +31,7 @@ use crate::policy::Versions;
 use crate::storage::backlog::{Backlog, CallNote};
 use crate::storage::decision_log::DecisionLog;
 use crate::storage::faults::Faults;
+use crate::storage::gathering::Gathering;
 use crate::storage::owner_only;
 use crate::storage::phones;
 use crate::storage::store::keeping::{AT_ONCE, Horizon};
@@ -50,6 +51,12 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Notes that become durable together at most, and calls that the outbox gets at once.
 const BATCH: usize = 64;
+
+/// Calls that are worth a flush of the outbox however hard the disk is worked.
+pub const ENOUGH: usize = 8;
+
+/// How long a call waits for others on its way to the outbox at most.
+pub const PATIENCE: Duration = Duration::from_mins(15);
 
 /// The outbox, once it could be opened.
 pub type Post = watch::Receiver<Option<Arc<Outbox>>>;
@@ -269,6 +276,8 @@ struct Desk {
     outbox: Post,
     /// Whether SQLite holds calls that the outbox may not.
     pending: bool,
+    /// Those of them that wait for others.
+    gathering: Gathering,
     /// Calls that the outbox has and SQLite could not be told so.
     unmarked: Vec<HandedOver>,
     /// What the outbox has lost and SQLite could not be told so.
@@ -307,6 +316,7 @@ impl Desk {
             progress: Progress::default(),
             outbox,
             pending: true,
+            gathering: Gathering::new(ENOUGH, PATIENCE),
             unmarked: Vec::new(),
             lost: Vec::new(),
             parts: Parts::new(),
@@ -347,6 +357,7 @@ impl Desk {
     /// Writes what is left before the box stops.
     fn finish(&mut self) {
         self.outbox_due = Duration::ZERO;
+        self.gathering.hurry();
         self.settle();
         // Calls that did not end in time are closed at the next start.
         if let Err(error) = self.store_progress() {
@@ -549,7 +560,9 @@ impl Desk {
             });
             match stored {
                 Ok(()) => {
-                    self.pending |= self.backlog.stored(count);
+                    let calls = self.backlog.stored(count);
+                    self.pending |= calls > 0;
+                    self.gathering.add(self.clock.now(), calls);
                     left -= count;
                 }
                 Err(error) if !error.is_of_one_record() => return Err(error),

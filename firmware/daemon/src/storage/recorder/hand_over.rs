@@ -15,8 +15,8 @@ use crate::storage::store::Export;
 pub(super) type Parts = HashMap<(CallId, usize), Option<Receipt>>;
 
 impl Desk {
-    /// Gives the outbox every call that it may not have. Where it refuses one, the next time is after a
-    /// while, and those come first for which the least room is enough.
+    /// Gives the outbox every call that it may not have, or lets them wait for others. Where it refuses one,
+    /// the next time is after a while, and those come first for which the least room is enough.
     pub(super) fn hand_over(&mut self) -> anyhow::Result<()> {
         let Some(outbox) = self.outbox.borrow().clone() else {
             anyhow::bail!("it is not open yet");
@@ -27,7 +27,7 @@ impl Desk {
         self.is_short = unstored.is_err() || stored.as_ref().is_err_and(is_refusal);
         if self.is_short {
             self.outbox_due = self.clock.now() + RETRY;
-        } else if stored.is_ok() {
+        } else if !self.pending {
             self.parts.clear();
         }
         unstored?;
@@ -72,6 +72,11 @@ impl Desk {
                 self.pending = true;
             }
         }
+        let is_half_done = self.is_short || !self.parts.is_empty() || !self.unmarked.is_empty();
+        let wear = outbox.status().wear;
+        if !is_half_done && !self.gathering.is_due(self.clock.now(), wear) {
+            return Ok(());
+        }
         while self.pending {
             // Before anything else is sent: what is not marked would be sent again and again.
             if !self.unmarked.is_empty() {
@@ -81,6 +86,7 @@ impl Desk {
             let exports = store.unexported(BATCH, self.is_short)?;
             if exports.is_empty() {
                 self.pending = false;
+                self.gathering.end();
                 break;
             }
             let calls = exports.iter().map(|export| (export.call, bodies(export)));

@@ -6,7 +6,7 @@ use trunkside_record::{Alarm, Lane, RedactedText, Severity};
 use trunkside_uplink::{Outbox, OutboxOptions};
 
 use super::super::tests::{KEEP, counts, put, waiting};
-use super::super::{Desk, Note};
+use super::super::{Desk, ENOUGH, Note};
 use crate::storage::backlog::CallNote;
 use crate::storage::backlog::tests::ended;
 use crate::storage::tight_disk::TightDisk;
@@ -22,6 +22,39 @@ fn call(number: u128, bytes: usize) -> Note {
         ended.transcript = Some(serde_json::from_value(words).unwrap());
     }
     Note::Call(note)
+}
+
+/// Once the disk has been worked hard, a call that ends alone waits for others; what was refused does not,
+/// and a box that stops leaves nothing behind.
+#[test]
+fn calls_that_end_one_by_one_go_together() {
+    let (outbox, _) = TightDisk::outbox(OutboxOptions::default());
+    let post = watch::Sender::new(Some(Arc::clone(&outbox)));
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::new(folder.path(), KEEP, post.subscribe());
+    let there = || waiting(&outbox, Lane::Metric).len();
+    let mut number = 0;
+    let mut end_one = |desk: &mut Desk| {
+        number += 1;
+        put(desk, call(number, 60));
+        desk.settle();
+        usize::try_from(number).unwrap()
+    };
+    let mut ended = end_one(&mut desk);
+    while there() == ended {
+        ended = end_one(&mut desk);
+        assert!(ended < 200, "it is worked hard");
+    }
+    assert!(ended > 10, "whoever tries the box out need not wait");
+    let before = there();
+    while there() == before {
+        ended = end_one(&mut desk);
+    }
+    assert_eq!((there(), ended - before), (ended, ENOUGH));
+    ended = end_one(&mut desk);
+    assert_eq!(there(), ended - 1);
+    desk.finish();
+    assert_eq!(there(), ended);
 }
 
 /// A box that ended well and whose disk has since spoilt the last record of each lane: what the call
