@@ -313,6 +313,26 @@ fn a_lane_keeps_to_its_budget_and_says_what_it_gave_up() {
 }
 
 #[test]
+fn the_lanes_share_what_all_may_keep_as_they_usually_do() {
+    let bytes = |options: &OutboxOptions| {
+        let OutboxOptions {
+            alarm,
+            metric,
+            fleet,
+            transcript,
+            ..
+        } = options;
+        [alarm, metric, fleet, transcript].map(|budget| budget.bytes)
+    };
+    assert_eq!(
+        bytes(&OutboxOptions::within(104)),
+        bytes(&OutboxOptions::default())
+    );
+    let quarter = bytes(&OutboxOptions::within(26));
+    assert_eq!(quarter, [1 << 20, 8 << 20, 1 << 20, 16 << 20]);
+}
+
+#[test]
 fn what_is_too_old_goes_only_when_the_clock_can_be_trusted() {
     let disk = FaultyDisk::new(7);
     let budget = Budget {

@@ -26,6 +26,12 @@ pub const ACCESS: Part = Part {
 
 /// Sends what the outbox holds over the way that the configuration names at the time.
 pub fn uplink(config: &Config, outbox: Arc<Outbox>) -> anyhow::Result<Uplink> {
+    let uplink = uplink_config(config)?;
+    let config = config.clone();
+    Ok(Uplink::new(uplink, outbox).looking(move || look(&config)))
+}
+
+fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
     let Identity {
         tenant,
         branch,
@@ -33,9 +39,10 @@ pub fn uplink(config: &Config, outbox: Arc<Outbox>) -> anyhow::Result<Uplink> {
     } = &config.identity;
     let origin = Origin::new(&**tenant, &**branch, &**device)?;
     let access = access(&config.cloud);
-    let uplink = UplinkConfig::new(origin, access.broker);
-    let config = config.clone();
-    Ok(Uplink::new(uplink, outbox).looking(move || look(&config)))
+    let mut uplink = UplinkConfig::new(origin, access.broker);
+    let rate = config.cloud.catch_up_kbit_s;
+    uplink.tuning.catch_up_bytes_per_s = rate.map(|kbit_s| kbit_s.saturating_mul(1_000 / 8));
+    Ok(uplink)
 }
 
 /// The way as it is now; or what must be mended first.

@@ -73,7 +73,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     data_folder(folder);
     let tasks = TaskTracker::new();
 
-    let place = outbox::Place::new(folder, config.outbox_key_file.clone());
+    let place = outbox::Place::new(&config);
     let opening = outbox::open(&place)?;
     let outbox = opening.0.subscribe();
     let stop_uplink = CancellationToken::new();

@@ -122,6 +122,23 @@ impl Default for OutboxOptions {
 }
 
 impl OutboxOptions {
+    /// The defaults, with budgets that come to so many mebibytes together.
+    pub fn within(mebibytes: u64) -> Self {
+        let usual = Self::default();
+        let all: u64 = Lane::ALL.iter().map(|lane| usual.budget(*lane).bytes).sum();
+        let share = |budget: Budget| Budget {
+            bytes: (budget.bytes >> 20).saturating_mul(mebibytes << 20) / (all >> 20),
+            ..budget
+        };
+        Self {
+            alarm: share(usual.alarm),
+            metric: share(usual.metric),
+            fleet: share(usual.fleet),
+            transcript: share(usual.transcript),
+            ..usual
+        }
+    }
+
     const fn budget(&self, lane: Lane) -> Budget {
         match lane {
             Lane::Alarm => self.alarm,

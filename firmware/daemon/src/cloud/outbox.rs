@@ -9,6 +9,7 @@ use trunkside_uplink::{Outbox, OutboxError, OutboxOptions};
 use trunkside_vault::{KeyFile, KeyProvider};
 
 use crate::cloud::alarm::{self, AlarmWay, Part};
+use crate::config::Config;
 use crate::key_files::unusable;
 use crate::retry::until_mended;
 use crate::storage::recorder::Post;
@@ -16,19 +17,26 @@ use crate::storage::recorder::Post;
 /// What is logged with the reason, once for each.
 const NOT_YET: &str = "records for the cloud cannot be queued until this is mended; they wait in the call store, trying again";
 
-/// Where the outbox lies, and with which key.
+/// Where the outbox lies in a data folder.
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("outbox")
+}
+
+/// Where the outbox lies, with which key, and how much it keeps.
 #[derive(Clone, Debug)]
 pub struct Place {
     folder: PathBuf,
     key_file: Option<PathBuf>,
+    keep_mb: u64,
 }
 
 impl Place {
-    /// In a data folder.
-    pub fn new(data: &Path, key_file: Option<PathBuf>) -> Self {
+    /// In the data folder.
+    pub fn new(config: &Config) -> Self {
         Self {
-            folder: data.join("outbox"),
-            key_file,
+            folder: folder(&config.data_dir),
+            key_file: config.outbox_key_file.clone(),
+            keep_mb: config.cloud.keep_mb,
         }
     }
 
@@ -36,7 +44,7 @@ impl Place {
         let key = |path| Arc::new(KeyFile::new(path)) as Arc<dyn KeyProvider>;
         let options = OutboxOptions {
             key: self.key_file.clone().map(key),
-            ..OutboxOptions::default()
+            ..OutboxOptions::within(self.keep_mb)
         };
         // What was not in order has been told.
         Outbox::open(&self.folder, options).map(|(outbox, _)| outbox)

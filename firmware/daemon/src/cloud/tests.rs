@@ -55,6 +55,18 @@ fn a_file_that_cannot_be_used_is_named_with_its_key_and_what_mends_it() {
 }
 
 #[test]
+fn a_backlog_takes_no_more_of_the_line_than_it_may() {
+    let rate = |cloud: &str| {
+        let (_folder, path) = box_with(cloud);
+        let uplink = uplink_config(&config::load(&path).config).unwrap();
+        uplink.tuning.catch_up_bytes_per_s
+    };
+    assert_eq!(rate(""), Some(32_000));
+    assert_eq!(rate("catch_up_kbit_s = 64"), Some(8_000));
+    assert_eq!(rate("catch_up_kbit_s = 0"), None);
+}
+
+#[test]
 fn nothing_that_is_wrong_with_the_way_to_the_cloud_keeps_the_box_from_starting() {
     for wrong in [
         "ca_file = 'nowhere.pem'",

@@ -3,6 +3,7 @@
 //! [`load`] reads every layer, checks every key and returns the [`Config`] together with all
 //! problems found. `config.example.toml` shows every key with its default.
 
+mod cloud;
 mod customers;
 mod layers;
 mod problem;
@@ -19,6 +20,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cloud::{CloudConfig, USUAL_KEEP_MB};
 pub use customers::{CustomerService, CustomersConfig, NUMBER};
 use layers::Layers;
 pub use problem::{Problem, Severity};
@@ -215,21 +217,6 @@ pub struct RecognitionConfig {
     pub workers: usize,
     /// Phrases that callers are likely to say, `text<TAB>weight` a line.
     pub phrases: Option<PathBuf>,
-}
-
-/// The way to the cloud.
-#[derive(Clone, Debug)]
-pub struct CloudConfig {
-    /// Whether records are sent; they are kept either way.
-    pub enabled: bool,
-    /// The broker's host and port.
-    pub broker: (String, u16),
-    /// The files that hold user name and password, when the broker asks for them.
-    pub login: Option<(PathBuf, PathBuf)>,
-    /// The certificates that the broker's must descend from; plain TCP when none.
-    pub ca_file: Option<PathBuf>,
-    /// The box's own certificate and key, when the broker asks who it is.
-    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// What the front of the box is made of.
@@ -442,7 +429,7 @@ fn resolve(layers: &mut Layers) -> Config {
         recordings: layers.path("decision.recordings"),
         intents: layers.path("intents.model"),
         customers: customers::resolve(layers),
-        cloud: resolve_cloud(layers),
+        cloud: cloud::resolve(layers),
         board: resolve_board(layers),
         privacy: resolve_privacy(layers),
         quality: resolve_quality(layers),
@@ -483,49 +470,6 @@ fn resolve_privacy(layers: &mut Layers) -> PrivacyConfig {
         redaction: layers.choice("privacy.redaction", RedactionLevel::Mask, &levels),
         rotate_every: Duration::from_secs(days * DAY_S),
         keep: Duration::from_secs(keep_days * DAY_S),
-    }
-}
-
-fn resolve_cloud(layers: &mut Layers) -> CloudConfig {
-    let login = layers.both_files("cloud.username_file", "cloud.password_file");
-    let certificate = layers.both_files("cloud.cert_file", "cloud.key_file");
-    let ca_file = layers.readable_file("cloud.ca_file");
-    if certificate.is_some() && ca_file.is_none() && layers.is_sure_of("cloud.ca_file") {
-        let message = "`cloud.cert_file` needs `cloud.ca_file`, the certificates that the \
-                       broker's must descend from; set it or remove the certificate";
-        layers.report("cloud.cert_file", message);
-    }
-    let cloud = CloudConfig {
-        enabled: layers.switch("cloud.enabled", true),
-        broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
-        login,
-        ca_file,
-        certificate,
-    };
-    check_secrecy(layers, &cloud);
-    cloud
-}
-
-/// Tells where user name and password would go over a network for all to read. Where a key is misspelt that
-/// may have been meant to prevent it, nothing goes that way.
-fn check_secrecy(layers: &mut Layers, cloud: &CloudConfig) {
-    let (host, _) = &cloud.broker;
-    let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    let is_here = host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
-    let is_open = cloud.login.is_some() && cloud.ca_file.is_none();
-    if !is_open || is_here || !layers.is_sure_of("cloud.ca_file") {
-        return;
-    }
-    let so =
-        format!("without `cloud.ca_file` user name and password go to `{host}` for all to read");
-    if let Some(key) = layers.take_unknown("cloud") {
-        let message =
-            format!("`{key}` is not a known key, and {so}; mend its spelling or remove it");
-        layers.report(&key, &message);
-    } else {
-        let message =
-            format!("{so}; set it to the certificates that the broker's must descend from");
-        layers.warn("cloud.username_file", &message);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::cli::DemoArgs;
 use crate::config::{
     BoardConfig, CloudConfig, Config, CustomersConfig, Greeting, Identity, LineConfig,
     PrivacyConfig, PromptsConfig, QualityRulesFrom, RecognitionConfig, RecordingConfig,
-    ShownNumber,
+    ShownNumber, USUAL_KEEP_MB,
 };
 use crate::notice::{Event, Notice};
 use crate::policy::Beginning;
@@ -208,6 +208,8 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             login: None,
             ca_file: None,
             certificate: None,
+            catch_up_kbit_s: None,
+            keep_mb: USUAL_KEEP_MB,
         },
         board: BoardConfig::default(),
         privacy: PrivacyConfig::default(),
