@@ -38,6 +38,7 @@ pub use link::{State, Tuning};
 pub use outbox::{
     Appended, Appender, Budget, LaneStatus, MAX_RECORD_BYTES, Outbox, OutboxError, OutboxOptions,
     OutboxStatus, Pending, Problem, Receipt, Recovery, Stamp, Storage, Stretch, Wear,
+    holds_sealed_records,
 };
 pub use tls::TlsFiles;
 pub use uplink::{Access, Broker, Login, Status, Uplink, UplinkConfig, UplinkError};

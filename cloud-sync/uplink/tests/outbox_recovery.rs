@@ -139,6 +139,7 @@ fn another_key_reads_nothing_blocks_nothing_and_deletes_nothing() {
             .any(|problem| matches!(problem, Problem::OtherKey { .. }))
     );
     assert_eq!(contents(&outbox, Lane::Alarm), []);
+    assert_eq!(outbox.status().aside() as usize, segments(&disk).len());
     let named = outbox.take_lost();
     let is_named = |receipt: &trunkside_uplink::Receipt| {
         let stretch = named

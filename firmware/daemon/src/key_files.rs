@@ -3,10 +3,16 @@
 use std::io;
 use std::path::Path;
 
+use trunkside_vault::KeyGone;
+
 /// What makes a key where the box may not: as a service it writes in its data folder only.
 pub fn remedy(path: &Path) -> String {
+    format!("make it: {}", command(path))
+}
+
+fn command(path: &Path) -> String {
     format!(
-        "make it: `head -c 32 /dev/urandom | sudo install -o trunkside -g trunkside -m 600 /dev/stdin {}` \
+        "`head -c 32 /dev/urandom | sudo install -o trunkside -g trunkside -m 600 /dev/stdin {}` \
          (`trunkside` stands for the box's user)",
         path.display()
     )
@@ -19,6 +25,13 @@ pub fn unusable(setting: &str, path: &Path, error: &io::Error) -> String {
         path.display()
     );
     match path.try_exists() {
+        _ if KeyGone::is_in(error) => {
+            let command = command(path);
+            text = format!(
+                "{text}; put it back. Only if it is lost for good make another, which leaves what is \
+                 sealed unreadable: {command}"
+            );
+        }
         Ok(false) => text = format!("{text}; {}", remedy(path)),
         _ if error.kind() == io::ErrorKind::PermissionDenied => {
             text += "; give it to the box's user, and to nobody else";
@@ -43,6 +56,10 @@ mod tests {
         let command = format!("-m 600 /dev/stdin {}`", path.display());
         assert!(told.contains(&command), "{told}");
         let path = folder.path().join("outbox.key");
+        let error = KeyFile::new(&path).key(false).unwrap_err();
+        let told = unusable("box.outbox_key_file", &path, &error);
+        let remedy = "put it back. Only if it is lost for good make another";
+        assert!(told.contains(remedy) && !told.contains("make it"), "{told}");
         std::fs::write(&path, "short").unwrap();
         let error = KeyFile::new(&path).key(true).unwrap_err();
         let told = unusable("box.outbox_key_file", &path, &error);

@@ -1,5 +1,6 @@
 //! Keys that lie in files.
 
+use std::error::Error;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -10,8 +11,28 @@ use crate::replace;
 /// Where the key comes from: a file, or a chip that guards it.
 pub trait KeyProvider: fmt::Debug + Send + Sync {
     /// The key: 32 random bytes, the same every time. `unused`: nothing is sealed, so that a key
-    /// which was never finished may be made anew.
+    /// that is not there, or was never finished, may be made anew.
     fn key(&self, unused: bool) -> io::Result<[u8; 32]>;
+}
+
+/// What is wrong with a key that is not there although something is sealed: another one in its place would
+/// leave that sealed for ever. The [`io::Error`] of a [`KeyFile`] holds it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyGone;
+
+impl fmt::Display for KeyGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the file is not there, and what lies on the box is sealed with it")
+    }
+}
+
+impl Error for KeyGone {}
+
+impl KeyGone {
+    /// Whether this is what is wrong.
+    pub fn is_in(error: &io::Error) -> bool {
+        matches!(error.get_ref(), Some(inner) if inner.is::<Self>())
+    }
 }
 
 /// A key in a file that only its owner may read; made at first use.
@@ -41,7 +62,10 @@ impl KeyProvider for KeyFile {
                 );
                 io::Error::new(io::ErrorKind::InvalidData, message)
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(&self.0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && unused => make_key(&self.0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(io::Error::new(io::ErrorKind::NotFound, KeyGone))
+            }
             Err(error) => Err(error),
         }
     }
@@ -77,6 +101,17 @@ mod tests {
                 .to_string()
                 .contains("32 bytes")
         );
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_not_replaced_while_something_is_sealed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let error = KeyFile::new(&path).key(false).unwrap_err();
+        assert!(KeyGone::is_in(&error), "{error}");
+        assert!(!path.exists());
+        let nowhere = KeyFile::new(folder.path().join("no/key"));
+        assert!(!KeyGone::is_in(&nowhere.key(true).unwrap_err()));
     }
 
     #[test]

@@ -570,9 +570,19 @@ impl Ledger {
 
     /// When the oldest waiting record was made, as far as its clock can be trusted.
     pub(super) fn oldest_ms(&self) -> Option<i64> {
-        let (span, from) = self.next(None)?;
-        let data = span.data()?;
-        let mark = data.marks.iter().find(|(sequence, _)| *sequence >= from);
-        Some(mark.map_or(data.first_ms, |(_, at_ms)| *at_ms)).filter(|at_ms| *at_ms != UNTRUSTED)
+        let aside = self.spans.iter().filter(|span| span.is_aside());
+        let aside = aside.filter_map(|span| Some(span.data()?.first_ms));
+        let next = self.next(None).and_then(|(span, from)| {
+            let data = span.data()?;
+            let mark = data.marks.iter().find(|(sequence, _)| *sequence >= from);
+            Some(mark.map_or(data.first_ms, |(_, at_ms)| *at_ms))
+        });
+        let known = aside.chain(next).filter(|at_ms| *at_ms != UNTRUSTED);
+        known.min()
+    }
+
+    /// Segments that cannot be read now.
+    pub(super) fn aside(&self) -> u64 {
+        self.spans.iter().filter(|span| span.is_aside()).count() as u64
     }
 }

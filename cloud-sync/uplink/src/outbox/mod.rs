@@ -22,7 +22,7 @@ mod state;
 mod storage;
 mod write;
 
-pub use open::{Problem, Recovery};
+pub use open::{Problem, Recovery, holds_sealed_records};
 pub use storage::{Appender, Storage};
 
 use lane::LaneLog;
@@ -160,10 +160,13 @@ pub struct LaneStatus {
     pub records: u64,
     /// Bytes on the disk.
     pub bytes: u64,
-    /// When the oldest was recorded; none when its clock was not trusted.
+    /// When the oldest was recorded, also of those that are set aside; none when its clock was not
+    /// trusted.
     pub oldest: Option<Timestamp>,
     /// Records that a budget or a fault has cost since the start.
     pub lost: u64,
+    /// Segments that wait for the key that they are sealed with, or for a disk that gives them back.
+    pub aside: u64,
 }
 
 /// The whole queue.
@@ -184,6 +187,11 @@ impl OutboxStatus {
     /// When the oldest record of all lanes was recorded.
     pub fn oldest(&self) -> Option<Timestamp> {
         self.lanes.iter().filter_map(|lane| lane.oldest).min()
+    }
+
+    /// Segments that cannot be read now.
+    pub fn aside(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.aside).sum()
     }
 
     /// Records that budgets and faults have cost since the start.
@@ -313,6 +321,11 @@ impl Outbox {
     /// Stores records up to the first that is refused, and tells which are on the disk, so that those
     /// need not be brought again.
     pub fn append_some(&self, stamp: Stamp, bodies: &[Body]) -> Appended {
+        self.append_each(bodies.iter().map(|body| (stamp, body)))
+    }
+
+    /// The same of records that were made at several times.
+    pub fn append_each<'a>(&self, records: impl Iterator<Item = (Stamp, &'a Body)>) -> Appended {
         let mut inner = self.lock();
         let mut tickets = Vec::new();
         let mut fault = None;
@@ -338,11 +351,6 @@ impl Outbox {
                     fault.get_or_insert(error);
                 }
             }
-        self.append_each(bodies.iter().map(|body| (stamp, body)))
-    }
-
-    /// The same of records that were made at several times.
-    pub fn append_each<'a>(&self, records: impl Iterator<Item = (Stamp, &'a Body)>) -> Appended {
         }
         drop(inner);
         if places.iter().any(Option::is_some) {
@@ -438,6 +446,7 @@ impl Outbox {
                 .oldest_ms()
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             lost: log.ledger.lost,
+            aside: log.ledger.aside(),
         });
         OutboxStatus {
             lanes,

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::io;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::{Condvar, Mutex};
 
 use tokio::sync::watch;
@@ -127,6 +129,28 @@ struct File {
     unread: bool,
 }
 
+impl File {
+    /// Whether a key may be what its records want.
+    fn may_be_sealed(&self) -> bool {
+        self.unread || self.header.is_some_and(|header| header.key.is_some())
+    }
+}
+
+/// Whether records in an outbox's folder are sealed, as far as whoever asks may look.
+pub fn holds_sealed_records(folder: &Path) -> bool {
+    let Ok(mut files) = fs::read_dir(folder) else {
+        return false;
+    };
+    let is_sealed = |file: io::Result<fs::DirEntry>| {
+        let path = file.ok()?.path();
+        SegmentId::from_name(path.file_name()?.to_str()?)?;
+        let mut start = [0; HEADER_BYTES];
+        fs::File::open(path).ok()?.read_exact(&mut start).ok()?;
+        Header::read(&start)?.key
+    };
+    files.find_map(is_sealed).is_some()
+}
+
 impl Outbox {
     /// [`open`](Self::open) over any storage, which belongs to this outbox alone.
     pub fn with_storage(
@@ -137,16 +161,14 @@ impl Outbox {
         let names = storage
             .list()
             .map_err(OutboxError::storage("list its folder"))?;
-        let empty = !names
-            .iter()
-            .any(|name| SegmentId::from_name(name).is_some());
-        let key = options.key.as_ref().map(|provider| provider.key(empty));
+        let mut state = read_state(storage.as_ref(), &names, &mut problems);
+        let mut files = look(storage.as_ref(), names, &mut problems);
+        let unused = !files.iter().any(File::may_be_sealed);
+        let key = options.key.as_ref().map(|provider| provider.key(unused));
         let sealer = key
             .transpose()
             .map_err(OutboxError::Key)?
             .map(|key| Sealer::new(&key, SEALED_AS));
-        let mut state = read_state(storage.as_ref(), &names, &mut problems);
-        let mut files = look(storage.as_ref(), names, &mut problems);
         let mut done = Vec::new();
         let mut lost = BTreeSet::new();
         let lanes = Lane::ALL.map(|lane| {

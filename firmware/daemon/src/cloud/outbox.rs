@@ -50,6 +50,21 @@ impl Place {
         Outbox::open(&self.folder, options).map(|(outbox, _)| outbox)
     }
 
+    /// What keeps records that wait from being read, if anything does, and what mends it.
+    fn sealed_otherwise(&self, outbox: &Outbox) -> Option<String> {
+        let files = outbox.status().aside();
+        let key = self.key_file.as_ref().map_or_else(
+            || "`box.outbox_key_file` names no key".to_owned(),
+            |path| format!("the one in `{}` is another", path.display()),
+        );
+        (files > 0).then(|| {
+            format!(
+                "files of the outbox that wait for their key: {files}; {key}. Put the right one there and \
+                 start the box again"
+            )
+        })
+    }
+
     /// What is wrong, with the file and what mends it.
     fn explain(&self, error: &OutboxError) -> String {
         match (error, &self.key_file) {
@@ -79,6 +94,13 @@ const OUTBOX: Part = Part {
     cleared: "records for the cloud are queued again",
 };
 
+/// What the alarm is of, which the next start clears.
+const SEALED: Part = Part {
+    code: "outbox_key",
+    raised: "records for the cloud cannot be read",
+    cleared: "records for the cloud can be read again",
+};
+
 /// The outbox to be, and why it cannot be opened yet.
 pub type Opening = (watch::Sender<Option<Arc<Outbox>>>, Option<String>);
 
@@ -93,11 +115,23 @@ pub fn open(place: &Place) -> anyhow::Result<Opening> {
     Ok((watch::Sender::new(opened.ok()), why))
 }
 
-/// Opens it later, where [`open`] could not.
-pub async fn retry(place: Place, (sender, why): Opening, way: AlarmWay) {
-    if sender.borrow().is_some() {
-        return;
+/// Opens it later, where [`open`] could not, and tells of records that another key has sealed.
+pub async fn retry(place: Place, opening: Opening, way: AlarmWay) {
+    let opened = opening.0.borrow().clone();
+    let outbox = match opened {
+        Some(outbox) => Some(outbox),
+        None => reopen(place.clone(), opening, &way).await,
+    };
+    if let Some(why) = outbox.and_then(|outbox| place.sealed_otherwise(&outbox)) {
+        tracing::error!(
+            why,
+            "records for the cloud cannot be read; their calls go to it again"
+        );
+        alarm::keep(way, Some(SEALED.alarm(Some(&why)))).await;
     }
+}
+
+async fn reopen(place: Place, (sender, why): Opening, way: &AlarmWay) -> Option<Arc<Outbox>> {
     let attempt = move || match place.try_open() {
         Ok(opened) => opened.map(Some),
         Err(error) => {
@@ -106,14 +140,13 @@ pub async fn retry(place: Place, (sender, why): Opening, way: AlarmWay) {
         }
     };
     let tell = |error: &str| tracing::error!(error, "{NOT_YET}");
-    let Some((outbox, why)) = until_mended(why, attempt, tell, &way.stop).await else {
-        return;
-    };
+    let (outbox, why) = until_mended(why, attempt, tell, &way.stop).await?;
     tracing::info!("the outbox is open");
-    sender.send_replace(Some(outbox));
+    sender.send_replace(Some(Arc::clone(&outbox)));
     for trouble in [why.as_deref(), None] {
         alarm::keep(way.clone(), Some(OUTBOX.alarm(trouble))).await;
     }
+    Some(outbox)
 }
 
 /// The outbox once it is open; none at `stop`.
@@ -121,5 +154,87 @@ pub async fn opened(mut post: Post, stop: &CancellationToken) -> Option<Arc<Outb
     tokio::select! {
         found = post.wait_for(Option::is_some) => found.ok()?.clone(),
         () = stop.cancelled() => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkside_record::{Alarm, Body, Lane, RedactedText, Severity};
+
+    use super::*;
+    use crate::storage::recorder::stamp;
+
+    fn place(data: &Path) -> Place {
+        Place {
+            folder: folder(data),
+            key_file: Some(data.join("key")),
+            keep_mb: 104,
+        }
+    }
+
+    fn alarm() -> Body {
+        let text = RedactedText::or_withheld("something");
+        Alarm {
+            code: "x".to_owned(),
+            severity: Severity::Minor.into(),
+            cleared: false,
+            text,
+        }
+        .into()
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_asked_for_and_no_other_takes_its_place() {
+        let data = tempfile::tempdir().unwrap();
+        let (place, key) = (place(data.path()), data.path().join("key"));
+        let outbox = place.try_open().unwrap().unwrap();
+        outbox.append(stamp(), &[alarm()]).unwrap();
+        drop(outbox);
+        let aside = data.path().join("aside");
+        std::fs::rename(&key, &aside).unwrap();
+        let why = place.try_open().unwrap().unwrap_err();
+        assert!(
+            why.contains("`box.outbox_key_file`") && why.contains("put it back"),
+            "{why}"
+        );
+        assert!(!key.exists());
+        assert!(trunkside_uplink::holds_sealed_records(&place.folder));
+        std::fs::rename(&aside, &key).unwrap();
+        let outbox = place.try_open().unwrap().unwrap();
+        assert_eq!(outbox.status().records(), 1);
+        assert_eq!(place.sealed_otherwise(&outbox), None);
+    }
+
+    #[test]
+    fn records_that_lie_open_need_no_key_that_was_there_before() {
+        let data = tempfile::tempdir().unwrap();
+        let sealed = place(data.path());
+        let open = Place {
+            key_file: None,
+            ..sealed.clone()
+        };
+        let outbox = open.try_open().unwrap().unwrap();
+        outbox.append(stamp(), &[alarm()]).unwrap();
+        drop(outbox);
+        assert!(!trunkside_uplink::holds_sealed_records(&open.folder));
+        let outbox = sealed.try_open().unwrap().unwrap();
+        assert_eq!(outbox.status().records(), 1);
+    }
+
+    #[tokio::test]
+    async fn records_that_another_key_has_sealed_leave_an_alarm() {
+        let data = tempfile::tempdir().unwrap();
+        let place = place(data.path());
+        let outbox = place.try_open().unwrap().unwrap();
+        outbox.append(stamp(), &[alarm()]).unwrap();
+        drop(outbox);
+        std::fs::write(data.path().join("key"), [7; 32]).unwrap();
+        let opening = open(&place).unwrap();
+        let outbox = opening.0.borrow().clone().unwrap();
+        let way = AlarmWay::into(Some(Arc::clone(&outbox)), data.path());
+        retry(place, opening, way).await;
+        let pending = outbox.pending(Lane::Alarm, None, 1 << 20).unwrap().unwrap();
+        let told: serde_json::Value = serde_json::from_str(pending.records[0].get()).unwrap();
+        assert_eq!(told["body"]["code"], SEALED.code);
     }
 }

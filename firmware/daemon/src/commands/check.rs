@@ -9,12 +9,15 @@ use trunkside_aggregator::explain;
 use trunkside_models::Error as ModelError;
 use trunkside_recognition::Error as RecognitionError;
 use trunkside_understanding::intents::IntentModel;
+use trunkside_vault::KeyGone;
 
 use super::box_user::BoxUser;
 use super::complain;
 use crate::cli::{CheckArgs, Failure};
+use crate::cloud::outbox;
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
 use crate::key_files;
+use crate::recording::tapes;
 use crate::redaction_policy::Privacy;
 use crate::self_service::SelfServiceRecordings;
 
@@ -184,20 +187,31 @@ fn of_the_front(loaded: &Loaded) -> Vec<Problem> {
 /// Where a service must not write, whoever owns it (`ProtectSystem=` in the unit that ships).
 const SYSTEM: [&str; 3] = ["/etc", "/usr", "/boot"];
 
-/// Keys that the box's user may not read, or not make: then nothing is recorded, or sent.
+/// Keys that are gone while something is sealed with them, or that the box's user may not read, or not make:
+/// then nothing is recorded, or sent.
 fn of_the_keys(loaded: &Loaded) -> Vec<Problem> {
     let config = &loaded.config;
     let user = BoxUser::of(&config.data_dir);
     let records = config.recording.mode != RecordingMode::Off;
     let keys = [
-        ("box.outbox_key_file", config.outbox_key_file.as_deref()),
+        (
+            "box.outbox_key_file",
+            config.outbox_key_file.as_deref(),
+            trunkside_uplink::holds_sealed_records(&outbox::folder(&config.data_dir)),
+        ),
         (
             "recording.key_file",
             config.recording.key_file.as_deref().filter(|_| records),
+            tapes::holds_any(&tapes::folder(&config.data_dir)),
         ),
     ];
-    let fault = |(key, path): (&str, Option<&Path>)| {
+    let fault = |(key, path, is_used): (&str, Option<&Path>, bool)| {
         let path = path?;
+        if is_used && !path.try_exists().unwrap_or(true) {
+            let gone = std::io::Error::new(ErrorKind::NotFound, KeyGone);
+            let message = key_files::unusable(key, path, &gone);
+            return Some(Problem::error(loaded.place(key), message).of_key(key));
+        }
         let name = path.display();
         let message = if path.try_exists().unwrap_or(true) {
             let error = user.may(path, Access::READ_OK).err()?;
@@ -453,5 +467,14 @@ mod tests {
         );
         let beside = "[recording]\nmode = 'notice'\nkey_file = 'recording.key'";
         assert_eq!(told(beside), [], "it is made at first use");
+        let recordings = folder.path().join("recordings");
+        std::fs::create_dir(&recordings).unwrap();
+        std::fs::write(recordings.join("one"), "sealed").unwrap();
+        let said: Vec<String> = told(beside).iter().map(ToString::to_string).collect();
+        assert!(
+            matches!(&said[..], [said] if said.contains("error: `recording.key_file`")
+                && said.contains("put it back")),
+            "{said:?}"
+        );
     }
 }

@@ -23,6 +23,11 @@ pub fn folder(data: &Path) -> PathBuf {
     data.join("recordings")
 }
 
+/// Whether anything lies in the recordings' folder, which is sealed then.
+pub fn holds_any(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some())
+}
+
 #[derive(Debug, Default)]
 enum State {
     #[default]
@@ -89,10 +94,8 @@ pub async fn retry((opening, why): (Opening, String), tapes: Tapes, stop: Cancel
 impl Opening {
     /// What writes recordings, or why they cannot be written: the file and what mends it.
     fn writer(&self) -> Result<RecordingWriter, String> {
-        let files = std::fs::read_dir(&self.folder);
-        let unused = files.map_or(true, |mut files| files.next().is_none());
         let key = KeyFile::new(&self.key_file)
-            .key(unused)
+            .key(!holds_any(&self.folder))
             .map_err(|error| unusable("recording.key_file", &self.key_file, &error))?;
         let options = RecordingOptions {
             folder: self.folder.clone(),
