@@ -81,6 +81,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     tasks.spawn(outbox::retry(place, opening, way.clone()));
     tasks.spawn(alarm::keep(way.clone(), None));
     tasks.spawn(expire(outbox.clone(), stop_uplink.clone()));
+    tasks.spawn(clock::watch(stop_uplink.clone()));
     let (notices, _) = broadcast::channel(NOTICES);
     let (in_force, unusable) = model::at_start(&config.recognition);
     let (models, _) = watch::channel(in_force);

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_media::recording::{Archive, Report, Retention};
 use trunkside_record::PseudonymKey;
+use trunkside_uplink::Stamp;
 
 use crate::cloud;
 use crate::cloud::alarm::{AlarmWay, Part};
@@ -21,6 +22,7 @@ use crate::notice::Notice;
 use crate::recording::tapes::Tapes;
 use crate::retry::until_mended;
 use crate::storage::recorder::{self, Post, Standing};
+use crate::storage::store::keeping::Horizon;
 
 /// What the alarm is of.
 const VOICE: Part = Part {
@@ -133,8 +135,7 @@ pub async fn sweep(
     let mut pace = tokio::time::interval(LOOK_EVERY);
     while stop.run_until_cancelled(pace.tick()).await.is_some() {
         let stamp = recorder::stamp();
-        // Nothing is too old by a clock that may be wrong.
-        let now_ms = stamp.clock_trusted.then(|| stamp.at.as_millisecond());
+        let now_ms = judges_age(stamp, retention.age);
         let archive = archive.clone();
         let swept = tokio::task::spawn_blocking(move || archive.enforce(retention, now_ms)).await;
         let (gone, errors) = swept.expect("the archive does not panic");
@@ -148,6 +149,12 @@ pub async fn sweep(
     }
 }
 
+/// The time by which recordings are too old, as calls are; none while the clock is plainly wrong.
+fn judges_age(stamp: Stamp, keep: Duration) -> Option<i64> {
+    let now_ms = stamp.at.as_millisecond();
+    Horizon::new(now_ms, stamp.clock_trusted, keep).map(|_| now_ms)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -157,6 +164,18 @@ mod tests {
     use trunkside_uplink::{Outbox, OutboxOptions};
 
     use super::*;
+
+    #[test]
+    fn recordings_are_too_old_by_a_clock_that_nobody_keeps_right_too() {
+        let judged = |second, clock_trusted| {
+            let at = trunkside_record::Timestamp::from_second(second).unwrap();
+            let stamp = Stamp { at, clock_trusted };
+            judges_age(stamp, Duration::from_secs(86_400))
+        };
+        assert_eq!(judged(1_795_248_000, false), Some(1_795_248_000_000));
+        assert_eq!(judged(1_795_248_000, true), Some(1_795_248_000_000));
+        assert_eq!(judged(5, false), None, "it was never set");
+    }
 
     #[tokio::test]
     async fn an_address_for_voice_that_the_box_lacks_is_told_to_the_cloud() {
