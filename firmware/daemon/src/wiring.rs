@@ -87,10 +87,10 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let (models, _) = watch::channel(in_force);
     let unusable = tell_of(model::MODEL, unusable, &way, &tasks);
     let (names, unsaved, keys) = pseudonyms(folder, &way, &tasks);
-    let pulses = Pulses::default();
-    let (found, places) = mpsc::channel(1);
-    let (keep, pulse) = (config.privacy.keep, pulses.recorder.clone());
-    let recorder = Recorder::start(folder, keep, unsaved, (way.clone(), found), pulse)?;
+    let (pulses, (found, places)) = (Pulses::default(), mpsc::channel(1));
+    let times = (config.privacy.keep, config.cloud.gather);
+    let pulse = pulses.recorder.clone();
+    let recorder = Recorder::start(folder, times, unsaved, (way.clone(), found), pulse)?;
     let report = recorder.of_recordings(config.recording.mode.name());
     let (tapes, opening) = tapes::open(&config.recording, folder, report);
     let quality = quality_rules(config.quality.clone(), &way, &tasks);
@@ -106,7 +106,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     if config.cloud.enabled {
         let parts = (recorder.standing(), tapes.clone(), hearing.figures());
         let seen = (notices.subscribe(), models.subscribe());
-        let kept = (outbox.clone(), folder.clone());
+        let kept = (outbox.clone(), folder.clone(), config.cloud.gather);
         tasks.spawn(report_health(kept, parts, seen, stop_uplink.clone()));
     }
 

@@ -26,7 +26,12 @@ const EVERY: Duration = Duration::from_mins(5);
 
 /// Reports that are worth a flush of the outbox however hard the disk is worked. So much later at most the
 /// cloud knows that a box is silent.
-pub(crate) const ENOUGH: usize = 6;
+const ENOUGH: usize = 6;
+
+/// How reports wait for each other: twice as long as calls do.
+pub(crate) const fn gathering(calls_wait: Duration) -> Gathering {
+    Gathering::new(ENOUGH, calls_wait.saturating_mul(2))
+}
 
 /// Calls, as the notices tell of them.
 #[derive(Debug, Default)]
@@ -51,10 +56,10 @@ impl Calls {
 }
 
 /// Puts a record into the outbox at every turn, or lets it wait for the next, and when the speech model
-/// changes, until `stop`. `folder` is where records lie.
+/// changes, until `stop`. `folder` is where records lie, `gather` how long calls wait for others.
 pub async fn report(
     outbox: Arc<Outbox>,
-    folder: PathBuf,
+    (folder, gather): (PathBuf, Duration),
     (recorder, tapes, recognition): (Arc<Standing>, Tapes, impl Fn() -> Figures + Send),
     mut notices: broadcast::Receiver<Notice>,
     mut models: watch::Receiver<InForce>,
@@ -63,7 +68,7 @@ pub async fn report(
     let clock = Clock::start();
     let mut calls = Calls::default();
     let mut pace = tokio::time::interval(EVERY);
-    let (mut waiting, mut gathering) = (Vec::new(), Gathering::new(ENOUGH, Duration::MAX));
+    let (mut waiting, mut gathering) = (Vec::new(), gathering(gather));
     loop {
         let mut is_news = false;
         tokio::select! {
@@ -218,7 +223,7 @@ mod tests {
         let (_models, in_force) = watch::channel(crate::model::tests::tones_in_force());
         let reporting = report(
             Arc::clone(&outbox),
-            data,
+            (data, Duration::ZERO),
             (Arc::default(), Tapes::default(), || Figures {
                 hop: 4,
                 unheard: 3,

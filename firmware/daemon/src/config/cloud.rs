@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::layers::Layers;
 
@@ -22,6 +23,8 @@ pub struct CloudConfig {
     pub catch_up_kbit_s: Option<u32>,
     /// Mebibytes of records that wait at most.
     pub keep_mb: u64,
+    /// How long a call waits for others on its way into the outbox, once the disk has been worked hard.
+    pub gather: Duration,
 }
 
 /// Kilobits a second that a backlog usually takes at most: as many as the voice of one call and a half.
@@ -29,6 +32,9 @@ const USUAL_CATCH_UP_KBIT_S: u64 = 256;
 
 /// Mebibytes of records that usually wait at most.
 pub const USUAL_KEEP_MB: u64 = 104;
+
+/// How long a call usually waits for others at most.
+pub const USUAL_GATHER: Duration = Duration::from_mins(15);
 
 pub(super) fn resolve(layers: &mut Layers) -> CloudConfig {
     let login = layers.both_files("cloud.username_file", "cloud.password_file");
@@ -52,6 +58,7 @@ pub(super) fn resolve(layers: &mut Layers) -> CloudConfig {
         certificate,
         catch_up_kbit_s: u32::try_from(catch_up_kbit_s).ok().filter(|rate| *rate > 0),
         keep_mb: layers.integer("cloud.keep_mb", USUAL_KEEP_MB, 16..=16_384),
+        gather: layers.seconds("cloud.gather_s", USUAL_GATHER.as_secs(), 0..=3_600),
     };
     check_secrecy(layers, &cloud);
     cloud
@@ -92,13 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn a_backlogs_part_of_the_line_and_of_the_disk_can_be_set() {
+    fn what_records_may_take_of_line_and_disk_can_be_set() {
         let cloud = |text| loaded(text).config.cloud;
         let usual = cloud("");
         assert_eq!((usual.catch_up_kbit_s, usual.keep_mb), (Some(256), 104));
         let set = cloud("catch_up_kbit_s = 64\nkeep_mb = 32");
         assert_eq!((set.catch_up_kbit_s, set.keep_mb), (Some(64), 32));
         assert_eq!(cloud("catch_up_kbit_s = 0").catch_up_kbit_s, None);
+        assert_eq!(usual.gather.as_secs(), 900);
+        assert!(cloud("gather_s = 0").gather.is_zero());
         for (text, rule) in [
             (
                 "keep_mb = 1",

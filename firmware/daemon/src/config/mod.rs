@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use cloud::{CloudConfig, USUAL_KEEP_MB};
+pub use cloud::{CloudConfig, USUAL_GATHER, USUAL_KEEP_MB};
 pub use customers::{CustomerService, CustomersConfig, NUMBER};
 use layers::Layers;
 pub use problem::{Problem, Severity};

@@ -23,7 +23,7 @@ use crate::cli::DemoArgs;
 use crate::config::{
     BoardConfig, CloudConfig, Config, CustomersConfig, Greeting, Identity, LineConfig,
     PrivacyConfig, PromptsConfig, QualityRulesFrom, RecognitionConfig, RecordingConfig,
-    ShownNumber, USUAL_KEEP_MB,
+    ShownNumber, USUAL_GATHER, USUAL_KEEP_MB,
 };
 use crate::notice::{Event, Notice};
 use crate::policy::Beginning;
@@ -210,6 +210,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             certificate: None,
             catch_up_kbit_s: None,
             keep_mb: USUAL_KEEP_MB,
+            gather: USUAL_GATHER,
         },
         board: BoardConfig::default(),
         privacy: PrivacyConfig::default(),

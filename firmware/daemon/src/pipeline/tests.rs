@@ -89,7 +89,13 @@ impl Branch {
         let way = AlarmWay::into(None, folder.path());
         let (keep, pulse) = (config.privacy.keep, Pulse::default());
         let (found, places) = mpsc::channel(1);
-        let recorder = Recorder::start(folder.path(), keep, None, (way, found), pulse);
+        let recorder = Recorder::start(
+            folder.path(),
+            (keep, Duration::ZERO),
+            None,
+            (way, found),
+            pulse,
+        );
         let trouble = watch::Sender::new(None);
         let tasks = TaskTracker::new();
         let customers = Customers::new(&config.customers, folder.path(), trouble, tasks);

@@ -26,6 +26,7 @@ use crate::call::story::{self, Ended, SoFar};
 use crate::clock::{self, Clock};
 use crate::cloud::alarm::{AlarmWay, RaisedAlarms};
 use crate::cloud::device_key::Unsaved;
+use crate::config::USUAL_GATHER;
 use crate::panel::Pulse;
 use crate::policy::Versions;
 use crate::storage::backlog::{Backlog, CallNote};
@@ -54,9 +55,6 @@ const BATCH: usize = 64;
 
 /// Calls that are worth a flush of the outbox however hard the disk is worked.
 pub const ENOUGH: usize = 8;
-
-/// How long a call waits for others on its way to the outbox at most.
-pub const PATIENCE: Duration = Duration::from_mins(15);
 
 /// The outbox, once it could be opened.
 pub type Post = watch::Receiver<Option<Arc<Outbox>>>;
@@ -129,10 +127,11 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the thread, which opens the call store in `folder`, closes what a power cut left open
     /// and hands over what the outbox may miss, and to `places` whom the last run was to ring at their
-    /// turn: as soon as the disk lets it. What is older than `keep` is forgotten.
+    /// turn: as soon as the disk lets it. What is older than `keep` is forgotten; no call waits for others
+    /// longer than `gather`.
     pub fn start(
         folder: &Path,
-        keep: Duration,
+        (keep, gather): (Duration, Duration),
         key: Option<Unsaved>,
         (way, places): (AlarmWay, mpsc::Sender<Vec<KeptPlace>>),
         pulse: Pulse,
@@ -140,6 +139,7 @@ impl Recorder {
         let standing = Arc::new(Standing::default());
         let mut desk = Desk::new(folder, keep, way.outbox);
         desk.raised = way.raised;
+        desk.gathering = Gathering::new(ENOUGH, gather);
         desk.files.key = key;
         desk.places = Some(places);
         desk.pulse = pulse.clone();
@@ -316,7 +316,7 @@ impl Desk {
             progress: Progress::default(),
             outbox,
             pending: true,
-            gathering: Gathering::new(ENOUGH, PATIENCE),
+            gathering: Gathering::new(ENOUGH, USUAL_GATHER),
             unmarked: Vec::new(),
             lost: Vec::new(),
             parts: Parts::new(),

@@ -72,13 +72,13 @@ pub async fn expire(outbox: Post, stop: CancellationToken) {
 
 /// Tells the cloud how the box does, from when the outbox is open.
 pub async fn report_health(
-    (outbox, folder): (Post, PathBuf),
+    (outbox, folder, gather): (Post, PathBuf, Duration),
     parts: (Arc<Standing>, Tapes, impl Fn() -> Figures + Send),
     (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
     stop: CancellationToken,
 ) {
     if let Some(outbox) = outbox::opened(outbox, &stop).await {
-        health::report(outbox, folder, parts, watched, in_force, stop).await;
+        health::report(outbox, (folder, gather), parts, watched, in_force, stop).await;
     }
 }
 

@@ -9,7 +9,8 @@ use trunkside_vault::KeyProvider;
 
 use super::*;
 use crate::cloud::health;
-use crate::storage::recorder::{ENOUGH, PATIENCE};
+use crate::config::USUAL_GATHER;
+use crate::storage::recorder::ENOUGH;
 use crate::storage::tight_disk::TightDisk;
 
 const HOUR_S: u64 = 3_600;
@@ -97,8 +98,8 @@ fn week(calls_a_day: u64) -> Wear {
         ..OutboxOptions::default()
     });
     let every_s = 8 * HOUR_S / calls_a_day;
-    let mut calls = Gathering::new(ENOUGH, PATIENCE);
-    let mut reports = Gathering::new(health::ENOUGH, Duration::MAX);
+    let mut calls = Gathering::new(ENOUGH, USUAL_GATHER);
+    let mut reports = health::gathering(USUAL_GATHER);
     let (mut ended, mut looked) = (Vec::new(), Vec::new());
     let mut number = 0;
     for now_s in 0..7 * 24 * HOUR_S {
@@ -160,6 +161,9 @@ fn records_wait_only_while_the_disk_is_worked_hard_and_not_for_ever() {
     assert!(gathering.is_due(6 * minute, worked), "out of patience");
     gathering.add(3 * minute, 1);
     assert!(gathering.is_due(3 * minute, worked), "enough");
+    let mut impatient = Gathering::new(3, Duration::ZERO);
+    impatient.add(minute, 1);
+    assert!(impatient.is_due(minute, worked));
     gathering.end();
     gathering.add(7 * minute, 1);
     assert!(!gathering.is_due(8 * minute, worked));
