@@ -365,7 +365,8 @@ impl ConfigFile {
             listen,
             pki,
         } = boxes.clone();
-        if host_and_port(&connect_to).is_none() {
+        // Boxes are told it as it stands here.
+        if trunkside_record::host_and_port(&connect_to).is_none() {
             return Err(ConfigError::ConnectTo(connect_to));
         }
         if listen.is_some() && self.broker.is_some() {
@@ -553,6 +554,10 @@ mod tests {
         ] {
             let error = fault(text);
             assert!(keys.iter().all(|key| error.contains(key)), "{error}");
+        }
+        for connect_to in ["", "h", "mqtts://h:1", " h:1", "h/x:1", "::1:8883"] {
+            let error = fault(&format!("[boxes]\nconnect_to = '{connect_to}'"));
+            assert!(error.contains("`boxes.connect_to` must be"), "{error}");
         }
         let http = "[oidc]\nissuer = 'i'\naudience = 'a'\njwks = 'http://keys'";
         assert!(fault(http).contains("`oidc.jwks`"));

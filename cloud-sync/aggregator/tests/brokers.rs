@@ -18,6 +18,9 @@ use support::*;
 /// What the cloud's own connection shows to NATS.
 const PASSWORD: &str = "a_password_of_the_cloud";
 
+/// A name as people give it where Chinese is written; every broker carries it.
+const NAMED: &str = "海口一号店";
+
 /// A cloud with its folder, and a broker beside it.
 struct Site {
     folder: tempfile::TempDir,
@@ -112,7 +115,7 @@ impl Site {
         let code = self.about("claim", device).trim().parse().unwrap();
         let own = self.path(folder);
         let (address, keys) = (format!("http://{http}/"), own.clone());
-        tokio::task::spawn_blocking(move || claim(&address, &code, &keys))
+        tokio::task::spawn_blocking(move || claim(&address, &code, &keys, |_| Ok(())))
             .await
             .unwrap()
             .unwrap();
@@ -166,9 +169,9 @@ impl Site {
     async fn a_box_is_revoked_and_comes_back(&self, cloud: Running) {
         let http = cloud.http_addr;
         healthy(http).await;
-        let stolen = self.join(http, "box1", "box1").await;
+        let stolen = self.join(http, NAMED, "box1").await;
         let other = self.join(http, "box2", "box2").await;
-        let mut one = self.connect("box1", &stolen);
+        let mut one = self.connect(NAMED, &stolen);
         let mut two = self.connect("box2", &other);
         for (branch, number) in [(&mut one, 0), (&mut two, 1)] {
             branch.store(number).await;
@@ -176,7 +179,7 @@ impl Site {
         }
 
         // The broker knows nothing of it yet: what comes is not taken, and stays on the box.
-        self.about("revoke", "box1");
+        self.about("revoke", NAMED);
         let turned_away = || get_json(http, "/healthz");
         let mut number = 2;
         until(
@@ -205,7 +208,7 @@ impl Site {
         // Now it does. A new connection with the old certificate is refused.
         self.rules();
         one.kill().await;
-        let mut one = self.connect("box1", &stolen);
+        let mut one = self.connect(NAMED, &stolen);
         one.reaches(|status| status.state == State::Offline).await;
         // What was on its way before it was revoked is stored by now.
         let taken = all_calls(http).await.len();
@@ -214,8 +217,8 @@ impl Site {
         assert_eq!(all_calls(http).await.len(), taken + 1);
         one.kill().await;
 
-        let fresh = self.join(http, "box1", "again").await;
-        let mut one = self.connect("box1", &fresh);
+        let fresh = self.join(http, NAMED, "again").await;
+        let mut one = self.connect(NAMED, &fresh);
         one.drained().await;
         // Every call of both: those before and after, none lost and none twice.
         let calls = all_calls(http).await;
@@ -225,7 +228,7 @@ impl Site {
 
         // The stolen certificate does not come back with the box.
         one.kill().await;
-        let mut thief = self.connect("box1", &stolen);
+        let mut thief = self.connect(NAMED, &stolen);
         thief.reaches(|status| status.state == State::Offline).await;
         for branch in [thief, two] {
             branch.kill().await;

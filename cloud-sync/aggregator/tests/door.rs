@@ -7,7 +7,7 @@ use std::process::Command;
 
 use trunkside_aggregator::config::BoxesConfig;
 use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice, Running};
-use trunkside_record::ClaimCode;
+use trunkside_record::{ClaimAnswer, ClaimCode};
 use trunkside_uplink::claim::{CA_FILE, CERTIFICATE_FILE, ClaimError, KEY_FILE, claim};
 use trunkside_uplink::{Broker, State, TlsFiles, UplinkConfig};
 
@@ -52,7 +52,7 @@ fn code(folder: &Path, device: &str) -> ClaimCode {
 
 async fn join(http: SocketAddr, code: ClaimCode, folder: &Path) -> Result<String, ClaimError> {
     let folder = folder.to_owned();
-    let joined = move || claim(&format!("http://{http}/"), &code, &folder);
+    let joined = move || claim(&format!("http://{http}/"), &code, &folder, |_| Ok(()));
     let answer = tokio::task::spawn_blocking(joined).await.unwrap()?;
     assert_eq!(answer.origin.branch.as_str(), "harbour");
     Ok(answer.broker)
@@ -78,7 +78,9 @@ async fn a_claimed_box_sends_its_records_over_tls() {
     let mqtts = free_address();
     let cloud = cloud(folder.path(), mqtts).await;
     let own = folder.path().join("box1");
-    let broker = join(cloud.http_addr, code(folder.path(), "box1"), &own)
+    // As people name boxes, blank and all.
+    let name = "海口 1 号店";
+    let broker = join(cloud.http_addr, code(folder.path(), name), &own)
         .await
         .unwrap();
     assert_eq!(broker, format!("localhost:{}", mqtts.port()));
@@ -88,7 +90,7 @@ async fn a_claimed_box_sends_its_records_over_tls() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    let mut branch = Branch::start_with(&own.join("outbox"), uplink("box1", mqtts, files(&own)));
+    let mut branch = Branch::start_with(&own.join("outbox"), uplink(name, mqtts, files(&own)));
     for number in 0..20 {
         branch.store(number).await;
     }
@@ -207,6 +209,33 @@ async fn a_new_claim_is_taken_up_by_the_running_box_and_the_cause_is_named_befor
     assert_eq!(*branch.trouble.borrow(), None);
     assert_eq!(all_calls(http).await.len(), 2);
     branch.kill().await;
+    cloud.shutdown().await;
+}
+
+/// Whatever the box could not be started with does not take the place of what serves it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_the_box_cannot_use_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = cloud(folder.path(), free_address()).await;
+    let own = folder.path().join("box1");
+    let first = code(folder.path(), "box1");
+    join(cloud.http_addr, first, &own).await.unwrap();
+    let before = std::fs::read(own.join(CERTIFICATE_FILE)).unwrap();
+    let (second, keys) = (code(folder.path(), "box1"), own.clone());
+    let address = format!("http://{}/", cloud.http_addr);
+    let refuse = |_: &ClaimAnswer| Err("`box.branch` must be shorter".to_owned());
+    let joined = move || claim(&address, &second, &keys, refuse);
+    let unfit = tokio::task::spawn_blocking(joined).await.unwrap();
+    let told = unfit.unwrap_err().to_string();
+    for part in [
+        "`box.branch` must be shorter",
+        "nothing was changed",
+        "used up",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(std::fs::read(own.join(CERTIFICATE_FILE)).unwrap(), before);
+    assert_eq!(std::fs::read_dir(&own).unwrap().count(), 3);
     cloud.shutdown().await;
 }
 

@@ -6,6 +6,7 @@
 //! So neither side need trust the way between them, and the code itself never travels.
 
 use std::fmt::{self, Write as _};
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use hmac::{Hmac, Mac};
@@ -212,6 +213,26 @@ impl ClaimAnswer {
             &self.ca,
         ]
     }
+}
+
+/// The parts of a `host:port` that a box can connect to; none when it is something else. An IPv6 address
+/// stands in brackets and keeps them.
+pub fn host_and_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    is_host(host).then_some((host, port))
+}
+
+/// Whether this can be a host's name or address.
+fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[') {
+        let inner = inner.strip_suffix(']');
+        return inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok());
+    }
+    (1..=253).contains(&host.len())
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn hex(bytes: &[u8]) -> String {

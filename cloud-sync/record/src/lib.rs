@@ -41,7 +41,7 @@ pub use call::{
     IntentScore, LegQuality, MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord,
     Redacted, TalkBy, TalkRecord, Times, Transcript, Turn, VoiceQuality, seconds,
 };
-pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey};
+pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey, host_and_port};
 pub use device::{Alarm, DeviceHealth, RecognitionHealth, Severity};
 pub use jiff::Timestamp;
 pub use named::{Contract, Label, Named};

@@ -23,6 +23,10 @@ const MAX_NAME_BYTES: usize = 64;
 pub struct Name(#[schemars(length(min = 1, max = 64), regex(pattern = "^[^$/+#][^/+#]*$"))] String);
 
 impl Name {
+    /// What a name must be, in words for whoever writes one.
+    pub const RULE: &str = "a name of 1 to 64 bytes (a Chinese character has three) without `/`, `+`, `#` and \
+                            control characters, without a blank at an end, and not beginning with `$`";
+
     /// Checks a name.
     pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
         let name = name.into();

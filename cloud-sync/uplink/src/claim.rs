@@ -61,6 +61,12 @@ pub enum ClaimError {
     /// Somebody answered who does not know the code.
     #[error("the answer does not come from the cloud that made the code; nothing was changed")]
     Forged,
+    /// The cloud gives what this box cannot be told.
+    #[error(
+        "the cloud's answer does not serve this box: {0}; nothing was changed here: have it mended there, or \
+         use a newer box program, and ask the operator for a new code: this one is used up"
+    )]
+    Unfit(String),
     /// The files; nothing was asked of the cloud yet.
     #[error(
         "cannot write `{}`: {source}; run the command as the box's own user (`sudo -u trunkside \
@@ -88,9 +94,14 @@ pub enum ClaimError {
 }
 
 /// Claims this box at `address`, such as `http://cloud.example.net:8080`, and writes certificates
-/// and key into `folder`. Blocks. The key is on the disk before the code is used up; a failure leaves
-/// the files of an earlier claim as they were.
-pub fn claim(address: &str, code: &ClaimCode, folder: &Path) -> Result<ClaimAnswer, ClaimError> {
+/// and key into `folder`, once `check` finds that the box can use them. Blocks. The key is on the disk
+/// before the code is used up; a failure leaves the files of an earlier claim as they were.
+pub fn claim(
+    address: &str,
+    code: &ClaimCode,
+    folder: &Path,
+    check: impl FnOnce(&ClaimAnswer) -> Result<(), String>,
+) -> Result<ClaimAnswer, ClaimError> {
     let pair = KeyPair::generate()?;
     let csr = CertificateParams::new(Vec::new())?
         .serialize_request(&pair)?
@@ -107,6 +118,7 @@ pub fn claim(address: &str, code: &ClaimCode, folder: &Path) -> Result<ClaimAnsw
     if !key.trusts(&answer) {
         return Err(ClaimError::Forged);
     }
+    check(&answer).map_err(ClaimError::Unfit)?;
     files.write(CA_FILE, &answer.ca, 0o644, Files::late)?;
     files.write(CERTIFICATE_FILE, &answer.certificate, 0o644, Files::late)?;
     files.finish()?;

@@ -30,7 +30,7 @@ fn claim_at_one_that_says(answer: &'static str) -> ClaimError {
 fn claim_at(address: &str) -> ClaimError {
     let folder = tempfile::tempdir().unwrap();
     let code = ClaimCode::new(&[7; ClaimCode::BYTES]);
-    claim(address, &code, folder.path()).unwrap_err()
+    claim(address, &code, folder.path(), |_| Ok(())).unwrap_err()
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) fn resolve(layers: &mut Layers) -> CloudConfig {
     );
     let cloud = CloudConfig {
         enabled: layers.switch("cloud.enabled", true),
-        broker: layers.host_port("cloud.broker", ("127.0.0.1", 1883)),
+        broker: super::identity::resolve_broker(layers),
         login,
         ca_file,
         certificate,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::{self, Display};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use toml::de::{DeString, DeTable, DeValue};
 use toml::{Spanned, Value};
 use trunkside_call::without_userinfo;
+use trunkside_record::{Name, host_and_port};
 use trunkside_vault::KeyFile;
 
 use super::problem::Problem;
@@ -333,7 +334,7 @@ impl Layers {
         })
     }
 
-    /// A name that can stand in an MQTT topic; required.
+    /// A name of this box, by the cloud's own rule; required.
     pub fn topic_name(&mut self, key: &str) -> String {
         if !self.settings.contains_key(key) {
             self.asked.insert(key.to_owned());
@@ -348,13 +349,8 @@ impl Layers {
         self.read(
             key,
             String::new(),
-            "must be a name of 1 to 64 letters, digits, `-`, `_` or `.`",
-            |value| {
-                value
-                    .as_str()
-                    .filter(|name| is_topic_name(name))
-                    .map(str::to_owned)
-            },
+            &format!("must be {}", Name::RULE),
+            |value| Some(Name::new(value.as_str()?).ok()?.into()),
         )
     }
 
@@ -441,9 +437,8 @@ impl Layers {
             "must be a host and port such as `broker.example:1883`, and nothing before or behind them: \
              a name and a password stand in files (`cloud.username_file`, `cloud.password_file`)",
             |value| {
-                let (host, port) = value.as_str()?.rsplit_once(':')?;
-                let port = port.parse().ok().filter(|port| *port != 0)?;
-                is_host(host).then(|| (host.to_owned(), port))
+                let (host, port) = host_and_port(value.as_str()?)?;
+                Some((host.to_owned(), port))
             },
         )
     }
@@ -516,25 +511,6 @@ impl Layers {
         }
         Some(path)
     }
-}
-
-/// Whether this can be a host's name or address; an IPv6 address stands in brackets.
-fn is_host(host: &str) -> bool {
-    if let Some(inner) = host.strip_prefix('[') {
-        let inner = inner.strip_suffix(']');
-        return inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok());
-    }
-    (1..=253).contains(&host.len())
-        && host
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
-}
-
-fn is_topic_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 impl Display for Found {

@@ -5,6 +5,7 @@
 
 mod cloud;
 mod customers;
+mod identity;
 mod layers;
 mod problem;
 mod prompts;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub use cloud::{CloudConfig, USUAL_GATHER, USUAL_KEEP_MB};
 pub use customers::{CustomerService, CustomersConfig, NUMBER};
+pub use identity::{Identity, faults_of_claim};
 use layers::Layers;
 pub use problem::{Problem, Severity};
 pub use prompts::{PromptsConfig, Tells};
@@ -117,17 +119,6 @@ pub enum QualityRulesFrom {
     Shop,
     /// A file of the customer's.
     File(PathBuf),
-}
-
-/// The names under which the cloud knows the box.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The customer.
-    pub tenant: String,
-    /// The branch office.
-    pub branch: String,
-    /// This box.
-    pub device: String,
 }
 
 /// How the caller hears the greeting.
@@ -403,11 +394,7 @@ fn resolve(layers: &mut Layers) -> Config {
     let asks_for_callback = line.callback_to.is_some().then_some(line.callback_key);
     Config {
         file: None,
-        identity: Identity {
-            tenant: layers.topic_name("box.tenant"),
-            branch: layers.topic_name("box.branch"),
-            device: layers.topic_name("box.device"),
-        },
+        identity: identity::resolve(layers),
         data_dir: layers
             .path("box.data_dir")
             .unwrap_or_else(|| "/var/lib/trunkside".into()),
