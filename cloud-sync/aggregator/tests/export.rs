@@ -42,6 +42,8 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(&rows[0][place("intent_score")], "0.9");
     assert_eq!(&rows[0][place("started_at")], "2026-11-21T08:04:50Z");
     assert_eq!(&rows[0][place("emotion")], "");
+    assert_eq!(&rows[0][place("clock_trusted")], "true");
+    assert_eq!(&rows[0][place("said_started_at")], "");
 
     let (_, csv) = get(http, "/api/v1/export/transcripts?limit=1").await;
     assert!(csv.contains("`limit`"), "an export has no pages: {csv}");
@@ -65,6 +67,8 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(field("outcome"), Field::Str("bridged".into()));
     assert_eq!(field("decided_s"), Field::Double(2.0));
     assert_eq!(field("emotion"), Field::Null);
+    assert_eq!(field("clock_trusted"), Field::Bool(true));
+    assert_eq!(field("said_started_at"), Field::Null);
     assert_eq!(get(http, "/api/v1/export/calls?format=xls").await.0, 400);
 
     // An empty table is a table.

@@ -16,6 +16,8 @@ pub(super) enum Value<T: 'static> {
     Real(fn(&T) -> Option<f64>),
     Whole(fn(&T) -> Option<i64>),
     Time(fn(&T) -> Timestamp),
+    MaybeTime(fn(&T) -> Option<Timestamp>),
+    Flag(fn(&T) -> Option<bool>),
 }
 
 impl<T> Column<T> {
@@ -39,6 +41,16 @@ impl<T> Column<T> {
         Self { name, value }
     }
 
+    const fn maybe_time(name: &'static str, value: fn(&T) -> Option<Timestamp>) -> Self {
+        let value = Value::MaybeTime(value);
+        Self { name, value }
+    }
+
+    const fn flag(name: &'static str, value: fn(&T) -> Option<bool>) -> Self {
+        let value = Value::Flag(value);
+        Self { name, value }
+    }
+
     /// The value as CSV has it; nothing is empty.
     pub(super) fn text_of(&self, row: &T) -> String {
         match self.value {
@@ -46,6 +58,8 @@ impl<T> Column<T> {
             Value::Real(of) => of(row).map(|value| value.to_string()).unwrap_or_default(),
             Value::Whole(of) => of(row).map(|value| value.to_string()).unwrap_or_default(),
             Value::Time(of) => of(row).to_string(),
+            Value::MaybeTime(of) => of(row).map(|time| time.to_string()).unwrap_or_default(),
+            Value::Flag(of) => of(row).map(|flag| flag.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -97,7 +111,7 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
     Column::text("branch", |row| Some(row.branch.clone())),
     Column::text("device", |row| Some(row.device.clone())),
     Column::text("call", |row| Some(row.summary.call.to_string())),
-    Column::time("started_at", |row| to_ms(row.summary.started_at)),
+    Column::time("started_at", |row| to_ms(row.started_at)),
     Column::text("language", |row| {
         row.summary
             .language
@@ -169,6 +183,8 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
             .overflow()
             .map(|(_, kind)| kind.name().to_owned())
     }),
+    Column::maybe_time("said_started_at", |row| row.said_started_at.map(to_ms)),
+    Column::flag("clock_trusted", |row| row.clock_trusted),
 ];
 
 pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[
@@ -186,6 +202,7 @@ pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[
     Column::text("text", |row| {
         Some(row.call.turns[row.turn].text.as_str().to_owned())
     }),
+    Column::flag("clock_trusted", |row| row.call.clock_trusted),
 ];
 
 fn count(value: u64) -> Option<i64> {

@@ -1,10 +1,10 @@
-//! Tables as Parquet: one row group a page, every column optional unless it is a time.
+//! Tables as Parquet: one row group a page, every column optional unless each row has it.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::Result;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
@@ -55,6 +55,7 @@ impl<T, W: Write + Send> Table<T, W> {
 }
 
 fn field<T>(column: &Column<T>) -> Result<Type> {
+    let time = || LogicalType::timestamp(true, TimeUnit::MICROS);
     let (physical, logical, repetition) = match column.value {
         Value::Text(_) => (
             Physical::BYTE_ARRAY,
@@ -63,11 +64,9 @@ fn field<T>(column: &Column<T>) -> Result<Type> {
         ),
         Value::Real(_) => (Physical::DOUBLE, None, Repetition::OPTIONAL),
         Value::Whole(_) => (Physical::INT64, None, Repetition::OPTIONAL),
-        Value::Time(_) => (
-            Physical::INT64,
-            Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
-            Repetition::REQUIRED,
-        ),
+        Value::Time(_) => (Physical::INT64, Some(time()), Repetition::REQUIRED),
+        Value::MaybeTime(_) => (Physical::INT64, Some(time()), Repetition::OPTIONAL),
+        Value::Flag(_) => (Physical::BOOLEAN, None, Repetition::OPTIONAL),
     };
     Type::primitive_type_builder(column.name, physical)
         .with_logical_type(logical)
@@ -108,6 +107,19 @@ fn write_column<T>(
             writer
                 .typed::<Int64Type>()
                 .write_batch(&values, None, None)?;
+        }
+        Value::MaybeTime(of) => {
+            let values = rows.iter().map(|row| Some(of(row)?.as_microsecond()));
+            let (values, levels) = optional(values.collect());
+            writer
+                .typed::<Int64Type>()
+                .write_batch(&values, Some(&levels), None)?;
+        }
+        Value::Flag(of) => {
+            let (values, levels) = optional(rows.iter().map(of).collect());
+            writer
+                .typed::<BoolType>()
+                .write_batch(&values, Some(&levels), None)?;
         }
     }
     Ok(())

@@ -174,7 +174,8 @@ pub(super) async fn transcript(
         branch: call.branch,
         device: call.device,
         call: call.summary.call.to_string(),
-        started_at: call.summary.started_at,
+        started_at: call.started_at,
+        clock_trusted: call.clock_trusted,
         turns,
         more: transcript_more,
     }))

@@ -312,7 +312,7 @@ fn call_row(item: &CallItem) -> Markup {
     let call = &item.summary;
     html! {
         tr {
-            td { a href=(format!("/calls/{}", call.call)) { (day_and_clock(call.started_at)) } }
+            td { a href=(format!("/calls/{}", call.call)) { (day_and_clock(item.started_at)) } }
             td.place { (item.branch) span.faint { " " (item.device) } }
             td { (intent(call)) }
             td { (feeling(call)) }
@@ -362,7 +362,12 @@ fn call_page(detail: &CallDetail) -> Markup {
         section.card {
             h2 { (intent(call)) " " (feeling(call)) " " (outcome(call)) }
             dl.facts {
-                div { dt { "Began, UTC" } dd { (day_and_clock(call.started_at)) } }
+                div { dt { "Began, UTC" } dd { (day_and_clock(item.started_at)) } }
+                @if let Some(said) = item.said_started_at {
+                    div { dt { "The box's clock said" } dd { (day_and_clock(said)) } }
+                } @else if item.clock_trusted == Some(false) {
+                    div { dt { "The box's clock" } dd { "had not been set" } }
+                }
                 @if let Some(before) = call.calls_back {
                     div { dt { "Calls back" } dd { a href=(format!("/calls/{before}")) { "the call before" } } }
                 }
@@ -574,6 +579,9 @@ mod tests {
             tenant: "acme".to_owned(),
             branch: "harbour".to_owned(),
             device: "box1".to_owned(),
+            started_at: "2026-11-21T08:00:00Z".parse().unwrap(),
+            said_started_at: None,
+            clock_trusted: Some(true),
             summary: Whole::read(&summary.to_string()).unwrap(),
         };
         let detail = CallDetail {

@@ -167,6 +167,7 @@ pub(super) struct CallRow<'a> {
     pub(super) started_at: Timestamp,
     /// Whether it may have stood at another time when it came before.
     pub(super) moved: bool,
+    pub(super) clock_trusted: bool,
     /// Whether its box stopped before its end: then it replaces none that is whole.
     pub(super) interrupted: bool,
     pub(super) language: Option<&'a str>,
@@ -415,6 +416,7 @@ impl<'a> Plan<'a> {
             Body::Call(call) => {
                 let mut row = call_row(place, call, &kept.json);
                 (row.started_at, row.moved) = began(row.started_at);
+                row.clock_trusted = entry.clock_trusted;
                 self.calls.push(row);
             }
             Body::Transcript(transcript) => {
@@ -497,6 +499,7 @@ fn call_row<'a>(place: Place<'a>, call: &'a CallSummary, summary: &'a str) -> Ca
         call: call.call,
         started_at: storable(call.started_at),
         moved: false,
+        clock_trusted: true,
         interrupted: call.interrupted,
         language: call.language.as_ref().map(Named::name),
         intent: call

@@ -136,10 +136,42 @@ pub struct CallItem {
     pub branch: String,
     /// The box in the branch.
     pub device: String,
-    /// The call's summary; its fields stand beside these.
+    /// When it began, as far as can be known: what is asked, sorted and counted by.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When the box says that it began; absent where that is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub said_started_at: Option<Timestamp>,
+    /// Whether the box's clock had been set when the call was recorded; null where that was not kept.
+    pub clock_trusted: Option<bool>,
+    /// The call's summary; its other fields stand beside these.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub summary: Whole<CallSummary>,
+}
+
+impl CallItem {
+    /// A call of `origin` (tenant, branch and device) that stands at a time.
+    pub(super) fn new(
+        [tenant, branch, device]: [String; 3],
+        stands_at: Timestamp,
+        clock_trusted: Option<bool>,
+        summary: Whole<CallSummary>,
+    ) -> Self {
+        let said = summary.started_at;
+        // What stands there is rounded.
+        let is_said = storable(said) == stands_at;
+        Self {
+            tenant,
+            branch,
+            device,
+            started_at: if is_said { said } else { stands_at },
+            said_started_at: Some(said).filter(|_| !is_said),
+            clock_trusted,
+            summary,
+        }
+    }
 }
 
 /// One call with what was said.
@@ -178,9 +210,11 @@ pub struct TranscriptItem {
     pub device: String,
     /// The call.
     pub call: String,
-    /// When it began.
+    /// When it began, as far as can be known.
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
+    /// Whether the box's clock had been set when the call was recorded; null where that was not kept.
+    pub clock_trusted: Option<bool>,
     /// What was said, redacted, in order of time.
     #[schema(value_type = Vec<Object>)]
     pub turns: Whole<Vec<Turn>>,

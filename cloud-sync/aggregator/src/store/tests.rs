@@ -75,6 +75,7 @@ behaviours!(
     what_a_box_that_stopped_knew_of_a_call_replaces_nothing_whole,
     times_beyond_every_calendar_are_kept,
     a_clock_that_nobody_set_moves_no_call_out_of_sight,
+    a_call_is_shown_at_the_time_that_it_is_found_by,
     devices_tell_how_they_do,
     figures_are_bounded_whatever_boxes_name,
     losses_beyond_every_number_are_told,

@@ -6,13 +6,16 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// Names of what the cloud itself puts beside a record's fields: where it came from, and its words. A
-/// record that has one of them, by malice or in a newer version, would say it a second time, and of two
-/// most readers of JSON take the last.
-const BESIDE: [&str; 5] = [
+/// Names of what the cloud itself puts beside a record's fields: where it came from, when it began, and its
+/// words. A record that has one of them, as all have the time, would say it a second time, and of two most
+/// readers of JSON take the last.
+const BESIDE: [&str; 8] = [
     "tenant",
     "branch",
     "device",
+    "started_at",
+    "said_started_at",
+    "clock_trusted",
     "transcript",
     "transcript_more",
 ];

@@ -287,19 +287,20 @@ fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<()
     let places = Places::new(rows.iter().map(|row| row.place));
     transaction.execute(
         "INSERT INTO call (tenant, branch, device, stream, sequence, call, started_at, language,
-                           intent, emotion, sentiment, outcome, decided_s, summary)
+                           intent, emotion, sentiment, outcome, decided_s, summary, clock_trusted)
          SELECT tenant, branch, device, stream, sequence, call::uuid, started_at, language,
-                intent, emotion, sentiment, outcome, decided_s, summary::jsonb
+                intent, emotion, sentiment, outcome, decided_s, summary::jsonb, clock_trusted
          FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
                      $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::float8[],
-                     $12::text[], $13::float8[], $14::text[])
+                     $12::text[], $13::float8[], $14::text[], $15::boolean[])
              AS new (tenant, branch, device, stream, sequence, call, started_at, language,
-                     intent, emotion, sentiment, outcome, decided_s, summary)
+                     intent, emotion, sentiment, outcome, decided_s, summary, clock_trusted)
          ON CONFLICT (tenant, branch, device, call, started_at) DO UPDATE SET
              language = excluded.language, intent = excluded.intent, emotion = excluded.emotion,
              sentiment = excluded.sentiment, outcome = excluded.outcome,
              decided_s = excluded.decided_s, summary = excluded.summary,
-             stream = excluded.stream, sequence = excluded.sequence
+             stream = excluded.stream, sequence = excluded.sequence,
+             clock_trusted = excluded.clock_trusted
          WHERE excluded.summary -> 'interrupted' IS DISTINCT FROM 'true'
             OR call.summary -> 'interrupted' = 'true'",
         &[
@@ -317,6 +318,7 @@ fn store_calls(transaction: &mut Writing<'_>, rows: &[CallRow<'_>]) -> Result<()
             &column(rows, |row| row.outcome),
             &column(rows, |row| row.decided_s),
             &column(rows, |row| row.summary),
+            &column(rows, |row| row.clock_trusted),
         ],
     )?;
     Ok(())

@@ -135,21 +135,22 @@ pub(super) fn calls(
         return Ok(Page::default());
     };
     conditions.page(limit, after);
-    let select =
-        format!("SELECT {STARTED_MS}, id, tenant, branch, device, summary::text FROM call");
+    let select = format!("SELECT {STARTED_MS}, id, {CALL_ITEM} FROM call");
     let (calls, next) = rows(transaction, &conditions, limit, (&select, 5), |row| {
         call_item(row, 2)
     })?;
     Ok(Page { calls, next })
 }
 
+/// What a call is made of.
+const CALL_ITEM: &str =
+    "call.tenant, call.branch, call.device, summary::text, started_at, clock_trusted";
+
 fn call_item(row: &Row, first: usize) -> Result<CallItem, StoreError> {
-    Ok(CallItem {
-        tenant: row.get(first),
-        branch: row.get(first + 1),
-        device: row.get(first + 2),
-        summary: Whole::read(row.get(first + 3))?,
-    })
+    let names = [0, 1, 2].map(|column| row.get(first + column));
+    let summary = Whole::read(row.get(first + 3))?;
+    let (stands_at, clock_trusted) = (row.get(first + 4), row.get(first + 5));
+    Ok(CallItem::new(names, stands_at, clock_trusted, summary))
 }
 
 pub(super) fn call(
@@ -161,25 +162,25 @@ pub(super) fn call(
     let Ok(call) = call.parse::<trunkside_call::CallId>() else {
         return Ok(None);
     };
-    let found = transaction.query_opt(
-        "SELECT call.tenant, call.branch, call.device, summary::text, turns::text, more::text
+    let sql = format!(
+        "SELECT {CALL_ITEM}, turns::text, more::text
          FROM call LEFT JOIN LATERAL (
              SELECT turns, more FROM transcript
              WHERE (transcript.tenant, transcript.branch, transcript.device, transcript.call)
                  = (call.tenant, call.branch, call.device, call.call) LIMIT 1) AS said ON true
          WHERE call = $1::text::uuid AND call.tenant = coalesce($2, call.tenant)
              AND call.branch = coalesce($3, call.branch)
-         ORDER BY id LIMIT 1",
-        &[&call.to_string(), &scope.tenant, &scope.branch],
-    )?;
+         ORDER BY id LIMIT 1"
+    );
+    let found = transaction.query_opt(&sql, &[&call.to_string(), &scope.tenant, &scope.branch])?;
     let Some(row) = found else {
         return Ok(None);
     };
-    let transcript = row.get::<_, Option<&str>>(4).map(Whole::read).transpose()?;
+    let transcript = row.get::<_, Option<&str>>(6).map(Whole::read).transpose()?;
     Ok(Some(CallDetail {
         call: call_item(&row, 0)?,
         transcript,
-        transcript_more: json(row.get(5))?,
+        transcript_more: json(row.get(7))?,
     }))
 }
 
@@ -200,7 +201,7 @@ pub(super) fn transcripts(
     conditions.page(limit, after);
     let select = format!(
         "SELECT {STARTED_MS}, call.id, call.tenant, call.branch, call.device, call.call::text,
-                started_at, turns::text, more::text
+                started_at, turns::text, more::text, clock_trusted
          FROM call JOIN transcript
              ON (transcript.tenant, transcript.branch, transcript.device, transcript.call)
               = (call.tenant, call.branch, call.device, call.call)"
@@ -214,6 +215,7 @@ pub(super) fn transcripts(
             started_at: row.get(6),
             turns: Whole::read(row.get(7))?,
             more: json(row.get(8))?,
+            clock_trusted: row.get(9),
         })
     })?;
     Ok(TranscriptPage { transcripts, next })

@@ -118,14 +118,16 @@ fn store_call(transaction: &Transaction<'_>, row: &CallRow<'_>) -> Result<(), St
     transaction
         .prepare_cached(
             "INSERT INTO call (tenant, branch, device, call, started_ms, intent, emotion, outcome,
-                               decided_s, summary, stream, sequence, language, sentiment)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                               decided_s, summary, stream, sequence, language, sentiment,
+                               clock_trusted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (tenant, branch, device, call) DO UPDATE SET
                  started_ms = excluded.started_ms, intent = excluded.intent,
                  emotion = excluded.emotion, outcome = excluded.outcome,
                  decided_s = excluded.decided_s, summary = excluded.summary,
                  stream = excluded.stream, sequence = excluded.sequence,
-                 language = excluded.language, sentiment = excluded.sentiment
+                 language = excluded.language, sentiment = excluded.sentiment,
+                 clock_trusted = excluded.clock_trusted
              WHERE excluded.summary ->> 'interrupted' IS NOT 1
                 OR call.summary ->> 'interrupted' IS 1",
         )?
@@ -143,7 +145,8 @@ fn store_call(transaction: &Transaction<'_>, row: &CallRow<'_>) -> Result<(), St
             stream,
             sequence.cast_signed(),
             row.language,
-            row.sentiment
+            row.sentiment,
+            row.clock_trusted
         ])?;
     Ok(())
 }

@@ -135,27 +135,32 @@ pub(super) fn calls(
     limit: u32,
     after: Option<Cursor>,
 ) -> Result<Page, StoreError> {
-    let select = "SELECT started_ms, call.id, tenant, branch, device, summary FROM call";
+    let select = format!("SELECT {CALL_ITEM} FROM call");
     let (calls, next) = rows(
         connection,
         scope,
         filter,
         limit,
         after,
-        (select, 5),
-        |row| call_item(row, 2),
+        (&select, 5),
+        call_item,
     )?;
     Ok(Page { calls, next })
 }
 
-fn call_item(row: &Row<'_>, first: usize) -> Result<CallItem, StoreError> {
-    let summary: String = row.get(first + 3)?;
-    Ok(CallItem {
-        tenant: row.get(first)?,
-        branch: row.get(first + 1)?,
-        device: row.get(first + 2)?,
-        summary: Whole::read(&summary)?,
-    })
+/// A call with its cursor before it.
+const CALL_ITEM: &str = "started_ms, call.id, tenant, branch, device, summary, clock_trusted";
+
+fn call_item(row: &Row<'_>) -> Result<CallItem, StoreError> {
+    let names = [row.get(2)?, row.get(3)?, row.get(4)?];
+    let summary: String = row.get(5)?;
+    let summary = Whole::read(&summary)?;
+    Ok(CallItem::new(
+        names,
+        time(row.get(0)?),
+        row.get(6)?,
+        summary,
+    ))
 }
 
 pub(super) fn call(
@@ -164,7 +169,7 @@ pub(super) fn call(
     call: &str,
 ) -> Result<Option<CallDetail>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT tenant, branch, device, summary,
+        "SELECT {CALL_ITEM},
                 (SELECT turns FROM transcript WHERE {TRANSCRIPT_OF_CALL}),
                 (SELECT more FROM transcript WHERE {TRANSCRIPT_OF_CALL})
          FROM call WHERE call = ?1 AND (?2 IS NULL OR tenant = ?2) AND (?3 IS NULL OR branch = ?3)
@@ -174,11 +179,11 @@ pub(super) fn call(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let turns: Option<String> = row.get(4)?;
+    let turns: Option<String> = row.get(7)?;
     Ok(Some(CallDetail {
-        call: call_item(row, 0)?,
+        call: call_item(row)?,
         transcript: turns.map(|turns| Whole::read(&turns)).transpose()?,
-        transcript_more: json(row.get(5)?)?,
+        transcript_more: json(row.get(8)?)?,
     }))
 }
 
@@ -195,7 +200,7 @@ pub(super) fn transcripts(
 ) -> Result<TranscriptPage, StoreError> {
     let select = format!(
         "SELECT started_ms, call.id, call.tenant, call.branch, call.device, call.call, turns,
-                more
+                more, clock_trusted
          FROM call JOIN transcript ON {TRANSCRIPT_OF_CALL}"
     );
     let (transcripts, next) = rows(
@@ -215,6 +220,7 @@ pub(super) fn transcripts(
                 call: row.get(5)?,
                 turns: Whole::read(&turns)?,
                 more: json(row.get(7)?)?,
+                clock_trusted: row.get(8)?,
             })
         },
     )?;

@@ -52,6 +52,74 @@ pub(super) fn a_clock_that_nobody_set_moves_no_call_out_of_sight(fresh: &dyn Fn(
     );
 }
 
+/// Whoever asks for a time gets calls that are shown at it, and is told what the box said.
+pub(super) fn a_call_is_shown_at_the_time_that_it_is_found_by(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let now: Timestamp = "2026-11-22T08:00:00.123Z".parse().unwrap();
+    let (behind, exact) = ("2026-11-12T08:00:00Z", "2026-11-22T07:00:00.000000123Z");
+    let said = [
+        ("1970-01-01T00:01:00Z", false),
+        ("2027-12-28T00:00:00Z", false),
+        (behind, false),
+        (exact, true),
+        // The clock was set while the call went on.
+        ("1970-01-01T00:02:00Z", true),
+    ];
+    for (number, (started_at, trusted)) in (1..).zip(said) {
+        let call = record(number, &serde_json::json!({ "started_at": started_at }));
+        let at = if trusted {
+            "2026-11-22T07:30:00Z"
+        } else {
+            started_at
+        };
+        let spoken = words(number);
+        let messages = [
+            message(Lane::Metric, vec![written(call, number, at, trusted)]),
+            message(Lane::Transcript, vec![written(spoken, number, at, trusted)]),
+        ];
+        store.commit(&messages, now).unwrap();
+    }
+    let times = |item: &CallItem| {
+        let said = item.said_started_at.map(|at| at.to_string());
+        (item.started_at.to_string(), said, item.clock_trusted)
+    };
+    let moved =
+        |to: &str, from: &str, trusted| (to.to_owned(), Some(from.to_owned()), Some(trusted));
+    let stays = |at: &str, trusted| (at.to_owned(), None, Some(trusted));
+    let mut expected = vec![
+        moved("2026-11-22T08:00:00.123Z", "2027-12-28T00:00:00Z", false),
+        moved("2026-11-22T08:00:00.123Z", "1970-01-01T00:01:00Z", false),
+        moved("2026-11-22T07:30:00Z", "1970-01-01T00:02:00Z", true),
+        stays(exact, true),
+        stays(behind, false),
+    ];
+    let shown = |filter: &CallFilter| store.calls(&Scope::ALL, filter, 9, None).unwrap().calls;
+    let calls = shown(&CallFilter::default());
+    assert_eq!(calls.iter().map(times).collect::<Vec<_>>(), expected);
+    let json = serde_json::to_string(&calls[0]).unwrap();
+    assert_eq!(json.matches("\"started_at\":").count(), 1, "{json}");
+    let this_day = CallFilter {
+        since: Some("2026-11-22T00:00:00Z".parse().unwrap()),
+        ..CallFilter::default()
+    };
+    expected.pop();
+    assert_eq!(
+        shown(&this_day).iter().map(times).collect::<Vec<_>>(),
+        expected
+    );
+    let name = calls[1].summary.call.to_string();
+    let detail = store.call(&Scope::ALL, &name).unwrap().unwrap();
+    assert_eq!(times(&detail.call), times(&calls[1]));
+    let page = store.transcripts(&Scope::ALL, &this_day, 9, None).unwrap();
+    let marks: Vec<_> = page
+        .transcripts
+        .iter()
+        .map(|item| item.clock_trusted)
+        .collect();
+    assert_eq!(marks, [Some(false), Some(false), Some(true), Some(true)]);
+}
+
 /// A record as it was written at a time, by a clock that was set by then or not.
 fn written(received: Received, sequence: u64, at: &str, clock_trusted: bool) -> Received {
     let Received::Entry(mut entry, kept) = received else {

@@ -145,6 +145,9 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
     let to = "SELECT count(*) FROM trunkside.calls
               WHERE overflowed_to = 'messages' AND overflow_kind = 'voicemail'";
     assert_eq!(ask(to).unwrap(), 1);
+    let clock = "SELECT count(*) FROM trunkside.calls
+                 WHERE clock_trusted AND said_started_at = '2026-11-21T08:10:00Z'";
+    assert_eq!(ask(clock).unwrap(), 1);
     assert_eq!(ask("SELECT count(*) FROM trunkside.devices").unwrap(), 1);
     // The aggregator's own setting opens nothing to others.
     assert_eq!(
