@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::ingest::{LASTS, RIVAL};
 use crate::store::{Committed, Totals};
 
 /// A transaction that goes on for longer hangs.
@@ -52,6 +53,8 @@ pub(crate) struct Counters {
     commits: AtomicU64,
     connected: AtomicBool,
     unstored: Mutex<Unstored>,
+    /// When the broker last ended a connection soon, where that is no accident.
+    cut_short: Mutex<Option<Instant>>,
 }
 
 /// Why what comes cannot be stored.
@@ -126,6 +129,24 @@ impl Counters {
     /// Whether the broker is connected.
     pub(crate) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the broker ends every connection soon.
+    pub(crate) fn is_cut_short(&self) {
+        let mut cut_short = self
+            .cut_short
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *cut_short = Some(now());
+    }
+
+    /// What ends the broker's connections, until one has lasted.
+    pub(crate) fn rival(&self) -> Option<&'static str> {
+        let cut_short = self
+            .cut_short
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        cut_short.filter(|at| now() - *at < LASTS).map(|_| RIVAL)
     }
 
     /// Prometheus text format 0.0.4.
@@ -235,6 +256,17 @@ mod tests {
         assert_eq!(counters.unstored(), None);
         tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(counters.unstored(), None, "nothing came");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rival_is_told_of_until_a_connection_lasts() {
+        let counters = Counters::default();
+        assert_eq!(counters.rival(), None);
+        counters.is_cut_short();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(counters.rival().unwrap().contains("another aggregator"));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(counters.rival(), None);
     }
 
     #[test]

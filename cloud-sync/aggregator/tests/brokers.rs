@@ -366,6 +366,25 @@ async fn a_broker_that_refuses_the_subscription_is_told_of() {
     cloud.shutdown().await;
 }
 
+/// A standby, or the old one while a new one starts: Mosquitto lets only one of a name in.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_aggregators_at_one_mosquitto_are_told_of_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(broker) = Mosquitto::start(folder.path()).await else {
+        return;
+    };
+    let one = start(&folder.path().join("one"), external(broker.address)).await;
+    healthy(one.http_addr).await;
+    let other = start(&folder.path().join("other"), external(broker.address)).await;
+    for cloud in [&one, &other] {
+        let health = || get(cloud.http_addr, "/healthz");
+        let (status, told) = until(health, |(_, told)| told.contains("another aggregator")).await;
+        assert_eq!(status, 503, "{told}");
+    }
+    one.shutdown().await;
+    other.shutdown().await;
+}
+
 /// Mosquitto gives up root before it reads its files again.
 fn readable(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;

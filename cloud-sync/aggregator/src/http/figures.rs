@@ -134,8 +134,8 @@ pub(super) struct Health {
     /// Boxes that were revoked and send nevertheless, as the broker still lets them in. Nothing of
     /// them is taken, and they keep it.
     revoked_boxes: usize,
-    /// Why what came last could not be stored, or waits to be for half a minute; absent when it was.
-    /// The boxes keep it.
+    /// Why what came last could not be stored, or waits to be for half a minute (the boxes keep it), or
+    /// why the broker's connections do not last; absent when all is well with them.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -153,9 +153,9 @@ pub(super) struct Health {
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let broker = app.counters.is_connected();
     let answers = app.ask(|store| Ok(store.is_well())).await.unwrap_or(false);
-    let reason = app.counters.unstored();
-    let store = answers && reason.is_none();
-    let (code, status) = if broker && store {
+    let (unstored, rival) = (app.counters.unstored(), app.counters.rival());
+    let store = answers && unstored.is_none();
+    let (code, status) = if broker && store && rival.is_none() {
         (StatusCode::OK, "ok")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "degraded")
@@ -167,7 +167,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, Json<Health>)
             broker,
             store,
             revoked_boxes: app.away.sending(),
-            reason,
+            reason: unstored.or_else(|| rival.map(ToOwned::to_owned)),
         }),
     )
 }

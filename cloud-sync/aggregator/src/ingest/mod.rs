@@ -15,12 +15,14 @@ use trunkside_record::{Ack, Origin, Received, Timestamp, Topic, decode, encode_a
 use crate::counters::{Counters, Rejection};
 use crate::store::{Committed, Loss, Message, Store, StoreError};
 
+mod cut_short;
 pub(crate) mod mqtt;
 #[cfg(feature = "servers")]
 pub(crate) mod nats;
 mod queue;
 mod turned_away;
 
+pub(crate) use cut_short::{LASTS, RIVAL};
 pub(crate) use queue::{Incoming, Queue, queue};
 pub(crate) use turned_away::TurnedAway;
 
@@ -78,16 +80,17 @@ impl Publisher {
     }
 }
 
-/// After a connection has ended: nobody can publish, and the next is tried after a while. False
-/// when `stop` comes first.
+/// After a connection has ended: nobody can publish, and the next is tried after `pause`. False when
+/// `stop` comes first.
 async fn rest(
     counters: &Counters,
     publishers: &watch::Sender<Option<Publisher>>,
     stop: &CancellationToken,
+    pause: Duration,
 ) -> bool {
     publishers.send_replace(None);
     counters.set_connected(false);
-    let pause = tokio::time::sleep(AGAIN);
+    let pause = tokio::time::sleep(pause);
     stop.run_until_cancelled(pause).await.is_some()
 }
 

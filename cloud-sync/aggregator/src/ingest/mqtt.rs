@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, SubscribeReasonCode,
-    TlsConfiguration, Transport,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS,
+    SubscribeReasonCode, TlsConfiguration, Transport,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, MAX_PAYLOAD_BYTES, up_filter};
 
+use super::cut_short::{CutShort, RIVAL};
 use super::{Publisher, Queue, TurnedAway, read, rest};
 use crate::config::{ConfigError, ExternalBroker};
 use crate::counters::Counters;
@@ -66,6 +68,7 @@ pub(crate) async fn receive(
     stop: CancellationToken,
 ) {
     let mut reason = String::new();
+    let mut cut_short = CutShort::default();
     loop {
         // A new client every time: rumqttc's own reconnecting can collide on packet identifiers.
         let (client, mut connection) = AsyncClient::new(options.clone(), REQUESTS);
@@ -82,16 +85,51 @@ pub(crate) async fn receive(
             &queue,
             &mut reason,
         );
-        if stop.run_until_cancelled(ended).await.is_none() {
+        let Some(End { since, why }) = stop.run_until_cancelled(ended).await else {
             return;
+        };
+        cut_short.ended(since.map(|since| now() - since));
+        if cut_short.is_no_accident() {
+            counters.is_cut_short();
         }
-        if !rest(&counters, &publishers, &stop).await {
+        if let Some(error) = why {
+            tell(&error, &cut_short, since.is_some(), &mut reason);
+        }
+        if !rest(&counters, &publishers, &stop, cut_short.pause()).await {
             return;
         }
     }
 }
 
-/// Drives one connection to its end; a reason why there is none is told once.
+/// Tells why there is no connection: what lasts is told once.
+fn tell(error: &ConnectionError, cut_short: &CutShort, was_connected: bool, reason: &mut String) {
+    if cut_short.is_new() {
+        tracing::warn!(%error, likely = RIVAL, "the broker ends every connection soon; coming back ever later");
+    } else if cut_short.is_no_accident() {
+        tracing::debug!(%error, "the broker has ended the connection again");
+    } else if was_connected {
+        tracing::warn!(%error, "the broker is gone; connecting again");
+    } else if *reason != error.to_string() {
+        *reason = error.to_string();
+        tracing::warn!(%error, "the broker cannot be reached; trying again");
+    }
+}
+
+/// How a connection ended.
+#[derive(Default)]
+struct End {
+    /// Since when something could come; none where it never could.
+    since: Option<Instant>,
+    /// What ended it, if the aggregator did not.
+    why: Option<ConnectionError>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell reads the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Drives one connection to its end.
 async fn converse(
     client: AsyncClient,
     mut connection: EventLoop,
@@ -100,7 +138,8 @@ async fn converse(
     publishers: &watch::Sender<Option<Publisher>>,
     queue: &Queue,
     reason: &mut String,
-) {
+) -> End {
+    let mut end = End::default();
     loop {
         match connection.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
@@ -108,7 +147,7 @@ async fn converse(
                     .map(|lane| rumqttc::SubscribeFilter::new(up_filter(lane), QoS::AtLeastOnce));
                 if let Err(error) = client.try_subscribe_many(filters) {
                     tracing::error!(%error, "cannot subscribe");
-                    return;
+                    return end;
                 }
             }
             // Nothing would ever come, and nobody would know why.
@@ -119,10 +158,11 @@ async fn converse(
                     REFUSED.clone_into(reason);
                     tracing::warn!("{REFUSED}");
                 }
-                return;
+                return end;
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => {
                 counters.set_connected(true);
+                end.since = Some(now());
                 reason.clear();
                 publishers.send_replace(Some(Publisher::Mqtt(client.clone())));
                 tracing::info!("receiving from the broker");
@@ -132,7 +172,7 @@ async fn converse(
                 match read(away, &publish.topic, &publish.payload) {
                     Ok(message) => {
                         if !queue.put(message, None).await {
-                            return;
+                            return end;
                         }
                     }
                     Err(rejection) => counters.reject(rejection),
@@ -140,13 +180,8 @@ async fn converse(
             }
             Ok(_) => {}
             Err(error) => {
-                if counters.is_connected() {
-                    tracing::warn!(%error, "the broker is gone; connecting again");
-                } else if *reason != error.to_string() {
-                    *reason = error.to_string();
-                    tracing::warn!(%error, "the broker cannot be reached; trying again");
-                }
-                return;
+                end.why = Some(error);
+                return end;
             }
         }
     }

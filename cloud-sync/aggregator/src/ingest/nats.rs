@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use trunkside_record::{Lane, up_filter};
 
 use super::queue::QUEUE;
-use super::{Publisher, Queue, Receipt, TurnedAway, read, rest};
+use super::{AGAIN, Publisher, Queue, Receipt, TurnedAway, read, rest};
 use crate::config::LoginFiles;
 use crate::counters::Counters;
 
@@ -83,7 +83,7 @@ pub(crate) async fn receive(
             reason = error.to_string();
             tracing::warn!(%error, "not receiving from NATS; trying again");
         }
-        if !rest(&counters, &publishers, &stop).await {
+        if !rest(&counters, &publishers, &stop, AGAIN).await {
             return;
         }
     }
