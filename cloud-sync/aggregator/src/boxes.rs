@@ -7,11 +7,11 @@ use jiff::{Span, ToSpan};
 use trunkside_aggregator::config::BoxesConfig;
 use trunkside_aggregator::store::{Claim, Store};
 use trunkside_aggregator::{
-    AggregatorConfig, Boxes, BrokerChoice, RulesFor, check_for_nats, now, write_rules,
+    AggregatorConfig, Boxes, BrokerChoice, RulesFor, check_for_nats, has_dot, now, write_rules,
 };
 use trunkside_record::{ClaimCode, NameError, Origin};
 
-use crate::{hand_over, say};
+use crate::{hand_over, note, say};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -133,6 +133,16 @@ fn rules(
         turned_away: store.turned_away()?,
     };
     let written = write_rules(rules_for, &config.pki, config.host(), &boxes, out, now())?;
+    if rules_for == RulesFor::Nats {
+        let in_force = boxes.certificates.iter();
+        let in_force = in_force.filter(|of| of.revoked_at.is_none());
+        for origin in in_force.map(|of| &of.origin).filter(|of| has_dot(of)) {
+            note(format_args!(
+                "`{origin}` has a dot in its name, which nats-server carries from 2.10 on: with an older \
+                 one, claim the box under another name"
+            ));
+        }
+    }
     for name in written {
         say(out.join(name).display())?;
     }

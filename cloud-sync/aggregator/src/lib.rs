@@ -44,7 +44,9 @@ mod running;
 pub mod store;
 
 pub use config::{AggregatorConfig, BrokerChoice};
-pub use gateway::{AuthorityError, Boxes, NatsNameError, RulesFor, check_for_nats, write_rules};
+pub use gateway::{
+    AuthorityError, Boxes, NatsNameError, RulesFor, check_for_nats, has_dot, write_rules,
+};
 pub use http::openapi;
 pub use ingest::now;
 pub use log_filter::{LogFilterError, log_filter, log_filter_of};

@@ -10,4 +10,4 @@ mod rules;
 pub(crate) use authority::Authority;
 pub use authority::AuthorityError;
 pub(crate) use gate::Gate;
-pub use rules::{Boxes, NatsNameError, RulesFor, check_for_nats, write_rules};
+pub use rules::{Boxes, NatsNameError, RulesFor, check_for_nats, has_dot, write_rules};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use trunkside_record::{Lane, Origin, Topic};
+use trunkside_record::{Lane, Name, Origin, Topic};
 
 use super::authority::{Authority, AuthorityError, keep, serial_bytes};
 use crate::store::Certificate;
@@ -42,28 +42,43 @@ pub struct Boxes {
     pub turned_away: Vec<Origin>,
 }
 
-/// A box whose name NATS cannot carry: its subjects have words without blanks, `*` and `>` stand for
-/// other words, and its configuration has the name in quotation marks.
+/// A box whose name NATS cannot carry: its subjects have words without blanks and dots, `*` and `>` stand
+/// for other words, its configuration has the name in quotation marks, and the name of a certificate that it
+/// maps to a user has signs of its own (RFC 4514, section 2.4).
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "NATS cannot carry the names of `{0}`: blanks, `*`, `>`, quotation marks and backslashes have a \
-     meaning there; revoke such a box, and claim it under a name of letters, digits and hyphens"
+    "NATS cannot carry the names of `{0}`: blanks, dots, `*`, `>`, `<`, `,`, `;`, `=`, quotation marks and \
+     backslashes have a meaning there; use a name of letters, digits and hyphens, and revoke the box where \
+     it has a certificate under this one"
 )]
 pub struct NatsNameError(Origin);
 
-/// Fails for a box that cannot be told to NATS.
+/// Fails for a box that not every NATS could carry: before 2.10, nats-server closes the connection of one
+/// that has a dot in its name.
 pub fn check_for_nats(origin: &Origin) -> Result<(), NatsNameError> {
-    let is_refused =
-        |letter: char| letter.is_whitespace() || matches!(letter, '*' | '>' | '"' | '\\');
-    let Origin {
-        tenant,
-        branch,
-        device,
-    } = origin;
-    if [tenant, branch, device]
-        .iter()
-        .any(|name| name.as_str().contains(is_refused))
-    {
+    if has_dot(origin) {
+        return Err(NatsNameError(origin.clone()));
+    }
+    check_words(origin)
+}
+
+/// Whether the box has a dot in one of its names, which only newer servers carry.
+pub fn has_dot(origin: &Origin) -> bool {
+    names(origin).any(|name| name.contains('.'))
+}
+
+fn names(origin: &Origin) -> impl Iterator<Item = &str> {
+    [&origin.tenant, &origin.branch, &origin.device]
+        .into_iter()
+        .map(Name::as_str)
+}
+
+/// Fails for a box that no NATS can be told of.
+fn check_words(origin: &Origin) -> Result<(), NatsNameError> {
+    let is_refused = |letter: char| {
+        letter.is_whitespace() || matches!(letter, '*' | '>' | '<' | ',' | ';' | '=' | '"' | '\\')
+    };
+    if names(origin).any(|name| name.contains(is_refused)) {
         return Err(NatsNameError(origin.clone()));
     }
     Ok(())
@@ -146,7 +161,7 @@ fn nats(boxes: &Boxes) -> Result<String, NatsNameError> {
         if revoked_at.is_some() {
             continue;
         }
-        check_for_nats(origin)?;
+        check_words(origin)?;
         users.insert(format!("CN={origin},OU={serial}"), origin);
         // Certificates of earlier versions do not have their number in the subject.
         if !was_turned_away {
@@ -190,7 +205,17 @@ mod tests {
             }],
             turned_away: Vec::new(),
         };
-        for branch in ["harbour east", "*", ">", "a\" b", "a\\", "上\u{3000}海"] {
+        let told = [
+            "harbour east",
+            "*",
+            ">",
+            "a\" b",
+            "a\\",
+            "上\u{3000}海",
+            "a,b",
+            "a=b",
+        ];
+        for branch in told {
             let error = nats(&boxes(branch)).unwrap_err().to_string();
             assert!(
                 error.contains(&format!("`acme/{branch}/box1`")) && error.contains("hyphens"),
@@ -198,6 +223,14 @@ mod tests {
             );
         }
         assert!(nats(&boxes("harbour-east.上海")).is_ok());
+        // Not every server carries what this box was told before.
+        for (name, is_refused) in [("acme.cn", true), ("海口一号店", false), ("a_b-1", false)]
+        {
+            for origin in [(name, "b", "c"), ("a", name, "c"), ("a", "b", name)] {
+                let origin = Origin::new(origin.0, origin.1, origin.2).unwrap();
+                assert_eq!(check_for_nats(&origin).is_err(), is_refused, "{origin}");
+            }
+        }
         let mut gone = boxes("*");
         gone.certificates[0].revoked_at = Some(Timestamp::UNIX_EPOCH);
         assert!(nats(&gone).is_ok(), "who is turned away is not told of");
