@@ -5,11 +5,11 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::query::{AuditQuery, CallsQuery, DevicesQuery};
+use super::query::{AlarmsQuery, AuditQuery, CallsQuery, DevicesQuery};
 use super::reader::Reader;
 use super::{App, PROBLEM, Problem, QuestionProblems, ReaderProblems};
 use crate::store::{
-    Audit, CallDetail, CallFilter, DevicePage, Page, Role, TranscriptItem, TranscriptPage,
+    AlarmPage, Audit, CallDetail, DevicePage, Page, Role, Scope, TranscriptItem, TranscriptPage,
 };
 
 /// Which calls; every parameter is optional.
@@ -207,16 +207,41 @@ pub(super) async fn devices(
         limit,
         cursor,
     } = query;
-    let filter = CallFilter {
-        tenant,
-        branch,
-        ..CallFilter::default()
-    };
-    reader.check(&filter)?;
-    let mut scope = reader.scope();
-    scope.tenant = scope.tenant.or(filter.tenant);
-    scope.branch = scope.branch.or(filter.branch);
+    let scope = reader.narrowed(Scope { tenant, branch })?;
     app.read(move |store| store.devices(&scope, limit, cursor.as_ref()))
+        .await
+        .map(Json)
+}
+
+/// Alarms of boxes, newest first: each as it was raised and as it was cleared, or only those that stand.
+#[utoipa::path(
+    get,
+    path = "/api/v1/alarms",
+    params(
+        ("tenant" = Option<String>, Query, description = "Of this tenant"),
+        ("branch" = Option<String>, Query, description = "Of this branch"),
+        ("device" = Option<String>, Query, description = "Of this device"),
+        ("standing" = Option<bool>, Query, description = "Only the last of each code of a box, where it is not cleared"),
+        PageParameters
+    ),
+    responses(
+        (status = 200, description = "Alarms", body = AlarmPage),
+        QuestionProblems,
+        ReaderProblems
+    )
+)]
+pub(super) async fn alarms(
+    reader: Reader,
+    State(app): State<App>,
+    query: AlarmsQuery,
+) -> Result<Json<AlarmPage>, Problem> {
+    let AlarmsQuery {
+        mut filter,
+        limit,
+        cursor,
+    } = query;
+    filter.scope = reader.narrowed(filter.scope)?;
+    app.read(move |store| store.alarms(&filter, limit, cursor))
         .await
         .map(Json)
 }

@@ -19,6 +19,7 @@ use super::{Problem, api, claims, export, figures};
         api::transcripts,
         api::transcript,
         api::devices,
+        api::alarms,
         api::audit,
         claims::claim,
         figures::hourly,

@@ -131,6 +131,7 @@ fn router(app: App) -> Router {
         .route("/api/v1/transcripts", get(api::transcripts))
         .route("/api/v1/transcripts/{id}", get(api::transcript))
         .route("/api/v1/devices", get(api::devices))
+        .route("/api/v1/alarms", get(api::alarms))
         .route("/api/v1/audit", get(api::audit))
         .route("/api/v1/claims", post(claims::claim))
         .route("/api/v1/metrics/hourly", get(figures::hourly))

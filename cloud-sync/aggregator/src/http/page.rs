@@ -16,10 +16,15 @@ use trunkside_record::{
 use super::reader::Reader;
 use super::{App, Problem};
 use crate::ingest::now;
-use crate::store::{self, CallDetail, CallFilter, CallItem, Hour, Span, Totals};
+use crate::store::{self, AlarmFilter, CallDetail, CallFilter, CallItem, Hour, Span, Totals};
+
+mod alarms;
 
 /// Calls on the front page.
 const CALLS: u32 = 40;
+
+/// Alarms on the front page.
+const ALARMS: u32 = 10;
 
 /// Hours on the front page: two days.
 const HOURS: u32 = 48;
@@ -48,12 +53,18 @@ const CHART_LABEL: usize = 6;
 pub(super) async fn index(reader: Reader, State(app): State<App>) -> Result<Markup, Problem> {
     let scope = reader.scope();
     let totals = app.totals(scope.clone()).await?;
-    let (page, hours) = app
+    let (page, hours, alarms) = app
         .read(move |store| {
             let filter = CallFilter::default();
             let page = store.calls(&scope, &filter, CALLS, None)?;
             let cells = store.cells(&scope, &filter, Span::Quarters(HOURS * 4))?;
-            Ok((page, store::hours(&cells, None, HOURS)))
+            let standing = AlarmFilter {
+                scope,
+                standing: true,
+                ..AlarmFilter::default()
+            };
+            let alarms = store.alarms(&standing, ALARMS, None)?;
+            Ok((page, store::hours(&cells, None, HOURS), alarms))
         })
         .await?;
     let connected = app.counters.is_connected();
@@ -62,6 +73,7 @@ pub(super) async fn index(reader: Reader, State(app): State<App>) -> Result<Mark
         true,
         &html! {
             (header(totals, connected))
+            @if !alarms.alarms.is_empty() { (alarms::card(&alarms)) }
             @if page.calls.is_empty() {
                 (nothing_yet())
             } @else {

@@ -14,7 +14,7 @@ use trunkside_record::Outcome;
 
 use super::Problem;
 use crate::export::Format;
-use crate::store::{CallFilter, Cursor, DeviceCursor};
+use crate::store::{AlarmCursor, AlarmFilter, CallFilter, Cursor, DeviceCursor, Scope};
 
 /// Calls on a page when nothing is asked.
 const CALLS: u32 = 50;
@@ -106,6 +106,40 @@ impl<S: Send + Sync> FromRequestParts<S> for DevicesQuery {
         let query = Self {
             tenant: pairs.text("tenant")?,
             branch: pairs.text("branch")?,
+            limit: pairs.number("limit", MOST_CALLS)?.unwrap_or(CALLS),
+            cursor: pairs.take("cursor", "use the `next` of an earlier answer")?,
+        };
+        pairs.finish()?;
+        Ok(query)
+    }
+}
+
+/// The query of `/api/v1/alarms`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AlarmsQuery {
+    /// Its scope is what was asked for.
+    pub(super) filter: AlarmFilter,
+    pub(super) limit: u32,
+    pub(super) cursor: Option<AlarmCursor>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AlarmsQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut pairs = Pairs::read(parts, state).await?;
+        let scope = Scope {
+            tenant: pairs.text("tenant")?,
+            branch: pairs.text("branch")?,
+        };
+        let query = Self {
+            filter: AlarmFilter {
+                scope,
+                device: pairs.text("device")?,
+                standing: pairs
+                    .take("standing", "use true or false")?
+                    .unwrap_or(false),
+            },
             limit: pairs.number("limit", MOST_CALLS)?.unwrap_or(CALLS),
             cursor: pairs.take("cursor", "use the `next` of an earlier answer")?,
         };

@@ -93,6 +93,21 @@ impl Reader {
         }
     }
 
+    /// The part of what was asked for that this key may see.
+    pub(super) fn narrowed(&self, asked: Scope) -> Result<Scope, Problem> {
+        let filter = CallFilter {
+            tenant: asked.tenant.clone(),
+            branch: asked.branch.clone(),
+            ..CallFilter::default()
+        };
+        self.check(&filter)?;
+        let Scope { tenant, branch } = self.scope();
+        Ok(Scope {
+            tenant: tenant.or(asked.tenant),
+            branch: branch.or(asked.branch),
+        })
+    }
+
     pub(super) fn needs(&self, role: Role) -> Result<(), Problem> {
         if self.0.role >= role {
             return Ok(());

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use trunkside_record::{Origin, Timestamp};
 
 mod access;
+mod alarms;
 mod analytics;
 mod intake;
 mod plan;
@@ -24,6 +25,7 @@ mod unread;
 mod whole;
 
 pub use access::{Audit, Certificate, Claim, KeyRecord, Role, Scope};
+pub use alarms::{AlarmCursor, AlarmFilter, AlarmItem, AlarmPage};
 pub use analytics::{
     Hour, IntentCount, IntentFigures, MoodFigures, MoodHour, hours, intents, moods,
 };
@@ -242,6 +244,14 @@ pub trait Store: Send + Sync {
         limit: u32,
         after: Option<&DeviceCursor>,
     ) -> Result<DevicePage, StoreError>;
+
+    /// At most `limit` alarms, newest first, behind `after`.
+    fn alarms(
+        &self,
+        filter: &AlarmFilter,
+        limit: u32,
+        after: Option<AlarmCursor>,
+    ) -> Result<AlarmPage, StoreError>;
 
     /// What is stored in all.
     fn totals(&self, scope: &Scope) -> Result<Totals, StoreError>;

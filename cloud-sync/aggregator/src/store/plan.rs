@@ -204,6 +204,17 @@ pub(super) struct ReportRow<'a> {
     pub(super) body: &'a str,
 }
 
+/// An alarm, for those that stand.
+#[derive(Debug)]
+pub(super) struct AlarmRow<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) code: &'a str,
+    pub(super) cleared: bool,
+    pub(super) at: Timestamp,
+    pub(super) clock_trusted: bool,
+    pub(super) body: &'a str,
+}
+
 /// A record that this version cannot read.
 #[derive(Debug)]
 pub(super) struct UnreadRow<'a> {
@@ -230,6 +241,8 @@ pub(super) struct Plan<'a> {
     /// The last of each call.
     pub(super) transcripts: Vec<TranscriptRow<'a>>,
     pub(super) reports: Vec<ReportRow<'a>>,
+    /// The last of each code of a box.
+    pub(super) alarms: Vec<AlarmRow<'a>>,
     pub(super) unread: Vec<UnreadRow<'a>>,
     pub(super) gaps: Vec<GapRow<'a>>,
     pub(super) committed: Committed,
@@ -431,7 +444,19 @@ impl<'a> Plan<'a> {
                     more: kept.more.as_deref(),
                 });
             }
-            Body::Alarm(_) => report("alarm"),
+            Body::Alarm(alarm) => {
+                report("alarm");
+                if alarm.code.len() <= LONGEST_INTENT {
+                    self.alarms.push(AlarmRow {
+                        place,
+                        code: &alarm.code,
+                        cleared: alarm.cleared,
+                        at: recorded_at,
+                        clock_trusted: entry.clock_trusted,
+                        body: &kept.json,
+                    });
+                }
+            }
             Body::Health(_) => report("health"),
             Body::Gap(_) => {}
             Body::Unknown => {
@@ -458,6 +483,12 @@ impl<'a> Plan<'a> {
             &mut self.transcripts,
             |row| (row.place.origin, row.call),
             |row, before| row.turn_count < before.turn_count,
+        );
+        let told = |row: &AlarmRow<'_>| (row.place.stream, row.place.sequence);
+        keep_last(
+            &mut self.alarms,
+            |row| (row.place.origin, row.code),
+            |row, before| told(row) < told(before),
         );
     }
 }

@@ -52,7 +52,7 @@ impl CallFilter {
 /// Bytes of records on a page of calls: beyond them it ends before its limit, whatever boxes sent.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Bytes of an intent's name that is counted: a taxonomy's are much shorter, and whoever counts has each
+/// Bytes of an intent's name that is counted, and of an alarm's code that is looked up: a taxonomy's are much shorter, and whoever counts has each
 /// of them once for every quarter of an hour.
 pub(super) const LONGEST_INTENT: usize = 128;
 
@@ -78,17 +78,18 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (started_ms, id) = text.split_once('.').ok_or(())?;
-        let started_ms: i64 = started_ms.parse().map_err(drop)?;
-        // No call stands at another time, and a database may refuse one.
-        let at = Timestamp::from_millisecond(started_ms).map_err(drop)?;
-        if storable(at) != at {
-            return Err(());
-        }
         Ok(Self {
-            started_ms,
+            started_ms: stored_ms(started_ms)?,
             id: id.parse().map_err(drop)?,
         })
     }
+}
+
+/// Milliseconds of a time as it is stored: nothing stands at another, and a database may refuse one.
+pub(super) fn stored_ms(text: &str) -> Result<i64, ()> {
+    let ms: i64 = text.parse().map_err(drop)?;
+    let at = Timestamp::from_millisecond(ms).map_err(drop)?;
+    if storable(at) == at { Ok(ms) } else { Err(()) }
 }
 
 /// Finds where a page of calls ends.

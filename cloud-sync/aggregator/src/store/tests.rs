@@ -8,6 +8,7 @@ use trunkside_record::{Ack, Body, CallSummary, Lane, Origin, Received, Timestamp
 use super::*;
 
 mod access;
+mod alarms;
 mod answers;
 mod clocks;
 mod figures;
@@ -21,6 +22,7 @@ mod watermarks;
 mod cluster;
 
 use access::*;
+use alarms::*;
 use answers::*;
 use clocks::*;
 use cluster::Cluster;
@@ -77,6 +79,7 @@ behaviours!(
     a_clock_that_nobody_set_moves_no_call_out_of_sight,
     a_call_is_shown_at_the_time_that_it_is_found_by,
     devices_tell_how_they_do,
+    alarms_stand_until_they_are_cleared,
     figures_are_bounded_whatever_boxes_name,
     losses_beyond_every_number_are_told,
     a_call_that_began_before_the_clock_was_set_stands_where_it_was_recorded,

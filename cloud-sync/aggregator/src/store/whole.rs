@@ -9,13 +9,14 @@ use serde_json::Value;
 /// Names of what the cloud itself puts beside a record's fields: where it came from, when it began, and its
 /// words. A record that has one of them, as all have the time, would say it a second time, and of two most
 /// readers of JSON take the last.
-const BESIDE: [&str; 8] = [
+const BESIDE: [&str; 9] = [
     "tenant",
     "branch",
     "device",
     "started_at",
     "said_started_at",
     "clock_trusted",
+    "at",
     "transcript",
     "transcript_more",
 ];

@@ -13,6 +13,7 @@ use super::super::plan::{
 };
 use super::super::unread::{self, Waiting};
 use super::super::{Committed, Message, StoreError};
+use super::alarms;
 use super::writer::Writing;
 
 pub(super) fn commit(
@@ -32,6 +33,7 @@ fn store(transaction: &mut Writing<'_>, plan: &Plan<'_>, now: Timestamp) -> Resu
     store_calls(transaction, &plan.calls)?;
     store_transcripts(transaction, &plan.transcripts)?;
     store_reports(transaction, &plan.reports)?;
+    alarms::store(transaction, &plan.alarms)?;
     store_unread(transaction, &plan.unread, now)?;
     store_gaps(transaction, &plan.gaps, now)
 }
@@ -79,16 +81,16 @@ pub(super) fn read_again(mut transaction: Writing<'_>) -> Result<(usize, u64), S
 }
 
 /// One column for each part of a row's origin and place.
-struct Places<'a> {
-    tenants: Vec<&'a str>,
-    branches: Vec<&'a str>,
-    devices: Vec<&'a str>,
-    streams: Vec<i64>,
-    sequences: Vec<i64>,
+pub(super) struct Places<'a> {
+    pub(super) tenants: Vec<&'a str>,
+    pub(super) branches: Vec<&'a str>,
+    pub(super) devices: Vec<&'a str>,
+    pub(super) streams: Vec<i64>,
+    pub(super) sequences: Vec<i64>,
 }
 
 impl<'a> Places<'a> {
-    fn new(places: impl Iterator<Item = Place<'a>>) -> Self {
+    pub(super) fn new(places: impl Iterator<Item = Place<'a>>) -> Self {
         let mut columns = Self {
             tenants: Vec::new(),
             branches: Vec::new(),
@@ -112,7 +114,7 @@ impl<'a> Places<'a> {
     }
 }
 
-fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
+pub(super) fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 

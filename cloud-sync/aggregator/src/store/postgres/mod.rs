@@ -15,14 +15,15 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use trunkside_record::{Origin, Timestamp};
 
 use super::{
-    Audit, CallDetail, CallFilter, Cell, Certificate, Claim, Committed, Cursor, DeviceCursor,
-    DevicePage, KeyRecord, Message, Page, PostgresOptions, Scope, Span, Store, StoreError, Totals,
-    TranscriptPage,
+    AlarmCursor, AlarmFilter, AlarmPage, Audit, CallDetail, CallFilter, Cell, Certificate, Claim,
+    Committed, Cursor, DeviceCursor, DevicePage, KeyRecord, Message, Page, PostgresOptions, Scope,
+    Span, Store, StoreError, Totals, TranscriptPage,
 };
 
 use writer::{Writer, Writing};
 
 mod access;
+mod alarms;
 mod commit;
 mod connect;
 mod migrate;
@@ -281,6 +282,15 @@ impl Store for Postgres {
         after: Option<&DeviceCursor>,
     ) -> Result<DevicePage, StoreError> {
         self.within(scope, |at| query::devices(at, scope, limit, after))
+    }
+
+    fn alarms(
+        &self,
+        filter: &AlarmFilter,
+        limit: u32,
+        after: Option<AlarmCursor>,
+    ) -> Result<AlarmPage, StoreError> {
+        self.within(&filter.scope, |at| alarms::alarms(at, filter, limit, after))
     }
 
     fn totals(&self, scope: &Scope) -> Result<Totals, StoreError> {

@@ -124,6 +124,7 @@ pub(super) fn delete_before(
             gone = deleted;
         }
     }
+    transaction.execute("DELETE FROM alarm WHERE at < $1", &[&from])?;
     transaction.execute("DELETE FROM unread WHERE came < $1", &[&from])?;
     Ok(gone)
 }

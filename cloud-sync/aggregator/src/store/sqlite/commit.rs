@@ -10,6 +10,7 @@ use super::super::plan::{
 use super::super::unread::{self, Waiting};
 use super::super::{Committed, Message, StoreError};
 use super::access::time;
+use super::alarms;
 
 pub(super) fn commit(
     connection: &mut Connection,
@@ -39,6 +40,9 @@ fn store(transaction: &Transaction<'_>, plan: &Plan<'_>, now: Timestamp) -> Resu
     }
     for row in &plan.reports {
         store_report(transaction, row)?;
+    }
+    for row in &plan.alarms {
+        alarms::store(transaction, row)?;
     }
     for row in &plan.unread {
         store_unread(transaction, row, now)?;
@@ -307,7 +311,7 @@ fn store_gap(
 /// What deletes the calls that began before a time, with their words, words as old whose call never came,
 /// and older reports. Nobody else writes meanwhile: each finds what is old by an index, and looks at
 /// nothing where nothing is.
-const DELETIONS: [&str; 5] = [
+const DELETIONS: [&str; 6] = [
     "DELETE FROM transcript WHERE (tenant, branch, device, call) IN (
          SELECT tenant, branch, device, call FROM call WHERE started_ms < ?1)",
     DELETE_CALLS,
@@ -315,6 +319,7 @@ const DELETIONS: [&str; 5] = [
          SELECT 1 FROM call WHERE (call.tenant, call.branch, call.device, call.call)
              = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
     "DELETE FROM report WHERE at_ms < ?1",
+    "DELETE FROM alarm WHERE at_ms < ?1",
     "DELETE FROM unread WHERE came_ms < ?1",
 ];
 

@@ -12,17 +12,18 @@ use rusqlite::Connection;
 use trunkside_record::{Origin, Timestamp};
 
 use super::{
-    Audit, CallDetail, CallFilter, Cell, Certificate, Claim, Committed, Cursor, DeviceCursor,
-    DevicePage, KeyRecord, Message, Page, Scope, Span, Store, StoreError, Totals, TranscriptPage,
-    create_folder,
+    AlarmCursor, AlarmFilter, AlarmPage, Audit, CallDetail, CallFilter, Cell, Certificate, Claim,
+    Committed, Cursor, DeviceCursor, DevicePage, KeyRecord, Message, Page, Scope, Span, Store,
+    StoreError, Totals, TranscriptPage, create_folder,
 };
 
 mod access;
+mod alarms;
 mod commit;
 mod query;
 
 /// What brings the database from each version to the next; SQLite's `user_version` counts them.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
@@ -31,6 +32,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("0006.sql"),
     include_str!("0007.sql"),
     include_str!("0008.sql"),
+    include_str!("0009.sql"),
 ];
 
 /// The file in the data folder.
@@ -211,6 +213,17 @@ impl Store for Sqlite {
     ) -> Result<DevicePage, StoreError> {
         self.read(ANSWERED_WITHIN, |at| {
             query::devices(at, scope, limit, after)
+        })
+    }
+
+    fn alarms(
+        &self,
+        filter: &AlarmFilter,
+        limit: u32,
+        after: Option<AlarmCursor>,
+    ) -> Result<AlarmPage, StoreError> {
+        self.read(ANSWERED_WITHIN, |at| {
+            alarms::alarms(at, filter, limit, after)
         })
     }
 
