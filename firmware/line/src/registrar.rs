@@ -30,6 +30,8 @@ pub struct Registration {
     pub user: String,
     /// The contact that it gave.
     pub contact: Pii<String>,
+    /// What it calls the box.
+    pub domain: String,
     /// Where its REGISTER came from.
     pub source: SocketAddr,
     /// Until when it holds.
@@ -41,6 +43,8 @@ pub struct Registration {
 pub struct Binding {
     /// The contact that it gave.
     pub contact: String,
+    /// What it calls the box: host, and port if it names one.
+    pub domain: String,
     /// Where its REGISTER came from, which is where it can be reached through address translation.
     pub source: SocketAddr,
     /// What carried it; over a connection, the phone is reached while that lasts.
@@ -91,12 +95,13 @@ impl Registrar {
         self.users.contains(user)
     }
 
-    /// Takes a user's contact for `expiry`, in place of the one before. Says for how long it holds.
+    /// Takes a user's contact and name of the box for `expiry`, in place of those before. Says for how long
+    /// they hold.
     pub fn register(
         &mut self,
         now: Instant,
         user: &str,
-        contact: String,
+        (contact, domain): (String, String),
         (transport, source): (Transport, SocketAddr),
         expiry: Option<Duration>,
     ) -> Duration {
@@ -107,6 +112,7 @@ impl Registrar {
         let expiry = expiry.unwrap_or(DEFAULT_EXPIRY).min(most);
         let binding = Binding {
             contact,
+            domain,
             source,
             transport,
             until: now + expiry,
@@ -132,6 +138,7 @@ impl Registrar {
         }
         let binding = Binding {
             contact: known.contact.into_revealed(),
+            domain: known.domain,
             source: known.source,
             transport: Transport::Udp,
             until,
@@ -148,6 +155,7 @@ impl Registrar {
         held.map(|(user, binding)| Registration {
             user: user.clone(),
             contact: Pii::new(binding.contact.clone()),
+            domain: binding.domain.clone(),
             source: binding.source,
             until: binding.until,
         })
@@ -190,6 +198,13 @@ impl Registrar {
         self.news.push_back(PhoneEvent { user, is_there });
     }
 
+    /// What the phones that are registered call the box.
+    pub fn domains(&self, now: Instant) -> impl Iterator<Item = &str> {
+        let held = self.bindings.values();
+        let held = held.filter(move |binding| now < binding.until);
+        held.map(|binding| binding.domain.as_str())
+    }
+
     /// Where a user's phone is, if it is registered.
     pub fn find(&self, now: Instant, user: &str) -> Option<&Binding> {
         self.bindings
@@ -202,6 +217,10 @@ impl Registrar {
 mod tests {
     use super::*;
 
+    fn named(contact: &str) -> (String, String) {
+        (contact.to_owned(), "box.example".to_owned())
+    }
+
     #[test]
     fn a_phone_is_found_until_it_leaves_or_its_time_is_up() {
         let now = crate::rsip::now();
@@ -209,7 +228,7 @@ mod tests {
         let mut registrar = Registrar::new(["agent1".to_owned()]);
         let register = |registrar: &mut Registrar, user: &str, expiry: Option<Duration>| {
             let flow = (Transport::Tls, source);
-            registrar.register(now, user, "sip:agent1@10.0.0.1".into(), flow, expiry)
+            registrar.register(now, user, named("sip:agent1@10.0.0.1"), flow, expiry)
         };
         assert!(registrar.knows("agent1") && !registrar.knows("stranger"));
         assert_eq!(register(&mut registrar, "agent1", None), DEFAULT_EXPIRY);
@@ -218,6 +237,9 @@ mod tests {
         let found = registrar.find(now, "agent1").expect("registered");
         assert_eq!((found.transport, found.source), (Transport::Tls, source));
         assert_eq!(registrar.find(now + minute, "agent1"), None);
+        let domains = |now| registrar.domains(now).collect::<Vec<_>>();
+        assert_eq!(domains(now), ["box.example"]);
+        assert!(domains(now + minute).is_empty());
         registrar.admit(["agent1", "agent2"].map(str::to_owned));
         assert!(registrar.find(now, "agent1").is_some(), "it stays");
         assert_eq!(register(&mut registrar, "agent2", Some(minute)), minute);
@@ -236,7 +258,7 @@ mod tests {
         let mut register = |user: &str, transport, seconds| {
             let expiry = Some(Duration::from_secs(seconds));
             let contact = format!("sip:{user}@10.0.0.1");
-            before.register(now, user, contact, (transport, source), expiry)
+            before.register(now, user, named(&contact), (transport, source), expiry)
         };
         assert_eq!(register("a", Transport::Udp, 3_600), MOST_BY_DATAGRAMS);
         assert_eq!(register("b", Transport::Udp, 60), Duration::from_mins(1));
@@ -265,7 +287,7 @@ mod tests {
         let minute = Duration::from_mins(1);
         let register = |registrar: &mut Registrar, now: Instant, user: &str| {
             let flow = (Transport::Udp, "192.0.2.7:5062".parse().expect("valid"));
-            registrar.register(now, user, "sip:a@10.0.0.1".into(), flow, Some(minute));
+            registrar.register(now, user, named("sip:a@10.0.0.1"), flow, Some(minute));
         };
         let told = |registrar: &mut Registrar, now: Instant| -> Vec<(String, bool)> {
             registrar.tick(now);

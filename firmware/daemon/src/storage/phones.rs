@@ -24,6 +24,9 @@ const PACE: Duration = Duration::from_secs(10);
 struct Kept {
     user: String,
     contact: String,
+    /// What it calls the box; empty in a file that does not say.
+    #[serde(default)]
+    domain: String,
     source: SocketAddr,
     /// In Unix milliseconds: no other clock goes on while the box is away.
     until_ms: i64,
@@ -48,6 +51,7 @@ pub fn read(folder: &Path) -> Vec<Registration> {
         Some(Registration {
             user: phone.user,
             contact: Pii::new(phone.contact),
+            domain: phone.domain,
             source: phone.source,
             until: now.checked_add(Duration::from_millis(left))?,
         })
@@ -63,6 +67,7 @@ pub fn text(phones: &[Registration]) -> Pii<String> {
         Kept {
             user: phone.user.clone(),
             contact: phone.contact.reveal().clone(),
+            domain: phone.domain.clone(),
             source: phone.source,
             until_ms: now_ms + left.as_millis() as i64,
         }
@@ -102,6 +107,7 @@ mod tests {
         Registration {
             user: user.to_owned(),
             contact: Pii::new(format!("sip:{user}@192.0.2.20:5062")),
+            domain: "box.example".to_owned(),
             source: "192.0.2.1:6000".parse().expect("an address"),
             until: moment().0 + left,
         }
@@ -124,6 +130,7 @@ mod tests {
             (&phones[0].user, phones[0].source)
         );
         assert_eq!(known.contact, phones[0].contact);
+        assert_eq!(known.domain, phones[0].domain);
         let left = known.until.saturating_duration_since(moment().0);
         assert!(left <= minute && left > minute / 2, "{left:?}");
 

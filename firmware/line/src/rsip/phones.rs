@@ -103,6 +103,7 @@ impl RsipUa {
             return Some((StatusCode::BadRequest, Vec::new()));
         };
         let user = to.uri.user().unwrap_or_default();
+        let domain = to.uri.host_with_port.to_string();
         let local = source.ip().to_canonical().is_loopback();
         if !(local && self.unproven.contains(user)) {
             let authorization = headers::text(request, "Authorization");
@@ -114,7 +115,7 @@ impl RsipUa {
                 return answer;
             }
         }
-        Some(match self.register_contact(request, user, flow) {
+        Some(match self.register_contact(request, (user, domain), flow) {
             Ok(headers) => (StatusCode::OK, headers),
             Err(status) => (status, Vec::new()),
         })
@@ -123,7 +124,7 @@ impl RsipUa {
     fn register_contact(
         &mut self,
         request: &Request,
-        user: &str,
+        (user, domain): (&str, String),
         flow: (Transport, SocketAddr),
     ) -> Result<Vec<Header>, StatusCode> {
         if !self.registrar.knows(user) {
@@ -143,7 +144,8 @@ impl RsipUa {
                     self.unregister(now, user, source);
                 }
                 for Contact { uri, expiry } in there {
-                    let granted = self.registrar.register(now, user, uri, flow, expiry);
+                    let named = (uri, domain.clone());
+                    let granted = self.registrar.register(now, user, named, flow, expiry);
                     self.slots.know_phone(user, source, now + granted);
                 }
             }

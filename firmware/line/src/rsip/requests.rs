@@ -43,6 +43,7 @@ impl RsipUa {
             return;
         }
         match request.method {
+            Method::Invite if self.is_ours(request) => self.on_own_invite(transaction),
             Method::Invite if self.has_come(request) => {
                 self.reply(transaction, StatusCode::LoopDetected, Vec::new());
             }
@@ -169,6 +170,35 @@ impl RsipUa {
         self.replacements += 1;
         let by = replaced.branch(REPLACEMENT | self.replacements);
         self.on_invite(transaction, by, Some(replaced));
+    }
+
+    /// Whether a call is one that we have dialled ourselves.
+    fn is_ours(&self, request: &Request) -> bool {
+        let call_id = request.call_id_header().map(|id| id.value().to_owned());
+        let tag = request.from_header().and_then(rsipstack::sip::From::tag);
+        let (Ok(call_id), Ok(Some(tag))) = (call_id, tag) else {
+            return false;
+        };
+        self.keys.contains_key(&(call_id, tag.value().to_owned()))
+    }
+
+    /// A call of ours has come back: it went by a name that leads here, which only the DNS knew. The phone that
+    /// is meant is rung where it registered; the box is nobody's caller.
+    fn on_own_invite(&self, transaction: Transaction) {
+        let request = &transaction.original;
+        if headers::values(request, "Via").count() > 1 {
+            // Others have passed it on, and would do so again.
+            self.reply(transaction, StatusCode::LoopDetected, Vec::new());
+            return;
+        }
+        let user = called_by(request);
+        if self.registrar.find(now(), &user).is_none() {
+            self.reply(transaction, StatusCode::NotFound, Vec::new());
+            return;
+        }
+        let there = format!("<{}>", self.own_uri(&user, Transport::Udp));
+        let headers = vec![Header::Contact(there.into())];
+        self.reply(transaction, StatusCode::MovedTemporarily, headers);
     }
 
     /// Whether a call is one that has come in another way already (RFC 3261, section 8.2.2.2).

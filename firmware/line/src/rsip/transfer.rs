@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rsipstack::dialog::dialog::TransactionHandle;
-use rsipstack::sip::{Header, Request, StatusCode};
+use rsipstack::sip::{Header, Request, StatusCode, Uri};
 use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::refresh::Refresh;
-use super::{LegState, RsipUa, headers, sdp_header, sip_uri};
+use super::{LegState, RsipUa, headers, now, sdp_header, sip_uri};
 use crate::identity;
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
 
@@ -39,10 +39,16 @@ impl RsipUa {
         self.tell(leg, LegEvent::TransferAsked { to });
     }
 
+    /// Whether a URI leads to the box: by an address of its own, or by a name that phones registered with.
+    pub(super) fn leads_here(&self, uri: &Uri) -> bool {
+        let named = |domain| self.own.is_named(uri, domain);
+        self.own.is(uri) || self.registrar.domains(now()).any(named)
+    }
+
     /// A phone that registers with us is meant by an address of ours.
     pub(super) fn contact_of(&self, uri: String, replaces: Option<String>) -> AgentContact {
         let parsed = sip_uri(&uri);
-        let ours = parsed.filter(|uri| self.own.is(uri));
+        let ours = parsed.filter(|uri| self.leads_here(uri));
         let user = ours.and_then(|_| identity::user_of(&uri).map(str::to_owned));
         let contact = user.map_or(AgentContact::Uri(uri), AgentContact::Registered);
         match replaces {

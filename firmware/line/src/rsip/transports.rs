@@ -46,14 +46,33 @@ impl Own {
     /// Whether a URI leads to the box, in any way. One without a port means the usual one of what
     /// carries it (RFC 3263, section 4.2).
     pub fn is(&self, uri: &Uri) -> bool {
-        let mut there = uri.host_with_port.clone();
-        let usual = asked_by(uri).unwrap_or_default().default_port();
-        there.port.get_or_insert(usual.into());
-        [Some(self.udp), self.tcp, self.tls]
-            .into_iter()
-            .flatten()
-            .any(|own| HostWithPort::from(own) == there)
+        let there = whole(uri);
+        self.addresses().any(|own| HostWithPort::from(own) == there)
     }
+
+    /// Whether a URI leads to the box by a name that somebody calls it by: at the port that they know, or
+    /// at any other of its own.
+    pub fn is_named(&self, uri: &Uri, domain: &str) -> bool {
+        let Ok(domain) = HostWithPort::try_from(domain) else {
+            return false;
+        };
+        let (there, host) = (whole(uri), domain.host.to_string());
+        let mut own = self.addresses().map(|own| own.port().into());
+        there.host.to_string().eq_ignore_ascii_case(&host)
+            && (uri.host_with_port.port == domain.port || own.any(|own| Some(own) == there.port))
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.udp), self.tcp, self.tls].into_iter().flatten()
+    }
+}
+
+/// Host and port of a URI, the usual port of what carries it where it names none.
+fn whole(uri: &Uri) -> HostWithPort {
+    let mut there = uri.host_with_port.clone();
+    let usual = asked_by(uri).unwrap_or_default().default_port();
+    there.port.get_or_insert(usual.into());
+    there
 }
 
 /// The stack's word for a transport.
@@ -238,6 +257,26 @@ mod tests {
         }
         for other in ["sip:a@192.0.2.10:5062", "sip:a@192.0.2.11", "sip:a@box"] {
             assert!(!is(other), "{other}");
+        }
+        let named = |text: &str, domain| {
+            let uri = Uri::try_from(text).expect("a uri");
+            own.is_named(&uri, domain)
+        };
+        for (ours, domain) in [
+            ("sip:a@Branch.example", "branch.example"),
+            ("sip:a@branch.example:5061", "branch.example"),
+            ("sips:a@branch.example", "branch.example:5060"),
+            ("sip:a@branch.example:6000", "branch.example:6000"),
+            ("sip:a@192.0.2.99", "192.0.2.99"),
+        ] {
+            assert!(named(ours, domain), "{ours}");
+        }
+        for (other, domain) in [
+            ("sip:a@branch.example:5070", "branch.example"),
+            ("sip:a@pbx.branch.example", "branch.example"),
+            ("sip:a@branch.example", ""),
+        ] {
+            assert!(!named(other, domain), "{other}");
         }
         let elsewhere = Own {
             udp: at(5070),

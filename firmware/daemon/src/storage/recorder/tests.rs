@@ -428,6 +428,7 @@ fn where_the_phones_are_is_kept_for_the_next_start_and_for_nobody_else() {
     let phone = Registration {
         user: "li_na".to_owned(),
         contact: Pii::new("sip:li_na@192.0.2.20".to_owned()),
+        domain: "box.example".to_owned(),
         source: "192.0.2.20:5060".parse().unwrap(),
         until,
     };

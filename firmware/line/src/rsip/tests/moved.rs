@@ -68,6 +68,56 @@ async fn a_phone_that_names_another_of_ours_reaches_it_and_never_the_box_itself(
     assert_eq!(ua.settled().await, LegEvent::Failed { status: 404 });
 }
 
+/// An agent who talks, on which leg, and the number of the call.
+async fn talking(ua: &mut Driven, agent: &mut Peer) -> LegId {
+    let leg = ua.dial(AgentContact::Uri(format!("sip:li_na@{}", agent.own)));
+    let invite = agent.expect("INVITE").await;
+    let lines = format!("{SDP}Contact: <sip:li_na@{}>\r\n", agent.own);
+    agent.respond(&invite, "200 OK", &lines, &offer()).await;
+    agent.expect("ACK").await;
+    assert!(matches!(ua.settled().await, LegEvent::Answered { .. }));
+    agent.invited = Some(invite);
+    leg
+}
+
+#[tokio::test]
+async fn a_colleague_is_handed_a_call_by_any_name_of_the_box() {
+    let mut ua = with_phones(&["wang"]).await;
+    let (mut agent, mut wang) = (Peer::new(ua.address).await, Peer::new(ua.address).await);
+    // It registers by the name `box`, without a port.
+    let contact = format!("<sip:wang@{}>", wang.own);
+    register(&mut wang, "wang", &contact).await;
+    let port = ua.address.port();
+    talking(&mut ua, &mut agent).await;
+    for name in ["BOX", &format!("box:{port}"), &ua.address.to_string()] {
+        let refer = format!("Refer-To: <sip:wang@{name}>\r\n");
+        agent.send_within("REFER", &refer).await;
+        let asked = ua.event().await;
+        let to = AgentContact::Registered("wang".into());
+        assert_eq!(asked.what, LegEvent::TransferAsked { to }, "{name}");
+        ua.command(asked.leg, LegCommand::RejectTransfer { status: 603 });
+        agent.expect("SIP/2.0 603").await;
+    }
+}
+
+#[tokio::test]
+async fn a_name_of_the_box_that_only_the_dns_knows_rings_the_phone_and_never_the_box() {
+    let mut ua = with_phones(&["wang", "li_na"]).await;
+    let mut wang = Peer::new(ua.address).await;
+    let contact = format!("<sip:wang@{}>", wang.own);
+    register(&mut wang, "wang", &contact).await;
+    let there = format!("localhost:{}", ua.address.port());
+    ua.dial(AgentContact::Uri(format!("sip:wang@{there}")));
+    let invite = wang.expect(&format!("INVITE sip:wang@{}", wang.own)).await;
+    wang.respond(&invite, "486 Busy Here", "", "").await;
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 486 });
+    // The phone of another is away, and of somebody else the box knows nothing.
+    for nobody in ["li_na", "13912345678"] {
+        ua.dial(AgentContact::Uri(format!("sip:{nobody}@{there}")));
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 404 });
+    }
+}
+
 #[tokio::test]
 async fn a_phone_behind_a_router_is_let_go_where_it_registered_from() {
     let mut ua = with_phones(&["li_na"]).await;

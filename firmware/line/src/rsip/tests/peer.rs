@@ -112,6 +112,8 @@ pub struct Peer {
     pub number: u32,
     /// What has come.
     heard: BTreeSet<String>,
+    /// The call that it has answered, if it was rung.
+    pub invited: Option<String>,
 }
 
 impl Peer {
@@ -129,6 +131,7 @@ impl Peer {
             tag: String::new(),
             number: 0,
             heard: BTreeSet::new(),
+            invited: None,
         }
     }
 
@@ -165,6 +168,24 @@ impl Peer {
              Content-Length: {}\r\n\r\n{body}",
             body.len(),
         )
+    }
+
+    /// Sends a request within the call that it has answered.
+    pub async fn send_within(&mut self, method: &str, lines: &str) {
+        self.number += 1;
+        let invite = self.invited.as_deref().expect("it was rung");
+        let of = |name| header(invite, name).expect("a whole invite");
+        let contact = of("Contact").trim_matches(['<', '>']);
+        let Self { own, number, .. } = &*self;
+        let text = format!(
+            "{method} {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{method}{number};rport\r\n\
+             From: {};tag=theirs\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\n\
+             Contact: <sip:peer@{own}>\r\nMax-Forwards: 70\r\n{lines}Content-Length: 0\r\n\r\n",
+            of("To"),
+            of("From"),
+            of("Call-ID"),
+        );
+        self.raw(&text).await;
     }
 
     /// Acknowledges a refusal, which belongs to the transaction of the INVITE.
