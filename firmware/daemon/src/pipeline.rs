@@ -5,7 +5,7 @@
 //! settles: what stages put out goes to the next ones until nothing is left. Nothing here waits
 //! for a disk, a network or a computation; voice runs beside it, in each call's own relay.
 //!
-//! Which agents are there is in `pipeline/attendance.rs`; how a call's stages come together, in
+//! Which agents are there is in `pipeline/attendance.rs`; what they say to each other, in `pipeline/colleagues.rs`; how a call's stages come together, in
 //! `pipeline/calls.rs`; callers who are rung back, in
 //! `pipeline/callback.rs`; the last words of calls that are over, in `pipeline/leaving.rs`; what falls due by
 //! the clock or comes anew from the box's settings, in `pipeline/upkeep.rs`.
@@ -53,12 +53,14 @@ use crate::storage::store::promises::KeptPlace;
 mod attendance;
 mod callback;
 mod calls;
+mod colleagues;
 mod leaving;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
 use attendance::Attendance;
+use colleagues::PhoneCalls;
 use leaving::Ending;
 
 /// How long calls may take to end in good order when the box stops.
@@ -126,6 +128,7 @@ pub struct Pipeline<U> {
     media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
     calls: BTreeMap<CallId, Box<Call>>,
     legs: BTreeMap<LegId, CallId>,
+    phone_calls: PhoneCalls,
     places: Places,
     /// The box takes no calls any more and rings nobody.
     stopping: bool,
@@ -175,6 +178,7 @@ impl<U: SipUa> Pipeline<U> {
             media_events,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            phone_calls: PhoneCalls::new(),
             places: Places::default(),
             stopping: false,
             stages,
@@ -222,7 +226,8 @@ impl<U: SipUa> Pipeline<U> {
             self.decision(now);
             self.forget_ended();
             self.stages.pulse.finished();
-            if farewell.is_some_and(|end| now >= end || self.calls.is_empty()) {
+            let all_over = self.calls.is_empty() && self.phone_calls.is_empty();
+            if farewell.is_some_and(|end| now >= end || all_over) {
                 break;
             }
         }
@@ -264,6 +269,9 @@ impl<U: SipUa> Pipeline<U> {
 
     fn line(&mut self, now: Duration, event: SipEvent) {
         let SipEvent { leg, what } = event;
+        let Some(what) = self.between_phones(now, leg, what) else {
+            return;
+        };
         if let LegEvent::Incoming { from, .. } = &what {
             let from = from.clone();
             self.begin(now, leg, from);

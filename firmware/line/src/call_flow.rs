@@ -6,6 +6,7 @@
 
 mod agent;
 mod back;
+mod colleagues;
 mod early;
 mod input;
 mod legs;
@@ -72,6 +73,10 @@ pub struct CallFlow {
     legs_keyed: u32,
     playing: Option<PromptKey>,
     apology_by: Option<Instant>,
+    /// Whether one of the box's own phones calls another, of which the box is no more than the line.
+    between_phones: bool,
+    /// What a caller is told whom nobody has answered.
+    refusal: u16,
     ended: bool,
     outputs: VecDeque<Output>,
 }
@@ -112,6 +117,8 @@ impl CallFlow {
             legs_keyed: 0,
             playing: None,
             apology_by: None,
+            between_phones: false,
+            refusal: UNAVAILABLE,
             ended: false,
             outputs: VecDeque::new(),
         }
@@ -139,6 +146,7 @@ impl CallFlow {
             Input::Tick => self.on_tick(now),
             Input::Order(_) | Input::PromptDone(Side::Agent) => {}
         }
+        self.close_between_phones(now);
     }
 
     /// What is to be done next.
@@ -192,6 +200,7 @@ impl CallFlow {
                 self.caller.private = private;
                 self.on_incoming(now, from, to, &sdp);
             }
+            LegEvent::PhoneCalls { from, to, sdp } => self.on_phone_calls(now, from, to, &sdp),
             LegEvent::Cancelled => {
                 self.caller.state = CallerState::Gone;
                 self.end(now, EndedBy::Caller, Cause::Cancelled);
@@ -222,8 +231,16 @@ impl CallFlow {
     }
 
     fn on_incoming(&mut self, now: Instant, from: Pii<String>, to: Pii<String>, sdp: &[u8]) {
+        if self.take_offer(now, sdp) {
+            self.caller.number = from.clone();
+            self.call(CallEvent::Offered { from, to });
+        }
+    }
+
+    /// Takes a new call's offer; whether the call can be had.
+    fn take_offer(&mut self, now: Instant, sdp: &[u8]) -> bool {
         if self.caller.state != CallerState::Expected || self.ended {
-            return;
+            return false;
         }
         self.caller.state = CallerState::Offered;
         if !sdp.is_empty() {
@@ -240,14 +257,13 @@ impl CallFlow {
                 );
                 self.caller.state = CallerState::Gone;
                 self.end(now, EndedBy::Box, Cause::NoCommonCodec);
-                return;
+                return false;
             };
             self.caller.codec = codec;
             self.set_remote(Side::Caller, &offer);
             self.caller.offer = Some(offer);
         }
-        self.caller.number = from.clone();
-        self.call(CallEvent::Offered { from, to });
+        true
     }
 
     /// A side's answer, where its INVITE came without an offer.
@@ -422,7 +438,7 @@ impl CallFlow {
                 self.sip(
                     self.caller.leg,
                     LegCommand::Reject {
-                        status: UNAVAILABLE,
+                        status: self.refusal,
                     },
                 );
             }

@@ -205,6 +205,25 @@ impl Registrar {
         held.map(|binding| binding.domain.as_str())
     }
 
+    /// Whose phone is at an address: of several there, that which gives its name, else the one that registered
+    /// from just there.
+    pub fn phone_at(
+        &self,
+        now: Instant,
+        (transport, source): (Transport, SocketAddr),
+        named: Option<&str>,
+    ) -> Option<&str> {
+        let held = self.bindings.iter();
+        let there = held.filter(|(_, held)| now < held.until && held.source.ip() == source.ip());
+        let there: Vec<(&str, &Binding)> =
+            there.map(|(user, held)| (user.as_str(), held)).collect();
+        let by_name = there.iter().find(|(user, _)| Some(*user) == named);
+        let just_there =
+            |(_, held): &&(&str, &Binding)| held.source == source && held.transport == transport;
+        let found = by_name.or_else(|| there.iter().find(just_there));
+        found.map(|(user, _)| *user)
+    }
+
     /// Where a user's phone is, if it is registered.
     pub fn find(&self, now: Instant, user: &str) -> Option<&Binding> {
         self.bindings
@@ -237,6 +256,11 @@ mod tests {
         let found = registrar.find(now, "agent1").expect("registered");
         assert_eq!((found.transport, found.source), (Transport::Tls, source));
         assert_eq!(registrar.find(now + minute, "agent1"), None);
+        let elsewhere = "192.0.2.7:9".parse().expect("valid");
+        let at = |source, named| registrar.phone_at(now, (Transport::Tls, source), named);
+        assert_eq!(at(source, None), Some("agent1"));
+        assert_eq!(at(elsewhere, None), None);
+        assert_eq!(at(elsewhere, Some("agent1")), Some("agent1"));
         let domains = |now| registrar.domains(now).collect::<Vec<_>>();
         assert_eq!(domains(now), ["box.example"]);
         assert!(domains(now + minute).is_empty());

@@ -2,6 +2,7 @@
 //! is lax.
 
 mod challenge;
+mod colleagues;
 mod dial;
 mod early;
 mod flows;
@@ -190,6 +191,8 @@ struct Leg {
     refreshing: bool,
     /// The last description of ours that stands.
     description: Vec<u8>,
+    /// Whose phone it is, where that registers with us.
+    phone: Option<String>,
     /// Incoming: what is said of the caller.
     identity: Identity,
     /// Incoming: provisional responses that must be acknowledged.
@@ -222,6 +225,7 @@ impl Leg {
             takes_update: false,
             refreshing: false,
             description: Vec::new(),
+            phone: None,
             identity: Identity::default(),
             reliable: Reliable::default(),
             transfer: None,

@@ -82,6 +82,17 @@ pub enum AgentContact {
     },
 }
 
+impl AgentContact {
+    /// Whose phone it is, where that registers with the box.
+    pub(crate) fn phone(&self) -> Option<&str> {
+        match self {
+            Self::Registered(user) => Some(user),
+            Self::InPlaceOf { contact, .. } => contact.phone(),
+            Self::Uri(_) | Self::OverTrunk { .. } => None,
+        }
+    }
+}
+
 /// The phones that may register.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phones {
@@ -211,6 +222,15 @@ pub enum LegEvent {
         /// Their offer; empty when they want one.
         sdp: Vec<u8>,
     },
+    /// One of the phones that register calls another.
+    PhoneCalls {
+        /// The user part of the phone that calls, which it has proven.
+        from: String,
+        /// The user part of the other.
+        to: String,
+        /// The caller's offer; empty when they want one.
+        sdp: Vec<u8>,
+    },
     /// Incoming: the caller gave up before the answer.
     Cancelled,
     /// Incoming: the caller acknowledged the answer.
@@ -278,6 +298,7 @@ impl LegEvent {
     pub(crate) fn sdp_mut(&mut self) -> Option<&mut Vec<u8>> {
         match self {
             Self::Incoming { sdp, .. }
+            | Self::PhoneCalls { sdp, .. }
             | Self::Acknowledged { sdp }
             | Self::Ringing { sdp }
             | Self::Answered { sdp }

@@ -194,6 +194,7 @@ impl<U: SipUa> Pipeline<U> {
             self.calls.remove(&id);
             self.legs.retain(|_, call| *call != id);
         }
+        self.forget_phone_calls();
     }
 
     /// The box stops: calls end, and who kept a place keeps it for the next start.
@@ -203,6 +204,7 @@ impl<U: SipUa> Pipeline<U> {
         for id in ids {
             self.order(now, id, Order::Release);
         }
+        self.release_phone_calls(now);
     }
 }
 

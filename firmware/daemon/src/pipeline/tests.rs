@@ -637,3 +637,41 @@ async fn a_record_does_not_wait_for_recognition_for_long() {
     branch.pass(1);
     assert!(has_ended(&mut notices) && branch.pipeline.calls.is_empty());
 }
+
+#[tokio::test]
+async fn colleagues_talk_to_each_other_and_no_stage_is_told() {
+    let mut branch = Branch::new("");
+    let (near, far) = (LegId::incoming(1), LegId::incoming(1).branch(1));
+    let (from, to) = ("ann".to_owned(), "wang".to_owned());
+    let sdp = branch.sdp();
+    branch.happens(near, LegEvent::PhoneCalls { from, to, sdp });
+    let told = branch.told();
+    let rings = |command: &SipCommand| {
+        let wang = AgentContact::Registered("wang".into());
+        command.leg == far && matches!(&command.what, LegCommand::Dial { to, .. } if *to == wang)
+    };
+    assert!(matches!(&told[..], [one] if rings(one)), "{told:?}");
+    branch.answers(far);
+    let answers = |command: &SipCommand| matches!(command.what, LegCommand::Answer { .. });
+    assert!(branch.told().iter().any(answers));
+    assert!(branch.ann_is_free(2), "her phone says whether it is in use");
+    branch.told();
+    branch.hangs_up(near);
+    assert_eq!(branch.told(), [command(far, LegCommand::HangUp)]);
+    assert!(branch.pipeline.phone_calls.is_empty());
+
+    // Nobody answers, and then the box stops in the middle of another try.
+    for number in [3, 4] {
+        let (from, to) = ("ann".to_owned(), "wang".to_owned());
+        let (near, sdp) = (LegId::incoming(number), branch.sdp());
+        branch.happens(near, LegEvent::PhoneCalls { from, to, sdp });
+        branch.told();
+        let refused = command(near, LegCommand::Reject { status: 480 });
+        if number == 3 {
+            branch.pass(100);
+        } else {
+            branch.pipeline.release_all(branch.now);
+        }
+        assert!(branch.told().contains(&refused));
+    }
+}

@@ -80,6 +80,7 @@ impl<U: SipUa> Pipeline<U> {
             .chain(listening)
             .chain(self.router.deadline())
             .chain(self.calls.values().filter_map(|call| call.concluded_by()))
+            .chain(self.phone_calls_due())
             .chain([self.local_time_due])
             .min()
     }
@@ -96,6 +97,7 @@ impl<U: SipUa> Pipeline<U> {
         {
             self.tell_router(now, Input::Tick);
         }
+        self.tick_phone_calls(now);
         let instant = self.clock.instant(now);
         let ids: Vec<CallId> = self.calls.keys().copied().collect();
         for id in ids {

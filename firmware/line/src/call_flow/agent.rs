@@ -73,7 +73,7 @@ impl CallFlow {
             LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Agent, by, &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),
-            LegEvent::Incoming { .. } => {}
+            LegEvent::Incoming { .. } | LegEvent::PhoneCalls { .. } => {}
         }
     }
 
@@ -96,6 +96,7 @@ impl CallFlow {
         agent.early.describe(sdp);
         if agent.rings() {
             let agent = agent.id.clone();
+            self.tell_ringing();
             self.call(CallEvent::AgentRinging { agent });
         }
     }
@@ -145,6 +146,7 @@ impl CallFlow {
 
     pub(super) fn fail_agent(&mut self, cause: AgentFailure) {
         if let Some(Agent { id, .. }) = self.agent.take() {
+            self.tell_failure(cause);
             self.call(CallEvent::AgentFailed { agent: id, cause });
         }
     }

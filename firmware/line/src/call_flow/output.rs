@@ -92,6 +92,16 @@ pub enum AgentFailure {
 }
 
 impl AgentFailure {
+    /// What tells it to whoever called.
+    pub(super) const fn status(self) -> u16 {
+        match self {
+            Self::Busy => 486,
+            Self::Declined => 603,
+            Self::Incompatible => 488,
+            Self::NoAnswer | Self::Unreachable | Self::Withdrawn => 480,
+        }
+    }
+
     /// What a final status of the agent's INVITE means (RFC 3261, section 21).
     pub(super) const fn of_status(status: u16, rang: bool) -> Self {
         match status {

@@ -157,8 +157,11 @@ impl RsipUa {
         // The leg that said so may be gone: replaced, or hung up before the box called back.
         identity.private |= dialled.private;
         let from = dialled.from.reveal();
-        // Agents see what they may of the caller, a caller who is rung back the number of the branch.
-        let number = if leg == leg.first() && !from.is_empty() {
+        let calls = self.legs.get(&leg.first());
+        let is_colleague = calls.is_some_and(|caller| caller.phone.is_some());
+        // Agents see what they may of the caller, and which colleague calls; a caller who is rung back sees the
+        // number of the branch.
+        let number = if (leg == leg.first() || is_colleague) && !from.is_empty() {
             Some(from.clone())
         } else {
             identity.shown(&self.shown, from)
@@ -205,6 +208,7 @@ impl RsipUa {
                 let mut entry = Leg::new(dialog, LegState::Dialling, transport);
                 entry.description = offer;
                 entry.timer = dialled.timer;
+                entry.phone = dialled.to.phone().map(str::to_owned);
                 entry.dialled = Some(dialled);
                 entry.there = Some(there);
                 entry.flow = flow;
@@ -346,9 +350,9 @@ impl RsipUa {
             },
             AgentContact::OverTrunk { trunk, .. } => match self.number_at(&trunk, &uri) {
                 Some(number) => AgentContact::OverTrunk { trunk, number },
-                None => self.contact_of(uri, None),
+                None => self.contact_of(uri),
             },
-            AgentContact::Uri(_) | AgentContact::Registered(_) => self.contact_of(uri, None),
+            AgentContact::Uri(_) | AgentContact::Registered(_) => self.contact_of(uri),
         }
     }
 

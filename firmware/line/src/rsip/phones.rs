@@ -51,8 +51,8 @@ impl Contact {
     }
 }
 
-/// What a REGISTER is answered with; none where its sender is ignored.
-type Answer = Option<(StatusCode, Vec<Header>)>;
+/// What a request that must be proven is answered with; none where its sender is ignored.
+pub(super) type Answer = Option<(StatusCode, Vec<Header>)>;
 
 impl RsipUa {
     /// Where the phones are that registered by datagrams, as it changes.
@@ -104,16 +104,8 @@ impl RsipUa {
         };
         let user = to.uri.user().unwrap_or_default();
         let domain = to.uri.host_with_port.to_string();
-        let local = source.ip().to_canonical().is_loopback();
-        if !(local && self.unproven.contains(user)) {
-            let authorization = headers::text(request, "Authorization");
-            let authorization = authorization.as_deref();
-            let outcome = self
-                .authenticator
-                .check(now(), source.ip(), "REGISTER", authorization);
-            if let Err(answer) = admitted(outcome, user, source) {
-                return answer;
-            }
+        if let Err(answer) = self.prove(request, user, source) {
+            return answer;
         }
         Some(match self.register_contact(request, (user, domain), flow) {
             Ok(headers) => (StatusCode::OK, headers),
@@ -171,7 +163,7 @@ impl RsipUa {
 }
 
 /// Whether the proof of a request is good for this user; else what it is answered with.
-fn admitted(outcome: Outcome, user: &str, source: SocketAddr) -> Result<(), Answer> {
+pub(super) fn admitted(outcome: Outcome, user: &str, source: SocketAddr) -> Result<(), Answer> {
     let source = source.ip();
     let challenged = |challenge: String| {
         let header = Header::WwwAuthenticate(challenge.into());

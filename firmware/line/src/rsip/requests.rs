@@ -32,6 +32,16 @@ enum Admission {
     Ignored,
 }
 
+/// What an INVITE begins.
+pub(super) enum New {
+    /// A call of a caller.
+    Call,
+    /// A call of this user's phone to that of another.
+    OfPhone(String),
+    /// A leg in place of another.
+    InPlaceOf(LegId),
+}
+
 impl RsipUa {
     pub(super) fn on_transaction(&mut self, transaction: Transaction) {
         let request = &transaction.original;
@@ -50,16 +60,11 @@ impl RsipUa {
             Method::Invite if headers::text(request, "Replaces").is_some() => {
                 self.on_replacing_invite(transaction);
             }
-            Method::Invite => match self.admission(&transaction, FAILURE) {
-                Admission::Trunk => {
-                    self.calls += 1;
-                    self.on_invite(transaction, LegId::incoming(self.calls), None);
+            Method::Invite => {
+                if let Some(transaction) = self.on_call_of_phone(transaction) {
+                    self.on_call(transaction);
                 }
-                Admission::Stranger => {
-                    self.reply(transaction, StatusCode::Forbidden, Vec::new());
-                }
-                Admission::Ignored => {}
-            },
+            }
             // The same for every user part: who asks learns nothing about ours.
             Method::Options => {
                 if self.admission(&transaction, CHALLENGE) != Admission::Ignored {
@@ -77,6 +82,17 @@ impl RsipUa {
                 );
             }
             _ => self.reply(transaction, StatusCode::MethodNotAllowed, allow()),
+        }
+    }
+
+    fn on_call(&mut self, transaction: Transaction) {
+        match self.admission(&transaction, FAILURE) {
+            Admission::Trunk => {
+                self.calls += 1;
+                self.on_invite(transaction, LegId::incoming(self.calls), New::Call);
+            }
+            Admission::Stranger => self.reply(transaction, StatusCode::Forbidden, Vec::new()),
+            Admission::Ignored => {}
         }
     }
 
@@ -169,7 +185,7 @@ impl RsipUa {
         };
         self.replacements += 1;
         let by = replaced.branch(REPLACEMENT | self.replacements);
-        self.on_invite(transaction, by, Some(replaced));
+        self.on_invite(transaction, by, New::InPlaceOf(replaced));
     }
 
     /// Whether a call is one that we have dialled ourselves.
@@ -220,7 +236,7 @@ impl RsipUa {
         })
     }
 
-    fn on_invite(&mut self, mut transaction: Transaction, leg: LegId, replaced: Option<LegId>) {
+    pub(super) fn on_invite(&mut self, mut transaction: Transaction, leg: LegId, new: New) {
         let asked = headers::timer_asked(&transaction.original);
         if SessionTimer::default().settle(now(), asked).is_err() {
             let shortest = headers::other("Min-SE", &SHORTEST.as_secs().to_string());
@@ -258,14 +274,27 @@ impl RsipUa {
             headers::values(request, "Diversion"),
         );
         let sdp = request.body.clone();
-        let from = identity.asserted.clone();
-        let incoming = LegEvent::Incoming {
-            from: from.unwrap_or_else(|| caller_of(request)),
-            private: identity.private,
-            to: Pii::new(called),
-            sdp: sdp.clone(),
-        };
         let mut entry = Leg::new(dialog.clone(), LegState::Offered, transport);
+        let (of, event) = match new {
+            New::Call => {
+                let from = identity.asserted.clone();
+                let from = from.unwrap_or_else(|| caller_of(request));
+                let (private, to) = (identity.private, Pii::new(called));
+                let incoming = LegEvent::Incoming {
+                    from,
+                    private,
+                    to,
+                    sdp,
+                };
+                (leg, incoming)
+            }
+            New::OfPhone(from) => {
+                entry.phone = Some(from.clone());
+                let to = called;
+                (leg, LegEvent::PhoneCalls { from, to, sdp })
+            }
+            New::InPlaceOf(replaced) => (replaced, LegEvent::Replaced { by: leg, sdp }),
+        };
         entry.follow(target::contact(request));
         entry.asked = asked;
         entry.takes_update = headers::lists(request, "Allow", "UPDATE");
@@ -273,10 +302,7 @@ impl RsipUa {
         entry.reliable.required = headers::lists(request, "Require", "100rel");
         entry.reliable.supported = headers::lists(request, "Supported", "100rel");
         self.insert(leg, entry);
-        match replaced {
-            None => self.tell(leg, incoming),
-            Some(replaced) => self.tell(replaced, LegEvent::Replaced { by: leg, sdp }),
-        }
+        self.tell(of, event);
         self.job(async move {
             if let Err(error) = dialog.handle(&mut transaction).await {
                 debug!(%leg, %error, "an incoming call failed");
@@ -299,7 +325,7 @@ impl RsipUa {
 }
 
 /// The dialog that a `Replaces` header names, as we know it, and the far end's tag.
-fn replaced_key(value: &str) -> Option<(DialogKey, String)> {
+pub(super) fn replaced_key(value: &str) -> Option<(DialogKey, String)> {
     let mut parts = value.split(';').map(str::trim);
     let call_id = parts.next()?.to_owned();
     let (mut ours, mut theirs) = (None, None);
@@ -336,7 +362,7 @@ fn caller_of(request: &Request) -> Pii<String> {
 
 /// The number or user part that a request is for. The stack finds none in a `tel` URI, and none that has
 /// parameters.
-fn called_by(request: &Request) -> String {
+pub(super) fn called_by(request: &Request) -> String {
     let user = request.uri.user().map(str::to_owned);
     let found = || identity::user_of(&request.uri.to_string()).map(str::to_owned);
     user.or_else(found).unwrap_or_default()

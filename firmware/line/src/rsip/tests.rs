@@ -11,6 +11,7 @@ use crate::sdp::{self, Direction, Local};
 use crate::sip_ua::AgentContact;
 use crate::sip_ua::{EndCause, PhoneEvent};
 
+mod colleagues;
 mod dialogs;
 pub mod dns;
 mod messages;

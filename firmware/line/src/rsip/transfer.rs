@@ -23,7 +23,7 @@ const PRESSED_MS: u32 = 160;
 impl RsipUa {
     pub(super) fn on_refer(&mut self, leg: LegId, request: &Request, handle: TransactionHandle) {
         let target = headers::text(request, "Refer-To").and_then(|to| referred(&to));
-        let Some(to) = target.map(|(uri, replaces)| self.contact_of(uri, replaces)) else {
+        let Some(to) = target.map(|(uri, replaces)| self.target_of(uri, replaces)) else {
             self.respond(handle, StatusCode::BadRequest, None, None);
             return;
         };
@@ -45,19 +45,25 @@ impl RsipUa {
         self.own.is(uri) || self.registrar.domains(now()).any(named)
     }
 
+    /// Who is to take over, in place of which call. Of a call between two phones through the box, each knows
+    /// the box only as its far end: the other phone is meant.
+    fn target_of(&self, uri: String, replaces: Option<String>) -> AgentContact {
+        let beyond = replaces.as_deref().and_then(|named| self.beyond(named));
+        let (contact, replaces) = match (beyond, replaces) {
+            (Some((user, replaces)), _) => (AgentContact::Registered(user), replaces),
+            (None, Some(replaces)) => (self.contact_of(uri), replaces),
+            (None, None) => return self.contact_of(uri),
+        };
+        let contact = Box::new(contact);
+        AgentContact::InPlaceOf { contact, replaces }
+    }
+
     /// A phone that registers with us is meant by an address of ours.
-    pub(super) fn contact_of(&self, uri: String, replaces: Option<String>) -> AgentContact {
+    pub(super) fn contact_of(&self, uri: String) -> AgentContact {
         let parsed = sip_uri(&uri);
         let ours = parsed.filter(|uri| self.leads_here(uri));
         let user = ours.and_then(|_| identity::user_of(&uri).map(str::to_owned));
-        let contact = user.map_or(AgentContact::Uri(uri), AgentContact::Registered);
-        match replaces {
-            None => contact,
-            Some(replaces) => AgentContact::InPlaceOf {
-                contact: Box::new(contact),
-                replaces,
-            },
-        }
+        user.map_or(AgentContact::Uri(uri), AgentContact::Registered)
     }
 
     pub(super) fn accept_transfer(&mut self, leg: LegId) {

@@ -87,6 +87,15 @@ impl Bench {
         self.caller(incoming)
     }
 
+    /// The phone of one colleague calls that of another.
+    pub(super) fn phone_calls(&mut self) -> Vec<Output> {
+        self.caller(LegEvent::PhoneCalls {
+            from: "li_na".into(),
+            to: "wang".into(),
+            sdp: CALLER_SDP.as_bytes().to_vec(),
+        })
+    }
+
     pub(super) fn input(&mut self, input: Input) -> Vec<Output> {
         self.flow.handle(self.now, input);
         std::iter::from_fn(|| self.flow.poll()).collect()

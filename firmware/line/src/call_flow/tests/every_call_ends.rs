@@ -118,6 +118,7 @@ proptest! {
     #[test]
     fn every_call_ends_once_and_leaves_no_leg_up(
         early in any::<bool>(),
+        between_phones in any::<bool>(),
         steps in proptest::collection::vec(any_step(), 0..60),
     ) {
         let greeting = if early { Greeting::Early } else { Greeting::Connected };
@@ -125,7 +126,13 @@ proptest! {
         let mut far_ends = FarEnds::default();
         let mut all = Vec::new();
         far_ends.up.insert(bench.caller, false);
-        all.extend(bench.incoming(CALLER_SDP.as_bytes()));
+        let first = if between_phones {
+            bench.phone_calls()
+        } else {
+            bench.incoming(CALLER_SDP.as_bytes())
+        };
+        far_ends.obey(&first);
+        all.extend(first);
         for step in steps {
             let outputs = match step {
                 Step::Leg(branch, event) => {

@@ -4,6 +4,19 @@ use super::peer::{Driven, Peer, SDP, header, offer};
 use super::*;
 use crate::auth::{Credentials, hashed_secret};
 
+/// A trunk that is not here.
+pub fn pbx() -> TrunkConfig {
+    TrunkConfig {
+        name: "pbx".into(),
+        targets: Vec::new(),
+        transport: Transport::Udp,
+        domain: "pbx".into(),
+        login: None,
+        sources: vec!["192.0.2.0/24".parse().expect("a network")],
+        times: crate::trunk::TrunkTimes::default(),
+    }
+}
+
 async fn registrar() -> Driven {
     Driven::new(|config| {
         config.phones.users = vec!["li_na".into()];
@@ -12,7 +25,7 @@ async fn registrar() -> Driven {
     .await
 }
 
-fn register(peer: &Peer, user: &str, number: u32, authorization: &str) -> String {
+pub fn register(peer: &Peer, user: &str, number: u32, authorization: &str) -> String {
     let Peer { own, to, .. } = peer;
     format!(
         "REGISTER sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKr{user}{number};rport\r\n\
@@ -23,7 +36,7 @@ fn register(peer: &Peer, user: &str, number: u32, authorization: &str) -> String
 }
 
 /// The header that answers a challenge.
-fn proof(challenge: &str, user: &str, password: &str) -> String {
+pub fn proof(challenge: &str, method: &str, user: &str, password: &str) -> String {
     let value = header(challenge, "WWW-Authenticate").expect("a challenge");
     let nonce = value
         .split("nonce=\"")
@@ -36,7 +49,7 @@ fn proof(challenge: &str, user: &str, password: &str) -> String {
     );
     let credentials = Credentials::parse(&unsigned).expect("well formed");
     let secret = hashed_secret(user, "trunkside", password);
-    let response = credentials.expected(&secret, "REGISTER");
+    let response = credentials.expected(&secret, method);
     let signed = unsigned.replace("\"x\"", &format!("\"{response}\""));
     format!("Authorization: {signed}\r\n")
 }
@@ -52,7 +65,7 @@ async fn a_phone_that_knows_its_secret_is_registered() {
             &phone,
             "li_na",
             2,
-            &proof(&challenge, "li_na", "geheim"),
+            &proof(&challenge, "REGISTER", "li_na", "geheim"),
         ))
         .await;
     let registered = phone.expect("SIP/2.0 200").await;
@@ -67,7 +80,7 @@ async fn a_box_that_was_started_again_rings_a_phone_that_has_not_registered_sinc
     let mut phone = Peer::new(first.address).await;
     phone.raw(&register(&phone, "li_na", 1, "")).await;
     let challenge = phone.expect("SIP/2.0 401").await;
-    let proven = proof(&challenge, "li_na", "geheim");
+    let proven = proof(&challenge, "REGISTER", "li_na", "geheim");
     phone.raw(&register(&phone, "li_na", 2, &proven)).await;
     phone.expect("SIP/2.0 200").await;
     let told = timeout(
@@ -99,8 +112,13 @@ async fn a_stranger_and_a_wrong_secret_get_the_same_answer_and_then_none() {
     for user in ["li_na", "nobody"] {
         peer.raw(&register(&peer, user, 1, "")).await;
         let challenge = peer.expect("SIP/2.0 401").await;
-        peer.raw(&register(&peer, user, 2, &proof(&challenge, user, "guess")))
-            .await;
+        peer.raw(&register(
+            &peer,
+            user,
+            2,
+            &proof(&challenge, "REGISTER", user, "guess"),
+        ))
+        .await;
         let refused = peer.expect("SIP/2.0 401").await;
         let nonce = header(&refused, "WWW-Authenticate").and_then(|v| v.split('"').nth(3));
         let nonce = nonce.expect("a nonce").to_owned();
@@ -125,7 +143,7 @@ async fn a_stranger_and_a_wrong_secret_get_the_same_answer_and_then_none() {
             &peer,
             "li_na",
             number,
-            &proof(&challenge, "li_na", "guess"),
+            &proof(&challenge, "REGISTER", "li_na", "guess"),
         ))
         .await;
         let mut bytes = [0; 2_048];
@@ -141,19 +159,7 @@ async fn a_stranger_and_a_wrong_secret_get_the_same_answer_and_then_none() {
 
 #[tokio::test]
 async fn calls_from_no_trunk_are_refused() {
-    let mut ua = Driven::new(|config| {
-        let trunk = TrunkConfig {
-            name: "pbx".into(),
-            targets: Vec::new(),
-            transport: Transport::Udp,
-            domain: "pbx".into(),
-            login: None,
-            sources: vec!["192.0.2.0/24".parse().expect("a network")],
-            times: crate::trunk::TrunkTimes::default(),
-        };
-        config.trunks = vec![trunk];
-    })
-    .await;
+    let mut ua = Driven::new(|config| config.trunks = vec![pbx()]).await;
     let mut stranger = Peer::new(ua.address).await;
     stranger.send("INVITE", SDP, &offer()).await;
     stranger.expect("SIP/2.0 403").await;
