@@ -215,7 +215,7 @@ impl CallFlow {
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Caller, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
             LegEvent::Digit { digit } => self.pass_digit(Side::Caller, digit),
-            LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Caller, by, &sdp),
+            LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Caller, (by, at), &sdp),
             // Only who answers for the branch may send its callers elsewhere.
             LegEvent::TransferAsked { .. } => {
                 self.sip(

@@ -283,6 +283,8 @@ pub enum LegEvent {
     Replaced {
         /// The new leg.
         by: LegId,
+        /// Where its far end is.
+        at: AgentContact,
         /// Its offer; empty when it wants one.
         sdp: Vec<u8>,
     },

@@ -457,8 +457,12 @@ impl Conversation {
         }
     }
 
-    /// Another agent talks to the caller, or somebody whom the policy does not know.
+    /// Another agent talks to the caller, or somebody whom the policy does not know. Who only goes on at another
+    /// phone of theirs is no other.
     pub fn taken_over(&mut self, now: Duration, agent: Option<AgentId>, by: TalkBy) {
+        if agent.is_some() && agent == self.agent {
+            return;
+        }
         if let Some(story) = &mut self.story {
             story.taken_over(now, agent.clone(), by);
         }

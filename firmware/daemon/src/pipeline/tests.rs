@@ -639,6 +639,28 @@ async fn a_record_does_not_wait_for_recognition_for_long() {
 }
 
 #[tokio::test]
+async fn who_takes_a_caller_over_is_known_and_who_left_is_free() {
+    let mut branch = Branch::occupied("");
+    let both = format!(
+        "[[agent]]\nid = \"ann\"\ncontact = \"{}\"\n[[agent]]\nid = \"wang\"\n\
+         contact = \"registered:wang\"\n[queue]\nwrap_up_s = 0\n",
+        at("ann")
+    );
+    branch.goes_on_under(parsed(&both), Phones::default());
+    branch.registers("wang", true);
+    let mut notices = branch.pipeline.stages.notices.subscribe();
+    let leg = LegId::incoming(1);
+    let (by, sdp) = (leg.branch(1_000), branch.sdp());
+    let at = AgentContact::Registered("wang".into());
+    branch.happens(leg.branch(1), LegEvent::Replaced { by, at, sdp });
+    branch.happens(by, LegEvent::Acknowledged { sdp: Vec::new() });
+    let talks =
+        |notice: Notice| matches!(notice.event, Event::Bridged(who) if who.as_str() == "wang");
+    assert!(std::iter::from_fn(|| notices.try_recv().ok()).any(talks));
+    assert!(branch.ann_is_free(2), "she has left");
+}
+
+#[tokio::test]
 async fn colleagues_talk_to_each_other_and_no_stage_is_told() {
     let mut branch = Branch::new("");
     let (near, far) = (LegId::incoming(1), LegId::incoming(1).branch(1));

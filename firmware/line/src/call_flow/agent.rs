@@ -70,7 +70,7 @@ impl CallFlow {
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
             LegEvent::Digit { digit } => self.pass_digit(Side::Agent, digit),
-            LegEvent::Replaced { by, sdp } => self.on_replaced(Side::Agent, by, &sdp),
+            LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Agent, (by, at), &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),
             LegEvent::Incoming { .. } | LegEvent::PhoneCalls { .. } => {}

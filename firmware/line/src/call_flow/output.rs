@@ -174,11 +174,11 @@ pub enum CallEvent {
         /// Who took it.
         agent: AgentId,
     },
-    /// An agent has handed the caller on: caller and target hear each other.
+    /// An agent has handed the caller on, or somebody has taken the caller over: they hear each other.
     Transferred {
         /// Who took it: the agent whom the pipeline asked, or else the name in the address.
         to: AgentId,
-        /// The address, where the agent before has chosen it.
+        /// The address, where the pipeline has not chosen it.
         at: Option<AgentContact>,
     },
     /// The agent did not take it; the caller is still there.

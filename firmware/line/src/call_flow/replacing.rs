@@ -3,12 +3,13 @@
 //! The new leg is answered at once, and the old one stays until that answer is acknowledged: who gives up
 //! meanwhile leaves the call as it was.
 
-use trunkside_call::Side;
+use trunkside_call::{AgentId, Side};
 
 use super::reoffer::opposite;
-use super::{AgentState, CallFlow, CallerState, NOT_ACCEPTABLE, REQUEST_PENDING};
+use super::transfer::name_of;
+use super::{AgentState, CallEvent, CallFlow, CallerState, NOT_ACCEPTABLE, REQUEST_PENDING};
 use crate::sdp::{self, Local, Offer};
-use crate::sip_ua::{LegCommand, LegEvent, LegId};
+use crate::sip_ua::{AgentContact, LegCommand, LegEvent, LegId};
 
 /// A leg that has been answered in place of another.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Replacing {
     side: Side,
     old: LegId,
     by: LegId,
+    at: AgentContact,
     offer: Offer,
     local: Local,
 }
@@ -27,7 +29,7 @@ impl Replacing {
 }
 
 impl CallFlow {
-    pub(super) fn on_replaced(&mut self, side: Side, by: LegId, sdp: &[u8]) {
+    pub(super) fn on_replaced(&mut self, side: Side, (by, at): (LegId, AgentContact), sdp: &[u8]) {
         let usable = self.usable(sdp);
         let old = match (side, &self.agent) {
             (Side::Caller, _) => {
@@ -62,6 +64,7 @@ impl CallFlow {
             side,
             old,
             by,
+            at,
             offer,
             local,
         });
@@ -93,6 +96,7 @@ impl CallFlow {
             side,
             old,
             by,
+            at,
             offer,
             local,
         } = replacing;
@@ -113,6 +117,10 @@ impl CallFlow {
         self.sip(old, LegCommand::HangUp);
         self.set_remote(side, &offer);
         self.follow_hold(side, &offer);
+        if side == Side::Agent {
+            let to = AgentId::new(name_of(&at));
+            self.call(CallEvent::Transferred { to, at: Some(at) });
+        }
     }
 
     /// Ends a leg that has not taken its place yet.

@@ -206,7 +206,7 @@ impl CallFlow {
 }
 
 /// What a target is called: the user part of its address, which the agent chose.
-fn name_of(contact: &AgentContact) -> String {
+pub(super) fn name_of(contact: &AgentContact) -> String {
     match contact {
         AgentContact::Registered(user) => user.clone(),
         AgentContact::OverTrunk { number, .. } => number.reveal().clone(),

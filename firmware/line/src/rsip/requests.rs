@@ -11,11 +11,11 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::states::allow;
-use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, target, transports};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, phones, target, transports};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
 use crate::identity::{self, Identity};
 use crate::session_timer::{SHORTEST, SessionTimer};
-use crate::sip_ua::{LegEvent, LegId};
+use crate::sip_ua::{AgentContact, LegEvent, LegId};
 use crate::stream::Transport;
 
 /// Legs that take the place of others have numbers that no dialled leg has.
@@ -293,7 +293,13 @@ impl RsipUa {
                 let to = called;
                 (leg, LegEvent::PhoneCalls { from, to, sdp })
             }
-            New::InPlaceOf(replaced) => (replaced, LegEvent::Replaced { by: leg, sdp }),
+            New::InPlaceOf(replaced) => {
+                let phone = flow.and_then(|flow| self.phone_of(request, flow));
+                entry.phone.clone_from(&phone);
+                let uri = phones::first_contact(request).unwrap_or_default();
+                let at = phone.map_or(AgentContact::Uri(uri), AgentContact::Registered);
+                (replaced, LegEvent::Replaced { by: leg, at, sdp })
+            }
         };
         entry.follow(target::contact(request));
         entry.asked = asked;

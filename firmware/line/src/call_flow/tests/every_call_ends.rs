@@ -88,6 +88,7 @@ fn any_event() -> impl Strategy<Value = LegEvent> {
         }),
         REPLACING.prop_map(|branch| LegEvent::Replaced {
             by: LegId::incoming(1).branch(branch),
+            at: AgentContact::Registered("wang".into()),
             sdp: sdp(5_500, "8", "sendrecv"),
         }),
     ]

@@ -168,7 +168,8 @@ fn an_answer_in_the_acknowledgement_moves_and_resumes_either_side() {
 
 fn replaced(by: LegId) -> LegEvent {
     let sdp = sdp(7_000, "8", "sendrecv");
-    LegEvent::Replaced { by, sdp }
+    let at = AgentContact::Uri("sip:wang@192.0.2.9".into());
+    LegEvent::Replaced { by, at, sdp }
 }
 
 #[test]

@@ -2,6 +2,19 @@ use super::*;
 
 const NEW: u32 = 1_000;
 
+fn wang() -> AgentContact {
+    AgentContact::Registered("wang".into())
+}
+
+/// What the pipeline is told when he has taken over.
+fn taken_over() -> Vec<CallEvent> {
+    let to = AgentId::new("wang");
+    vec![CallEvent::Transferred {
+        to,
+        at: Some(wang()),
+    }]
+}
+
 fn acknowledged() -> LegEvent {
     LegEvent::Acknowledged { sdp: vec![] }
 }
@@ -14,6 +27,7 @@ fn bye() -> LegEvent {
 fn replaced_in(bench: &Bench, law: &str) -> LegEvent {
     LegEvent::Replaced {
         by: bench.caller.branch(NEW),
+        at: wang(),
         sdp: sdp(7_000, law, "sendrecv"),
     }
 }
@@ -47,6 +61,7 @@ fn a_leg_that_takes_the_place_of_another_is_heard_instead() {
     let mut bench = answered();
     let outputs = bench.agent(NEW, acknowledged());
     assert_eq!(commands(&outputs), [(bench.caller.branch(1), "hang up")]);
+    assert_eq!(events(&outputs), taken_over());
     assert_eq!(agent_moves_to(&outputs), Some(7_000));
     let over = bench.agent(NEW, bye());
     assert_eq!(commands(&over), [(bench.caller, "hang up")]);
@@ -67,6 +82,7 @@ fn a_replacement_that_is_given_up_leaves_the_two_talking() {
         // The old phone is still the agent's, and may be replaced once more.
         let again = LegEvent::Replaced {
             by: bench.caller.branch(NEW + 1),
+            at: wang(),
             sdp: sdp(7_002, "8", "sendrecv"),
         };
         bench.agent(1, again);
@@ -79,7 +95,7 @@ fn a_replacement_that_is_given_up_leaves_the_two_talking() {
 fn a_phone_that_leaves_before_the_new_one_has_said_so_is_replaced() {
     let mut bench = answered();
     let outputs = bench.agent(1, bye());
-    assert!(events(&outputs).is_empty(), "{outputs:?}");
+    assert_eq!(events(&outputs), taken_over());
     assert_eq!(agent_moves_to(&outputs), Some(7_000));
     assert!(bench.agent(NEW, acknowledged()).is_empty());
     // Its answer may have crossed a cancel, which won.
@@ -96,6 +112,7 @@ fn a_caller_is_replaced_as_an_agent_is() {
     assert_eq!(commands(&outputs), [(by, "answer")]);
     let other = LegEvent::Replaced {
         by: bench.caller.branch(NEW + 1),
+        at: wang(),
         sdp: sdp(7_002, "8", "sendrecv"),
     };
     let outputs = bench.caller(other);
@@ -106,6 +123,7 @@ fn a_caller_is_replaced_as_an_agent_is() {
     );
     let outputs = bench.agent(NEW, acknowledged());
     assert_eq!(commands(&outputs), [(bench.caller, "hang up")]);
+    assert!(events(&outputs).is_empty(), "the agent stays");
     let over = bench.agent(NEW, bye());
     assert_eq!(events(&over), ended_with(EndedBy::Caller, Cause::HungUp));
 }
@@ -116,6 +134,7 @@ fn a_phone_that_has_no_place_yet_is_replaced_by_nobody() {
     let other = bench.caller.branch(NEW + 1);
     let again = LegEvent::Replaced {
         by: other,
+        at: wang(),
         sdp: sdp(7_002, "8", "sendrecv"),
     };
     assert_eq!(commands(&bench.agent(NEW, again)), [(other, "reject")]);

@@ -141,3 +141,40 @@ async fn a_phone_of_ours_proves_whose_it_is_and_is_no_stranger_whatever_it_dials
     stranger.raw(&invite).await;
     stranger.expect("SIP/2.0 403").await;
 }
+
+#[tokio::test]
+async fn who_takes_the_place_of_a_leg_is_known_by_where_their_phone_registered() {
+    let mut ua = branch().await;
+    let (mut li_na, wang) = (phone(&ua, "li_na").await, phone(&ua, "wang").await);
+    let talk = ua.dial(AgentContact::Registered("li_na".into()));
+    let invite = li_na.expect("INVITE").await;
+    answers(&mut li_na, &invite).await;
+    assert!(matches!(ua.settled().await, LegEvent::Answered { .. }));
+    let of = |name| header(&invite, name).expect("a whole invite");
+    let (id, ours) = (
+        of("Call-ID"),
+        of("From").split("tag=").nth(1).expect("a tag"),
+    );
+    let replaces = format!("Replaces: {id};to-tag={ours};from-tag=theirs\r\n");
+    // A phone gives its name, or calls from where it registered; of others the address is known.
+    let named = Peer::new(ua.address).await;
+    let stranger = Peer::new(ua.address).await;
+    let somewhere = AgentContact::Uri(format!("sip:peer@{}", stranger.own));
+    let wangs = AgentContact::Registered("wang".into());
+    for (peer, user, at) in [
+        (named, "wang", wangs.clone()),
+        (Peer::over(wang.socket, ua.address), "anonymous", wangs),
+        (stranger, "nobody", somewhere),
+    ] {
+        let mut peer = peer;
+        let invite = calls(&mut peer, user, "box", &replaces);
+        peer.raw(&invite).await;
+        let event = ua.event().await;
+        let LegEvent::Replaced { by, at: told, .. } = event.what else {
+            panic!("{event:?}")
+        };
+        assert_eq!((event.leg, told), (talk, at));
+        ua.command(by, LegCommand::Reject { status: 491 });
+        peer.expect("SIP/2.0 491").await;
+    }
+}
