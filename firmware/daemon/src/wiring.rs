@@ -407,6 +407,7 @@ fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
     if line.takes_calls_from_everywhere() {
         tracing::warn!("no trunk is configured: calls are taken from every address");
     }
+    sip_config.outside.clone_from(&line.transfer_to);
     sip_config.dns_servers.clone_from(&line.dns_servers);
     sip_config.shown = translate::shown(&line.shown);
     Ok(sip_config)

@@ -49,7 +49,9 @@ pub use error::LineError;
 pub use gate::{Gate, Verdict};
 pub use identity::ShownNumber;
 pub use registrar::{Registrar, Registration};
-pub use rsip::{LineStats, NotATarget, RsipConfig, RsipUa, SrtpPolicy, TrunkConfig, TrunkTarget};
+pub use rsip::{
+    LineStats, NotATarget, Outside, RsipConfig, RsipUa, SrtpPolicy, TrunkConfig, TrunkTarget,
+};
 pub use sdp::{
     Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
 };

@@ -10,6 +10,7 @@ mod headers;
 mod listeners;
 mod message;
 mod names;
+mod outside;
 mod phones;
 mod refresh;
 mod requests;
@@ -64,6 +65,7 @@ use transports::{Own, TransportSelector};
 use trunks::{Carrier, TrunkNews};
 
 pub use names::{NotATarget, TrunkTarget};
+pub use outside::Outside;
 pub use socket::LineStats;
 pub use srtp_policy::SrtpPolicy;
 pub use trunks::TrunkConfig;
@@ -99,6 +101,8 @@ pub struct RsipConfig {
     pub registered: Vec<Registration>,
     /// Carriers and PBXs. Without any, calls are taken from everywhere.
     pub trunks: Vec<TrunkConfig>,
+    /// Where agents may hand callers on to numbers outside; nowhere without it.
+    pub outside: Option<Outside>,
     /// Servers of the DNS that are asked for SRV records; the system's where there are none.
     pub dns_servers: Vec<SocketAddr>,
     /// What agents are shown of a caller's number.
@@ -123,6 +127,7 @@ impl RsipConfig {
             phones: Phones::default(),
             registered: Vec::new(),
             trunks: Vec::new(),
+            outside: None,
             dns_servers: Vec::new(),
             shown: ShownNumber::default(),
             limits: ConnectionLimits::default(),
@@ -162,6 +167,7 @@ pub struct RsipUa {
     unproven: BTreeSet<String>,
     endpoint: EndpointInnerRef,
     carriers: Vec<Carrier>,
+    outside: Option<Outside>,
     dns_servers: Vec<SocketAddr>,
     trunk_news_sender: mpsc::UnboundedSender<TrunkNews>,
     trunk_news: mpsc::UnboundedReceiver<TrunkNews>,
@@ -357,6 +363,7 @@ impl RsipUa {
             unproven,
             endpoint: Arc::clone(&endpoint.inner),
             carriers,
+            outside: config.outside,
             dns_servers: config.dns_servers,
             trunk_news_sender,
             trunk_news,

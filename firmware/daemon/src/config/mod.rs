@@ -11,6 +11,7 @@ mod problem;
 mod prompts;
 mod recording;
 mod secrets;
+mod transfers;
 mod transports;
 mod trunks;
 
@@ -32,6 +33,7 @@ pub use secrets::agent_secrets;
 pub use transports::Transports;
 pub use trunks::Trunk;
 use trunkside_call::Language;
+use trunkside_line::Outside;
 
 /// Everything the daemon needs to run; nothing optional that it could not do without.
 #[derive(Clone, Debug)]
@@ -142,7 +144,7 @@ pub enum ShownNumber {
     Virtual(String),
 }
 
-/// In `line.callback_to`, before the name of the trunk that callers are rung over.
+/// In `line.callback_to` and `line.transfer_to`, before the name of the trunk that carries such calls.
 pub const TRUNK: &str = "trunk:";
 
 /// Trunk and agents.
@@ -177,6 +179,8 @@ pub struct LineConfig {
     pub callback_number: Option<String>,
     /// The key by which a caller who waits asks for that.
     pub callback_key: char,
+    /// The numbers outside that agents may hand callers on to.
+    pub transfer_to: Option<Outside>,
     /// What agents see of the caller's number.
     pub shown: ShownNumber,
     /// Carriers and PBXs; without any, calls are taken from everywhere.
@@ -534,6 +538,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         callback_to: resolve_callback(layers, &trunks),
         callback_number: resolve_callback_number(layers),
         callback_key: resolve_key(layers),
+        transfer_to: transfers::resolve(layers, &trunks),
         shown: resolve_shown(layers),
         trunks,
         dns_servers: trunks::resolve_dns_servers(layers),

@@ -186,6 +186,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             callback_to: None,
             callback_number: None,
             callback_key: '1',
+            transfer_to: None,
             // Its agents' phones have no display; the screen shows it.
             tell_agents: false,
             shown: ShownNumber::default(),

@@ -1,6 +1,6 @@
 //! The agent's half of a call: rung, answered, given up.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trunkside_call::{AgentId, PromptKey, Repeat, Side};
 
@@ -11,6 +11,10 @@ use super::transfer::Transfer;
 use super::{CROSSING, CallFlow, GONE, ended};
 use crate::sdp::{self, Direction, Local, Offer};
 use crate::sip_ua::{AgentContact, EndCause, LegCommand, LegEvent, LegId};
+
+/// How long a number outside may take to answer: carriers may look for a mobile phone for ten seconds before they
+/// say that it rings.
+const OUTSIDE: Duration = Duration::from_secs(45);
 
 impl CallFlow {
     pub(super) fn dial(&mut self, now: Instant, id: AgentId, contact: AgentContact) {
@@ -37,6 +41,10 @@ impl CallFlow {
             comfort_noise: self.caller.offer.as_ref().is_some_and(|o| o.comfort_noise),
         };
         let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
+        let (reach, ring) = match to {
+            AgentContact::OverTrunk { .. } => (OUTSIDE, OUTSIDE),
+            _ => (self.config.reach_timeout, self.config.ring_timeout),
+        };
         let dial = LegCommand::Dial {
             to,
             from: self.caller.number.clone(),
@@ -45,8 +53,8 @@ impl CallFlow {
         };
         self.sip(leg, dial);
         let state = AgentState::Dialling {
-            reach_by: now + self.config.reach_timeout,
-            answer_by: now + self.config.ring_timeout,
+            reach_by: now + reach,
+            answer_by: now + ring,
         };
         Agent {
             leg,

@@ -7,6 +7,7 @@ use rsipstack::sip::{Header, Request, StatusCode, Uri};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use super::outside::is_tel;
 use super::refresh::Refresh;
 use super::{LegState, RsipUa, headers, now, sdp_header, sip_uri};
 use crate::identity;
@@ -58,8 +59,11 @@ impl RsipUa {
         AgentContact::InPlaceOf { contact, replaces }
     }
 
-    /// A phone that registers with us is meant by an address of ours.
+    /// A phone that registers with us is meant by an address of ours, or a number that may be called.
     pub(super) fn contact_of(&self, uri: String) -> AgentContact {
+        if let Some(number) = self.number_outside(&uri) {
+            return number;
+        }
         let parsed = sip_uri(&uri);
         let ours = parsed.filter(|uri| self.leads_here(uri));
         let user = ours.and_then(|_| identity::user_of(&uri).map(str::to_owned));
@@ -211,7 +215,9 @@ fn referred(value: &str) -> Option<(String, Option<String>)> {
         None => value.split(';').next()?.trim(),
     };
     let (uri, more) = inner.split_once('?').unwrap_or((inner, ""));
-    sip_uri(uri)?;
+    if !is_tel(uri) {
+        sip_uri(uri)?;
+    }
     let replaces = more.split('&').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         name.eq_ignore_ascii_case("Replaces")

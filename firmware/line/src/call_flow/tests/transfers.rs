@@ -234,3 +234,14 @@ fn an_agent_who_ends_the_call_while_relief_is_rung_ends_it() {
         "{over:?}"
     );
 }
+
+#[test]
+fn a_number_outside_may_take_its_time_to_ring() {
+    let mut bench = Bench::bridged();
+    let (trunk, number) = ("telecom".to_owned(), Pii::new("13912345678".to_owned()));
+    let to = AgentContact::OverTrunk { trunk, number };
+    bench.agent(1, LegEvent::TransferAsked { to });
+    assert!(bench.wait(secs(44)).is_empty());
+    let given_up = commands(&bench.wait(secs(1)));
+    assert_eq!(given_up[0], (bench.caller.branch(2), "cancel"));
+}

@@ -119,6 +119,53 @@ async fn a_name_of_the_box_that_only_the_dns_knows_rings_the_phone_and_never_the
 }
 
 #[tokio::test]
+async fn a_caller_is_handed_on_to_the_numbers_outside_that_are_allowed() {
+    let mut ua = Driven::new(|config| {
+        config.phones.users = vec!["1390".into()];
+        config.outside = Some(Outside {
+            trunk: "telecom".into(),
+            prefixes: vec!["139".into(), "+86".into()],
+        });
+    })
+    .await;
+    let mut agent = Peer::new(ua.address).await;
+    talking(&mut ua, &mut agent).await;
+    let here = ua.address.to_string();
+    let over = |number: &str| AgentContact::OverTrunk {
+        trunk: "telecom".into(),
+        number: Pii::new(number.into()),
+    };
+    let registered = |user: &str| AgentContact::Registered(user.into());
+    let elsewhere = "sip:13912345678@192.0.2.9".to_owned();
+    for (written, to) in [
+        (format!("sip:13912345678@{here}"), over("13912345678")),
+        (
+            format!("sip:139-1234.5678@{here};user=phone"),
+            over("13912345678"),
+        ),
+        (
+            format!("sip:%2B8613912345678@{here}"),
+            over("+8613912345678"),
+        ),
+        ("tel:+86-139-1234-5678".to_owned(), over("+8613912345678")),
+        // A phone's own number, those that are not allowed, and other people's servers.
+        (format!("sip:1390@{here}"), registered("1390")),
+        (format!("sip:00139@{here}"), registered("00139")),
+        (format!("sip:139wang@{here}"), registered("139wang")),
+        ("tel:110".to_owned(), AgentContact::Uri("tel:110".into())),
+        (elsewhere.clone(), AgentContact::Uri(elsewhere)),
+    ] {
+        agent
+            .send_within("REFER", &format!("Refer-To: <{written}>\r\n"))
+            .await;
+        let asked = ua.event().await;
+        assert_eq!(asked.what, LegEvent::TransferAsked { to }, "{written}");
+        ua.command(asked.leg, LegCommand::RejectTransfer { status: 603 });
+        agent.expect("SIP/2.0 603").await;
+    }
+}
+
+#[tokio::test]
 async fn a_phone_behind_a_router_is_let_go_where_it_registered_from() {
     let mut ua = with_phones(&["li_na"]).await;
     let mut phone = Peer::new(ua.address).await;
