@@ -458,11 +458,11 @@ impl<U: SipUa> Pipeline<U> {
             Stop { side: Side::Caller } => call.recording.stop(now, &call.media),
             Stop { side } => call.media.stop(side),
             Bridge => {
-                call.recording.bridge(true);
+                call.recording.bridge(now, true);
                 call.media.bridge();
             }
             Unbridge => {
-                call.recording.bridge(false);
+                call.recording.bridge(now, false);
                 call.media.unbridge();
             }
         }

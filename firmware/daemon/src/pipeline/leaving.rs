@@ -49,7 +49,8 @@ impl<U: SipUa> Pipeline<U> {
             by,
         });
         call.conversation.leave();
-        call.recording.leave(now);
+        let language = call.conversation.language();
+        call.recording.leave(now, &call.media, language);
         // With the media ends what is recognised of them.
         call.media.end();
         if call.tap.is_some() {

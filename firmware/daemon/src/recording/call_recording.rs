@@ -117,8 +117,9 @@ impl CallRecording {
     }
 
     /// Whether caller and agent are joined, so that the box cannot speak.
-    pub const fn bridge(&mut self, bridged: bool) {
+    pub fn bridge(&mut self, now: Duration, bridged: bool) {
         self.bridged = bridged;
+        self.consent.handle(now, Input::Bridged(bridged));
     }
 
     /// A prompt to the caller is over; whether it was one of consent's own.
@@ -183,9 +184,10 @@ impl CallRecording {
     }
 
     /// The call is over: nothing more is said to the caller, and nothing more is recorded.
-    pub fn leave(&mut self, now: Duration) {
-        self.consent.handle(now, Input::Cut);
+    pub fn leave(&mut self, now: Duration, media: &MediaSession, language: Language) {
         self.bridged = true;
+        self.consent.handle(now, Input::Over);
+        self.settle(now, media, language);
     }
 
     /// All that was said until then has been heard.
@@ -210,10 +212,15 @@ impl CallRecording {
                         tape.begin(self.codec, clock::timestamp().as_millisecond());
                     }
                 }
-                Output::Destroy => {
+                Output::Destroy { by_key } => {
                     if let Some(tape) = &self.tape {
-                        tracing::debug!(call = %tape.call(), "the caller declines to be recorded");
-                        tape.discard(Deletion::Refused);
+                        let why = if by_key {
+                            Deletion::RefusedByKey
+                        } else {
+                            Deletion::Refused
+                        };
+                        tracing::info!(call = %tape.call(), by_key, "the caller declines to be recorded");
+                        tape.discard(why);
                     }
                 }
             }

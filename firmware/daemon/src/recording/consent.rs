@@ -23,6 +23,10 @@ pub const DECLINE: char = '9';
 /// is about recording.
 const TIMEOUT: Duration = Duration::from_secs(6);
 
+/// While caller and agent talk, keys are also for them: figures of a card, a menu behind the agent. Then the key
+/// declines only where no other comes for so long before it and after it.
+const ALONE: Duration = Duration::from_secs(3);
+
 /// What a call's consent is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
@@ -32,6 +36,10 @@ pub enum Input<'a> {
     Said,
     /// What it asked to be played was cut off: caller and agent hear each other.
     Cut,
+    /// Whether caller and agent hear each other from now on.
+    Bridged(bool),
+    /// The call is over.
+    Over,
     /// The caller pressed a key.
     Key(char),
     /// The caller says something, so far or to the end.
@@ -59,7 +67,10 @@ pub enum Output {
     /// Record from now on.
     Record,
     /// Destroy what was recorded, and record no more.
-    Destroy,
+    Destroy {
+        /// Whether a key asked for it, rather than words.
+        by_key: bool,
+    },
 }
 
 /// Where a call's consent stands.
@@ -84,6 +95,11 @@ enum State {
 pub struct Consent {
     mode: RecordingMode,
     state: State,
+    bridged: bool,
+    /// When the caller pressed a key last.
+    pressed: Option<Duration>,
+    /// When the key that declines will have stood alone for long enough.
+    declines_at: Option<Duration>,
     outputs: VecDeque<Output>,
 }
 
@@ -97,6 +113,9 @@ impl Consent {
         Self {
             mode,
             state,
+            bridged: false,
+            pressed: None,
+            declines_at: None,
             outputs: VecDeque::new(),
         }
     }
@@ -123,6 +142,7 @@ impl Consent {
     pub fn deadline(&self) -> Option<Duration> {
         match self.state {
             State::Waiting { since } => Some(since + TIMEOUT),
+            State::Recording { .. } => self.declines_at,
             _ => None,
         }
     }
@@ -142,13 +162,33 @@ impl Consent {
                 self.outputs.push_back(Output::Proceed);
             }
             (state, Input::Cut) => self.cut(state),
+            (_, Input::Bridged(bridged)) => self.bridged = bridged,
+            (State::Recording { .. }, Input::Over) => {
+                // No key can follow any more.
+                if self.declines_at.take().is_some() {
+                    self.decline(true);
+                }
+            }
+            (state, Input::Over) => self.cut(state),
+            (State::Recording { .. }, Input::Key(key)) if self.bridged => {
+                let alone = self.pressed.is_none_or(|before| now >= before + ALONE);
+                self.declines_at = (key == DECLINE && alone).then(|| now + ALONE);
+                self.pressed = Some(now);
+            }
+            (State::Recording { .. }, Input::Tick) => {
+                if self.declines_at.is_some_and(|at| now >= at) {
+                    self.declines_at = None;
+                    self.decline(true);
+                }
+            }
             (
                 State::Announcing | State::Asking | State::Waiting { .. } | State::Recording { .. },
                 Input::Key(DECLINE),
             ) => {
-                self.decline();
+                self.decline(true);
                 return true;
             }
+            (_, Input::Key(_)) => self.pressed = Some(now),
             // What began earlier may be the echo of the question, whose words are the answers.
             (
                 State::Waiting { since },
@@ -188,9 +228,9 @@ impl Consent {
         self.outputs.extend([Output::Record, Output::Proceed]);
     }
 
-    fn decline(&mut self) {
+    fn decline(&mut self, by_key: bool) {
         if matches!(self.state, State::Recording { .. }) {
-            self.outputs.push_back(Output::Destroy);
+            self.outputs.push_back(Output::Destroy { by_key });
         }
         self.state = State::Confirming;
         self.outputs.push_back(Output::Say(PromptKey::NotRecorded));
@@ -205,7 +245,7 @@ impl Consent {
         // `不同意` may yet become `不同意这个方案`, and nothing brings back what is destroyed.
         let disagrees = is_final && fresh && words::disagrees(text);
         if disagrees || is_final && words::refuses(text) {
-            self.decline();
+            self.decline(false);
         }
         disagrees
     }
@@ -306,7 +346,7 @@ mod tests {
 
         let mut consent = greeted(RecordingMode::Notice);
         told(&mut consent, Input::Said);
-        let declined = [Output::Destroy, confirm];
+        let declined = [Output::Destroy { by_key: true }, confirm];
         assert_eq!(told(&mut consent, Input::Key(DECLINE)), declined);
         assert_eq!(told(&mut consent, Input::Key(DECLINE)), []);
         assert_eq!(told(&mut consent, heard("不要录音")), []);
@@ -318,7 +358,7 @@ mod tests {
         told(&mut consent, Input::Said);
         assert_eq!(told(&mut consent, heard("你们有没有录音")), []);
         let outputs = told(&mut consent, heard("请不要录音"));
-        assert_eq!(outputs[0], Output::Destroy);
+        assert_eq!(outputs[0], Output::Destroy { by_key: false });
     }
 
     #[test]
@@ -344,7 +384,7 @@ mod tests {
 
             let mut consent = greeted(RecordingMode::Notice);
             told(&mut consent, Input::Said);
-            let declined = [Output::Destroy, confirm];
+            let declined = [Output::Destroy { by_key: false }, confirm];
             assert_eq!(told(&mut consent, heard(words)), declined, "{words}");
         }
         // Later it is about something else.
@@ -450,5 +490,52 @@ mod tests {
         assert!(consent.holds_back(), "it still waits");
         let agreed = [Output::Record, Output::Proceed];
         assert_eq!(told(&mut consent, heard("我同意")), agreed);
+    }
+
+    #[test]
+    fn while_caller_and_agent_talk_the_key_declines_only_where_it_stands_alone() {
+        let second = |seconds: f32| NOW + Duration::from_secs_f32(seconds);
+        let declined = [
+            Output::Destroy { by_key: true },
+            Output::Say(PromptKey::NotRecorded),
+        ];
+        // The keys with their times, and when the recording is destroyed.
+        let cases: [(&[(char, f32)], Option<f32>); 6] = [
+            (&[('9', 1.0)], Some(4.0)),
+            (&[('6', 1.0), ('2', 1.5), ('9', 2.0), ('1', 2.4)], None),
+            (&[('9', 1.0), ('9', 1.4), ('5', 1.8)], None),
+            (&[('5', 1.0), ('9', 3.9)], None),
+            (&[('9', 1.0), ('5', 3.9)], None),
+            (&[('5', 1.0), ('9', 4.0)], Some(7.0)),
+        ];
+        for (keys, destroyed) in cases {
+            let mut consent = greeted(RecordingMode::Notice);
+            told(&mut consent, Input::Said);
+            told(&mut consent, Input::Bridged(true));
+            for &(key, at) in keys {
+                consent.handle(second(at), Input::Tick);
+                assert!(!consent.handle(second(at), Input::Key(key)), "{keys:?}");
+            }
+            assert_eq!(consent.poll(), None, "{keys:?}");
+            assert_eq!(consent.deadline(), destroyed.map(second), "{keys:?}");
+            consent.handle(second(60.0), Input::Tick);
+            let outputs: Vec<_> = std::iter::from_fn(|| consent.poll()).collect();
+            let expected = destroyed.map_or(&[][..], |_| &declined[..]);
+            assert_eq!(outputs, expected, "{keys:?}");
+        }
+        // Who hangs up after it meant it; and where the box speaks again it counts at once.
+        for left in [true, false] {
+            let mut consent = greeted(RecordingMode::Notice);
+            told(&mut consent, Input::Said);
+            told(&mut consent, Input::Bridged(true));
+            let outputs = if left {
+                assert_eq!(told(&mut consent, Input::Key(DECLINE)), []);
+                told(&mut consent, Input::Over)
+            } else {
+                told(&mut consent, Input::Bridged(false));
+                told(&mut consent, Input::Key(DECLINE))
+            };
+            assert_eq!(outputs, declined);
+        }
     }
 }

@@ -77,8 +77,10 @@ pub enum ArchiveError {
 /// Why a recording was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// The caller did not want it.
+    /// The caller said that they do not want it.
     Refused,
+    /// They declined it by a key.
+    RefusedByKey,
     /// Its time has come.
     Age,
     /// Newer ones need its room.
@@ -92,6 +94,7 @@ impl Deletion {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::RefusedByKey => "refused_by_key",
             Self::Age => "age",
             Self::Room => "room",
             Self::Operator => "operator",
