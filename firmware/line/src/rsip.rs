@@ -36,8 +36,8 @@ use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{Auth, Header, Param, Response, Scheme, StatusCode, Uri};
-use rsipstack::transaction::endpoint::EndpointInnerRef;
-use rsipstack::transaction::{Endpoint, EndpointBuilder, TransactionReceiver};
+use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use rsipstack::transaction::{CallIdFormat, Endpoint, EndpointBuilder, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
 use tokio::sync::{mpsc, watch};
@@ -316,6 +316,11 @@ impl RsipUa {
         };
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
+            // The stack's own suffix is its makers' domain.
+            .with_option(EndpointOption {
+                callid_format: CallIdFormat::Uuid,
+                ..EndpointOption::default()
+            })
             .with_transport_layer(transports)
             .with_target_locator(Box::new(selector()))
             .with_inspector(Box::new(selector()))

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use trunkside_call::Pii;
 
 use super::flows::Way;
+use super::states::allow;
 use super::streams::Lost;
 use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, transports};
 use crate::identity::is_user_part;
@@ -169,6 +170,7 @@ impl RsipUa {
         let number = number.filter(|number| is_user_part(number));
         let domain = HostWithPort::from(self.own.udp).to_string();
         let mut more = headers::timer_asking(dialled.timer.ask());
+        more.extend(allow());
         for (name, value) in identity.passed_on(&self.shown, &domain) {
             more.push(headers::other(name, &value));
         }

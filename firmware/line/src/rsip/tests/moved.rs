@@ -200,5 +200,12 @@ async fn a_phone_whose_name_has_parameters_is_rung_where_its_address_says() {
     let mut phone = Peer::new(ua.address).await;
     let contact = format!("sip:2000;phone-context=pbx@{};user=phone", phone.own);
     ua.dial(AgentContact::Uri(contact.clone()));
-    phone.expect(&format!("INVITE {contact} SIP/2.0")).await;
+    let invite = phone.expect(&format!("INVITE {contact} SIP/2.0")).await;
+    let allowed = header(&invite, "Allow").expect("what the box takes");
+    assert!(
+        ["UPDATE", "REFER", "INFO"]
+            .iter()
+            .all(|method| allowed.contains(method))
+    );
+    assert!(header(&invite, "Call-ID").is_some_and(|id| !id.contains('@')));
 }
