@@ -268,7 +268,7 @@ impl RsipUa {
         match to {
             AgentContact::Uri(uri) => {
                 // The box would answer its own call.
-                let uri = sip_uri(uri).filter(|uri| !self.leads_here(uri))?;
+                let uri = sip_uri(uri).filter(|uri| !self.own.is(uri))?;
                 Some(Whereabouts::at(uri, None))
             }
             AgentContact::Registered(user) => {

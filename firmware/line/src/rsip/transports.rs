@@ -46,33 +46,28 @@ impl Own {
     /// Whether a URI leads to the box, in any way. One without a port means the usual one of what
     /// carries it (RFC 3263, section 4.2).
     pub fn is(&self, uri: &Uri) -> bool {
-        let there = whole(uri);
+        let mut there = uri.host_with_port.clone();
+        let usual = asked_by(uri).unwrap_or_default().default_port();
+        there.port.get_or_insert(usual.into());
         self.addresses().any(|own| HostWithPort::from(own) == there)
     }
 
-    /// Whether a URI leads to the box by a name that somebody calls it by: at the port that they know, or
-    /// at any other of its own.
+    /// Whether a URI leads to the box by a name that somebody calls it by: without a port, which some phones
+    /// leave out where they know one, at the port that they know, or at any other of its own.
     pub fn is_named(&self, uri: &Uri, domain: &str) -> bool {
         let Ok(domain) = HostWithPort::try_from(domain) else {
             return false;
         };
-        let (there, host) = (whole(uri), domain.host.to_string());
+        let HostWithPort { host, port } = &uri.host_with_port;
         let mut own = self.addresses().map(|own| own.port().into());
-        there.host.to_string().eq_ignore_ascii_case(&host)
-            && (uri.host_with_port.port == domain.port || own.any(|own| Some(own) == there.port))
+        host.to_string()
+            .eq_ignore_ascii_case(&domain.host.to_string())
+            && (port.is_none() || *port == domain.port || own.any(|own| Some(own) == *port))
     }
 
     fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         [Some(self.udp), self.tcp, self.tls].into_iter().flatten()
     }
-}
-
-/// Host and port of a URI, the usual port of what carries it where it names none.
-fn whole(uri: &Uri) -> HostWithPort {
-    let mut there = uri.host_with_port.clone();
-    let usual = asked_by(uri).unwrap_or_default().default_port();
-    there.port.get_or_insert(usual.into());
-    there
 }
 
 /// The stack's word for a transport.
@@ -265,7 +260,7 @@ mod tests {
         for (ours, domain) in [
             ("sip:a@Branch.example", "branch.example"),
             ("sip:a@branch.example:5061", "branch.example"),
-            ("sips:a@branch.example", "branch.example:5060"),
+            ("sip:a@branch.example", "branch.example:6000"),
             ("sip:a@branch.example:6000", "branch.example:6000"),
             ("sip:a@192.0.2.99", "192.0.2.99"),
         ] {
