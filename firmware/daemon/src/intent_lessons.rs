@@ -181,12 +181,10 @@ mod tests {
     fn a_model_of_the_branch_s_own_alone_counts_and_a_broken_one_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data.tsv");
-        let mut lines = String::new();
-        for number in 0..40 {
-            lines +=
-                &format!("book a table number {number}\ttable\nwhere is parcel {number}\tparcel\n");
-        }
-        std::fs::write(&data, lines).unwrap();
+        let lines: Vec<String> = (0..40)
+            .map(|n| format!("book a table number {n}\ttable\nwhere is parcel {n}\tparcel\n"))
+            .collect();
+        std::fs::write(&data, lines.concat()).unwrap();
         let model = folder.path().join("model");
         trunkside_understanding::intents::train_file(&data, &model).unwrap();
         let says = |model: &Path| {

@@ -76,7 +76,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let place = outbox::Place::new(&config);
     let opening = outbox::open(&place)?;
     let outbox = opening.0.subscribe();
-    let stop_uplink = CancellationToken::new();
+    let [stop, stop_uplink] = [(); 2].map(|()| CancellationToken::new());
     let way = AlarmWay::new(folder, outbox.clone(), stop_uplink.clone());
     tasks.spawn(outbox::retry(place, opening, way.clone()));
     tasks.spawn(alarm::keep(way.clone(), None));
@@ -114,7 +114,6 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let ports = media_ports(&config.line, &way, &tasks);
     let files = policy::Named::by(&config);
     let phones = files.phones(&beginning.policy);
-    let stop = CancellationToken::new();
     let ua = line(&config, phones, &recorder, (&stop, &tasks)).await?;
     let sip = ua.local_addr();
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));

@@ -271,6 +271,14 @@ enum LegState {
     Up,
 }
 
+/// Call-IDs without a suffix: the stack's own is its makers' domain.
+fn options() -> EndpointOption {
+    EndpointOption {
+        callid_format: CallIdFormat::Uuid,
+        ..EndpointOption::default()
+    }
+}
+
 impl RsipUa {
     /// Opens the socket. The future that comes with the user agent moves everything; spawn it
     /// where the pipeline is wired. It ends after the user agent is dropped.
@@ -316,11 +324,7 @@ impl RsipUa {
         };
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&config.user_agent)
-            // The stack's own suffix is its makers' domain.
-            .with_option(EndpointOption {
-                callid_format: CallIdFormat::Uuid,
-                ..EndpointOption::default()
-            })
+            .with_option(options())
             .with_transport_layer(transports)
             .with_target_locator(Box::new(selector()))
             .with_inspector(Box::new(selector()))

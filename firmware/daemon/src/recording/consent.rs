@@ -161,26 +161,16 @@ impl Consent {
                 self.state = State::Never;
                 self.outputs.push_back(Output::Proceed);
             }
-            (state, Input::Cut) => self.cut(state),
             (_, Input::Bridged(bridged)) => self.bridged = bridged,
-            (State::Recording { .. }, Input::Over) => {
-                // No key can follow any more.
-                if self.declines_at.take().is_some() {
-                    self.decline(true);
-                }
-            }
-            (state, Input::Over) => self.cut(state),
+            // No key can follow any more.
+            (State::Recording { .. }, Input::Over) => self.decline_by_lone_key(|_| true),
+            (state, Input::Cut | Input::Over) => self.cut(state),
             (State::Recording { .. }, Input::Key(key)) if self.bridged => {
                 let alone = self.pressed.is_none_or(|before| now >= before + ALONE);
                 self.declines_at = (key == DECLINE && alone).then(|| now + ALONE);
                 self.pressed = Some(now);
             }
-            (State::Recording { .. }, Input::Tick) => {
-                if self.declines_at.is_some_and(|at| now >= at) {
-                    self.declines_at = None;
-                    self.decline(true);
-                }
-            }
+            (State::Recording { .. }, Input::Tick) => self.decline_by_lone_key(|at| now >= at),
             (
                 State::Announcing | State::Asking | State::Waiting { .. } | State::Recording { .. },
                 Input::Key(DECLINE),
@@ -228,6 +218,14 @@ impl Consent {
         self.outputs.extend([Output::Record, Output::Proceed]);
     }
 
+    /// A key that was pressed alone declines, where its time is over.
+    fn decline_by_lone_key(&mut self, is_over: impl FnOnce(Duration) -> bool) {
+        if self.declines_at.is_some_and(is_over) {
+            self.declines_at = None;
+            self.decline(true);
+        }
+    }
+
     fn decline(&mut self, by_key: bool) {
         if matches!(self.state, State::Recording { .. }) {
             self.outputs.push_back(Output::Destroy { by_key });
@@ -255,7 +253,7 @@ impl Consent {
             // The hum that makes a Cantonese no of it (`唔`) is too often not heard: that yes takes a key.
             Some(true) if language == Language::Yue => {}
             Some(true) => self.record(now),
-            Some(false) => self.decline(),
+            Some(false) => self.decline(false),
             // Whoever says something else has not agreed; they are heard out. `我` may yet become `我同意`.
             None if is_final && !text.is_empty() => {
                 self.give_up();
@@ -500,19 +498,19 @@ mod tests {
             Output::Say(PromptKey::NotRecorded),
         ];
         // The keys with their times, and when the recording is destroyed.
-        let cases: [(&[(char, f32)], Option<f32>); 6] = [
-            (&[('9', 1.0)], Some(4.0)),
-            (&[('6', 1.0), ('2', 1.5), ('9', 2.0), ('1', 2.4)], None),
-            (&[('9', 1.0), ('9', 1.4), ('5', 1.8)], None),
-            (&[('5', 1.0), ('9', 3.9)], None),
-            (&[('9', 1.0), ('5', 3.9)], None),
-            (&[('5', 1.0), ('9', 4.0)], Some(7.0)),
+        let cases = [
+            (vec![('9', 1.0)], Some(4.0)),
+            (vec![('6', 1.0), ('2', 1.5), ('9', 2.0), ('1', 2.4)], None),
+            (vec![('9', 1.0), ('9', 1.4), ('5', 1.8)], None),
+            (vec![('5', 1.0), ('9', 3.9)], None),
+            (vec![('9', 1.0), ('5', 3.9)], None),
+            (vec![('5', 1.0), ('9', 4.0)], Some(7.0)),
         ];
         for (keys, destroyed) in cases {
             let mut consent = greeted(RecordingMode::Notice);
             told(&mut consent, Input::Said);
             told(&mut consent, Input::Bridged(true));
-            for &(key, at) in keys {
+            for &(key, at) in &keys {
                 consent.handle(second(at), Input::Tick);
                 assert!(!consent.handle(second(at), Input::Key(key)), "{keys:?}");
             }

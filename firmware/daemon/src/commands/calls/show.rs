@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use trunkside_call::Language;
-use trunkside_record::{CallSummary, DecisionRecord};
+use trunkside_record::{CallSummary, DecisionRecord, RedactedText};
 use trunkside_understanding::written;
 
 use super::began;
@@ -116,7 +116,7 @@ fn lines_of(summary: &CallSummary) -> Vec<(&'static str, String)> {
         let reasons: Vec<&str> = escalation
             .reasons
             .iter()
-            .map(|reason| reason.as_str())
+            .map(RedactedText::as_str)
             .collect();
         add(
             "angry",

@@ -122,7 +122,7 @@ mod tests {
             transcript: None,
         };
         store
-            .write(|writing| writing.close_call(&began, &export, &[], None, true))
+            .write(|writing| writing.close_call(&began, &export, &[], None, Some(&[])))
             .expect("it is kept");
     }
 
