@@ -173,7 +173,7 @@ fn a_caller_who_presses_nine_is_not_kept() {
     branch.record();
     assert_eq!(
         noted(&branch.home.data(), "deleted_because").as_deref(),
-        Some("refused")
+        Some("refused_by_key")
     );
 }
 
