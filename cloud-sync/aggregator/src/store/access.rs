@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 pub enum Role {
     /// Read calls, transcripts and figures.
     Analyst,
-    /// Also admit boxes and send them commands.
+    /// For whoever looks after boxes; nothing over HTTP asks for it yet.
     Operator,
     /// Also read the audit log.
     Admin,
