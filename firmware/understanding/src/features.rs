@@ -127,10 +127,9 @@ pub(crate) fn tokens_of(text: &str) -> Vec<Token> {
                 end,
             });
         } else if c.is_alphanumeric() {
-            let sound = c.to_pinyin().map(|pinyin| merged(pinyin.plain()));
             tokens.push(Token {
                 text: c.to_string(),
-                sound,
+                sound: sound_of(c),
                 start,
                 end: start + 1,
             });
@@ -167,6 +166,11 @@ pub(crate) fn fold(c: char) -> char {
 /// Letters of scripts that write words apart.
 const fn is_word_char(c: char) -> bool {
     c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{52f}')
+}
+
+/// How a Chinese character sounds, its tone left out.
+pub(crate) fn sound_of(c: char) -> Option<String> {
+    c.to_pinyin().map(|pinyin| merged(pinyin.plain()))
 }
 
 fn merged(sound: &str) -> String {

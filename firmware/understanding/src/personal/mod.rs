@@ -8,6 +8,8 @@ mod names;
 mod plates;
 mod spelt;
 
+pub(crate) use names::Told;
+
 use crate::numbers::{Folded, atoms_of};
 use crate::redact::Hidden;
 

@@ -7,16 +7,18 @@ use super::digits::{dictations, is_end};
 use super::{Opening, Redaction, RedactionPolicy, redact_from, redactions_from};
 use crate::entities::{Cue, cue_at_end, cue_before, find, is_birth_at_end};
 use crate::numbers::{Folded, runs_of};
-use crate::personal;
+use crate::personal::{self, Told};
 use crate::secrets::OpenNumber;
 
-/// Redacts the turns of one call, remembering digits that a turn left unfinished and what was
-/// asked for.
+/// Redacts the turns of one call, remembering digits that a turn left unfinished, what was asked for
+/// and who was named.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     policy: RedactionPolicy,
     caller: Memory,
     agent: Memory,
+    /// Whoever says it again, a name stays hidden to the call's end.
+    names: Told,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,13 +50,17 @@ impl Redactor {
     /// ```
     pub fn redact(&mut self, side: Side, text: &str, is_final: bool) -> String {
         let opening = self.opening(side, text, is_final);
-        redact_from(text, opening, &self.policy)
+        let mut partial = (!is_final).then(|| self.names.clone());
+        let names = partial.as_mut().unwrap_or(&mut self.names);
+        redact_from(text, opening, names, &self.policy)
     }
 
     /// What [`redact`](Self::redact) would hide; it remembers the turn in the same way.
     pub fn redactions(&mut self, side: Side, text: &str, is_final: bool) -> Vec<Redaction> {
         let opening = self.opening(side, text, is_final);
-        redactions_from(text, opening, self.policy.is_strict())
+        let mut partial = (!is_final).then(|| self.names.clone());
+        let names = partial.as_mut().unwrap_or(&mut self.names);
+        redactions_from(text, opening, names, self.policy.is_strict())
     }
 
     /// What the next turn of a side may go on with.

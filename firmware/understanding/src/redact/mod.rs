@@ -11,7 +11,7 @@ mod policy;
 
 use crate::entities::{Cue, find, is_birthday};
 use crate::numbers::{Folded, Run, runs_of};
-use crate::personal;
+use crate::personal::{self, Told};
 
 pub use memory::Redactor;
 pub use policy::{RedactionKey, RedactionPolicy};
@@ -44,12 +44,13 @@ pub struct Redaction {
 /// assert_eq!(redact("it is one two, uh, three four"), "it is [number]");
 /// ```
 pub fn redact(text: &str) -> String {
-    redact_from(text, Opening::default(), &RedactionPolicy::Mask)
+    let mut names = Told::default();
+    redact_from(text, Opening::default(), &mut names, &RedactionPolicy::Mask)
 }
 
 /// What [`redact`] hides in one text, in order, without overlap.
 pub fn redactions(text: &str) -> Vec<Redaction> {
-    redactions_from(text, Opening::default(), false)
+    redactions_from(text, Opening::default(), &mut Told::default(), false)
 }
 
 /// What the turns before say about the beginning of this one.
@@ -70,8 +71,8 @@ struct Opening {
 /// A stretch of text and what stands in its place.
 pub(crate) type Hidden = Redaction;
 
-fn redact_from(text: &str, opening: Opening, policy: &RedactionPolicy) -> String {
-    let mut hidden = redactions_from(text, opening, policy.is_strict());
+fn redact_from(text: &str, opening: Opening, names: &mut Told, policy: &RedactionPolicy) -> String {
+    let mut hidden = redactions_from(text, opening, names, policy.is_strict());
     let redacted = replace(text, &hidden, policy);
     if is_clean(&redacted) {
         return redacted;
@@ -90,8 +91,9 @@ fn redact_from(text: &str, opening: Opening, policy: &RedactionPolicy) -> String
     }
 }
 
-/// `strict` hides amounts, dates, times and numbers of two digits as well.
-fn redactions_from(text: &str, opening: Opening, strict: bool) -> Vec<Hidden> {
+/// `names` are those of the turns before, and then this one's too; `strict` hides amounts, dates, times and
+/// numbers of two digits as well.
+fn redactions_from(text: &str, opening: Opening, names: &mut Told, strict: bool) -> Vec<Hidden> {
     let folded = Folded::new(text);
     let original: Vec<char> = text.chars().collect();
     let runs = runs_of(&folded);
@@ -123,6 +125,8 @@ fn redactions_from(text: &str, opening: Opening, strict: bool) -> Vec<Hidden> {
         None => None,
     };
     hidden.extend(code);
+    names.learn(&folded, &merged(hidden.clone()));
+    hidden.extend(names.find(&folded));
     let mut digits = digits::hidden(&folded, &runs, &found, opening, strict);
     leave_to_names(&runs, &hidden, &mut digits);
     hidden.extend(digits);

@@ -69,7 +69,7 @@ pub(super) fn nicknamed(text: &Folded, at: usize) -> Option<Hidden> {
 }
 
 /// Where `小李`, `老王` or `阿强` ends.
-fn nickname_end(text: &Folded, at: usize) -> Option<usize> {
+pub(super) fn nickname_end(text: &Folded, at: usize) -> Option<usize> {
     /// What else begins so: relatives, brands, places, medicine.
     const OTHER: &str = "阿里 阿胶 阿拉 阿婆 阿公 阿爸 阿妈 阿哥 阿姐 阿爷 阿嫲 阿嫂 阿伯 阿叔 阿妹 阿弟 阿仔 阿女 阿根 阿迪 阿莫 阿司 \
         阿富 阿尔 阿联 阿波 阿斯 阿玛 阿姨 阿娘 阿奶 阿克 阿坝 阿勒 阿森 阿凡 阿道 阿贝 阿曼 阿诗 阿童 阿甘 阿卡 阿布 阿奇 阿美 阿维 阿托 阿西 \

@@ -182,6 +182,22 @@ fn relative(text: &Folded, start: usize) -> Option<Hidden> {
 const SOUNDS: &str =
     "阿依古丽买提江艾热巴克尔木力迪努汗别吉布拉斯穆罕默德沙亚曼娜尼赛义米热依卡合孜帕扎苏";
 
+/// Whether what was hidden as a name surely is a whole one, and no word that only stood in a name's place.
+pub(super) fn is_whole(text: &Folded, start: usize, end: usize) -> bool {
+    let all = |from: usize, is: fn(char) -> bool| text.chars()[from..end].iter().all(|c| is(*c));
+    let surname = surname_at(text, start);
+    if surname == 0 {
+        let family = text.at(start).is_some_and(begins_rare_name);
+        return end - start == 3 && family && all(start + 1, given)
+            || end - start > 2 && all(start, |c| SOUNDS.contains(c));
+    }
+    let of_names = |c: &&char| given(**c) || is_counted(**c);
+    let own = text.chars()[start + surname..end].iter();
+    let known = own.clone().filter(of_names).count();
+    let doubled = end - start > 2 && text.at(end - 1) == text.at(end - 2);
+    !is_word(text, start) && (1..=2).contains(&own.len()) && (known > 0 || doubled)
+}
+
 /// Firms, places and relatives that are written so.
 const NO_PEOPLE: [&str; 8] = [
     "阿里", "阿迪", "阿拉", "巴西", "苏丹", "阿尔", "尼尔", "苏宁",
@@ -387,15 +403,17 @@ const fn is_counted(c: char) -> bool {
     )
 }
 
+/// Whether a character may be a family name, although the list lacks it.
+fn begins_rare_name(c: char) -> bool {
+    is_han(c) && !STOPS.contains(c) && !NOT_NAMES.contains(c) && !NO_FAMILY.contains(c)
+}
+
 /// Three characters whose last two are those of given names, and then an end: a family name that
 /// is not on the list.
 fn rare_name(text: &Folded, start: usize) -> Option<Hidden> {
     let name = text.chars().get(start..start + 3)?;
     let end = start + 3;
-    let family = is_han(name[0])
-        && !STOPS.contains(name[0])
-        && !NOT_NAMES.contains(name[0])
-        && !NO_FAMILY.contains(name[0]);
+    let family = begins_rare_name(name[0]);
     let whole = ends_phrase(text, end) || STOPS.contains(text.at(end)?);
     (family && given(name[1]) && given(name[2]) && whole).then(|| hidden(start, end))
 }

@@ -76,6 +76,13 @@ pub(super) fn is_also_a_word(word: &str) -> bool {
     WORDS.contains(word)
 }
 
+/// Whether a word that was told as a name says other things as often.
+pub(super) fn is_any_word(word: &str) -> bool {
+    static WORDS: Words =
+        LazyLock::new(|| words_of(&[include_str!("../../../data/personal/name_words.txt")]));
+    WORDS.contains(word) || is_also_a_word(word) || is_in_dictionary(word)
+}
+
 /// Whether a word is, or ends, the name of a country, a state or a large city.
 pub(super) fn is_place(word: &str) -> bool {
     static PLACES: Words =

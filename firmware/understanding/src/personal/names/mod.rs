@@ -2,6 +2,7 @@
 //! their form is sure enough.
 
 mod addressed;
+mod again;
 mod chinese;
 mod english;
 mod introduced;
@@ -12,6 +13,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use again::Told;
 pub(in crate::personal) use known::is_in_dictionary;
 
 use super::Opening;

@@ -355,3 +355,86 @@ fn names_that_are_words_too_are_hidden_where_one_is_told() {
         assert_eq!(redact(text), redacted, "{text}");
     }
 }
+
+#[test]
+fn a_name_that_was_told_stays_hidden_whoever_says_it_again() {
+    for (turns, redacted) in [
+        (
+            &[
+                "C 我叫王晓明",
+                "C 王晓明名下还有一张卡",
+                "A 王小明身份证后四位是多少",
+            ][..],
+            &[
+                "我叫[name]",
+                "[name]名下还有一张卡",
+                "[name]身份证后四位是多少",
+            ][..],
+        ),
+        (
+            &["C 我叫赵敏想查一下", "A 这边看到赵敏有一笔逾期"],
+            &["我叫[name]想查一下", "这边看到[name]有一笔逾期"],
+        ),
+        (
+            &[
+                "A 请问您贵姓",
+                "C 陈",
+                "C 家乐",
+                "A 陈家乐是吧",
+                "C 成家了才来办",
+            ],
+            &[
+                "请问您贵姓",
+                "[name]",
+                "[name]",
+                "[name]是吧",
+                "成家了才来办",
+            ],
+        ),
+        (
+            &["C 我姓王名建国", "A 王建国对吗", "C 建国门那边"],
+            &["我姓[name]名[name]", "[name]对吗", "建国门那边"],
+        ),
+        (
+            &["C 我叫迪丽热巴", "A 迪丽热巴的卡"],
+            &["我叫[name]", "[name]的卡"],
+        ),
+        (
+            &[
+                "C my name is sarah o'brien",
+                "A o'brien's account yes",
+                "A sarahs card",
+            ],
+            &["my name is [name]", "[name]'s account yes", "[name] card"],
+        ),
+        (
+            &[
+                "C my name's mark brown",
+                "A mark brown is on it",
+                "C i'll mark it brown",
+            ],
+            &["my name's [name]", "[name] is on it", "i'll mark it brown"],
+        ),
+        (&["C 何晓燕我是何晓燕"], &["[name]我是[name]"]),
+    ] {
+        assert_eq!(call(turns), redacted, "{turns:?}");
+    }
+}
+
+#[test]
+fn a_word_that_stood_in_a_names_place_is_not_remembered() {
+    let turns = call(&[
+        "C my name is bill",
+        "A the bill is due",
+        "C 我叫了车",
+        "A 车到了",
+    ]);
+    assert_eq!(turns[1..], ["the bill is due", "我叫了车", "车到了"]);
+    let mut redactor = Redactor::default();
+    redactor.redact(Side::Caller, "我叫王晓明", false);
+    let next = redactor.redact(Side::Agent, "这边看到王晓明有一笔逾期", true);
+    assert_eq!(
+        next, "这边看到王晓明有一笔逾期",
+        "a partial leaves no trace"
+    );
+}
