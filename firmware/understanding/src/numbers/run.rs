@@ -389,7 +389,7 @@ fn sounds_like_digit(word: &str) -> Option<u8> {
     Some(match first.to_pinyin()?.plain() {
         "ling" | "lin" | "dong" => 0,
         "yi" | "yao" => 1,
-        "er" | "liang" => 2,
+        "er" | "e" | "liang" => 2,
         "san" | "shan" => 3,
         "si" | "shi" => 4,
         "wu" => 5,

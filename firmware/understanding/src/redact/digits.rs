@@ -3,6 +3,7 @@
 use trunkside_call::EntityKind;
 
 use super::acknowledged::skip_acknowledgements;
+use super::opened::continued;
 use super::{HIDDEN_FROM, Hidden, Opening};
 use crate::entities::{Cue, Found, cue_before};
 use crate::numbers::{Folded, Reading, Run, is_place_count, skip_misheard, skip_pauses};
@@ -49,7 +50,7 @@ impl Dictation<'_> {
     }
 
     /// Whether it is in words throughout.
-    fn is_spoken(&self) -> bool {
+    pub(super) fn is_spoken(&self) -> bool {
         let figures = |run: &Run| {
             run.atoms
                 .iter()
@@ -94,6 +95,7 @@ pub(super) fn hidden(
     let lead = skip_misheard(text, skip_acknowledgements(text, 0));
     let dictations = dictations(text, runs);
     let chained = chained(&dictations, opening.partial);
+    let continued = continued(text, &dictations, found, opening);
     for (index, said) in dictations.iter().enumerate() {
         if said.length == 1 && is_place_count(text, &said.runs[0].atoms[0]) {
             continue;
@@ -125,8 +127,10 @@ pub(super) fn hidden(
             .any(|cue| is_short_secret(text, said, found, cue));
         let known = before > 0 && before + said.length >= HIDDEN_FROM && !is_idiom(text, said);
         let part = dictated && said.length > 1 && is_part(&dictations, index);
-        if known || part || short || chained[index] || said.length >= limit {
-            let cue = announced.then_some(opening.cue).flatten();
+        let grouped = chained[index] || continued[index];
+        if known || part || short || grouped || said.length >= limit {
+            let goes_on = announced || continued[index];
+            let cue = goes_on.then_some(opening.cue).flatten();
             for run in said.runs {
                 hide_run(text, run, found, cue, &mut hidden);
             }
@@ -184,7 +188,7 @@ const OF_LINES: [&str; 6] = ["报警", "急救", "来了", "来咗", "的警察"
 
 /// Whether three digits surely are no beginning of a number that identifies somebody: a room's, a place in a
 /// queue, a decimal, a public line.
-fn is_public(text: &Folded, said: &Dictation) -> bool {
+pub(super) fn is_public(text: &Folded, said: &Dictation) -> bool {
     let ([run], 3) = (said.runs, said.length) else {
         return false;
     };

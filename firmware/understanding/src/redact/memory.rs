@@ -4,6 +4,7 @@ use trunkside_call::{EntityKind, Side};
 
 use super::acknowledged::{says_nothing, skip_acknowledgements};
 use super::digits::{dictations, is_end};
+use super::opened::{asks, continued};
 use super::{Opening, Redaction, RedactionPolicy, redact_from, redactions_from};
 use crate::entities::{Cue, cue_at_end, cue_before, find, is_birth_at_end};
 use crate::numbers::{Folded, runs_of};
@@ -21,10 +22,16 @@ pub struct Redactor {
     names: Told,
 }
 
+/// For so many turns of a side that tell something else a number stays open: who dictates looks for
+/// glasses, and who listens for a pen.
+const OPEN_FOR: u8 = 3;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Memory {
     digits: usize,
     cue: Option<Cue>,
+    /// For how many more turns a number stays open.
+    open: u8,
     personal: personal::Opening,
     birth: bool,
 }
@@ -80,6 +87,7 @@ impl Redactor {
         let opening = Opening {
             digits: memory.digits,
             cue: memory.cue.or(asked.cue),
+            open: memory.open.max(asked.open) > 0,
             personal: if says_nothing(&folded) {
                 personal::Opening::default()
             } else {
@@ -90,7 +98,7 @@ impl Redactor {
         };
         if is_final {
             let before = *memory;
-            *memory = before.after(&folded);
+            *memory = before.after(&folded, opening);
             // What was asked for may go on in the next turn: `粤B` and `六八U八八`, `知春路` and `甲四十八号`.
             if let Some(cue) = opening.cue
                 && personal::spelt_answer(&folded, cue.kind().name()).is_some()
@@ -115,11 +123,17 @@ impl Redactor {
 }
 
 impl Memory {
-    fn after(self, text: &Folded) -> Self {
+    fn after(self, text: &Folded, opening: Opening) -> Self {
         let runs = runs_of(text);
+        let cue = announced_cue(text);
         let announced = Self {
             digits: 0,
-            cue: announced_cue(text),
+            cue,
+            open: if asks(text, cue) {
+                OPEN_FOR
+            } else {
+                self.open.saturating_sub(1)
+            },
             personal: personal::announced_at_end(text),
             birth: is_birth_at_end(text),
         };
@@ -128,14 +142,19 @@ impl Memory {
             // Only a hesitation or an acknowledgement: the number may still go on.
             return if says_nothing(text) { self } else { announced };
         };
-        if !is_end(text, last.end(), 0) {
+        let groups = continued(text, &dictations, &find(text, &runs), opening);
+        let goes_on = groups.contains(&true);
+        if !goes_on && !is_end(text, last.end(), 0) {
             return announced;
         }
-        let continues = dictations.len() == 1 && skip_acknowledgements(text, 0) >= last.start();
-        let before = if continues { self.digits } else { 0 };
+        let leads = dictations.len() == 1 && skip_acknowledgements(text, 0) >= last.start();
+        let before = if leads || goes_on { self.digits } else { 0 };
+        let told = dictations.iter().zip(&groups).filter(|(_, group)| **group);
+        let told: usize = told.map(|(said, _)| said.length).sum();
         Self {
-            digits: (before + last.length).min(99),
+            digits: (before + told.max(last.length)).min(99),
             cue: None,
+            open: OPEN_FOR,
             personal: announced.personal,
             birth: announced.birth,
         }

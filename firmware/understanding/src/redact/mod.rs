@@ -7,6 +7,7 @@
 mod acknowledged;
 mod digits;
 mod memory;
+mod opened;
 mod policy;
 
 use crate::entities::{Cue, find, is_birthday};
@@ -60,6 +61,8 @@ struct Opening {
     digits: usize,
     /// What kind of number was announced or asked for.
     cue: Option<Cue>,
+    /// Whether a number was asked for, announced or begun lately by either side, whatever was said since.
+    open: bool,
     /// Whether a name or an address was.
     personal: personal::Opening,
     /// Whether a date of birth was.

@@ -181,7 +181,7 @@ fn what_was_asked_for_is_hidden_wherever_it_stands_in_the_answer() {
         (
             "A 身份证后四位是多少",
             "C 我没记错的话五五六X谢谢你",
-            "我没记错的话[number]谢谢你",
+            "我没记错的话[identity]谢谢你",
         ),
     ] {
         assert_eq!(call(&[asked, told])[1], redacted, "{told}");
@@ -405,4 +405,73 @@ fn three_digits_that_belong_to_nobody_stay() {
     ] {
         assert_eq!(redact(text), redacted, "{text}");
     }
+}
+
+#[test]
+fn an_open_number_goes_on_whatever_words_stand_around_its_groups() {
+    for turns in [
+        &[
+            "A could i take your card number",
+            "C it says five five",
+            "A lovely",
+            "C followed by six nine",
+            "A bear with me i need a pen",
+            "C and the bit after that reads two two i think",
+        ][..],
+        &[
+            "A 麻烦核对一下账号",
+            "C 这边写的是四二",
+            "A 您慢点说我拿支笔",
+            "C 我翻到背面哈上头印着三七",
+            "C 末尾那里是饿九",
+        ],
+        &[
+            "C 幺三八",
+            "C 那接下来呢就轮到七六",
+            "A 七六",
+            "C 然之后等我睇下先九五",
+        ],
+        &[
+            "A what number can i reach you on",
+            "C my husband's is four one",
+        ],
+    ] {
+        for (turn, redacted) in turns.iter().zip(call(turns)) {
+            let left = runs_of(&Folded::new(&redacted));
+            assert!(
+                left.iter().all(|run| run.length < 2),
+                "{turn} became {redacted}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_while_a_number_is_open_stays() {
+    let asked = "A could i take your number 请报一下卡号";
+    for told in [
+        "C 我打了两三次电话",
+        "C 我等到八九点",
+        "C 我问下五一放假吗",
+        "C 乱七八糟的",
+        "C i waited two three days",
+        "C i tried two or three times",
+    ] {
+        assert_eq!(call(&[asked, told])[1], told[2..]);
+    }
+    // What was asked for long ago is open no more.
+    let talk = [
+        "A 您的卡号是多少",
+        "C 没带在身上",
+        "A 那您改天再来",
+        "C 行",
+        "A 再会啊先生",
+        "C 路上小心点",
+        "A 谢谢您的理解",
+        "C 我再说一句",
+        "A 您请说吧没事",
+        "C 我家住十楼",
+        "C 三四吧大概这么多",
+    ];
+    assert_eq!(call(&talk)[10], "三四吧大概这么多");
 }
