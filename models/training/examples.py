@@ -20,7 +20,7 @@ from units import IDS, syllable_units
 
 # How often each kind of example is drawn.
 KINDS = {
-    "neural-zh": 0.21, "neural-en": 0.2, "menu": 0.025,
+    "neural-zh": 0.205, "neural-en": 0.194, "menu": 0.025,
     "tts-zh": 0.02, "tts-yue": 0.05, "tts-en": 0.03, "natural": 0.02, "natural-digits": 0.02,
     "prompt": 0.025, "prompts": 0.009,
     "word": 0.045, "words": 0.045, "command": 0.045, "commands": 0.03, "digit": 0.04, "digits": 0.035,
