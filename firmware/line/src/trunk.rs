@@ -72,12 +72,12 @@ pub enum Reply {
         /// The shortest that it takes.
         shortest: Duration,
     },
-    /// The target refused, with this final status.
+    /// The target refused to register us, or said to an OPTIONS that it cannot serve, with this final status.
     Refused {
         /// 300 to 699.
         status: u16,
     },
-    /// It answered an OPTIONS, with whatever status.
+    /// It answered an OPTIONS with whatever does not say that it cannot serve.
     Alive,
     /// It was not asked: the connection that the box registered over is gone.
     CutOff,
@@ -151,6 +151,8 @@ pub enum TrunkOutput {
 pub struct Trunk {
     times: TrunkTimes,
     targets: Vec<SocketAddr>,
+    /// Those that said last that they cannot serve.
+    unable: Vec<SocketAddr>,
     state: State,
     /// The request under way, and until when its reply is awaited.
     awaited: Option<Awaited>,
@@ -201,6 +203,7 @@ impl Trunk {
             expiry: times.expiry,
             times,
             targets: Vec::new(),
+            unable: Vec::new(),
             state: State::Trying,
             awaited: None,
             requests: 0,
@@ -337,8 +340,8 @@ impl Trunk {
                 self.attempt(now, awaited.target);
             }
             (Ask::Register { .. }, reply) => self.fail(now, awaited.target, reply),
-            // Any answer shows that somebody is there; what it says matters for REGISTER only.
-            (Ask::Options, Reply::Silent) => self.on_silence(now, awaited.target),
+            (Ask::Options, Reply::Silent) => self.on_failing(now, awaited.target, reply),
+            (Ask::Options, Reply::Refused { .. }) => self.on_unable(now, awaited.target, reply),
             // Calls would go to where nobody listens: registered again at once.
             (Ask::Options, Reply::CutOff) => self.attempt(now, awaited.target),
             (Ask::Options, _) => self.on_alive(now, awaited.target),
@@ -346,6 +349,7 @@ impl Trunk {
     }
 
     fn on_alive(&mut self, now: Instant, answered: SocketAddr) {
+        self.unable.retain(|target| *target != answered);
         let next = self.next_probe(now);
         match &mut self.state {
             State::Up {
@@ -363,7 +367,25 @@ impl Trunk {
         }
     }
 
-    fn on_silence(&mut self, now: Instant, asked: SocketAddr) {
+    /// It is there and says that it cannot serve.
+    fn on_unable(&mut self, now: Instant, asked: SocketAddr, reply: Reply) {
+        self.unable.retain(|target| *target != asked);
+        let is_last = self.is_able_besides(asked).next().is_none();
+        if is_last && self.times.register && self.serving() == Some(asked) {
+            // It has registered us, and no other is better.
+            return self.on_alive(now, asked);
+        }
+        self.unable.push(asked);
+        self.on_failing(now, asked, reply);
+    }
+
+    /// The targets besides this one that have not said that they cannot serve.
+    fn is_able_besides(&self, one: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+        let targets = self.targets.iter().copied();
+        targets.filter(move |target| *target != one && !self.unable.contains(target))
+    }
+
+    fn on_failing(&mut self, now: Instant, asked: SocketAddr, reply: Reply) {
         match &mut self.state {
             State::Up {
                 target,
@@ -377,11 +399,11 @@ impl Trunk {
                     *probe = now;
                     self.on_tick(now);
                 } else {
-                    self.fail(now, asked, Reply::Silent);
+                    self.fail(now, asked, reply);
                 }
             }
             State::Up { look_back, .. } => *look_back = Some(now + RETURN),
-            _ => self.fail(now, asked, Reply::Silent),
+            _ => self.fail(now, asked, reply),
         }
     }
 
@@ -474,13 +496,17 @@ impl Trunk {
         self.try_from(now, next, status);
     }
 
-    /// Asks the target at this place to serve; waits where there is none.
+    /// Asks the target at this place to serve, or the next that may be able to; waits where there is none.
     fn try_from(&mut self, now: Instant, place: usize, status: u16) {
-        if let Some(&target) = self.targets.get(place) {
+        let left = self.targets.get(place..).unwrap_or_default();
+        let able = |target: &SocketAddr| !self.unable.contains(target);
+        let some_are = self.targets.iter().any(able);
+        if let Some(target) = left.iter().copied().find(|t| able(t) || !some_are) {
             self.state = State::Trying;
             self.attempt(now, target);
             return;
         }
+        self.unable.clear();
         let wait = self.wait();
         self.state = State::Waiting { until: now + wait };
         self.outputs.push_back(TrunkOutput::Down {

@@ -477,8 +477,17 @@ impl Question {
 
     async fn options(&self) -> Reply {
         match self.send_options().await {
-            Ok(true) => Reply::Alive,
-            Ok(false) => Reply::Silent,
+            // Its backends are gone, or it is taken out of service (RFC 3261, section 21.5). Whatever else it
+            // says shows that it is there.
+            Ok(Some(
+                status @ (StatusCode::BadGateway
+                | StatusCode::ServiceUnavailable
+                | StatusCode::ServerTimeOut),
+            )) => Reply::Refused {
+                status: status.code(),
+            },
+            Ok(Some(StatusCode::RequestTimeout) | None) => Reply::Silent,
+            Ok(Some(_)) => Reply::Alive,
             Err(error) => {
                 debug!(host = %self.host, %error, "an options request could not be sent");
                 Reply::Silent
@@ -486,8 +495,8 @@ impl Question {
         }
     }
 
-    /// Whether any final response came.
-    async fn send_options(&self) -> rsipstack::Result<bool> {
+    /// The final response, if one came.
+    async fn send_options(&self) -> rsipstack::Result<Option<StatusCode>> {
         let uri = self
             .domain()
             .ok_or_else(|| rsipstack::Error::Error("no such domain".to_owned()))?;
@@ -514,9 +523,9 @@ impl Question {
             if let SipMessage::Response(response) = message
                 && response.status_code.kind() != StatusCodeKind::Provisional
             {
-                return Ok(response.status_code != StatusCode::RequestTimeout);
+                return Ok(Some(response.status_code));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

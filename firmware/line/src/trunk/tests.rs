@@ -281,8 +281,7 @@ fn a_static_trunk_never_registers() {
     let mut bench = Bench::new(false, 2);
     let (target, ask, request) = bench.sent();
     assert_eq!((target, ask), (0, Ask::Options));
-    // Whatever it says, it is there.
-    bench.reply(request, Reply::Refused { status: 405 });
+    bench.reply(request, Reply::Alive);
     assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(0) }]);
     bench.trunk.handle(bench.now, TrunkInput::Stop);
     assert_eq!(bench.outputs(), []);
@@ -406,4 +405,76 @@ proptest! {
         let seconds = (bench.now - began).as_secs_f64();
         prop_assert!(f64::from(sent) <= 2.0 * seconds + 20.0 * targets as f64, "{sent} in {seconds} s");
     }
+}
+
+#[test]
+fn a_target_that_says_that_it_cannot_serve_is_followed_by_the_next_until_it_can() {
+    let mut bench = Bench::new(false, 2);
+    let (target, ask, request) = bench.sent();
+    assert_eq!((target, ask), (0, Ask::Options));
+    bench.reply(request, Reply::Refused { status: 503 });
+    let (target, _, request) = bench.sent();
+    assert_eq!(target, 1);
+    bench.reply(request, Reply::Alive);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(1) }]);
+    // The first is looked for, and taken once it can.
+    for reply in [Reply::Refused { status: 503 }, Reply::Alive] {
+        let request = loop {
+            bench.pass();
+            match bench.sent() {
+                (0, Ask::Options, request) => break request,
+                (_, _, request) => bench.reply(request, Reply::Alive),
+            }
+        };
+        bench.reply(request, reply);
+        let is_back = reply == Reply::Alive;
+        let up = is_back.then_some(TrunkOutput::Up { target: at(0) });
+        assert_eq!(bench.outputs(), Vec::from_iter(up));
+    }
+    // While it serves, one such word is not enough.
+    bench.pass();
+    let (_, _, request) = bench.sent();
+    bench.reply(request, Reply::Refused { status: 503 });
+    let (target, _, request) = bench.sent();
+    assert_eq!(target, 0);
+    bench.reply(request, Reply::Refused { status: 503 });
+    assert_eq!(bench.sent().0, 1);
+}
+
+#[test]
+fn a_trunk_whose_targets_all_say_that_they_cannot_serve_is_down_unless_one_has_registered_it() {
+    let mut bench = Bench::new(false, 1);
+    let (_, _, request) = bench.sent();
+    bench.reply(request, Reply::Refused { status: 503 });
+    let down = bench.outputs();
+    assert!(matches!(down[..], [TrunkOutput::Down { status: 503, .. }]));
+    bench.pass();
+    let (_, _, request) = bench.sent();
+    bench.reply(request, Reply::Alive);
+    assert_eq!(bench.outputs(), [TrunkOutput::Up { target: at(0) }]);
+
+    let mut bench = Bench::new(true, 3);
+    let mut news = 0;
+    let began = bench.now;
+    while bench.now - began < 60 * MINUTE {
+        for output in bench.outputs() {
+            match output {
+                TrunkOutput::Send {
+                    ask: Ask::Options,
+                    request,
+                    ..
+                } => {
+                    bench.reply(request, Reply::Refused { status: 503 });
+                }
+                TrunkOutput::Send { request, .. } => {
+                    let granted = 60 * MINUTE;
+                    bench.reply(request, Reply::Registered { granted });
+                }
+                TrunkOutput::Up { .. } => news += 1,
+                TrunkOutput::Down { .. } => panic!("it is registered"),
+            }
+        }
+        bench.pass();
+    }
+    assert_eq!(news, 3, "each is tried once, and then the last stays");
 }
