@@ -151,8 +151,8 @@ pub struct RsipUa {
     incoming: TransactionReceiver,
     state_sender: DialogStateSender,
     states: DialogStateReceiver,
-    outcome_sender: mpsc::UnboundedSender<(LegId, Option<Response>)>,
-    outcomes: mpsc::UnboundedReceiver<(LegId, Option<Response>)>,
+    outcome_sender: mpsc::UnboundedSender<(DialogKey, Option<Response>)>,
+    outcomes: mpsc::UnboundedReceiver<(DialogKey, Option<Response>)>,
     jobs: mpsc::UnboundedSender<Job>,
     legs: BTreeMap<LegId, Leg>,
     keys: BTreeMap<DialogKey, LegId>,
@@ -209,6 +209,8 @@ struct Leg {
     transfer_progress: Option<mpsc::UnboundedSender<u16>>,
     /// Outgoing: what was dialled, until it is given up: a detour would ring somebody else.
     dialled: Option<Dialled>,
+    /// Outgoing: until when its trunk's target must have said anything, where there is another.
+    heard_by: Option<Instant>,
     /// Outgoing: where its INVITE went.
     there: Option<There>,
     /// Outgoing: where its other requests go, which its URI does not say.
@@ -237,6 +239,7 @@ impl Leg {
             transfer: None,
             transfer_progress: None,
             dialled: None,
+            heard_by: None,
             there: None,
             flow: None,
             gave_up: None,
@@ -460,17 +463,19 @@ impl RsipUa {
         });
     }
 
+    /// A leg that is answered all the same is ended by the stack.
     fn cancel(&mut self, leg: LegId) {
         let Some(Leg {
             dialog,
             state: LegState::Dialling,
             dialled,
+            heard_by,
             ..
         }) = self.legs.get_mut(&leg)
         else {
             return;
         };
-        *dialled = None;
+        (*dialled, *heard_by) = (None, None);
         let dialog = dialog.clone();
         self.job(async move {
             if let Err(error) = dialog.cancel().await {
@@ -511,7 +516,7 @@ impl RsipUa {
 
     fn next_deadline(&self) -> Option<Instant> {
         let trunks = self.carriers.iter().filter_map(Carrier::deadline);
-        let deadlines = |leg: &Leg| [leg.timer.deadline(), leg.reliable.deadline()];
+        let deadlines = |leg: &Leg| [leg.timer.deadline(), leg.reliable.deadline(), leg.heard_by];
         let legs = self.legs.values().flat_map(deadlines).flatten();
         trunks.chain(legs).chain(self.registrar.deadline()).min()
     }
@@ -595,8 +600,8 @@ impl SipUa for RsipUa {
                 biased;
                 state = self.states.recv() => self.on_state(state?),
                 outcome = self.outcomes.recv() => {
-                    let (leg, response) = outcome?;
-                    self.on_outcome(leg, response.as_ref());
+                    let (key, response) = outcome?;
+                    self.on_outcome(&key, response.as_ref());
                 }
                 Some(news) = self.trunk_news.recv() => self.on_trunk_news(news),
                 Some(refresh) = self.refreshes.recv() => self.on_refreshed(refresh),
@@ -605,6 +610,7 @@ impl SipUa for RsipUa {
                     self.tick_trunks();
                     self.tick_timers();
                     self.tick_early();
+                    self.tick_dialled();
                     self.registrar.tick(now());
                 }
                 transaction = self.incoming.recv() => self.on_transaction(transaction?),

@@ -102,6 +102,11 @@ pub enum TrunkInput {
         /// The target.
         target: SocketAddr,
     },
+    /// A target has not taken a call: it is asked at once whether it is there.
+    Doubted {
+        /// The target.
+        target: SocketAddr,
+    },
     /// The deadline has come.
     Tick,
     /// The box stops: a registration is taken back.
@@ -224,6 +229,7 @@ impl Trunk {
                 }
             }
             TrunkInput::Lost { target } => self.on_lost(now, target),
+            TrunkInput::Doubted { target } => self.on_doubted(now, target),
             TrunkInput::Tick => self.on_tick(now),
             TrunkInput::Stop => self.stop(now),
         }
@@ -293,6 +299,14 @@ impl Trunk {
             && *target == lost
         {
             *refresh = soon.max(*since + AGAIN).min(*refresh);
+        }
+    }
+
+    fn on_doubted(&mut self, now: Instant, doubted: SocketAddr) {
+        if let State::Up { target, probe, .. } = &mut self.state
+            && *target == doubted
+        {
+            *probe = now;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Legs that begin here: what an agent's phone is told, and what becomes of its answer.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::invitation::InviteOption;
@@ -12,7 +13,7 @@ use trunkside_call::Pii;
 use super::flows::Way;
 use super::states::allow;
 use super::streams::Lost;
-use super::{Leg, LegState, RsipUa, headers, now, phones, sip_uri, transports};
+use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, phones, sip_uri, transports};
 use crate::identity::is_user_part;
 use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
@@ -21,6 +22,10 @@ use crate::stream::Transport;
 /// How often a phone may send us elsewhere (302), or ask for a longer session (422) or for
 /// acknowledgements (421).
 const DETOURS: u8 = 3;
+
+/// How long a trunk's target may say nothing at all (not even 100) before the next is dialled: four INVITEs by
+/// RFC 3261, section 17.1.1.2.
+const UNHEARD: Duration = Duration::from_secs(4);
 
 /// What was dialled, to be dialled again elsewhere or otherwise.
 #[derive(Clone, Debug)]
@@ -36,6 +41,9 @@ pub(super) struct Dialled {
     /// counts those of all forks as one: so only for those who want nothing else.
     acknowledges: bool,
     detours: u8,
+    /// Over a trunk: the target that was dialled last, and those before it, which have not taken the call.
+    server: Option<SocketAddr>,
+    failed: Vec<SocketAddr>,
 }
 
 impl Dialled {
@@ -52,7 +60,14 @@ impl Dialled {
             timer: SessionTimer::default(),
             acknowledges: false,
             detours: 0,
+            server: None,
+            failed: Vec::new(),
         }
+    }
+
+    /// Somebody is rung: whatever comes of it, nobody else is asked.
+    pub(super) const fn rings(&mut self) {
+        self.server = None;
     }
 }
 
@@ -135,8 +150,8 @@ pub(super) struct Unreached {
 }
 
 impl RsipUa {
-    pub(super) fn dial(&mut self, leg: LegId, dialled: Dialled) {
-        let target = match self.reach(&dialled.to) {
+    pub(super) fn dial(&mut self, leg: LegId, mut dialled: Dialled) {
+        let target = match self.reach(&dialled.to, &dialled.failed) {
             Ok(target) => target,
             Err(Unreached { status, why }) => {
                 debug!(%leg, why, "an agent's contact cannot be rung");
@@ -178,6 +193,7 @@ impl RsipUa {
             more.push(headers::other("Replaces", &replaces));
             more.push(headers::other("Require", "replaces"));
         }
+        dialled.server = account.as_ref().and(flow).map(|(_, server)| server);
         let offer = self.srtp.outward(transport, true, dialled.sdp.clone());
         let there = match flow {
             Some((_, there)) => There::Flow(there),
@@ -211,9 +227,11 @@ impl RsipUa {
                 entry.description = offer;
                 entry.timer = dialled.timer;
                 entry.phone = dialled.to.phone().map(str::to_owned);
+                entry.heard_by = self.way_around(&dialled).map(|_| now() + UNHEARD);
                 entry.dialled = Some(dialled);
                 entry.there = Some(there);
                 entry.flow = flow;
+                let key = key_of(&entry.dialog.id());
                 self.insert(leg, entry);
                 self.job(async move {
                     let response = match response.await {
@@ -225,12 +243,12 @@ impl RsipUa {
                         Err(_) => None,
                     };
                     // The user agent may be gone by now.
-                    let _ = outcomes.send((leg, response));
+                    let _ = outcomes.send((key, response));
                 });
             }
             Err(error) => {
                 warn!(%leg, %error, "an invite could not be sent");
-                self.fail(leg, 503);
+                self.go_around(leg, &dialled, 503);
             }
         }
     }
@@ -240,10 +258,14 @@ impl RsipUa {
         self.ready.push_back(SipEvent { leg, what });
     }
 
-    /// Where a contact is and what carries requests there.
-    pub(super) fn reach(&self, to: &AgentContact) -> Result<Target, Unreached> {
+    /// Where a contact is and what carries requests there; over a trunk none of the targets that failed.
+    pub(super) fn reach(
+        &self,
+        to: &AgentContact,
+        failed: &[SocketAddr],
+    ) -> Result<Target, Unreached> {
         let unreached = |status, why| Unreached { status, why };
-        let place = self.find(to).ok_or_else(|| {
+        let place = self.find(to, failed).ok_or_else(|| {
             unreached(
                 404,
                 "it is not registered, its trunk is down, or it is no sip uri of another",
@@ -264,7 +286,7 @@ impl RsipUa {
     }
 
     /// What is known of a contact; none when it is nowhere.
-    fn find(&self, to: &AgentContact) -> Option<Whereabouts> {
+    fn find(&self, to: &AgentContact, failed: &[SocketAddr]) -> Option<Whereabouts> {
         match to {
             AgentContact::Uri(uri) => {
                 // The box would answer its own call.
@@ -276,10 +298,10 @@ impl RsipUa {
                 let flow = (binding.transport, binding.source);
                 Some(Whereabouts::at(sip_uri(&binding.contact)?, Some(flow)))
             }
-            AgentContact::OverTrunk { trunk, number } => self.at_carrier(trunk, number),
+            AgentContact::OverTrunk { trunk, number } => self.at_carrier(trunk, number, failed),
             AgentContact::InPlaceOf { contact, replaces } => Some(Whereabouts {
                 replaces: Some(replaces.clone()),
-                ..self.find(contact)?
+                ..self.find(contact, failed)?
             }),
         }
     }
@@ -313,13 +335,21 @@ impl RsipUa {
             if let Some(entry) = self.remove(leg) {
                 debug!(%leg, "the connection that an invite went over is gone");
                 self.dialogs.remove_dialog(&entry.dialog.id());
-                self.fail(leg, entry.gave_up.unwrap_or(503));
+                let status = entry.gave_up.unwrap_or(503);
+                match entry.dialled {
+                    Some(dialled) => self.go_around(leg, &dialled, status),
+                    None => self.fail(leg, status),
+                }
             }
         }
     }
 
     /// The final response to a leg that we dialled; answers are told with the dialog's state.
-    pub(super) fn on_outcome(&mut self, leg: LegId, response: Option<&Response>) {
+    pub(super) fn on_outcome(&mut self, key: &DialogKey, response: Option<&Response>) {
+        let Some(&leg) = self.keys.get(key) else {
+            // It has been dialled otherwise meanwhile, or given up.
+            return;
+        };
         let Some(entry) = self.legs.get(&leg) else {
             return;
         };
@@ -336,9 +366,50 @@ impl RsipUa {
             return;
         };
         self.dialogs.remove_dialog(&entry.dialog.id());
-        match refused.and_then(|response| self.detour(entry.dialled?, response)) {
+        let Some(dialled) = entry.dialled else {
+            return self.fail(leg, status);
+        };
+        let is_targets_fault = matches!(status, 408 | 500..=599);
+        match refused.and_then(|response| self.detour(dialled.clone(), response)) {
             Some(dialled) => self.dial(leg, dialled),
-            None => self.tell(leg, LegEvent::Failed { status }),
+            None if is_targets_fault => self.go_around(leg, &dialled, status),
+            None => self.fail(leg, status),
+        }
+    }
+
+    /// Targets of trunks that have said nothing for too long are given up for the next.
+    pub(super) fn tick_dialled(&mut self) {
+        let now = now();
+        let is_late = |entry: &Leg| entry.heard_by.is_some_and(|by| now >= by);
+        let late = self.legs.iter().filter(|(_, entry)| is_late(entry));
+        for leg in late.map(|(leg, _)| *leg).collect::<Vec<_>>() {
+            let dialled = self.legs.get(&leg).and_then(|entry| entry.dialled.clone());
+            self.cancel(leg);
+            self.remove(leg);
+            if let Some(dialled) = dialled {
+                self.go_around(leg, &dialled, 408);
+            }
+        }
+    }
+
+    /// What is left of a trunk's targets once the one that was dialled has not taken the call.
+    fn way_around(&self, dialled: &Dialled) -> Option<Dialled> {
+        let mut around = dialled.clone();
+        around.failed.push(around.server.take()?);
+        let is_left = self.reach(&around.to, &around.failed).is_ok();
+        is_left.then_some(around)
+    }
+
+    /// A trunk's target has not taken a call, of which it has told nobody: the next one is asked
+    /// (RFC 3263, section 4.3).
+    fn go_around(&mut self, leg: LegId, dialled: &Dialled, status: u16) {
+        if let Some(target) = dialled.server {
+            warn!(%leg, %target, status, "a trunk's target has not taken a call");
+            self.doubt(target);
+        }
+        match self.way_around(dialled) {
+            Some(around) => self.dial(leg, around),
+            None => self.fail(leg, status),
         }
     }
 

@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 700;
 
 impl RsipUa {
     pub(super) fn send_message(&self, to: &AgentContact, text: &str) {
-        let target = match self.reach(to) {
+        let target = match self.reach(to, &[]) {
             Ok(target) => target,
             Err(unreached) => {
                 warn!(

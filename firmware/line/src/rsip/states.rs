@@ -17,7 +17,12 @@ impl RsipUa {
         };
         match state {
             DialogState::Early(_, response) => {
-                if self.state_of(leg) == Some(LegState::Dialling) {
+                let entry = self.legs.get_mut(&leg);
+                if let Some(entry) = entry.filter(|entry| entry.state == LegState::Dialling) {
+                    entry.heard_by = None;
+                    if let Some(dialled) = &mut entry.dialled {
+                        dialled.rings();
+                    }
                     self.tell(leg, LegEvent::Ringing { sdp: response.body });
                 }
             }
@@ -45,12 +50,13 @@ impl RsipUa {
                 self.respond(handle, StatusCode::MethodNotAllowed, Some(allow()), None);
             }
             DialogState::Terminated(_, reason) => self.on_terminated(leg, &reason),
-            DialogState::Calling(_) | DialogState::Trying(_) | DialogState::WaitAck(_, _) => {}
+            DialogState::Trying(_) => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    entry.heard_by = None;
+                }
+            }
+            DialogState::Calling(_) | DialogState::WaitAck(_, _) => {}
         }
-    }
-
-    fn state_of(&self, leg: LegId) -> Option<LegState> {
-        self.legs.get(&leg).map(|leg| leg.state)
     }
 
     /// Told again by the stack after every request within the dialog.

@@ -135,6 +135,13 @@ impl Carrier {
         listed.chain(self.trunk.serving())
     }
 
+    /// The target that takes the next call: the one that serves before all others.
+    fn way_out(&self, failed: &[SocketAddr]) -> Option<SocketAddr> {
+        let serving = self.trunk.serving()?;
+        let mut servers = std::iter::once(serving).chain(self.servers());
+        servers.find(|server| !failed.contains(server))
+    }
+
     pub(super) fn deadline(&self) -> Option<std::time::Instant> {
         let deadlines = [self.trunk.deadline(), self.directory.deadline()];
         deadlines.into_iter().flatten().min()
@@ -166,12 +173,18 @@ impl RsipUa {
         carrier.config.credential()
     }
 
-    /// A number at a trunk's carrier, by way of the target that serves; none where none does.
-    pub(super) fn at_carrier(&self, trunk: &str, number: &Pii<String>) -> Option<Whereabouts> {
+    /// A number at a trunk's carrier, by way of the target that serves or, where that is among those which
+    /// have not taken the call, of the next; none where none is left.
+    pub(super) fn at_carrier(
+        &self,
+        trunk: &str,
+        number: &Pii<String>,
+        failed: &[SocketAddr],
+    ) -> Option<Whereabouts> {
         let mut carriers = self.carriers.iter();
         let carrier = carriers.find(|carrier| carrier.config.name == trunk)?;
         let config = &carrier.config;
-        let server = carrier.trunk.serving()?;
+        let server = carrier.way_out(failed)?;
         let of = |user: &str| sip_uri(&format!("sip:{user}@{}", config.domain));
         let account = Account {
             from: of(carrier.user().unwrap_or("anonymous"))?,
@@ -244,6 +257,14 @@ impl RsipUa {
                 carrier.trunk.handle(now(), TrunkInput::Lost { target });
             }
         }
+    }
+
+    /// A target of a trunk's has not taken a call.
+    pub(super) fn doubt(&mut self, target: SocketAddr) {
+        for carrier in &mut self.carriers {
+            carrier.trunk.handle(now(), TrunkInput::Doubted { target });
+        }
+        self.drive_trunks();
     }
 
     pub(super) fn tick_trunks(&mut self) {

@@ -478,3 +478,20 @@ fn a_trunk_whose_targets_all_say_that_they_cannot_serve_is_down_unless_one_has_r
     }
     assert_eq!(news, 3, "each is tried once, and then the last stays");
 }
+
+#[test]
+fn a_target_that_has_not_taken_a_call_is_asked_at_once() {
+    let mut bench = Bench::new(false, 2);
+    let (_, _, request) = bench.sent();
+    bench.reply(request, Reply::Alive);
+    bench.outputs();
+    bench
+        .trunk
+        .handle(bench.now, TrunkInput::Doubted { target: at(1) });
+    assert_ne!(bench.trunk.deadline(), Some(bench.now));
+    bench
+        .trunk
+        .handle(bench.now, TrunkInput::Doubted { target: at(0) });
+    assert_eq!(bench.pass(), Duration::ZERO);
+    assert_eq!(bench.sent().0, 0);
+}

@@ -269,3 +269,88 @@ async fn a_carrier_that_refuses_our_proof_is_not_said_to_have_hung_up() {
     let cause = EndCause::Silent;
     assert_eq!(ua.event().await.what, LegEvent::Ended { cause });
 }
+
+/// A box with two carriers' targets for one trunk, of which the first serves.
+async fn two_targets() -> (Driven, Peer, Peer) {
+    let (mut first, second) = (carrier().await, carrier().await);
+    let mut config = trunk(&[&first, &second]);
+    config.login = None;
+    config.times.register = false;
+    config.times.keep_alive = Duration::from_mins(10);
+    let ua = Driven::new(|c| c.trunks = vec![config]).await;
+    let asked = first.expect("OPTIONS").await;
+    first.respond(&asked, "200 OK", "", "").await;
+    // Its answer is taken before the first call is dialled.
+    first.to = ua.address;
+    let hello = first.request("OPTIONS", "", "");
+    first.raw(&hello).await;
+    first.expect("SIP/2.0 200").await;
+    (ua, first, second)
+}
+
+fn outside() -> AgentContact {
+    AgentContact::OverTrunk {
+        trunk: "telecom".into(),
+        number: Pii::new("13912345678".into()),
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_a_target_cannot_take_goes_to_the_next_and_the_target_is_asked_after() {
+    let (mut ua, mut first, mut second) = two_targets().await;
+    ua.dial(outside());
+    let invite = first.expect("INVITE sip:13912345678@carrier.example").await;
+    first
+        .respond(&invite, "503 Service Unavailable", "", "")
+        .await;
+    let invite = second
+        .expect("INVITE sip:13912345678@carrier.example")
+        .await;
+    let asked = first.expect("OPTIONS").await;
+    first.respond(&asked, "200 OK", "", "").await;
+    let there = format!("{SDP}Contact: <sip:13912345678@{}>\r\n", second.own);
+    second.respond(&invite, "200 OK", &there, &offer()).await;
+    assert!(matches!(ua.settled().await, LegEvent::Answered { .. }));
+}
+
+#[tokio::test]
+async fn a_call_of_which_a_target_says_nothing_goes_to_the_next() {
+    let (mut ua, mut first, mut second) = two_targets().await;
+    let leg = ua.dial(outside());
+    let invite = first.expect("INVITE").await;
+    second.expect("INVITE").await;
+    // What it says so late changes nothing.
+    let there = format!("{SDP}Contact: <sip:13912345678@{}>\r\n", first.own);
+    first.respond(&invite, "200 OK", &there, &offer()).await;
+    first.expect("BYE").await;
+    assert!(ua.events_are_empty());
+    ua.command(leg, LegCommand::Cancel);
+}
+
+#[tokio::test]
+async fn what_the_callee_says_and_what_rang_is_not_tried_again_elsewhere() {
+    let (mut ua, mut first, mut second) = two_targets().await;
+    for (status, rings) in [
+        ("486 Busy Here", false),
+        ("480 Gone", true),
+        ("500 Fault", true),
+    ] {
+        ua.dial(outside());
+        let invite = first.expect("INVITE").await;
+        if rings {
+            first.respond(&invite, "180 Ringing", "", "").await;
+        }
+        first.respond(&invite, status, "", "").await;
+        let code = status[..3].parse().expect("a status");
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: code });
+    }
+    // All that fail.
+    ua.dial(outside());
+    for carrier in [&mut first, &mut second] {
+        let invite = carrier.expect("INVITE").await;
+        carrier
+            .respond(&invite, "500 Server Internal Error", "", "")
+            .await;
+    }
+    assert_eq!(ua.settled().await, LegEvent::Failed { status: 500 });
+}
