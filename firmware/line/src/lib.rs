@@ -53,7 +53,7 @@ pub use rsip::{
     LineStats, NotATarget, Outside, RsipConfig, RsipUa, SrtpPolicy, TrunkConfig, TrunkTarget,
 };
 pub use sdp::{
-    Direction, Local, MediaKey, Offer, Protection, SdpError, Secret, Suite, answer, offer,
+    Direction, Local, MediaKey, Mki, Offer, Protection, SdpError, Secret, Suite, answer, offer,
 };
 pub use sip_ua::{
     AgentContact, EndCause, LegCommand, LegEvent, LegId, PhoneEvent, Phones, SipCommand, SipEvent,

@@ -8,13 +8,12 @@ use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, 
 use trunkside_call::Codec;
 
 use crypto::Crypto;
-pub use crypto::{MediaKey, Protection, Secret, Suite};
+pub use crypto::{MediaKey, Mki, Protection, Secret, Suite};
 
-/// The profiles of voice that is not protected, and of voice that is.
-const PLAIN: &str = "RTP/AVP";
-/// The same for who could take feedback, which is not sent (RFC 4585, section 3.1).
-const WITH_FEEDBACK: &str = "RTP/AVPF";
-const PROTECTED: &str = "RTP/SAVP";
+/// The profiles of voice that is not protected, and of voice that is; the second of each is for who could take
+/// feedback (RFC 4585, section 3.1; RFC 5124), which is not sent.
+const PLAIN: [&str; 2] = ["RTP/AVP", "RTP/AVPF"];
+const PROTECTED: [&str; 2] = ["RTP/SAVP", "RTP/SAVPF"];
 
 /// The payload type that we offer telephone events under.
 const TELEPHONE_EVENT: u8 = 101;
@@ -175,7 +174,7 @@ impl Offer {
     pub fn protection(&self, secret: Option<&Secret>) -> Option<Protection> {
         let theirs = self.crypto?.key;
         Some(Protection {
-            send: secret?.key(theirs.suite),
+            send: MediaKey::beside(secret?, theirs),
             receive: theirs,
         })
     }
@@ -187,7 +186,7 @@ impl Offer {
 
     /// Whether its voice can be had unprotected.
     pub fn takes_plain(&self) -> bool {
-        matches!(&*self.streams[self.voice].proto, PLAIN | WITH_FEEDBACK)
+        PLAIN.contains(&&*self.streams[self.voice].proto)
     }
 
     /// The first law of ours that the far end takes too.
@@ -210,12 +209,10 @@ impl Stream {
 }
 
 fn is_voice(media: &Media) -> bool {
-    let carried = match &*media.proto {
-        PLAIN | WITH_FEEDBACK => true,
-        PROTECTED => Crypto::of(media).is_some(),
-        _ => false,
+    let is_carried = |proto: &str| {
+        PLAIN.contains(&proto) || PROTECTED.contains(&proto) && Crypto::of(media).is_some()
     };
-    media.media == "audio" && carried && media.port != 0
+    media.media == "audio" && is_carried(&media.proto) && media.port != 0
 }
 
 fn address_of(session: &Session, media: &Media) -> Result<IpAddr, SdpError> {
@@ -527,6 +524,30 @@ mod tests {
         assert!(text.contains("m=audio 20000 RTP/AVP 8 97\r\n"), "{text}");
         assert!(text.contains("a=rtpmap:8 PCMA/8000\r\n") && text.contains("a=sendrecv"));
         assert!(text.contains("o=- 7 3 IN IP4 192.0.2.1\r\n"), "{text}");
+    }
+
+    #[test]
+    fn protected_voice_of_who_could_take_feedback_is_taken_and_its_key_s_name_kept() {
+        let offered = parse(
+            "m=audio 4000 RTP/SAVPF 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 \
+             inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31|1:1\r\n",
+        )
+        .expect("usable");
+        assert!(offered.is_protected() && !offered.takes_plain());
+        let ours = Secret::new([1; 32]);
+        let local = Local {
+            secret: Some(ours),
+            ..local()
+        };
+        let answered = answer(local, &offered, Codec::Pcma, Direction::SendRecv);
+        let text = String::from_utf8(answered).expect("text");
+        assert!(text.contains("m=audio 20000 RTP/SAVPF 8"), "{text}");
+        let keys = offered.protection(Some(&ours)).expect("agreed");
+        assert_eq!(
+            (keys.send.mki, keys.receive.mki.value),
+            (keys.receive.mki, 1)
+        );
+        assert!(text.contains("|1:1\r\n"), "{text}");
     }
 
     #[test]

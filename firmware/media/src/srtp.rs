@@ -17,8 +17,11 @@ use index::{Index, Window};
 /// A master key and salt, one after the other.
 pub const KEY_BYTES: usize = 30;
 
-/// The longest tail that protecting adds to a packet: SRTCP's index and tag.
-pub const MAX_TAIL: usize = 14;
+/// The longest tail that protecting adds to a packet: SRTCP's index, the key's name and the tag.
+pub const MAX_TAIL: usize = 14 + MAX_MKI;
+
+/// The longest name of a key.
+const MAX_MKI: usize = 4;
 
 const RTP_HEADER: usize = 12;
 const RTCP_HEADER: usize = 8;
@@ -55,6 +58,43 @@ pub struct Key {
     pub suite: Suite,
     /// Master key and salt.
     pub bytes: [u8; KEY_BYTES],
+    /// What every packet names it by.
+    pub mki: Mki,
+}
+
+impl Key {
+    /// Whether what this one protects is another key stream.
+    pub fn is_another(&self, than: &Self) -> bool {
+        (self.suite, self.bytes) != (than.suite, than.bytes)
+    }
+}
+
+/// A master key identifier (RFC 3711, section 3.1), most often of no bytes. It stands before the tag, which does not
+/// cover it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mki {
+    value: [u8; MAX_MKI],
+    bytes: usize,
+}
+
+impl Mki {
+    /// So many bytes of a number, four at most.
+    pub fn new(value: u32, bytes: u8) -> Self {
+        Self {
+            value: value.to_be_bytes(),
+            bytes: usize::from(bytes).min(MAX_MKI),
+        }
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.value[MAX_MKI - self.bytes..]
+    }
+
+    /// How long what stands before a tag is without the name; a far end may leave that out.
+    fn stripped(&self, named: &[u8]) -> usize {
+        let without = named.strip_suffix(self.written());
+        without.unwrap_or(named).len()
+    }
 }
 
 impl std::fmt::Debug for Key {
@@ -131,6 +171,7 @@ impl Session {
 /// The state that both directions have.
 struct Context {
     suite: Suite,
+    mki: Mki,
     rtp: Session,
     rtcp: Session,
 }
@@ -141,6 +182,7 @@ impl Context {
         use Label::{RtcpAuthentication, RtcpEncryption, RtcpSalt};
         Self {
             suite: key.suite,
+            mki: key.mki,
             rtp: Session::new(&key.bytes, [Encryption, Authentication, Salt]),
             rtcp: Session::new(&key.bytes, [RtcpEncryption, RtcpAuthentication, RtcpSalt]),
         }
@@ -166,13 +208,20 @@ impl Sealer {
         }
     }
 
+    /// The same key is named otherwise from now on.
+    pub const fn rename(&mut self, mki: Mki) {
+        self.context.mki = mki;
+    }
+
     /// Writes a voice packet in its protected form, and says how long that is.
     ///
     /// A sequence number that was sent before is refused: the same place of the key stream must not
     /// hide two contents.
     pub fn seal(&mut self, packet: &[u8], out: &mut [u8]) -> Result<usize, Refused> {
         let length = packet.len();
-        let sealed = length + self.context.suite.tag();
+        let mki = self.context.mki;
+        let named = length + mki.bytes;
+        let sealed = named + self.context.suite.tag();
         let (Some((start, sequence, ssrc)), true) = (parts(packet), sealed <= out.len()) else {
             return Err(Refused::Length(length));
         };
@@ -183,7 +232,8 @@ impl Sealer {
         out[..length].copy_from_slice(packet);
         self.context.rtp.apply(ssrc, index, &mut out[start..length]);
         let tag = self.context.rtp.tag([&out[..length], &rollover(index)]);
-        out[length..sealed].copy_from_slice(&tag.as_ref()[..sealed - length]);
+        out[length..named].copy_from_slice(mki.written());
+        out[named..sealed].copy_from_slice(&tag.as_ref()[..sealed - named]);
         self.index.reach(index);
         self.sent.take(index);
         Ok(sealed)
@@ -193,7 +243,9 @@ impl Sealer {
     pub fn seal_reports(&mut self, packet: &[u8], out: &mut [u8]) -> Result<usize, Refused> {
         let length = packet.len();
         let tail = length + RTCP_INDEX;
-        let sealed = tail + RTCP_TAG;
+        let mki = self.context.mki;
+        let named = tail + mki.bytes;
+        let sealed = named + RTCP_TAG;
         if length < RTCP_HEADER || sealed > out.len() {
             return Err(Refused::Length(length));
         }
@@ -208,7 +260,8 @@ impl Sealer {
         );
         out[length..tail].copy_from_slice(&(index | ENCRYPTED).to_be_bytes());
         let tag = session.tag([&out[..tail], &[]]);
-        out[tail..sealed].copy_from_slice(&tag.as_ref()[..RTCP_TAG]);
+        out[tail..named].copy_from_slice(mki.written());
+        out[named..sealed].copy_from_slice(&tag.as_ref()[..RTCP_TAG]);
         Ok(sealed)
     }
 }
@@ -237,6 +290,11 @@ impl Opener {
         }
     }
 
+    /// The same key is named otherwise from now on.
+    pub const fn rename(&mut self, mki: Mki) {
+        self.context.mki = mki;
+    }
+
     /// Goes on with another key. What came under the one before proves nothing now, but the far end's
     /// streams are the same.
     pub fn rekey(&mut self, key: &Key) {
@@ -253,8 +311,9 @@ impl Opener {
     /// Opens a voice packet in place, and says how long it is then.
     pub fn open(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
         let refused = Refused::Length(packet.len());
-        let length = packet.len().checked_sub(self.context.suite.tag());
-        let length = length
+        let named = packet.len().checked_sub(self.context.suite.tag());
+        let named = named.ok_or(refused)?;
+        let length = Some(self.context.mki.stripped(&packet[..named]))
             .filter(|&length| length >= RTP_HEADER)
             .ok_or(refused)?;
         let (start, sequence, ssrc) = parts(&packet[..length]).ok_or(refused)?;
@@ -263,7 +322,8 @@ impl Opener {
         if !stream.seen.is_new(likeliest) {
             return Err(Refused::Replayed);
         }
-        let (content, tag) = packet.split_at_mut(length);
+        let (content, tail) = packet.split_at_mut(length);
+        let tag = &tail[named - length..];
         let proven = |index: &u64| self.context.rtp.proves([content, &rollover(*index)], tag);
         let index = Some(likeliest).filter(proven);
         let index = index.or_else(|| stream.index.or_else(sequence).find(proven));
@@ -278,11 +338,14 @@ impl Opener {
     /// The same for reports.
     pub fn open_reports(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
         let refused = Refused::Length(packet.len());
-        let length = packet.len().checked_sub(RTCP_INDEX + RTCP_TAG);
+        let named = packet.len().checked_sub(RTCP_TAG).ok_or(refused)?;
+        let tail = self.context.mki.stripped(&packet[..named]);
+        let length = tail.checked_sub(RTCP_INDEX);
         let length = length
             .filter(|&length| length >= RTCP_HEADER)
             .ok_or(refused)?;
-        let (signed, tag) = packet.split_at_mut(length + RTCP_INDEX);
+        let (signed, rest) = packet.split_at_mut(tail);
+        let tag = &rest[named - tail..];
         let (content, index) = signed.split_at_mut(length);
         let index = ssrc_of(index);
         let ssrc = ssrc_of(&content[4..]);

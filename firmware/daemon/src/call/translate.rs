@@ -44,13 +44,14 @@ pub fn remote(remote: RemoteMedia) -> Remote {
     }
 }
 
-const fn media_key(key: MediaKey) -> srtp::Key {
+fn media_key(key: MediaKey) -> srtp::Key {
     srtp::Key {
         suite: match key.suite {
             Suite::Sha1Of80 => srtp::Suite::Sha1Of80,
             Suite::Sha1Of32 => srtp::Suite::Sha1Of32,
         },
         bytes: key.bytes,
+        mki: srtp::Mki::new(key.mki.value, key.mki.bytes),
     }
 }
 

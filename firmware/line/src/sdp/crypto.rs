@@ -37,6 +37,27 @@ pub struct MediaKey {
     pub suite: Suite,
     /// Master key and salt, one after the other.
     pub bytes: [u8; KEY_BYTES],
+    /// What every packet names it by.
+    pub mki: Mki,
+}
+
+/// A master key identifier (RFC 3711, section 3.1): so many bytes of a number, most often none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mki {
+    /// The number.
+    pub value: u32,
+    /// How many bytes it takes, 0 to 4.
+    pub bytes: u8,
+}
+
+impl Mki {
+    /// `VALUE:BYTES`; none where the number does not fit, or is longer than anybody makes it.
+    fn parse(text: &str) -> Option<Self> {
+        let (value, bytes) = text.split_once(':')?;
+        let (value, bytes) = (value.parse().ok()?, bytes.parse().ok()?);
+        let fits = (1..=4).contains(&bytes) && u64::from(value) >> (8 * u32::from(bytes)) == 0;
+        fits.then_some(Self { value, bytes })
+    }
 }
 
 impl std::fmt::Debug for MediaKey {
@@ -66,7 +87,11 @@ impl Secret {
         let hash = self.hash(suite.name().as_bytes());
         let mut bytes = [0; KEY_BYTES];
         bytes.copy_from_slice(&hash[..KEY_BYTES]);
-        MediaKey { suite, bytes }
+        MediaKey {
+            suite,
+            bytes,
+            mki: Mki::default(),
+        }
     }
 
     fn hash(&self, what: &[u8]) -> [u8; 32] {
@@ -109,27 +134,37 @@ impl Crypto {
             .find_map(|line| Self::parse(line.value.as_deref()?))
     }
 
-    /// `TAG SUITE inline:KEY[|LIFETIME]`. With a master key identifier, several keys or session
-    /// parameters it is one that the box cannot use; the lifetime exceeds any call.
+    /// `TAG SUITE inline:KEY[|LIFETIME][|MKI:BYTES]`. With several keys or session parameters it is one that the
+    /// box cannot use; the lifetime exceeds any call.
     fn parse(value: &str) -> Option<Self> {
         let mut words = value.split_ascii_whitespace();
         let tag = words.next()?.parse().ok()?;
         let named = words.next()?;
         let suite = Suite::ALL.into_iter().find(|suite| suite.name() == named)?;
         let (method, rest) = words.next()?.split_once(':')?;
-        let fits = method.eq_ignore_ascii_case("inline") && !rest.contains([':', ';']);
+        let fits = method.eq_ignore_ascii_case("inline") && !rest.contains(';');
         if !fits || words.any(|parameter| !parameter.starts_with("WSH=")) {
             return None;
         }
-        let key = rest.split('|').next()?;
-        let bytes = STANDARD.decode(key).ok()?.try_into().ok()?;
-        let key = MediaKey { suite, bytes };
+        let mut parts = rest.split('|');
+        let bytes = STANDARD.decode(parts.next()?).ok()?.try_into().ok()?;
+        let mki = match parts.find(|part| part.contains(':')) {
+            Some(named) => Mki::parse(named)?,
+            None => Mki::default(),
+        };
+        let key = MediaKey { suite, bytes, mki };
         Some(Self { tag, key })
     }
 
     fn written(self) -> Attribute {
         let key = STANDARD.encode(self.key.bytes);
-        let value = format!("{} {} inline:{key}", self.tag, self.key.suite.name());
+        let Mki { value, bytes } = self.key.mki;
+        let mki = if bytes == 0 {
+            String::new()
+        } else {
+            format!("|{value}:{bytes}")
+        };
+        let value = format!("{} {} inline:{key}{mki}", self.tag, self.key.suite.name());
         Attribute {
             attribute: "crypto".into(),
             value: Some(value),
@@ -145,14 +180,21 @@ pub fn offered(secret: &Secret) -> impl Iterator<Item = Attribute> {
     })
 }
 
+impl MediaKey {
+    /// Our key beside one of theirs. It is named where theirs is: many a far end that names its key wants all named.
+    pub(super) fn beside(secret: &Secret, theirs: Self) -> Self {
+        Self {
+            mki: theirs.mki,
+            ..secret.key(theirs.suite)
+        }
+    }
+}
+
 /// The line that takes one of theirs.
 pub fn taken(secret: &Secret, theirs: Crypto) -> Attribute {
-    let key = secret.key(theirs.key.suite);
-    Crypto {
-        tag: theirs.tag,
-        key,
-    }
-    .written()
+    let key = MediaKey::beside(secret, theirs.key);
+    let tag = theirs.tag;
+    Crypto { tag, key }.written()
 }
 
 #[cfg(test)]
@@ -169,13 +211,19 @@ mod tests {
             format!("1 {suite} inline:{KEY}"),
             format!("1 {suite} inline:{KEY}|2^20"),
             format!("1 {suite} INLINE:{KEY}|2^20 WSH=64"),
+            format!("1 {suite} inline:{KEY}|2^31|1:1"),
+            format!("1 {suite} inline:{KEY}|255:1"),
+            format!("1 {suite} inline:{KEY}|2^20|4294967295:4"),
         ] {
             assert_eq!(parse(&usable), Some((1, Suite::Sha1Of80)), "{usable}");
         }
         for useless in [
             format!("x {suite} inline:{KEY}"),
             format!("1 F8_128_HMAC_SHA1_80 inline:{KEY}"),
-            format!("1 {suite} inline:{KEY}|2^20|1:4"),
+            format!("1 {suite} inline:{KEY}|2^20|1:0"),
+            format!("1 {suite} inline:{KEY}|1:5"),
+            format!("1 {suite} inline:{KEY}|256:1"),
+            format!("1 {suite} inline:{KEY}|x:1"),
             format!("1 {suite} inline:{KEY};inline:{KEY}"),
             format!("1 {suite} inline:{KEY} UNENCRYPTED_SRTP"),
             format!("1 {suite} inline:{KEY} KDR=1"),
@@ -185,6 +233,23 @@ mod tests {
         ] {
             assert_eq!(parse(&useless), None, "{useless}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_named_is_answered_with_one_of_the_same_name() {
+        let theirs = |mki| {
+            let line = format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^31{mki}");
+            Crypto::parse(&line).expect("usable")
+        };
+        let ours = |theirs| taken(&Secret::new([7; 32]), theirs).value.expect("a line");
+        let named = ours(theirs("|258:2"));
+        assert!(named.ends_with("|258:2"), "{named}");
+        let mki = Mki {
+            value: 258,
+            bytes: 2,
+        };
+        assert_eq!(Crypto::parse(&named).map(|ours| ours.key.mki), Some(mki));
+        assert!(!ours(theirs("")).contains('|'));
     }
 
     #[test]

@@ -50,12 +50,14 @@ impl Guard {
                 opener: Opener::new(&keys.receive),
             }));
         };
-        if guard.keys.send != keys.send {
+        if guard.keys.send.is_another(&keys.send) {
             guard.sealer = Sealer::new(&keys.send);
         }
-        if guard.keys.receive != keys.receive {
+        if guard.keys.receive.is_another(&keys.receive) {
             guard.opener.rekey(&keys.receive);
         }
+        guard.sealer.rename(keys.send.mki);
+        guard.opener.rename(keys.receive.mki);
         (guard.keys, guard.is_on) = (keys, true);
         Some(guard)
     }
@@ -127,13 +129,14 @@ impl Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::srtp::Suite;
+    use crate::srtp::{Mki, Suite};
 
     fn keys(receive: u8) -> Protection {
         let suite = Suite::Sha1Of80;
         let key = |byte| Key {
             suite,
             bytes: [byte; 30],
+            mki: Mki::default(),
         };
         Protection {
             send: key(1),
@@ -170,6 +173,22 @@ mod tests {
             let length = theirs.0.seal(&packet(sequence), &mut out);
             let opened = ours.opener.open(&mut out[..length.expect("new")]);
             assert!(opened.is_ok(), "{sequence}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_named_otherwise_later_counts_on() {
+        let mut guard = Guard::follow(None, Some(keys(2)));
+        let mut out = [0; 40];
+        for bytes in [0, 2, 1] {
+            let mut named = keys(2);
+            named.send.mki = Mki::new(7, bytes);
+            guard = Guard::follow(guard, Some(named));
+            let sealer = &mut guard.as_mut().expect("protected").sealer;
+            let length = sealer.seal(&packet(u16::from(bytes)), &mut out);
+            assert_eq!(length, Ok(13 + 10 + usize::from(bytes)));
+            let again = sealer.seal(&packet(0), &mut out);
+            assert_eq!(again, Err(Refused::Replayed));
         }
     }
 }

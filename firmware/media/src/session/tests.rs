@@ -378,7 +378,8 @@ async fn music_on_hold_gives_way_to_whoever_speaks() {
 
 fn key(first: u8, suite: crate::srtp::Suite) -> crate::srtp::Key {
     let bytes = std::array::from_fn(|n| first.wrapping_add(n as u8));
-    crate::srtp::Key { suite, bytes }
+    let mki = crate::srtp::Mki::default();
+    crate::srtp::Key { suite, bytes, mki }
 }
 
 #[tokio::test]

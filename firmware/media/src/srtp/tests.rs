@@ -8,8 +8,12 @@ use super::*;
 const KEY: [u8; KEY_BYTES] = *b"\xE1\xF9\x7A\x0D\x3E\x01\x8B\xE0\xD6\x4F\xA3\x2C\x06\xDE\x41\x39\
     \x0E\xC6\x75\xAD\x49\x8A\xFE\xEB\xB6\x96\x0B\x3A\xAB\xE6";
 
-const fn key(suite: Suite) -> Key {
-    Key { suite, bytes: KEY }
+fn key(suite: Suite) -> Key {
+    Key {
+        suite,
+        bytes: KEY,
+        mki: Mki::default(),
+    }
 }
 
 fn ends(suite: Suite) -> (Sealer, Opener) {
@@ -69,7 +73,7 @@ fn reports_of_another_make_are_written_and_read() {
     assert_eq!(out[..length], protected);
     let length = opener.open_reports(&mut protected).expect("it is proven");
     assert_eq!(protected[..length], plain);
-    let again = opener.open_reports(&mut out[..plain.len() + MAX_TAIL]);
+    let again = opener.open_reports(&mut out[..plain.len() + RTCP_INDEX + RTCP_TAG]);
     assert_eq!(again, Err(Refused::Replayed));
 }
 
@@ -151,6 +155,7 @@ fn a_far_end_is_heard_after_it_changed_its_key_late_in_a_call() {
     let other = Key {
         suite: Suite::Sha1Of32,
         bytes: [3; KEY_BYTES],
+        mki: Mki::default(),
     };
     let firsts = [5, 20_000, 40_000, 65_530_u16];
     let cases = firsts.map(|first| (0..16).map(move |case| (first, case / 2, case % 2 == 0)));
@@ -215,5 +220,43 @@ proptest! {
         let _ = sealer.seal_reports(&bytes, &mut out);
         let _ = opener.open(&mut bytes.clone());
         let _ = opener.open_reports(&mut bytes.clone());
+    }
+}
+
+/// Where the name stands is libsrtp's too: before the tag, which is the same with and without it.
+#[test]
+fn a_key_that_has_a_name_is_named_in_every_packet_and_understood_without_it() {
+    for (suite, tag) in [(Suite::Sha1Of80, 10), (Suite::Sha1Of32, 4)] {
+        let (mut plainly, _) = ends(suite);
+        let key = Key {
+            mki: Mki::new(258, 2),
+            ..key(suite)
+        };
+        let (mut sealer, mut opener) = (Sealer::new(&key), Opener::new(&key));
+        let first = voice(3, 1, b"voice");
+        let named = protect(&mut sealer, &first).expect("new");
+        let mut expected = protect(&mut plainly, &first).expect("new");
+        let before_tag = expected.len() - tag;
+        expected.splice(before_tag..before_tag, [1, 2]);
+        assert_eq!(named, expected);
+        assert_eq!(reveal(&mut opener, &named), Ok(first));
+        let second = voice(3, 2, b"voice");
+        let unnamed = protect(&mut plainly, &second).expect("new");
+        assert_eq!(reveal(&mut opener, &unnamed), Ok(second));
+        for cut in 0..named.len() {
+            assert!(reveal(&mut opener, &named[..cut]).is_err(), "{cut}");
+        }
+
+        let report = b"\x81\xC8\x00\x03\xCA\xFE\xBA\xBEreports!";
+        let mut out = [0; 60];
+        let length = sealer.seal_reports(report, &mut out).expect("fits");
+        assert_eq!(length, report.len() + RTCP_INDEX + 2 + RTCP_TAG);
+        assert_eq!(out[length - RTCP_TAG - 2..][..2], [1, 2]);
+        let plain = opener.open_reports(&mut out[..length]);
+        assert_eq!(plain, Ok(report.len()));
+        assert_eq!(&out[..report.len()], report);
+        for cut in 0..length {
+            assert!(opener.open_reports(&mut out[..cut].to_vec()).is_err());
+        }
     }
 }
