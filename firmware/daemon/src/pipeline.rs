@@ -394,6 +394,9 @@ impl<U: SipUa> Pipeline<U> {
             MediaEvent::PromptDone(side) => side,
             MediaEvent::Key(Side::Caller, key) => return self.key(now, id, key),
             MediaEvent::Key(Side::Agent, _) => return,
+            MediaEvent::Silent(side) => {
+                return self.tell_flow(now, id, trunkside_line::Input::Silent(side));
+            }
         };
         if let Some(call) = self.calls.get_mut(&id) {
             let language = call.conversation.language();

@@ -142,6 +142,7 @@ impl CallFlow {
             Input::Leg(leg, event) => self.on_given_up(leg, &event),
             Input::Order(order) if !self.ended => self.on_order(now, order),
             Input::PromptDone(Side::Caller) => self.on_prompt_done(now),
+            Input::Silent(side) => self.probe(side),
             Input::MediaFailed => self.end(now, EndedBy::Fault, Cause::Media),
             Input::Tick => self.on_tick(now),
             Input::Order(_) | Input::PromptDone(Side::Agent) => {}
@@ -478,6 +479,20 @@ impl CallFlow {
         match (side, &self.agent) {
             (Side::Agent, Some(agent)) => agent.local,
             _ => self.caller.local,
+        }
+    }
+
+    /// Asks a far end of which nothing is heard whether it is still there.
+    fn probe(&mut self, side: Side) {
+        let leg = match (side, &self.agent) {
+            (Side::Caller, _) => {
+                (self.caller.state == CallerState::Answered).then_some(self.caller.leg)
+            }
+            (Side::Agent, Some(agent)) => (agent.state == AgentState::Up).then_some(agent.leg),
+            (Side::Agent, None) => None,
+        };
+        if let Some(leg) = leg {
+            self.sip(leg, LegCommand::Probe);
         }
     }
 

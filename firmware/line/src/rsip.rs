@@ -572,6 +572,7 @@ impl SipUa for RsipUa {
                 self.reoffer(leg, sdp);
             }
             LegCommand::Digit { digit } => self.send_digit(leg, digit),
+            LegCommand::Probe => self.probe(leg),
             LegCommand::AcceptTransfer => self.accept_transfer(leg),
             LegCommand::RejectTransfer { status } => self.reject_transfer(leg, status),
             LegCommand::TellTransfer { status } => self.tell_transfer(leg, status),

@@ -176,6 +176,8 @@ pub enum LegCommand {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         digit: char,
     },
+    /// Answered: ask whether the far end is still there (OPTIONS). [`LegEvent::Ended`] follows where it is not.
+    Probe,
     /// Take on the transfer that the far end asked for.
     AcceptTransfer,
     /// Refuse it; the call goes on as it was.

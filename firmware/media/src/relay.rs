@@ -18,6 +18,7 @@ mod incoming;
 mod keys;
 mod outgoing;
 mod protection;
+mod silence;
 mod source;
 
 use incoming::Reception;
@@ -26,6 +27,7 @@ use keys::Keys;
 pub use outgoing::{Outgoing, Sent};
 use protection::Guard;
 pub use protection::{Content, Protection};
+use silence::Silence;
 use source::Source;
 
 /// The far end of one leg, as its session description says.
@@ -136,6 +138,7 @@ pub struct Relay {
 struct Leg {
     remote: Option<Remote>,
     source: Source,
+    silence: Silence,
     reception: Reception,
     keys: Keys,
     tones: Tones,
@@ -158,6 +161,7 @@ impl Relay {
         let leg = |outgoing: Outgoing| Leg {
             remote: None,
             source: Source::default(),
+            silence: Silence::default(),
             reception: Reception::default(),
             keys: Keys::default(),
             tones: Tones::default(),
@@ -253,6 +257,7 @@ impl Relay {
             counters.foreign.add(1);
             return Received::default();
         }
+        leg.silence.is_broken(now);
         leg.reports.begin(now);
         let key = event
             .then(|| leg.keys.take(now, &header, &datagram[payload.clone()]))

@@ -39,6 +39,9 @@ pub enum MediaEvent {
     PromptDone(Side),
     /// A side has pressed a key, told by events (RFC 4733) or, where it sends none, by tones.
     Key(Side, char),
+    /// Neither voice nor reports have come from a side for a minute: it may be gone, or hold the call. Told again
+    /// each minute.
+    Silent(Side),
 }
 
 /// What a session tells, in order.
@@ -320,6 +323,7 @@ impl MediaTask {
             .into_iter()
             .filter_map(|port| port.player.as_ref().map(Player::deadline))
             .chain(self.relay.reports_deadline())
+            .chain(self.relay.silence_deadline())
             .min()
     }
 
@@ -339,12 +343,16 @@ impl MediaTask {
             self.speak(Side::Caller);
             self.speak(Side::Agent);
             self.report();
+            self.tell_silence();
         }
     }
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Remote(side, remote) => self.relay.set_remote(side, *remote),
+            Order::Remote(side, remote) => {
+                self.relay.set_remote(side, *remote);
+                self.relay.await_sign(now(), side);
+            }
             Order::Bridge(bridged) => self.relay.set_bridged(bridged),
             Order::Play(side, prompt, repeat) => {
                 self.port_mut(side).player = Some(Player::new(now(), prompt, repeat));
@@ -418,6 +426,15 @@ impl MediaTask {
         for side in [Side::Caller, Side::Agent] {
             if let Some((bytes, address)) = self.relay.report(now(), side, &mut report) {
                 self.send_report(side, address, &report[..bytes]);
+            }
+        }
+    }
+
+    fn tell_silence(&mut self) {
+        for side in [Side::Caller, Side::Agent] {
+            if self.relay.is_silent(now(), side) {
+                // The listener may be gone at the end of a call.
+                let _ = self.events.send(MediaEvent::Silent(side));
             }
         }
     }

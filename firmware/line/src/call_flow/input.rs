@@ -96,6 +96,8 @@ pub enum Input {
     Order(Order),
     /// The prompt to a side has been heard to its end.
     PromptDone(Side),
+    /// Neither voice nor reports have come from a side for long: its far end may be gone.
+    Silent(Side),
     /// Media broke: the call cannot go on.
     MediaFailed,
     /// The deadline has come.

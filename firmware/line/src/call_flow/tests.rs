@@ -105,6 +105,26 @@ fn a_call_is_answered_greeted_passed_on_and_ended_by_the_caller() {
 }
 
 #[test]
+fn who_is_not_heard_is_asked_whether_they_are_there() {
+    let mut bench = Bench::offered(Greeting::Early);
+    bench.order(Order::Greet);
+    let silent = Input::Silent(Side::Caller);
+    assert!(bench.input(silent.clone()).is_empty(), "not answered yet");
+    let mut bench = Bench::dialling();
+    let (caller, agent) = (bench.caller, bench.caller.branch(1));
+    assert_eq!(commands(&bench.input(silent.clone())), [(caller, "probe")]);
+    assert!(bench.input(Input::Silent(Side::Agent)).is_empty());
+    let mut bench = Bench::bridged();
+    assert_eq!(commands(&bench.input(silent)), [(caller, "probe")]);
+    let asked = bench.input(Input::Silent(Side::Agent));
+    assert_eq!(commands(&asked), [(agent, "probe")]);
+    let cause = EndCause::Silent;
+    let over = bench.agent(1, LegEvent::Ended { cause });
+    assert_eq!(commands(&over), [(caller, "hang up")]);
+    assert_eq!(events(&over), ended_with(EndedBy::Fault, Cause::Silent));
+}
+
+#[test]
 fn the_agents_bye_ends_the_callers_leg_too() {
     let mut bench = Bench::bridged();
     let over = bench.agent(

@@ -1,8 +1,9 @@
-//! Session timers on the wire: refreshes, and the end of calls whose far end is gone.
+//! Session timers on the wire: refreshes, questions whether somebody is there, and the end of calls whose far
+//! end is gone.
 
 use std::time::Duration;
 
-use rsipstack::sip::{Response, StatusCodeKind};
+use rsipstack::sip::{Method, Response, StatusCodeKind};
 use rsipstack::transaction::key::TransactionRole;
 use tracing::{debug, info};
 
@@ -13,9 +14,18 @@ use crate::sip_ua::{EndCause, LegEvent, LegId};
 /// A request of ours in mid-call that is over.
 pub(super) struct Refresh {
     pub leg: LegId,
-    /// The description that it offered, where it was more than a refresh.
-    pub offered: Option<Vec<u8>>,
+    pub purpose: Purpose,
     pub response: Option<Response>,
+}
+
+/// What a request of ours in mid-call was for.
+pub(super) enum Purpose {
+    /// To keep the session up.
+    Refresh,
+    /// To offer this description.
+    Offer(Vec<u8>),
+    /// To know whether the far end is there.
+    Probe,
 }
 
 impl RsipUa {
@@ -64,7 +74,33 @@ impl RsipUa {
             // The user agent may be gone by now.
             let _ = refreshes.send(Refresh {
                 leg,
-                offered: None,
+                purpose: Purpose::Refresh,
+                response,
+            });
+        });
+    }
+
+    /// Asks a far end whether it is there. It needs no session timers for that, and nothing of the call changes.
+    pub(super) fn probe(&self, leg: LegId) {
+        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.takes_offers()) else {
+            return;
+        };
+        let dialog = entry.dialog.clone();
+        let probes = self.refresh_sender.clone();
+        self.job(async move {
+            let response = match dialog.request(Method::Options, None, None).await {
+                Ok(Some(response)) => Some(response),
+                // An offer has come meanwhile, or the end.
+                Ok(None) => return,
+                Err(error) => {
+                    debug!(%leg, %error, "a far end could not be asked whether it is there");
+                    None
+                }
+            };
+            // The user agent may be gone by now.
+            let _ = probes.send(Refresh {
+                leg,
+                purpose: Purpose::Probe,
                 response,
             });
         });
@@ -74,10 +110,20 @@ impl RsipUa {
     pub(super) fn on_refreshed(&mut self, refresh: Refresh) {
         let Refresh {
             leg,
-            offered,
+            purpose,
             response,
         } = refresh;
         let response = response.as_ref();
+        let offered = match purpose {
+            Purpose::Refresh => None,
+            Purpose::Offer(sdp) => Some(sdp),
+            Purpose::Probe => {
+                if outcome_of(response) == Refreshed::Gone && self.legs.contains_key(&leg) {
+                    self.expire(leg);
+                }
+                return;
+            }
+        };
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };

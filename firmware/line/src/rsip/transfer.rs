@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::outside::is_tel;
-use super::refresh::Refresh;
+use super::refresh::{Purpose, Refresh};
 use super::{LegState, RsipUa, headers, now, sdp_header, sip_uri};
 use crate::identity;
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
@@ -151,7 +151,7 @@ impl RsipUa {
             // The user agent may be gone by now.
             let _ = refreshes.send(Refresh {
                 leg,
-                offered: Some(sdp),
+                purpose: Purpose::Offer(sdp),
                 response,
             });
         });

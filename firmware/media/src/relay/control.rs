@@ -31,6 +31,7 @@ impl Relay {
         };
         match leg.reports.handle(now, datagram) {
             Ok(far) => {
+                leg.silence.is_broken(now);
                 // A report among the voice (RFC 5761) does not say where reports are awaited.
                 if source != voice {
                     leg.control = Some(source);

@@ -569,3 +569,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_side_that_is_silent_for_a_minute_is_told_of_each_minute_until_it_is_heard() {
+    let (mut relay, _) = bridged();
+    let start = now();
+    assert_eq!(relay.silence_deadline(), None);
+    for side in [Side::Caller, Side::Agent] {
+        relay.await_sign(start, side);
+    }
+    let spoken = start + silence::LIMIT / 2;
+    relay.receive(
+        spoken,
+        Side::Caller,
+        address(CALLER),
+        &mut packet(8, 7, 1_600, 99),
+        false,
+    );
+    let due = start + silence::LIMIT;
+    assert_eq!(relay.silence_deadline(), Some(due));
+    assert!(!relay.is_silent(due, Side::Caller));
+    assert!(relay.is_silent(due, Side::Agent));
+    assert!(!relay.is_silent(due, Side::Agent), "told once");
+    let again = due + silence::LIMIT;
+    assert!(relay.is_silent(again, Side::Agent));
+    assert!(relay.is_silent(again, Side::Caller));
+    // A receiver's report, as one who is muted sends it.
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
+    let reported = again + silence::LIMIT / 2;
+    relay.control(reported, Side::Agent, address("192.0.2.2:5001"), &report);
+    assert!(!relay.is_silent(again + silence::LIMIT, Side::Agent));
+    let stranger = again + silence::LIMIT;
+    relay.control(stranger, Side::Agent, address("192.0.2.7:5001"), &report);
+    assert!(relay.is_silent(reported + silence::LIMIT, Side::Agent));
+}

@@ -345,6 +345,27 @@ async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
 }
 
 #[tokio::test]
+async fn a_side_that_has_fallen_silent_is_told_of() {
+    let mut call = call(9_380..=9_399).await;
+    call.caller
+        .say(call.session.local_addr(Side::Caller), 0x11)
+        .await;
+    call.tap.recv().await.expect("it was heard");
+    tokio::time::pause();
+    let mut silent = Vec::new();
+    while silent.len() < 4 {
+        silent.push(call.events.recv().await.expect("the call goes on"));
+    }
+    let told = |side: Side| {
+        silent
+            .iter()
+            .filter(move |event| **event == MediaEvent::Silent(side))
+    };
+    assert!(told(Side::Caller).count() > 0, "{silent:?}");
+    assert!(told(Side::Agent).count() > 0, "{silent:?}");
+}
+
+#[tokio::test]
 async fn music_on_hold_gives_way_to_whoever_speaks() {
     let mut call = call(9_320..=9_339).await;
     call.session.bridge();

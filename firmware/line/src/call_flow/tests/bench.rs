@@ -140,6 +140,7 @@ pub(super) fn commands(outputs: &[Output]) -> Vec<(LegId, &'static str)> {
         LegCommand::RejectReoffer { .. } => "reject reoffer",
         LegCommand::Reoffer { .. } => "reoffer",
         LegCommand::Digit { .. } => "digit",
+        LegCommand::Probe => "probe",
         LegCommand::AcceptTransfer => "accept transfer",
         LegCommand::RejectTransfer { .. } => "reject transfer",
         LegCommand::TellTransfer { .. } => "tell transfer",

@@ -221,6 +221,32 @@ async fn keys_are_heard_and_told() {
 }
 
 #[tokio::test]
+async fn a_far_end_that_answers_is_there_and_one_that_knows_no_such_call_is_gone() {
+    for gone in ["481 Call/Transaction Does Not Exist", "408 Request Timeout"] {
+        let (mut ua, leg, mut peer, _) = up("").await;
+        for status in [
+            "200 OK",
+            "405 Method Not Allowed",
+            "500 Server Internal Error",
+        ] {
+            ua.command(leg, LegCommand::Probe);
+            let asked = peer.expect("OPTIONS").await;
+            peer.respond(&asked, status, "", "").await;
+        }
+        let key = "Content-Type: application/dtmf\r\n";
+        peer.send("INFO", key, "7").await;
+        peer.expect("SIP/2.0 200").await;
+        assert_eq!(ua.event().await.what, LegEvent::Digit { digit: '7' });
+        ua.command(leg, LegCommand::Probe);
+        let asked = peer.expect("OPTIONS").await;
+        peer.respond(&asked, gone, "", "").await;
+        let cause = EndCause::Silent;
+        assert_eq!(ua.event().await.what, LegEvent::Ended { cause });
+        peer.expect("BYE").await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_in_an_ack_is_heard_also_when_a_key_comes_before_it() {
     let (mut ua, leg, mut peer, _) = up("").await;
     let key = "Content-Type: application/dtmf-relay\r\n";

@@ -263,9 +263,9 @@ async fn a_carrier_that_refuses_our_proof_is_not_said_to_have_hung_up() {
     let config = trunk(&[&carrier]);
     let mut ua = Driven::new(|c| c.trunks = vec![config]).await;
     let leg = taken(&mut ua, &mut carrier).await;
-    ua.command(leg, LegCommand::Digit { digit: '5' });
-    let info = proven(&mut carrier, "INFO").await;
-    carrier.respond(&info, UNPROVEN, CHALLENGE, "").await;
+    ua.command(leg, LegCommand::Probe);
+    let asked = proven(&mut carrier, "OPTIONS").await;
+    carrier.respond(&asked, UNPROVEN, CHALLENGE, "").await;
     let cause = EndCause::Silent;
     assert_eq!(ua.event().await.what, LegEvent::Ended { cause });
 }
