@@ -13,11 +13,22 @@ pub(crate) use names::Told;
 use crate::numbers::{Folded, atoms_of};
 use crate::redact::Hidden;
 
+/// What of a name the turns before make likely, the likelier the later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OfName {
+    #[default]
+    Nothing,
+    /// A first name was told, whose rest may follow.
+    Rest,
+    /// One was asked for or announced.
+    All,
+}
+
 /// What the turns before, of either side, make likely in this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Opening {
-    /// A name was asked for or announced.
-    pub name: bool,
+    /// What of a name.
+    pub name: OfName,
     /// An address was.
     pub address: bool,
     /// A mail address was.
@@ -28,7 +39,11 @@ impl Opening {
     /// What either of two makes likely.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self {
-            name: self.name || other.name,
+            name: if self.name as u8 > other.name as u8 {
+                self.name
+            } else {
+                other.name
+            },
             address: self.address || other.address,
             mail: self.mail || other.mail,
         }
@@ -57,7 +72,11 @@ pub(crate) fn find(
 /// What a turn announces for the next one.
 pub(crate) fn announced_at_end(text: &Folded) -> Opening {
     Opening {
-        name: names::is_announced_at_end(text),
+        name: if names::is_announced_at_end(text) {
+            OfName::All
+        } else {
+            OfName::Nothing
+        },
         address: addresses::is_announced_at_end(text),
         mail: mail::is_announced_at_end(text),
     }
@@ -66,6 +85,11 @@ pub(crate) fn announced_at_end(text: &Folded) -> Opening {
 /// Whether a turn that answers a request for a name surely tells one.
 pub(crate) fn tells_name(text: &Folded) -> bool {
     names::is_told(text)
+}
+
+/// Whether all that such a turn tells is one word of a Latin name: more of it may follow.
+pub(crate) fn tells_first_name(text: &Folded) -> bool {
+    names::is_begun(text)
 }
 
 /// Whether a turn that answers a request for an address tells a part of one.

@@ -129,10 +129,12 @@ fn is_word(text: &Folded, at: usize) -> bool {
 }
 
 fn skip_marks(text: &Folded, mut at: usize) -> usize {
-    while text
-        .at(at)
-        .is_some_and(|c| matches!(c, ' ' | '·' | '.' | '-' | '，' | ','))
-    {
+    while text.at(at).is_some_and(|c| {
+        matches!(
+            c,
+            ' ' | '·' | '.' | '-' | '，' | ',' | '点' | '杠' | '横' | '嗯' | '呃'
+        )
+    }) {
         at += 1;
     }
     at

@@ -396,3 +396,15 @@ fn where_people_stay_and_ways_without_a_name_are_no_addresses() {
         assert_eq!(redact(text), text);
     }
 }
+
+#[test]
+fn plates_are_hidden_with_the_point_that_is_read_out() {
+    for (text, redacted) in [
+        ("京A点幺二三F五", "[plate]"),
+        ("粤B点八八K零七刮了我的车", "[plate]刮了我的车"),
+        ("车牌号京A杠一二三四五", "车牌号[plate]"),
+        ("云计算点一下", "云计算点一下"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}

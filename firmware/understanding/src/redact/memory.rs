@@ -3,12 +3,13 @@
 use trunkside_call::{EntityKind, Side};
 
 use super::acknowledged::{says_nothing, skip_acknowledgements};
+use super::birth;
 use super::digits::{dictations, is_end};
 use super::opened::{asks, continued};
 use super::{Opening, Redaction, RedactionPolicy, redact_from, redactions_from};
 use crate::entities::{Cue, cue_at_end, cue_before, find, is_birth_at_end};
 use crate::numbers::{Folded, runs_of};
-use crate::personal::{self, Told};
+use crate::personal::{self, OfName, Told};
 use crate::secrets::OpenNumber;
 
 /// Redacts the turns of one call, remembering digits that a turn left unfinished, what was asked for
@@ -105,10 +106,14 @@ impl Redactor {
             {
                 memory.cue = memory.cue.or(Some(cue));
             }
-            memory.birth |= opening.birth && tells_day(&folded);
+            memory.birth |=
+                opening.birth && (tells_day(&folded) || !birth::parts(&folded).is_empty());
             memory.personal.address |= opening.personal.address && personal::tells_address(&folded);
-            if opening.personal.name && personal::tells_name(&folded) {
-                self.memory(side.other()).personal.name = false;
+            if opening.personal.name == OfName::All && personal::tells_name(&folded) {
+                if memory.personal.name == OfName::Nothing && personal::tells_first_name(&folded) {
+                    memory.personal.name = OfName::Rest;
+                }
+                self.memory(side.other()).personal.name = OfName::Nothing;
             }
         }
         opening

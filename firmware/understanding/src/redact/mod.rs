@@ -5,6 +5,7 @@
 //! number is hidden as that kind, the rest as `[number]`.
 
 mod acknowledged;
+mod birth;
 mod digits;
 mod memory;
 mod opened;
@@ -120,6 +121,11 @@ fn redactions_from(text: &str, opening: Opening, names: &mut Told, strict: bool)
                 label: entity.kind.name(),
             });
         }
+    }
+    if opening.birth {
+        hidden.extend(birth::parts(&folded));
+    } else {
+        hidden.extend(birth::lunar_days(&folded, &hidden));
     }
     // `A B`, `粤B`, `X`: what a turn of letters adds to what was asked for or has begun.
     let code = match opening.cue {

@@ -475,3 +475,43 @@ fn what_is_counted_while_a_number_is_open_stays() {
     ];
     assert_eq!(call(&talk)[10], "三四吧大概这么多");
 }
+
+#[test]
+fn a_birth_date_is_told_over_turns() {
+    for (turns, redacted) in [
+        (
+            &[
+                "A what's your date of birth",
+                "C third of",
+                "C february",
+                "C eighty eight",
+            ][..],
+            &[
+                "what's your date of birth",
+                "[date] of",
+                "[date]",
+                "[number]",
+            ][..],
+        ),
+        (
+            &["A 您的出生日期是", "C 腊月", "C 初八"],
+            &["您的出生日期是", "[date]", "[date]"],
+        ),
+        (
+            &[
+                "A when were you born",
+                "C i may have told you",
+                "C the first time i called",
+            ],
+            &[
+                "when were you born",
+                "i may have told you",
+                "the first time i called",
+            ],
+        ),
+        (&["C 我生日是八八年三月初五"], &["我生日是[date]"]),
+        (&["C 三月初五来"], &["三月初五来"]),
+    ] {
+        assert_eq!(call(turns), redacted, "{turns:?}");
+    }
+}

@@ -13,6 +13,18 @@ const TITLES: [&str; 47] = [
     "教练", "博士", "司机", "总监", "大爷", "大妈", "婆婆", "伯母", "师奶", "医师", "姑娘",
 ];
 
+/// Whether a title stands here, and no other word that begins so: 曾|经理, but 曾经|理解.
+pub(super) fn is_title(text: &Folded, at: usize) -> bool {
+    let goes_on = match text.slice(at, at + 2).as_str() {
+        "先生" => "产活意成效病态存长育动前日",
+        "经理" => "解财赔论智性顺",
+        "大哥" | "大姐" | "女士" | "小姐" | "老师" | "主任" | "太太" | "老板" | "医生" | "律师"
+        | "教授" | "警官" | "大夫" | "护士" | "阿姨" | "叔叔" => "",
+        _ => return false,
+    };
+    !text.at(at + 2).is_some_and(|c| goes_on.contains(c))
+}
+
 /// Titles and words of kinship of one character behind a family name alone.
 const KIN: &str = "姐哥叔伯姨嫂婶董";
 

@@ -86,7 +86,7 @@ pub(super) fn is_word(text: &Folded, at: usize) -> bool {
             .flat_map(str::split_whitespace)
             .collect()
     });
-    ORDINARY.contains(text.slice(at, at + 2).as_str())
+    ORDINARY.contains(text.slice(at, at + 2).as_str()) && !addressed::is_title(text, at + 1)
 }
 
 pub(super) fn is_han(c: char) -> bool {
@@ -512,7 +512,9 @@ pub(super) fn given_apart(text: &Folded, at: usize) -> Option<Hidden> {
     if ORDINARY.iter().any(|word| text.starts_with(next, word)) {
         return None;
     }
-    let link = LINKS.iter().find(|word| text.starts_with(next, word))?;
+    let Some(link) = LINKS.iter().find(|word| text.starts_with(next, word)) else {
+        return said_whole(text, &family);
+    };
     let start = skip_hesitations(text, next + link.chars().count());
     if text.at(start) == text.at(family.start) {
         return certain_name(text, start);
@@ -524,6 +526,20 @@ pub(super) fn given_apart(text: &Folded, at: usize) -> Option<Hidden> {
         return None;
     }
     Some(hidden(start, start + if own(start + 1) { 2 } else { 1 }))
+}
+
+/// `姓翟墨翟的翟叫翟晓川`, `姓周周志明`: the whole name behind a family name that was told and explained.
+fn said_whole(text: &Folded, family: &Hidden) -> Option<Hidden> {
+    let name = text.slice(family.start, family.end);
+    let own = |at: usize| text.at(at).is_some_and(|c| given(c) && !stops(text, at));
+    (family.end..text.chars().len())
+        .filter(|at| text.starts_with(*at, &name))
+        .find(|at| {
+            let behind = at + family.end - family.start;
+            let called = text.at(at - 1) == Some('叫') && !stops(text, behind);
+            called || own(behind) && own(behind + 1)
+        })
+        .and_then(|at| certain_name(text, at))
 }
 
 /// The name behind one that is taken back: `陈志强不对陈自强`.

@@ -535,6 +535,28 @@ pub(super) fn is_told(text: &Folded) -> bool {
     })
 }
 
+/// Whether a turn that answers a request tells one word of a name, and nothing else.
+pub(super) fn is_begun(text: &Folded) -> bool {
+    is_told(text)
+        && answer(text).is_some_and(|name| {
+            !text.slice(name.start, name.end).contains(' ')
+                && !text.chars()[name.end..].iter().any(|c| c.is_alphanumeric())
+        })
+}
+
+/// The rest of a name whose first word the turn before told: one word or two that are names or no
+/// other words, and nothing else.
+pub(super) fn rest(text: &Folded) -> Option<Hidden> {
+    let name = answer(text)?;
+    let ends = !text.chars()[name.end..].iter().any(|c| c.is_alphanumeric());
+    let words = text.slice(name.start, name.end);
+    let named = |word: &str| {
+        let known = is_family_name(word) || is_first_name(word) || is_chinese_family_name(word);
+        known || !is_in_dictionary(word)
+    };
+    (ends && words.split(' ').count() <= 2 && words.split(' ').all(named)).then_some(name)
+}
+
 /// The name behind one that is taken back: `rajesh sorry rakesh`.
 pub(super) fn corrected(text: &Folded, end: usize) -> Option<Hidden> {
     const CORRECTIONS: [&str; 10] = [

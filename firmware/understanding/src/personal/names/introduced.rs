@@ -100,9 +100,9 @@ pub(super) fn introductions(
         .map(move |(word, sure)| (*sure, at + word.chars().count()))
 }
 
-/// Whether 儿童 is spoken of, and no daughter: 妇女|儿童.
+/// Whether 儿童 or a Mrs 孙 is spoken of, and no daughter: 妇女|儿童, 孙|女士.
 fn is_children(text: &Folded, at: usize) -> bool {
-    text.starts_with(at, "女儿童")
+    text.starts_with(at, "女儿童") || text.starts_with(at, "孙女士")
 }
 
 /// Whether another person is spoken of from here on: 女儿, 担保人, 受益人.

@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use again::Told;
 pub(in crate::personal) use known::is_in_dictionary;
 
-use super::Opening;
+use super::{OfName, Opening};
 use crate::numbers::Folded;
 use crate::redact::Hidden;
 
@@ -39,9 +39,13 @@ pub(super) fn find(
     strict: bool,
 ) -> Vec<Hidden> {
     let mut found = Vec::new();
-    if opening.name {
-        found.extend(chinese::answer(text));
-        found.extend(english::answer(text));
+    match opening.name {
+        OfName::All => {
+            found.extend(chinese::answer(text));
+            found.extend(english::answer(text));
+        }
+        OfName::Rest => found.extend(english::rest(text)),
+        OfName::Nothing => {}
     }
     let is_written = written::is_written(original);
     if is_written {
@@ -71,6 +75,11 @@ pub(super) fn find(
 /// Whether a text ends with an introduction whose name is still to come.
 pub(super) fn is_announced_at_end(text: &Folded) -> bool {
     chinese::is_announced_at_end(text) || english::is_announced_at_end(text)
+}
+
+/// Whether it tells but one word of a Latin name.
+pub(super) fn is_begun(text: &Folded) -> bool {
+    english::is_begun(text)
 }
 
 /// Whether a turn that answers a request for a name surely tells one.

@@ -438,3 +438,37 @@ fn a_word_that_stood_in_a_names_place_is_not_remembered() {
         "a partial leaves no trace"
     );
 }
+
+#[test]
+fn a_title_makes_a_name_of_what_begins_as_a_word() {
+    for (text, redacted) in [
+        ("我是孙女士", "我是[name]女士"),
+        ("请问是孙女士吗", "请问是[name]女士吗"),
+        ("曾经理在吗", "[name]经理在吗"),
+        ("我曾经理解错了", "我曾经理解错了"),
+        ("我孙女十岁了", "我孙女十岁了"),
+        ("免贵姓翟墨翟的翟叫翟晓川", "免贵姓[name][name]叫[name]"),
+        ("我姓周周志明", "我姓[name][name]"),
+        ("我姓周周末再来", "我姓[name]周末再来"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn a_name_is_told_over_two_turns() {
+    for (last, redacted) in [
+        ("thompson", "[name]"),
+        ("o'sullivan", "[name]"),
+        ("lost card", "lost card"),
+        ("i want to close it", "i want to close it"),
+    ] {
+        let turns = [
+            "A can i take your name please",
+            "C margaret",
+            "A mm hm",
+            &format!("C {last}"),
+        ];
+        assert_eq!(call(&turns)[3], redacted, "{last}");
+    }
+}
