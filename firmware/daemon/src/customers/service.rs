@@ -3,7 +3,6 @@
 //! 404 and 204 say that nobody is known by the number.
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -51,17 +50,12 @@ struct Answer {
 #[derive(Clone, Debug)]
 pub struct Service {
     config: CustomerService,
-    /// Made with the first question that finds its certificates.
-    agent: OnceLock<Agent>,
 }
 
 impl Service {
     /// Nobody is asked yet.
     pub const fn new(config: CustomerService) -> Self {
-        Self {
-            config,
-            agent: OnceLock::new(),
-        }
+        Self { config }
     }
 
     /// How long it may take to answer.
@@ -70,13 +64,11 @@ impl Service {
     }
 
     /// What it knows of a number. Blocks.
+    ///
+    /// Token and certificates are read for each question, so that new ones count at once, and no connection is
+    /// kept, which the other side could close just as the next call comes in.
     pub fn ask(&self, number: &Pii<String>) -> Result<Customer, Unanswered> {
-        let agent = if let Some(agent) = self.agent.get() {
-            agent
-        } else {
-            let made = agent(&self.config).map_err(Unanswered::Unusable)?;
-            self.agent.get_or_init(|| made)
-        };
+        let agent = agent(&self.config).map_err(Unanswered::Unusable)?;
         let number = utf8_percent_encode(number.reveal(), NON_ALPHANUMERIC).to_string();
         let url = self.config.url.replace(NUMBER, &number);
         let mut request = agent.get(url).header("Accept", "application/json");
@@ -135,6 +127,7 @@ fn agent(config: &CustomerService) -> Result<Agent, Problem> {
         .timeout_global(Some(config.timeout))
         .http_status_as_error(false)
         .max_redirects(0)
+        .max_idle_connections(0)
         .tls_config(tls.build())
         .user_agent(concat!("trunkside/", env!("CARGO_PKG_VERSION")))
         .build();
