@@ -276,12 +276,6 @@ impl<U: SipUa> Pipeline<U> {
             let from = from.clone();
             self.begin(now, leg, from);
         }
-        if let LegEvent::Digit { digit } = what
-            && leg == leg.first()
-            && let Some(call) = self.legs.get(&leg).copied()
-        {
-            self.key(now, call, digit);
-        }
         if let Some(call) = self.legs.get(&leg.first()).copied() {
             self.tell_flow(now, call, trunkside_line::Input::Leg(leg, what));
         }
@@ -306,6 +300,13 @@ impl<U: SipUa> Pipeline<U> {
                 self.reached(now, id);
                 self.note(now, id, Urgency::Soon);
             }
+            CallEvent::Pressed {
+                side: Side::Caller,
+                key,
+            } => self.key(now, id, key),
+            CallEvent::Pressed {
+                side: Side::Agent, ..
+            } => {}
             CallEvent::AgentRinging { agent } => self.notify(now, id, Event::Ringing(agent)),
             CallEvent::Bridged { agent } => {
                 if let Some(call) = self.calls.get_mut(&id) {
@@ -390,15 +391,13 @@ impl<U: SipUa> Pipeline<U> {
     // --- media ---
 
     fn media(&mut self, now: Duration, id: CallId, event: MediaEvent) {
-        let side = match event {
-            MediaEvent::PromptDone(side) => side,
-            MediaEvent::Key(Side::Caller, key) => return self.key(now, id, key),
-            MediaEvent::Key(Side::Agent, _) => return,
-            MediaEvent::Silent(side) => {
-                return self.tell_flow(now, id, trunkside_line::Input::Silent(side));
-            }
-        };
-        if let Some(call) = self.calls.get_mut(&id) {
+        let input = translate::media_event(event);
+        if let Some(leg) = self.phone_call_with(id) {
+            return self.tell_phone_call(now, leg, input);
+        }
+        if let MediaEvent::PromptDone(side) = event
+            && let Some(call) = self.calls.get_mut(&id)
+        {
             let language = call.conversation.language();
             if side == Side::Caller && call.recording.prompted(now, &call.media, language) {
                 let rules = self.stages.quality.borrow().clone();
@@ -412,10 +411,10 @@ impl<U: SipUa> Pipeline<U> {
             }
             call.conversation.prompted(now);
         }
-        self.tell_flow(now, id, trunkside_line::Input::PromptDone(side));
+        self.tell_flow(now, id, input);
     }
 
-    /// The caller has pressed a key, whichever way it was told.
+    /// The caller has pressed a key.
     fn key(&mut self, now: Duration, id: CallId, key: char) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
@@ -428,7 +427,7 @@ impl<U: SipUa> Pipeline<U> {
     }
 
     fn media_command(&mut self, now: Duration, id: CallId, command: trunkside_line::MediaCommand) {
-        use trunkside_line::MediaCommand::{Bridge, Play, SetRemote, Stop, Unbridge};
+        use trunkside_line::MediaCommand::{Bridge, Hush, Play, Press, SetRemote, Stop, Unbridge};
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -460,6 +459,8 @@ impl<U: SipUa> Pipeline<U> {
             }
             Stop { side: Side::Caller } => call.recording.stop(now, &call.media),
             Stop { side } => call.media.stop(side),
+            Press { side, key } => call.media.press(side, key),
+            Hush { side } => call.media.hush(side),
             Bridge => {
                 call.recording.bridge(now, true);
                 call.media.bridge();

@@ -9,6 +9,7 @@ mod back;
 mod colleagues;
 mod early;
 mod input;
+mod keys;
 mod legs;
 mod output;
 mod reoffer;
@@ -22,11 +23,13 @@ use trunkside_call::{Codec, Pii, PromptKey, Repeat, Side};
 
 pub use back::Called;
 pub use input::{FlowConfig, Greeting, Input, MediaAddresses, Order};
+pub use keys::KeyWay;
 pub use output::{AgentFailure, CallEvent, Cause, EndedBy, MediaCommand, Output, RemoteMedia};
 
 use crate::sdp::{self, Direction, Local, Offer, Secret};
 use crate::sip_ua::{EndCause, LegCommand, LegEvent, LegId, SipCommand};
 use early::Early;
+use keys::Keys;
 use legs::{Agent, AgentState, Caller, CallerState};
 use reoffer::Recoding;
 use replacing::Replacing;
@@ -104,6 +107,7 @@ impl CallFlow {
                 },
                 early: Early::default(),
                 holds: false,
+                keys: Keys::default(),
             },
             agent: None,
             transfer: None,
@@ -143,6 +147,7 @@ impl CallFlow {
             Input::Order(order) if !self.ended => self.on_order(now, order),
             Input::PromptDone(Side::Caller) => self.on_prompt_done(now),
             Input::Silent(side) => self.probe(side),
+            Input::Key { side, key, way } => self.on_key(now, side, key, way),
             Input::MediaFailed => self.end(now, EndedBy::Fault, Cause::Media),
             Input::Tick => self.on_tick(now),
             Input::Order(_) | Input::PromptDone(Side::Agent) => {}
@@ -215,7 +220,7 @@ impl CallFlow {
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Caller, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Caller, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
-            LegEvent::Digit { digit } => self.pass_digit(Side::Caller, digit),
+            LegEvent::Digit { digit } => self.on_key(now, Side::Caller, digit, KeyWay::Info),
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Caller, (by, at), &sdp),
             // Only who answers for the branch may send its callers elsewhere.
             LegEvent::TransferAsked { .. } => {
@@ -497,6 +502,9 @@ impl CallFlow {
     }
 
     fn set_remote(&mut self, side: Side, offer: &Offer) {
+        if let Some(keys) = self.keys(side) {
+            keys.takes_events = offer.telephone_event.is_some();
+        }
         let secret = self.local(side).secret;
         let remote = RemoteMedia::new(offer, self.caller.codec, secret.as_ref());
         self.media(MediaCommand::SetRemote { side, remote });

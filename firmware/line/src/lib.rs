@@ -42,7 +42,7 @@ mod stream;
 mod trunk;
 
 pub use call_flow::{
-    AgentFailure, CallEvent, CallFlow, Called, Cause, EndedBy, FlowConfig, Greeting, Input,
+    AgentFailure, CallEvent, CallFlow, Called, Cause, EndedBy, FlowConfig, Greeting, Input, KeyWay,
     MediaAddresses, MediaCommand, Order, Output, RemoteMedia,
 };
 pub use error::LineError;

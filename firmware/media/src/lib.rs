@@ -55,6 +55,6 @@ pub use prompt::{
     Clip, LARGEST_NUMBER, Numbers, Prompt, Prompts, Text, TextError, Texts, recorded_in,
 };
 pub use relay::{Heard, Protection, Received, Relay, Remote};
-pub use session::{MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
+pub use session::{KeyWay, MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
 pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};
 pub use voice_threads::VoiceThreads;

@@ -17,6 +17,7 @@ mod control;
 mod incoming;
 mod keys;
 mod outgoing;
+mod presses;
 mod protection;
 mod silence;
 mod source;
@@ -25,6 +26,8 @@ use incoming::Reception;
 pub use incoming::{BUFFER, Block};
 use keys::Keys;
 pub use outgoing::{Outgoing, Sent};
+pub use presses::Press;
+use presses::Presses;
 use protection::Guard;
 pub use protection::{Content, Protection};
 use silence::Silence;
@@ -121,7 +124,7 @@ pub struct Received {
     pub heard: Option<Heard>,
     /// What says how its sender's silence sounds from then on, until voice comes again.
     pub noise: Option<Heard>,
-    /// The key that the far end began to press with it.
+    /// The key that the far end began to press with it, by telephone events.
     pub key: Option<char>,
 }
 
@@ -142,6 +145,12 @@ struct Leg {
     reception: Reception,
     keys: Keys,
     tones: Tones,
+    /// The timestamp of its telephone event that was not sent on from the begin: nor is the rest of it.
+    cut: Option<u32>,
+    /// Keys that are pressed on it.
+    presses: Presses,
+    /// Whether a tone of the other side is held back from it.
+    hushed: bool,
     outgoing: Outgoing,
     reports: Reports,
     guard: Option<Box<Guard>>,
@@ -165,6 +174,9 @@ impl Relay {
             reception: Reception::default(),
             keys: Keys::default(),
             tones: Tones::default(),
+            cut: None,
+            presses: Presses::default(),
+            hushed: false,
             reports: Reports::new(outgoing.ssrc(), outgoing.seed(), clock),
             outgoing,
             guard: None,
@@ -184,6 +196,7 @@ impl Relay {
         if let Some(old) = leg.remote.filter(|old| old.address != remote.address) {
             leg.source.moved_from(old.address);
             leg.keys = Keys::default();
+            leg.presses = Presses::default();
             leg.control = None;
         }
         if !remote.send {
@@ -200,8 +213,10 @@ impl Relay {
     /// Joins or parts the two legs.
     pub fn set_bridged(&mut self, bridged: bool) {
         if self.bridged && !bridged {
-            self.caller.outgoing.pause();
-            self.agent.outgoing.pause();
+            for leg in [&mut self.caller, &mut self.agent] {
+                leg.outgoing.pause();
+                leg.presses = Presses::default();
+            }
         }
         self.bridged = bridged;
     }
@@ -266,7 +281,13 @@ impl Relay {
             leg.reception.count(now, &header, !event),
             leg.reception.losses(),
         );
-        let forward = if self.bridged && !playing {
+        let playing = playing || self.is_held_back(side.other());
+        let leg = self.leg_mut(side);
+        if event && playing {
+            leg.cut = Some(header.timestamp);
+        }
+        let is_cut = event && leg.cut == Some(header.timestamp);
+        let forward = if self.bridged && !playing && !is_cut {
             self.leg_mut(side.other()).readdress(
                 now,
                 remote.codec,
@@ -279,7 +300,7 @@ impl Relay {
         };
         match (forward, self.bridged) {
             (Some(_), _) => counters.relayed.add(1),
-            (None, true) if !playing => counters.unexpected.add(1),
+            (None, true) if !playing && !is_cut => counters.unexpected.add(1),
             _ => {}
         }
         let heard = Heard {

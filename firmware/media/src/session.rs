@@ -20,7 +20,7 @@ use crate::g711;
 use crate::player::{Played, Player};
 use crate::ports::MediaPorts;
 use crate::prompt::Prompt;
-use crate::relay::{Content, Heard, Outgoing, Relay, Remote};
+use crate::relay::{Content, Heard, Outgoing, Press, Relay, Remote};
 use crate::reports::{MAX_REPORT, WallClock};
 use crate::rtp;
 use crate::srtp::MAX_TAIL;
@@ -37,11 +37,30 @@ const BATCH: usize = 16;
 pub enum MediaEvent {
     /// The prompt to this side has been heard to its end. A stopped or replaced prompt says nothing.
     PromptDone(Side),
-    /// A side has pressed a key, told by events (RFC 4733) or, where it sends none, by tones.
-    Key(Side, char),
+    /// A side has pressed a key.
+    Key {
+        /// Which side.
+        side: Side,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+        /// How it was told.
+        way: KeyWay,
+    },
     /// Neither voice nor reports have come from a side for a minute: it may be gone, or hold the call. Told again
     /// each minute.
     Silent(Side),
+}
+
+/// How a far end tells of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyWay {
+    /// By telephone events (RFC 4733).
+    Event {
+        /// Whether the other side gets them.
+        relayed: bool,
+    },
+    /// By tones in its voice, which are listened for where no events were agreed on.
+    Tones,
 }
 
 /// What a session tells, in order.
@@ -74,6 +93,8 @@ enum Order {
     Bridge(bool),
     Play(Side, Arc<Prompt>, Repeat),
     Stop(Side),
+    Press(Side, char),
+    Hush(Side),
     End,
 }
 
@@ -176,6 +197,17 @@ impl MediaSession {
     /// Ends the prompt to a side.
     pub fn stop(&self, side: Side) {
         self.order(Order::Stop(side));
+    }
+
+    /// Presses a key on a side, by events where its far end takes them, else by tones; what the other side says waits
+    /// meanwhile, and until its own tone of that key is over. A side that does not listen is left alone.
+    pub fn press(&self, side: Side, key: char) {
+        self.order(Order::Press(side, key));
+    }
+
+    /// Holds the tone that the other side presses a key with back from a side, for that is told of the key otherwise.
+    pub fn hush(&self, side: Side) {
+        self.order(Order::Hush(side));
     }
 
     /// Closes the sockets, whoever else may give orders: what comes after this is dropped.
@@ -322,6 +354,7 @@ impl MediaTask {
         [&self.caller, &self.agent]
             .into_iter()
             .filter_map(|port| port.player.as_ref().map(Player::deadline))
+            .chain(self.relay.presses_deadline())
             .chain(self.relay.reports_deadline())
             .chain(self.relay.silence_deadline())
             .min()
@@ -340,8 +373,10 @@ impl MediaTask {
             }
         }
         if ready.is_due {
-            self.speak(Side::Caller);
-            self.speak(Side::Agent);
+            for side in [Side::Caller, Side::Agent] {
+                self.press_keys(side);
+                self.speak(side);
+            }
             self.report();
             self.tell_silence();
         }
@@ -358,6 +393,11 @@ impl MediaTask {
                 self.port_mut(side).player = Some(Player::new(now(), prompt, repeat));
             }
             Order::Stop(side) => self.port_mut(side).player = None,
+            Order::Press(side, key) => {
+                self.relay.press(now(), side, key);
+                self.press_keys(side);
+            }
+            Order::Hush(side) => self.relay.hush(side),
             // It was seen when it came.
             Order::End => {}
         }
@@ -389,9 +429,11 @@ impl MediaTask {
             }
             let voice = received.heard.as_ref();
             let in_voice = voice.and_then(|heard| self.relay.key_in_voice(side, heard, datagram));
-            if let Some(key) = received.key.or(in_voice) {
+            let relayed = received.forward.is_some();
+            let by_event = received.key.map(|key| (key, KeyWay::Event { relayed }));
+            if let Some((key, way)) = by_event.or(in_voice.map(|key| (key, KeyWay::Tones))) {
                 // The listener may be gone at the end of a call.
-                let _ = self.events.send(MediaEvent::Key(side, key));
+                let _ = self.events.send(MediaEvent::Key { side, key, way });
             }
             if let Some(heard) = &received.heard {
                 if self.port(side.other()).player.is_some()
@@ -467,15 +509,30 @@ impl MediaTask {
         }
     }
 
+    /// Sends what is due of the keys that are pressed on one side.
+    fn press_keys(&mut self, side: Side) {
+        let now = now();
+        while let Some((header, address, press)) = self.relay.press_packet(now, side) {
+            let mut datagram = [0; rtp::HEADER_BYTES + FRAME_SAMPLES];
+            if let Ok(bytes) = rtp::build(&mut datagram, header, press.payload()) {
+                self.send(side, address, &datagram[..bytes]);
+            }
+            if let Press::Tones(codec, payload) = &press {
+                self.tap.played(side, now, *codec, payload);
+            }
+        }
+    }
+
     /// Sends what is due of the prompt to one side.
     fn speak(&mut self, side: Side) {
         let now = now();
         let Some(mut player) = self.port_mut(side).player.take() else {
             return;
         };
-        // What nobody can hear is not said: who comes back from hold hears the rest of it, and that it has been
-        // heard is told only then.
-        let Some(codec) = self.relay.listens_in(side) else {
+        // What nobody can hear is not said: who comes back from hold, or for whom a key is pressed, hears the rest of
+        // it, and that it has been heard is told only then.
+        let listens = self.relay.listens_in(side);
+        let Some(codec) = listens.filter(|_| !self.relay.is_pressing(side)) else {
             player.wait(now);
             self.port_mut(side).player = Some(player);
             return;

@@ -18,6 +18,9 @@ const KEYS: [[char; 4]; 4] = [
     ['*', '0', '#', 'D'],
 ];
 
+/// The amplitudes of the tones that the box presses a key with, low and high: about -10 and -8 dBm0.
+const LOUD: [f32; 2] = [7_200.0, 9_000.0];
+
 /// Samples a second.
 const RATE: f32 = 8_000.0;
 
@@ -71,7 +74,31 @@ impl Default for Tones {
     }
 }
 
+/// The tones of a key from its sample `from` on, without end; silence for what is no key.
+pub fn pressed(key: char, from: usize) -> impl Iterator<Item = i16> {
+    let mut rows = (0..).zip(&KEYS);
+    let place = |(row, keys): (usize, &[char; 4])| {
+        let column = keys.iter().position(|&of| of == key)?;
+        Some([TONES[row], TONES[4 + column]])
+    };
+    let pair = rows.find_map(place);
+    (from..).map(move |n| {
+        let wave = |hertz: f32| {
+            let turns = n as f32 * hertz / RATE;
+            (std::f32::consts::TAU * turns.fract()).sin()
+        };
+        pair.map_or(0, |[low, high]| {
+            (LOUD[0] * wave(low) + LOUD[1] * wave(high)) as i16
+        })
+    })
+}
+
 impl Tones {
+    /// Whether a key is down, as far as has been heard.
+    pub const fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
     /// Takes samples as they come; says the key that has been pressed by their end. Fewer than a
     /// hundred milliseconds hold at most one.
     pub fn take(&mut self, samples: impl IntoIterator<Item = i16>) -> Option<char> {

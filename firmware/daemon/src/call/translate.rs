@@ -6,9 +6,10 @@ use anyhow::Context;
 use trunkside_call::{AgentId, Pii};
 use trunkside_decision::{AgentProfile, OfferFailure, Policy};
 use trunkside_line::{
-    AgentContact, AgentFailure, MediaKey, RemoteMedia, ShownNumber, Suite, TrunkConfig, TrunkTimes,
+    AgentContact, AgentFailure, Input, KeyWay, MediaKey, RemoteMedia, ShownNumber, Suite,
+    TrunkConfig, TrunkTimes,
 };
-use trunkside_media::{LegStats, MediaStats, Protection, Remote, srtp};
+use trunkside_media::{LegStats, MediaEvent, MediaStats, Protection, Remote, srtp};
 use trunkside_record::{EndedBy, LegQuality, VoiceQuality};
 
 use crate::config::{self, Greeting};
@@ -41,6 +42,22 @@ pub fn remote(remote: RemoteMedia) -> Remote {
             send: media_key(keys.send),
             receive: media_key(keys.receive),
         }),
+    }
+}
+
+/// What media tells, as the line knows it.
+pub const fn media_event(event: MediaEvent) -> Input {
+    match event {
+        MediaEvent::PromptDone(side) => Input::PromptDone(side),
+        MediaEvent::Silent(side) => Input::Silent(side),
+        MediaEvent::Key { side, key, way } => Input::Key {
+            side,
+            key,
+            way: match way {
+                trunkside_media::KeyWay::Event { relayed } => KeyWay::Event { relayed },
+                trunkside_media::KeyWay::Tones => KeyWay::Tones,
+            },
+        },
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use trunkside_call::CallId;
 use trunkside_line::{
     CallFlow, FlowConfig, Input, LegCommand, LegEvent, LegId, MediaCommand, Order, Output,
     SipCommand, SipUa,
@@ -24,6 +25,7 @@ pub(super) type PhoneCalls = BTreeMap<LegId, PhoneCall>;
 
 /// One of them.
 pub(super) struct PhoneCall {
+    id: CallId,
     flow: CallFlow,
     media: MediaSession,
 }
@@ -48,7 +50,7 @@ impl<U: SipUa> Pipeline<U> {
     fn begin_between_phones(&mut self, leg: LegId) {
         // Nobody listens: the copies of the voice go nowhere.
         let opened = (!self.stopping).then(|| self.open(leg)).flatten();
-        let Some((_, media, _)) = opened else {
+        let Some((id, media, _)) = opened else {
             let what = LegCommand::Reject {
                 status: UNAVAILABLE,
             };
@@ -60,11 +62,17 @@ impl<U: SipUa> Pipeline<U> {
             ..self.flow_config()
         };
         let flow = CallFlow::new(config, leg, addresses(&media));
-        self.phone_calls.insert(leg, PhoneCall { flow, media });
+        self.phone_calls.insert(leg, PhoneCall { id, flow, media });
     }
 
-    fn tell_phone_call(&mut self, now: Duration, leg: LegId, input: Input) {
-        let Some(PhoneCall { flow, media }) = self.phone_calls.get_mut(&leg) else {
+    /// The leg that a call between phones began with, if that is one.
+    pub(super) fn phone_call_with(&self, id: CallId) -> Option<LegId> {
+        let mut calls = self.phone_calls.iter();
+        calls.find(|(_, call)| call.id == id).map(|(leg, _)| *leg)
+    }
+
+    pub(super) fn tell_phone_call(&mut self, now: Duration, leg: LegId, input: Input) {
+        let Some(PhoneCall { flow, media, .. }) = self.phone_calls.get_mut(&leg) else {
             return;
         };
         flow.handle(self.clock.instant(now), input);
@@ -85,6 +93,8 @@ impl<U: SipUa> Pipeline<U> {
                     media.play(side, prompt, repeat);
                 }
                 Output::Media(MediaCommand::Stop { side }) => media.stop(side),
+                Output::Media(MediaCommand::Press { side, key }) => media.press(side, key),
+                Output::Media(MediaCommand::Hush { side }) => media.hush(side),
                 Output::Media(MediaCommand::Bridge) => media.bridge(),
                 Output::Media(MediaCommand::Unbridge) => media.unbridge(),
                 Output::Call(_) => {}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use trunkside_call::{AgentId, PromptKey, Repeat, Side};
 
 use super::early::Early;
+use super::keys::{KeyWay, Keys};
 use super::legs::{Agent, AgentState};
 use super::output::{AgentFailure, CallEvent, EndedBy, MediaCommand};
 use super::transfer::Transfer;
@@ -63,6 +64,7 @@ impl CallFlow {
             state,
             early: Early::default(),
             holds: false,
+            keys: Keys::default(),
         }
     }
 
@@ -77,7 +79,7 @@ impl CallFlow {
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
             LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
-            LegEvent::Digit { digit } => self.pass_digit(Side::Agent, digit),
+            LegEvent::Digit { digit } => self.on_key(now, Side::Agent, digit, KeyWay::Info),
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Agent, (by, at), &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use trunkside_call::{AgentId, Codec, Side};
 
+use super::keys::KeyWay;
 use crate::sdp::Secret;
 use crate::sip_ua::{AgentContact, LegEvent, LegId};
 
@@ -96,6 +97,15 @@ pub enum Input {
     Order(Order),
     /// The prompt to a side has been heard to its end.
     PromptDone(Side),
+    /// A side has pressed a key, as media tells; what is told by INFO is an event of the leg.
+    Key {
+        /// Which side.
+        side: Side,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+        /// How it was told.
+        way: KeyWay,
+    },
     /// Neither voice nor reports have come from a side for long: its far end may be gone.
     Silent(Side),
     /// Media broke: the call cannot go on.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use trunkside_call::{AgentId, Codec, Pii};
 
 use super::early::Early;
+use super::keys::Keys;
 use crate::sdp::{Local, Offer};
 use crate::sip_ua::LegId;
 
@@ -23,6 +24,7 @@ pub(super) struct Caller {
     pub(super) early: Early,
     /// Whether they hold the agent.
     pub(super) holds: bool,
+    pub(super) keys: Keys,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub(super) struct Agent {
     pub(super) early: Early,
     /// Whether they hold the caller.
     pub(super) holds: bool,
+    pub(super) keys: Keys,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

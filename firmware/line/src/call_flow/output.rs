@@ -68,6 +68,18 @@ pub enum MediaCommand {
         /// To whom.
         side: Side,
     },
+    /// Press a key on a side, by telephone events where it takes them, else by tones, in place of what the other says.
+    Press {
+        /// On whose.
+        side: Side,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+    },
+    /// Hold the tone that the other side presses a key with back from a side, which is told of the key otherwise.
+    Hush {
+        /// From whom.
+        side: Side,
+    },
     /// Join the two legs.
     Bridge,
     /// Part them.
@@ -163,6 +175,13 @@ pub enum CallEvent {
     Answered {
         /// When.
         at: Instant,
+    },
+    /// A side has pressed a key. However it was told, and how often: once for each press.
+    Pressed {
+        /// Which side.
+        side: Side,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
     },
     /// The agent's phone rings.
     AgentRinging {

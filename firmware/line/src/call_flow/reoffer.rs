@@ -170,16 +170,6 @@ impl CallFlow {
             self.media(music_to(Side::Agent));
         }
     }
-
-    /// A key that was pressed on one side is told to the other.
-    pub(super) fn pass_digit(&mut self, side: Side, digit: char) {
-        if !self.is_bridged() {
-            return;
-        }
-        if let Some(other) = self.other_leg(side) {
-            self.sip(other, LegCommand::Digit { digit });
-        }
-    }
 }
 
 const fn music_to(side: Side) -> MediaCommand {

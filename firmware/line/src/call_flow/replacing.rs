@@ -111,6 +111,9 @@ impl CallFlow {
             return;
         };
         (*leg, *own) = (by, local);
+        if let Some(keys) = self.keys(side) {
+            keys.forget();
+        }
         if let Some(transfer) = &mut self.transfer {
             transfer.move_from(old, by);
         }

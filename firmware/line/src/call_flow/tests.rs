@@ -10,6 +10,7 @@ mod back;
 mod bench;
 mod colleagues;
 mod every_call_ends;
+mod keys;
 mod reoffers;
 mod replacing;
 mod transfers;

@@ -9,6 +9,12 @@ use crate::rtp::Header;
 /// The keys in the order of their events (RFC 4733, table 1).
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
 
+/// The event of a key, if it is one.
+pub fn event_of(key: char) -> Option<u8> {
+    let is_key = |event: &u8| char::from(*event) == key;
+    KEYS.iter().position(is_key).map(|event| event as u8)
+}
+
 /// No finger presses keys faster (ITU-T Q.24: 40 ms of tone and as much of pause).
 const FASTEST: Duration = Duration::from_millis(40);
 

@@ -107,6 +107,28 @@ impl Outgoing {
         }
     }
 
+    /// The next packet of a telephone event that `began` at that timestamp, or begins with it. The stream's clock goes
+    /// on meanwhile: what is sent next follows the event.
+    pub fn next_event(
+        &mut self,
+        now: Instant,
+        payload_type: u8,
+        began: Option<u32>,
+        octets: u32,
+    ) -> Header {
+        let clock = self.resume_at(now);
+        self.source = Some(Source::Own);
+        let sequence = self.next_sequence;
+        self.sent(now, sequence, clock, octets);
+        Header {
+            payload_type,
+            marker: began.is_none(),
+            sequence,
+            timestamp: began.unwrap_or(clock),
+            ssrc: self.ssrc,
+        }
+    }
+
     /// Nothing is sent for a while: what comes then goes on as much later as time has passed, without
     /// a hole in the sequence numbers.
     pub const fn pause(&mut self) {

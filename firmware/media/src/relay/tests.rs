@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::tap::now;
 
+mod presses;
+
 const CALLER: &str = "192.0.2.1:4000";
 const AGENT: &str = "192.0.2.2:5000";
 

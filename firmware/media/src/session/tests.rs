@@ -341,7 +341,12 @@ async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
         call.caller.say_all(to, codes).await;
     }
     let key = timeout(LIMIT, call.events.recv()).await.expect("in time");
-    assert_eq!(key, Some(MediaEvent::Key(Side::Caller, '5')));
+    let expected = MediaEvent::Key {
+        side: Side::Caller,
+        key: '5',
+        way: KeyWay::Tones,
+    };
+    assert_eq!(key, Some(expected));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Changes in mid-call: hold and resume, another law, keys, a side that is replaced.
+//! Changes in mid-call: hold and resume, another law, a side that is replaced.
 
 use super::*;
 
@@ -58,21 +58,6 @@ fn a_caller_alone_with_the_box_changes_the_law_at_once() {
         body(&outputs).contains("RTP/AVP 0 101\r\n"),
         "agents are offered it"
     );
-}
-
-#[test]
-fn keys_are_told_to_the_other_side() {
-    let mut bench = Bench::bridged();
-    let told = |leg, outputs: &[Output]| {
-        let what = LegCommand::Digit { digit: '5' };
-        assert_eq!(outputs, [Output::Sip(SipCommand { leg, what })]);
-    };
-    let outputs = bench.caller(LegEvent::Digit { digit: '5' });
-    told(bench.caller.branch(1), &outputs);
-    let outputs = bench.agent(1, LegEvent::Digit { digit: '5' });
-    told(bench.caller, &outputs);
-    let mut alone = Bench::greeted();
-    assert!(alone.caller(LegEvent::Digit { digit: '5' }).is_empty());
 }
 
 fn directed(direction: &str) -> LegEvent {
