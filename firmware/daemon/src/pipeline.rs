@@ -434,7 +434,9 @@ impl<U: SipUa> Pipeline<U> {
         let language = call.conversation.language();
         match command {
             SetRemote { side, remote } => {
-                call.recording.speak(remote.codec);
+                if side == Side::Caller {
+                    call.recording.speak(remote.codec);
+                }
                 call.media.set_remote(side, translate::remote(remote));
             }
             Play {

@@ -1,8 +1,8 @@
 //! One call as a back-to-back user agent: a caller's leg, and one agent's leg at a time.
 //!
 //! Pure: told the time and what happened, it puts out what is to be done. The caller's law is
-//! settled when the call comes in, and agents are offered that law only, so voice need never be
-//! transcoded.
+//! settled when the call comes in. Agents are offered that law first and the other after it, so
+//! that media translates between the two only where the sides have none in common.
 
 mod agent;
 mod back;
@@ -188,10 +188,10 @@ impl CallFlow {
         self.caller.private
     }
 
-    fn other_leg(&self, side: Side) -> Option<LegId> {
+    fn leg(&self, side: Side) -> Option<LegId> {
         match side {
-            Side::Caller => self.agent.as_ref().map(|agent| agent.leg),
-            Side::Agent => Some(self.caller.leg),
+            Side::Caller => Some(self.caller.leg),
+            Side::Agent => self.agent.as_ref().map(|agent| agent.leg),
         }
     }
 
@@ -219,7 +219,7 @@ impl CallFlow {
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Caller, &sdp),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Caller, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Caller, &sdp),
-            LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
+            LegEvent::ReofferFailed { .. } => self.give_up_recoding(),
             LegEvent::Digit { digit } => self.on_key(now, Side::Caller, digit, KeyWay::Info),
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Caller, (by, at), &sdp),
             // Only who answers for the branch may send its callers elsewhere.
@@ -250,11 +250,7 @@ impl CallFlow {
         }
         self.caller.state = CallerState::Offered;
         if !sdp.is_empty() {
-            let offer = self.read(sdp);
-            let codec = offer
-                .as_ref()
-                .and_then(|offer| offer.choose(&self.config.codecs));
-            let (Some(offer), Some(codec)) = (offer, codec) else {
+            let Some((offer, codec)) = self.usable(Side::Caller, sdp) else {
                 self.sip(
                     self.caller.leg,
                     LegCommand::Reject {
@@ -277,8 +273,9 @@ impl CallFlow {
         if sdp.is_empty() || self.ended {
             return;
         }
-        match self.usable(sdp) {
-            Some(answer) => {
+        match self.usable(side, sdp) {
+            Some((answer, codec)) => {
+                self.speak(side, codec);
                 self.set_remote(side, &answer);
                 self.follow_hold(side, &answer);
             }
@@ -361,7 +358,7 @@ impl CallFlow {
         } = &self.caller;
         match offer {
             Some(offer) => sdp::answer(*local, offer, *codec, offer.direction.mirrored()),
-            None => sdp::offer(*local, &[*codec], Direction::SendRecv),
+            None => sdp::offer(*local, &self.laws_from(*codec), Direction::SendRecv),
         }
     }
 
@@ -415,7 +412,7 @@ impl CallFlow {
         if self.ended {
             return;
         }
-        self.on_reoffer_failed();
+        self.close_recoding();
         self.close_replacing();
         self.close_caller(now);
         self.close_transfer(now);
@@ -459,10 +456,50 @@ impl CallFlow {
             .is_some_and(|agent| agent.state == AgentState::Up)
     }
 
-    /// A description that takes the call's law.
-    fn usable(&self, sdp: &[u8]) -> Option<Offer> {
-        self.read(sdp)
-            .filter(|offer| offer.codecs.contains(&self.caller.codec))
+    /// A side's description, and the law that it is to speak from then on.
+    fn usable(&self, side: Side, sdp: &[u8]) -> Option<(Offer, Codec)> {
+        let offer = self.read(sdp)?;
+        let codec = self.law_for(side, &offer)?;
+        Some((offer, codec))
+    }
+
+    /// The other side's law where a far end takes it, else the one that its side has, else any of ours.
+    fn law_for(&self, side: Side, offer: &Offer) -> Option<Codec> {
+        let agent = self.agent.as_ref();
+        let others = match side {
+            Side::Agent => Some(self.caller.codec),
+            Side::Caller => agent
+                .filter(|agent| agent.state == AgentState::Up)
+                .map(|agent| agent.codec),
+        };
+        let preferred = others.into_iter().chain([self.codec(side)]);
+        let preferred: Vec<Codec> = preferred
+            .chain(self.config.codecs.iter().copied())
+            .collect();
+        offer.choose(&preferred)
+    }
+
+    /// The law that a side speaks.
+    fn codec(&self, side: Side) -> Codec {
+        match (side, &self.agent) {
+            (Side::Agent, Some(agent)) => agent.codec,
+            _ => self.caller.codec,
+        }
+    }
+
+    fn speak(&mut self, side: Side, codec: Codec) {
+        match (side, &mut self.agent) {
+            (Side::Caller, _) => self.caller.codec = codec,
+            (Side::Agent, Some(agent)) => agent.codec = codec,
+            (Side::Agent, None) => {}
+        }
+    }
+
+    /// What is offered where this law is wanted most.
+    fn laws_from(&self, codec: Codec) -> Vec<Codec> {
+        let others = self.config.codecs.iter().copied();
+        let others = others.filter(|&other| other != codec);
+        std::iter::once(codec).chain(others).collect()
     }
 
     /// A description whose voice this call can have.
@@ -506,7 +543,7 @@ impl CallFlow {
             keys.takes_events = offer.telephone_event.is_some();
         }
         let secret = self.local(side).secret;
-        let remote = RemoteMedia::new(offer, self.caller.codec, secret.as_ref());
+        let remote = RemoteMedia::new(offer, self.codec(side), secret.as_ref());
         self.media(MediaCommand::SetRemote { side, remote });
     }
 

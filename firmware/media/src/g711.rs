@@ -1,5 +1,7 @@
 //! G.711 (ITU-T G.711) between linear samples and the two laws.
 
+use std::sync::LazyLock;
+
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 use trunkside_call::Codec;
 
@@ -30,6 +32,21 @@ pub fn encode_all(codec: Codec, samples: &[i16]) -> Vec<u8> {
 /// The samples of a stretch of codes.
 pub fn decode_all(codec: Codec, encoded: &[u8]) -> Vec<i16> {
     encoded.iter().map(|&code| decode(codec, code)).collect()
+}
+
+/// Puts codes of the other law in the place of those of `from`, by a table.
+pub fn translate(from: Codec, codes: &mut [u8]) {
+    static TABLES: LazyLock<[[u8; 256]; 2]> = LazyLock::new(|| {
+        [(Codec::Pcma, Codec::Pcmu), (Codec::Pcmu, Codec::Pcma)]
+            .map(|(from, to)| std::array::from_fn(|code| encode(to, decode(from, code as u8))))
+    });
+    let table = match from {
+        Codec::Pcma => &TABLES[0],
+        Codec::Pcmu => &TABLES[1],
+    };
+    for code in codes {
+        *code = table[usize::from(*code)];
+    }
 }
 
 /// The code of silence.
@@ -69,6 +86,24 @@ mod tests {
                 noise += (heard - sample).powi(2);
             }
             assert!(10.0 * (signal / noise).log10() > 36.0, "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn voice_in_the_other_law_is_the_same_to_within_a_step() {
+        for (from, to) in [(Codec::Pcma, Codec::Pcmu), (Codec::Pcmu, Codec::Pcma)] {
+            for code in 0..=u8::MAX {
+                let mut translated = [code];
+                translate(from, &mut translated);
+                let before = i32::from(decode(from, code));
+                let after = i32::from(decode(to, translated[0]));
+                let step = 16.max(before.abs() / 16);
+                assert!((before - after).abs() <= step, "{from:?} {before} {after}");
+                // There and back, nothing gets louder or softer by more than that.
+                translate(to, &mut translated);
+                let back = i32::from(decode(from, translated[0]));
+                assert!((before - back).abs() <= step, "{from:?} {before} {back}");
+            }
         }
     }
 

@@ -3,9 +3,10 @@
 //! Place in the sentence: *line → **media** → recognition*. The line says where each leg's voice
 //! comes from and goes to; media carries it, plays prompts, and hands copies to recognition.
 //!
-//! Invariant: voice is forwarded before anything is analysed. The relay decodes nothing, allocates
-//! nothing for a packet and waits for nobody; copies go through a bounded ring that drops its
-//! oldest packet and counts. Bytes from the network never panic.
+//! Invariant: voice is forwarded before anything is analysed. The relay decodes nothing (it goes
+//! from one law to the other by a table), allocates nothing for a packet and waits for nobody;
+//! copies go through a bounded ring that drops its oldest packet and counts. Bytes from the network
+//! never panic.
 //!
 //! ```no_run
 //! # use trunkside_call::{Codec, Language, PromptKey, Repeat, Side};

@@ -79,7 +79,7 @@ const COMFORT_NOISE: u8 = 13;
 /// What a packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Voice,
+    Voice(Codec),
     Event,
     Noise,
 }
@@ -92,14 +92,15 @@ impl Remote {
         self.telephone_event == Some(payload_type) || named && payload_type == OFFERED_EVENT
     }
 
-    /// What comes under a payload type; nothing where it was not agreed on.
+    /// What comes under a payload type; nothing where it was not agreed on. Either law of G.711 is taken: a far end
+    /// that named both may send both (RFC 3264, section 6.1), and one that changes sends the old one for a while.
     fn carries(&self, payload_type: u8) -> Option<Kind> {
         if self.sends_events_under(payload_type) {
             Some(Kind::Event)
         } else if self.comfort_noise && payload_type == COMFORT_NOISE {
             Some(Kind::Noise)
         } else {
-            (payload_type == self.codec.payload_type()).then_some(Kind::Voice)
+            Codec::from_payload_type(payload_type).map(Kind::Voice)
         }
     }
 }
@@ -107,7 +108,7 @@ impl Remote {
 /// Voice that a leg sent, for those who listen in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// The law of its payload.
+    /// The law of its payload, as that is now: what goes on to a leg of the other law is in that.
     pub codec: Codec,
     /// The packet as it came.
     pub header: Header,
@@ -288,13 +289,8 @@ impl Relay {
         }
         let is_cut = event && leg.cut == Some(header.timestamp);
         let forward = if self.bridged && !playing && !is_cut {
-            self.leg_mut(side.other()).readdress(
-                now,
-                remote.codec,
-                kind,
-                (header, payload.len()),
-                datagram,
-            )
+            self.leg_mut(side.other())
+                .readdress(now, kind, (header, payload.clone()), datagram)
         } else {
             None
         };
@@ -303,13 +299,18 @@ impl Relay {
             (None, true) if !playing && !is_cut => counters.unexpected.add(1),
             _ => {}
         }
+        let codec = match (kind, self.leg(side.other()).remote) {
+            (Kind::Voice(_), Some(other)) if forward.is_some() => other.codec,
+            (Kind::Voice(codec), _) => codec,
+            _ => remote.codec,
+        };
         let heard = Heard {
-            codec: remote.codec,
+            codec,
             header,
             payload,
         };
         let (heard, noise) = match kind {
-            Kind::Voice => (Some(heard), None),
+            Kind::Voice(_) => (Some(heard), None),
             Kind::Noise => (None, Some(heard)),
             Kind::Event => (None, None),
         };
@@ -372,25 +373,27 @@ impl Relay {
 }
 
 impl Leg {
-    /// Gives a packet of the other leg this leg's header, if this leg can take it.
+    /// Gives a packet of the other leg this leg's header and its law, if this leg can take it.
     fn readdress(
         &mut self,
         now: Instant,
-        codec: Codec,
         kind: Kind,
-        (header, octets): (Header, usize),
+        (header, payload): (Header, Range<usize>),
         datagram: &mut [u8],
     ) -> Option<SocketAddr> {
         let remote = self.remote.filter(|remote| remote.send)?;
         let payload_type = match kind {
             Kind::Event => remote.telephone_event?,
             Kind::Noise => remote.comfort_noise.then_some(COMFORT_NOISE)?,
-            // Voice is never transcoded: the line offers the agent only the caller's law.
-            Kind::Voice => (remote.codec == codec).then(|| codec.payload_type())?,
+            Kind::Voice(_) => remote.codec.payload_type(),
         };
-        let header = self
-            .outgoing
-            .readdress(now, payload_type, header, octets as u32);
+        let octets = payload.len() as u32;
+        if let Kind::Voice(codec) = kind
+            && codec != remote.codec
+        {
+            g711::translate(codec, datagram.get_mut(payload)?);
+        }
+        let header = self.outgoing.readdress(now, payload_type, header, octets);
         self.reports.begin(now);
         rtp::rewrite(datagram, header).ok()?;
         Some(self.source.destination(remote.address))

@@ -164,7 +164,7 @@ pub const fn failure(failure: AgentFailure) -> Option<OfferFailure> {
         AgentFailure::Busy => Some(OfferFailure::Busy),
         AgentFailure::NoAnswer => Some(OfferFailure::NoAnswer),
         AgentFailure::Declined => Some(OfferFailure::Declined),
-        // A phone without the call's law cannot be reached by this call.
+        // A phone without a law of ours cannot be reached.
         AgentFailure::Unreachable | AgentFailure::Incompatible => Some(OfferFailure::Unreachable),
         AgentFailure::Withdrawn => None,
     }

@@ -61,7 +61,7 @@ impl CallRecording {
         self.said.take()
     }
 
-    /// The law that both sides speak.
+    /// The law that the caller speaks: both sides are recorded in it.
     pub const fn speak(&mut self, codec: Codec) {
         self.codec = codec;
     }

@@ -41,7 +41,8 @@ impl CallFlow {
             secret: self.next_secret(),
             comfort_noise: self.caller.offer.as_ref().is_some_and(|o| o.comfort_noise),
         };
-        let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
+        let codec = self.caller.codec;
+        let sdp = sdp::offer(local, &self.laws_from(codec), Direction::SendRecv);
         let (reach, ring) = match to {
             AgentContact::OverTrunk { .. } => (OUTSIDE, OUTSIDE),
             _ => (self.config.reach_timeout, self.config.ring_timeout),
@@ -60,6 +61,7 @@ impl CallFlow {
         Agent {
             leg,
             id,
+            codec,
             local,
             state,
             early: Early::default(),
@@ -78,7 +80,7 @@ impl CallFlow {
             LegEvent::Ended { cause } => self.on_agent_ended(now, cause),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
-            LegEvent::ReofferFailed { .. } => self.on_reoffer_failed(),
+            LegEvent::ReofferFailed { .. } => self.give_up_recoding(),
             LegEvent::Digit { digit } => self.on_key(now, Side::Agent, digit, KeyWay::Info),
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Agent, (by, at), &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
@@ -95,6 +97,7 @@ impl CallFlow {
             return;
         }
         if self.is_left_behind(now) {
+            self.give_up_recoding();
             return;
         }
         let (by, cause) = ended(EndedBy::Agent, cause);
@@ -114,7 +117,7 @@ impl CallFlow {
     fn on_agent_answered(&mut self, now: Instant, sdp: Vec<u8>) {
         let agent = self.agent.as_mut();
         let sdp = agent.map_or(Vec::new(), |agent| agent.early.answer(sdp));
-        let usable = self.usable(&sdp);
+        let usable = self.usable(Side::Agent, &sdp);
         let Some(agent) = self
             .agent
             .as_mut()
@@ -122,13 +125,14 @@ impl CallFlow {
         else {
             return;
         };
-        let Some(answer) = usable else {
+        let Some((answer, codec)) = usable else {
             let leg = agent.leg;
             self.sip(leg, LegCommand::HangUp);
             self.fail_agent(AgentFailure::Incompatible);
             return;
         };
         agent.state = AgentState::Up;
+        agent.codec = codec;
         let id = agent.id.clone();
         self.answer(now);
         self.join(&answer);

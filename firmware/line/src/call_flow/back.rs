@@ -36,7 +36,8 @@ impl CallFlow {
         flow.caller.state = CallerState::Called { answer_by };
         flow.caller.number = whom.number;
         flow.caller.private = whom.private;
-        let offer = sdp::offer(flow.caller.local, &[flow.caller.codec], Direction::SendRecv);
+        let laws = flow.laws_from(flow.caller.codec);
+        let offer = sdp::offer(flow.caller.local, &laws, Direction::SendRecv);
         flow.sip(
             leg,
             LegCommand::Dial {
@@ -69,8 +70,9 @@ impl CallFlow {
         };
         self.caller.state = CallerState::Answered;
         let sdp = self.caller.early.answer(sdp);
-        match self.usable(&sdp) {
-            Some(answer) => {
+        match self.usable(Side::Caller, &sdp) {
+            Some((answer, codec)) => {
+                self.speak(Side::Caller, codec);
                 self.set_remote(Side::Caller, &answer);
                 self.call(CallEvent::Answered { at: now });
             }

@@ -118,11 +118,7 @@ impl CallFlow {
     }
 
     fn pass_key(&mut self, now: Instant, side: Side, key: char, way: KeyWay) {
-        let leg = match side {
-            Side::Caller => Some(self.caller.leg),
-            Side::Agent => self.agent.as_ref().map(|agent| agent.leg),
-        };
-        let (Some(leg), Some(keys)) = (leg, self.keys(side)) else {
+        let (Some(leg), Some(keys)) = (self.leg(side), self.keys(side)) else {
             return;
         };
         keys.sent = Some((key, now));

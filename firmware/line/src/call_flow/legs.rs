@@ -44,6 +44,7 @@ pub(super) enum CallerState {
 pub(super) struct Agent {
     pub(super) leg: LegId,
     pub(super) id: AgentId,
+    pub(super) codec: Codec,
     pub(super) local: Local,
     pub(super) state: AgentState,
     /// What they described before they answered.

@@ -97,7 +97,7 @@ pub enum AgentFailure {
     Unreachable,
     /// They refused.
     Declined,
-    /// It does not take the caller's law.
+    /// It takes neither law of G.711.
     Incompatible,
     /// The pipeline wanted something else meanwhile.
     Withdrawn,

@@ -11,7 +11,7 @@ use super::{
 use crate::sdp::{self, Direction, Offer};
 use crate::sip_ua::{LegCommand, LegId};
 
-/// One side wants another law: the other side is asked first, for voice is never transcoded.
+/// One side wants another law: the other side is asked for it too, so that nothing need be translated.
 #[derive(Debug)]
 pub(super) struct Recoding {
     /// Who wants it.
@@ -35,105 +35,95 @@ impl CallFlow {
         }
         if sdp.is_empty() {
             let local = self.next_local(side);
-            let sdp = sdp::offer(local, &[self.caller.codec], Direction::SendRecv);
+            let laws = self.laws_from(self.codec(side));
+            let sdp = sdp::offer(local, &laws, Direction::SendRecv);
             self.sip(leg, LegCommand::AnswerReoffer { sdp });
             return;
         }
-        let offer = self.read(sdp);
-        let codec = offer.as_ref().and_then(|offer| self.law_for(offer));
-        match (offer, codec) {
-            (Some(offer), Some(codec)) if codec == self.caller.codec => {
-                self.accept_reoffer(side, leg, &offer);
-            }
-            (Some(offer), Some(codec)) => self.recode(side, leg, offer, codec),
-            _ => {
+        match self.usable(side, sdp) {
+            Some((offer, codec)) => self.change(side, leg, offer, codec),
+            None => {
                 let status = NOT_ACCEPTABLE;
                 self.sip(leg, LegCommand::RejectReoffer { status });
             }
         }
     }
 
-    /// The call's law where the far end still takes it, else another that it takes.
-    fn law_for(&self, offer: &Offer) -> Option<Codec> {
-        if offer.codecs.contains(&self.caller.codec) {
-            return Some(self.caller.codec);
+    /// A side wants what it offers, and that law of it.
+    fn change(&mut self, side: Side, leg: LegId, offer: Offer, codec: Codec) {
+        let free = self.transfer.is_none() && self.replacing.is_none();
+        let opposite = opposite(side);
+        let other = self.leg(opposite);
+        let parts = codec != self.codec(side) && codec != self.codec(opposite);
+        match other.filter(|_| parts && free && self.is_bridged()) {
+            Some(other) => {
+                let local = self.next_local(opposite);
+                let sdp = sdp::offer(local, &self.laws_from(codec), Direction::SendRecv);
+                self.recoding = Some(Recoding { side, offer, codec });
+                self.sip(other, LegCommand::Reoffer { sdp });
+            }
+            None => self.accept_reoffer(side, leg, &offer, codec),
         }
-        offer.choose(&self.config.codecs)
     }
 
-    fn accept_reoffer(&mut self, side: Side, leg: LegId, offer: &Offer) {
+    fn accept_reoffer(&mut self, side: Side, leg: LegId, offer: &Offer, codec: Codec) {
+        self.speak(side, codec);
         self.set_remote(side, offer);
         self.follow_hold(side, offer);
         let local = self.next_local(side);
         let direction = offer.direction.mirrored();
-        let sdp = sdp::answer(local, offer, self.caller.codec, direction);
+        let sdp = sdp::answer(local, offer, codec, direction);
         self.sip(leg, LegCommand::AnswerReoffer { sdp });
     }
 
-    fn recode(&mut self, side: Side, leg: LegId, offer: Offer, codec: Codec) {
-        let free = self.transfer.is_none() && self.replacing.is_none();
-        match self.other_leg(side) {
-            None if free => {
-                // Nobody but the box hears this side yet.
-                self.caller.codec = codec;
-                self.accept_reoffer(side, leg, &offer);
-            }
-            Some(other) if free && self.is_bridged() => {
-                let opposite = opposite(side);
-                let local = self.next_local(opposite);
-                let sdp = sdp::offer(local, &[codec], Direction::SendRecv);
-                self.recoding = Some(Recoding { side, offer, codec });
-                self.sip(other, LegCommand::Reoffer { sdp });
-            }
-            _ => {
-                // Somebody is being rung, or about to take a place, with the law that was.
-                let status = REQUEST_PENDING;
-                self.sip(leg, LegCommand::RejectReoffer { status });
-            }
-        }
-    }
-
-    /// The other side took the new law, or a refresh of ours was answered with a new address.
+    /// The other side has answered what it was asked for, or a refresh of ours was answered with a new address.
     pub(super) fn on_reanswered(&mut self, now: Instant, side: Side, sdp: &[u8]) {
-        let answer = self.read(sdp);
         let Some(Recoding {
             side: wanting,
             offer,
             codec,
         }) = self.recoding.take()
         else {
-            if let Some(answer) = answer.filter(|a| a.codecs.contains(&self.caller.codec)) {
+            if let Some((answer, codec)) = self.usable(side, sdp) {
+                self.speak(side, codec);
                 self.set_remote(side, &answer);
             }
             return;
         };
-        let leg = match wanting {
-            Side::Caller => Some(self.caller.leg),
-            Side::Agent => self.agent.as_ref().map(|agent| agent.leg),
-        };
-        let Some(leg) = leg.filter(|_| !self.ended) else {
+        let Some(leg) = self.leg(wanting).filter(|_| !self.ended) else {
             return;
         };
-        match answer.filter(|answer| answer.codecs.contains(&codec)) {
-            Some(answer) => {
-                self.caller.codec = codec;
+        // Who wants the law counts as speaking it already.
+        let before = self.codec(wanting);
+        self.speak(wanting, codec);
+        match self.usable(side, sdp) {
+            Some((answer, other)) => {
+                self.speak(side, other);
                 self.set_remote(side, &answer);
-                self.accept_reoffer(wanting, leg, &offer);
+                self.accept_reoffer(wanting, leg, &offer, codec);
             }
-            None => self.end(now, EndedBy::Fault, Cause::NoCommonCodec),
+            None => {
+                self.speak(wanting, before);
+                self.end(now, EndedBy::Fault, Cause::NoCommonCodec);
+            }
         }
     }
 
-    /// The other side does not take the new law: all stays as it was.
-    pub(super) fn on_reoffer_failed(&mut self) {
-        let Some(Recoding { side, .. }) = self.recoding.take() else {
+    /// The other side does not take what it was asked for, or cannot be asked any more: what goes to it and comes
+    /// from it is translated.
+    pub(super) fn give_up_recoding(&mut self) {
+        let Some(Recoding { side, offer, codec }) = self.recoding.take() else {
             return;
         };
-        let leg = match side {
-            Side::Caller => Some(self.caller.leg),
-            Side::Agent => self.agent.as_ref().map(|agent| agent.leg),
-        };
-        if let Some(leg) = leg {
+        if let Some(leg) = self.leg(side) {
+            self.accept_reoffer(side, leg, &offer, codec);
+        }
+    }
+
+    /// The call ends: who wanted another law gets an answer before.
+    pub(super) fn close_recoding(&mut self) {
+        let recoding = self.recoding.take();
+        if let Some(leg) = recoding.and_then(|recoding| self.leg(recoding.side)) {
             let status = NOT_ACCEPTABLE;
             self.sip(leg, LegCommand::RejectReoffer { status });
         }

@@ -3,9 +3,8 @@
 //! The new leg is answered at once, and the old one stays until that answer is acknowledged: who gives up
 //! meanwhile leaves the call as it was.
 
-use trunkside_call::{AgentId, Side};
+use trunkside_call::{AgentId, Codec, Side};
 
-use super::reoffer::opposite;
 use super::transfer::name_of;
 use super::{AgentState, CallEvent, CallFlow, CallerState, NOT_ACCEPTABLE, REQUEST_PENDING};
 use crate::sdp::{self, Local, Offer};
@@ -19,6 +18,7 @@ pub(super) struct Replacing {
     by: LegId,
     at: AgentContact,
     offer: Offer,
+    codec: Codec,
     local: Local,
 }
 
@@ -30,7 +30,7 @@ impl Replacing {
 
 impl CallFlow {
     pub(super) fn on_replaced(&mut self, side: Side, (by, at): (LegId, AgentContact), sdp: &[u8]) {
-        let usable = self.usable(sdp);
+        let usable = self.usable(side, sdp);
         let old = match (side, &self.agent) {
             (Side::Caller, _) => {
                 (self.caller.state == CallerState::Answered).then_some(self.caller.leg)
@@ -38,19 +38,19 @@ impl CallFlow {
             (Side::Agent, Some(agent)) => (agent.state == AgentState::Up).then_some(agent.leg),
             (Side::Agent, None) => None,
         };
-        let (Some(offer), Some(old)) = (usable, old.filter(|_| !self.ended)) else {
+        let (Some((offer, codec)), Some(old)) = (usable, old.filter(|_| !self.ended)) else {
             let status = NOT_ACCEPTABLE;
             self.sip(by, LegCommand::Reject { status });
             return;
         };
-        // The other side may take another law yet, and nobody would be there who speaks it.
+        // Whoever takes its place would have to answer what this side has asked for.
         if self.wants_another_law(side) || self.replacing.is_some() {
             let status = REQUEST_PENDING;
             self.sip(by, LegCommand::Reject { status });
             return;
         }
         // Who was asked for another law goes without having said so.
-        self.on_reoffer_failed();
+        self.give_up_recoding();
         let secret = self.next_secret();
         let mut local = Local {
             secret,
@@ -58,7 +58,7 @@ impl CallFlow {
         };
         local.version += 1;
         let direction = offer.direction.mirrored();
-        let sdp = sdp::answer(local, &offer, self.caller.codec, direction);
+        let sdp = sdp::answer(local, &offer, codec, direction);
         self.sip(by, LegCommand::Answer { sdp });
         self.replacing = Some(Replacing {
             side,
@@ -66,6 +66,7 @@ impl CallFlow {
             by,
             at,
             offer,
+            codec,
             local,
         });
     }
@@ -82,9 +83,9 @@ impl CallFlow {
 
     /// Whether somebody is there already for a side that is left by this leg.
     pub(super) fn is_replaced(&self, leg: LegId) -> bool {
-        self.replacing.as_ref().is_some_and(|replacing| {
-            replacing.old == leg && self.other_leg(opposite(replacing.side)) == Some(leg)
-        })
+        self.replacing
+            .as_ref()
+            .is_some_and(|replacing| replacing.old == leg && self.leg(replacing.side) == Some(leg))
     }
 
     /// The new leg is the side's from now on.
@@ -98,6 +99,7 @@ impl CallFlow {
             by,
             at,
             offer,
+            codec,
             local,
         } = replacing;
         let place = match (side, &mut self.agent) {
@@ -111,6 +113,7 @@ impl CallFlow {
             return;
         };
         (*leg, *own) = (by, local);
+        self.speak(side, codec);
         if let Some(keys) = self.keys(side) {
             keys.forget();
         }

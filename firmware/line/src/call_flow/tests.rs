@@ -19,7 +19,7 @@ use bench::*;
 
 #[test]
 fn an_agent_is_offered_comfort_noise_where_the_caller_takes_it() {
-    for (formats, expected) in [("8 13", "RTP/AVP 8 13 101"), ("8", "RTP/AVP 8 101")] {
+    for (formats, expected) in [("8 13", "RTP/AVP 8 0 13 101"), ("8", "RTP/AVP 8 0 101")] {
         let mut bench = Bench::new(Greeting::Connected);
         bench.incoming(&sdp(4_000, formats, "sendrecv"));
         bench.order(Order::Greet);
@@ -55,8 +55,8 @@ fn a_call_is_answered_greeted_passed_on_and_ended_by_the_caller() {
     let offered = bench.offer("a1");
     assert_eq!(commands(&offered), [(agent, "dial")]);
     assert!(
-        body(&offered).contains("m=audio 20002 RTP/AVP 8 101"),
-        "the caller's law only"
+        body(&offered).contains("m=audio 20002 RTP/AVP 8 0 101"),
+        "the caller's law first"
     );
     assert!(is_playing(&offered, PromptKey::Transfer));
     let ringing = bench.agent(1, LegEvent::Ringing { sdp: vec![] });
@@ -190,7 +190,7 @@ fn a_caller_without_an_offer_gets_ours_and_answers_in_the_ack() {
         [(bench.caller, "answer")],
         "early media needs an offer"
     );
-    assert!(body(&greeted).contains("m=audio 20000 RTP/AVP 8 101"));
+    assert!(body(&greeted).contains("m=audio 20000 RTP/AVP 8 0 101"));
     let acknowledged = bench.caller(LegEvent::Acknowledged {
         sdp: sdp(4_000, "8", "sendrecv"),
     });
@@ -293,12 +293,38 @@ fn a_caller_who_cancels_ends_the_call_in_every_state_before_the_answer() {
 }
 
 #[test]
-fn an_agent_who_answers_in_another_law_is_hung_up() {
+fn sides_of_different_laws_hear_each_other() {
+    for (caller, agent, laws) in [
+        ("8", "0", [Codec::Pcma, Codec::Pcmu]),
+        ("0", "8", [Codec::Pcmu, Codec::Pcma]),
+        ("0", "8 0", [Codec::Pcmu, Codec::Pcmu]),
+        ("0 8", "0 8", [Codec::Pcma, Codec::Pcma]),
+    ] {
+        let mut bench = Bench::new(Greeting::Connected);
+        let mut outputs = bench.incoming(&sdp(4_000, caller, "sendrecv"));
+        bench.order(Order::Greet);
+        bench.offer("a1");
+        let answer = sdp(5_000, agent, "sendrecv");
+        outputs.extend(bench.agent(1, LegEvent::Answered { sdp: answer }));
+        let spoken = media(&outputs)
+            .into_iter()
+            .filter_map(|command| match command {
+                MediaCommand::SetRemote { remote, .. } => Some(remote.codec),
+                _ => None,
+            });
+        assert_eq!(spoken.collect::<Vec<_>>(), laws, "{caller} {agent}");
+        let agent = AgentId::new("a1");
+        assert!(events(&outputs).contains(&CallEvent::Bridged { agent }));
+    }
+}
+
+#[test]
+fn an_agent_who_answers_in_no_law_is_hung_up() {
     let mut bench = Bench::dialling();
     let outputs = bench.agent(
         1,
         LegEvent::Answered {
-            sdp: sdp(5_000, "0", "sendrecv"),
+            sdp: sdp(5_000, "18", "sendrecv"),
         },
     );
     assert_eq!(commands(&outputs), [(bench.caller.branch(1), "hang up")]);

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use trunkside_call::AgentId;
+use trunkside_call::{AgentId, Side};
 
 use super::{
     Agent, AgentFailure, AgentState, CROSSING, CallEvent, CallFlow, MediaCommand, NOT_ACCEPTABLE,
@@ -117,7 +117,7 @@ impl CallFlow {
             return;
         };
         let sdp = transfer.target.early.answer(sdp);
-        let Some(answer) = self.usable(&sdp) else {
+        let Some((answer, codec)) = self.usable(Side::Agent, &sdp) else {
             self.sip(transfer.target.leg, LegCommand::HangUp);
             self.transfer = Some(transfer);
             self.fail_transfer(now, NOT_ACCEPTABLE);
@@ -130,6 +130,7 @@ impl CallFlow {
             self.sip(transfer.by, LegCommand::HangUp);
         }
         transfer.target.state = AgentState::Up;
+        transfer.target.codec = codec;
         let id = transfer.target.id.clone();
         self.agent = Some(transfer.target);
         self.join(&answer);

@@ -208,12 +208,29 @@ fn an_event_that_the_other_leg_cannot_take_is_counted() {
 }
 
 #[test]
-fn voice_of_another_law_is_heard_but_never_transcoded() {
-    let (mut relay, _) = bridged();
+fn voice_goes_on_in_the_law_of_the_other_leg_and_is_heard_in_the_one_that_it_is_in() {
+    let (mut relay, counters) = bridged();
     relay.set_remote(Side::Agent, Remote::new(address(AGENT), Codec::Pcmu));
-    let mut datagram = packet(8, 1, 0, 9);
-    let received = relay.receive(now(), Side::Caller, address(CALLER), &mut datagram, false);
-    assert!(received.forward.is_none() && received.heard.is_some());
+    let loud = |codec| g711::encode(codec, 8_000);
+    let send = |relay: &mut Relay, side, payload_type, codec| {
+        let from = if side == Side::Caller { CALLER } else { AGENT };
+        let mut datagram = packet(payload_type, 1, 0, 9);
+        datagram[12..].fill(loud(codec));
+        let received = relay.receive(now(), side, address(from), &mut datagram, false);
+        let heard = received.heard.expect("voice");
+        let code = datagram[heard.payload.start];
+        assert!(code.abs_diff(loud(heard.codec)) <= 1, "{code}");
+        let sent = received.forward.map(|_| header_of(&datagram).payload_type);
+        (sent, heard.codec)
+    };
+    let (a_law, mu_law) = (Codec::Pcma, Codec::Pcmu);
+    assert_eq!(send(&mut relay, Side::Caller, 8, a_law), (Some(0), mu_law));
+    assert_eq!(send(&mut relay, Side::Agent, 0, mu_law), (Some(8), a_law));
+    // Who takes both may send both.
+    assert_eq!(send(&mut relay, Side::Agent, 8, a_law), (Some(8), a_law));
+    assert_eq!(counters.leg(Side::Agent).unexpected.get(), 0);
+    relay.set_bridged(false);
+    assert_eq!(send(&mut relay, Side::Agent, 0, mu_law), (None, mu_law));
 }
 
 #[test]

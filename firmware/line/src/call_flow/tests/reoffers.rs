@@ -14,7 +14,7 @@ fn another_law_is_asked_of_the_other_side_first() {
     let agent = bench.caller.branch(1);
     let outputs = bench.caller(wants("0"));
     assert_eq!(commands(&outputs), [(agent, "reoffer")]);
-    assert!(body(&outputs).contains("RTP/AVP 0 101\r\n"));
+    assert!(body(&outputs).contains("RTP/AVP 0 8 101\r\n"));
     assert_eq!(
         commands(&bench.caller(wants("0"))),
         [(bench.caller, "reject reoffer")],
@@ -25,27 +25,46 @@ fn another_law_is_asked_of_the_other_side_first() {
     };
     let outputs = bench.agent(1, answer);
     assert_eq!(commands(&outputs), [(bench.caller, "answer reoffer")]);
-    let laws: Vec<Codec> = media(&outputs)
-        .iter()
-        .filter_map(|command| match command {
-            MediaCommand::SetRemote { remote, .. } => Some(remote.codec),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(laws, [Codec::Pcmu, Codec::Pcmu]);
+    let both = [(Side::Agent, Codec::Pcmu), (Side::Caller, Codec::Pcmu)];
+    assert_eq!(laws(&outputs), both);
+}
+
+/// The sides that speak otherwise from then on, and how.
+fn laws(outputs: &[Output]) -> Vec<(Side, Codec)> {
+    let law = |command: &MediaCommand| match command {
+        MediaCommand::SetRemote { side, remote } => Some((*side, remote.codec)),
+        _ => None,
+    };
+    media(outputs).iter().filter_map(law).collect()
 }
 
 #[test]
-fn a_law_that_the_other_side_refuses_is_refused() {
-    let mut bench = Bench::bridged();
-    bench.agent(1, wants("0"));
-    let outputs = bench.caller(LegEvent::ReofferFailed { status: 488 });
-    let refused = LegCommand::RejectReoffer { status: 488 };
-    let leg = bench.caller.branch(1);
-    assert_eq!(outputs, [Output::Sip(SipCommand { leg, what: refused })]);
-    // The call's law is as it was.
-    let outputs = bench.caller(wants("8"));
-    assert_eq!(commands(&outputs), [(bench.caller, "answer reoffer")]);
+fn a_law_that_the_other_side_does_not_take_is_translated() {
+    let refused = LegEvent::ReofferFailed { status: 488 };
+    let kept = LegEvent::Reanswered {
+        sdp: sdp(4_000, "8", "sendrecv"),
+    };
+    for (answer, expected) in [
+        (refused, vec![(Side::Agent, Codec::Pcmu)]),
+        (
+            kept,
+            vec![(Side::Caller, Codec::Pcma), (Side::Agent, Codec::Pcmu)],
+        ),
+    ] {
+        let mut bench = Bench::bridged();
+        let (caller, agent) = (bench.caller, bench.caller.branch(1));
+        bench.agent(1, wants("0"));
+        let outputs = bench.caller(answer);
+        assert_eq!(laws(&outputs), expected);
+        assert_eq!(commands(&outputs), [(agent, "answer reoffer")]);
+        assert!(body(&outputs).contains("RTP/AVP 0\r\n"));
+        // The caller speaks as before.
+        let outputs = bench.caller(wants("8"));
+        assert_eq!(commands(&outputs), [(caller, "answer reoffer")]);
+        // Who takes both is asked for the one that the other side has.
+        let outputs = bench.agent(1, wants("0 8"));
+        assert_eq!(laws(&outputs), [(Side::Agent, Codec::Pcma)]);
+    }
 }
 
 #[test]
@@ -55,8 +74,8 @@ fn a_caller_alone_with_the_box_changes_the_law_at_once() {
     assert_eq!(commands(&outputs), [(bench.caller, "answer reoffer")]);
     let outputs = bench.offer("a1");
     assert!(
-        body(&outputs).contains("RTP/AVP 0 101\r\n"),
-        "agents are offered it"
+        body(&outputs).contains("RTP/AVP 0 8 101\r\n"),
+        "agents are offered it first"
     );
 }
 
@@ -164,11 +183,11 @@ fn a_side_that_is_replaced_while_it_is_asked_for_another_law_ends_the_question()
     bench.caller(wants("0"));
     let by = caller.branch(1_000);
     let outputs = commands(&bench.agent(1, replaced(by)));
-    assert_eq!(outputs, [(caller, "reject reoffer"), (by, "answer")]);
-    // Nobody asks for another law until the new leg has taken the place.
+    assert_eq!(outputs, [(caller, "answer reoffer"), (by, "answer")]);
+    // Nobody is asked for another law until the new leg has taken the place.
     assert_eq!(
-        commands(&bench.caller(wants("0"))),
-        [(caller, "reject reoffer")]
+        commands(&bench.caller(wants("8"))),
+        [(caller, "answer reoffer")]
     );
     let taken = bench.agent(1_000, LegEvent::Acknowledged { sdp: vec![] });
     assert_eq!(commands(&taken), [(agent, "hang up")]);
@@ -185,24 +204,19 @@ fn a_side_that_is_replaced_while_it_is_asked_for_another_law_ends_the_question()
 }
 
 #[test]
-fn another_law_waits_for_the_end_of_a_transfer() {
+fn another_law_is_translated_while_somebody_is_rung() {
     let mut bench = Bench::bridged();
-    let caller = bench.caller;
+    let (caller, agent) = (bench.caller, bench.caller.branch(1));
     let to = AgentContact::Uri("sip:wang@192.0.2.9".into());
     bench.agent(1, LegEvent::TransferAsked { to });
-    let refused = LegCommand::RejectReoffer { status: 491 };
-    let refused = |leg| {
-        [Output::Sip(SipCommand {
-            leg,
-            what: refused.clone(),
-        })]
-    };
-    assert_eq!(bench.caller(wants("0")), refused(caller));
-    assert_eq!(bench.agent(1, wants("0")), refused(caller.branch(1)));
+    let outputs = bench.caller(wants("0"));
+    assert_eq!(commands(&outputs), [(caller, "answer reoffer")]);
+    assert_eq!(laws(&outputs), [(Side::Caller, Codec::Pcmu)]);
+    let outputs = bench.agent(1, wants("8"));
+    assert_eq!(commands(&outputs), [(agent, "answer reoffer")]);
     let taken = sdp(6_000, "8", "sendrecv");
-    bench.agent(2, LegEvent::Answered { sdp: taken });
-    let asked = bench.caller(wants("0"));
-    assert_eq!(commands(&asked), [(caller.branch(2), "reoffer")]);
+    let outputs = bench.agent(2, LegEvent::Answered { sdp: taken });
+    assert_eq!(laws(&outputs), [(Side::Agent, Codec::Pcma)]);
 }
 
 #[test]
