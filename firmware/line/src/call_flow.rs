@@ -93,6 +93,7 @@ impl CallFlow {
             config,
             caller: Caller {
                 leg,
+                is_ours: false,
                 state: CallerState::Expected,
                 number: Pii::default(),
                 private: false,
@@ -167,10 +168,19 @@ impl CallFlow {
         let crossing = self.crossing.iter().map(|&(_, until)| until).min();
         let leaving = self.leaving.iter().map(|&(_, until)| until).min();
         let called = self.called_until();
-        [called, agent, transfer, self.apology_by, crossing, leaving]
-            .into_iter()
-            .flatten()
-            .min()
+        let again = self.asks_again_at();
+        [
+            called,
+            agent,
+            transfer,
+            self.apology_by,
+            crossing,
+            leaving,
+            again,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether the call has ended; a leg that was given up may still answer.
@@ -219,7 +229,9 @@ impl CallFlow {
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Caller, &sdp),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Caller, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Caller, &sdp),
-            LegEvent::ReofferFailed { .. } => self.give_up_recoding(),
+            LegEvent::ReofferFailed { status } => {
+                self.on_reoffer_failed(now, Side::Caller, status);
+            }
             LegEvent::Digit { digit } => self.on_key(now, Side::Caller, digit, KeyWay::Info),
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Caller, (by, at), &sdp),
             // Only who answers for the branch may send its callers elsewhere.
@@ -383,6 +395,7 @@ impl CallFlow {
 
     fn on_tick(&mut self, now: Instant) {
         self.tick_transfer(now);
+        self.tick_recoding(now);
         if self.called_until().is_some_and(|until| now >= until) {
             self.on_unreached(now);
         }

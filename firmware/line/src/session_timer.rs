@@ -11,9 +11,15 @@ pub const INTERVAL: Duration = Duration::from_mins(30);
 /// The shortest that we take, and the shortest that the RFC allows.
 pub const SHORTEST: Duration = Duration::from_secs(90);
 
-/// How long a refresh that crossed one of the far end's waits, where we own the Call-ID
-/// (RFC 3261, section 14.1, wants 2.1 to 4 s), and where we do not (0 to 2 s).
-const GLARE: [Duration; 2] = [Duration::from_millis(3_000), Duration::from_millis(1_000)];
+/// How long a re-INVITE or UPDATE that crossed one of the far end's waits before it is sent again: where we own the
+/// Call-ID, RFC 3261, section 14.1, wants 2.1 to 4 s, and where we do not, 0 to 2 s. So the two do not cross again.
+pub const fn after_glare(own_call_id: bool) -> Duration {
+    if own_call_id {
+        Duration::from_millis(3_000)
+    } else {
+        Duration::from_millis(1_000)
+    }
+}
 
 /// Who refreshes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,7 +256,7 @@ impl SessionTimer {
                 self.lengthen(shortest);
             }
             Refreshed::Crossed => {
-                running.refresh_at = now + GLARE[usize::from(!own_call_id)];
+                running.refresh_at = now + after_glare(own_call_id);
             }
             Refreshed::Gone => return true,
             // Tried again half-way to the end.

@@ -60,6 +60,7 @@ impl CallFlow {
         };
         Agent {
             leg,
+            is_ours: true,
             id,
             codec,
             local,
@@ -80,7 +81,9 @@ impl CallFlow {
             LegEvent::Ended { cause } => self.on_agent_ended(now, cause),
             LegEvent::Reoffered { sdp } => self.on_reoffer(Side::Agent, &sdp),
             LegEvent::Reanswered { sdp } => self.on_reanswered(now, Side::Agent, &sdp),
-            LegEvent::ReofferFailed { .. } => self.give_up_recoding(),
+            LegEvent::ReofferFailed { status } => {
+                self.on_reoffer_failed(now, Side::Agent, status);
+            }
             LegEvent::Digit { digit } => self.on_key(now, Side::Agent, digit, KeyWay::Info),
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Agent, (by, at), &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),

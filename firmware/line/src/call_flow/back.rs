@@ -36,6 +36,7 @@ impl CallFlow {
         flow.caller.state = CallerState::Called { answer_by };
         flow.caller.number = whom.number;
         flow.caller.private = whom.private;
+        flow.caller.is_ours = true;
         let laws = flow.laws_from(flow.caller.codec);
         let offer = sdp::offer(flow.caller.local, &laws, Direction::SendRecv);
         flow.sip(

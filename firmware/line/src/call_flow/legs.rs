@@ -12,6 +12,8 @@ use crate::sip_ua::LegId;
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) leg: LegId,
+    /// Whether we have called them, so that the Call-ID is ours.
+    pub(super) is_ours: bool,
     pub(super) state: CallerState,
     pub(super) number: Pii<String>,
     /// Whether they want to be hidden from agents.
@@ -43,6 +45,8 @@ pub(super) enum CallerState {
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) leg: LegId,
+    /// Whether we have called them, so that the Call-ID is ours.
+    pub(super) is_ours: bool,
     pub(super) id: AgentId,
     pub(super) codec: Codec,
     pub(super) local: Local,

@@ -9,6 +9,7 @@ use super::{
     REQUEST_PENDING,
 };
 use crate::sdp::{self, Direction, Offer};
+use crate::session_timer::after_glare;
 use crate::sip_ua::{LegCommand, LegId};
 
 /// One side wants another law: the other side is asked for it too, so that nothing need be translated.
@@ -18,6 +19,20 @@ pub(super) struct Recoding {
     side: Side,
     offer: Offer,
     codec: Codec,
+    /// How often the other side has been asked.
+    asked: u8,
+    /// When it is asked again, because what it asked for itself was in the way (491).
+    again_at: Option<Instant>,
+}
+
+/// How often a side is asked for a law before what it does not take is translated.
+const MOST_ASKED: u8 = 3;
+
+impl Recoding {
+    /// Whether this side is to be asked again, and has not been yet.
+    fn awaits(&self, side: Side) -> bool {
+        self.again_at.is_some() && self.side == opposite(side)
+    }
 }
 
 impl CallFlow {
@@ -28,6 +43,10 @@ impl CallFlow {
             (Side::Agent, Some(agent)) => (agent.leg, agent.state == AgentState::Up),
             (Side::Agent, None) => return,
         };
+        if self.recoding.as_ref().is_some_and(|r| r.awaits(side)) {
+            // The other side has waited for this; what is asked for now is settled with what it wants.
+            self.give_up_recoding();
+        }
         if self.ended || !up || self.recoding.is_some() {
             let status = REQUEST_PENDING;
             self.sip(leg, LegCommand::RejectReoffer { status });
@@ -57,13 +76,23 @@ impl CallFlow {
         let parts = codec != self.codec(side) && codec != self.codec(opposite);
         match other.filter(|_| parts && free && self.is_bridged()) {
             Some(other) => {
-                let local = self.next_local(opposite);
-                let sdp = sdp::offer(local, &self.laws_from(codec), Direction::SendRecv);
-                self.recoding = Some(Recoding { side, offer, codec });
-                self.sip(other, LegCommand::Reoffer { sdp });
+                self.recoding = Some(Recoding {
+                    side,
+                    offer,
+                    codec,
+                    asked: 1,
+                    again_at: None,
+                });
+                self.ask_for_law(other, opposite, codec);
             }
             None => self.accept_reoffer(side, leg, &offer, codec),
         }
+    }
+
+    fn ask_for_law(&mut self, leg: LegId, side: Side, codec: Codec) {
+        let local = self.next_local(side);
+        let sdp = sdp::offer(local, &self.laws_from(codec), Direction::SendRecv);
+        self.sip(leg, LegCommand::Reoffer { sdp });
     }
 
     fn accept_reoffer(&mut self, side: Side, leg: LegId, offer: &Offer, codec: Codec) {
@@ -82,6 +111,7 @@ impl CallFlow {
             side: wanting,
             offer,
             codec,
+            ..
         }) = self.recoding.take()
         else {
             if let Some((answer, codec)) = self.usable(side, sdp) {
@@ -109,12 +139,49 @@ impl CallFlow {
         }
     }
 
+    /// The other side has refused what it was asked for. What it asked for itself may have crossed it: then it is
+    /// asked again a little later.
+    pub(super) fn on_reoffer_failed(&mut self, now: Instant, side: Side, status: u16) {
+        let is_ours = match (side, &self.agent) {
+            (Side::Agent, Some(agent)) => agent.is_ours,
+            _ => self.caller.is_ours,
+        };
+        match &mut self.recoding {
+            Some(recoding) if status == REQUEST_PENDING && recoding.asked < MOST_ASKED => {
+                recoding.again_at = Some(now + after_glare(is_ours));
+            }
+            _ => self.give_up_recoding(),
+        }
+    }
+
+    /// When a side is asked again.
+    pub(super) fn asks_again_at(&self) -> Option<Instant> {
+        self.recoding.as_ref()?.again_at
+    }
+
+    pub(super) fn tick_recoding(&mut self, now: Instant) {
+        let is_due = |recoding: &&mut Recoding| recoding.again_at.is_some_and(|at| now >= at);
+        let Some(recoding) = self.recoding.as_mut().filter(is_due) else {
+            return;
+        };
+        recoding.again_at = None;
+        recoding.asked += 1;
+        let (side, codec) = (opposite(recoding.side), recoding.codec);
+        match self.leg(side) {
+            Some(leg) => self.ask_for_law(leg, side, codec),
+            None => self.give_up_recoding(),
+        }
+    }
+
     /// The other side does not take what it was asked for, or cannot be asked any more: what goes to it and comes
     /// from it is translated.
     pub(super) fn give_up_recoding(&mut self) {
-        let Some(Recoding { side, offer, codec }) = self.recoding.take() else {
+        let Some(recoding) = self.recoding.take() else {
             return;
         };
+        let Recoding {
+            side, offer, codec, ..
+        } = recoding;
         if let Some(leg) = self.leg(side) {
             self.accept_reoffer(side, leg, &offer, codec);
         }

@@ -103,16 +103,21 @@ impl CallFlow {
             local,
         } = replacing;
         let place = match (side, &mut self.agent) {
-            (Side::Caller, _) => Some((&mut self.caller.leg, &mut self.caller.local)),
-            (Side::Agent, Some(agent)) => Some((&mut agent.leg, &mut agent.local)),
+            (Side::Caller, _) => {
+                let caller = &mut self.caller;
+                Some((&mut caller.leg, &mut caller.local, &mut caller.is_ours))
+            }
+            (Side::Agent, Some(agent)) => {
+                Some((&mut agent.leg, &mut agent.local, &mut agent.is_ours))
+            }
             (Side::Agent, None) => None,
         };
         // The agent may have handed the caller on meanwhile.
-        let Some((leg, own)) = place.filter(|(leg, _)| **leg == old) else {
+        let Some((leg, own, is_ours)) = place.filter(|(leg, ..)| **leg == old) else {
             self.sip(by, LegCommand::HangUp);
             return;
         };
-        (*leg, *own) = (by, local);
+        (*leg, *own, *is_ours) = (by, local, false);
         self.speak(side, codec);
         if let Some(keys) = self.keys(side) {
             keys.forget();

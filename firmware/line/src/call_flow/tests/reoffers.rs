@@ -29,6 +29,71 @@ fn another_law_is_asked_of_the_other_side_first() {
     assert_eq!(laws(&outputs), both);
 }
 
+/// A law that one side wants, and a refusal of the other because it asks for something itself.
+fn crossed(wanting: Side) -> (Bench, LegId, LegId) {
+    let mut bench = Bench::bridged();
+    let (caller, agent) = (bench.caller, bench.caller.branch(1));
+    let (asking, asked) = match wanting {
+        Side::Caller => (caller, agent),
+        Side::Agent => (agent, caller),
+    };
+    bench.input(Input::Leg(asking, wants("0")));
+    (bench, asking, asked)
+}
+
+const CROSSED: LegEvent = LegEvent::ReofferFailed { status: 491 };
+
+#[test]
+fn a_law_whose_question_crossed_another_is_asked_for_again_a_few_times() {
+    // The call that we began waits longer than the one that came in (RFC 3261, section 14.1).
+    for (wanting, at_least, at_most) in [(Side::Caller, 2_100, 4_000), (Side::Agent, 0, 2_000)] {
+        let (mut bench, asking, asked) = crossed(wanting);
+        for _ in 0..2 {
+            assert_eq!(bench.input(Input::Leg(asked, CROSSED)), []);
+            let at = bench.flow.deadline().expect("it is asked again");
+            let wait = at - bench.now;
+            let [least, most] = [at_least, at_most].map(Duration::from_millis);
+            assert!(least <= wait && wait <= most, "{wait:?}");
+            let early = bench.wait(wait - Duration::from_millis(1));
+            assert_eq!(early, []);
+            let again = bench.wait(Duration::from_millis(1));
+            assert_eq!(commands(&again), [(asked, "reoffer")]);
+            assert!(body(&again).contains("RTP/AVP 0 8 101\r\n"));
+        }
+        // Then each side keeps its own.
+        let outputs = bench.input(Input::Leg(asked, CROSSED));
+        assert_eq!(commands(&outputs), [(asking, "answer reoffer")]);
+        assert_eq!(laws(&outputs), [(wanting, Codec::Pcmu)]);
+        assert_eq!(bench.flow.deadline(), None);
+    }
+}
+
+#[test]
+fn what_crossed_the_question_for_a_law_is_answered_and_settles_it() {
+    for wanting in [Side::Caller, Side::Agent] {
+        let (mut bench, asking, asked) = crossed(wanting);
+        bench.input(Input::Leg(asked, CROSSED));
+        let outputs = bench.input(Input::Leg(asked, wants("8 0")));
+        let both = [(asking, "answer reoffer"), (asked, "answer reoffer")];
+        assert_eq!(commands(&outputs), both);
+        let spoken: Vec<Codec> = laws(&outputs).into_iter().map(|(_, law)| law).collect();
+        assert_eq!(spoken, [Codec::Pcmu, Codec::Pcmu], "one law for both");
+        assert_eq!(bench.flow.deadline(), None);
+        assert_eq!(bench.wait(secs(10)), []);
+    }
+}
+
+#[test]
+fn a_call_that_ends_between_two_questions_answers_who_asked() {
+    let (mut bench, caller, agent) = crossed(Side::Caller);
+    bench.agent(1, CROSSED);
+    let cause = EndCause::Bye;
+    let over = bench.caller(LegEvent::Ended { cause });
+    let expected = [(caller, "reject reoffer"), (agent, "hang up")];
+    assert_eq!(commands(&over), expected);
+    assert_eq!(bench.flow.deadline(), None);
+}
+
 /// The sides that speak otherwise from then on, and how.
 fn laws(outputs: &[Output]) -> Vec<(Side, Codec)> {
     let law = |command: &MediaCommand| match command {
