@@ -89,9 +89,9 @@ impl PromptKey {
 pub enum Repeat {
     /// To its end, once.
     Once,
-    /// Again and again until stopped, with silence between.
+    /// Again and again until stopped, with a pause between: silent, or filled with what the prompt has for it.
     Loop {
-        /// How long the silence lasts.
+        /// How long the pause lasts.
         pause: Duration,
     },
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trunkside_call::{Codec, Language};
 use trunkside_decision::sha256_hex;
-use trunkside_media::{Clip, Prompt, Prompts, Texts, recorded_in, wav};
+use trunkside_media::{Clip, MUSIC, Prompt, Prompts, Texts, music_in, recorded_in, wav};
 
 use crate::config::{Loaded, Problem, PromptsConfig, Tells};
 use crate::config_watch::{ConfigWatch, Stamped, stamped};
@@ -127,10 +127,15 @@ impl Gathered {
         for ((language, key), text) in &config.texts {
             texts.set(*language, *key, text.clone());
         }
-        let (mut recorded, errors) = match &config.recordings {
+        let (mut recorded, mut errors) = match &config.recordings {
             Some(folder) => recorded_in(folder, &texts),
             None => Default::default(),
         };
+        let music = config.recordings.as_deref().map_or(Ok(None), music_in);
+        let music = music.unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         let mut gathered = Self {
             spoken: Spoken {
                 prompts: Prompts::embedded(),
@@ -143,6 +148,9 @@ impl Gathered {
                 .collect(),
             used: BTreeSet::new(),
         };
+        if let Some(music) = music {
+            gathered.spoken.prompts.play_music(music);
+        }
         let mut said = Texts::shipped();
         for language in Language::ALL {
             for part in parts(language) {
@@ -241,8 +249,9 @@ struct Asked {
 
 impl Asked {
     fn new(config: PromptsConfig, faults: Vec<String>) -> Self {
-        let mut files = Vec::new();
         let folders = config.recordings.iter();
+        let music = folders.clone().filter_map(|at| stamped(at.join(MUSIC)));
+        let mut files: Vec<Stamped> = music.collect();
         for language in folders.flat_map(|at| Language::ALL.map(|language| at.join(language.tag())))
         {
             let entries = fs::read_dir(language).into_iter().flatten().flatten();

@@ -53,7 +53,8 @@ pub use error::MediaError;
 pub use frames::{FrameStats, Framer};
 pub use ports::{MediaConfig, MediaPorts};
 pub use prompt::{
-    Clip, LARGEST_NUMBER, Numbers, Prompt, Prompts, Text, TextError, Texts, recorded_in,
+    Clip, LARGEST_NUMBER, MUSIC, Numbers, Prompt, Prompts, Text, TextError, Texts, music_in,
+    recorded_in,
 };
 pub use relay::{Heard, Protection, Received, Relay, Remote};
 pub use session::{KeyWay, MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};

@@ -24,6 +24,8 @@ pub struct Player {
     repeat: Repeat,
     /// The next sample to play, counted through the pause of a loop.
     position: usize,
+    /// The next sample of what fills the pauses, which goes on where it was left.
+    between: usize,
     due: Instant,
     started: bool,
     /// Silent until then, because somebody speaks.
@@ -51,6 +53,7 @@ impl Player {
             prompt,
             repeat,
             position: 0,
+            between: 0,
             due: now,
             started: false,
             yields_until: None,
@@ -101,10 +104,26 @@ impl Player {
         let rest = voice.get(self.position..).unwrap_or_default();
         let taken = rest.len().min(FRAME_SAMPLES);
         payload[..taken].copy_from_slice(&rest[..taken]);
+        self.fill(&mut payload[taken..], codec);
         self.position += FRAME_SAMPLES;
         self.due += FRAME_DURATION;
         let first = !std::mem::replace(&mut self.started, true);
         Some(Played::Packet { payload, first })
+    }
+
+    /// Plays what fills the pauses of a loop.
+    fn fill(&mut self, pause: &mut [u8], codec: Codec) {
+        let between = self.prompt.between().map(|between| between.codes(codec));
+        let (Some(filler), Repeat::Loop { .. }) = (between, self.repeat) else {
+            return;
+        };
+        if filler.is_empty() {
+            return;
+        }
+        for code in pause {
+            *code = filler[self.between];
+            self.between = (self.between + 1) % filler.len();
+        }
     }
 
     /// Past the end of the voice: goes through the pause and then back to where it begins again, or is done.
@@ -196,6 +215,43 @@ mod tests {
             )
             .collect();
         assert_eq!(voiced, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn the_pauses_of_who_waits_are_filled_and_go_on_where_they_were_left() {
+        let mut prompts = Prompts::embedded();
+        let shipped = prompts.introduced(Language::En, &[], PromptKey::Queue);
+        let comfort = shipped.between().expect("a comfort tone");
+        assert!(comfort.codes(Codec::Pcma).iter().any(|&code| code != 0xd5));
+        let music: Vec<i16> = (1..=1_000).collect();
+        prompts.play_music(Prompt::from_samples(&music));
+        let prompt = prompts.introduced(Language::En, &[], PromptKey::Queue);
+        let (said, music) = (prompt.codes(Codec::Pcmu).len(), music.len());
+        let pause = Duration::from_secs(1);
+        let mut player = Player::new(now(), Arc::clone(&prompt), Repeat::Loop { pause });
+        let mut heard = Vec::new();
+        while heard.len() < 3 * (said + 8_000) {
+            match player.poll(player.deadline(), Codec::Pcmu) {
+                Some(Played::Packet { payload, .. }) => heard.extend(payload),
+                other => panic!("{other:?}"),
+            }
+        }
+        let round = (said + 8_000).next_multiple_of(FRAME_SAMPLES);
+        let expected = (0..heard.len()).scan(0, |played, n| {
+            let at = n % round;
+            let codes = prompt.codes(Codec::Pcmu);
+            let filler = prompt.between().expect("music").codes(Codec::Pcmu);
+            Some(codes.get(at).copied().unwrap_or_else(|| {
+                *played += 1;
+                filler[(*played - 1) % music]
+            }))
+        });
+        assert!(
+            expected.eq(heard),
+            "voice, music, voice, the rest of the music"
+        );
+        let once = prompts.introduced(Language::En, &[], PromptKey::Transfer);
+        assert_eq!(once.between(), None);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Prompt {
     pcmu: Box<[u8]>,
     /// So much of its begin is left out when it is played again.
     said_once: usize,
+    /// What fills the pauses while it is played again and again; silence does where there is none.
+    between: Option<Arc<Prompt>>,
 }
 
 impl Prompt {
@@ -36,7 +38,7 @@ impl Prompt {
         Self {
             pcma: g711::encode_all(Codec::Pcma, samples).into(),
             pcmu: g711::encode_all(Codec::Pcmu, samples).into(),
-            said_once: 0,
+            ..Self::default()
         }
     }
 
@@ -49,7 +51,7 @@ impl Prompt {
         Self {
             pcma: all(|part| &part.pcma),
             pcmu: all(|part| &part.pcmu),
-            said_once: 0,
+            ..Self::default()
         }
     }
 
@@ -59,6 +61,11 @@ impl Prompt {
             Codec::Pcma => &self.pcma,
             Codec::Pcmu => &self.pcmu,
         }
+    }
+
+    /// What fills its pauses, if anything does.
+    pub(crate) fn between(&self) -> Option<&Self> {
+        self.between.as_deref()
     }
 
     /// Where it begins when it is played again.
@@ -140,6 +147,8 @@ pub struct Prompts {
     texts: Texts,
     ringback: Arc<Prompt>,
     hold: Arc<Prompt>,
+    /// Between what callers are told who wait.
+    waiting: Arc<Prompt>,
 }
 
 impl Prompts {
@@ -170,6 +179,7 @@ impl Prompts {
             texts: Texts::shipped(),
             ringback: Arc::new(sounds::ringback()),
             hold: Arc::new(sounds::music()),
+            waiting: Arc::new(sounds::comfort()),
         }
     }
 
@@ -188,6 +198,12 @@ impl Prompts {
         Arc::make_mut(&mut self.clips).insert((language, clip), Arc::new(prompt));
     }
 
+    /// Plays this music to who is held, and to callers who wait, between what they are told.
+    pub fn play_music(&mut self, music: Prompt) {
+        self.hold = Arc::new(music);
+        self.waiting = Arc::clone(&self.hold);
+    }
+
     /// A prompt without numbers, or a sound, in a language.
     pub fn get(&self, language: Language, key: PromptKey) -> Arc<Prompt> {
         match key {
@@ -197,7 +213,8 @@ impl Prompts {
         }
     }
 
-    /// The prompt of that key, before which these sentences are said when it is played first.
+    /// The prompt of that key, before which these sentences are said when it is played first. A caller who waits
+    /// hears in its pauses that the line is not dead.
     pub fn introduced(
         &self,
         language: Language,
@@ -205,7 +222,8 @@ impl Prompts {
         key: PromptKey,
     ) -> Arc<Prompt> {
         let last = self.get(language, key);
-        if sentences.is_empty() {
+        let between = (key == PromptKey::Queue).then(|| Arc::clone(&self.waiting));
+        if sentences.is_empty() && between.is_none() {
             return last;
         }
         let silence = Arc::new(Prompt::from_samples(&[0; BETWEEN_SENTENCES]));
@@ -218,6 +236,7 @@ impl Prompts {
         parts.push(last);
         Arc::new(Prompt {
             said_once,
+            between,
             ..Prompt::joined(&parts)
         })
     }
@@ -247,6 +266,22 @@ impl Prompts {
         let found = self.clips.get(&(language, clip)).map(Arc::clone);
         found.expect("every clip of every language is there")
     }
+}
+
+/// The name of the file of a branch's own music, in the folder of its recordings.
+pub const MUSIC: &str = "music.wav";
+
+/// The music in a branch's own folder of recordings, if there is any.
+///
+/// # Errors
+/// When it is no recording that can be played.
+pub fn music_in(folder: &Path) -> Result<Option<Prompt>, MediaError> {
+    let path = folder.join(MUSIC);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let samples = wav::read(&path)?;
+    Ok(Some(Prompt::from_samples(&samples)))
 }
 
 /// Recordings of a branch's own, as `FOLDER/{zh,yue,en}/NAME.wav` by [`Clip::name`], and what is wrong

@@ -148,8 +148,16 @@ async fn a_recording_goes_before_a_text_and_may_be_all_that_a_branch_has() {
 
     let before = Asked::new(config.clone(), Vec::new());
     wav::write(&greeting, &[3_000; 3_200], wav::Encoding::Pcm16).unwrap();
-    let after = Asked::new(config, Vec::new());
+    let after = Asked::new(config.clone(), Vec::new());
     assert_ne!(before, after, "a new recording counts");
+
+    let music = recordings.join(trunkside_media::MUSIC);
+    wav::write(&music, &[3_000; 1_600], wav::Encoding::Pcm16).unwrap();
+    let with_music = Asked::new(config.clone(), Vec::new());
+    assert_ne!(after, with_music, "and so does music");
+    let spoken = at_start(&config, folder.path()).prompts;
+    let held = spoken.get(Language::En, PromptKey::Hold);
+    assert_eq!(held.codes(Codec::Pcma).len(), 1_600);
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,28 @@ pub fn music() -> Prompt {
     Prompt::from_samples(&samples)
 }
 
+/// A quiet note every four seconds, for who waits: a line that is silent for long seems dead, and ringback would say
+/// that somebody is being rung.
+pub fn comfort() -> Prompt {
+    const LEVEL: f32 = 900.0;
+    const EVERY: u32 = 4 * SAMPLE_RATE_HZ;
+    const BEGINS: u32 = SAMPLE_RATE_HZ;
+    const LASTS: u32 = SAMPLE_RATE_HZ * 2 / 5;
+    let samples: Vec<i16> = (0..EVERY)
+        .map(|n| match n.checked_sub(BEGINS) {
+            Some(t) if t < LASTS => {
+                let share = t as f32 / LASTS as f32;
+                // It comes and goes softly.
+                let loudness = (std::f32::consts::PI * share).sin();
+                let phase = t as f32 * 523.25 / SAMPLE_RATE_HZ as f32;
+                (LEVEL * loudness * (std::f32::consts::TAU * phase.fract()).sin()) as i16
+            }
+            _ => 0,
+        })
+        .collect();
+    Prompt::from_samples(&samples)
+}
+
 /// China's ringback: 450 Hz for 1 s; the 4 s of silence between are the loop's pause (ITU-T E.180).
 pub fn ringback() -> Prompt {
     const LEVEL: f32 = 3_000.0;

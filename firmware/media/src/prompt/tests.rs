@@ -55,10 +55,8 @@ fn a_caller_s_place_is_said_once_and_the_prompt_again_and_again() {
         Prompt::joined(&parts).codes(Codec::Pcmu),
         "there are twenty one callers ahead of you"
     );
-    assert_eq!(
-        prompts.introduced(Language::En, &[], PromptKey::Queue),
-        queue
-    );
+    let alone = prompts.introduced(Language::En, &[], PromptKey::Queue);
+    assert_eq!(alone.codes(Codec::Pcmu), queue.codes(Codec::Pcmu));
 }
 
 #[test]
@@ -100,4 +98,21 @@ fn recordings_of_a_branch_s_own_are_read_and_what_is_wrong_with_them_is_named() 
     let broken = errors[0].to_string();
     assert!(broken.contains("not a WAV file"), "{broken}");
     assert!(recorded_in(Path::new("/nowhere"), &texts).0.is_empty());
+}
+
+#[test]
+fn music_of_a_branch_s_own_is_played_to_who_is_held_and_who_waits() {
+    let folder = tempfile::tempdir().expect("writable");
+    assert_eq!(music_in(folder.path()).expect("none is no fault"), None);
+    let path = folder.path().join(MUSIC);
+    wav::write(&path, &[1_000; 800], wav::Encoding::Pcm16).expect("writable");
+    let music = music_in(folder.path()).expect("readable").expect("music");
+    let mut prompts = Prompts::embedded();
+    prompts.play_music(music.clone());
+    assert_eq!(*prompts.get(Language::Yue, PromptKey::Hold), music);
+    let queue = prompts.introduced(Language::Yue, &[], PromptKey::Queue);
+    assert_eq!(queue.between(), Some(&music));
+    std::fs::write(&path, b"nothing").expect("writable");
+    let broken = music_in(folder.path()).expect_err("no WAV").to_string();
+    assert!(broken.contains("music.wav"), "{broken}");
 }
