@@ -400,6 +400,7 @@ fn sip_config(line: &LineConfig, phones: Phones) -> anyhow::Result<RsipConfig> {
     sip_config.trust = line.transports.trust()?;
     sip_config.srtp = line.transports.srtp;
     sip_config.phones = phones;
+    sip_config.realm.clone_from(&line.realm);
     for trunk in &line.trunks {
         sip_config.trunks.push(translate::trunk(trunk)?);
     }

@@ -21,7 +21,10 @@ pub use limit::{CHALLENGE, FAILURE, Limit, SourceLimit};
 /// How long a nonce may be used before its holder is asked to take a new one.
 const NONCE_LIFE: Duration = Duration::from_mins(5);
 
-/// Nonces in use whose counts are remembered; the oldest go first.
+/// Who has been asked for a secret so often and gave none cannot.
+const IN_VAIN: u8 = 4;
+
+/// Nonces in use whose counts are remembered; the oldest go first. As many sources that have yet to answer are.
 const REMEMBERED: usize = 4_096;
 
 /// What becomes of a request that must prove who sent it.
@@ -36,11 +39,15 @@ pub enum Outcome {
     Challenged {
         /// The header's value.
         challenge: String,
+        /// Whether its source has been asked a few times by now and has never proven anything; told once.
+        gives_none: bool,
     },
     /// Its credentials are wrong: the same challenge, and worth a line in the log.
     Refused {
         /// The header's value.
         challenge: String,
+        /// Whether they are for another realm than ours.
+        of_another_realm: bool,
     },
     /// Its source has failed too often: no answer.
     Ignored(Ignored),
@@ -65,6 +72,8 @@ pub struct Authenticator {
     issued: u64,
     /// The highest count that each nonce in use has been answered with.
     counts: BTreeMap<String, u64>,
+    /// How often sources have been asked that have never proven anything.
+    unanswered: BTreeMap<IpAddr, u8>,
     limit: SourceLimit,
 }
 
@@ -84,6 +93,7 @@ impl Authenticator {
             began: now,
             issued: 0,
             counts: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
             limit: SourceLimit::new(limit),
         };
         authenticator.trust(users);
@@ -113,9 +123,12 @@ impl Authenticator {
         let Some(credentials) = authorization.and_then(Credentials::parse) else {
             self.limit.charge(now, source, limit::CHALLENGE);
             // A header that cannot be read is no attempt to guess.
-            let challenge = self.challenge(now, source, false);
-            return Outcome::Challenged { challenge };
+            return Outcome::Challenged {
+                challenge: self.challenge(now, source, false),
+                gives_none: self.is_asked_in_vain(source),
+            };
         };
+        self.unanswered.remove(&source);
         let user = credentials.username.clone();
         // The same work whether the user exists or not.
         let unknown = "00000000000000000000000000000000";
@@ -130,12 +143,17 @@ impl Authenticator {
         if !right {
             self.limit.charge(now, source, limit::FAILURE);
             let challenge = self.challenge(now, source, false);
-            return Outcome::Refused { challenge };
+            return Outcome::Refused {
+                challenge,
+                of_another_realm: credentials.realm != self.realm,
+            };
         }
         if !fresh || !self.counts_up(&credentials) {
             self.limit.charge(now, source, limit::CHALLENGE);
-            let challenge = self.challenge(now, source, true);
-            return Outcome::Challenged { challenge };
+            return Outcome::Challenged {
+                challenge: self.challenge(now, source, true),
+                gives_none: false,
+            };
         }
         self.limit.forgive(now, source, limit::CHALLENGE);
         Outcome::Accepted { user }
@@ -152,6 +170,21 @@ impl Authenticator {
         }
         self.limit.charge(now, source, cost);
         Ok(())
+    }
+
+    /// The realm that secrets are asked for in.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// Notes that a source is asked; whether it has been asked so often without an answer that this is news.
+    fn is_asked_in_vain(&mut self, source: IpAddr) -> bool {
+        if self.unanswered.len() >= REMEMBERED && !self.unanswered.contains_key(&source) {
+            self.unanswered.clear();
+        }
+        let asked = self.unanswered.entry(source).or_default();
+        *asked = asked.saturating_add(1);
+        *asked == IN_VAIN
     }
 
     fn challenge(&mut self, now: Instant, source: IpAddr, stale: bool) -> String {

@@ -50,7 +50,7 @@ pub use gate::{Gate, Verdict};
 pub use identity::ShownNumber;
 pub use registrar::{Registrar, Registration};
 pub use rsip::{
-    LineStats, NotATarget, Outside, RsipConfig, RsipUa, SrtpPolicy, TrunkConfig, TrunkTarget,
+    LineStats, NotATarget, Outside, REALM, RsipConfig, RsipUa, SrtpPolicy, TrunkConfig, TrunkTarget,
 };
 pub use sdp::{
     Direction, Local, MediaKey, Mki, Offer, Protection, SdpError, Secret, Suite, answer, offer,

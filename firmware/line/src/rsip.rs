@@ -70,8 +70,8 @@ pub use socket::LineStats;
 pub use srtp_policy::SrtpPolicy;
 pub use trunks::TrunkConfig;
 
-/// The realm that phones are asked for their secrets in.
-const REALM: &str = "trunkside";
+/// The realm that phones are asked for their secrets in, where none is configured.
+pub const REALM: &str = "trunkside";
 
 /// How long requests on their way (BYE, CANCEL) may take once the user agent is gone.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -97,6 +97,8 @@ pub struct RsipConfig {
     pub user_agent: String,
     /// The phones that may register.
     pub phones: Phones,
+    /// The realm that they are asked for their secrets in.
+    pub realm: String,
     /// Where they were when the box stopped.
     pub registered: Vec<Registration>,
     /// Carriers and PBXs. Without any, calls are taken from everywhere.
@@ -125,6 +127,7 @@ impl RsipConfig {
             advertise,
             user_agent,
             phones: Phones::default(),
+            realm: REALM.to_owned(),
             registered: Vec::new(),
             trunks: Vec::new(),
             outside: None,
@@ -345,7 +348,8 @@ impl RsipUa {
         let (key, seed) = random()?;
         let unproven = config.phones.unproven();
         let passwords = config.phones.passwords();
-        let authenticator = Authenticator::new(now(), REALM, passwords, key, Limit::default());
+        let authenticator =
+            Authenticator::new(now(), config.realm, passwords, key, Limit::default());
         let carriers = (0..)
             .zip(config.trunks)
             .map(|(n, trunk)| Carrier::new(trunk, seed.wrapping_add(n)))

@@ -33,7 +33,7 @@ pub use secrets::agent_secrets;
 pub use transports::Transports;
 pub use trunks::Trunk;
 use trunkside_call::Language;
-use trunkside_line::Outside;
+use trunkside_line::{Outside, REALM};
 
 /// Everything the daemon needs to run; nothing optional that it could not do without.
 #[derive(Clone, Debug)]
@@ -168,6 +168,8 @@ pub struct LineConfig {
     pub listen_timeout: Duration,
     /// The folder with a file for each phone that registers, which holds its secret.
     pub agent_secrets: Option<PathBuf>,
+    /// The realm that they are asked for them in.
+    pub realm: String,
     /// The phones that are told of callers who turn angry, as agents' contacts are written.
     pub supervisors: Vec<String>,
     /// Whether the agent's phone is told, too.
@@ -533,6 +535,7 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         ring_timeout: layers.seconds("line.ring_timeout_s", 20, 3..=180),
         listen_timeout: layers.seconds("line.listen_timeout_s", 8, 2..=60),
         agent_secrets: layers.path("line.agent_secrets"),
+        realm: resolve_realm(layers),
         supervisors: resolve_supervisors(layers),
         tell_agents: layers.switch("line.tell_agents", true),
         callback_to: resolve_callback(layers, &trunks),
@@ -542,6 +545,25 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         shown: resolve_shown(layers),
         trunks,
         dns_servers: trunks::resolve_dns_servers(layers),
+    }
+}
+
+fn resolve_realm(layers: &mut Layers) -> String {
+    let rule = "must be a name such as `branch.example`, of letters, digits, dots, hyphens and underscores";
+    let realm: Option<Realm> = layers.optional("line.realm", rule);
+    realm.map_or_else(|| REALM.to_owned(), |Realm(name)| name)
+}
+
+/// A realm that needs no quoting.
+struct Realm(String);
+
+impl std::str::FromStr for Realm {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_name = !text.is_empty() && text.len() <= 253 && text.chars().all(fits);
+        is_name.then(|| Self(text.to_owned())).ok_or(())
     }
 }
 

@@ -578,6 +578,26 @@ fn a_value_of_no_kind_that_a_key_may_have_is_told_with_the_rule() {
 }
 
 #[test]
+fn the_realm_is_a_name_that_needs_no_quotes() {
+    let realm = |text: &str| {
+        let loaded = loaded(text);
+        let told = |problem: &Problem| problem.message.contains("`line.realm`");
+        let is_told = loaded.problems.iter().any(told);
+        (loaded.config.line.realm, is_told)
+    };
+    assert_eq!(realm(""), (REALM.to_owned(), false));
+    let named = "branch-1.example";
+    assert_eq!(
+        realm("[line]\nrealm = \"branch-1.example\"\n"),
+        (named.to_owned(), false)
+    );
+    for bad in ["", "a b", "a\\\"b"] {
+        let (_, is_told) = realm(&format!("[line]\nrealm = \"{bad}\"\n"));
+        assert!(is_told, "{bad}");
+    }
+}
+
+#[test]
 fn servers_of_the_dns_are_addresses() {
     let good = loaded("[line]\ndns_servers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]\n");
     let servers = ["192.0.2.53:53", "[2001:db8::53]:5353"];

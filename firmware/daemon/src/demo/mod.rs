@@ -192,6 +192,7 @@ fn config(folder: &Path, broker: SocketAddr) -> Config {
             shown: ShownNumber::default(),
             trunks: Vec::new(),
             dns_servers: Vec::new(),
+            realm: trunkside_line::REALM.to_owned(),
         },
         prompts: PromptsConfig::default(),
         recognition: RecognitionConfig {

@@ -34,7 +34,7 @@ fn header(user: &str, password: &str, nonce: &str, count: u64) -> String {
 
 fn challenged(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Challenged { challenge } => challenge,
+        Outcome::Challenged { challenge, .. } => challenge,
         other => panic!("{other:?}"),
     }
 }
@@ -111,7 +111,7 @@ fn an_old_nonce_and_one_of_somebody_else_are_stale() {
 fn an_unknown_user_and_a_wrong_password_look_the_same() {
     let mut server = Server::new();
     let shape = |outcome: Outcome| match outcome {
-        Outcome::Refused { challenge } => {
+        Outcome::Refused { challenge, .. } => {
             let nonce = nonce_of(&challenge);
             challenge.replace(&nonce, "NONCE")
         }
@@ -131,6 +131,34 @@ fn an_unknown_user_and_a_wrong_password_look_the_same() {
         server.check(Some(&forged)),
         Outcome::Refused { .. }
     ));
+}
+
+#[test]
+fn phones_whose_account_is_for_another_realm_are_told_of() {
+    let mut server = Server::new();
+    let nonce = server.nonce();
+    let ours = header("agent1", "guess", &nonce, 1);
+    let is_other = |outcome| match outcome {
+        Outcome::Refused {
+            of_another_realm, ..
+        } => of_another_realm,
+        other => panic!("{other:?}"),
+    };
+    assert!(!is_other(server.check(Some(&ours))), "a wrong secret");
+    let theirs = ours.replace("realm=\"trunkside\"", "realm=\"branch.example\"");
+    assert!(is_other(server.check(Some(&theirs))));
+    // Some never answer what is asked for another realm than their own.
+    let told = (0..10).filter(|_| {
+        let outcome = server.check(None);
+        matches!(
+            outcome,
+            Outcome::Challenged {
+                gives_none: true,
+                ..
+            }
+        )
+    });
+    assert_eq!(told.count(), 1);
 }
 
 #[test]

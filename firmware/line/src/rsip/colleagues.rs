@@ -71,7 +71,7 @@ impl RsipUa {
         let outcome =
             self.authenticator
                 .check(now(), source.ip(), &method, authorization.as_deref());
-        admitted(outcome, user, source)
+        admitted(outcome, (user, self.authenticator.realm()), source)
     }
 
     /// The phone at the other end of a call between two phones that a `Replaces` names by the end that the box

@@ -162,8 +162,13 @@ impl RsipUa {
     }
 }
 
-/// Whether the proof of a request is good for this user; else what it is answered with.
-pub(super) fn admitted(outcome: Outcome, user: &str, source: SocketAddr) -> Result<(), Answer> {
+/// Whether the proof of a request is good for this user; else what it is answered with. Phones that cannot prove
+/// anything in this realm are told of.
+pub(super) fn admitted(
+    outcome: Outcome,
+    (user, realm): (&str, &str),
+    source: SocketAddr,
+) -> Result<(), Answer> {
     let source = source.ip();
     let challenged = |challenge: String| {
         let header = Header::WwwAuthenticate(challenge.into());
@@ -173,10 +178,24 @@ pub(super) fn admitted(outcome: Outcome, user: &str, source: SocketAddr) -> Resu
         Outcome::Accepted { user: proven } if proven == user => Ok(()),
         // A user who is known wants the place of another.
         Outcome::Accepted { .. } => Err(Some((StatusCode::Forbidden, Vec::new()))),
-        Outcome::Challenged { challenge } => challenged(challenge),
-        Outcome::Refused { challenge } => {
+        Outcome::Challenged {
+            challenge,
+            gives_none,
+        } => {
+            if gives_none {
+                warn!(%source, realm, "a sip phone is asked for its secret and gives none; its account may be for another realm");
+            }
+            challenged(challenge)
+        }
+        Outcome::Refused {
+            challenge,
+            of_another_realm,
+        } => {
             // `packaging/fail2ban/trunkside.conf` reads this line.
             warn!(%source, "sip authentication failed");
+            if of_another_realm {
+                warn!(%source, realm, "a sip phone proves itself for another realm; set that of its account to `line.realm`");
+            }
             challenged(challenge)
         }
         Outcome::Ignored(Ignored { first }) => {
