@@ -15,6 +15,7 @@ const FRAME: usize = 160;
 const FRAME_TIME: Duration = Duration::from_millis(20);
 const HEADER: usize = 12;
 const ALAW: u8 = 8;
+const ULAW: u8 = 0;
 const ALAW_SILENCE: u8 = 0xD5;
 
 /// The payload type of telephone events in the scenarios' descriptions.
@@ -33,6 +34,7 @@ pub struct Voice {
     stop: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<u8>>>,
     key: Arc<AtomicU8>,
+    law: Arc<AtomicU8>,
     spoken: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -84,6 +86,7 @@ impl Voice {
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::new(Mutex::new(Vec::new()));
         let key = Arc::new(AtomicU8::new(NO_KEY));
+        let law = Arc::new(AtomicU8::new(ALAW));
         let (said, spoken) = channel();
         let end = End {
             socket,
@@ -92,6 +95,7 @@ impl Voice {
             stop: Arc::clone(&stop),
             heard: Arc::clone(&heard),
             key: Arc::clone(&key),
+            law: Arc::clone(&law),
             echo,
         };
         let thread = std::thread::spawn(move || end.talk(&said));
@@ -100,9 +104,17 @@ impl Voice {
             stop,
             heard,
             key,
+            law,
             spoken,
             thread: Some(thread),
         }
+    }
+
+    /// The same, but speaks and hears µ-law only.
+    #[must_use]
+    pub fn in_ulaw(self) -> Self {
+        self.law.store(ULAW, Ordering::Relaxed);
+        self
     }
 
     /// The port that SDP must name.
@@ -152,6 +164,7 @@ struct End {
     stop: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<u8>>>,
     key: Arc<AtomicU8>,
+    law: Arc<AtomicU8>,
     echo: Option<Echo>,
 }
 
@@ -202,7 +215,7 @@ impl End {
             };
             self.add_echo(&heard_by, &mut frame);
             // The call may be over on the other side.
-            let _ = self.socket.send_to(&packet(number, &frame), peer);
+            let _ = self.socket.send_to(&self.packet(number, &frame), peer);
             number = number.wrapping_add(1);
             if speaks {
                 position += FRAME;
@@ -241,6 +254,18 @@ impl End {
         }
     }
 
+    /// What it says in its law.
+    fn packet(&self, number: u16, frame: &[u8; FRAME]) -> Vec<u8> {
+        match self.law.load(Ordering::Relaxed) {
+            ULAW => packet_of(
+                ULAW,
+                number,
+                &frame.map(|code| encode_ulaw(decode_alaw(code))),
+            ),
+            law => packet_of(law, number, frame),
+        }
+    }
+
     fn frame(&self, position: usize) -> [u8; FRAME] {
         let mut frame = [ALAW_SILENCE; FRAME];
         let rest = self.codes.get(position..).unwrap_or_default();
@@ -264,9 +289,14 @@ impl End {
             match self.socket.recv_from(&mut buffer) {
                 Ok((length, from)) => {
                     speaker = Some(from);
-                    if length > HEADER && buffer[1] & 0x7F == ALAW {
+                    let law = self.law.load(Ordering::Relaxed);
+                    if length > HEADER && buffer[1] & 0x7F == law {
                         let mut heard = self.heard.lock().expect("no thread fails with the lock");
-                        heard.extend_from_slice(&buffer[HEADER..length]);
+                        let codes = buffer[HEADER..length].iter();
+                        heard.extend(codes.map(|&code| match law {
+                            ULAW => encode_alaw(decode_ulaw(code)),
+                            _ => code,
+                        }));
                     }
                 }
                 Err(error) if is_timeout(error.kind()) => return speaker,
@@ -281,8 +311,8 @@ fn is_timeout(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-fn packet(number: u16, frame: &[u8; FRAME]) -> Vec<u8> {
-    let mut packet = vec![0x80, ALAW];
+fn packet_of(law: u8, number: u16, frame: &[u8; FRAME]) -> Vec<u8> {
+    let mut packet = vec![0x80, law];
     packet.extend_from_slice(&number.to_be_bytes());
     packet.extend_from_slice(&(u32::from(number) * FRAME as u32).to_be_bytes());
     packet.extend_from_slice(&0x5EED_u32.to_be_bytes());
@@ -353,6 +383,24 @@ fn decode_alaw(code: u8) -> i16 {
     } else {
         magnitude
     }
+}
+
+/// ITU-T G.711, µ-law.
+fn decode_ulaw(code: u8) -> i16 {
+    let code = !code;
+    let (exponent, mantissa) = (code >> 4 & 7, i16::from(code & 15));
+    let magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84;
+    if code & 0x80 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
+}
+
+/// The code whose sample is nearest.
+fn encode_ulaw(sample: i16) -> u8 {
+    let distance = |code: &u8| (i32::from(decode_ulaw(*code)) - i32::from(sample)).abs();
+    (0..=u8::MAX).min_by_key(distance).expect("there are 256")
 }
 
 /// Writes samples as a recording (G.711 A-law WAV).
