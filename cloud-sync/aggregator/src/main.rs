@@ -54,7 +54,7 @@ enum Command {
         #[command(flatten)]
         database: Place,
     },
-    /// Write calls or transcripts into a file.
+    /// Write calls, transcripts or quality rules into a file.
     Export(Box<Export>),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
@@ -108,7 +108,8 @@ struct Run {
 
 #[derive(clap::Args)]
 struct Export {
-    /// What: `calls`, one row each, or `transcripts`, one row a turn; the audit log names who reads them.
+    /// What: `calls`, one row each; `quality`, one row a phrase of a quality rule that was said and one for each
+    /// rule of which none was; or `transcripts`, one row a turn, of which the audit log names who reads them.
     #[arg(value_parser = parse_table)]
     table: export::Table,
     /// Where: a file, an address such as `file:///srv/calls.parquet`, or `-` for standard output.
@@ -135,10 +136,9 @@ struct Export {
 }
 
 fn parse_table(name: &str) -> Result<export::Table, String> {
-    [export::Table::Calls, export::Table::Transcripts]
-        .into_iter()
-        .find(|table| table.name() == name)
-        .ok_or_else(|| format!("`{name}` is no table; use calls or transcripts"))
+    let mut tables = export::Table::ALL.into_iter();
+    let found = tables.find(|table| table.name() == name);
+    found.ok_or_else(|| format!("`{name}` is no table; use calls, transcripts or quality"))
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {
@@ -169,12 +169,7 @@ fn main() -> ExitCode {
             let database = std::mem::take(&mut arguments.database);
             with(checked(database), |file| write_export(*arguments, &file))
         }
-        Command::Openapi => report(
-            trunkside_aggregator::openapi()
-                .to_pretty_json()
-                .context("the document cannot be written")
-                .and_then(say),
-        ),
+        Command::Openapi => report(say(format_args!("{:#}", trunkside_aggregator::openapi()))),
     }
 }
 

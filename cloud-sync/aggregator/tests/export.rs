@@ -44,6 +44,8 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(&rows[0][place("emotion")], "");
     assert_eq!(&rows[0][place("clock_trusted")], "true");
     assert_eq!(&rows[0][place("said_started_at")], "");
+    assert_eq!(&rows[0][place("quality_kept")], "");
+    assert_eq!(&rows[0][place("quality_broken")], "recording_notice");
 
     let (_, csv) = get(http, "/api/v1/export/transcripts?limit=1").await;
     assert!(csv.contains("`limit`"), "an export has no pages: {csv}");
@@ -69,7 +71,13 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert_eq!(field("emotion"), Field::Null);
     assert_eq!(field("clock_trusted"), Field::Bool(true));
     assert_eq!(field("said_started_at"), Field::Null);
+    assert_eq!(field("quality_kept"), Field::Null);
+    assert_eq!(
+        field("quality_broken"),
+        Field::Str("recording_notice".into())
+    );
     assert_eq!(get(http, "/api/v1/export/calls?format=xls").await.0, 400);
+    quality_rules_come_with_what_was_said(http).await;
 
     // An empty table is a table.
     let (_, bytes) = get_bytes(
@@ -96,6 +104,24 @@ async fn calls_and_words_come_as_csv_and_parquet() {
     assert!(String::from_utf8_lossy(&error).contains("such as `2026-"));
     in_the_format_that_the_name_asks_for(&data);
     cloud.shutdown().await;
+}
+
+/// A row for each phrase that was said, and one for a rule of which none was.
+async fn quality_rules_come_with_what_was_said(http: std::net::SocketAddr) {
+    let (status, csv) = get(http, "/api/v1/export/quality").await;
+    assert_eq!(status, 200);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows.len(), 31, "{csv}");
+    let names = "tenant,branch,device,call,started_at,rule,kept,at_s,text,clock_trusted";
+    let silent = "acme,harbour,box1,01990000-0000-7000-8000-000000000029,2026-11-21T08:04:50Z,\
+                  recording_notice,false,,,true";
+    let said = "acme,harbour,box1,01990000-0000-7000-8000-000000000028,2026-11-21T08:04:40Z,\
+                recording_notice,true,4.5,本次通话会录音,true";
+    assert_eq!(rows[..3], [names, silent, said]);
+    let (status, bytes) = get_bytes(http, "/api/v1/export/quality?format=parquet", None).await;
+    assert_eq!(status, 200);
+    let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    assert_eq!(file.metadata().file_metadata().num_rows(), 30);
 }
 
 /// Twenty calls of a megabyte each, more than sockets hold.

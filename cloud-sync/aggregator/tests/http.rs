@@ -92,6 +92,7 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
         (400, "metrics/hourly?limit=x"),
         (200, "export/calls?format=parquet"),
         (200, "export/transcripts"),
+        (200, "export/quality"),
     ] {
         let path = format!("/api/v1/{question}");
         let answer = raw(http, &http.to_string(), &path).await;
@@ -115,6 +116,19 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
         let pointer = named.split('"').next().unwrap();
         assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
+    assert!(
+        text.contains("\"#/components/schemas/CallSummary\""),
+        "{text}"
+    );
+    for field in [
+        "CallSummary/properties/quality",
+        "QualityHit/properties/kept",
+        "QualityMark/properties/text",
+        "Alarm/properties/severity",
+    ] {
+        let schema = document.pointer(&format!("/components/schemas/{field}"));
+        assert!(schema.is_some(), "{field}: {text}");
+    }
     let (status, page) = get(http, "/").await;
     assert_eq!(status, 200);
     assert!(
@@ -124,7 +138,10 @@ async fn the_document_describes_every_address_and_the_pages_read_well() {
     let call = &all_calls(http).await[0];
     let (status, page) = get(http, &format!("/calls/{call}")).await;
     assert_eq!(status, 200);
-    assert!(page.contains("我的卡丢了"), "{page}");
+    assert!(
+        page.contains("我的卡丢了") && page.contains("recording notice"),
+        "{page}"
+    );
     let (status, page) = get(http, "/calls/unknown").await;
     assert_eq!(status, 404);
     assert!(

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Lane, VERSION};
+use crate::{Alarm, CallSummary, DeviceHealth, Lane, Turn, VERSION};
 
 /// The JSON Schema (draft 2020-12) of what travels up: one [`Batch`](crate::Batch).
 pub fn batch() -> Schema {
@@ -17,6 +18,18 @@ pub fn batch() -> Schema {
 /// The JSON Schema (draft 2020-12) of what answers it: one [`Ack`](crate::Ack).
 pub fn ack() -> Schema {
     schemars::schema_for!(crate::Ack)
+}
+
+/// The JSON Schemas (draft 2020-12) of what a batch brings and all that it is made of, by name. They refer
+/// to each other by pointers that begin with `under`, such as `/components/schemas`.
+pub fn records(under: &'static str) -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().with(|it| it.definitions_path = under.into());
+    let mut generator = settings.into_generator();
+    generator.subschema_for::<CallSummary>();
+    generator.subschema_for::<Turn>();
+    generator.subschema_for::<Alarm>();
+    generator.subschema_for::<DeviceHealth>();
+    generator.take_definitions(true)
 }
 
 /// Names what this version can read: another version, or the same with other types, has another name.

@@ -1,6 +1,8 @@
 //! What the tables hold, declared once for every format.
 
-use trunkside_record::Timestamp;
+use std::sync::Arc;
+
+use trunkside_record::{QualityHit, QualityMark, Timestamp};
 
 use crate::store::{CallItem, TranscriptItem};
 
@@ -91,19 +93,60 @@ fn to_ms(time: Timestamp) -> Timestamp {
 
 /// A turn with the call that it belongs to.
 pub(super) struct TurnRow {
-    call: std::sync::Arc<TranscriptItem>,
+    call: Arc<TranscriptItem>,
     turn: usize,
 }
 
 impl TurnRow {
     pub(super) fn of(call: TranscriptItem) -> impl Iterator<Item = Self> {
         let turns = call.turns.len();
-        let call = std::sync::Arc::new(call);
+        let call = Arc::new(call);
         (0..turns).map(move |turn| Self {
-            call: std::sync::Arc::clone(&call),
+            call: Arc::clone(&call),
             turn,
         })
     }
+}
+
+/// A phrase of a quality rule that was said in a call, or a rule of which none was.
+pub(super) struct MarkRow {
+    call: Arc<CallItem>,
+    rule: usize,
+    /// None where nothing was said.
+    mark: Option<usize>,
+}
+
+impl MarkRow {
+    pub(super) fn of(call: CallItem) -> impl Iterator<Item = Self> {
+        let call = Arc::new(call);
+        let rules = call.summary.quality.len();
+        (0..rules).flat_map(move |rule| {
+            let call = Arc::clone(&call);
+            let marks = call.summary.quality[rule].hits.len();
+            // One that was not said has a row, too.
+            (0..marks.max(1)).map(move |mark| Self {
+                call: Arc::clone(&call),
+                rule,
+                mark: (mark < marks).then_some(mark),
+            })
+        })
+    }
+
+    fn rule(&self) -> &QualityHit {
+        &self.call.summary.quality[self.rule]
+    }
+
+    fn mark(&self) -> Option<&QualityMark> {
+        self.rule().hits.get(self.mark?)
+    }
+}
+
+/// The names of a call's quality rules that it kept, or of those that it did not; none where there are
+/// none.
+fn rules(call: &CallItem, kept: bool) -> Option<String> {
+    let rules = call.summary.quality.iter().filter(|rule| rule.kept == kept);
+    let names: Vec<&str> = rules.map(|rule| rule.rule.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 pub(super) const CALLS: &[Column<CallItem>] = &[
@@ -185,6 +228,21 @@ pub(super) const CALLS: &[Column<CallItem>] = &[
     }),
     Column::maybe_time("said_started_at", |row| row.said_started_at.map(to_ms)),
     Column::flag("clock_trusted", |row| row.clock_trusted),
+    Column::text("quality_kept", |row| rules(row, true)),
+    Column::text("quality_broken", |row| rules(row, false)),
+];
+
+pub(super) const QUALITY: &[Column<MarkRow>] = &[
+    Column::text("tenant", |row| Some(row.call.tenant.clone())),
+    Column::text("branch", |row| Some(row.call.branch.clone())),
+    Column::text("device", |row| Some(row.call.device.clone())),
+    Column::text("call", |row| Some(row.call.summary.call.to_string())),
+    Column::time("started_at", |row| to_ms(row.call.started_at)),
+    Column::text("rule", |row| Some(row.rule().rule.clone())),
+    Column::flag("kept", |row| Some(row.rule().kept)),
+    Column::real("at_s", |row| Some(row.mark()?.at_s)),
+    Column::text("text", |row| Some(row.mark()?.text.to_string())),
+    Column::flag("clock_trusted", |row| row.call.clock_trusted),
 ];
 
 pub(super) const TRANSCRIPTS: &[Column<TurnRow>] = &[

@@ -1,4 +1,4 @@
-//! Calls and transcripts as files for pandas, Spark and spreadsheets.
+//! Calls, transcripts and quality rules as files for pandas, Spark and spreadsheets.
 //!
 //! An export is written piece by piece on a blocking thread and never lies in memory as a whole.
 
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendTimeoutError;
 
-use crate::store::{Audit, CallFilter, Cursor, Scope, Store, StoreError};
+use crate::store::{Audit, CallFilter, CallItem, Cursor, Scope, Store, StoreError};
 
 mod columns;
 #[cfg(feature = "servers")]
@@ -22,7 +22,7 @@ mod sink;
 #[cfg(feature = "servers")]
 pub use sink::{STANDARD_OUTPUT, SinkError, format_of, store_object};
 
-use columns::{CALLS, Column, TRANSCRIPTS, TurnRow};
+use columns::{CALLS, Column, MarkRow, QUALITY, TRANSCRIPTS, TurnRow};
 
 /// Calls that are read, and written, at once.
 const CALLS_PAGE: u32 = 1_000;
@@ -87,14 +87,20 @@ pub enum Table {
     Calls,
     /// One row a turn of speech, redacted.
     Transcripts,
+    /// One row a phrase of a quality rule that was said, and one for each rule of which none was.
+    Quality,
 }
 
 impl Table {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Calls, Self::Transcripts, Self::Quality];
+
     /// Its name, and the file name's first part.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
             Self::Transcripts => "transcripts",
+            Self::Quality => "quality",
         }
     }
 }
@@ -147,6 +153,21 @@ impl Export {
                     let page = store.calls(&self.scope, &self.filter, CALLS_PAGE, cursor)?;
                     rows.write(&page.calls)?;
                     Ok((page.calls.len(), page.next))
+                })?;
+                rows.finish()?;
+                Ok(calls)
+            }
+            Table::Quality => {
+                let mut rows = Rows::new(self.format, QUALITY, out)?;
+                let calls = pages(|cursor| {
+                    let page = store.calls(&self.scope, &self.filter, CALLS_PAGE, cursor)?;
+                    let is_inspected = |call: &CallItem| !call.summary.quality.is_empty();
+                    let calls: Vec<CallItem> =
+                        page.calls.into_iter().filter(is_inspected).collect();
+                    let count = calls.len();
+                    let marks: Vec<MarkRow> = calls.into_iter().flat_map(MarkRow::of).collect();
+                    rows.write(&marks)?;
+                    Ok((count, page.next))
                 })?;
                 rows.finish()?;
                 Ok(calls)

@@ -71,6 +71,33 @@ pub(super) async fn transcripts(
     respond(&app, &reader, Table::Transcripts, query)
 }
 
+/// Which quality rules calls kept, as a file, those of the newest call first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/export/quality",
+    params(
+        CallFilterParameters,
+        ("format" = Option<String>, Query, description = "`csv` (the default) or `parquet`")
+    ),
+    responses(
+        (
+            status = 200,
+            description = "One row a phrase of a rule that was said (`at_s`, `text` as the rule has it), \
+                           and one for each rule of which none was",
+            content(("text/csv"), ("application/vnd.apache.parquet"))
+        ),
+        QuestionProblems,
+        ReaderProblems
+    )
+)]
+pub(super) async fn quality(
+    reader: Reader,
+    State(app): State<App>,
+    query: ExportQuery,
+) -> Result<Response, Problem> {
+    respond(&app, &reader, Table::Quality, query)
+}
+
 fn respond(
     app: &App,
     reader: &Reader,

@@ -12,7 +12,6 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi;
 
 use crate::access::Guard;
 use crate::counters::Counters;
@@ -32,6 +31,7 @@ mod query;
 mod reader;
 
 pub(crate) use counted::Counted;
+pub use document::openapi;
 pub(crate) use export::AT_ONCE as EXPORTS;
 use problem::{PROBLEM, Problem, QuestionProblems, ReaderProblems};
 
@@ -115,11 +115,6 @@ impl App {
     }
 }
 
-/// The interface's OpenAPI document, also served at `/api/openapi.json`.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    document::Document::openapi()
-}
-
 fn router(app: App) -> Router {
     let pages = Router::new()
         .route("/", get(page::index))
@@ -139,6 +134,7 @@ fn router(app: App) -> Router {
         .route("/api/v1/metrics/moods", get(figures::moods))
         .route("/api/v1/export/calls", get(export::calls))
         .route("/api/v1/export/transcripts", get(export::transcripts))
+        .route("/api/v1/export/quality", get(export::quality))
         .route("/api/openapi.json", get(document::document))
         .route("/healthz", get(figures::health))
         .route("/metrics", get(figures::metrics))

@@ -19,6 +19,7 @@ use crate::ingest::now;
 use crate::store::{self, AlarmFilter, CallDetail, CallFilter, CallItem, Hour, Span, Totals};
 
 mod alarms;
+mod quality;
 
 /// Calls on the front page.
 const CALLS: u32 = 40;
@@ -398,6 +399,7 @@ fn call_page(detail: &CallDetail) -> Markup {
                 @if let Some(decision) = &call.decision { (decision_card(decision)) }
                 @if call.talks.len() > 1 { (talks_card(&call.talks)) }
                 @if !call.mood_course.is_empty() || !call.escalations.is_empty() { (mood_card(call)) }
+                @if !call.quality.is_empty() { (quality::card(&call.quality)) }
             }
         }
     }
@@ -620,7 +622,8 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_who_talked_which_call_was_promised_and_whom_an_anger_was_told() {
+    fn a_page_tells_who_talked_what_was_promised_whom_an_anger_was_told_and_which_rules_were_kept()
+    {
         let before = "01990000-0000-7000-8000-000000000000";
         let talk = |agent: &str, from_s: f64, to_s: f64, by: &str| serde_json::json!({ "agent": agent, "from_s": from_s, "to_s": to_s, "by": by });
         let told = page_of(&serde_json::json!({
@@ -630,6 +633,10 @@ mod tests {
                 talk("ponmlkjihgfedcba", 23.5, 31.0, "transfer")
             ],
             "escalations": [{ "at_s": 7.0, "reasons": ["said `投诉`"] }],
+            "quality": [
+                { "rule": "recording_notice", "kept": true, "hits": [{ "at_s": 8.0, "text": "本次通话会录音" }] },
+                { "rule": "promised_return", "kept": false }
+            ],
             "times": { "first_words_s": 1.5, "ended_s": 31.0 }
         }));
         for part in [
@@ -638,9 +645,12 @@ mod tests {
             "7.0 s after the call came",
             "said `投诉`",
             "not understood",
+            "<span>recording notice</span><b class=\"kept\">kept</b>",
+            "本次通话会录音</p><span class=\"faint\">8.0 s</span>",
+            "<span>promised return</span><b class=\"broken\">broken</b></li>",
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }
-        assert!(!page(false).contains("Who talked"));
+        assert!(!page(false).contains("Who talked") && !page(false).contains("Quality rules"));
     }
 }

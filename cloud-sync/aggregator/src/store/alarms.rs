@@ -8,7 +8,7 @@ use trunkside_record::{Alarm, Timestamp};
 use utoipa::ToSchema;
 
 use super::query::stored_ms;
-use super::{Scope, Whole};
+use super::{Scope, Whole, contract};
 
 /// Which alarms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct AlarmItem {
     pub clock_trusted: bool,
     /// The alarm: `code`, `severity`, `cleared` and `text` stand beside these.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = contract::Alarm)]
     pub alarm: Whole<Alarm>,
 }
 

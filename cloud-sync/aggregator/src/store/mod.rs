@@ -13,6 +13,7 @@ use trunkside_record::{Origin, Timestamp};
 mod access;
 mod alarms;
 mod analytics;
+mod contract;
 mod intake;
 mod plan;
 #[cfg(feature = "servers")]

@@ -8,7 +8,7 @@ use trunkside_record::{CallSummary, Origin, Timestamp, Turn};
 use utoipa::ToSchema;
 
 use super::plan::storable;
-use super::{Scope, StoreError, Whole};
+use super::{Scope, StoreError, Whole, contract};
 
 /// Which calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,7 +148,7 @@ pub struct CallItem {
     pub clock_trusted: Option<bool>,
     /// The call's summary; its other fields stand beside these.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = contract::CallSummary)]
     pub summary: Whole<CallSummary>,
 }
 
@@ -182,7 +182,7 @@ pub struct CallDetail {
     #[serde(flatten)]
     pub call: CallItem,
     /// What was said, redacted; null when it has not come (yet).
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<contract::Turn>>)]
     pub transcript: Option<Whole<Vec<Turn>>>,
     /// What a newer version put beside the words; absent when it is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,7 +217,7 @@ pub struct TranscriptItem {
     /// Whether the box's clock had been set when the call was recorded; null where that was not kept.
     pub clock_trusted: Option<bool>,
     /// What was said, redacted, in order of time.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<contract::Turn>)]
     pub turns: Whole<Vec<Turn>>,
     /// What a newer version put beside them; absent when it is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -314,7 +314,7 @@ pub struct DeviceItem {
     /// How many of its records are stored that only a newer version of this program can read.
     pub unread: u64,
     /// What it last said of itself; null when it has not.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<contract::DeviceHealth>)]
     pub health: Option<serde_json::Value>,
 }
 

@@ -19,8 +19,8 @@ use trunkside_aggregator::config::ExternalBroker;
 use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice, Running};
 use trunkside_call::{CallId, Language, Side};
 use trunkside_record::{
-    Body, CallSummary, EndedBy, IntentScore, Origin, Outcome, Redacted, RedactedText, Times,
-    Timestamp, Transcript, Turn,
+    Body, CallSummary, EndedBy, IntentScore, Origin, Outcome, QualityHit, QualityMark, Redacted,
+    RedactedText, Times, Timestamp, Transcript, Turn,
 };
 use trunkside_uplink::{
     Broker, Outbox, OutboxOptions, Stamp, Status, Tuning, Uplink, UplinkConfig,
@@ -69,7 +69,7 @@ pub fn call(number: u64) -> [Body; 2] {
         },
         entities: [].into(),
         voice: trunkside_record::VoiceQuality::default(),
-        quality: Vec::new(),
+        quality: vec![notice(number)],
         redacted: Redacted,
     };
     let text = RedactedText::try_new("我的卡丢了，号码是[card]").unwrap();
@@ -87,6 +87,20 @@ pub fn call(number: u64) -> [Body; 2] {
         }
         .into(),
     ]
+}
+
+/// Every second call's agent says that the call is recorded.
+fn notice(number: u64) -> QualityHit {
+    let kept = number.is_multiple_of(2);
+    let mark = || QualityMark {
+        at_s: 4.5,
+        text: RedactedText::try_new("本次通话会录音").unwrap(),
+    };
+    QualityHit {
+        rule: "recording_notice".to_owned(),
+        kept,
+        hits: kept.then(mark).into_iter().collect(),
+    }
 }
 
 /// When the `number`th call began.

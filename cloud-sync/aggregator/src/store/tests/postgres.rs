@@ -108,6 +108,12 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
         let of = origin(tenant, "harbour");
         let overflowed = serde_json::json!({
             "outcome": "overflowed",
+            "quality": [
+                { "rule": "greeting", "kept": true, "hits": [
+                    { "at_s": 1.5, "text": "您好" }, { "at_s": 9.5, "text": "你好" }
+                ] },
+                { "rule": "recording_notice", "kept": false }
+            ],
             "decision": {
                 "number": 1,
                 "action": { "do": "overflow", "to": "messages", "kind": "voicemail" }
@@ -123,7 +129,8 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
         "CREATE ROLE grafana_acme LOGIN; GRANT USAGE ON SCHEMA trunkside TO grafana_acme;
          GRANT SELECT ON trunkside.call, trunkside.stream, trunkside.gap, trunkside.report,
              trunkside.calls, trunkside.calls_hourly, trunkside.intents_hourly,
-             trunkside.moods_hourly, trunkside.devices, trunkside.alarms TO grafana_acme;
+             trunkside.moods_hourly, trunkside.devices, trunkside.alarms, trunkside.quality
+             TO grafana_acme;
          INSERT INTO trunkside.reader (role_name, tenant) VALUES ('grafana_acme', 'acme')",
     );
     let mut reader =
@@ -148,6 +155,14 @@ fn rows_are_kept_apart_for_readers_of_sql(cluster: &Cluster) {
     let clock = "SELECT count(*) FROM trunkside.calls
                  WHERE clock_trusted AND said_started_at = '2026-11-21T08:10:00Z'";
     assert_eq!(ask(clock).unwrap(), 1);
+    for (rules, rows) in [
+        ("true", 3),
+        ("rule = 'greeting' AND kept AND at_s > 1 AND text ~ '好'", 2),
+        ("NOT kept AND at_s IS NULL AND text IS NULL", 1),
+    ] {
+        let quality = format!("SELECT count(*) FROM trunkside.quality WHERE {rules}");
+        assert_eq!(ask(&quality).unwrap(), rows, "{rules}");
+    }
     assert_eq!(ask("SELECT count(*) FROM trunkside.devices").unwrap(), 1);
     // The aggregator's own setting opens nothing to others.
     assert_eq!(
