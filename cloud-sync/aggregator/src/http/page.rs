@@ -24,8 +24,8 @@ mod quality;
 /// Calls on the front page.
 const CALLS: u32 = 40;
 
-/// Alarms on the front page.
-const ALARMS: u32 = 10;
+/// Alarms among which those for the front page are chosen.
+const ALARMS: u32 = 500;
 
 /// Hours on the front page: two days.
 const HOURS: u32 = 48;
@@ -74,7 +74,7 @@ pub(super) async fn index(reader: Reader, State(app): State<App>) -> Result<Mark
         true,
         &html! {
             (header(totals, connected))
-            @if !alarms.alarms.is_empty() { (alarms::card(&alarms)) }
+            @if !alarms.alarms.is_empty() { (alarms::card(alarms)) }
             @if page.calls.is_empty() {
                 (nothing_yet())
             } @else {
