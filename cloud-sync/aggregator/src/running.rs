@@ -10,6 +10,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::access::Guard;
@@ -100,7 +102,7 @@ impl Aggregator {
         } = config;
         let (store, away, guard, admission) = blocking(move || {
             let store = store::open(&store)?;
-            maintain_at_start(&*store, retention_months)?;
+            make_room_at_start(&*store, retention_months)?;
             let guard = Guard::new(Arc::clone(&store), oidc, listen);
             if guard.shuts_everybody_out()? {
                 return Err(AggregatorError::NoKeys { address: listen });
@@ -226,11 +228,14 @@ impl Drop for Ending {
     }
 }
 
-/// A store that others keep busy is maintained an hour later.
-fn maintain_at_start(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
-    match maintain(store, retention_months) {
+/// What must be done before anything comes; what is too old goes afterwards, as that may take long. A store
+/// that others keep busy is maintained later.
+fn make_room_at_start(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
+    let (today, keep_from) = kept(retention_months);
+    let made = store.make_room(today, keep_from);
+    match made.and_then(|()| read_again(store)) {
         Err(error) if error.is_busy() => {
-            tracing::warn!(%error, "the store was not maintained; trying again in an hour");
+            tracing::warn!(%error, "the store was not maintained; trying again");
             Ok(())
         }
         done => done,
@@ -323,11 +328,12 @@ async fn source(choice: BrokerChoice) -> Result<(Option<Broker>, Source), Aggreg
     }
 }
 
-/// Makes room for what comes and deletes what is too old, every hour until `stop`.
+/// Makes room for what comes and deletes what is too old, at once and every hour until `stop`.
 async fn keep_up(store: Arc<dyn Store>, retention_months: Option<u32>, stop: CancellationToken) {
+    let mut pace = tokio::time::interval(MAINTAIN_EVERY);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(MAINTAIN_EVERY) => {}
+            _ = pace.tick() => {}
             () = stop.cancelled() => return,
         }
         let store = Arc::clone(&store);
@@ -337,15 +343,25 @@ async fn keep_up(store: Arc<dyn Store>, retention_months: Option<u32>, stop: Can
     }
 }
 
-fn maintain(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
+/// Today, and where what is kept begins.
+fn kept(retention_months: Option<u32>) -> (Date, Option<Timestamp>) {
     let now = ingest::now().to_zoned(TimeZone::UTC);
     let keep_from = retention_months
         .and_then(|months| now.checked_sub(jiff::Span::new().months(months)).ok())
         .map(|from| from.timestamp());
-    let gone = store.maintain(now.date(), keep_from)?;
+    (now.date(), keep_from)
+}
+
+fn maintain(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
+    let (today, keep_from) = kept(retention_months);
+    let gone = store.maintain(today, keep_from)?;
     if gone > 0 {
         tracing::info!(gone, "what was too old is deleted");
     }
+    read_again(store)
+}
+
+fn read_again(store: &dyn Store) -> Result<(), StoreError> {
     // One record that cannot be stored now keeps nobody from starting.
     match store.read_again() {
         Ok(0) => {}

@@ -264,8 +264,12 @@ pub trait Store: Send + Sync {
     /// can be read now.
     fn read_again(&self) -> Result<u64, StoreError>;
 
-    /// Makes room for what comes, and deletes what began before `keep_from`. Returns how many
-    /// calls, or months of them, went.
+    /// Makes room for what comes, but none for what would go at once: `keep_from` is where what is kept
+    /// begins.
+    fn make_room(&self, today: Date, keep_from: Option<Timestamp>) -> Result<(), StoreError>;
+
+    /// Makes room for what comes, and deletes what began before `keep_from`, which may take long.
+    /// Returns how many calls, or months of them, went.
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError>;
 
     /// Keeps a key.

@@ -316,12 +316,16 @@ impl Store for Postgres {
     }
 
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError> {
-        self.maintaining(|at| months::make_room(at, today, keep_from))?;
+        self.make_room(today, keep_from)?;
         let Some(from) = keep_from else {
             return Ok(0);
         };
         let months = self.maintaining(|at| months::drop_before(at, from))?;
         Ok(months + self.maintaining(|at| months::delete_before(at, from))?)
+    }
+
+    fn make_room(&self, today: Date, keep_from: Option<Timestamp>) -> Result<(), StoreError> {
+        self.maintaining(|at| months::make_room(at, today, keep_from))
     }
 
     fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {

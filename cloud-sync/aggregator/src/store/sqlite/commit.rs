@@ -308,38 +308,52 @@ fn store_gap(
     Ok(())
 }
 
-/// What deletes the calls that began before a time, with their words, words as old whose call never came,
-/// and older reports. Nobody else writes meanwhile: each finds what is old by an index, and looks at
-/// nothing where nothing is.
+/// What deletes the oldest of the calls that began before a time, with their words, words as old whose call
+/// never came, and older reports: so many of each. Each finds what is old by an index, and looks at nothing
+/// where nothing is.
 const DELETIONS: [&str; 6] = [
     "DELETE FROM transcript WHERE (tenant, branch, device, call) IN (
-         SELECT tenant, branch, device, call FROM call WHERE started_ms < ?1)",
+         SELECT tenant, branch, device, call FROM call WHERE started_ms < ?1
+         ORDER BY started_ms, id LIMIT ?2)",
     DELETE_CALLS,
-    "DELETE FROM transcript WHERE named_ms < ?1 AND NOT EXISTS (
-         SELECT 1 FROM call WHERE (call.tenant, call.branch, call.device, call.call)
-             = (transcript.tenant, transcript.branch, transcript.device, transcript.call))",
-    "DELETE FROM report WHERE at_ms < ?1",
-    "DELETE FROM alarm WHERE at_ms < ?1",
-    "DELETE FROM unread WHERE came_ms < ?1",
+    "DELETE FROM transcript WHERE (tenant, branch, device, call) IN (
+         SELECT tenant, branch, device, call FROM transcript AS words
+         WHERE named_ms < ?1 AND NOT EXISTS (
+             SELECT 1 FROM call WHERE (call.tenant, call.branch, call.device, call.call)
+                 = (words.tenant, words.branch, words.device, words.call))
+         LIMIT ?2)",
+    "DELETE FROM report WHERE (stream, sequence) IN (
+         SELECT stream, sequence FROM report WHERE at_ms < ?1 LIMIT ?2)",
+    "DELETE FROM alarm WHERE (tenant, branch, device, code) IN (
+         SELECT tenant, branch, device, code FROM alarm WHERE at_ms < ?1 LIMIT ?2)",
+    "DELETE FROM unread WHERE id IN (SELECT id FROM unread WHERE came_ms < ?1 LIMIT ?2)",
 ];
 
-const DELETE_CALLS: &str = "DELETE FROM call WHERE started_ms < ?1";
+const DELETE_CALLS: &str = "DELETE FROM call WHERE id IN (
+     SELECT id FROM call WHERE started_ms < ?1 ORDER BY started_ms, id LIMIT ?2)";
 
-/// Deletes what is older than `from`; how many calls those were.
-pub(super) fn delete_before(
+/// Rows of a kind that are deleted at once: what comes waits no longer, and the log of the database does
+/// not grow to the size of years.
+const AT_ONCE: usize = 1_000;
+
+/// Deletes some of what is older than `from`: how many calls those were, and whether there may be more.
+pub(super) fn delete_some_before(
     connection: &mut Connection,
     from: Timestamp,
-) -> Result<u64, StoreError> {
+) -> Result<(u64, bool), StoreError> {
     let transaction = connection.transaction()?;
-    let mut calls = 0;
+    let (mut calls, mut more) = (0, false);
     for deletion in DELETIONS {
-        let gone = transaction.execute(deletion, [from.as_millisecond()])?;
+        let gone = transaction
+            .prepare_cached(deletion)?
+            .execute(params![from.as_millisecond(), AT_ONCE as i64])?;
+        more |= gone >= AT_ONCE;
         if deletion == DELETE_CALLS {
             calls = gone as u64;
         }
     }
     transaction.commit()?;
-    Ok(calls)
+    Ok((calls, more))
 }
 
 #[cfg(test)]
@@ -356,10 +370,37 @@ mod tests {
             let mut plan = connection
                 .prepare(&format!("EXPLAIN QUERY PLAN {deletion}"))
                 .unwrap();
-            let steps = plan.query_map([0], |row| row.get(3)).unwrap();
+            let steps = plan.query_map([0, 9], |row| row.get(3)).unwrap();
             let steps: Vec<String> = steps.map(Result::unwrap).collect();
             let all = steps.iter().all(|step| !step.starts_with("SCAN"));
             assert!(all && !steps.is_empty(), "{deletion}: {steps:?}");
         }
+    }
+
+    #[test]
+    fn what_is_old_goes_in_pieces_with_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path()).unwrap();
+        let mut connection = store.writer();
+        connection
+            .execute_batch(
+                "INSERT INTO stream (id, tenant, branch, device, epoch, lane, first_seen_ms, last_seen_ms)
+                 VALUES (1, 't', 'b', 'd', 4, 'metric', 0, 0);
+                 WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2600)
+                 INSERT INTO call (tenant, branch, device, call, started_ms, outcome, summary, stream, sequence)
+                 SELECT 't', 'b', 'd', n, 2600 - n, 'bridged', '{}', 1, n FROM number;
+                 INSERT INTO transcript (tenant, branch, device, call, turns, stream, sequence, named_ms)
+                 SELECT 't', 'b', 'd', call, '[]', 1, sequence, started_ms FROM call",
+            )
+            .unwrap();
+        let from = Timestamp::from_millisecond(2_500).unwrap();
+        let piece = |connection: &mut Connection| delete_some_before(connection, from).unwrap();
+        assert_eq!(piece(&mut connection), (1_000, true));
+        assert_eq!(piece(&mut connection), (1_000, true));
+        assert_eq!(piece(&mut connection), (500, false));
+        let left =
+            "SELECT (SELECT count(*) FROM call) = 100 AND (SELECT count(*) FROM transcript) = 100";
+        let left: bool = connection.query_row(left, [], |row| row.get(0)).unwrap();
+        assert!(left);
     }
 }
