@@ -6,7 +6,8 @@
 //! Invariant: a record for which [`Outbox::append`] returned is on the disk, keeps its place
 //! `(epoch, sequence)` for ever, and is deleted only when the aggregator's watermark covers it or
 //! its lane's budget forces it out, or the disk has not given it back for minutes; then a gap stands
-//! in its place. A broker's PUBACK deletes nothing. Nothing here is on the path of a call.
+//! in its place. What is only posted ([`Outbox::post_each`]) keeps its place too, but a crash forgets it. A
+//! broker's PUBACK deletes nothing. Nothing here is on the path of a call.
 //!
 //! ```no_run
 //! # async fn daemon(body: trunkside_record::Body) -> Result<(), Box<dyn std::error::Error>> {

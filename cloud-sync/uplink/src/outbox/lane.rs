@@ -1,11 +1,11 @@
 //! One lane's files: the segment being written, the one being read, and the ledger of all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use trunkside_record::Lane;
-use trunkside_vault::frame::Scan;
+use trunkside_record::{Ack, Lane};
+use trunkside_vault::frame::{Scan, UNTRUSTED};
 
 use super::ledger::{Ledger, Place};
 use super::segment::{Header, SegmentId};
@@ -25,10 +25,19 @@ pub(super) struct LaneLog {
     pub(super) newest_epoch: u64,
     /// The sequence that the next record gets.
     pub(super) next: u64,
-    /// The last sequence that is on the disk for good.
+    /// The last sequence up to which all is on the disk for good, or with the cloud.
     pub(super) durable: u64,
-    /// Records behind `durable`, kept until a flush succeeds.
+    /// Records behind `durable` that are written, kept until a flush succeeds. Those that were posted come
+    /// first.
     pub(super) unsynced: Vec<Unsynced>,
+    /// Records behind those that lie in memory alone. While there are any, all of `unsynced` were posted.
+    pub(super) posted: VecDeque<Unsynced>,
+    /// Whether the stream's number is on the disk, so that no later start takes it.
+    pub(super) is_reserved: bool,
+    /// The last sequence that the cloud got from memory: the disk has no trace of it.
+    pub(super) skipped: u64,
+    /// The stream's watermark as the disk has it.
+    pub(super) saved_watermark: u64,
     /// Whether a flush is under way.
     pub(super) syncing: bool,
     /// Counts failures: who waits for a record of an earlier count waits in vain.
@@ -43,11 +52,13 @@ pub(super) struct LaneLog {
     pub(super) noted: Option<Place>,
 }
 
-/// A record that is written but not yet flushed.
+/// A record that is not yet flushed.
 pub(super) struct Unsynced {
     pub(super) sequence: u64,
     pub(super) at_ms: i64,
     pub(super) record: Vec<u8>,
+    /// Whether it may have been sent already.
+    pub(super) posted: bool,
 }
 
 /// The segment being written.
@@ -55,6 +66,8 @@ pub(super) struct Writer {
     pub(super) header: Header,
     pub(super) file: Arc<OneFailure>,
     pub(super) written: u64,
+    /// The last sequence in it.
+    pub(super) last: u64,
     /// The part of `written` that is flushed and in the ledger.
     pub(super) settled: u64,
 }
@@ -112,6 +125,10 @@ impl LaneLog {
             next: 1,
             durable: 0,
             unsynced: Vec::new(),
+            posted: VecDeque::new(),
+            is_reserved: false,
+            skipped: 0,
+            saved_watermark: 0,
             syncing: false,
             failures: 0,
             failure: None,
@@ -170,9 +187,9 @@ impl LaneLog {
     /// in `unsynced`, to be written again into the next one.
     pub(super) fn finish_segment(&mut self) -> u64 {
         let Some(writer) = &self.writer else { return 0 };
-        let written = writer.written;
+        let (last, written) = (writer.last, writer.written);
         let pages = match writer.file.sync() {
-            Ok(()) => self.settle(self.next - 1, written),
+            Ok(()) => self.settle(last, written),
             Err(_) => 0,
         };
         self.end_segment();
@@ -187,18 +204,73 @@ impl LaneLog {
         })
     }
 
+    /// Records that may be sent before they are on the disk.
+    pub(super) fn in_memory(&self) -> impl Iterator<Item = &Unsynced> {
+        let written = self.unsynced.iter().take_while(|record| record.posted);
+        written.chain(&self.posted)
+    }
+
+    /// When the oldest waiting record was made, as far as its clock can be trusted.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        let held = self.in_memory().map(|record| record.at_ms);
+        let held = held.filter(|at_ms| *at_ms != UNTRUSTED).min();
+        self.ledger.oldest_ms().into_iter().chain(held).min()
+    }
+
+    /// Whether something that nobody has seen yet may be given up, and its sequence with it.
+    pub(super) fn may_give_way(&self) -> bool {
+        self.unsynced.iter().any(|record| !record.posted)
+    }
+
+    /// Takes a watermark; returns the files that may be deleted.
+    pub(super) fn acked(&mut self, ack: Ack) -> Vec<String> {
+        let held = self.in_memory().last().map_or(0, |last| last.sequence);
+        let mut done = self.ledger.ack(ack, self.epoch, held);
+        if self.skip_to_watermark() {
+            done.extend(self.ledger.covered(self.epoch));
+        }
+        done.into_iter().map(|id| self.name(id)).collect()
+    }
+
+    /// What the cloud got from memory needs no disk. True when the segment being written ended over it:
+    /// what comes next does not follow what that one holds.
+    fn skip_to_watermark(&mut self) -> bool {
+        let watermark = self.epoch.map_or(0, |epoch| self.ledger.watermark(epoch));
+        if watermark <= self.durable {
+            return false;
+        }
+        self.unsynced.retain(|record| record.sequence > watermark);
+        self.posted.retain(|record| record.sequence > watermark);
+        self.durable = watermark;
+        self.skipped = watermark;
+        let ends = self
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.last < watermark);
+        if ends {
+            self.end_segment();
+        }
+        ends
+    }
+
     /// Ends the segment being written, without trusting another flush.
     pub(super) fn end_segment(&mut self) {
         self.writer = None;
         self.ledger.close();
     }
 
-    /// Gives up every record that is not on the disk; their sequences are free again, because
-    /// nobody has seen them.
+    /// Gives up every record that is not on the disk, but those that were posted; the others' sequences are
+    /// free again, because nobody has seen them.
     pub(super) fn discard_unsynced(&mut self, error: io::Error) {
         self.end_segment();
-        self.unsynced.clear();
-        self.next = self.durable + 1;
+        for record in self.unsynced.drain(..).rev().filter(|record| record.posted) {
+            self.posted.push_front(record);
+        }
+        self.next = self
+            .posted
+            .back()
+            .map_or(self.durable, |last| last.sequence)
+            + 1;
         self.failures += 1;
         self.failure = Some(error);
     }

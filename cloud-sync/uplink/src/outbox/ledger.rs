@@ -320,13 +320,16 @@ impl Ledger {
     }
 
     /// Takes a watermark; returns the segments that may be deleted. In the stream that is being
-    /// written, one beyond what is on the disk is not believed; of an older stream the cloud may
-    /// well know more than is left here.
-    pub(super) fn ack(&mut self, ack: Ack, writing: Option<u64>) -> Vec<SegmentId> {
-        let Some(last) = self.spans.iter().rfind(|span| span.epoch == ack.epoch) else {
+    /// written, one beyond what is on the disk, or up to `held` in memory, is not believed; of an older
+    /// stream the cloud may well know more than is left here.
+    pub(super) fn ack(&mut self, ack: Ack, writing: Option<u64>, held: u64) -> Vec<SegmentId> {
+        let is_writing = writing == Some(ack.epoch);
+        let last = self.spans.iter().rfind(|span| span.epoch == ack.epoch);
+        let held = Some(held).filter(|held| is_writing && *held > 0);
+        let Some(through) = last.map(|last| last.through).max(held) else {
             return Vec::new();
         };
-        let plausible = ack.sequence <= last.through || writing != Some(ack.epoch);
+        let plausible = ack.sequence <= through || !is_writing;
         if !plausible || ack.sequence <= self.watermark(ack.epoch) {
             return Vec::new();
         }
@@ -351,13 +354,14 @@ impl Ledger {
     }
 
     /// The cloud has less of a stream than it had confirmed: true when that changes anything. What
-    /// was deleted is known to be gone.
-    pub(super) fn forget(&mut self, ack: Ack) -> bool {
+    /// was deleted is known to be gone. `held` is the first record of the stream that lies in memory.
+    pub(super) fn forget(&mut self, ack: Ack, held: Option<u64>) -> bool {
         let Ack { epoch, sequence } = ack;
-        let Some(index) = self.spans.iter().position(|span| span.epoch == epoch) else {
+        let found = self.spans.iter().position(|span| span.epoch == epoch);
+        let index = found.unwrap_or(self.spans.len());
+        let Some(kept_from) = found.map(|index| self.spans[index].from).or(held) else {
             return false;
         };
-        let kept_from = self.spans[index].from;
         let confirmed = self.watermark(epoch).max(kept_from - 1);
         if sequence >= confirmed {
             return false;
@@ -434,6 +438,13 @@ impl Ledger {
                 let unknown = span.is_unread() && sent < u64::MAX;
                 (unknown || from <= span.through).then_some((span, from))
             })
+    }
+
+    /// Whether what lies behind all of a stream's segments waits for one that is set aside.
+    pub(super) fn waits(&self, epoch: u64) -> bool {
+        let watermark = self.watermark(epoch);
+        let mut of_stream = self.spans.iter().filter(|span| span.epoch == epoch);
+        of_stream.any(|span| span.is_aside() && span.through > watermark)
     }
 
     /// A segment that could not be read at the start was read: what it holds.

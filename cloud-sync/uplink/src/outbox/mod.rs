@@ -203,7 +203,7 @@ impl OutboxStatus {
 /// How hard the disk is worked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wear {
-    /// Bytes of records that were stored.
+    /// Bytes of records that were taken, also of those that the cloud had before they were written.
     pub kept: u64,
     /// Bytes of the 4 KiB pages that were written for them.
     pub written: u64,
@@ -248,6 +248,16 @@ pub enum OutboxError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The disk does not take the stream's number, without which nothing may be sent before it is stored.
+    #[error(
+        "the outbox cannot keep the number of its stream; free disk space, or see whether the disk works"
+    )]
+    NotReserved,
+    /// Too much waits in memory: neither the disk nor the cloud takes it.
+    #[error(
+        "the outbox holds as much in memory as it may, as neither the disk nor the cloud takes it"
+    )]
+    Held,
     /// A record without a lane, or larger than a message may be.
     #[error("the record cannot be queued: {0}")]
     Unfit(&'static str),
@@ -359,6 +369,62 @@ impl Outbox {
         Appended { places, fault }
     }
 
+    /// Takes places for records up to the first that is refused and lets them be sent, but brings none to
+    /// the disk. Who brings them must be able to bring them again, with a new place, until
+    /// [`is_kept`](Self::is_kept) says otherwise: after a crash they are gone from here, and the cloud may
+    /// have them or not. Blocks for a disk flush once in a start for each lane.
+    pub fn post_each<'a>(&self, records: impl Iterator<Item = (Stamp, &'a Body)>) -> Appended {
+        let (mut places, mut fault) = (Vec::new(), None);
+        for (stamp, body) in records {
+            let held = match (self.post(stamp, body), body.lane()) {
+                // It may go where the disk takes what waits.
+                (Err(OutboxError::Held), Some(lane)) => {
+                    self.flush(&[lane]).and_then(|()| self.post(stamp, body))
+                }
+                (held, _) => held,
+            };
+            match held {
+                Ok(place) => places.push(Some(place)),
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
+        }
+        if !places.is_empty() {
+            self.changes.send_modify(|count| *count += 1);
+        }
+        Appended { places, fault }
+    }
+
+    fn post(&self, stamp: Stamp, body: &Body) -> Result<Receipt, OutboxError> {
+        let mut inner = self.lock();
+        if let Some(lane) = body.lane() {
+            inner = self.until_firm(inner, lane);
+        }
+        self.hold(&mut inner, stamp, body)
+    }
+
+    /// Whether a record is on the disk, or with the cloud.
+    pub fn is_kept(&self, place: &Receipt) -> bool {
+        let mut inner = self.lock();
+        let log = inner.lane(place.lane);
+        log.epoch != Some(place.epoch) || place.sequence <= log.durable
+    }
+
+    /// Brings what was posted in these lanes to the disk, as far as the cloud has not got it meanwhile; blocks.
+    /// What the disk refuses stays posted.
+    pub fn flush(&self, lanes: &[Lane]) -> Result<(), OutboxError> {
+        let mut inner = self.lock();
+        for lane in lanes {
+            self.write_posted(&mut inner, *lane)?;
+            if let Some(last) = Self::last_written(&mut inner, *lane) {
+                inner = self.wait_durable(inner, last)?;
+            }
+        }
+        Ok(())
+    }
+
     /// [`append`](Self::append) for tasks: the flush happens on a blocking thread.
     ///
     /// # Panics
@@ -391,8 +457,7 @@ impl Outbox {
         let mut inner = self.lock();
         let mut done = Vec::new();
         for log in &mut inner.lanes {
-            let covered = log.ledger.ack(ack, log.epoch);
-            done.extend(covered.into_iter().map(|id| log.name(id)));
+            done.extend(log.acked(ack));
         }
         self.delete(&mut inner, &done);
     }
@@ -410,7 +475,12 @@ impl Outbox {
     pub fn forgotten(&self, ack: Ack) {
         let mut inner = self.lock();
         let mut lanes = inner.lanes.iter_mut();
-        let Some(lane) = lanes.find_map(|log| log.ledger.forget(ack).then(|| log.lane())) else {
+        let forget = |log: &mut LaneLog| {
+            let held = (log.epoch == Some(ack.epoch)).then(|| log.in_memory().next());
+            let held = held.flatten().map(|first| first.sequence);
+            log.ledger.forget(ack, held).then(|| log.lane())
+        };
+        let Some(lane) = lanes.find_map(forget) else {
             return;
         };
         tracing::warn!(
@@ -439,10 +509,9 @@ impl Outbox {
     pub fn status(&self) -> OutboxStatus {
         let inner = self.lock();
         let lanes = inner.lanes.each_ref().map(|log| LaneStatus {
-            records: log.ledger.records(),
+            records: log.ledger.records() + log.in_memory().count() as u64,
             bytes: log.ledger.bytes(),
             oldest: log
-                .ledger
                 .oldest_ms()
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             lost: log.ledger.lost,

@@ -44,7 +44,7 @@ impl Outbox {
         loop {
             let log = inner.lane(lane);
             let Some((span, from)) = log.ledger.next(after) else {
-                return Ok(None);
+                return Ok(log.pending_in_memory(after, most));
             };
             let epoch = span.epoch;
             let through = span.through;
@@ -275,6 +275,27 @@ struct Collector {
     /// Where records are gone that nobody has given up.
     damaged: Vec<Stretch>,
     records: Vec<Box<RawValue>>,
+}
+
+impl LaneLog {
+    /// What lies behind all segments in memory alone.
+    fn pending_in_memory(&self, after: Option<Place>, most: usize) -> Option<Pending> {
+        let epoch = self.epoch.filter(|epoch| !self.ledger.waits(*epoch))?;
+        let sent = after.map_or(0, |(of, sequence)| if of == epoch { sequence } else { 0 });
+        let waiting = self.in_memory();
+        let mut waiting = waiting
+            .skip_while(|record| record.sequence <= sent)
+            .peekable();
+        let mut out = Collector::new(self.lane(), epoch, waiting.peek()?.sequence, most);
+        for record in waiting {
+            if out.is_full() {
+                break;
+            }
+            let text = String::from_utf8(record.record.clone()).expect("JSON is UTF-8");
+            out.record(RawValue::from_string(text).expect("a record is JSON"));
+        }
+        Some(out.done())
+    }
 }
 
 impl Collector {

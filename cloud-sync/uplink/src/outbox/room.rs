@@ -135,8 +135,13 @@ impl Outbox {
         inner.wear.written += (state.len() as u64).next_multiple_of(4096);
         if let Err(error) = &saved {
             tracing::debug!(%error, "cannot keep the outbox's state");
+            return false;
         }
-        saved.is_ok()
+        for log in &mut inner.lanes {
+            log.is_reserved = log.epoch.is_some();
+            log.saved_watermark = log.epoch.map_or(0, |epoch| log.ledger.watermark(epoch));
+        }
+        true
     }
 
     pub(super) fn state(inner: &mut Inner) -> State {

@@ -12,6 +12,10 @@ use super::room::WAYS;
 use super::segment::{HEADER_BYTES, Header, SegmentId};
 use super::{Inner, MAX_RECORD_BYTES, Outbox, OutboxError, Receipt, Stamp};
 
+/// Bytes of records that a lane holds in memory alone at most: where the disk refuses them and the cloud
+/// does not take them either, who brings more keeps it.
+const MOST_HELD_BYTES: usize = 1 << 20;
+
 /// A record that waits for its flush.
 #[derive(Clone, Copy)]
 pub(super) struct Ticket {
@@ -38,23 +42,68 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 }
 
 impl Outbox {
-    /// Writes a record, not yet flushed.
+    /// Writes a record, not yet flushed, behind those that were posted.
     pub(super) fn enqueue(
         &self,
         inner: &mut Inner,
         stamp: Stamp,
         body: &Body,
     ) -> Result<Ticket, OutboxError> {
+        let (receipt, record) = self.make_record(inner, stamp, body, false)?;
+        let lane = receipt.lane;
+        let bytes = record.record.len() as u64;
+        self.write_posted(inner, lane)?;
+        self.make_room(inner, lane, bytes);
+        self.write_record(inner, record, lane)
+            .map_err(|(_, error)| error)
+            .map_err(OutboxError::storage("store a record"))?;
+        let log = inner.lane(lane);
+        log.next = receipt.sequence + 1;
+        let failures = log.failures;
+        inner.wear.kept += bytes;
+        Ok(Ticket { receipt, failures })
+    }
+
+    /// Holds a record in memory, ready to be sent. Nothing of the lane may give way.
+    pub(super) fn hold(
+        &self,
+        inner: &mut Inner,
+        stamp: Stamp,
+        body: &Body,
+    ) -> Result<Receipt, OutboxError> {
+        let (receipt, record) = self.make_record(inner, stamp, body, true)?;
+        // Nobody may ever give another record the place of one that was sent.
+        if !inner.lane(receipt.lane).is_reserved && !self.save_state(inner) {
+            return Err(OutboxError::NotReserved);
+        }
+        let log = inner.lane(receipt.lane);
+        let held = log.in_memory().map(|record| record.record.len());
+        if held.sum::<usize>() + record.record.len() > MOST_HELD_BYTES {
+            return Err(OutboxError::Held);
+        }
+        log.next = receipt.sequence + 1;
+        let bytes = record.record.len() as u64;
+        log.posted.push_back(record);
+        inner.wear.kept += bytes;
+        Ok(receipt)
+    }
+
+    /// The record as it is stored and sent, and its place.
+    fn make_record(
+        &self,
+        inner: &mut Inner,
+        stamp: Stamp,
+        body: &Body,
+        posted: bool,
+    ) -> Result<(Receipt, Unsynced), OutboxError> {
         let lane = body
             .lane()
             .ok_or(OutboxError::Unfit("its kind travels in no lane"))?;
-        let log = inner.lane(lane);
-        let epoch = match log.epoch {
+        let epoch = match inner.lane(lane).epoch {
             Some(epoch) => epoch,
             None => self.begin_stream(inner, lane, stamp)?,
         };
-        let log = inner.lane(lane);
-        let sequence = log.next;
+        let sequence = inner.lane(lane).next;
         let entry = EntryRef {
             sequence,
             at: stamp.at,
@@ -71,26 +120,57 @@ impl Outbox {
         } else {
             UNTRUSTED
         };
-        self.make_room(inner, lane, record.len() as u64);
-        self.write_record(
-            inner,
-            Unsynced {
-                sequence,
-                at_ms,
-                record,
-            },
+        let receipt = Receipt {
             lane,
-        )
-        .map_err(OutboxError::storage("store a record"))?;
-        let failures = inner.lane(lane).failures;
-        Ok(Ticket {
-            receipt: Receipt {
-                lane,
-                epoch,
-                sequence,
-            },
-            failures,
-        })
+            epoch,
+            sequence,
+        };
+        let record = Unsynced {
+            sequence,
+            at_ms,
+            record,
+            posted,
+        };
+        Ok((receipt, record))
+    }
+
+    /// Writes what was posted, not yet flushed. What the disk refuses stays posted.
+    pub(super) fn write_posted(&self, inner: &mut Inner, lane: Lane) -> Result<(), OutboxError> {
+        while let Some(record) = inner.lane(lane).posted.pop_front() {
+            self.make_room(inner, lane, record.record.len() as u64);
+            if let Err((record, error)) = self.write_record(inner, record, lane) {
+                inner.lane(lane).posted.push_front(record);
+                return Err(OutboxError::storage("store a record")(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was written of a lane, to be waited for; none where all of it is on the disk.
+    pub(super) fn last_written(inner: &mut Inner, lane: Lane) -> Option<Ticket> {
+        let log = inner.lane(lane);
+        let receipt = Receipt {
+            lane,
+            epoch: log.epoch?,
+            sequence: log.unsynced.last()?.sequence,
+        };
+        let failures = log.failures;
+        Some(Ticket { receipt, failures })
+    }
+
+    /// Waits until nothing of the lane may give way to what is posted.
+    pub(super) fn until_firm<'a>(
+        &'a self,
+        mut inner: MutexGuard<'a, Inner>,
+        lane: Lane,
+    ) -> MutexGuard<'a, Inner> {
+        while inner.lane(lane).may_give_way() {
+            inner = self
+                .flushed
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        inner
     }
 
     /// Names the stream of this start: seconds, 18 random bits and the lane, newer than any known.
@@ -122,13 +202,20 @@ impl Outbox {
         Ok(epoch)
     }
 
-    /// Writes one record, making room or changing the segment when the disk refuses.
-    fn write_record(&self, inner: &mut Inner, record: Unsynced, lane: Lane) -> io::Result<()> {
+    /// Writes one record, making room or changing the segment when the disk refuses; gives back what could
+    /// not be written.
+    fn write_record(
+        &self,
+        inner: &mut Inner,
+        record: Unsynced,
+        lane: Lane,
+    ) -> Result<(), (Unsynced, io::Error)> {
         let mut tried_again = false;
         let mut ways = WAYS.iter();
         loop {
             let wear = self.end_full_segment(inner.lane(lane), lane);
             inner.wear.written += wear;
+            self.keep_watermark(inner, lane);
             let Err(error) = self.try_write(inner.lane(lane), &record) else {
                 break;
             };
@@ -140,14 +227,20 @@ impl Outbox {
                 !std::mem::replace(&mut tried_again, true)
             };
             if !again {
-                return Err(error);
+                return Err((record, error));
             }
         }
-        inner.wear.kept += record.record.len() as u64;
-        let log = inner.lane(lane);
-        log.next = record.sequence + 1;
-        log.unsynced.push(record);
+        inner.lane(lane).unsynced.push(record);
         Ok(())
+    }
+
+    /// Before a segment begins behind what the cloud got from memory: without its watermark the next start
+    /// would miss that. Where the disk does not take it, the next start asks for those calls once more.
+    fn keep_watermark(&self, inner: &mut Inner, lane: Lane) {
+        let log = inner.lane(lane);
+        if log.writer.is_none() && log.skipped > log.saved_watermark {
+            self.save_state(inner);
+        }
     }
 
     fn end_full_segment(&self, log: &mut LaneLog, lane: Lane) -> u64 {
@@ -206,6 +299,7 @@ impl Outbox {
             return Err(error);
         }
         writer.written += bytes.len() as u64;
+        writer.last = record.sequence;
         Ok(())
     }
 
@@ -257,6 +351,7 @@ impl Outbox {
             header,
             file: Arc::new(OneFailure::new(file)),
             written,
+            last: header.id.first - 1,
             settled: 0,
         })
     }
@@ -294,13 +389,17 @@ impl Outbox {
                     .wait(inner)
                     .unwrap_or_else(PoisonError::into_inner)
             } else {
-                self.flush(inner, lane)
+                self.flush_lane(inner, lane)
             };
         }
     }
 
     /// Flushes a lane for everybody who waits; others may write meanwhile.
-    fn flush<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, lane: Lane) -> MutexGuard<'a, Inner> {
+    fn flush_lane<'a>(
+        &'a self,
+        mut inner: MutexGuard<'a, Inner>,
+        lane: Lane,
+    ) -> MutexGuard<'a, Inner> {
         if inner.lane(lane).writer.is_none()
             && let Err(error) = self.write_again(&mut inner, lane)
         {
@@ -314,12 +413,12 @@ impl Outbox {
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let log = inner.lane(lane);
-        let through = log.next - 1;
         let Some(writer) = &log.writer else {
             log.syncing = false;
             return inner;
         };
         let (file, written) = (Arc::clone(&writer.file), writer.written);
+        let through = writer.last;
         drop(inner);
         let flushed = file.sync();
         inner = self.lock();
@@ -350,6 +449,7 @@ impl Outbox {
 
     /// Writes what could not be flushed into a new segment, and flushes that one at once.
     fn write_again(&self, inner: &mut Inner, lane: Lane) -> io::Result<()> {
+        self.keep_watermark(inner, lane);
         let log = inner.lane(lane);
         let at_ms = log
             .unsynced
@@ -358,7 +458,7 @@ impl Outbox {
         self.begin_segment(log, at_ms)?;
         let writer = log.writer.as_ref().expect("a segment was begun");
         writer.file.sync()?;
-        let pages = log.settle(log.next - 1, writer.written);
+        let pages = log.settle(writer.last, writer.written);
         inner.wear.written += pages;
         Ok(())
     }

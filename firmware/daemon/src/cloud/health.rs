@@ -1,5 +1,4 @@
-//! How the box does, told to the cloud: when it starts, and every five minutes, or some of those times
-//! together where the disk is worked hard.
+//! How the box does, told to the cloud: when it starts, and every five minutes.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,8 +9,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_call::CallId;
-use trunkside_record::{Body, DeviceHealth, RecognitionHealth, Timestamp};
-use trunkside_uplink::{Outbox, OutboxStatus, Stamp};
+use trunkside_record::{Body, DeviceHealth, Lane, RecognitionHealth, Timestamp};
+use trunkside_uplink::{Outbox, OutboxStatus};
 
 use crate::clock::Clock;
 use crate::hearing::Figures;
@@ -24,8 +23,7 @@ use crate::storage::recorder::{self, Standing};
 /// How often the box is looked at.
 const EVERY: Duration = Duration::from_mins(5);
 
-/// Reports that are worth a flush of the outbox however hard the disk is worked. So much later at most the
-/// cloud knows that a box is silent.
+/// Reports that are worth a flush of the outbox, where the cloud has not got them.
 const ENOUGH: usize = 6;
 
 /// How reports wait for each other: twice as long as calls do.
@@ -55,8 +53,8 @@ impl Calls {
     }
 }
 
-/// Puts a record into the outbox at every turn, or lets it wait for the next, and when the speech model
-/// changes, until `stop`. `folder` is where records lie, `gather` how long calls wait for others.
+/// Puts a record into the outbox at every turn, and when the speech model changes, until `stop`. `folder` is
+/// where records lie, `gather` how long calls wait for the cloud before they go to the disk.
 pub async fn report(
     outbox: Arc<Outbox>,
     (folder, gather): (PathBuf, Duration),
@@ -68,13 +66,12 @@ pub async fn report(
     let clock = Clock::start();
     let mut calls = Calls::default();
     let mut pace = tokio::time::interval(EVERY);
-    let (mut waiting, mut gathering) = (Vec::new(), gathering(gather));
+    let mut gathering = gathering(gather);
     loop {
-        let mut is_news = false;
         tokio::select! {
             _ = pace.tick() => {}
             // None changes any more where nothing is watched.
-            Ok(()) = models.changed() => is_news = true,
+            Ok(()) = models.changed() => {}
             notice = notices.recv() => {
                 match notice {
                     Ok(notice) => calls.take(&notice),
@@ -84,7 +81,7 @@ pub async fn report(
                 }
                 continue;
             }
-            () = stop.cancelled() => return leave(&outbox, waiting).await,
+            () = stop.cancelled() => return keep(&outbox).await,
         }
         let in_force = models.borrow_and_update().clone();
         let mut health = health(clock.now(), &calls, &in_force, &outbox, &folder).await;
@@ -92,23 +89,31 @@ pub async fn report(
         health.records_given_up = recorder.given_up();
         health.recording_frames_dropped = tapes.dropped_frames();
         health.recognition = Some(recognition_health(&recognition()));
-        waiting.push((recorder::stamp(), Body::from(health)));
-        gathering.add(clock.now(), 1);
-        if is_news || gathering.is_due(clock.now(), outbox.status().wear) {
-            leave(&outbox, std::mem::take(&mut waiting)).await;
+        if gathering.is_due(clock.now()) {
+            keep(&outbox).await;
             gathering.end();
         }
+        tell(&outbox, health.into()).await;
+        gathering.add(clock.now(), 1);
     }
 }
 
-/// Stores reports; those that the disk refuses are worth nothing later.
-async fn leave(outbox: &Arc<Outbox>, reports: Vec<(Stamp, Body)>) {
+/// Sends a report; one that cannot be sent is worth nothing later.
+async fn tell(outbox: &Arc<Outbox>, report: Body) {
     let outbox = Arc::clone(outbox);
-    let stored = tokio::task::spawn_blocking(move || {
-        outbox.append_each(reports.iter().map(|(stamp, body)| (*stamp, body)))
-    });
-    if let Some(error) = stored.await.expect("the outbox does not panic").fault {
+    let post = move || outbox.post_each([(recorder::stamp(), &report)].into_iter());
+    let posted = tokio::task::spawn_blocking(post).await;
+    if let Some(error) = posted.expect("the outbox does not panic").fault {
         tracing::warn!(%error, "the cloud is not told how the box does");
+    }
+}
+
+/// Brings the reports to the disk that the cloud has not got yet.
+async fn keep(outbox: &Arc<Outbox>) {
+    let outbox = Arc::clone(outbox);
+    let flushed = tokio::task::spawn_blocking(move || outbox.flush(&[Lane::Fleet])).await;
+    if let Err(error) = flushed.expect("the outbox does not panic") {
+        tracing::warn!(%error, "reports of how the box does may be lost");
     }
 }
 
@@ -193,7 +198,6 @@ fn hottest(zones: &Path) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
-    use trunkside_record::Lane;
     use trunkside_uplink::OutboxOptions;
 
     use super::*;

@@ -23,7 +23,7 @@ pub struct CloudConfig {
     pub catch_up_kbit_s: Option<u32>,
     /// Mebibytes of records that wait at most.
     pub keep_mb: u64,
-    /// How long a call waits for others on its way into the outbox, once the disk has been worked hard.
+    /// How long a call that the cloud does not confirm waits for others on its way to the outbox's disk.
     pub gather: Duration,
 }
 
@@ -33,7 +33,7 @@ const USUAL_CATCH_UP_KBIT_S: u64 = 256;
 /// Mebibytes of records that usually wait at most.
 pub const USUAL_KEEP_MB: u64 = 104;
 
-/// How long a call usually waits for others at most.
+/// How long such a call usually waits at most.
 pub const USUAL_GATHER: Duration = Duration::from_mins(15);
 
 pub(super) fn resolve(layers: &mut Layers) -> CloudConfig {

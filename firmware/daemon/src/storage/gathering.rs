@@ -1,17 +1,8 @@
-//! When records go to the outbox: a flush writes whole pages, however little is new in them, so that where
-//! records come one by one they wait for others, as long as that wears the disk less. Nothing is at stake
+//! When records that the cloud has not confirmed go to the disk: a flush writes whole pages, however little is new
+//! in them, so that they wait for others, and for the cloud, which may have them before. Nothing is at stake
 //! meanwhile: calls lie in the call store.
 
 use std::time::Duration;
-
-use trunkside_uplink::Wear;
-
-/// Bytes written for each kept that a flush may always cost: less than the 2.5 that the disk is to bear.
-const BEARABLE: u64 = 2;
-
-/// Bytes that may be written beyond that: some fifty flushes at once after each start, so that whoever tries
-/// the box out sees each call at the cloud.
-const CREDIT_BYTES: u64 = 256 * 1024;
 
 /// Records that wait for others of their kind.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +32,11 @@ impl Gathering {
         }
     }
 
-    /// Whether those that wait may go, or anything of which nobody knows since when it waits.
-    pub fn is_due(&self, now: Duration, wear: Wear) -> bool {
-        let bearable = wear.kept.saturating_mul(BEARABLE) + CREDIT_BYTES;
-        let out_of_patience = |since: Duration| now.saturating_sub(since) >= self.patience;
-        wear.written <= bearable
-            || self.waiting >= self.enough
-            || self.since.is_none_or(out_of_patience)
+    /// Whether any wait that are to go now.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.since.is_some_and(|since| {
+            self.waiting >= self.enough || now.saturating_sub(since) >= self.patience
+        })
     }
 
     /// From now on nothing waits for anything.

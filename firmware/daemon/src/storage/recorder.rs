@@ -1,4 +1,5 @@
-//! The thread that makes calls durable: SQLite first, then the outbox, then the mark in SQLite.
+//! The thread that makes calls durable: SQLite first, then the outbox, which sends them at once, then the mark in
+//! SQLite.
 //!
 //! Nothing on a call's path may wait for a disk, so its inbox takes everything at once, within bounds
 //! even where the disk hangs. What the disk refuses waits in memory, within bounds too, goes to the
@@ -18,7 +19,7 @@ use trunkside_call::{CallId, Pii};
 use trunkside_decision::{Lesson, Policy, log::Entry};
 use trunkside_line::Registration;
 use trunkside_media::recording::Report;
-use trunkside_record::{Alarm, Timestamp};
+use trunkside_record::{Alarm, Lane, Timestamp};
 use trunkside_uplink::{Outbox, Stamp, Stretch};
 
 use crate::call::progress::{Progress, Urgency};
@@ -53,8 +54,11 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// Notes that become durable together at most, and calls that the outbox gets at once.
 const BATCH: usize = 64;
 
-/// Calls that are worth a flush of the outbox however hard the disk is worked.
+/// Calls that are worth a flush of the outbox.
 pub const ENOUGH: usize = 8;
+
+/// Where the outbox has calls.
+const OF_CALLS: [Lane; 2] = [Lane::Metric, Lane::Transcript];
 
 /// The outbox, once it could be opened.
 pub type Post = watch::Receiver<Option<Arc<Outbox>>>;
@@ -127,8 +131,8 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the thread, which opens the call store in `folder`, closes what a power cut left open
     /// and hands over what the outbox may miss, and to `places` whom the last run was to ring at their
-    /// turn: as soon as the disk lets it. What is older than `keep` is forgotten; no call waits for others
-    /// longer than `gather`.
+    /// turn: as soon as the disk lets it. What is older than `keep` is forgotten; no call that the cloud does
+    /// not confirm waits longer than `gather` before it goes to the outbox's disk.
     pub fn start(
         folder: &Path,
         (keep, gather): (Duration, Duration),
@@ -276,10 +280,10 @@ struct Desk {
     outbox: Post,
     /// Whether SQLite holds calls that the outbox may not.
     pending: bool,
-    /// Those of them that wait for others.
+    /// Calls that the outbox was given and SQLite was not told so.
+    posted: Vec<HandedOver>,
+    /// When they go to the disk, where the cloud has not got them.
     gathering: Gathering,
-    /// Calls that the outbox has and SQLite could not be told so.
-    unmarked: Vec<HandedOver>,
     /// What the outbox has lost and SQLite could not be told so.
     lost: Vec<Stretch>,
     /// What the outbox has of calls that it has not wholly.
@@ -316,8 +320,8 @@ impl Desk {
             progress: Progress::default(),
             outbox,
             pending: true,
+            posted: Vec::new(),
             gathering: Gathering::new(ENOUGH, USUAL_GATHER),
-            unmarked: Vec::new(),
             lost: Vec::new(),
             parts: Parts::new(),
             is_short: false,
@@ -356,6 +360,8 @@ impl Desk {
 
     /// Writes what is left before the box stops.
     fn finish(&mut self) {
+        self.outbox_due = Duration::ZERO;
+        self.settle();
         self.outbox_due = Duration::ZERO;
         self.gathering.hurry();
         self.settle();
@@ -498,6 +504,11 @@ impl Desk {
     fn open_store(&mut self) -> Result<Store, StoreError> {
         // It may not have been possible before; if it is not now, the store says so.
         let _ = owner_only::folder(&self.folder);
+        let outbox = self.outbox.borrow().clone();
+        if let Some(outbox) = outbox.filter(|_| !self.posted.is_empty()) {
+            // The store that held them may be gone. What the disk refuses stays in memory.
+            let _ = outbox.flush(&OF_CALLS);
+        }
         let mut store = Store::open(&self.folder.join(CALLS))?;
         if !self.looked_back {
             self.tell_places(&mut store)?;
@@ -562,7 +573,6 @@ impl Desk {
                 Ok(()) => {
                     let calls = self.backlog.stored(count);
                     self.pending |= calls > 0;
-                    self.gathering.add(self.clock.now(), calls);
                     left -= count;
                 }
                 Err(error) if !error.is_of_one_record() => return Err(error),

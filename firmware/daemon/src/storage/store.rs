@@ -2,8 +2,8 @@
 //!
 //! A call is written when it begins and again when it ends, so that a power cut between the two
 //! leaves a call to be closed as interrupted, never a call that did not happen. Its record is
-//! marked once the outbox holds it, with its places there; unmarked ones are handed over again at the
-//! next start, and so are those whose places the outbox has lost. The cloud tells repeated calls by their
+//! marked once the outbox holds it on its disk, or the cloud has it, with its places there; unmarked ones are
+//! handed over again at the next start, and so are those whose places the outbox has lost. The cloud tells repeated calls by their
 //! identity.
 //!
 //! What is known of a call while it lasts is noted beside it ([`unfinished`]), so that the record

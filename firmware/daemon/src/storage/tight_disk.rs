@@ -37,6 +37,18 @@ impl TightDisk {
         (Arc::new(outbox), disk)
     }
 
+    /// An outbox on what the one before has left, as after a kill.
+    pub fn open_again(&self, options: OutboxOptions) -> Arc<Outbox> {
+        let (outbox, _) = Outbox::with_storage(Box::new(self.clone()), options).unwrap();
+        Arc::new(outbox)
+    }
+
+    /// Whether records lie there.
+    pub fn has_segments(&self) -> bool {
+        let state = self.state();
+        state.files.keys().any(|name| name.ends_with(".segment"))
+    }
+
     /// Leaves so many bytes free.
     pub fn leave(&self, bytes: usize) {
         let mut state = self.state();

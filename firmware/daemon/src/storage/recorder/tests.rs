@@ -1,6 +1,5 @@
 use rusqlite::Connection;
 use serde_json::Value;
-use trunkside_record::Lane;
 use trunkside_uplink::OutboxOptions;
 
 use super::*;
@@ -137,13 +136,13 @@ fn what_the_last_run_left_open_is_closed_and_this_run_s_calls_are_not() {
     }
     let mut desk = Desk::new(data, KEEP, post);
     put(&mut desk, Note::Call(CallNote::Opened(began(2))));
-    desk.settle();
+    desk.finish();
     assert_eq!(counts(data), [1, 1, 0, 1]);
     // The connection is lost in the middle of a call, which is still up.
     desk.store = None;
     desk.settle();
     put(&mut desk, Note::Call(ended(2, "hello")));
-    desk.settle();
+    desk.finish();
     assert_eq!(counts(data), [2, 2, 1, 2]);
     let outcomes: Vec<Value> = waiting(&outbox, Lane::Metric);
     assert_eq!(outcomes.len(), 2);
@@ -197,11 +196,11 @@ fn calls_are_stored_anew_once_the_store_s_file_was_moved_away() {
     desk.settle();
     std::fs::rename(data.join(CALLS), data.join("aside.db")).unwrap();
     // What the outbox has may not have been marked before that.
-    desk.unmarked = vec![(began(1).call, Vec::new())];
+    assert_eq!(desk.posted.len(), 1);
     put(&mut desk, Note::Call(ended(2, "two")));
-    desk.settle();
+    desk.finish();
     assert_eq!(counts(data), [1, 1, 1, 1]);
-    assert!(desk.unmarked.is_empty());
+    assert!(desk.posted.is_empty());
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 2);
 }
 
@@ -236,7 +235,7 @@ fn a_damaged_record_keeps_no_other_from_the_cloud() {
     let damage = "UPDATE call SET summary = '{' WHERE rowid = 1";
     assert_eq!(store.execute(damage, []).unwrap(), 1);
     desk.outbox = post;
-    desk.settle();
+    desk.finish();
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
     assert_eq!(counts(data)[1], 2, "neither is tried for ever");
 }
@@ -251,7 +250,7 @@ fn records_wait_for_an_outbox_that_opens_late() {
     assert_eq!(counts(folder.path()), [1, 0, 1, 1]);
     let (outbox, _) = outbox_in(&folder.path().join("outbox"));
     sender.send_replace(Some(Arc::clone(&outbox)));
-    desk.settle();
+    desk.finish();
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
     assert_eq!(counts(folder.path()), [1, 1, 1, 1]);
 }
@@ -278,7 +277,7 @@ fn a_call_that_was_cut_off_leaves_what_was_known_of_it() {
         // Killed here.
     }
     let mut desk = Desk::new(data, KEEP, post);
-    desk.settle();
+    desk.finish();
     assert_eq!(noted(data), [0, 0]);
     assert_eq!(counts(data), [1, 1, 2, 1], "somebody should call them back");
     let records = waiting(&outbox, Lane::Metric);
@@ -328,7 +327,7 @@ fn a_call_that_ended_in_order_leaves_its_own_record_only() {
         Note::SoFar(Box::new(so_far(1, 8, 1)), Urgency::Now),
     );
     put(&mut desk, Note::Call(ended(1, "hello")));
-    desk.settle();
+    desk.finish();
     assert_eq!((noted(data), counts(data)), ([0, 0], [1, 1, 1, 1]));
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 1);
 }
@@ -376,7 +375,7 @@ fn what_is_too_old_is_forgotten_by_the_running_box() {
         for number in [1, 2] {
             put(&mut desk, Note::Call(ended(number, "hello")));
         }
-        desk.settle();
+        desk.finish();
     }
     let store = Connection::open(data.join("calls.db")).unwrap();
     let backdate = |number: i64, days: i64| {
