@@ -1,12 +1,15 @@
 //! One call against the rules.
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use trunkside_call::Side;
 
-use super::phrase::{Phrase, Place, Word, words};
+use super::phrase::{Phrase, Place, Word, joined, words};
 use super::rules::{QualityKind, QualityRules, Rule};
+use crate::numbers::Folded;
+use crate::redact::says_nothing;
 
 /// What may stand between a phrase and the `unless` that denies it: what carries a denial on. 的 and
 /// `it` are not among them: 不会的保本 and `no it is guaranteed` deny something else.
@@ -52,7 +55,7 @@ impl QualityRules {
         let meets = move |rule: &&Rule| {
             rule.kind == QualityKind::Required
                 && rule.side == Side::Agent
-                && rule.hits(&said).next().is_some()
+                && !rule.hits(&said, Vec::new()).is_empty()
         };
         self.rules
             .iter()
@@ -68,6 +71,43 @@ pub struct QualityCheck {
     states: Vec<State>,
     /// When each side first spoke: caller, agent.
     first: [Option<Duration>; 2],
+    /// The last turn of each side, as long as the next may go on with it.
+    last: [Option<Turn>; 2],
+}
+
+/// A turn that was heard.
+#[derive(Clone, Debug)]
+struct Turn {
+    words: Vec<Word>,
+    at: Duration,
+}
+
+/// What is to be heard: a turn behind the one that it may go on with.
+struct Hearing {
+    side: Side,
+    /// The words of both.
+    said: Vec<Word>,
+    /// Where the new one's begin.
+    new: usize,
+    /// When the two began.
+    before: Duration,
+    at: Duration,
+}
+
+impl Hearing {
+    /// Whether a place ends in the new turn: what lies before it was heard already.
+    fn is_new(&self, place: &Place) -> bool {
+        place[place.len() - 1].end > self.new
+    }
+
+    /// When the turn began that a place begins in.
+    fn time_of(&self, place: &Place) -> Duration {
+        if place[0].start < self.new {
+            self.before
+        } else {
+            self.at
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,6 +120,8 @@ struct State {
     overtaken: bool,
     /// A required phrase came in time, or a step after it was due.
     done: bool,
+    /// The words of its side's last turn that its hits took, of which no other hit is made.
+    taken: Vec<Range<usize>>,
 }
 
 impl QualityCheck {
@@ -90,19 +132,34 @@ impl QualityCheck {
             rules,
             states,
             first: [None; 2],
+            last: [None, None],
         }
     }
 
-    /// Hears an ended turn that began at `at`.
+    /// Hears an ended turn that began at `at`. A phrase may begin in the same side's turn before it, if the
+    /// other side said nothing of its own in between.
     pub fn hear(&mut self, side: Side, text: &str, at: Duration) {
         let said = words(text);
         if said.is_empty() {
             return;
         }
-        let first = *self.first[side as usize].get_or_insert(at);
-        for (rule, state) in self.rules.rules.iter().zip(&mut self.states) {
-            state.hear(rule, side, &said, at, first);
+        if !says_nothing(&Folded::new(text)) {
+            self.last[side.other() as usize] = None;
         }
+        let first = *self.first[side as usize].get_or_insert(at);
+        let last = self.last[side as usize].take();
+        let (before, words) = last.map_or((at, Vec::new()), |turn| (turn.at, turn.words));
+        let hearing = Hearing {
+            side,
+            said: joined(&words, &said),
+            new: words.len(),
+            before,
+            at,
+        };
+        for (rule, state) in self.rules.rules.iter().zip(&mut self.states) {
+            state.hear(rule, &hearing, first);
+        }
+        self.last[side as usize] = Some(Turn { words: said, at });
     }
 
     /// Which rules the call kept so far, in the file's order. A rule is judged once its side has
@@ -126,13 +183,22 @@ impl QualityCheck {
 }
 
 impl State {
-    fn hear(&mut self, rule: &Rule, side: Side, said: &[Word], at: Duration, first: Duration) {
-        self.due |= rule.has(&rule.when, said);
-        if side != rule.side {
+    fn hear(&mut self, rule: &Rule, hearing: &Hearing, first: Duration) {
+        self.due |= rule.has(&rule.when, hearing);
+        if hearing.side != rule.side {
             return;
         }
-        let before = self.count;
-        for phrase in rule.hits(said) {
+        let taken = if hearing.new > 0 {
+            std::mem::take(&mut self.taken)
+        } else {
+            Vec::new()
+        };
+        self.taken.clear();
+        for (phrase, place) in rule.hits(&hearing.said, taken) {
+            if !hearing.is_new(&place) {
+                continue;
+            }
+            let at = hearing.time_of(&place);
             self.count += 1;
             if self.hits.len() < MOST_HITS {
                 self.hits.push(QualityMark {
@@ -140,11 +206,15 @@ impl State {
                     text: phrase.text.clone(),
                 });
             }
+            let in_time = rule.within.is_none_or(|within| at <= first + within);
+            // A step said beforehand counts too: an agent may check who calls before being asked.
+            self.done |= in_time;
+            let own = place.iter().filter(|part| part.end > hearing.new);
+            self.taken.extend(
+                own.map(|part| part.start.saturating_sub(hearing.new)..part.end - hearing.new),
+            );
         }
-        let in_time = rule.within.is_none_or(|within| at <= first + within);
-        // A step said beforehand counts too: an agent may check who calls before being asked.
-        self.done |= self.count > before && in_time;
-        self.overtaken |= !self.done && rule.has(&rule.before, said);
+        self.overtaken |= !self.done && rule.has(&rule.before, hearing);
     }
 
     const fn is_kept(&self, rule: &Rule) -> bool {
@@ -158,32 +228,37 @@ impl State {
 }
 
 impl Rule {
-    /// The rule's phrases that count in what was said, each as often as it does.
-    fn hits<'a>(&'a self, said: &'a [Word]) -> impl Iterator<Item = &'a Phrase> {
-        self.phrases.iter().flat_map(move |phrase| {
-            phrase
-                .places(said)
-                .filter(move |place| !self.is_harmless(said, place) && !self.is_denied(said, place))
-                .map(move |_| phrase)
-        })
+    /// The rule's phrases that count in what was said, and where; of those that share words the first, and
+    /// of several that begin with the same word the longest. Words that are taken count for none.
+    fn hits<'a>(&'a self, said: &[Word], mut taken: Vec<Range<usize>>) -> Vec<(&'a Phrase, Place)> {
+        let phrases = self.phrases.iter();
+        let mut found: Vec<(&Phrase, Place)> = phrases
+            .flat_map(|phrase| phrase.places(said).map(move |place| (phrase, place)))
+            .collect();
+        found.sort_by_key(|(_, place)| (place[0].start, usize::MAX - place[place.len() - 1].end));
+        found.retain(|(_, place)| {
+            let is_free = taken.iter().all(|other| !overlaps(place, other));
+            let counts = is_free && !self.is_harmless(said, place) && !self.is_denied(said, place);
+            if counts {
+                taken.extend(place.iter().cloned());
+            }
+            counts
+        });
+        found
     }
 
-    /// Whether one of some phrases of the rule counts.
-    fn has(&self, phrases: &[Phrase], said: &[Word]) -> bool {
+    /// Whether one of some phrases of the rule counts in a new turn.
+    fn has(&self, phrases: &[Phrase], hearing: &Hearing) -> bool {
         phrases
             .iter()
-            .flat_map(|phrase| phrase.places(said))
-            .any(|place| !self.is_harmless(said, &place))
+            .flat_map(|phrase| phrase.places(&hearing.said))
+            .any(|place| hearing.is_new(&place) && !self.is_harmless(&hearing.said, &place))
     }
 
     /// Whether a phrase's words belong to one of the rule's exceptions.
     fn is_harmless(&self, said: &[Word], place: &Place) -> bool {
         let exceptions = self.except.iter().flat_map(|phrase| phrase.places(said));
-        exceptions.flatten().any(|other| {
-            place
-                .iter()
-                .any(|part| part.start < other.end && other.start < part.end)
-        })
+        exceptions.flatten().any(|other| overlaps(place, &other))
     }
 
     /// Whether one of the rule's excuses stands before a phrase, with nothing but links, other
@@ -205,4 +280,10 @@ impl Rule {
         }
         false
     }
+}
+
+/// Whether a place shares a word with a stretch of words.
+fn overlaps(place: &Place, other: &Range<usize>) -> bool {
+    let shares = |part: &Range<usize>| part.start < other.end && other.start < part.end;
+    place.iter().any(shares)
 }

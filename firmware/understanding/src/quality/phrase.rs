@@ -24,6 +24,15 @@ pub(super) struct Word {
     sound: Option<(String, Option<char>)>,
     /// Whether a clause begins with it.
     pub opens: bool,
+    /// Whether a turn begins with it.
+    pub begins: bool,
+}
+
+impl Word {
+    /// Whether a clause or a turn begins with it.
+    const fn is_first(&self) -> bool {
+        self.opens || self.begins
+    }
 }
 
 /// What was said: traditional characters as simplified ones, 您 as 你, hesitations left out.
@@ -37,16 +46,32 @@ pub(super) fn words(text: &str) -> Vec<Word> {
     let mut end = 0;
     let words = tokens_of(&folded).into_iter().map(|token| {
         let between = &chars[end.min(token.start)..token.start];
-        let opens = end == 0 || between.iter().any(|c| CLAUSE_ENDS.contains(*c));
+        let begins = end == 0;
+        let opens = begins || between.iter().any(|c| CLAUSE_ENDS.contains(*c));
         end = token.end;
         let tone = token.text.chars().next().and_then(tone_of);
         Word {
             text: token.text,
             sound: token.sound.map(|sound| (sound, tone)),
             opens,
+            begins,
         }
     });
     words.collect()
+}
+
+/// A turn of at most so many words is an answer of its own, with which no clause goes on: `不`, `没有`.
+const AN_ANSWER: usize = 2;
+
+/// What a speaker said in two turns, as one: a pause in the middle of a clause ends none.
+pub(super) fn joined(before: &[Word], said: &[Word]) -> Vec<Word> {
+    let mut words = [before, said].concat();
+    if before.len() > AN_ANSWER
+        && let Some(first) = words.get_mut(before.len())
+    {
+        first.opens = false;
+    }
+    words
 }
 
 fn tone_of(c: char) -> Option<char> {
@@ -115,18 +140,20 @@ impl Phrase {
     }
 
     fn at(&self, said: &[Word], start: usize) -> Option<Place> {
-        if self.opens && !said.get(start)?.opens {
+        if self.opens && !said.get(start)?.is_first() {
             return None;
         }
         let mut place = Place::new();
         let mut at = start;
         for (index, part) in self.parts.iter().enumerate() {
             let room = if index == 0 { 0 } else { GAP };
-            let found = (at..=at + room).find(|start| self.stands(part, said, *start))?;
+            let found = (at..=at + room)
+                .take_while(|start| !is_over(said, at, *start))
+                .find(|start| self.stands(part, said, *start))?;
             at = found + part.len();
             place.push(found..at);
         }
-        let closes = said.get(at).is_none_or(|next| next.opens);
+        let closes = said.get(at).is_none_or(Word::is_first);
         (closes || !self.closes).then_some(place)
     }
 
@@ -141,6 +168,16 @@ impl Phrase {
                 || (by_sound && wanted.sounds_like(said, syllables >= TONELESS_FROM))
         })
     }
+}
+
+/// Who ends a turn so many words behind the beginning of a gap broke off in it; later they are done with it.
+const BROKEN_OFF: usize = 2;
+
+/// Whether a gap that begins at `at` leaves its turn before `start`: who ends a turn within it speaks of
+/// something else in the next, unless they broke off.
+fn is_over(said: &[Word], at: usize, start: usize) -> bool {
+    let ends = |at: usize| said.get(at).is_some_and(|word| word.begins);
+    (at + BROKEN_OFF + 1..=start).any(ends)
 }
 
 impl Word {

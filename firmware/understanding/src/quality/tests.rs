@@ -233,6 +233,125 @@ fn a_phrase_can_be_a_whole_clause() {
 }
 
 #[test]
+fn a_short_phrase_inside_a_longer_word_is_none() {
+    for rules in [QualityRules::bank(), QualityRules::shop()] {
+        let kept = |said: &str, name: &str| {
+            let outcome = outcome(rules.clone(), &[(Agent, said)], name);
+            outcome.unwrap().kept
+        };
+        for said in [
+            "好的再见",
+            "再见您慢走",
+            "祝您生活愉快再见",
+            "拜拜",
+            "多谢来电拜拜",
+            "还有其他可以帮到您的吗",
+            "还有别的事吗",
+            "is there anything else i can do for you",
+            "thank you goodbye",
+        ] {
+            assert!(kept(said, "closing"), "{said}");
+        }
+        for said in [
+            "下次再见面的时候带上证件",
+            "到时候再见到他请转告",
+            "您就不用再见一次客户经理了",
+            "没再见过这笔钱",
+            "这个小区还在建设",
+            "还有其他颜色吗",
+            "还有别的卡吗",
+            "say goodbye to long queues",
+            "did you buy anything else that day",
+        ] {
+            assert!(!kept(said, "closing"), "{said}");
+        }
+        for said in ["您好", "喂你好请讲", "早晨呀", "早上好"] {
+            assert!(kept(said, "greeting"), "{said}");
+        }
+        for said in [
+            "这也是为你好",
+            "合同已经拟好了",
+            "早上好像有人打过",
+            "晚上好几个客户等着",
+            "听日早晨八点",
+        ] {
+            assert!(!kept(said, "greeting"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn phrases_that_share_words_are_one_hit() {
+    let hits = |text: &str, said: &str| -> Vec<String> {
+        let outcome = outcome(rules(text), &[(Agent, said)], "a").unwrap();
+        outcome.hits.into_iter().map(|hit| hit.text).collect()
+    };
+    let text = "[[rule]]\nname = \"a\"\nkind = \"banned\"\n\
+                phrases = [\"保本\", \"稳赚\", \"稳赚不赔\", \"保本*收益\", \"guaranteed\", \"guaranteed return\"]";
+    assert_eq!(hits(text, "稳赚不赔的"), ["稳赚不赔"]);
+    assert_eq!(hits(text, "稳赚不赔，稳赚"), ["稳赚不赔", "稳赚"]);
+    assert_eq!(hits(text, "保本又有收益"), ["保本*收益"]);
+    assert_eq!(hits(text, "保本稳赚"), ["保本", "稳赚"]);
+    assert_eq!(hits(text, "a guaranteed return"), ["guaranteed return"]);
+    // An answer that helps nobody counts once, whatever phrases name it.
+    let answers = [(Agent, "我也没办法"), (Agent, "我也没办法")];
+    let twice = outcome(QualityRules::bank(), &answers, "perfunctory").unwrap();
+    assert!(twice.kept && twice.hits.len() == 2, "{twice:?}");
+}
+
+#[test]
+fn a_phrase_may_run_over_two_turns_of_a_speaker() {
+    let broken = |turns: &[(Side, &str)]| {
+        let outcome = outcome(QualityRules::bank(), turns, "guaranteed_return").unwrap();
+        let hits = outcome.hits.into_iter();
+        hits.map(|hit| (hit.at.as_secs(), hit.text))
+            .collect::<Vec<_>>()
+    };
+    let one = |at: u64, text: &str| vec![(at, text.to_owned())];
+    let first = (Agent, "您好");
+    let begins = (Agent, "这款产品稳赚");
+    assert_eq!(
+        broken(&[first, (Agent, "这款产品是只赚"), (Agent, "不赔的")]),
+        one(10, "只赚不赔")
+    );
+    // Whoever listens may agree.
+    assert_eq!(
+        broken(&[(Agent, "我们是保"), (Caller, "嗯"), (Agent, "本的")]),
+        one(0, "保本")
+    );
+    assert_eq!(
+        broken(&[(Agent, "this is a guaranteed"), (Agent, "return")]),
+        one(0, "guaranteed")
+    );
+    // What was counted in the first turn is not again.
+    assert_eq!(broken(&[first, begins, (Agent, "不赔")]), one(10, "稳赚"));
+    // The other side's words part two turns, and so does an end within a gap.
+    for turns in [
+        [
+            (Agent, "这款产品是只赚"),
+            (Caller, "手续费多少"),
+            (Agent, "不赔付"),
+        ],
+        [
+            (Agent, "我们保证三天回复"),
+            (Agent, "收益情况另行通知"),
+            (Agent, "好"),
+        ],
+        [(Agent, "这款产品不是"), (Agent, "保本的"), (Agent, "好")],
+    ] {
+        assert_eq!(broken(&turns), [], "{turns:?}");
+    }
+    // A short answer denies nothing of the next turn.
+    assert_eq!(broken(&[(Agent, "不"), (Agent, "保本的")]), one(10, "保本"));
+    let closing = [(Agent, "感谢您的"), (Agent, "来电")];
+    assert!(
+        outcome(QualityRules::bank(), &closing, "closing")
+            .unwrap()
+            .kept
+    );
+}
+
+#[test]
 fn problems_name_key_line_and_remedy() {
     for (text, expected) in [
         ("", "line 1: there must be 1 to 500 `[[rule]]`, not 0"),

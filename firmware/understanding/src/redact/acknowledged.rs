@@ -57,7 +57,7 @@ pub(super) fn skip_acknowledgements(text: &Folded, start: usize) -> usize {
 
 /// Whether a turn neither tells nor asks anything: hesitations, acknowledgements, greetings that
 /// make sure of the line.
-pub(super) fn says_nothing(text: &Folded) -> bool {
+pub(crate) fn says_nothing(text: &Folded) -> bool {
     const GREETINGS: [&str; 14] = [
         "喂",
         "您好",
