@@ -47,6 +47,9 @@ pub struct CallSummary {
     /// How it went there, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mood_course: Vec<MoodPoint>,
+    /// Words that a supervisor wants to hear of, as the caller said them, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<TriggerRecord>,
     /// When the caller turned angry and the people of the branch were told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escalations: Vec<EscalationRecord>,
@@ -134,13 +137,16 @@ impl From<&Mood> for MoodRecord {
             emotion: mood.emotion.into(),
             emotion_score: mood.emotion_score,
             sentiment: mood.sentiment.score,
-            reasons: mood
-                .reasons
-                .iter()
-                .map(|reason| RedactedText::or_withheld(reason))
-                .collect(),
+            reasons: reasons_of(mood),
         }
     }
+}
+
+fn reasons_of(mood: &Mood) -> Vec<RedactedText> {
+    let reasons = mood.reasons.iter();
+    reasons
+        .map(|reason| RedactedText::or_withheld(reason))
+        .collect()
 }
 
 /// The feeling at one moment.
@@ -155,6 +161,9 @@ pub struct MoodPoint {
     pub emotion_score: f32,
     /// From -1 (wholly negative) to 1 (wholly positive).
     pub sentiment: f32,
+    /// Trigger words and prosody, where it is not neutral.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<RedactedText>,
 }
 
 impl MoodPoint {
@@ -165,8 +174,23 @@ impl MoodPoint {
             emotion: mood.emotion.into(),
             emotion_score: mood.emotion_score,
             sentiment: mood.sentiment.score,
+            reasons: if mood.emotion == Emotion::Neutral {
+                Vec::new()
+            } else {
+                reasons_of(mood)
+            },
         }
     }
+}
+
+/// A word of a public list, such as `投诉` or `lawyer`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TriggerRecord {
+    /// When the turn began that holds it, in seconds since the call was answered, or since an early
+    /// greeting began before that.
+    pub at_s: f64,
+    /// The word as the list has it.
+    pub word: RedactedText,
 }
 
 /// A caller turned angry.

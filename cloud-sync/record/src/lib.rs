@@ -39,7 +39,7 @@ pub use batch::{Ack, Batch, Body, Entry, Gap, GapReason, Lane, VERSION};
 pub use call::{
     ActionRecord, AlternativeRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord,
     IntentScore, LegQuality, MoodPoint, MoodRecord, Outcome, QualityHit, QualityMark, ReasonRecord,
-    Redacted, TalkBy, TalkRecord, Times, Transcript, Turn, VoiceQuality, seconds,
+    Redacted, TalkBy, TalkRecord, Times, Transcript, TriggerRecord, Turn, VoiceQuality, seconds,
 };
 pub use claim::{ClaimAnswer, ClaimCode, ClaimCodeError, ClaimRequest, ProofKey, host_and_port};
 pub use device::{Alarm, DeviceHealth, RecognitionHealth, Severity};

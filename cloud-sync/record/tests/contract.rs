@@ -102,6 +102,10 @@ fn summary() -> CallSummary {
         }],
         mood: Some(MoodRecord::from(&mood())),
         mood_course: vec![MoodPoint::new(Duration::from_millis(2_500), &mood())],
+        triggers: vec![TriggerRecord {
+            at_s: 1.5,
+            word: text("投诉"),
+        }],
         escalations: vec![EscalationRecord {
             at_s: 2.5,
             reasons: vec![RedactedText::or_withheld("said `投诉`")],

@@ -122,6 +122,8 @@ pub struct Understanding {
     pub intents: Vec<Intent>,
     /// Sentiment, emotion and what showed them.
     pub mood: Mood,
+    /// Words of a public list that a supervisor wants to hear of, such as `投诉` or `lawyer`.
+    pub triggers: Vec<String>,
     /// What was named, in order of appearance.
     pub entities: Vec<Entity>,
     /// The text with everything personal replaced; the only form that may leave the box.

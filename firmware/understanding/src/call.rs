@@ -10,6 +10,7 @@ use trunkside_call::{
 use crate::intents::OUT_OF_SCOPE;
 use crate::quality::{QualityCheck, QualityOutcome, QualityRules};
 use crate::secrets::{OpenNumber, Secrets, Spoken};
+use crate::sentiment::OwnVoice;
 use crate::{RedactionPolicy, Redactor, Understander};
 
 /// What an intent keeps of its score with each turn that follows.
@@ -52,6 +53,8 @@ pub struct CallUnderstanding {
     /// With the turn that is going on.
     intents: Vec<Intent>,
     course: Vec<(Duration, Mood)>,
+    /// How the caller sounded in their ended turns.
+    own_voice: OwnVoice,
     /// The mood of the turn that is going on.
     current: Option<Mood>,
     /// The intent that the last hearing put first.
@@ -71,6 +74,7 @@ impl CallUnderstanding {
             settled: Vec::new(),
             intents: Vec::new(),
             course: Vec::new(),
+            own_voice: OwnVoice::default(),
             current: None,
             last_first: None,
             sure: false,
@@ -103,7 +107,11 @@ impl CallUnderstanding {
     /// redacted with regard to the turns before it. Only the caller's words count for intent and
     /// mood.
     pub fn hear(&mut self, utterance: &Utterance) -> Understanding {
-        let mut understood = self.understander.understand(utterance);
+        let own = match utterance.side {
+            Side::Caller => self.own_voice,
+            Side::Agent => OwnVoice::default(),
+        };
+        let mut understood = self.understander.understand_beside(utterance, &own);
         self.secrets = self.secrets_in(utterance, &understood);
         understood.redacted =
             self.redactor
@@ -212,6 +220,10 @@ impl CallUnderstanding {
 
     fn weigh_mood(&mut self, mood: &Mood, utterance: &Utterance) {
         if utterance.is_final {
+            let lasts = utterance.end.saturating_sub(utterance.start);
+            if !utterance.text.is_empty() {
+                self.own_voice.hear(&utterance.prosody, lasts);
+            }
             self.course.push((utterance.end, mood.clone()));
             self.current = None;
         } else {
@@ -335,6 +347,40 @@ mod tests {
         call.hear(&said(Side::Caller, "转人工客服", true));
         assert_eq!(call.intents()[0].name, "refund");
         assert_eq!(call.intents()[1].name, AGENT_REQUEST);
+    }
+
+    #[test]
+    fn a_caller_on_a_quiet_line_is_heard_against_themselves() {
+        let voice = |level_dbfs: f32, pitch_hz: f32| Prosody {
+            level_dbfs,
+            pitch_hz: Some(pitch_hz),
+            ..Prosody::default()
+        };
+        let says = |call: &mut CallUnderstanding, text: &str, prosody: Prosody| {
+            let said = said(Side::Caller, text, true);
+            call.hear(&Utterance { prosody, ..said });
+            call.mood()
+        };
+        let mut call = call();
+        let mood = says(&mut call, "气死我了你们这帮骗子", voice(-45.0, 190.0));
+        assert_eq!(mood.emotion, Emotion::Angry, "{mood:?}");
+        assert!(!mood.reasons.is_empty());
+        let mut call = self::call();
+        says(&mut call, "你好我想问一下我的订单", voice(-42.0, 190.0));
+        let mood = says(&mut call, "我要投诉你们太差劲了", voice(-42.0, 190.0));
+        assert_eq!(mood.emotion, Emotion::Dissatisfied, "{mood:?}");
+        let mood = says(&mut call, "我要投诉你们太差劲了", voice(-29.0, 290.0));
+        assert_eq!(mood.emotion, Emotion::Angry, "{mood:?}");
+        let reasons = mood.reasons.join("; ");
+        assert!(reasons.contains("dB louder than before"), "{reasons}");
+        // The agent's voice is no measure of the caller's.
+        let mut call = self::call();
+        call.hear(&Utterance {
+            prosody: voice(-45.0, 190.0),
+            ..self::said(Side::Agent, "您好请讲", true)
+        });
+        let mood = says(&mut call, "我要投诉你们太差劲了", voice(-27.0, 190.0));
+        assert_eq!(mood.emotion, Emotion::Dissatisfied, "{mood:?}");
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl ReportedEmotion {
             score: understanding.mood.emotion_score,
             abstains: feeling.abstains,
             reasons: understanding.mood.reasons.clone(),
-            triggers: feeling.triggers.iter().map(ToString::to_string).collect(),
+            triggers: understanding.triggers.clone(),
             outcomes: outcomes
                 .map(|&(label, score)| ReportedOutcome { label, score })
                 .collect(),

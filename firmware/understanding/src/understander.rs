@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use trunkside_call::{Language, Pii, Prosody, Understanding, Utterance};
+use trunkside_call::{Language, Pii, Understanding, Utterance};
 
 use crate::intents::IntentModel;
-use crate::{UnderstandingError, entities_of, language_of, redact, sentiment};
+use crate::sentiment::{Feeling, OwnVoice, feeling_beside, feeling_of};
+use crate::{UnderstandingError, entities_of, language_of, redact};
 
 /// Understands utterances one by one; share it between calls, and give each call its own
 /// [`CallUnderstanding`](crate::CallUnderstanding).
@@ -41,26 +42,31 @@ impl Understander {
 
     /// Understands recognised speech, its words and its voice.
     pub fn understand(&self, utterance: &Utterance) -> Understanding {
-        self.read(
-            &utterance.text,
-            utterance.language,
-            Some(&utterance.prosody),
-        )
+        self.understand_beside(utterance, &OwnVoice::default())
+    }
+
+    /// The same of a speaker of whom something was heard before.
+    pub fn understand_beside(&self, utterance: &Utterance, own: &OwnVoice) -> Understanding {
+        let Utterance { text, language, .. } = utterance;
+        let feeling = feeling_beside(text, *language, Some(&utterance.prosody), own);
+        self.read(text, *language, feeling)
     }
 
     /// Understands typed text; its language is found where none is given.
     pub fn understand_text(&self, text: &str, language: Option<Language>) -> Understanding {
-        self.read(text, language.unwrap_or_else(|| language_of(text)), None)
+        let language = language.unwrap_or_else(|| language_of(text));
+        self.read(text, language, feeling_of(text, language, None))
     }
 
-    fn read(&self, text: &str, language: Language, prosody: Option<&Prosody>) -> Understanding {
+    fn read(&self, text: &str, language: Language, feeling: Feeling) -> Understanding {
         let intents = self.intents.classify(text);
         Understanding {
             text: Pii::new(text.to_owned()),
             language,
             intent: intents[0].clone(),
             intents,
-            mood: sentiment::mood_of(text, language, prosody),
+            mood: feeling.mood,
+            triggers: feeling.triggers.iter().map(ToString::to_string).collect(),
             entities: entities_of(text),
             redacted: redact(text),
         }

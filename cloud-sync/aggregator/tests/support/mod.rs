@@ -55,6 +55,7 @@ pub fn call(number: u64) -> [Body; 2] {
         intents: Vec::new(),
         mood: None,
         mood_course: Vec::new(),
+        triggers: Vec::new(),
         escalations: Vec::new(),
         decision: None,
         agent: None,

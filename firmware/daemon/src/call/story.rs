@@ -13,7 +13,8 @@ use trunkside_call::{
 use trunkside_record::{
     ActionRecord, CallSummary, DecisionRecord, EndedBy, EscalationRecord, IntentScore, MoodPoint,
     MoodRecord, Named, Outcome, Pseudonyms, QualityHit, QualityMark, Redacted, RedactedText,
-    TalkBy, TalkRecord, Times, Timestamp, Transcript, Turn as RedactedTurn, VoiceQuality, seconds,
+    TalkBy, TalkRecord, Times, Timestamp, Transcript, TriggerRecord, Turn as RedactedTurn,
+    VoiceQuality, seconds,
 };
 
 use trunkside_understanding::quality::QualityOutcome;
@@ -39,6 +40,7 @@ pub struct Story {
     hidden: Option<Intent>,
     mood: Option<Mood>,
     mood_course: Vec<MoodPoint>,
+    triggers: Vec<TriggerRecord>,
     escalations: Vec<EscalationRecord>,
     entities: BTreeMap<Named<EntityKind>, u32>,
     decision: Option<Decision>,
@@ -108,6 +110,7 @@ impl Story {
             hidden: None,
             mood: None,
             mood_course: Vec::new(),
+            triggers: Vec::new(),
             escalations: Vec::new(),
             entities: BTreeMap::new(),
             decision: None,
@@ -185,6 +188,11 @@ impl Story {
         if utterance.side == Side::Caller {
             self.language = Some(utterance.language);
             self.mood_course.push(MoodPoint::new(utterance.end, mood));
+            let triggers = understood.triggers.iter();
+            self.triggers.extend(triggers.map(|word| TriggerRecord {
+                at_s: seconds(utterance.start),
+                word: RedactedText::or_withheld(word),
+            }));
             for entity in &understood.entities {
                 *self.entities.entry(entity.kind.into()).or_default() += 1;
             }
@@ -412,6 +420,7 @@ impl Story {
             intents,
             mood: self.mood.as_ref().map(MoodRecord::from),
             mood_course: self.mood_course.clone(),
+            triggers: self.triggers.clone(),
             escalations: self.escalations.clone(),
             decision: decision.map(|decision| DecisionRecord::new(decision, names)),
             agent: self.agent.as_ref().and_then(|agent| names.of(agent)),
@@ -517,6 +526,7 @@ fn unknown(call: CallId, started_at: Timestamp) -> CallSummary {
         intents: Vec::new(),
         mood: None,
         mood_course: Vec::new(),
+        triggers: Vec::new(),
         escalations: Vec::new(),
         decision: None,
         agent: None,

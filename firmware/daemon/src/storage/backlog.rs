@@ -218,8 +218,11 @@ impl Held {
                 let redacted = redacted.map(|turn| TURN_BYTES + turn.text.as_str().len());
                 let said = ended.turns.iter();
                 let said = said.map(|turn| TURN_BYTES + turn.text.reveal().len());
+                let moods = ended.summary.mood_course.iter();
+                let reasons = moods.flat_map(|mood| &mood.reasons);
                 CALL_BYTES
                     + size_of_val(&ended.summary.mood_course[..])
+                    + reasons.map(|reason| reason.as_str().len()).sum::<usize>()
                     + redacted.chain(said).sum::<usize>()
             }
         };

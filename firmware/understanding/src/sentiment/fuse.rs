@@ -62,7 +62,7 @@ pub(super) fn fuse(words: &Words, voice: Option<&Voice>) -> (Mood, Outcomes) {
         sentiment: sentiment(words, anger),
         emotion,
         emotion_score,
-        reasons: reasons(words, voice),
+        reasons: reasons(words, voice, emotion),
     };
     (mood, outcomes)
 }
@@ -76,14 +76,14 @@ fn neutral_odds(words: &Words, voice: Option<&Voice>) -> f32 {
 }
 
 /// Log odds of anger. Something negative must be said; the voice then decides. Typed text has no
-/// voice: only strong words make it angry.
+/// voice: only strong words make it angry. So they do in a voice of which it is not known yet how calm it is.
 fn anger_odds(words: &Words, voice: Option<&Voice>) -> f32 {
     let heat = words.heat().min(4.5) - 0.5 * words.satisfied.min(3.0);
+    let shouted = 0.5 * words.exclamations.min(3) as f32;
+    let is_strong = words.has_strong_anger || words.angry > 0.0 && heat >= STRONG_TOGETHER;
+    let by_words = -2.6 + if is_strong { 1.0 } else { -1.5 } + 0.8 * heat + shouted;
     let Some(voice) = voice else {
-        let shouted = 0.5 * words.exclamations.min(3) as f32;
-        let is_strong = words.has_strong_anger || words.angry > 0.0 && heat >= STRONG_TOGETHER;
-        let strong = if is_strong { 1.0 } else { -1.5 };
-        return -2.6 + strong + 0.8 * heat + shouted;
+        return by_words;
     };
     let said = if heat >= 0.5 { 1.5 } else { 0.0 };
     let strong = if words.has_strong_anger { 0.4 } else { 0.0 };
@@ -93,7 +93,12 @@ fn anger_odds(words: &Words, voice: Option<&Voice>) -> f32 {
     } else {
         0.5 * voice.raised.min(3.0)
     };
-    -3.6 + said + strong + 0.8 * heat.max(0.0) + heard
+    let fused = -3.6 + said + strong + 0.8 * heat.max(0.0) + heard;
+    if voice.is_known {
+        fused
+    } else {
+        fused.max(by_words)
+    }
 }
 
 fn sentiment(words: &Words, anger: f32) -> Sentiment {
@@ -116,18 +121,22 @@ fn sentiment(words: &Words, anger: f32) -> Sentiment {
     Sentiment { label, score }
 }
 
-/// Words of the lists first, then what the voice did. Both are public or measured: nothing here
-/// quotes the caller.
-fn reasons(words: &Words, voice: Option<&Voice>) -> Vec<String> {
-    let said = words
-        .found
-        .iter()
-        .take(5)
-        .map(|word| format!("said `{word}`"));
-    let heard = voice
-        .into_iter()
-        .flat_map(|voice| voice.facts.iter().cloned());
-    said.chain(heard).collect()
+/// Words of the lists first, weaker ones only where there is no strong one, then what was said as a whole, then
+/// what the voice did. All are public or measured: nothing here quotes the caller. A feeling is never without.
+fn reasons(words: &Words, voice: Option<&Voice>, emotion: Emotion) -> Vec<String> {
+    let shown = if words.found.is_empty() && words.told.is_empty() {
+        &words.weak
+    } else {
+        &words.found
+    };
+    let said = shown.iter().take(5).map(|word| format!("said `{word}`"));
+    let told = words.told.iter().map(ToString::to_string);
+    let heard = voice.iter().flat_map(|voice| voice.facts.iter().cloned());
+    let mut reasons: Vec<String> = said.chain(told).chain(heard).collect();
+    if reasons.is_empty() && emotion != Emotion::Neutral {
+        reasons.push("the wording as a whole".to_owned());
+    }
+    reasons
 }
 
 fn sigmoid(odds: f32) -> f32 {

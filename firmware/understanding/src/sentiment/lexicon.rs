@@ -52,7 +52,8 @@ pub(super) struct Lexicon {
     entries: HashMap<String, Entry>,
     /// English stems, which match with any ending.
     stems: Vec<(String, Entry)>,
-    triggers: Vec<String>,
+    /// What is said, and what is shown of it.
+    triggers: Vec<(String, String)>,
     /// What asks for something: `帮我`, `how much`.
     pub asks: Vec<String>,
     /// Praise that mocks where a fault follows it: `真行啊`, `oh great`.
@@ -139,15 +140,24 @@ impl Lexicon {
             "which" => Sense::Which,
             "wish" => Sense::Wish,
             "rhetorical" => Sense::Rhetorical,
-            "trigger" | "ask" | "mock" | "delay" | "overall" | "minor" | "nearly" => {
+            "trigger" => {
+                for term in terms {
+                    let (said, shown) = term.split_once('=').unwrap_or((&term, &term));
+                    let trigger = (said.to_owned(), shown.to_owned());
+                    if !self.triggers.contains(&trigger) {
+                        self.triggers.push(trigger);
+                    }
+                }
+                return Some(());
+            }
+            "ask" | "mock" | "delay" | "overall" | "minor" | "nearly" => {
                 let phrases = match name {
                     "ask" => &mut self.asks,
                     "mock" => &mut self.mocks,
                     "delay" => &mut self.delays,
                     "overall" => &mut self.overall,
                     "minor" => &mut self.minor,
-                    "nearly" => &mut self.nearly,
-                    _ => &mut self.triggers,
+                    _ => &mut self.nearly,
                 };
                 // A list of two languages, or in both scripts, may name one twice.
                 for term in terms {
@@ -194,7 +204,8 @@ impl Lexicon {
             .map(|(_, entry)| *entry)
     }
 
-    pub(super) fn triggers(&self) -> &[String] {
+    /// The words that a supervisor wants to hear of: as they are said, and as they are shown.
+    pub(super) fn triggers(&self) -> &[(String, String)] {
         &self.triggers
     }
 }

@@ -3,7 +3,8 @@
 //! Words come from readable lists for each language and, in Chinese, from weights of n-grams that were
 //! learnt from this crate's own text; voice from the prosody of the utterance.
 //! Angry words in an ordinary voice are dissatisfaction; the same words in a raised voice are
-//! anger; a raised voice with nothing negative in it is neither.
+//! anger; a raised voice with nothing negative in it is neither. How raised it is counts beside the same
+//! speaker's utterances before: how loud a line is tells nothing of them.
 
 mod demand;
 mod fuse;
@@ -16,6 +17,7 @@ mod words;
 use trunkside_call::{Language, Mood, Prosody};
 
 pub use fuse::Outcomes;
+pub use voice::OwnVoice;
 pub use words::triggers;
 
 /// The mood of one utterance; without prosody (typed text) the words decide alone.
@@ -31,9 +33,7 @@ pub use words::triggers;
 /// assert_eq!(mood(&raised), Emotion::Angry);
 /// ```
 pub fn mood_of(text: &str, language: Language, prosody: Option<&Prosody>) -> Mood {
-    let words = words::read(text, language);
-    let voice = prosody.and_then(voice::read);
-    fuse::fuse(&words, voice.as_ref()).0
+    feeling_of(text, language, prosody).mood
 }
 
 /// A mood with all that it may be.
@@ -62,8 +62,18 @@ pub struct Feeling {
 /// assert!(feeling_of("……", Language::Zh, None).abstains);
 /// ```
 pub fn feeling_of(text: &str, language: Language, prosody: Option<&Prosody>) -> Feeling {
+    feeling_beside(text, language, prosody, &OwnVoice::default())
+}
+
+/// The same of a speaker of whom something was heard before.
+pub fn feeling_beside(
+    text: &str,
+    language: Language,
+    prosody: Option<&Prosody>,
+    own: &OwnVoice,
+) -> Feeling {
     let words = words::read(text, language);
-    let voice = prosody.and_then(voice::read);
+    let voice = prosody.and_then(|prosody| voice::read(prosody, own));
     let (mood, outcomes) = fuse::fuse(&words, voice.as_ref());
     Feeling {
         mood,

@@ -47,6 +47,106 @@ fn the_voice_decides_between_anger_and_dissatisfaction() {
 }
 
 #[test]
+fn how_loud_a_line_is_neither_raises_nor_lowers_anger() {
+    // As loud as lines are set, and as quiet as they arrive.
+    let lines = [-17.0, -21.0, -27.0, -33.0, -40.0, -48.0];
+    let on = |level_dbfs: f32, voice: Prosody| Prosody {
+        level_dbfs,
+        ..voice
+    };
+    for (text, emotion) in [
+        ("气死我了你们这帮骗子", Emotion::Angry),
+        ("再不退款我就去消协", Emotion::Angry),
+        ("我要投诉你们太差劲了", Emotion::Dissatisfied),
+        ("我想查一下我的账户余额", Emotion::Neutral),
+    ] {
+        let moods = lines.map(|level| mood_of(text, Language::Zh, Some(&on(level, CALM))));
+        for mood in &moods {
+            assert_eq!(mood, &moods[0], "{text}");
+            assert_eq!(mood.emotion, emotion, "{text}: {mood:?}");
+        }
+        // Whoever was heard before is judged by how they sounded on the same line.
+        let felt = lines.map(|level| {
+            let mut own = OwnVoice::default();
+            own.hear(&on(level, CALM), std::time::Duration::from_secs(3));
+            let raised = on((level + 16.4).min(-1.0), SHOUTED);
+            [on(level, CALM), raised].map(|voice| {
+                let feeling = feeling_beside(text, Language::Zh, Some(&voice), &own);
+                feeling.mood.emotion
+            })
+        });
+        for on_line in &felt {
+            assert_eq!(on_line, &felt[2], "{text}");
+        }
+    }
+    // Who begins to shout is angry, and goes on being so.
+    let mut own = OwnVoice::default();
+    for voice in [CALM, SHOUTED, SHOUTED, SHOUTED] {
+        let feeling = feeling_beside("我要投诉", Language::Zh, Some(&voice), &own);
+        let expected = if voice == CALM {
+            Emotion::Dissatisfied
+        } else {
+            Emotion::Angry
+        };
+        assert_eq!(feeling.mood.emotion, expected, "{feeling:?}");
+        own.hear(&voice, std::time::Duration::from_secs(4));
+    }
+}
+
+#[test]
+fn every_feeling_has_its_reasons() {
+    let mut said: Vec<(String, Language)> = Vec::new();
+    let lists = [
+        (include_str!("../../data/intents/test/zh.tsv"), Language::Zh),
+        (
+            include_str!("../../data/intents/test/yue.tsv"),
+            Language::Yue,
+        ),
+        (include_str!("../../data/intents/test/en.tsv"), Language::En),
+        (include_str!("../../data/intents/kept/zh.tsv"), Language::Zh),
+        (
+            include_str!("../../data/intents/kept/yue.tsv"),
+            Language::Yue,
+        ),
+        (include_str!("../../data/intents/kept/en.tsv"), Language::En),
+    ];
+    for (sentences, language) in lists {
+        let sentences = crate::intents::parse_examples(sentences).unwrap();
+        said.extend(sentences.into_iter().map(|said| (said.text, language)));
+    }
+    for (clauses, language) in [
+        (
+            include_str!("../../data/sentiment/felt.zh.txt"),
+            Language::Zh,
+        ),
+        (
+            include_str!("../../data/sentiment/felt.yue.txt"),
+            Language::Yue,
+        ),
+        (include_str!("../../data/intents/zh/more.txt"), Language::Zh),
+        (
+            include_str!("../../data/intents/yue/more.txt"),
+            Language::Yue,
+        ),
+        (include_str!("../../data/intents/en/more.txt"), Language::En),
+    ] {
+        let clauses = clauses.lines().filter(|line| !line.starts_with('#'));
+        said.extend(clauses.map(|line| (line.to_owned(), language)));
+    }
+    let waits = ["等了一个小时都没人", "我都打了八遍了", "再不退款我就去消协"];
+    said.extend(waits.map(|text| (text.to_owned(), Language::Zh)));
+    for (text, language) in said {
+        for voice in [None, Some(&CALM), Some(&SHOUTED)] {
+            let mood = mood_of(&text, language, voice);
+            assert!(
+                mood.emotion == Emotion::Neutral || !mood.reasons.is_empty(),
+                "{text}: {mood:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn plain_requests_are_neutral_in_either_voice() {
     for (text, language) in [
         ("你好我想查一下我的账户余额", Language::Zh),
@@ -250,7 +350,10 @@ fn facts_without_a_listed_word_show_a_feeling_too() {
 fn triggers_are_whole_words() {
     assert_eq!(triggers("我要找律师投诉", Language::Zh), ["投诉", "律师"]);
     assert_eq!(triggers("I'll sue, pursue!", Language::En), ["sue"]);
-    assert_eq!(triggers("我打12315", Language::Zh), ["12315"]);
+    // The hotline's figures could not be told from those of a number that is nobody's business.
+    for said in ["我打12315", "我打幺二三幺五", "我打一二三一五12315"] {
+        assert_eq!(triggers(said, Language::Zh), ["消费者投诉热线"], "{said}");
+    }
     assert!(triggers("卡号412315", Language::Zh).is_empty());
 }
 

@@ -45,6 +45,10 @@ pub(super) struct Words {
     pub has_strong_anger: bool,
     /// The words from the lists that counted, in order, each once.
     pub found: Vec<String>,
+    /// Those of them that count little.
+    pub weak: Vec<String>,
+    /// What was said in more words than any list has, in plain words.
+    pub told: Vec<&'static str>,
 }
 
 impl Words {
@@ -73,7 +77,10 @@ pub(super) fn read(text: &str, language: Language) -> Words {
     let chars: Vec<char> = text.chars().collect();
     let asks_whether = || (0..chars.len()).any(|at| either_or(&chars[at..]).is_some());
     let mut words = Words {
-        asks: holds(&text, &lexicon.asks).next().is_some() || asks_whether(),
+        asks: holds(&text, lexicon.asks.iter().map(String::as_str))
+            .next()
+            .is_some()
+            || asks_whether(),
         said_something: text.chars().any(char::is_alphanumeric),
         exclamations: text.chars().filter(|c| matches!(c, '!' | '！')).count(),
         ..Words::default()
@@ -112,13 +119,16 @@ pub(super) fn read(text: &str, language: Language) -> Words {
     words.sum(&clauses);
     if waited_in_vain(&text, language) {
         words.dissatisfied += WAITED;
+        words.told.push("waited in vain");
     }
     if had_to_repeat(&text, language) {
         words.dissatisfied += REPEATED;
+        words.told.push("had to say or do it again and again");
     }
     if demands(&text, language) {
         words.angry += THREATENED;
         words.has_strong_anger = true;
+        words.told.push("a demand with a threat");
     }
     words
 }
@@ -226,6 +236,7 @@ impl Clause {
         if mocks {
             self.dissatisfied += self.satisfied.max(MOCKED);
             self.satisfied = 0.0;
+            words.tell("praise that mocks");
         }
         let Some(learnt) = Learnt::of(language).filter(|_| !mocks) else {
             return;
@@ -237,11 +248,12 @@ impl Clause {
             good if good > 0.0 && self.chooses => 0.0,
             score => score,
         };
-        if let Some(gram) = lean.by
-            && lean.score.abs() >= NOTABLE
-            && !self.shows_something()
-        {
-            words.note(gram);
+        if let Some(gram) = lean.by.filter(|_| !self.shows_something()) {
+            if lean.score.abs() >= NOTABLE {
+                words.note(gram);
+            } else {
+                words.note_weak(gram);
+            }
         }
     }
 
@@ -307,8 +319,16 @@ impl Words {
 /// The trigger words that a text holds and does not deny, each once.
 pub fn triggers(text: &str, language: Language) -> Vec<&'static str> {
     let text: String = text.chars().map(fold).collect();
-    let held = holds(&text, Lexicon::of(language).triggers());
-    held.filter(|trigger| !is_denied(&text, trigger)).collect()
+    let triggers = Lexicon::of(language).triggers();
+    let mut found: Vec<&str> = Vec::new();
+    for said in holds(&text, triggers.iter().map(|(said, _)| said.as_str())) {
+        let shown = triggers.iter().find(|(trigger, _)| trigger == said);
+        let shown = shown.map_or(said, |(_, shown)| shown.as_str());
+        if !found.contains(&shown) && !is_denied(&text, said) {
+            found.push(shown);
+        }
+    }
+    found
 }
 
 /// Whether a word of the lists says that the caller will complain.
@@ -349,13 +369,13 @@ fn is_denied(text: &str, word: &str) -> bool {
 }
 
 /// Which phrases a folded text holds; Latin ones as whole words.
-fn holds<'a>(text: &str, phrases: &'a [String]) -> impl Iterator<Item = &'a str> {
+fn holds<'a>(text: &str, phrases: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     let spaced = format!(
         " {} ",
         text.replace(|c: char| !c.is_ascii_alphanumeric(), " ")
     );
     let text = text.to_owned();
-    phrases.iter().map(String::as_str).filter(move |phrase| {
+    phrases.filter(move |phrase| {
         if phrase.is_ascii() {
             spaced.contains(&format!(" {phrase} "))
         } else {
@@ -439,6 +459,7 @@ impl Clause {
             Sense::Wish => {
                 self.unreal = true;
                 self.dissatisfied += 0.5 * entry.strength;
+                words.note_weak(term);
                 return;
             }
             Sense::Rhetorical => {
@@ -493,6 +514,8 @@ impl Clause {
         *sway = Sway::default();
         if entry.strength >= 1.0 {
             words.note(term);
+        } else {
+            words.note_weak(term);
         }
     }
 }
@@ -502,6 +525,20 @@ impl Words {
     fn note(&mut self, term: &str) {
         if !self.found.iter().any(|found| found == term) {
             self.found.push(term.to_owned());
+        }
+    }
+
+    /// The same of one that counts little.
+    fn note_weak(&mut self, term: &str) {
+        if !self.weak.iter().any(|found| found == term) {
+            self.weak.push(term.to_owned());
+        }
+    }
+
+    /// Keeps what was said as a whole, each once.
+    fn tell(&mut self, told: &'static str) {
+        if !self.told.contains(&told) {
+            self.told.push(told);
         }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn heard(text: &str, score: f32, emotion: Emotion, is_final: bool) ->
             intent: intent.clone(),
             intents: vec![intent.clone()],
             mood: mood.clone(),
+            triggers: Vec::new(),
             entities: Vec::new(),
             redacted: text.into(),
         },

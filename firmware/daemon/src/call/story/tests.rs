@@ -45,6 +45,7 @@ fn understood(redacted: &str) -> Understanding {
             score: 0.9,
         }],
         mood: Mood::unknown(),
+        triggers: Vec::new(),
         entities: vec![Entity {
             kind: EntityKind::Phone,
             value: Pii::new("13800138000".into()),
@@ -116,7 +117,7 @@ fn an_anger_is_in_the_record_with_its_reasons_and_no_words() {
         Duration::from_secs(107),
         &[
             "said `投诉`".to_owned(),
-            "voice 9 dB louder than ordinary".to_owned(),
+            "voice 9 dB louder than before".to_owned(),
         ],
     );
     let ended = story.end(
@@ -130,6 +131,51 @@ fn an_anger_is_in_the_record_with_its_reasons_and_no_words() {
     assert_eq!(escalations.len(), 1);
     assert!((escalations[0].at_s - 7.0).abs() < 1e-9);
     assert_eq!(escalations[0].reasons[0].as_str(), "said `投诉`");
+}
+
+#[test]
+fn moods_and_triggers_are_in_the_record_with_words_and_time() {
+    let mut story = story();
+    let mut understood = understood("我要投诉");
+    understood.mood.emotion = trunkside_call::Emotion::Angry;
+    understood.mood.reasons = vec!["said `投诉`".to_owned()];
+    understood.triggers = vec!["投诉".to_owned(), "律师".to_owned()];
+    let said = Utterance {
+        start: Duration::from_millis(2_500),
+        ..utterance("我要投诉")
+    };
+    let now = Duration::from_secs(104);
+    for is_final in [false, true] {
+        let said = Utterance {
+            is_final,
+            ..said.clone()
+        };
+        story.heard(
+            now,
+            &said,
+            &understood,
+            &understood.intents,
+            &understood.mood,
+        );
+    }
+    // What the agent says of it is none of the caller's.
+    let by_agent = Utterance {
+        side: Side::Agent,
+        ..said
+    };
+    let intents = &understood.intents;
+    story.heard(now, &by_agent, &understood, intents, &understood.mood);
+    let (now, by) = (Duration::from_secs(110), EndedBy::Caller);
+    let summary = story
+        .end(now, by, false, VoiceQuality::default(), &KEY)
+        .summary;
+    let triggers = summary.triggers.iter();
+    let triggers: Vec<_> = triggers
+        .map(|said| (said.at_s, said.word.as_str()))
+        .collect();
+    assert_eq!(triggers, [(2.5, "投诉"), (2.5, "律师")]);
+    assert_eq!(summary.mood_course.len(), 1);
+    assert_eq!(summary.mood_course[0].reasons[0].as_str(), "said `投诉`");
 }
 
 #[test]

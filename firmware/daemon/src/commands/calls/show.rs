@@ -103,8 +103,13 @@ fn lines_of(summary: &CallSummary) -> Vec<(&'static str, String)> {
         .mood_course
         .iter()
         .map(|point| {
+            let because = if point.reasons.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", joined(&point.reasons))
+            };
             format!(
-                "{} {:.2} at {:.0} s",
+                "{} {:.2} at {:.0} s{because}",
                 point.emotion.name(),
                 point.emotion_score,
                 point.at_s
@@ -112,20 +117,19 @@ fn lines_of(summary: &CallSummary) -> Vec<(&'static str, String)> {
         })
         .collect();
     add("felt", (!felt.is_empty()).then(|| felt.join(", ")));
+    let triggers: Vec<String> = summary
+        .triggers
+        .iter()
+        .map(|said| format!("`{}` at {:.0} s", said.word, said.at_s))
+        .collect();
+    add(
+        "triggers",
+        (!triggers.is_empty()).then(|| triggers.join(", ")),
+    );
     for escalation in &summary.escalations {
-        let reasons: Vec<&str> = escalation
-            .reasons
-            .iter()
-            .map(RedactedText::as_str)
-            .collect();
-        add(
-            "angry",
-            Some(format!(
-                "at {:.0} s: {}",
-                escalation.at_s,
-                reasons.join("; ")
-            )),
-        );
+        let reasons = joined(&escalation.reasons);
+        let text = format!("at {:.0} s: {reasons}", escalation.at_s);
+        add("angry", Some(text));
     }
     add("decided", summary.decision.as_ref().map(of_decision));
     add("agent", summary.agent.as_ref().map(ToString::to_string));
@@ -140,6 +144,11 @@ fn lines_of(summary: &CallSummary) -> Vec<(&'static str, String)> {
         add("quality", Some(text));
     }
     lines
+}
+
+fn joined(reasons: &[RedactedText]) -> String {
+    let reasons: Vec<&str> = reasons.iter().map(RedactedText::as_str).collect();
+    reasons.join("; ")
 }
 
 fn of_decision(decision: &DecisionRecord) -> String {
