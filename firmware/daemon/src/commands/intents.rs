@@ -113,12 +113,11 @@ fn correct(
         (None, None) => Vec::new(),
     };
     let lessons = Lessons::new(lessons);
+    let placed = |error| failed(placed(error, data));
     if !new_intent {
-        lessons
-            .refuse_new_intents(&corrections)
-            .map_err(Failure::input)?;
+        lessons.refuse_new_intents(&corrections).map_err(placed)?;
     }
-    let (version, learnt) = lessons.correct(&corrections).map_err(failed)?;
+    let (version, learnt) = lessons.correct(&corrections).map_err(placed)?;
     say!(
         "version {} with {} corrections is in force: {:.1} % of them heard right now, \
          {:.1} % of the kept set",
@@ -128,6 +127,23 @@ fn correct(
         learnt.kept.accuracy * 100.0
     );
     Ok(())
+}
+
+/// With the line of the file that a correction was read from.
+fn placed(error: UnderstandingError, data: Option<&Path>) -> UnderstandingError {
+    match (&error, data) {
+        (UnderstandingError::Correction { text, .. }, Some(data)) => {
+            match intents::line_of(data, text) {
+                Some(line) => UnderstandingError::Line {
+                    path: data.to_owned(),
+                    line,
+                    problem: error.to_string(),
+                },
+                None => error,
+            }
+        }
+        _ => error,
+    }
 }
 
 fn hidden(text: &str, did: &[String], rules: Option<&Path>, json: bool) -> Result<(), Failure> {

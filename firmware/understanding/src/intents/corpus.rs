@@ -94,10 +94,14 @@ pub fn shipped() -> Corpus {
     }
 }
 
-/// A small part of the corpus with every intent in every language; the same every time.
-pub(super) fn sample() -> Vec<Example> {
+/// Two parts of the corpus with every intent in every language, the first small, the second none of it; the
+/// same every time.
+pub(super) fn sample_and_control() -> (Vec<Example>, Vec<Example>) {
     let examples = SOURCES.iter().flat_map(|source| said(source, 36, 120));
-    examples.step_by(6).collect()
+    let (sample, control): (Vec<_>, Vec<_>) = examples.enumerate().partition(|(at, _)| at % 6 == 0);
+    let texts =
+        |part: Vec<(usize, Example)>| part.into_iter().map(|(_, example)| example).collect();
+    (texts(sample), texts(control))
 }
 
 /// How many different utterances each language has of each intent: language, intent, count.

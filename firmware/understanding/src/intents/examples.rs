@@ -20,6 +20,18 @@ pub fn read_examples(path: &Path) -> Result<Vec<Example>, UnderstandingError> {
         .map_err(|(line, problem)| UnderstandingError::line(path, line, problem))
 }
 
+/// In which line of a file, from 1, a text stands that [`read_examples`] read from it; of several the last.
+pub fn line_of(path: &Path, text: &str) -> Option<usize> {
+    let read = read_text(path).ok()?;
+    let stands = |line: &str| {
+        let line = line.trim_start_matches('\u{feff}');
+        line.split_once('\t')
+            .is_some_and(|(said, _)| said.trim() == text)
+    };
+    let lines: Vec<&str> = read.lines().collect();
+    lines.iter().rposition(|line| stands(line)).map(|at| at + 1)
+}
+
 /// Parses lines of `text<TAB>label`; an error has the line, from 1, and what is wrong with it. A header,
 /// or a column more, would be learnt as an intent.
 pub fn parse_examples(text: &str) -> Result<Vec<Example>, (usize, String)> {

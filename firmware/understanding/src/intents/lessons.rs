@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::learning::{Learnt, learn};
 use super::model::IntentModel;
 use super::whole::write_whole;
-use super::{Example, read_examples, read_text};
+use super::{Example, line_of, read_examples, read_text};
 use crate::UnderstandingError;
 
 /// More corrections than this in one version are refused: they would make starting slow.
@@ -110,7 +110,15 @@ impl Lessons {
         if corrections.is_empty() {
             return Ok(IntentModel::shipped());
         }
-        Ok(self.learn(&corrections)?.model)
+        let learnt = learn(&corrections).map_err(|contradiction| {
+            // A version from before this was looked for, or of which what ships has changed since.
+            let at = contradiction.correction;
+            let text = &corrections[at].text;
+            let problem = format!("the correction of `{text}` {}; {REMEDY}", contradiction.why);
+            let path = self.file(version);
+            UnderstandingError::line(&path, line_of(&path, text).unwrap_or(at + 1), problem)
+        });
+        Ok(learnt?.model)
     }
 
     /// Refuses intents that neither ship nor stand in the corrections in force, and names the
@@ -142,9 +150,11 @@ impl Lessons {
 
     /// Adds corrections to those in force and puts the new version in force at once. A later
     /// correction of the same text replaces an earlier one, and an intent that is not known yet
-    /// becomes another one. What could not be read back is refused.
+    /// becomes another one. What could not be read back is refused, and so is what contradicts itself or
+    /// what ships.
     pub fn correct(&self, more: &[Example]) -> Result<(Version, Learnt), UnderstandingError> {
         let more = more.iter().map(written).collect::<Result<Vec<_>, _>>()?;
+        refuse_two_intents(&more)?;
         let mut corrections = self.corrections(self.current()?)?;
         corrections.retain(|old| more.iter().all(|new| new.text != old.text));
         corrections.extend(more);
@@ -152,7 +162,11 @@ impl Lessons {
             let problem = format!("more than {MOST} corrections; train a model of your own");
             return Err(UnderstandingError::unusable(&self.folder, problem));
         }
-        let learnt = self.learn(&corrections)?;
+        let learnt = learn(&corrections).map_err(|contradiction| {
+            let text = corrections[contradiction.correction].text.clone();
+            let problem = contradiction.why;
+            UnderstandingError::Correction { text, problem }
+        })?;
         let number = self.numbers()?.last().copied().unwrap_or(0) + 1;
         fs::create_dir_all(&self.folder)
             .map_err(|source| UnderstandingError::write(&self.folder, source))?;
@@ -204,14 +218,6 @@ impl Lessons {
         }
         let problem = "is no folder of lessons; `intents correct` makes one";
         Err(UnderstandingError::unusable(&self.folder, problem))
-    }
-
-    fn learn(&self, corrections: &[Example]) -> Result<Learnt, UnderstandingError> {
-        learn(corrections).ok_or_else(|| {
-            let problem = "these corrections make the kept set worse than what ships, however \
-                           weakly they are learnt; check their labels";
-            UnderstandingError::unusable(&self.folder, problem)
-        })
     }
 
     fn put_in_force(&self, number: u32) -> Result<(), UnderstandingError> {
@@ -270,6 +276,22 @@ impl Lessons {
     pub fn file(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number:04}.tsv"))
     }
+}
+
+/// One text has one intent.
+fn refuse_two_intents(corrections: &[Example]) -> Result<(), UnderstandingError> {
+    for (at, Example { text, label }) in corrections.iter().enumerate() {
+        let before = corrections[..at].iter().find(|other| other.text == *text);
+        if let Some(other) = before.filter(|other| other.label != *label) {
+            let problem = format!(
+                "names `{}` and then `{label}`; leave one of them out",
+                other.label
+            );
+            let text = text.clone();
+            return Err(UnderstandingError::Correction { text, problem });
+        }
+    }
+    Ok(())
 }
 
 /// A correction as it is written and read back: one line, both sides of its tab filled.

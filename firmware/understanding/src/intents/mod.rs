@@ -23,11 +23,11 @@ use std::path::Path;
 
 use crate::UnderstandingError;
 
-pub use examples::{Example, parse_examples, read_examples};
+pub use examples::{Example, line_of, parse_examples, read_examples};
 pub use explain::{Explanation, WordWeight};
 pub use grammar::{Grammar, GrammarError};
 pub use hidden::{Event, Hidden, HiddenIntents};
-pub use learning::{Learnt, kept_set, learn};
+pub use learning::{Contradiction, Learnt, kept_set, learn};
 pub use lessons::{Lessons, Taught, Version};
 pub use model::IntentModel;
 

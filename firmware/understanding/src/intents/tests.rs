@@ -245,8 +245,7 @@ fn five_corrections_teach_what_the_branch_calls_things() {
 }
 
 #[test]
-fn lessons_that_would_spoil_the_model_are_learnt_weakly_or_refused() {
-    let baseline = IntentModel::shipped().evaluate(&kept_set()).accuracy;
+fn lessons_that_would_spoil_the_model_are_refused() {
     let spoilt: Vec<Example> = kept_set()
         .into_iter()
         .step_by(2)
@@ -255,8 +254,92 @@ fn lessons_that_would_spoil_the_model_are_learnt_weakly_or_refused() {
             label: "roaming".to_owned(),
         })
         .collect();
-    let learnt = learn(&spoilt);
-    assert!(learnt.is_none_or(|learnt| learnt.kept.accuracy >= baseline));
+    assert!(learn(&spoilt).is_err());
+}
+
+#[test]
+fn a_lesson_that_contradicts_what_ships_is_refused_with_what_would_be_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let lessons = Lessons::new(folder.path().join("lessons"));
+    for lesson in [
+        [
+            "查账单",
+            "我要查一下账单",
+            "帮我看看这个月账单",
+            "账单多少钱",
+            "信用卡账单怎么查",
+        ],
+        [
+            "帮我查下话费账单明细",
+            "把上个月的账单发我邮箱",
+            "账单日是哪天",
+            "这期账单什么时候出",
+            "我的账单怎么还没来",
+        ],
+        [
+            "查下账单",
+            "张单几钱",
+            "我想睇账单",
+            "今个月张单",
+            "账单寄咗未",
+        ],
+        [
+            "bill",
+            "my bill",
+            "i want to check my bill",
+            "how much is my bill",
+            "where is my bill",
+        ],
+    ] {
+        let lesson: String = lesson
+            .iter()
+            .map(|text| format!("{text}\tlost_card\n"))
+            .collect();
+        let Err(told) = lessons.correct(&corrected(&lesson)) else {
+            panic!("{lesson} was learnt");
+        };
+        let told = told.to_string();
+        for part in [
+            "to `lost_card` contradicts what ships",
+            "`bill_inquiry`",
+            "lost",
+            "leave it out",
+        ] {
+            assert!(told.contains(part), "{lesson}: {told}");
+        }
+    }
+    let twice = corrected("办蓝卡\tcard_application\n办蓝卡\tlost_card\n");
+    let told = lessons.correct(&twice).unwrap_err().to_string();
+    assert!(
+        told.contains("names `card_application` and then `lost_card`"),
+        "{told}"
+    );
+    assert!(!folder.path().join("lessons").exists());
+    // The branch's own words for what ships are no contradiction.
+    let own = "小白条怎么还\trepayment\n小白条几号还\trepayment\n小白条能提前还吗\trepayment\n";
+    let (_, learnt) = lessons.correct(&corrected(own)).unwrap();
+    assert!((learnt.corrected.accuracy - 1.0).abs() < 1e-9);
+    let (shipped, kept) = (IntentModel::shipped(), kept_set());
+    for label in shipped.labels() {
+        let of_label: Vec<Example> = kept
+            .iter()
+            .filter(|said| said.label == *label)
+            .cloned()
+            .collect();
+        let (before, now) = (
+            shipped.evaluate(&of_label),
+            learnt.model.evaluate(&of_label),
+        );
+        assert!(now.accuracy >= before.accuracy, "{label}");
+    }
+    // A version of before is told with its file and line.
+    let path = lessons.file(1);
+    std::fs::write(&path, "小白条怎么还\trepayment\n查账单\tlost_card\n").unwrap();
+    let problem = lessons.model().unwrap().problem.unwrap().to_string();
+    assert!(
+        problem.contains("0001.tsv`, line 2") && problem.contains("rollback"),
+        "{problem}"
+    );
 }
 
 #[test]
