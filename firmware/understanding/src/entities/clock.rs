@@ -113,7 +113,12 @@ impl Times {
                 None => (None, said),
             },
         };
-        let named = part.is_some() || short.is_some();
+        let sharp = first.checked_sub(2);
+        let is_sharp = sharp.is_some_and(|at| text.starts_with(at, "踏正"));
+        let start = sharp
+            .filter(|_| is_sharp && start == first)
+            .unwrap_or(start);
+        let named = part.is_some() || short.is_some() || is_sharp;
         let (taken, minutes, end) = minutes(text, groups, said, named)?;
         self.last = part.map(|part| (part, hour, end));
         let before = short.map_or(0, |(_, minutes)| minutes);
@@ -210,6 +215,9 @@ fn minutes(
         Some('钟' | '整' | '正') => return Some((1, 0, behind + 1)),
         _ => {}
     }
+    if text.starts_with(behind, "踏正") || text.starts_with(behind, "搭正") {
+        return Some((1, 0, behind + 2));
+    }
     if let Some((minutes, end)) = fives(text, groups.get(1), behind) {
         return Some((2, minutes, end));
     }
@@ -243,13 +251,17 @@ fn minutes(
     Some((2, minute as i64, end))
 }
 
-/// Minutes as Cantonese speakers count them, by the figures of the dial, `三点三个字` and `八点搭六`; and
+/// Minutes as Cantonese speakers count them, by the figures of the dial, `三点三个字` and `八点搭六`, and by
+/// quarters, `九点三个骨`; and
 /// those behind a word, `三点过五分`.
 fn fives(text: &Folded, group: Option<&Group>, behind: usize) -> Option<(i64, usize)> {
     let group = group?;
     let dial = || in_range(group, 1, 11).map(|figure| figure as i64 * 5);
     if group.start == behind && text.starts_with(group.end, "个字") {
         return Some((dial()?, group.end + 2));
+    }
+    if group.start == behind && text.starts_with(group.end, "个骨") {
+        return Some((in_range(group, 1, 3)? as i64 * 15, group.end + 2));
     }
     if group.start != behind + 1 {
         return None;
@@ -309,11 +321,15 @@ pub(super) fn english(text: &Folded, groups: &[Group]) -> Hit {
 }
 
 /// Parts of an hour before it, with a blank behind.
-const PARTS_OF_AN_HOUR: [(&str, i64); 4] = [
+const PARTS_OF_AN_HOUR: [(&str, i64); 8] = [
     ("half past ", 30),
+    ("half after ", 30),
     ("quarter past ", 15),
     ("quarter after ", 15),
     ("quarter to ", -15),
+    ("quarter till ", -15),
+    ("quarter of ", -15),
+    ("quarter before ", -15),
 ];
 
 /// As the British say it: `half six` is half past six.
@@ -333,7 +349,7 @@ fn from_the_hour(text: &Folded, groups: &[Group]) -> Option<Told> {
             minutes: 30,
             start,
             end: first.end,
-            named: is_at(text, start),
+            named: is_at(text, start) || is_half_past(text, first),
         });
     }
     let part = PARTS_OF_AN_HOUR.iter().find_map(|(word, minutes)| {
@@ -369,6 +385,16 @@ fn from_the_hour(text: &Folded, groups: &[Group]) -> Option<Told> {
         end: next.end,
         named: true,
     })
+}
+
+/// Whether `half ten` is a time by what stands behind it, and half of nothing: `half one half the other`.
+fn is_half_past(text: &Folded, hour: &Group) -> bool {
+    const OF_WHAT: &str = "percent per thousand hundred million billion grand dozen pounds dollars euros quid \
+        pence cents off of price way the a full and or half inch inches mile miles years days";
+    let at = skip_blanks(text, hour.end);
+    let next = text.slice(at, text.word_end(at));
+    let is_one = hour.value() == Some(1);
+    !is_one && !OF_WHAT.split_whitespace().any(|word| word == next)
 }
 
 fn is_said(text: &Folded, group: &Group) -> bool {

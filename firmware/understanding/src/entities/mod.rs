@@ -18,6 +18,7 @@ use trunkside_call::{Entity, EntityKind, Pii};
 
 use crate::numbers::{Atom, Folded, Reading, Run, atoms_of, runs_of};
 use crate::personal::{self, Opening};
+use crate::written::is_in_word;
 
 pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday, is_cued};
 pub(crate) use moment::MONTHS;
@@ -56,7 +57,11 @@ pub fn entities_of(text: &str) -> Vec<Entity> {
     let runs = runs_of(&folded);
     let mut claims = Claims::new(folded.chars().len());
     let mut exact = exactly(&folded, &runs);
-    exact.retain(|found| !quantity::is_vague(&folded, found));
+    exact.retain(|found| {
+        let counts = matches!(found.kind, EntityKind::Number | EntityKind::Money);
+        let is_idiom = counts && is_in_word(folded.chars(), found.start, found.end);
+        !quantity::is_vague(&folded, found) && !is_idiom
+    });
     let people = people_and_places(text, &folded);
     // Letters spelled before a number are no name, but may be part of a longer account.
     let (spelled, exact): (Vec<_>, Vec<_>) = exact.into_iter().partition(|found| {

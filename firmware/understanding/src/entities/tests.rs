@@ -618,3 +618,66 @@ fn telephone_numbers_keep_every_digit_however_they_are_told() {
         assert_eq!(only(text), (kind, value.to_owned()), "{text}");
     }
 }
+
+#[test]
+fn idioms_name_nothing() {
+    for text in [
+        "一五一十告诉你",
+        "心里七上八下的",
+        "三心二意",
+        "五花八门",
+        "十全十美",
+        "万一丢了",
+        "一般来说",
+        "乱七八糟",
+        "三番五次",
+        "七七八八",
+        "九牛一毛",
+        "千方百计",
+        "不管三七二十一",
+        "十有八九",
+        "十五十六噉",
+        "三言两语",
+        "五湖四海",
+        "四通八达",
+        "on cloud nine",
+        "in two minds",
+    ] {
+        let found = entities_of(text);
+        assert!(found.is_empty(), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn quarters_and_dials_are_times_of_day() {
+    for (text, value) in [
+        ("九点一刻", "09:15"),
+        ("差五分十点", "09:55"),
+        ("九點三個字", "09:15"),
+        ("九点踏正", "09:00"),
+        ("踏正九点", "09:00"),
+        ("一点踏正", "01:00"),
+        ("九点三个骨", "09:45"),
+        ("quarter past nine", "09:15"),
+        ("quarter of nine", "08:45"),
+        ("half ten", "10:30"),
+        ("half ten tomorrow", "10:30"),
+    ] {
+        let found = entities_of(text);
+        let times: Vec<&str> = found
+            .iter()
+            .filter(|entity| entity.kind == EntityKind::Time)
+            .map(|entity| entity.value.reveal().as_str())
+            .collect();
+        assert_eq!(times, [value], "{text}");
+    }
+    for text in [
+        "half ten percent",
+        "half one half the other",
+        "half two hundred",
+    ] {
+        let found = entities_of(text);
+        let is_time = |entity: &trunkside_call::Entity| entity.kind == EntityKind::Time;
+        assert!(!found.iter().any(is_time), "{text}: {found:?}");
+    }
+}

@@ -74,7 +74,8 @@ pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
         return glued(text, start, end);
     }
     let word = text.slice(start, end);
-    if matches!(word.as_str(), "oh" | "o") {
+    let is_of_clock = text.starts_with(end, "'clock") || text.starts_with(end, " clock");
+    if matches!(word.as_str(), "oh" | "o") && !is_of_clock {
         return Some(Atom::new(start, end, "0".to_owned(), Reading::Weak));
     }
     repeat(text, &word, start, end)

@@ -1,4 +1,5 @@
-//! Spoken Mandarin numbers in written form: amounts, dates, times, measures, fractions.
+//! Spoken numbers in written form: amounts, dates, times, measures, fractions; Mandarin in the ways of
+//! inverse text normalisation, Cantonese in the same and with its own times, English by what is found in it.
 //!
 //! The written forms are those of inverse text normalisation as `WeTextProcessing` has them:
 //! `二零零八年八月八日` becomes `2008/08/08`, `一点二五元` becomes `¥1.25`.
@@ -8,57 +9,90 @@
 //!
 //! assert_eq!(written("同比增长百分之六点三"), "同比增长6.3%");
 //! assert_eq!(written("可以打我手机幺三五零幺二三四五六七"), "可以打我手机13501234567");
+//! assert_eq!(written("听日九點三個字"), "听日9:15");
+//! assert_eq!(written("at quarter past nine"), "at 9:15");
 //! ```
 
+mod clock;
+mod english;
 mod moments;
 mod number;
 mod units;
+mod words;
+
+pub(crate) use words::is_in_word;
 
 use number::Number;
+
+use crate::features;
 
 /// Hesitations, which are left out.
 const HESITATIONS: &str = "呃啊";
 
-/// Idioms and names whose numbers count nothing.
-const IDIOMS: [&str; 13] = [
-    "一个",
-    "三七二十一",
-    "一共",
-    "十三五",
-    "十二五",
-    "十四五",
-    "一样",
-    "一直",
-    "一定",
-    "一般",
-    "一起",
-    "一下",
-    "一些",
-];
-
 /// A text with its numbers in written form.
 pub fn written(text: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
+    if !text.chars().any(is_han) {
+        return english::written(text);
+    }
+    let said: Vec<char> = text.chars().collect();
+    let chars: Vec<char> = said.iter().map(|c| simplified(*c)).collect();
+    let dial = clock::on_the_dial(text);
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     while at < chars.len() {
         if HESITATIONS.contains(chars[at]) {
             at += 1;
-        } else if let Some(idiom) = IDIOMS.iter().find(|idiom| stands(&chars, at, idiom)) {
-            out.push_str(idiom);
-            at += idiom.chars().count();
-        } else if let Some(end) = indefinite(&chars, at) {
-            out.extend(&chars[at..end]);
-            at = end;
-        } else if let Some((end, text)) = form_at(&chars, at) {
-            out.push_str(&text);
-            at = end;
-        } else {
-            out.push(chars[at]);
-            at += 1;
+            continue;
+        }
+        let form = clock::at(&dial, at).or_else(|| form_at(&chars, at));
+        let form_end = form.as_ref().map_or(at, |(end, _)| *end);
+        let stays = [
+            words::end_at(&chars, at),
+            indefinite(&chars, at),
+            weekday(&chars, at),
+        ];
+        // Of a word and a number that begin together the longer is meant: 一点 and 一点二五元.
+        match stays
+            .into_iter()
+            .flatten()
+            .max()
+            .filter(|end| *end >= form_end)
+        {
+            Some(end) => {
+                out.extend(&said[at..end]);
+                at = end;
+            }
+            None => match form {
+                Some((end, text)) => {
+                    out.push_str(&text);
+                    at = end;
+                }
+                None => {
+                    out.push(said[at]);
+                    at += 1;
+                }
+            },
         }
     }
     out
+}
+
+const fn is_han(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}')
+}
+
+/// A traditional character as the simplified one; others as they are.
+fn simplified(c: char) -> char {
+    if is_han(c) { features::fold(c) } else { c }
+}
+
+/// `星期三`, `周五`: the day's number is a part of its name, unless it counts something.
+fn weekday(chars: &[char], at: usize) -> Option<usize> {
+    let day = word_end(chars, at, &["星期", "礼拜", "周"])?;
+    let is_day = chars.get(day).is_some_and(|c| "一二三四五六".contains(*c));
+    let goes_on = |c: &char| number::digit(*c).is_some() || "十百千万次天个趟回".contains(*c);
+    let counts = chars.get(day + 1).is_some_and(goes_on);
+    (is_day && !counts).then_some(day + 1)
 }
 
 /// `十几万`, `几十万`: no number can be written for it.
@@ -74,6 +108,7 @@ type Form = Option<(usize, String)>;
 
 fn form_at(chars: &[char], at: usize) -> Form {
     percent(chars, at)
+        .or_else(|| below_zero(chars, at))
         .or_else(|| fraction(chars, at))
         .or_else(|| moments::date(chars, at))
         .or_else(|| moments::time(chars, at))
@@ -116,6 +151,28 @@ fn percent(chars: &[char], at: usize) -> Form {
         }
     }
     Some((end, format!("{sign}{text}%")))
+}
+
+/// `零下三度`, `零下十二点五摄氏度`, `摄氏零下三度`.
+fn below_zero(chars: &[char], at: usize) -> Form {
+    let (scale, start) = match word_end(chars, at, &["摄氏", "华氏"]) {
+        Some(end) => (Some(chars[at]), end),
+        None => (None, at),
+    };
+    let start = word_end(chars, start, &["零下"])?;
+    let first = Number::at(chars, start)?;
+    let (mut end, mut text) = (first.end, format!("-{}", first.text));
+    // 零下五到零下三度; in 零下五到三度 it is not said on which side of zero.
+    if let Some(next) = word_end(chars, end, &["到零下", "至零下"])
+        && let Some(last) = Number::at(chars, next)
+    {
+        text = format!("{text}~-{}", last.text);
+        end = last.end;
+    }
+    let degrees = [("摄氏度", 'C'), ("华氏度", 'F'), ("度", 'C')];
+    let (word, unit) = degrees.iter().find(|(word, _)| stands(chars, end, word))?;
+    let unit = if scale == Some('华') { 'F' } else { *unit };
+    Some((end + word.chars().count(), format!("{text}°{unit}")))
 }
 
 /// `十六分之三`, `负十二分之七`.

@@ -1,7 +1,6 @@
 //! `trunkside calls show`: one call as the branch's own people may see it, words and number included.
 
 use serde_json::{Value, json};
-use trunkside_call::Language;
 use trunkside_record::{CallSummary, DecisionRecord, RedactedText};
 use trunkside_understanding::written;
 
@@ -44,7 +43,7 @@ pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failur
     for turn in turns {
         let text = turn.text.reveal();
         say!("{:>7.1} s  {:6}  {text}", seconds(turn.start_ms), turn.side);
-        if let Some(written) = in_figures(text, summary.as_ref()) {
+        if let Some(written) = in_figures(text) {
             say!("{:>9}  {:6}  = {written}", "", "");
         }
     }
@@ -66,16 +65,12 @@ fn of_turn(turn: &KeptTurn) -> Value {
         "start_s": seconds(turn.start_ms),
         "end_s": seconds(turn.end_ms),
         "text": text,
-        "written": in_figures(text, None),
+        "written": in_figures(text),
     })
 }
 
-/// The same with numbers in figures, where there are any. Only Mandarin is read so.
-fn in_figures(text: &str, summary: Option<&CallSummary>) -> Option<String> {
-    let language = summary.and_then(|summary| summary.language.as_ref());
-    if language.is_some_and(|language| *language != Language::Zh) {
-        return None;
-    }
+/// The same with numbers in figures, where there are any.
+fn in_figures(text: &str) -> Option<String> {
     let figures = written(text);
     let has_new = figures.chars().filter(char::is_ascii_digit).count()
         > text.chars().filter(char::is_ascii_digit).count();
