@@ -17,6 +17,7 @@ use trunkside_record::{
     VoiceQuality, seconds,
 };
 
+use trunkside_understanding::CallEntities;
 use trunkside_understanding::quality::QualityOutcome;
 
 use crate::call::outcomes::Taken;
@@ -42,7 +43,7 @@ pub struct Story {
     mood_course: Vec<MoodPoint>,
     triggers: Vec<TriggerRecord>,
     escalations: Vec<EscalationRecord>,
-    entities: BTreeMap<Named<EntityKind>, u32>,
+    named: CallEntities,
     decision: Option<Decision>,
     agent: Option<AgentId>,
     talks: Vec<Talk>,
@@ -112,7 +113,7 @@ impl Story {
             mood_course: Vec::new(),
             triggers: Vec::new(),
             escalations: Vec::new(),
-            entities: BTreeMap::new(),
+            named: CallEntities::default(),
             decision: None,
             agent: None,
             talks: Vec::new(),
@@ -193,10 +194,8 @@ impl Story {
                 at_s: seconds(utterance.start),
                 word: RedactedText::or_withheld(word),
             }));
-            for entity in &understood.entities {
-                *self.entities.entry(entity.kind.into()).or_default() += 1;
-            }
         }
+        self.named.hear(utterance.side, &utterance.text);
         let turn = Turn {
             side: utterance.side,
             start: utterance.start,
@@ -432,11 +431,20 @@ impl Story {
                 ended_s: Some(self.since_begin(now)),
                 ..self.times
             },
-            entities: self.entities.clone(),
+            entities: self.entities(),
             voice,
             quality: self.quality(),
             redacted: Redacted,
         }
+    }
+
+    /// How many things of each kind the caller named: a number that was told over several turns is one.
+    fn entities(&self) -> BTreeMap<Named<EntityKind>, u32> {
+        let mut counts = BTreeMap::new();
+        for entity in self.named.found() {
+            *counts.entry(entity.kind.into()).or_default() += 1;
+        }
+        counts
     }
 
     fn transcript(&self) -> Option<Transcript> {

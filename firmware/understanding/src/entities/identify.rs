@@ -461,7 +461,7 @@ fn luhn(digits: &str) -> bool {
 }
 
 /// The kind a cue gives, where the number's length is plausible for it.
-fn fits_cue(cue: Cue, length: usize) -> Option<EntityKind> {
+pub(crate) fn fits_cue(cue: Cue, length: usize) -> Option<EntityKind> {
     let plausible = match cue {
         Cue::Phone => (5..=15).contains(&length),
         Cue::Identity => (6..=20).contains(&length),

@@ -21,6 +21,7 @@ use crate::personal::{self, Opening};
 use crate::written::is_in_word;
 
 pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday, is_cued};
+pub(crate) use identify::fits_cue;
 pub(crate) use moment::MONTHS;
 
 /// One thing found, before it is wrapped for the outside.

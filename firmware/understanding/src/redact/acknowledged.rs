@@ -51,7 +51,7 @@ const ACKNOWLEDGEMENTS: [&str; 43] = [
 ];
 
 /// Where pauses and acknowledgements end that begin at a position.
-pub(super) fn skip_acknowledgements(text: &Folded, start: usize) -> usize {
+pub(crate) fn skip_acknowledgements(text: &Folded, start: usize) -> usize {
     skip(text, start, &ACKNOWLEDGEMENTS)
 }
 

@@ -15,7 +15,7 @@ use crate::entities::{Cue, find, is_birthday};
 use crate::numbers::{Folded, Run, runs_of};
 use crate::personal::{self, Told};
 
-pub(crate) use acknowledged::says_nothing;
+pub(crate) use acknowledged::{says_nothing, skip_acknowledgements};
 pub use memory::Redactor;
 pub use policy::{RedactionKey, RedactionPolicy};
 

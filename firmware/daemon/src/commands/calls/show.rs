@@ -1,8 +1,9 @@
 //! `trunkside calls show`: one call as the branch's own people may see it, words and number included.
 
 use serde_json::{Value, json};
+use trunkside_call::Side;
 use trunkside_record::{CallSummary, DecisionRecord, RedactedText};
-use trunkside_understanding::written;
+use trunkside_understanding::{CallEntities, CallEntity, written};
 
 use super::began;
 use crate::cli::Failure;
@@ -11,6 +12,7 @@ use crate::storage::store::keeping::{Kept, KeptTurn};
 /// Prints a call and what was said in it.
 pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failure> {
     let summary = call.summary.as_deref();
+    let named = named_in(turns);
     if as_json {
         let summary: Option<Value> = summary.and_then(|text| serde_json::from_str(text).ok());
         let turns: Vec<Value> = turns.iter().map(of_turn).collect();
@@ -21,6 +23,7 @@ pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failur
                 "number": call.caller.reveal(),
                 "summary": summary,
                 "turns": turns,
+                "entities": named.iter().map(of_entity).collect::<Vec<_>>(),
             })
         );
         return Ok(());
@@ -34,6 +37,9 @@ pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failur
             .iter()
             .try_for_each(|(what, text)| super::tell(format_args!("{what:9} {text}")))?,
         None => say!("outcome   not ended, or the box stopped in its middle"),
+    }
+    for entity in &named {
+        say!("named     {}", readable(entity, turns));
     }
     if turns.is_empty() {
         say!("\nnothing was said, or it is forgotten");
@@ -56,6 +62,47 @@ fn or_dash(text: &str) -> &str {
 
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
+}
+
+/// What the caller named in these turns: a number that was told over several is one, corrections applied.
+fn named_in(turns: &[KeptTurn]) -> Vec<CallEntity> {
+    let mut named = CallEntities::default();
+    for turn in turns {
+        let side = if turn.side == "caller" {
+            Side::Caller
+        } else {
+            Side::Agent
+        };
+        named.hear(side, turn.text.reveal());
+    }
+    named.found().to_vec()
+}
+
+/// `order 88127 at 12.0 s, 15.2 s`.
+fn readable(entity: &CallEntity, turns: &[KeptTurn]) -> String {
+    let times: Vec<String> = entity
+        .places
+        .iter()
+        .map(|place| format!("{:.1} s", seconds(turns[place.turn].start_ms)))
+        .collect();
+    format!(
+        "{} {} at {}",
+        entity.kind.name(),
+        entity.value.reveal(),
+        times.join(", ")
+    )
+}
+
+fn of_entity(entity: &CallEntity) -> Value {
+    let places = entity
+        .places
+        .iter()
+        .map(|place| json!({ "turn": place.turn, "start": place.start, "end": place.end }));
+    json!({
+        "type": entity.kind.name(),
+        "value": entity.value.reveal(),
+        "places": places.collect::<Vec<_>>(),
+    })
 }
 
 fn of_turn(turn: &KeptTurn) -> Value {
@@ -157,4 +204,70 @@ fn of_decision(decision: &DecisionRecord) -> String {
         json!(decision.action)["do"].as_str().unwrap_or("-"),
         reasons.join("; ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkside_call::Pii;
+
+    use super::*;
+
+    fn turn(side: &str, start_ms: i64, text: &str) -> KeptTurn {
+        KeptTurn {
+            side: side.to_owned(),
+            start_ms,
+            end_ms: start_ms + 2_000,
+            text: Pii::new(text.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_number_told_over_turns_is_shown_once_with_its_correction() {
+        let turns = [
+            turn("agent", 0, "what is your order number"),
+            turn("caller", 3_000, "it's eight eight one"),
+            turn("agent", 6_000, "okay"),
+            turn("caller", 8_000, "two four"),
+            turn("caller", 12_500, "no, seven not four"),
+        ];
+        let named = named_in(&turns);
+        let lines: Vec<String> = named
+            .iter()
+            .map(|entity| readable(entity, &turns))
+            .collect();
+        assert_eq!(lines, ["order 88127 at 3.0 s, 8.0 s, 12.5 s"]);
+        let json = of_entity(&named[0]);
+        assert_eq!(json["type"], "order");
+        assert_eq!(json["value"], "88127");
+        assert_eq!(
+            json["places"][1],
+            json!({ "turn": 3, "start": 0, "end": 8 })
+        );
+    }
+
+    #[test]
+    fn feelings_are_shown_with_their_reasons_and_triggers_with_their_time() {
+        let summary: CallSummary = serde_json::from_value(json!({
+            "call": "01990000-0000-7000-8000-000000000000",
+            "started_at": "2026-11-23T08:00:00Z",
+            "outcome": "abandoned",
+            "ended_by": "caller",
+            "times": {},
+            "redacted": true,
+            "mood_course": [{
+                "at_s": 4.5, "emotion": "angry", "emotion_score": 0.9, "sentiment": -0.8,
+                "reasons": ["said `投诉`", "voice 9 dB louder than before"]
+            }],
+            "triggers": [{ "at_s": 2.5, "word": "投诉" }]
+        }))
+        .unwrap();
+        let lines = lines_of(&summary);
+        let line = |what: &str| {
+            let found = lines.iter().find(|(name, _)| *name == what);
+            found.map(|(_, text)| text.as_str())
+        };
+        let felt = "angry 0.90 at 4 s (said `投诉`; voice 9 dB louder than before)";
+        assert_eq!(line("felt"), Some(felt));
+        assert_eq!(line("triggers"), Some("`投诉` at 2 s"));
+    }
 }
