@@ -340,21 +340,20 @@ impl Catalogue {
         if let Some(model) = self.models.iter().find(|model| model.name == name) {
             return Ok(model);
         }
-        let broken = self.broken.iter().find(|broken| broken.name == name);
-        Err(broken.map_or_else(
-            || Error::UnknownModel {
-                name: name.to_owned(),
-                known: self.models.iter().map(|model| model.name.clone()).collect(),
-            },
-            BrokenModel::error,
-        ))
+        if let Some(broken) = self.broken.iter().find(|broken| broken.name == name) {
+            return Err(broken.error());
+        }
+        self.default_model()?;
+        Err(Error::UnknownModel {
+            name: name.to_owned(),
+            known: self.models.iter().map(|model| model.name.clone()).collect(),
+        })
     }
 
     /// The first model, which is used where none is named.
     pub fn default_model(&self) -> Result<&ModelEntry, Error> {
-        self.models.first().ok_or_else(|| Error::Catalogue {
-            file: self.folder.join(FILE_NAME),
-            problem: "it lists no model; add a `[[model]]`".to_owned(),
+        self.models.first().ok_or_else(|| Error::NoModel {
+            catalogue: self.folder.join(FILE_NAME),
         })
     }
 }

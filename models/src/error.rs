@@ -33,11 +33,21 @@ pub enum Error {
     UnknownModel {
         /// The name that was asked for.
         name: String,
-        /// The names that exist.
+        /// The names that exist; at least one.
         known: Vec<String>,
     },
+    /// There is a catalogue, and no model in it or added: install the models again, or add one.
+    #[error(
+        "`{}` lists no model, and none was added; install Trunkside's models again, or add one with \
+         `trunkside models add`",
+        catalogue.display()
+    )]
+    NoModel {
+        /// The catalogue.
+        catalogue: PathBuf,
+    },
     /// A file cannot be read: check the path and its permissions.
-    #[error("cannot read `{}`: {source}", file.display())]
+    #[error("cannot read `{}`: {source}; {}", file.display(), what_makes_readable(source))]
     Read {
         /// The file.
         file: PathBuf,
@@ -130,6 +140,21 @@ const fn remedy(where_from: WhereFrom) -> &'static str {
     }
 }
 
+/// What would let a file be read.
+fn what_makes_readable(fault: &io::Error) -> &'static str {
+    use io::ErrorKind::{
+        InvalidData, IsADirectory, NotADirectory, NotFound, PermissionDenied, UnexpectedEof,
+    };
+    match fault.kind() {
+        NotFound | NotADirectory => "check the path",
+        PermissionDenied => "check its permissions",
+        IsADirectory => "name a file",
+        InvalidData => "it must be text in UTF-8, plain or compressed by zstd",
+        UnexpectedEof => "it ends too early: bring the file again from where it came",
+        _ => "check the path and its permissions, or bring the file again from where it came",
+    }
+}
+
 fn list(folders: &[PathBuf]) -> String {
     let quoted: Vec<_> = folders
         .iter()
@@ -139,9 +164,6 @@ fn list(folders: &[PathBuf]) -> String {
 }
 
 fn names(known: &[String]) -> String {
-    if known.is_empty() {
-        return "none".to_owned();
-    }
     let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }

@@ -122,6 +122,58 @@ fn a_broken_model_file_is_found_by_verify_and_refused_by_transcribe() {
     );
 }
 
+#[test]
+fn an_ngram_or_a_lexicon_that_cannot_be_used_is_named_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = recording("balance_zh.wav");
+    let malformed = written(folder.path(), "lm.arpa", b"\\data\\\nngram 1=x\n");
+    let nothing = folder.path().join("nothing.arpa");
+    let cases = [
+        (nothing.as_path(), "nothing.arpa", "check the path"),
+        (folder.path(), "Is a directory", "name a file"),
+        (&malformed, "lm.arpa`, line 2", "mend the line, or bring"),
+    ];
+    for (lm, fault, remedy) in cases {
+        let said = refused(&["transcribe", "--lm", path_text(lm), path_text(&file)]);
+        assert!(said.contains(fault) && said.contains(remedy), "{said}");
+    }
+
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data");
+    let copy = folder.path().join("models");
+    copy_folder(&models.join("tones"), &copy.join("tones"));
+    std::fs::copy(models.join("catalogue.toml"), copy.join("catalogue.toml")).unwrap();
+    written(&copy, "tones/lexicon.tsv", "妈 m a\n".as_bytes());
+    let models = [
+        "transcribe",
+        "--model",
+        "tones",
+        "--models",
+        path_text(&copy),
+    ];
+    let said = refused(&[&models[..], &[path_text(&file)]].concat());
+    assert!(
+        said.contains("lexicon.tsv`, line 1") && said.contains("mend the line, or bring"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_catalogue_without_models_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), "catalogue.toml", b"");
+    let models = path_text(folder.path());
+    let file = recording("balance_zh.wav");
+    let said = refused(&["transcribe", "--models", models, path_text(&file)]);
+    let told = "catalogue.toml` lists no model, and none was added; install";
+    assert!(said.contains(told), "{said}");
+    for (command, status) in [("list", 0), ("verify", 1)] {
+        let output = trunkside(&["models", command, "--models", models]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert!(said.contains(told), "{command}: {said}");
+    }
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -13,13 +13,18 @@ pub(crate) fn brief(text: &str) -> &str {
     end.map_or(text, |(end, _)| &text[..end])
 }
 
+/// What is wrong with a line of a model's text file or of a user's n-gram, and what mends it.
+pub(crate) fn mendable(problem: &str) -> String {
+    format!("{problem}; mend the line, or bring the file again from where it came")
+}
+
 /// A failure to load, configure or run a recogniser.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The model's files are missing, damaged or of the wrong kind: install the model again.
     #[error(transparent)]
     Model(#[from] trunkside_models::Error),
-    /// A text file of the model is wrong at a line: install the model again, or mend the line.
+    /// A text file of the model, or an n-gram, is wrong at a line: mend the line, or bring the file again.
     #[error("`{}`, line {line}: {problem}", file.display())]
     File {
         /// The file.

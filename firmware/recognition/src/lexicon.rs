@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use trunkside_call::Language;
 
 use crate::Error;
-use crate::error::brief;
+use crate::error::{brief, mendable};
 use crate::lm::{Ngram, Words};
 use crate::spelling::is_letter;
 
@@ -34,7 +34,7 @@ impl Tokens {
         let failed = |line: usize, problem: String| Error::File {
             file: file.to_owned(),
             line,
-            problem,
+            problem: mendable(&problem),
         };
         let mut ids = HashMap::default();
         let mut blank = None;
@@ -115,7 +115,7 @@ impl Lexicon {
             let failed = |problem: String| Error::File {
                 file: file.to_owned(),
                 line: index + 1,
-                problem,
+                problem: mendable(&problem),
             };
             if line.is_empty() {
                 continue;
@@ -142,7 +142,7 @@ impl Lexicon {
             return Err(Error::File {
                 file: file.to_owned(),
                 line: 1,
-                problem: "it holds no word; install the model again".to_owned(),
+                problem: "it holds no word; bring the file again from where it came".to_owned(),
             });
         }
         Ok(lexicon)
@@ -526,7 +526,11 @@ mod tests {
             let read = Lexicon::read(Path::new("lexicon.tsv"), text, &tokens());
             read.err().map(|e| e.to_string()).unwrap()
         };
-        assert!(problem("爸\tb a\n妈 m a\n").contains("`lexicon.tsv`, line 2: it must be"));
+        let cut = problem("爸\tb a\n妈 m a\n");
+        assert!(
+            cut.contains("`lexicon.tsv`, line 2: it must be") && cut.contains("; mend the line"),
+            "{cut}"
+        );
         assert!(problem("爸\tb x\n").contains("line 1: `爸` must have units"));
         assert!(problem("爸\t\n").contains("line 1"));
         assert!(problem("").contains("no word"));

@@ -11,7 +11,7 @@ use std::path::Path;
 use foldhash::fast::RandomState;
 
 use crate::Error;
-use crate::error::brief;
+use crate::error::{brief, mendable};
 use crate::lexicon::WordId;
 
 /// The most n-grams of one order that are read.
@@ -299,10 +299,7 @@ impl<L: Iterator<Item = io::Result<String>>> Reader<'_, L> {
     }
 
     fn failed(&self, problem: &str) -> Failure {
-        (
-            self.line.max(1),
-            format!("{problem}; mend the line, or install the model again"),
-        )
+        (self.line.max(1), mendable(problem))
     }
 
     /// The next line that says something, trimmed; empty at the end.
@@ -330,10 +327,11 @@ impl<L: Iterator<Item = io::Result<String>>> Reader<'_, L> {
             line.is_empty() || line.starts_with("ngram ")
         };
         while self.lines.peek().is_some_and(goes_on) {
-            let Some(Ok(line)) = self.lines.next() else {
+            let Some(line) = self.lines.next() else {
                 break;
             };
             self.line += 1;
+            let line = line.map_err(|error| self.failed(&error.to_string()))?;
             let Some(count) = line.trim().strip_prefix("ngram ") else {
                 continue;
             };

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::Error;
-use crate::error::brief;
+use crate::error::{brief, mendable};
 use crate::spelling::{Speller, is_letter};
 
 /// The most tokens of a file.
@@ -37,7 +37,7 @@ impl TokenTable {
         let failed = |line: usize, problem: String| Error::File {
             file: file.to_owned(),
             line,
-            problem,
+            problem: mendable(&problem),
         };
         let mut symbols: HashMap<usize, &str> = HashMap::new();
         for (index, line) in text.lines().enumerate() {

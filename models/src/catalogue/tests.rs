@@ -123,7 +123,9 @@ fn a_missing_file_is_named() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("cannot read `") && error.contains("model.onnx"),
+        error.starts_with("cannot read `")
+            && error.contains("model.onnx")
+            && error.ends_with("; check the path"),
         "{error}"
     );
 }
@@ -152,14 +154,17 @@ fn bad_entries_name_key_value_and_remedy() {
 }
 
 #[test]
-fn an_empty_catalogue_has_no_default() {
+fn an_empty_catalogue_says_so_with_the_remedy() {
     let folder = folder("", "hello");
     let catalogue = Catalogue::find(Some(folder.path())).unwrap();
     assert!(catalogue.models().is_empty());
-    let error = catalogue.default_model().unwrap_err().to_string();
-    assert!(error.contains("add a `[[model]]`"), "{error}");
-    let error = catalogue.model("x").unwrap_err().to_string();
-    assert_eq!(error, "unknown model `x`; this box has none");
+    for asked in [catalogue.default_model(), catalogue.model("x")] {
+        let error = asked.unwrap_err().to_string();
+        assert!(
+            error.contains("catalogue.toml` lists no model") && error.contains("models add"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

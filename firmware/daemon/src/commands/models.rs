@@ -266,6 +266,9 @@ fn list(catalogue: &Catalogue, as_json: bool) -> Result<(), Failure> {
     for broken in catalogue.broken() {
         complain(format_args!("{}: {}", broken.name, broken.error()));
     }
+    if let Err(error) = catalogue.default_model() {
+        complain(error);
+    }
     Ok(())
 }
 
@@ -298,6 +301,12 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> Result<(), Failure> {
         None => catalogue.models().iter().collect(),
     };
     let mut any_fault = false;
+    if name.is_none()
+        && let Err(error) = catalogue.default_model()
+    {
+        complain(error);
+        any_fault = true;
+    }
     for broken in catalogue.broken().iter().filter(|_| name.is_none()) {
         complain(format_args!("{}: {}", broken.name, broken.error()));
         any_fault = true;
