@@ -3,9 +3,10 @@
 //! The files are read and checked where they are, their roles found from what they hold, then
 //! copied beside the other models under a name that begins with a dot. Whoever asked tries the
 //! staged model and then either keeps it, which renames the folder, or drops it, which removes it.
-//! So a model that does not work never has a name.
+//! So a model that does not work never has a name. Its folder is locked meanwhile: what nobody holds
+//! was left by a process that was killed or lost its power, and goes with the next import.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,10 @@ use crate::guard::MAX_MODEL_BYTES;
 const MAX_TOKENS_BYTES: u64 = 16 << 20;
 /// The largest n-gram.
 const MAX_LM_BYTES: u64 = 256 << 20;
+
+/// Around the name of a model that is not kept yet, in its folder's name.
+const STAGED_BEGIN: &str = ".";
+const STAGED_END: &str = ".new";
 
 /// What to take in.
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub struct Staged {
     /// Each copy, with the file that was given.
     copies: Vec<(PathBuf, PathBuf)>,
     folder: PathBuf,
+    /// Held as long as this process is at it, however that ends; none where the file system has no locks.
+    _lock: Option<File>,
     target: PathBuf,
     is_kept: bool,
 }
@@ -62,18 +69,26 @@ impl Import<'_> {
             )));
         }
         let (contract, roles) = self.roles()?;
-        let folder = self.folder.join(format!(".{}.new", self.name));
-        let made = fs::remove_dir_all(&folder)
-            .or_else(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })
-            .and_then(|()| fs::create_dir_all(&folder));
-        made.map_err(|source| write_error(&folder, source))?;
+        remove_abandoned(self.folder);
+        let folder = self
+            .folder
+            .join(format!("{STAGED_BEGIN}{}{STAGED_END}", self.name));
+        fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
+        let lock = match locked(&folder) {
+            Ok(lock) => Some(lock),
+            Err(TryLockError::WouldBlock) => {
+                return Err(self.refused(
+                    "another command is just adding a model of that name; wait for its end"
+                        .to_owned(),
+                ));
+            }
+            Err(TryLockError::Error(_)) => None,
+        };
         let mut staged = Staged {
             entry: ModelEntry::new(self.name, contract, &folder),
             copies: Vec::new(),
             folder,
+            _lock: lock,
             target,
             is_kept: false,
         };
@@ -182,8 +197,32 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.is_kept {
-            // What cannot be removed is removed before the next import of that name.
+            // What cannot be removed goes with the next import.
             let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Locks a folder for this process.
+fn locked(folder: &Path) -> Result<File, TryLockError> {
+    let folder = File::open(folder).map_err(TryLockError::Error)?;
+    folder.try_lock()?;
+    Ok(folder)
+}
+
+/// Removes what imports left that were ended before they could clear up, and that no other process is at.
+fn remove_abandoned(models: &Path) {
+    let Ok(entries) = fs::read_dir(models) else {
+        return;
+    };
+    let is_staged = |name: &str| name.starts_with(STAGED_BEGIN) && name.ends_with(STAGED_END);
+    let staged = entries
+        .flatten()
+        .filter(|entry| is_staged(&entry.file_name().to_string_lossy()));
+    for folder in staged.map(|entry| entry.path()) {
+        if let Ok(_lock) = locked(&folder) {
+            // What cannot be removed takes room and does no other harm.
+            let _ = fs::remove_dir_all(&folder);
         }
     }
 }
@@ -248,6 +287,9 @@ fn copy(file: &Path, role: Role, folder: &Path) -> Result<ModelFile, Error> {
         other => format!("{}.onnx", other.name()),
     });
     let copied = folder.join(&path);
+    if file.is_dir() {
+        return Err(read_error(io::ErrorKind::IsADirectory.into()));
+    }
     let mut original = File::open(file).map_err(read_error)?.take(limit + 1);
     let mut copy = File::create(&copied).map_err(|source| write_error(&copied, source))?;
     let bytes =
@@ -334,6 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_killed_import_left_goes_and_what_others_are_at_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["model.onnx", "tokens.txt"].map(|name| data("t-one-ctc").join(name));
+        let left = folder.path().join(".dead.new");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("acoustic.onnx"), "half a mod").unwrap();
+        let first = stage(folder.path(), "first", &files).unwrap();
+        assert!(!left.exists());
+        let second = stage(folder.path(), "second", &files).unwrap();
+        let again = stage(folder.path(), "first", &files).unwrap_err();
+        assert!(again.contains("another command"), "{again}");
+        first.keep().unwrap();
+        second.keep().unwrap();
+        let catalogue = Catalogue::find(Some(folder.path())).unwrap();
+        for name in ["first", "second"] {
+            catalogue.model(name).unwrap().verify().unwrap();
+        }
+    }
+
+    #[test]
     fn missing_and_foreign_files_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let refusal = |files: &[PathBuf]| stage(folder.path(), "m", files).unwrap_err();
@@ -349,6 +411,13 @@ mod tests {
         let junk = folder.path().join("junk.onnx");
         fs::write(&junk, b"\x08\x07junk").unwrap();
         assert!(refusal(&[junk]).contains("not a usable model"));
+        let texts = folder.path().join("tokens.txt");
+        fs::create_dir(&texts).unwrap();
+        let a_folder = refusal(&[data("t-one-ctc").join("model.onnx"), texts]);
+        assert!(
+            a_folder.starts_with("cannot read") && a_folder.ends_with("; name a file"),
+            "{a_folder}"
+        );
         let name = stage(folder.path(), "../up", &[encoder]).unwrap_err();
         assert!(name.contains("must be letters"), "{name}");
     }

@@ -30,6 +30,9 @@ pub struct PublicModel {
     pub url: String,
     /// About how large all files are together.
     pub bytes: u64,
+    /// Why this engine cannot hear with it, where that is so: then it is listed and never downloaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsupported: Option<String>,
     /// Its files.
     pub files: Vec<PublicFile>,
 }
@@ -222,6 +225,7 @@ mod tests {
             licence: "Apache-2.0".to_owned(),
             url: "https://models.example/m/".to_owned(),
             bytes: 1,
+            unsupported: None,
             files: vec![public(None)],
         };
         model.check().unwrap();

@@ -148,7 +148,19 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn terminate(&self) {
-        let status = Self::signal("-TERM", &self.child.id().to_string());
+        self.ask("-TERM");
+    }
+
+    /// Asks it to stop as a technician does at the keyboard (SIGINT).
+    ///
+    /// # Panics
+    /// When the signal cannot be sent.
+    pub fn interrupt(&self) {
+        self.ask("-INT");
+    }
+
+    fn ask(&self, signal: &str) {
+        let status = Self::signal(signal, &self.child.id().to_string());
         assert!(
             status.expect("sh runs").success(),
             "{} cannot be signalled",

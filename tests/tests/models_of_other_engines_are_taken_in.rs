@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use e2e::process::binary;
+use e2e::process::{Process, binary, until};
 use serde_json::Value;
 
 fn tree(path: &str) -> PathBuf {
@@ -159,4 +159,79 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
         1,
         "only the file that this test wrote: {left:?}"
     );
+}
+
+#[test]
+fn an_import_that_is_stopped_leaves_nothing() {
+    let models = tempfile::tempdir().unwrap();
+    let given = tempfile::tempdir().unwrap();
+    let (folder, _) = case("t-one-ctc");
+    // Its n-gram goes on until this test lets go of it.
+    let lm = given.path().join("lm.arpa");
+    let made = Command::new("mkfifo").arg(&lm).status().unwrap();
+    assert!(made.success());
+    let endless = fs::File::options().read(true).write(true).open(&lm);
+    let mut adding = Process::start(
+        Command::new(binary("trunkside"))
+            .args(["models", "add", "--name", "stopped", "--models"])
+            .arg(models.path())
+            .args(["model.onnx", "tokens.txt"].map(|file| folder.join(file)))
+            .arg(&lm),
+    );
+    let copy = models.path().join(".stopped.new/lm.arpa");
+    until("it copies the files", || copy.exists());
+    adding.interrupt();
+    adding.wait_for("the signal", |line| {
+        line.starts_with("stopping").then_some(())
+    });
+    drop(endless.unwrap());
+    let (status, said) = adding.finish();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("nothing was added"), "{said}");
+    assert_eq!(fs::read_dir(models.path()).unwrap().count(), 0);
+}
+
+/// A model's bytes, the largest of its tensors full of what is no number.
+fn without_numbers(mut model: Vec<u8>) -> Vec<u8> {
+    // Field 9 of a tensor is its values: a tag, a length of seven bits a byte, and so many bytes.
+    let length = |at: usize| {
+        let digits = model.get(at + 1..at + 5)?;
+        let count = 1 + digits.iter().take_while(|digit| **digit >= 0x80).count();
+        let digits = digits.get(..count)?.iter().rev();
+        let length = digits.fold(0usize, |sum, digit| sum << 7 | usize::from(digit & 0x7f));
+        let values = model.get(at + 1 + count..at + 1 + count + length)?;
+        let are_weights = values.len().is_multiple_of(4)
+            && values.chunks_exact(4).all(|four| {
+                let value = f32::from_le_bytes(four.try_into().unwrap());
+                value.is_finite() && value.abs() < 10.0 && (value == 0.0 || value.abs() > 1e-9)
+            });
+        are_weights.then_some((length, at + 1 + count))
+    };
+    let tags = (0..model.len()).filter(|&at| model[at] == 0x4a);
+    let (length, from) = tags.filter_map(length).max().unwrap();
+    for four in model[from..from + length].chunks_exact_mut(4) {
+        four.copy_from_slice(&f32::NAN.to_le_bytes());
+    }
+    model
+}
+
+#[test]
+fn a_network_that_gives_no_numbers_is_refused() {
+    let models = tempfile::tempdir().unwrap();
+    let given = tempfile::tempdir().unwrap();
+    let (folder, _) = case("zipformer2-ctc");
+    let model = given.path().join("model.onnx");
+    let bytes = fs::read(folder.join("model.onnx")).unwrap();
+    fs::write(&model, without_numbers(bytes)).unwrap();
+    let (model, tokens) = (model.display().to_string(), folder.join("tokens.txt"));
+    let arguments = ["models", "add", "--name", "deaf", &model];
+    let arguments = [&arguments[..], &[tokens.to_str().unwrap()]].concat();
+    let output = trunkside(models.path(), &arguments);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(
+        said(&output).contains("outputs that are no numbers"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(fs::read_dir(models.path()).unwrap().count(), 0);
 }

@@ -84,7 +84,10 @@ fn models(url: &str) -> tempfile::TempDir {
     let catalogue = format!(
         "[[public]]\nname = \"tiny\"\nlanguages = [\"zh\"]\nlicence = \"Apache-2.0\"\n\
          url = \"{url}\"\nbytes = 115000\n\
-         files = [{{ name = \"model.onnx\" }}, {{ name = \"tokens.txt\" }}]\n"
+         files = [{{ name = \"model.onnx\" }}, {{ name = \"tokens.txt\" }}]\n\
+         [[public]]\nname = \"whole\"\nlanguages = [\"zh\"]\nlicence = \"Apache-2.0\"\n\
+         url = \"{url}\"\nbytes = 1\nunsupported = \"it does not stream\"\n\
+         files = [{{ name = \"model.onnx\" }}]\n"
     );
     fs::write(models.path().join("catalogue.toml"), catalogue).unwrap();
     models
@@ -167,10 +170,41 @@ fn what_is_no_model_is_neither_trusted_nor_kept() {
     assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("is not a usable model"), "{said}");
     publisher.publish("model.onnx", &tiny("model.onnx"));
-    let (status, said) = trunkside(models.path(), &["add", "tiny"]);
+    let (status, said) = trunkside(models.path(), &["add", "tiny", "--name", "ours"]);
     assert_eq!(status, Some(0), "{said}");
-    let (status, said) = trunkside(models.path(), &["verify", "tiny"]);
+    let (status, said) = trunkside(models.path(), &["verify", "ours"]);
     assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
+fn what_can_be_no_public_model_is_told_apart() {
+    let publisher = Publisher::start();
+    let models = models(&publisher.url);
+    let refused = |arguments: &[&str]| {
+        let (status, said) = trunkside(models.path(), arguments);
+        assert_eq!(status, Some(2), "{said}");
+        said
+    };
+    for missing in ["missing.onnx", "some/folder", "lm.arpa"] {
+        let said = refused(&["add", missing]);
+        assert!(
+            said.contains(&format!("there is no file `{missing}`; check the path")),
+            "{said}"
+        );
+        let named = refused(&["add", missing, "--name", "ours"]);
+        assert!(named.contains("there is no file"), "{named}");
+    }
+    let said = refused(&["add", "whole"]);
+    assert!(
+        said.contains("`whole` cannot be added: it does not stream") && said.contains("`tiny`"),
+        "{said}"
+    );
+    assert!(publisher.asked.lock().unwrap().is_empty());
+    let (_, said) = trunkside(models.path(), &["list", "--public"]);
+    assert!(
+        said.contains("cannot be added: it does not stream"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -556,7 +556,8 @@ pub enum ModelsCommand {
     /// Add a streaming model that was exported for sherpa-onnx: check it, try it, install it.
     ///
     /// Give its files and --name, or the name of a public model (`models list --public`), which is
-    /// then downloaded; a download that was cut goes on where it ended.
+    /// then downloaded; a download that was cut goes on where it ended. Stopped later on (SIGINT), it
+    /// adds nothing and leaves nothing.
     Add(AddModelArgs),
     /// Remove a model that was added.
     Remove {
@@ -580,7 +581,7 @@ pub struct AddModelArgs {
     /// model.
     #[arg(required = true, value_name = "FILE|NAME")]
     pub files: Vec<PathBuf>,
-    /// What commands will call it; needed with files.
+    /// What commands will call it; needed with files, for a public model instead of its own name.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The licence of the weights, kept with the model; else what the catalogue says.

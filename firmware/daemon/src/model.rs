@@ -155,6 +155,7 @@ fn load_carefully(config: &RecognitionConfig) -> anyhow::Result<Model> {
         })?;
     }
     stream.finish()?;
+    stream.check_sound()?;
     Ok(model)
 }
 

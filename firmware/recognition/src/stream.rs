@@ -81,6 +81,8 @@ pub struct Stream {
     outputs: u64,
     /// Times that the network has run.
     runs: u64,
+    /// Whether an output of the network held anything but numbers.
+    is_unsound: bool,
     /// Chunks that the network waits for before it runs.
     hop: usize,
     /// The output that the present utterance's search began with.
@@ -155,6 +157,7 @@ impl Stream {
             samples: 0,
             outputs: 0,
             runs: 0,
+            is_unsound: false,
             hop: 1,
             search_began: 0,
             number: 0,
@@ -242,6 +245,18 @@ impl Stream {
     /// Times that the network has run: what a stream costs, all but a little.
     pub fn runs(&self) -> u64 {
         self.runs
+    }
+
+    /// Whether the network gave numbers so far. Anything else is taken for silence, so a network that gives it for
+    /// everything hears nothing and never fails.
+    pub fn check_sound(&self) -> Result<(), Error> {
+        if !self.is_unsound {
+            return Ok(());
+        }
+        Err(Error::Inconsistent {
+            model: self.recogniser.model_name().to_owned(),
+            problem: "its network gives outputs that are no numbers; export it again".to_owned(),
+        })
     }
 
     fn now(&self) -> Ms {
@@ -342,6 +357,7 @@ impl Stream {
         let recogniser = &self.recogniser;
         let step = geometry.output_ms;
         let time = |output: u64| output_ms(output, step, self.lead);
+        self.is_unsound |= outputs.iter().any(|value| value.is_nan());
         for output in outputs.chunks_exact(geometry.width) {
             let is_unit = match (&mut self.decoder, &recogniser.vocabulary) {
                 (Decoding::Words(decoder), Vocabulary::Words(words)) => {

@@ -54,6 +54,29 @@ fn the_tests_own_catalogue_is_in_order() {
 }
 
 #[test]
+fn the_shipped_catalogue_lists_public_models_and_says_which_cannot_be_added() {
+    let shipped = Catalogue::find(Some(Path::new(env!("CARGO_MANIFEST_DIR")))).unwrap();
+    let published = |what: &str| {
+        let listed = shipped.public().iter().find(|m| m.url.contains(what));
+        listed.unwrap_or_else(|| panic!("no `{what}` is listed"))
+    };
+    for (what, can_be_added) in [
+        ("streaming-zipformer-small-ctc-zh-int8", true),
+        ("streaming-zipformer-zh-14M", true),
+        ("streaming-zipformer-en-20M", true),
+        ("streaming-zipformer-bilingual-zh-en", true),
+        ("streaming-zipformer-ctc-multi-zh-hans", true),
+        ("streaming-paraformer-trilingual-zh-cantonese-en", false),
+        ("telespeech-ctc-int8-zh", false),
+    ] {
+        let model = published(what);
+        assert_eq!(model.unsupported.is_none(), can_be_added, "{what}");
+        assert!(!model.languages.is_empty() && !model.licence.is_empty());
+        assert!(model.bytes > 1_000_000 && model.url.starts_with("https://"));
+    }
+}
+
+#[test]
 fn an_unknown_model_lists_the_known_ones() {
     let error = shipped_for_tests().model("paraformer").unwrap_err();
     assert_eq!(

@@ -1,6 +1,7 @@
 //! `trunkside models`: what the catalogue lists, whether the files are those, and others to add.
 
 mod fetch;
+mod interrupt;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, SAMPLE_RATE_HZ, Side}
 use trunkside_models::{Catalogue, Error, Import, ModelEntry, PublicModel};
 use trunkside_recognition::{Recogniser, StreamOptions};
 
+use self::interrupt::Interrupt;
 use super::complain;
 use crate::cli::{AddModelArgs, Failure, ModelsArgs, ModelsCommand};
 use crate::cloud::health::resident;
@@ -98,7 +100,9 @@ struct Added {
 
 /// Checks and tries a model, then gives it its name.
 fn install(import: &Import, source: Option<String>) -> Result<Added, Failure> {
+    let interrupt = Interrupt::listen()?;
     let mut staged = import.stage().map_err(failure)?;
+    interrupt.check()?;
     staged.entry.source = source;
     let before = resident();
     let unfit = |error: trunkside_recognition::Error| {
@@ -110,8 +114,10 @@ fn install(import: &Import, source: Option<String>) -> Result<Added, Failure> {
     let taken = resident().saturating_sub(before);
     staged.entry.memory_bytes = Some(taken).filter(|_| before > 0);
     let general = recogniser.general_because().map(str::to_owned);
-    let cost = trial(&Arc::new(recogniser)).map_err(Failure::input)?;
+    interrupt.check()?;
+    let cost = trial(&Arc::new(recogniser), &interrupt)?;
     staged.entry.cpu_per_audio = Some(cost);
+    interrupt.check()?;
     let entry = staged.entry.clone();
     let folder = staged.keep().map_err(failure)?;
     Ok(Added {
@@ -163,22 +169,42 @@ fn public_model(
     let [asked] = &args.files[..] else {
         return Ok(None);
     };
-    if args.name.is_some() || asked.is_file() {
+    if asked.is_file() {
         return Ok(None);
+    }
+    if is_written_as_file(asked) {
+        return Err(Failure::Input(anyhow!(
+            "there is no file `{}`; check the path, or name a public model (`trunkside models list --public`)",
+            asked.display()
+        )));
     }
     let public = public_models(folder)?;
     let found = public
         .iter()
         .find(|public| asked == Path::new(&public.name));
-    if let Some(found) = found {
-        return Ok(Some(found.clone()));
+    let can_be_added = |public: &&PublicModel| public.unsupported.is_none();
+    let names = public.iter().filter(can_be_added);
+    let names: Vec<String> = names.map(|m| format!("`{}`", m.name)).collect();
+    match found.map(|found| (found, &found.unsupported)) {
+        Some((found, None)) => Ok(Some(found.clone())),
+        Some((found, Some(reason))) => Err(Failure::Input(anyhow!(
+            "`{}` cannot be added: {reason}; choose one of {}",
+            found.name,
+            names.join(", ")
+        ))),
+        None => Err(Failure::Input(anyhow!(
+            "`{}` is neither a file nor a public model; give the model's files and --name, or one of {}",
+            asked.display(),
+            names.join(", ")
+        ))),
     }
-    let names: Vec<String> = public.iter().map(|m| format!("`{}`", m.name)).collect();
-    Err(Failure::Input(anyhow!(
-        "`{}` is neither a file nor a public model; give the model's files and --name, or one of {}",
-        asked.display(),
-        names.join(", ")
-    )))
+}
+
+/// Whether somebody means a file: public models' names have no folders before them and end in no kind of file.
+fn is_written_as_file(asked: &Path) -> bool {
+    let kinds = ["onnx", "txt", "arpa", "zst"];
+    let kind = asked.extension().and_then(|kind| kind.to_str());
+    asked.components().count() > 1 || kind.is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// What the catalogue of a folder lists as public, else the usual one.
@@ -199,9 +225,11 @@ fn nameless(args: &AddModelArgs) -> Failure {
     ))
 }
 
-/// Lets the model hear silence, then a tone; returns CPU seconds a second of audio.
-fn trial(recogniser: &Arc<Recogniser>) -> Result<f64, trunkside_recognition::Error> {
-    let mut stream = recogniser.stream(Side::Caller, StreamOptions::default())?;
+/// Lets the model hear silence, then a tone; returns CPU seconds a second of audio. One that gives anything
+/// but numbers for them would be deaf.
+fn trial(recogniser: &Arc<Recogniser>, interrupt: &Interrupt) -> Result<f64, Failure> {
+    let stream = recogniser.stream(Side::Caller, StreamOptions::default());
+    let mut stream = stream.map_err(Failure::input)?;
     let cpu = ProcessTime::now();
     let rate = SAMPLE_RATE_HZ as usize;
     let frames = 2 * TRIAL_S * rate / FRAME_SAMPLES;
@@ -217,10 +245,12 @@ fn trial(recogniser: &Arc<Recogniser>) -> Result<f64, trunkside_recognition::Err
                 *sample = ((turn * std::f32::consts::TAU).sin() * 8_000.0) as i16;
             }
         }
-        stream.handle(&frame)?;
+        interrupt.check()?;
+        stream.handle(&frame).map_err(Failure::input)?;
         while stream.poll().is_some() {}
     }
-    stream.finish()?;
+    stream.finish().map_err(Failure::input)?;
+    stream.check_sound().map_err(Failure::input)?;
     Ok(cpu.elapsed().as_secs_f64() / (2 * TRIAL_S) as f64)
 }
 
@@ -278,6 +308,7 @@ fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
             let line = json!({
                 "name": model.name, "languages": model.languages, "licence": model.licence,
                 "url": model.url, "bytes": model.bytes, "files": model.files,
+                "unsupported": model.unsupported,
             });
             say!("{line}");
         } else {
@@ -289,6 +320,9 @@ fn list_public(folder: Option<&Path>, as_json: bool) -> Result<(), Failure> {
                 model.bytes as f64 / 1e6,
                 model.url
             );
+            if let Some(reason) = &model.unsupported {
+                say!("{:<28} cannot be added: {reason}", "");
+            }
         }
     }
     Ok(())
