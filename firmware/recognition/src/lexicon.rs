@@ -1,9 +1,12 @@
 //! Units, words and their pronunciations, and the tree that the decoder walks.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::BuildHasher;
 use std::path::Path;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use trunkside_call::Language;
 
 use crate::Error;
@@ -90,11 +93,17 @@ pub(crate) struct Word {
     pub(crate) digits: usize,
 }
 
-/// All words and how they sound.
+/// All words and how they sound. There are a hundred thousand, so nothing is kept twice or in a piece of memory of
+/// its own.
 pub(crate) struct Lexicon {
     pub(crate) words: Vec<Word>,
-    ids: HashMap<String, WordId, RandomState>,
-    pronunciations: Vec<(Box<[Unit]>, WordId)>,
+    /// Words by their names.
+    ids: HashTable<WordId>,
+    hasher: RandomState,
+    /// The units of all pronunciations, one after the other.
+    units: Vec<Unit>,
+    /// Of each pronunciation: where its units end, and its word.
+    pronunciations: Vec<(u32, WordId)>,
     /// Characters of the longest word, for longest-match segmentation.
     longest: usize,
 }
@@ -107,7 +116,9 @@ impl Lexicon {
     pub(crate) fn read(file: &Path, text: &str, tokens: &Tokens) -> Result<Self, Error> {
         let mut lexicon = Self {
             words: Vec::new(),
-            ids: HashMap::default(),
+            ids: HashTable::new(),
+            hasher: RandomState::default(),
+            units: Vec::new(),
             pronunciations: Vec::new(),
             longest: 0,
         };
@@ -123,12 +134,12 @@ impl Lexicon {
             let (word, units) = line
                 .split_once('\t')
                 .ok_or_else(|| failed("it must be `word<TAB>units`".to_owned()))?;
-            let units: Option<Box<[Unit]>> = units
+            let units: Option<Vec<Unit>> = units
                 .split_whitespace()
                 .map(|unit| tokens.ids.get(unit).copied())
                 .collect();
             match units {
-                Some(units) if !units.is_empty() && !word.is_empty() => lexicon.add(word, units),
+                Some(units) if !units.is_empty() && !word.is_empty() => lexicon.add(word, &units),
                 _ => {
                     return Err(failed(format!(
                         "`{}` must have units that `tokens.txt` lists, got `{}`",
@@ -145,26 +156,46 @@ impl Lexicon {
                 problem: "it holds no word; bring the file again from where it came".to_owned(),
             });
         }
+        lexicon.words.shrink_to_fit();
+        lexicon.units.shrink_to_fit();
+        lexicon.pronunciations.shrink_to_fit();
         Ok(lexicon)
     }
 
-    fn add(&mut self, name: &str, units: Box<[Unit]>) {
-        let words = &mut self.words;
-        let (text, language) = match name.strip_suffix(CANTONESE) {
-            Some(text) if !text.is_empty() => (text, Language::Yue),
-            _ if name.chars().any(is_han) => (name, Language::Zh),
-            _ => (name, Language::En),
+    fn add(&mut self, name: &str, units: &[Unit]) {
+        let (text, language) = read_name(name);
+        let (words, hasher) = (&self.words, &self.hasher);
+        let is_it = |id: &WordId| words[*id as usize].is_named(text, language);
+        let hash = |id: &WordId| words[*id as usize].hash(hasher);
+        let entry = self
+            .ids
+            .entry(hasher.hash_one((text, language)), is_it, hash);
+        let id = match entry {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let id = self.words.len() as WordId;
+                place.insert(id);
+                self.words.push(Word {
+                    text: text.to_owned(),
+                    language,
+                    digits: digits(text),
+                });
+                id
+            }
         };
-        let id = *self.ids.entry(name.to_owned()).or_insert_with(|| {
-            words.push(Word {
-                text: text.to_owned(),
-                language,
-                digits: digits(text),
-            });
-            (words.len() - 1) as WordId
-        });
         self.longest = self.longest.max(text.chars().count());
-        self.pronunciations.push((units, id));
+        self.units.extend_from_slice(units);
+        self.pronunciations.push((self.units.len() as u32, id));
+    }
+
+    /// All pronunciations with their words.
+    fn pronounced(&self) -> impl Iterator<Item = (&[Unit], WordId)> {
+        let mut begin = 0;
+        self.pronunciations.iter().map(move |&(end, word)| {
+            let units = &self.units[begin..end as usize];
+            begin = end as usize;
+            (units, word)
+        })
     }
 
     /// The ways to say a text: as Mandarin or English words, and as Cantonese ones if it is Chinese
@@ -216,21 +247,15 @@ impl Lexicon {
 
     /// The tree of all words.
     pub(crate) fn trie(&self, lm: &Ngram) -> Trie {
-        let entries = self
-            .pronunciations
-            .iter()
-            .map(|(units, word)| (&**units, *word))
-            .collect();
+        let entries = self.pronounced().collect();
         Trie::build(entries, self, |word| lm.unigram(word))
     }
 
     /// The tree of some words, all as likely.
     pub(crate) fn trie_of(&self, words: &HashSet<WordId>) -> Trie {
         let entries = self
-            .pronunciations
-            .iter()
+            .pronounced()
             .filter(|(_, word)| words.contains(word))
-            .map(|(units, word)| (&**units, *word))
             .collect();
         Trie::build(entries, self, |_| 0.0)
     }
@@ -242,7 +267,29 @@ impl Words for Lexicon {
     }
 
     fn id(&self, name: &str) -> Option<WordId> {
-        self.ids.get(name).copied()
+        let (text, language) = read_name(name);
+        let is_it = |id: &WordId| self.words[*id as usize].is_named(text, language);
+        let hash = self.hasher.hash_one((text, language));
+        self.ids.find(hash, is_it).copied()
+    }
+}
+
+impl Word {
+    fn is_named(&self, text: &str, language: Language) -> bool {
+        self.text == text && self.language == language
+    }
+
+    fn hash(&self, hasher: &RandomState) -> u64 {
+        hasher.hash_one((self.text.as_str(), self.language))
+    }
+}
+
+/// What a word's name says: its text and its language. No two names say the same.
+fn read_name(name: &str) -> (&str, Language) {
+    match name.strip_suffix(CANTONESE) {
+        Some(text) if !text.is_empty() => (text, Language::Yue),
+        _ if name.chars().any(is_han) => (name, Language::Zh),
+        _ => (name, Language::En),
     }
 }
 
