@@ -16,7 +16,7 @@ use crate::acoustic::{Geometry, Input, Network, Session};
 use crate::convolutional::{Plan, Shared, Sizes};
 use crate::graph::{Fixed, Graph, brief, guarded, output_shape};
 use crate::guard::MAX_TENSOR_ELEMENTS;
-use crate::stateful::check_declared;
+use crate::stateful::{check_declared, next_state};
 
 const CONTRACT: &str = "streaming NeMo CTC";
 const INPUTS: usize = 5;
@@ -214,7 +214,12 @@ impl Session for NemoSession {
                 "it gave fewer outputs than its contract has".to_owned(),
             ));
         };
-        self.caches = [channel, time, length];
+        let [first_channel, first_time, first_length] = &self.zero_caches;
+        self.caches = [
+            next_state(channel, first_channel)?,
+            next_state(time, first_time)?,
+            next_state(length, first_length)?,
+        ];
         self.log_probabilities.clear();
         let view = log_probabilities
             .to_plain_array_view::<f32>()
@@ -404,5 +409,7 @@ fn zeros<T: Datum + Copy + tract_num_traits::Zero>(shape: &[usize]) -> Result<Te
     Tensor::zero::<T>(shape).map_err(|error| brief(&error))
 }
 
+#[cfg(test)]
+mod attention;
 #[cfg(test)]
 mod tests;

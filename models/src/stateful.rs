@@ -208,18 +208,21 @@ impl TractFlow {
             .next()
             .ok_or_else(|| Error::Run("it gave no output".to_owned()))?;
         for (state, (next, zero)) in self.state.iter_mut().zip(outputs.zip(&self.zero)) {
-            // Whole numbers may come back as tract's own dimension type.
-            *state = if next.datum_type() == zero.datum_type() {
-                next
-            } else {
-                next.cast_to_dt(zero.datum_type())
-                    .map_err(failed)?
-                    .into_owned()
-                    .into_tvalue()
-            };
+            *state = next_state(next, zero)?;
         }
         Ok(found)
     }
+}
+
+/// A state that came out, of the type that it goes in with: whole numbers that were computed from shapes come back as
+/// tract's own dimension type.
+pub(crate) fn next_state(next: TValue, first: &TValue) -> Result<TValue, Error> {
+    if next.datum_type() == first.datum_type() {
+        return Ok(next);
+    }
+    let cast = next.cast_to_dt(first.datum_type());
+    let cast = cast.map_err(|error| Error::Run(brief(&error)))?;
+    Ok(cast.into_owned().into_tvalue())
 }
 
 /// Copies an output's values; a network may give half precision.

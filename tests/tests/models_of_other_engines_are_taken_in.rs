@@ -198,7 +198,7 @@ fn without_numbers(mut model: Vec<u8>) -> Vec<u8> {
         let digits = model.get(at + 1..at + 5)?;
         let count = 1 + digits.iter().take_while(|digit| **digit >= 0x80).count();
         let digits = digits.get(..count)?.iter().rev();
-        let length = digits.fold(0usize, |sum, digit| sum << 7 | usize::from(digit & 0x7f));
+        let length = digits.fold(0usize, |sum, digit| (sum << 7) | usize::from(digit & 0x7f));
         let values = model.get(at + 1 + count..at + 1 + count + length)?;
         let are_weights = values.len().is_multiple_of(4)
             && values.chunks_exact(4).all(|four| {

@@ -12,7 +12,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/tones")
 }
 
-fn tones() -> NemoCtc {
+pub(super) fn tones() -> NemoCtc {
     NemoCtc::load(&folder().join("model.onnx")).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 /// The tiny model after a change to its decoded form.
-fn changed(change: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
+pub(super) fn changed(change: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
     let bytes = fs::read(folder().join("model.onnx")).unwrap();
     let mut proto = tract_onnx::onnx()
         .proto_model_for_read(&mut &*bytes)
@@ -46,7 +46,7 @@ fn encode(proto: &ModelProto) -> Vec<u8> {
     proto.encode_to_vec()
 }
 
-fn golden() -> Vec<(Vec<f32>, Vec<f32>)> {
+pub(super) fn golden() -> Vec<(Vec<f32>, Vec<f32>)> {
     let text = fs::read_to_string(folder().join("golden.txt")).unwrap();
     let rows: Vec<Vec<f32>> = text
         .lines()
@@ -62,7 +62,7 @@ fn golden() -> Vec<(Vec<f32>, Vec<f32>)> {
 }
 
 /// Band after band becomes frame after frame.
-fn frames(features: &[f32], geometry: &Geometry) -> Vec<f32> {
+pub(super) fn frames(features: &[f32], geometry: &Geometry) -> Vec<f32> {
     let at = |frame: usize, band: usize| features[band * geometry.window + frame];
     (0..geometry.window)
         .flat_map(|frame| (0..geometry.bands).map(move |band| (frame, band)))
