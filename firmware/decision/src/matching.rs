@@ -63,7 +63,8 @@ impl Costs {
 /// Assigns each row a column or none: as many as possible, and among those the least total cost.
 ///
 /// Shortest augmenting paths with prices (Kuhn 1955, Munkres 1957; Jonker and Volgenant 1987):
-/// O(rows² · columns). Ties go to the lowest column, so equal inputs give equal results.
+/// O(rows² · columns). Ties go to the lowest column, so equal inputs give equal results, and of two rows that
+/// could as well have a column the later goes without.
 pub(crate) fn assign(costs: &Costs) -> Vec<Option<usize>> {
     let rows = costs.rows();
     let mut prices = Prices {
@@ -90,6 +91,17 @@ struct Prices {
 }
 
 impl Prices {
+    /// The order among columns as near as each other: real ones, then those that leave a row without any, the
+    /// latest row's first.
+    const fn last_if_unassigned(&self, column: usize) -> usize {
+        let real = self.columns.len() - self.rows.len();
+        if column < real {
+            column
+        } else {
+            real + self.columns.len() - column
+        }
+    }
+
     /// Gives `start` a column along the cheapest path that moves the other rows on it.
     fn augment(&mut self, costs: &Costs, start: usize) {
         let width = self.columns.len();
@@ -111,7 +123,7 @@ impl Prices {
             }
             let nearest = (0..width)
                 .filter(|column| !done[*column] && distance[*column] < i64::MAX)
-                .min_by_key(|column| distance[*column])
+                .min_by_key(|column| (distance[*column], self.last_if_unassigned(*column)))
                 .expect("a row can always stay unassigned");
             done[nearest] = true;
             reached = distance[nearest];
@@ -199,6 +211,20 @@ mod tests {
         costs.push_row([Some(0), Some(5)].into_iter());
         costs.push_row([Some(1000), None].into_iter());
         assert_eq!(assign(&costs), [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn of_rows_that_are_alike_the_first_is_assigned() {
+        let mut costs = Costs::new(2);
+        for _ in 0..4 {
+            costs.push_row([Some(7), None].into_iter());
+        }
+        assert_eq!(assign(&costs), [Some(0), None, None, None]);
+        costs = Costs::new(2);
+        for _ in 0..4 {
+            costs.push_row([Some(7), Some(7)].into_iter());
+        }
+        assert_eq!(assign(&costs), [Some(0), Some(1), None, None]);
     }
 
     #[test]
