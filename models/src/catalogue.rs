@@ -409,6 +409,17 @@ impl ModelEntry {
             })
     }
 
+    /// What tells it from any other model: the SHA-256 of its files as they are now, by role, each as a line
+    /// `ROLE SHA256`, in the catalogue's order.
+    pub fn made_of(&self) -> Result<String, Error> {
+        let line = |listed: &ModelFile| {
+            let file = self.folder.join(&listed.path);
+            let found = sha256(&file).map_err(|source| Error::Read { file, source })?;
+            Ok(format!("{} {found}\n", listed.role.name()))
+        };
+        self.files.iter().map(line).collect()
+    }
+
     /// Checks size and SHA-256 of every file; the first that differs is the error.
     pub fn verify(&self) -> Result<(), Error> {
         match self.faults().into_iter().next() {

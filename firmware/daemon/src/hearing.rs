@@ -19,6 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understanding, Utterance};
+use trunkside_decision::log::Models;
 use trunkside_media::FrameStream;
 use trunkside_media::recording::Tape;
 use trunkside_recognition::Stream;
@@ -26,7 +27,7 @@ use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
 use crate::clock::Clock;
-use crate::intent_lessons::Teacher;
+use crate::intent_lessons::{Taught, Teacher};
 use crate::model::{InForce, Model};
 use crate::redaction_policy::Privacy;
 
@@ -58,6 +59,8 @@ pub struct Heard {
     pub is_sure: bool,
     /// Which quality rules the call kept so far; empty in a partial utterance.
     pub quality: Vec<QualityOutcome>,
+    /// What it was heard and understood with.
+    pub models: Arc<Models>,
 }
 
 /// What is told of a call.
@@ -85,6 +88,7 @@ pub struct Hearing {
     pool: Pool<CallHearing>,
     calls: mpsc::UnboundedSender<NewCall>,
     bringing: Threads,
+    begins_with: Arc<Models>,
 }
 
 #[derive(Debug)]
@@ -128,6 +132,10 @@ impl Hearing {
         manner: Manner,
     ) -> anyhow::Result<(Self, mpsc::Receiver<Told>)> {
         let (heard, receiver) = mpsc::channel(HEARD_QUEUE);
+        let begins_with = Arc::new(Models {
+            speech: models.borrow().logged(),
+            intents: Some(manner.teacher.taught().intents),
+        });
         let shared = Arc::new(Shared {
             models,
             manner,
@@ -140,8 +148,14 @@ impl Hearing {
             pool,
             calls,
             bringing,
+            begins_with,
         };
         Ok((hearing, receiver))
+    }
+
+    /// What a call was heard and understood with at the start.
+    pub fn begins_with(&self) -> Arc<Models> {
+        Arc::clone(&self.begins_with)
     }
 
     /// Listens to a call until its media end. The tape has a copy of every frame, also of those that
@@ -288,6 +302,7 @@ struct CallHearing {
     caller: Hears,
     agent: Hears,
     understanding: CallUnderstanding,
+    models: Arc<Models>,
     masking: Masking,
     fault: Fault,
     unheard: Unheard,
@@ -313,12 +328,21 @@ impl CallHearing {
         unheard: Unheard,
     ) -> Self {
         let quality = shared.manner.quality.borrow().clone();
+        let Taught {
+            understander,
+            intents,
+        } = shared.manner.teacher.taught();
+        let models = Models {
+            speech: Some(model.logged()),
+            intents: Some(intents),
+        };
         Self {
             call,
             model,
             caller: Hears::Nothing,
             agent: Hears::Nothing,
-            understanding: CallUnderstanding::new(shared.manner.teacher.understander())
+            models: Arc::new(models),
+            understanding: CallUnderstanding::new(understander)
                 .with_redaction(shared.manner.privacy.policy())
                 .with_quality(quality),
             masking,
@@ -363,6 +387,7 @@ impl CallHearing {
             let Model {
                 recogniser,
                 options,
+                ..
             } = &self.model;
             let stream = recogniser.stream(frame.side, options.clone())?;
             *self.side(frame.side) = Hears::Words(Box::new(stream));
@@ -395,6 +420,7 @@ impl CallHearing {
                 } else {
                     Vec::new()
                 },
+                models: Arc::clone(&self.models),
             });
             if is_final {
                 self.waiting.push_back(heard);

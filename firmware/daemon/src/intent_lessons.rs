@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tracing::{error, info, warn};
+use trunkside_decision::log;
 use trunkside_understanding::Understander;
 use trunkside_understanding::intents::{IntentModel, Lessons};
 
@@ -13,6 +14,32 @@ use crate::config_watch::{Stamped, stamped};
 /// A version of the lessons, and its file as it was when it was looked at.
 type Lesson = (u32, Option<Stamped>);
 
+/// The understanding of a call, and the intents that it knows as the decision log names them.
+#[derive(Clone)]
+pub struct Taught {
+    /// Understands what is said.
+    pub understander: Arc<Understander>,
+    /// Its intents: `shipped`, `shipped+N` with the corrections of version N, or `own`.
+    pub intents: log::Model,
+}
+
+impl Taught {
+    fn new(name: String, intents: IntentModel) -> Self {
+        let sha256 = intents.sha256();
+        Self {
+            understander: Arc::new(Understander::with_intents(intents)),
+            intents: log::Model { name, sha256 },
+        }
+    }
+
+    fn shipped() -> Self {
+        Self::new(SHIPPED.to_owned(), IntentModel::shipped())
+    }
+}
+
+/// The name of the intents that ship.
+const SHIPPED: &str = "shipped";
+
 /// Gives every new call the newest understanding. Learning takes seconds on a small board, so it
 /// happens on a thread of its own, and calls go on with what there is until it is done.
 pub struct Teacher {
@@ -20,7 +47,7 @@ pub struct Teacher {
     lessons: Option<Lessons>,
     /// What is in use or being learnt.
     lesson: Arc<Mutex<Lesson>>,
-    understander: Arc<Mutex<Arc<Understander>>>,
+    taught: Arc<Mutex<Taught>>,
 }
 
 impl Teacher {
@@ -30,32 +57,28 @@ impl Teacher {
     pub fn new(folder: PathBuf, model: Option<&Path>) -> Self {
         let own = model.map(IntentModel::load);
         let lessons = own.is_none().then(|| Lessons::new(folder));
-        let understander = match own {
-            Some(Ok(own)) => Understander::with_intents(own),
+        let taught = match own {
+            Some(Ok(own)) => Taught::new("own".to_owned(), own),
             Some(Err(error)) => {
                 error!(%error, "the branch's own intents cannot be told; those that ship are");
-                Understander::shipped()
+                Taught::shipped()
             }
-            None => Understander::shipped(),
+            None => Taught::shipped(),
         };
         let teacher = Self {
             lessons,
             lesson: Arc::default(),
-            understander: Arc::new(Mutex::new(Arc::new(understander))),
+            taught: Arc::new(Mutex::new(taught)),
         };
         teacher.renew();
         teacher
     }
 
     /// The understanding for a call that begins.
-    pub fn understander(&self) -> Arc<Understander> {
+    pub fn taught(&self) -> Taught {
         self.renew();
-        Arc::clone(
-            &self
-                .understander
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        let taught = self.taught.lock();
+        taught.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Begins to learn where another version is in force than the one in use, or its file is another.
@@ -78,13 +101,17 @@ impl Teacher {
         if known == lesson {
             return;
         }
-        let (lessons, understander) = (lessons.clone(), Arc::clone(&self.understander));
+        let (lessons, in_use) = (lessons.clone(), Arc::clone(&self.taught));
         let wanted = Arc::clone(&self.lesson);
         let learning = thread::Builder::new().name("lessons".to_owned());
         let started = learning.spawn(move || match lessons.model() {
             Ok(taught) => {
-                let new = Arc::new(Understander::with_intents(taught.model));
-                let mut current = understander.lock().unwrap_or_else(PoisonError::into_inner);
+                let name = match taught.version {
+                    0 => SHIPPED.to_owned(),
+                    version => format!("{SHIPPED}+{version}"),
+                };
+                let new = Taught::new(name, taught.model);
+                let mut current = in_use.lock().unwrap_or_else(PoisonError::into_inner);
                 // Another version may have been put in force while this one was learnt.
                 if *wanted.lock().unwrap_or_else(PoisonError::into_inner) == lesson {
                     *current = new;
@@ -116,7 +143,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let teacher = Teacher::new(folder.path().join("intents"), None);
         let says = || {
-            let understood = teacher.understander().understand_text("查一下金橘宝", None);
+            let understood = teacher
+                .taught()
+                .understander
+                .understand_text("查一下金橘宝", None);
             understood.intent.name
         };
         assert_ne!(says(), "wealth_products");
@@ -155,7 +185,10 @@ mod tests {
         std::fs::write(folder.path().join("current"), "1\n").unwrap();
         let teacher = Teacher::new(folder.path().to_owned(), None);
         let says = || {
-            let understood = teacher.understander().understand_text("查一下金橘宝", None);
+            let understood = teacher
+                .taught()
+                .understander
+                .understand_text("查一下金橘宝", None);
             understood.intent.name
         };
         assert_ne!(says(), "wealth_products");
@@ -189,7 +222,10 @@ mod tests {
         trunkside_understanding::intents::train_file(&data, &model).unwrap();
         let says = |model: &Path| {
             let teacher = Teacher::new(folder.path().join("intents"), Some(model));
-            let understood = teacher.understander().understand_text("book a table", None);
+            let understood = teacher
+                .taught()
+                .understander
+                .understand_text("book a table", None);
             understood.intent.name
         };
         assert_eq!(says(&model), "table");

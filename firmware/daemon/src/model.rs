@@ -15,6 +15,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side};
+use trunkside_decision::{log, sha256_hex};
 use trunkside_models::{Catalogue, ModelEntry, Role};
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
@@ -43,8 +44,20 @@ pub const MODEL: Part = Part {
 pub struct Model {
     /// The model.
     pub recogniser: Arc<Recogniser>,
+    /// SHA-256 (hex) of its files and phrases.
+    pub sha256: String,
     /// What every stream listens for.
     pub options: StreamOptions,
+}
+
+impl Model {
+    /// As the decision log names it.
+    pub fn logged(&self) -> log::Model {
+        log::Model {
+            name: self.recogniser.model_name().to_owned(),
+            sha256: self.sha256.clone(),
+        }
+    }
 }
 
 /// What new calls hear with.
@@ -74,6 +87,11 @@ impl InForce {
             model: Some(model),
             ..Self::default()
         }
+    }
+
+    /// The model as the decision log names it.
+    pub fn logged(&self) -> Option<log::Model> {
+        self.model.as_ref().map(Model::logged)
     }
 
     /// The model's name.
@@ -116,7 +134,9 @@ pub fn at_start(config: &RecognitionConfig) -> (InForce, Option<String>) {
 /// The same, with a stream of it.
 fn open(config: &RecognitionConfig) -> anyhow::Result<(Model, Stream)> {
     let catalogue = Catalogue::find(config.models_dir.as_deref())?;
-    let recogniser = Arc::new(Recogniser::load(catalogue.model(&config.model)?)?);
+    let entry = catalogue.model(&config.model)?;
+    let recogniser = Arc::new(Recogniser::load(entry)?);
+    let mut made_of = entry.made_of()?;
     let mut options = StreamOptions {
         language: config.language,
         ..StreamOptions::default()
@@ -132,10 +152,12 @@ fn open(config: &RecognitionConfig) -> anyhow::Result<(Model, Stream)> {
             .with_context(|| format!("cannot read `{}`; give a text file", file.display()))?;
         let phrases = recogniser.phrases(&file.display().to_string(), &text)?;
         options.phrases = Some(Arc::new(phrases));
+        made_of += &format!("phrases {}\n", sha256_hex(&text));
     }
     let stream = recogniser.stream(Side::Caller, options.clone())?;
     let model = Model {
         recogniser,
+        sha256: sha256_hex(&made_of),
         options,
     };
     Ok((model, stream))

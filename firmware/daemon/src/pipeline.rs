@@ -20,7 +20,10 @@ use tokio_util::task::TaskTracker;
 use trunkside_call::{
     Action, AgentId, CallId, CallbackCause, Decision, Pii, PromptKey, Repeat, Side,
 };
-use trunkside_decision::{Input, Lesson, OfferFailure, Policy, Router, log::Entry};
+use trunkside_decision::{
+    Input, Lesson, OfferFailure, Policy, Router,
+    log::{Entry, Models},
+};
 use trunkside_line::{
     AgentContact, CallEvent, CallFlow, Cause, EndedBy, LegEvent, LegId, Order, SipEvent, SipUa,
     UaEvent,
@@ -121,6 +124,8 @@ pub struct Pipeline<U> {
     line: LineConfig,
     stages: Stages<U>,
     router: Router,
+    /// What callers are heard and understood with, as the router was told last.
+    models: Arc<Models>,
     local_time_due: Duration,
     outcomes: Outcomes,
     attendance: Attendance,
@@ -142,6 +147,8 @@ struct Call {
     tap: Option<trunkside_media::Tap>,
     unheard: Unheard,
     conversation: Conversation,
+    /// What was heard of it so far was heard and understood with these.
+    heard_with: Option<Arc<Models>>,
     recording: CallRecording,
     /// Where the caller stands in the queue, while they wait.
     standing: Option<Standing>,
@@ -169,7 +176,11 @@ impl<U: SipUa> Pipeline<U> {
         let (media_sender, media_events) = mpsc::unbounded_channel();
         let mut pipeline = Self {
             clock: Clock::start(),
-            router: Router::new(Arc::clone(&stages.policy)),
+            router: Router::begin(
+                Arc::clone(&stages.policy),
+                Models::clone(&stages.hearing.begins_with()),
+            ),
+            models: stages.hearing.begins_with(),
             line,
             local_time_due: Duration::ZERO,
             outcomes: Outcomes::default(),
@@ -187,7 +198,8 @@ impl<U: SipUa> Pipeline<U> {
         pipeline.stages.names.know(translate::named(&policy));
         let recorder = &pipeline.stages.recorder;
         recorder.policy(Arc::clone(&policy));
-        recorder.decision(&Entry::start(&policy));
+        let models = Models::clone(&pipeline.models);
+        recorder.decision(&Entry::start(&policy, models));
         pipeline.tell_local_time(Duration::ZERO);
         let lessons = std::mem::take(&mut pipeline.stages.lessons);
         if !lessons.is_empty() {
@@ -491,6 +503,7 @@ impl<U: SipUa> Pipeline<U> {
 
     fn understanding(&mut self, now: Duration, heard: Heard) {
         let id = heard.call;
+        self.note_models(now, id, &heard.models);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };

@@ -104,7 +104,7 @@ impl Reading {
 
     fn take(&mut self, line: usize, entry: Entry) -> Result<(), ReplayError> {
         match entry {
-            Entry::Start { policy, text } => {
+            Entry::Start { policy, text, .. } => {
                 let policy = parse_policy(line, &policy, &text)?;
                 self.engine = Some(Engine::new(policy, false));
                 self.other.clear();
@@ -122,7 +122,7 @@ impl Reading {
                 }
             }
             Entry::Input { at_us, input } => self.input(Duration::from_micros(at_us), &input),
-            Entry::Gap { .. } => {}
+            Entry::Gap { .. } | Entry::Models { .. } => {}
             Entry::Decision { decision } => {
                 let target = self.other.remove(&decision.call);
                 if let (Action::Offer { agent }, Some(odds)) = (decision.action, decision.odds)

@@ -29,6 +29,19 @@ pub enum Entry {
         policy: String,
         /// The policy's file, whole.
         text: String,
+        /// What callers are heard and understood with; older versions did not tell.
+        #[serde(default, skip_serializing_if = "Models::is_untold")]
+        models: Models,
+    },
+    /// Callers are heard or understood with other models.
+    Models {
+        /// Microseconds on the router's clock.
+        at_us: u64,
+        /// What shaped the inputs about a call from here on.
+        models: Models,
+        /// But not those about these calls, which go on with what they were heard with before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<CallId>,
     },
     /// The router went on under another policy.
     Replace {
@@ -61,12 +74,48 @@ pub enum Entry {
     },
 }
 
+/// One model, as it was used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Model {
+    /// What it is called.
+    pub name: String,
+    /// SHA-256 (hex) of all that it is made of.
+    pub sha256: String,
+}
+
+/// What turned a call's voice into the inputs about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Models {
+    /// Turned voice into words; none where calls go unheard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<Model>,
+    /// Turned words into intents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intents: Option<Model>,
+}
+
+impl Models {
+    const fn is_untold(&self) -> bool {
+        self.speech.is_none() && self.intents.is_none()
+    }
+}
+
 impl Entry {
     /// The line for a router that begins.
-    pub fn start(policy: &Policy) -> Self {
+    pub fn start(policy: &Policy, models: Models) -> Self {
         Self::Start {
             policy: policy.sha256.clone(),
             text: policy.text.clone(),
+            models,
+        }
+    }
+
+    /// The line for [`Router::hear_with`].
+    pub fn models(now: Duration, models: Models, others: Vec<CallId>) -> Self {
+        Self::Models {
+            at_us: at_us(now),
+            models,
+            others,
         }
     }
 
@@ -165,6 +214,9 @@ pub struct ReplayReport {
     pub decisions: u64,
     /// SHA-256 (hex) of the policies that decided, in order of appearance.
     pub policies: Vec<String>,
+    /// What callers were heard and understood with, in order of appearance; empty in logs of older versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<Models>,
     /// SHA-256 (hex) over every decision made: equal on every machine.
     pub digest: String,
     /// How often the log breaks off in the middle, as when the power failed.
@@ -189,6 +241,9 @@ pub struct Turn {
     pub line: usize,
     /// What the replay decided for it, about this call, last.
     pub decision: Decision,
+    /// What the call was heard and understood with; empty in logs of older versions.
+    #[serde(skip_serializing_if = "Models::is_untold")]
+    pub models: Models,
     /// The smallest single change that would have turned it; none when no change that is tried does.
     pub flip: Option<Flip>,
 }
@@ -299,6 +354,11 @@ struct Replay {
     inputs: u64,
     decisions: u64,
     policies: Vec<String>,
+    models: Vec<Models>,
+    /// Those that shape the inputs now.
+    in_force: Models,
+    /// What the call that was asked for goes on with, if with others.
+    goes_on_with: Option<Models>,
     digest: Sha256,
     cut_short: u32,
     differences: Vec<Difference>,
@@ -320,12 +380,33 @@ impl Replay {
                 self.unsure = true;
                 self.unsure_decisions += self.pending.drain(..).count() as u64;
             }
-            Entry::Start { policy, text } => {
+            Entry::Start {
+                policy,
+                text,
+                models,
+            } => {
                 self.end(line);
                 self.torn = false;
                 self.unsure = false;
                 self.now = Duration::ZERO;
-                self.router = Some(Router::new(self.policy(line, policy, &text)?));
+                let policy = self.policy(line, policy, &text)?;
+                self.router = Some(Router::begin(policy, models.clone()));
+                self.goes_on_with = None;
+                self.hear_with(models);
+            }
+            Entry::Models {
+                at_us,
+                models,
+                others,
+            } => {
+                self.now = Duration::from_micros(at_us);
+                let now = self.now;
+                let is_other = |call: CallId| others.contains(&call);
+                if self.turns_of.is_some_and(is_other) {
+                    self.goes_on_with.get_or_insert(self.in_force.clone());
+                }
+                self.router(line)?.hear_with(now, models.clone(), others);
+                self.hear_with(models);
             }
             Entry::Replace {
                 at_us,
@@ -351,9 +432,11 @@ impl Replay {
                 self.decide();
                 let made = self.pending.range(first..).rev();
                 let about = made.into_iter().find(|made| Some(made.call) == turns_of);
+                let models = self.goes_on_with.as_ref().unwrap_or(&self.in_force);
                 self.turns.extend(about.map(|decision| Turn {
                     line,
                     decision: decision.clone(),
+                    models: models.clone(),
                     flip,
                 }));
             }
@@ -371,6 +454,14 @@ impl Replay {
         let policy = parse_policy(line, &sha256, text)?;
         self.policies.push(sha256);
         Ok(policy)
+    }
+
+    /// Notes what shapes the inputs from here on.
+    fn hear_with(&mut self, models: Models) {
+        if !models.is_untold() && !self.models.contains(&models) {
+            self.models.push(models.clone());
+        }
+        self.in_force = models;
     }
 
     fn router(&mut self, line: usize) -> Result<&mut Router, ReplayError> {
@@ -450,6 +541,7 @@ impl Replay {
             inputs: self.inputs,
             decisions: self.decisions,
             policies: self.policies,
+            models: self.models,
             digest: crate::policy::hex(&self.digest.finalize()),
             cut_short: self.cut_short,
             lost_lines,

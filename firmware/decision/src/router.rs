@@ -10,7 +10,7 @@ use trunkside_call::{AgentId, CallId, Decision};
 use crate::engine::{Engine, Lesson, WaitEstimate};
 use crate::explain;
 use crate::flip::{self, Flip};
-use crate::log::Entry;
+use crate::log::{Entry, Models};
 use crate::policy::hex;
 use crate::{Input, Policy};
 
@@ -29,10 +29,16 @@ pub struct Router {
 }
 
 impl Router {
-    /// Starts with no calls and every agent away.
+    /// Starts with no calls and every agent away; nobody tells what callers are heard with.
     pub fn new(policy: Arc<Policy>) -> Self {
+        Self::begin(policy, Models::default())
+    }
+
+    /// Starts with no calls and every agent away. `models` decide nothing; the decisions' hash of all inputs
+    /// ties them to what shaped these.
+    pub fn begin(policy: Arc<Policy>, models: Models) -> Self {
         Self {
-            told: Sha256::new_with_prefix(Entry::start(&policy).to_line()),
+            told: Sha256::new_with_prefix(Entry::start(&policy, models).to_line()),
             engine: Engine::new(policy, true),
             made: 0,
             ready: VecDeque::new(),
@@ -54,6 +60,12 @@ impl Router {
         self.told.update(Entry::input(now, input.clone()).to_line());
         self.engine.handle(now, &input);
         self.explain();
+    }
+
+    /// Callers are heard and understood with other models from `now` on, but for these `others`.
+    pub fn hear_with(&mut self, now: Duration, models: Models, others: Vec<CallId>) {
+        self.told
+            .update(Entry::models(now, models, others).to_line());
     }
 
     /// Goes on under another policy: calls keep their place, agents what they are doing. An offer

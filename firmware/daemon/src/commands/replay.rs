@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 use trunkside_call::{Action, Decision};
-use trunkside_decision::{Difference, Turn};
+use trunkside_decision::{
+    Difference, Turn,
+    log::{Model, Models},
+};
 
 use crate::cli::{Failure, ReplayArgs};
 
@@ -38,6 +41,9 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
             report.differences.len(),
             report.digest
         );
+        for models in &report.models {
+            say!("callers were {}", heard_with(models));
+        }
         if report.lost_lines > 0 {
             say!(
                 "{} lines are torn or missing and were skipped ({}); {} decisions behind them came out \
@@ -66,6 +72,7 @@ fn turned(turn: &Turn) -> String {
     let Turn {
         line,
         decision,
+        models,
         flip,
     } = turn;
     let cost = |cost_us: Option<i64>| {
@@ -86,11 +93,27 @@ fn turned(turn: &Turn) -> String {
             cost(next.cost_us)
         ));
     }
+    if *models != Models::default() {
+        lines.push(format!("  {}", heard_with(models)));
+    }
     lines.push(match flip {
         Some(flip) => format!("  {}: then {}", flip.change, action(&flip.action)),
         None => "  no single change that is tried would have turned it".to_owned(),
     });
     lines.join("\n")
+}
+
+/// Which models turned voice into what the router was told.
+fn heard_with(models: &Models) -> String {
+    let named = |model: &Option<Model>| match model {
+        Some(Model { name, sha256 }) => format!("`{name}` (sha256 {sha256})"),
+        None => "none".to_owned(),
+    };
+    format!(
+        "heard with the speech model {}, understood with the intents {}",
+        named(&models.speech),
+        named(&models.intents)
+    )
 }
 
 /// The places of what was skipped.
@@ -227,6 +250,7 @@ mod tests {
         let mut turn = Turn {
             line: 9,
             decision,
+            models: Models::default(),
             flip: Some(flip),
         };
         assert_eq!(
@@ -234,6 +258,16 @@ mod tests {
             "line 9: ring `li_na`, at a cost of -42.0 s\n  next best: `bob`, at a cost of -2.0 s\n  \
              angry at 49.9 %, not 80 %: then wait behind 2"
         );
+        turn.models.intents = Some(Model {
+            name: "shipped".to_owned(),
+            sha256: "ab".repeat(32),
+        });
+        let said = turned(&turn);
+        let models = format!(
+            "\n  heard with the speech model none, understood with the intents `shipped` (sha256 {})\n",
+            "ab".repeat(32)
+        );
+        assert!(said.contains(&models), "{said}");
         turn.flip = None;
         assert!(turned(&turn).ends_with("no single change that is tried would have turned it"));
     }

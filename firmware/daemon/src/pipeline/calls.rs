@@ -119,6 +119,7 @@ impl<U: SipUa> Pipeline<U> {
             tap: Some(tap),
             unheard: Unheard::default(),
             conversation,
+            heard_with: None,
             recording,
             standing: None,
             returning: None,

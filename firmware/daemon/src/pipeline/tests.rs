@@ -20,6 +20,8 @@ use crate::redaction_policy::Privacy;
 use crate::storage::recorder::CALLS;
 use crate::storage::store::Store;
 
+mod models;
+
 /// How long a prompt of a second may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 

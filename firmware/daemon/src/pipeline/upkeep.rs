@@ -1,10 +1,13 @@
-//! What is no part of the sentence: deadlines, the branch's clock, and a policy that comes into force.
+//! What is no part of the sentence: deadlines, the branch's clock, and a policy or models that come into force.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use trunkside_call::CallId;
-use trunkside_decision::{Input, log::Entry};
+use trunkside_decision::{
+    Input,
+    log::{Entry, Models},
+};
 use trunkside_line::SipUa;
 
 use super::Pipeline;
@@ -62,6 +65,29 @@ impl<U: SipUa> Pipeline<U> {
         for agent in gone {
             self.tell_router(now, Input::AgentAway { agent });
         }
+    }
+
+    /// Notes what a call is heard and understood with, where the router was told of others last.
+    pub(super) fn note_models(&mut self, now: Duration, id: CallId, models: &Arc<Models>) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if call.heard_with.is_some() {
+            return;
+        }
+        call.heard_with = Some(Arc::clone(models));
+        if self.models == *models {
+            return;
+        }
+        self.models = Arc::clone(models);
+        let heard = self.calls.iter().filter_map(|(id, call)| {
+            let before = call.heard_with.as_ref()?;
+            (before != models).then_some(*id)
+        });
+        let (others, models): (Vec<CallId>, _) = (heard.collect(), Models::clone(models));
+        let entry = Entry::models(now, models.clone(), others.clone());
+        self.stages.recorder.decision(&entry);
+        self.router.hear_with(now, models, others);
     }
 
     /// When something falls due next.

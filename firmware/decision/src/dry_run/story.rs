@@ -115,7 +115,7 @@ impl Story {
 
     fn take(&mut self, line: usize, entry: Entry) -> Result<(), ReplayError> {
         match entry {
-            Entry::Start { policy, text } => {
+            Entry::Start { policy, text, .. } => {
                 // A router that starts anew starts its clock anew: its day follows the one before.
                 self.shift = self.end;
                 self.clock = None;
@@ -157,7 +157,7 @@ impl Story {
                     }
                 }
             }
-            Entry::Gap { .. } => {}
+            Entry::Gap { .. } | Entry::Models { .. } => {}
         }
         Ok(())
     }

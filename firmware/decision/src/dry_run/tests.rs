@@ -4,7 +4,7 @@ use trunkside_call::Action;
 use uuid::Uuid;
 
 use super::*;
-use crate::log::Entry;
+use crate::log::{Entry, Models};
 use crate::{CallProfile, Router};
 
 const ONE: &str = "[[agent]]\nid = \"ann\"\nskills = { general = 3 }\n[[agent]]\nid = \"bob\"\n\
@@ -29,7 +29,7 @@ fn logged(text: &str, arrivals_s: &[u64]) -> String {
 fn logged_without(text: &str, arrivals_s: &[u64], absent: &str) -> String {
     let policy = policy(text);
     let mut router = Router::new(Arc::clone(&policy));
-    let mut log = Entry::start(&policy).to_line();
+    let mut log = Entry::start(&policy, Models::default()).to_line();
     let mut todo: BTreeMap<(u64, u64), Input> = BTreeMap::new();
     for (number, agent) in ["ann", "bob"].into_iter().enumerate() {
         let agent = AgentId::new(agent);
@@ -116,7 +116,7 @@ fn torn_lines_are_passed_over_and_counted() {
 /// Ann alone answers `calls`, one after the other; phones ring 3 s.
 fn ann_alone(calls: std::ops::Range<u128>) -> String {
     let policy = policy(ANN);
-    let mut log = Entry::start(&policy).to_line();
+    let mut log = Entry::start(&policy, Models::default()).to_line();
     let mut note =
         |at, input| log.push_str(&Entry::input(Duration::from_secs(at), input).to_line());
     let ann = || AgentId::new("ann");

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::log::Models;
 use crate::simulate::Stream;
 use crate::{CallProfile, Router};
 
@@ -57,7 +58,7 @@ fn desk(seed: u64, calls: u64, mut note: impl FnMut(Entry)) {
     let mut stream = Stream::new(seed, 0);
     let policy = explores();
     let mut router = Router::new(Arc::clone(&policy));
-    note(Entry::start(&policy));
+    note(Entry::start(&policy, Models::default()));
     // Who ends when, in order.
     let mut ends: BTreeMap<(u64, u64), (CallId, AgentId, usize)> = BTreeMap::new();
     let mut at = 0_u64;

@@ -21,14 +21,15 @@ impl Numbers {
     }
 }
 
+fn policy() -> Arc<Policy> {
+    let parsed = Policy::parse("branch.toml", BRANCH);
+    Arc::new(parsed.policy.expect("it is usable"))
+}
+
 /// Plays a busy day against a router and logs it, until it has decided `decisions` times.
 fn day(decisions: u64) -> String {
-    let policy = Arc::new(
-        Policy::parse("branch.toml", BRANCH)
-            .policy
-            .expect("it is usable"),
-    );
-    let mut log = Entry::start(&policy).to_line();
+    let policy = policy();
+    let mut log = Entry::start(&policy, Models::default()).to_line();
     let mut router = Router::new(Arc::clone(&policy));
     let mut numbers = Numbers(7);
     let mut now = Duration::ZERO;
@@ -280,7 +281,7 @@ fn a_replaced_policy_replays_too() {
             .policy
             .expect("it is usable"),
     );
-    let mut log = Entry::start(&policy).to_line();
+    let mut log = Entry::start(&policy, Models::default()).to_line();
     let mut router = Router::new(policy);
     let call = CallId::new(Uuid::from_u128(1));
     let profile = CallProfile {
@@ -331,7 +332,7 @@ fn a_log_that_knows_no_overflow_replays_without_a_difference() {
     let policy = policy.replacen("[queue]", "[queue]\nlast_resort = \"messages\"", 1);
     let parsed = Policy::parse("branch.toml", &policy);
     let policy = Arc::new(parsed.policy.expect("it is usable"));
-    let mut log = Entry::start(&policy).to_line();
+    let mut log = Entry::start(&policy, Models::default()).to_line();
     let mut router = Router::new(policy);
     let call = CallId::new(Uuid::from_u128(1));
     let profile = CallProfile::unknown();
@@ -388,6 +389,87 @@ fn an_input_that_was_put_in_is_found_though_nothing_was_decided_otherwise_for_it
         logged.map(|logged| &logged.action),
         replayed.map(|replayed| &replayed.action)
     );
+}
+
+fn models(speech: &str) -> Models {
+    let model = |name: &str| Model {
+        name: name.to_owned(),
+        sha256: sha256_hex(name),
+    };
+    Models {
+        speech: Some(model(speech)),
+        intents: Some(model("shipped")),
+    }
+}
+
+/// A day's log in which calls are heard with other models from its middle on, but for some.
+fn swapped(decisions: u64, others: &[CallId]) -> String {
+    let (policy, mut log) = (policy(), String::new());
+    let mut router = Router::begin(Arc::clone(&policy), models("old"));
+    log.push_str(&Entry::start(&policy, models("old")).to_line());
+    let plain = day(decisions);
+    let inputs = plain.lines().filter_map(|line| {
+        let entry = serde_json::from_str(line).expect("it is a line of the log");
+        match entry {
+            Entry::Input { at_us, input } => Some((Duration::from_micros(at_us), input)),
+            _ => None,
+        }
+    });
+    let inputs: Vec<(Duration, Input)> = inputs.collect();
+    for (number, (now, input)) in inputs.iter().enumerate() {
+        if number == inputs.len() / 2 {
+            let entry = Entry::models(*now, models("new"), others.to_vec());
+            log.push_str(&entry.to_line());
+            router.hear_with(*now, models("new"), others.to_vec());
+        }
+        log.push_str(&Entry::input(*now, input.clone()).to_line());
+        router.handle(*now, input.clone());
+        while let Some(decision) = router.poll() {
+            log.push_str(&Entry::decision(decision).to_line());
+        }
+    }
+    log
+}
+
+#[test]
+fn every_decision_can_be_traced_to_the_models_behind_its_inputs() {
+    let of = |number: u128| CallId::new(Uuid::from_u128(number));
+    let whole = replay(&swapped(200, &[])).expect("it is whole");
+    assert_eq!(whole.differences, []);
+    assert_eq!(whole.models, [models("old"), models("new")]);
+    // They decide nothing.
+    let plain = replay(&day(200)).expect("it is whole");
+    assert_eq!((plain.decisions, plain.models), (whole.decisions, vec![]));
+    let log = swapped(200, &[]);
+    let swap = log
+        .lines()
+        .position(|line| line.contains("\"models\",\"at"));
+    let swap = swap.expect("it is noted") + 1;
+    let mut at_hand = None;
+    for number in 1..40 {
+        let report = replay_of(&log, Some(of(number))).expect("it is whole");
+        for turn in &report.turns {
+            let expected = if turn.line < swap { "old" } else { "new" };
+            assert_eq!(turn.models, models(expected));
+        }
+        let lines = || report.turns.iter().map(|turn| turn.line);
+        if lines().min() < Some(swap) && lines().max() > Some(swap) {
+            at_hand = Some(of(number));
+        }
+    }
+    let call = at_hand.expect("a call is at hand when the model is swapped");
+    let report = replay_of(&swapped(200, &[call]), Some(call)).expect("it is whole");
+    let is_old = |turn: &Turn| turn.models == models("old");
+    assert!(report.turns.iter().all(is_old) && report.differences.is_empty());
+}
+
+#[test]
+fn a_model_that_was_changed_in_the_log_is_found() {
+    let log = swapped(100, &[]);
+    let hash = sha256_hex("old");
+    let changed = log.replacen(&hash, &sha256_hex("another"), 1);
+    let report = replay(&changed).expect("it is still a log");
+    assert_eq!(report.differences.len() as u64, report.decisions);
 }
 
 /// Older versions logged neither costs nor the inputs' hash.

@@ -114,16 +114,27 @@ impl IntentModel {
     pub fn save(&self, folder: &Path) -> Result<(), UnderstandingError> {
         fs::create_dir_all(folder).map_err(|source| UnderstandingError::write(folder, source))?;
         let head = self.head.to_bytes();
-        let card = Card {
-            head_sha256: sha256(&head),
-            ..self.card.clone()
-        };
-        let card = toml::to_string(&card).expect("a card is plain data");
+        let card = self.card_of(&head);
         // The card first: it tells which weights it belongs to.
         write_whole(&[
             (folder.join("intents.toml"), card.as_bytes()),
             (folder.join("intents.head"), &head),
         ])
+    }
+
+    /// What tells it from any other model: the SHA-256 (hex) of `intents.toml` as [`save`](Self::save) writes
+    /// it, which has that of the weights in it.
+    pub fn sha256(&self) -> String {
+        sha256(self.card_of(&self.head.to_bytes()).as_bytes())
+    }
+
+    /// The text of its card, with weights that read so.
+    fn card_of(&self, head: &[u8]) -> String {
+        let card = Card {
+            head_sha256: sha256(head),
+            ..self.card.clone()
+        };
+        toml::to_string(&card).expect("a card is plain data")
     }
 
     /// The intents it knows, the one for rejection included.

@@ -2,14 +2,18 @@
 //!
 //! A log dates itself: the router is told the branch's wall clock every minute. What is left begins
 //! with a router's start where it can; else with the policy that was in force and a gap, so that a
-//! replay tells what it cannot know, and with where the agents were: a box that runs on says that once.
+//! replay tells what it cannot know, and with the models in use and where the agents were: a box that runs
+//! on says that once.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
 use trunkside_call::AgentId;
-use trunkside_decision::{Input, log::Entry};
+use trunkside_decision::{
+    Input,
+    log::{Entry, Models},
+};
 
 use crate::storage::store::keeping::Horizon;
 
@@ -31,6 +35,8 @@ struct Reading {
     undated_start: Option<u64>,
     /// The entry of the policy in force.
     policy: Option<Entry>,
+    /// What callers were heard and understood with last.
+    models: Models,
     /// What the router was told last of each agent.
     agents: BTreeMap<AgentId, Input>,
     /// What routers before it had learnt.
@@ -64,9 +70,13 @@ pub fn cut(log: &mut impl BufRead, horizon: &Horizon, nearer: &Horizon) -> io::R
     Ok(None)
 }
 
-/// A line's entry where it tells of time, policy, agents or lessons; most lines need not be taken apart.
+/// A line's entry where it tells of time, policy, models, agents or lessons; most lines need not be taken apart.
 fn telling(line: &[u8]) -> Option<Entry> {
-    const STARTS: [&str; 2] = ["{\"entry\":\"start\"", "{\"entry\":\"replace\""];
+    const STARTS: [&str; 3] = [
+        "{\"entry\":\"start\"",
+        "{\"entry\":\"replace\"",
+        "{\"entry\":\"models\"",
+    ];
     const EVENTS: [&str; 3] = ["\"local_time\"", "\"event\":\"agent_", "\"learnt\""];
     let text = std::str::from_utf8(line).ok()?;
     let tells = STARTS.iter().any(|start| text.starts_with(start))
@@ -98,8 +108,9 @@ fn date(entry: &Entry) -> Option<i64> {
 impl Reading {
     fn pass(&mut self, line: &[u8], entry: Option<Entry>) {
         match entry {
-            Some(Entry::Start { .. }) => {
+            Some(Entry::Start { ref models, .. }) => {
                 self.undated_start = Some(self.bytes);
+                self.models = models.clone();
                 self.agents.clear();
                 self.learnt = None;
                 self.policy = entry;
@@ -110,6 +121,7 @@ impl Reading {
                 }
                 self.policy = entry;
             }
+            Some(Entry::Models { models, .. }) => self.models = models,
             Some(Entry::Input { input, .. }) => self.told(input),
             _ => {}
         }
@@ -135,9 +147,15 @@ impl Reading {
             let head = String::new();
             return Cut { bytes, head };
         }
+        let models = self.models;
         let start = self.policy.and_then(|entry| match entry {
-            Entry::Start { policy, text } | Entry::Replace { policy, text, .. } => {
-                Some(Entry::Start { policy, text }.to_line())
+            Entry::Start { policy, text, .. } | Entry::Replace { policy, text, .. } => {
+                let start = Entry::Start {
+                    policy,
+                    text,
+                    models,
+                };
+                Some(start.to_line())
             }
             _ => None,
         });
@@ -170,7 +188,7 @@ mod tests {
     }
 
     fn start() -> String {
-        Entry::start(&policy()).to_line()
+        Entry::start(&policy(), Models::default()).to_line()
     }
 
     fn time(day: &str) -> String {
@@ -214,8 +232,18 @@ mod tests {
     #[test]
     fn a_run_that_is_older_than_the_horizon_is_cut_in_its_middle() {
         let torn = "{\"entry\":\"input\",\"at_us\":7".to_owned() + "\n";
+        let model = |name: &str| log::Model {
+            name: name.to_owned(),
+            sha256: String::new(),
+        };
+        let models = |name: &str| Models {
+            speech: None,
+            intents: Some(model(name)),
+        };
+        let start = |name: &str| Entry::start(&policy(), models(name)).to_line();
         let lines = [
-            start(),
+            start("old"),
+            Entry::models(DAY, models("new"), Vec::new()).to_line(),
             time("2026-06-01"),
             something(),
             torn,
@@ -225,11 +253,11 @@ mod tests {
             something(),
         ];
         let kept = cut_log(&lines).expect("it is cut");
-        let gap = Entry::Gap { lines: 5 }.to_line();
-        // Ann is there still.
+        let gap = Entry::Gap { lines: 6 }.to_line();
+        // Ann is there still, and callers are heard with the new model.
         assert_eq!(
             kept,
-            [&start(), &gap, &something(), &lines[5], &lines[6]]
+            [&start("new"), &gap, &something(), &lines[6], &lines[7],]
                 .map(String::as_str)
                 .concat()
         );
