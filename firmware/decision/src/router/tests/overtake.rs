@@ -52,11 +52,13 @@ struct Line {
     /// Seconds at which they came, less their priority's head start.
     places: BTreeMap<CallId, i64>,
     talking: Vec<u128>,
+    /// By how many seconds a call may come later and go first, head starts counted.
+    bound: i64,
 }
 
 impl Line {
-    fn new() -> Self {
-        let mut desk = Desk::new(MIXED);
+    fn new(policy: &str, bound: i64) -> Self {
+        let mut desk = Desk::new(policy);
         for name in ["ann", "bob"] {
             let agent = AgentId::new(name);
             desk.tell(Input::AgentAvailable { agent });
@@ -65,6 +67,7 @@ impl Line {
             desk,
             places: BTreeMap::new(),
             talking: Vec::new(),
+            bound,
         }
     }
 
@@ -109,31 +112,49 @@ impl Line {
         }
         let first = self.places.values().min().copied();
         for place in offered {
-            prop_assert!(first.is_none_or(|first| place <= first + 20));
+            prop_assert!(first.is_none_or(|first| place <= first + self.bound));
         }
         Ok(())
     }
 }
 
+type Steps = Vec<(usize, u64, u8)>;
+
+fn steps() -> impl Strategy<Value = Steps> {
+    prop::collection::vec((0..INTENTS.len(), 0..40_u64, 0..4_u8), 0..80)
+}
+
+fn play(mut line: Line, steps: Steps) -> Result<(), TestCaseError> {
+    for (number, (intent, gap, ends)) in (0..).zip(steps) {
+        line.pass(gap)?;
+        if ends == 0 {
+            line.all_end()?;
+        }
+        line.comes(number, INTENTS[intent])?;
+    }
+    while !line.talking.is_empty() || !line.places.is_empty() {
+        line.all_end()?;
+        line.pass(10)?;
+    }
+    prop_assert!(line.places.is_empty());
+    Ok(())
+}
+
 proptest! {
     /// Every agent may take every call here.
     #[test]
-    fn whoever_came_earlier_by_more_than_the_bound_goes_first(
-        steps in prop::collection::vec((0..INTENTS.len(), 0..40_u64, 0..4_u8), 0..80),
-    ) {
-        let mut line = Line::new();
-        for (number, (intent, gap, ends)) in (0..).zip(steps) {
-            line.pass(gap)?;
-            if ends == 0 {
-                line.all_end()?;
-            }
-            line.comes(number, INTENTS[intent])?;
-        }
-        while !line.talking.is_empty() || !line.places.is_empty() {
-            line.all_end()?;
-            line.pass(10)?;
-        }
-        prop_assert!(line.places.is_empty());
+    fn whoever_came_earlier_by_more_than_the_bound_goes_first(steps in steps()) {
+        play(Line::new(MIXED, 20), steps)?;
+    }
+
+    /// Agents kept free for the promised calls, and waits for better agents, are no longer than they are
+    /// said to be: half a minute for a call without a head start of its own, 20 s for one with 90 s.
+    #[test]
+    fn nobody_is_kept_waiting_for_promised_calls_or_better_agents_beyond_the_bound(steps in steps()) {
+        let policy = MIXED
+            .replace("priority = 3", "priority = 3, answer_within_s = 5")
+            .replace("[weights]", "reserve_share = 0.5\nreserve_hold_s = 30\n[weights]\nhold_s = 4");
+        play(Line::new(&policy, 90 + 20), steps)?;
     }
 }
 
