@@ -32,6 +32,19 @@ pub const POLICY: Part = Part {
 
 /// Reads a policy. None when it cannot be used; the problems say why, warnings included.
 pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
+    let (policy, _, problems) = read(path);
+    (policy, problems)
+}
+
+/// The same, with what its rules ask of callers that nobody tells, also where it cannot be used.
+pub fn check(path: &Path, told: &Told) -> (Option<Policy>, Vec<Problem>) {
+    let (policy, draft, mut problems) = read(path);
+    problems.extend(draft.iter().flat_map(|draft| told.lacks(path, draft)));
+    (policy, problems)
+}
+
+/// A policy that can be used, what could be read of one in any case, and what is wrong with it.
+fn read(path: &Path) -> (Option<Policy>, Option<Policy>, Vec<Problem>) {
     let name = path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -39,24 +52,35 @@ pub fn load(path: &Path) -> (Option<Policy>, Vec<Problem>) {
             let message = format!(
                 "cannot be read: {error}; create it, or name another (for a box: set `decision.policy`)"
             );
-            return (None, vec![Problem::error(name, message)]);
+            return (None, None, vec![Problem::error(name, message)]);
         }
     };
     let parsed = Policy::parse(&name, &text);
     let mut problems: Vec<Problem> = parsed.problems.iter().map(problem).collect();
     if let Some(policy) = &parsed.policy {
         for agent in policy.agents.iter().filter(|agent| agent.contact.is_none()) {
+            let line = line_of(&text, agent.id.as_str());
             let message = format!(
                 "agent `{}` has no `contact`; add where the phone is, such as `sip:{}@192.0.2.20`",
                 agent.id, agent.id
             );
-            problems.push(Problem::error(name.clone(), message));
+            problems.push(Problem::error(format!("{name}:{line}"), message));
         }
     }
     let usable = problems
         .iter()
         .all(|problem| problem.severity == Severity::Warning);
-    (parsed.policy.filter(|_| usable), problems)
+    let policy = parsed.policy.filter(|_| usable);
+    (policy, Some(parsed.draft), problems)
+}
+
+/// The line, from 1, in which an agent's `id` stands.
+fn line_of(text: &str, id: &str) -> usize {
+    let is_it = |line: &str| {
+        let value = line.trim_start().strip_prefix("id").map(str::trim_start);
+        value.is_some_and(|value| value.starts_with('=') && value.contains(id))
+    };
+    text.lines().position(is_it).map_or(1, |line| line + 1)
 }
 
 /// What can be told of callers.
@@ -508,6 +532,33 @@ mod tests {
         assert!(ready.self_service.get(Language::Zh, "hours").is_some());
         assert_eq!(ready.phones.users, ["ann", "li"]);
         assert_eq!(ready.phones.secrets.len(), 1);
+    }
+
+    #[test]
+    fn what_nobody_tells_is_told_beside_errors_and_an_agent_without_a_phone_by_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rule = "[[rule]]\nname = \"r\"\nwhen = { intent = \"flying_saucer\" }\nthen = { priority = 11 }\n";
+        let file = written(folder.path(), &format!("{ANN}{rule}"));
+        let told = |file: &Path| -> Vec<String> {
+            let (policy, problems) = check(file, &Told::default());
+            assert!(policy.is_none(), "it is wrong");
+            problems.iter().map(ToString::to_string).collect()
+        };
+        let said = told(&file);
+        assert!(
+            said.iter()
+                .any(|told| told.contains("policy.toml:7: error:")),
+            "{said:?}"
+        );
+        let unheard = said.iter().any(|told| {
+            told.contains("policy.toml:6: warning:") && told.contains("`flying_saucer`")
+        });
+        assert!(unheard, "{said:?}");
+        let file = written(folder.path(), &format!("{ANN}[[agent]]\nid = \"bob\"\n"));
+        let said = told(&file);
+        let bob =
+            |told: &String| told.contains("policy.toml:5: error: agent `bob` has no `contact`");
+        assert!(said.iter().any(bob), "{said:?}");
     }
 
     fn policy(name: &str) -> Policy {

@@ -60,10 +60,10 @@ fn of_the_policy(loaded: &Loaded) -> Vec<Problem> {
         return Vec::new();
     }
     let config = &loaded.config;
-    let (policy, mut problems) = crate::policy::load(&config.policy);
+    let told = crate::policy::Told::by(config);
+    let (policy, mut problems) = crate::policy::check(&config.policy, &told);
     if let Some(policy) = policy {
         let recordings = config.recordings.as_deref();
-        problems.extend(crate::policy::Told::by(config).lacks(&config.policy, &policy));
         problems.extend(SelfServiceRecordings::load(recordings, &policy, &config.policy).1);
         let users = crate::call::translate::registered_users(&policy, &config.line.supervisors);
         let folder = config.line.agent_secrets.as_deref();

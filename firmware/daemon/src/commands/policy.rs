@@ -12,7 +12,7 @@ use super::complain;
 use crate::cli::{Failure, LogDay, PolicyCommand, TrialArgs};
 use crate::clock;
 use crate::config::{self, Severity};
-use crate::policy::{Told, Version, Versions, load, replaced_by, restore};
+use crate::policy::{Told, Version, Versions, replaced_by, restore};
 
 /// How many moved calls the table names.
 const NAMED: usize = 20;
@@ -116,10 +116,7 @@ fn failed(error: impl Into<anyhow::Error>) -> Failure {
 
 /// Reads a policy and prints its problems; bad input when it cannot be used.
 fn usable(file: &Path) -> Result<Policy, Failure> {
-    let (policy, mut problems) = load(file);
-    if let Some(policy) = &policy {
-        problems.extend(Told::default().lacks(file, policy));
-    }
+    let (policy, problems) = crate::policy::check(file, &Told::default());
     for problem in &problems {
         complain(problem);
     }

@@ -242,6 +242,8 @@ pub struct Weights {
 pub struct Parsed {
     /// The policy; none when any problem is an error.
     pub policy: Option<Policy>,
+    /// What could be read of it, whatever is wrong: only to look for more faults.
+    pub draft: Policy,
     /// Every fault found, by line.
     pub problems: Vec<Problem>,
 }

@@ -36,10 +36,11 @@ const EMOTIONS: [(&str, Emotion); 5] = [
 pub(super) fn parse(file: &str, text: &str) -> Parsed {
     let reader = Reader::new(file, text);
     let document = reader.document(text);
-    let policy = resolve(&Section::root(&reader, document.get_ref()), text);
-    let policy = (!reader.has_errors()).then_some(policy);
+    let draft = resolve(&Section::root(&reader, document.get_ref()), text);
+    let policy = (!reader.has_errors()).then(|| draft.clone());
     Parsed {
         policy,
+        draft,
         problems: reader.finish(),
     }
 }
