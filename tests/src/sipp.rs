@@ -20,17 +20,38 @@ impl Sipp {
 
     /// The same, to another number than the branch's.
     pub fn carrier_to(number: &str, scenario: &str, sip: SocketAddr, rtp_port: u16) -> Self {
+        Self::caller("13800138000", number, scenario, sip, rtp_port)
+    }
+
+    /// An agent's phone at a port, which registers with the box.
+    pub fn registering(user: &str, sip_port: u16, sip: SocketAddr) -> Self {
+        let sipp = Self::caller(user, user, "phone_registers", sip, 9);
+        sipp.at(sip_port)
+    }
+
+    /// Somebody who calls a number of the box's, such as an agent from their phone.
+    pub fn caller(
+        from: &str,
+        number: &str,
+        scenario: &str,
+        sip: SocketAddr,
+        rtp_port: u16,
+    ) -> Self {
         let mut sipp = Self::new(scenario, rtp_port);
         sipp.command.arg(sip.to_string()).args(["-s", number]);
-        sipp.command.args(["-key", "caller", "13800138000"]);
+        sipp.command.args(["-key", "caller", from]);
         sipp.calls(1)
+    }
+
+    fn at(mut self, sip_port: u16) -> Self {
+        self.command.args(["-p", &sip_port.to_string()]);
+        self
     }
 
     /// An agent's phone at a port, which takes one call.
     pub fn agent(scenario: &str, sip_port: u16, rtp_port: u16) -> Self {
-        let mut sipp = Self::new(scenario, rtp_port);
-        sipp.command.args(["-p", &sip_port.to_string()]);
-        sipp.calls(1)
+        let sipp = Self::new(scenario, rtp_port);
+        sipp.at(sip_port).calls(1)
     }
 
     fn new(scenario: &str, rtp_port: u16) -> Self {

@@ -40,6 +40,10 @@ pub enum PromptKey {
     Ringback,
     /// Music, while a side is held by the other.
     Hold,
+    /// Two falling tones, by which an agent hears that they are away now.
+    Away,
+    /// Two rising tones, by which an agent hears that they are there again.
+    Back,
 }
 
 impl PromptKey {
@@ -80,6 +84,8 @@ impl PromptKey {
             Self::WaitBetween => "wait_between",
             Self::Ringback => "ringback",
             Self::Hold => "hold",
+            Self::Away => "away",
+            Self::Back => "back",
         }
     }
 }

@@ -5,8 +5,9 @@
 //! settles: what stages put out goes to the next ones until nothing is left. Nothing here waits
 //! for a disk, a network or a computation; voice runs beside it, in each call's own relay.
 //!
-//! Which agents are there is in `pipeline/attendance.rs`; what they say to each other, in `pipeline/colleagues.rs`; how a call's stages come together, in
-//! `pipeline/calls.rs`; callers who are rung back, in
+//! Which agents are there is in `pipeline/attendance.rs`; that they are
+//! away, by codes, in `pipeline/codes.rs`; what they say to each other, in `pipeline/colleagues.rs`; how a call's
+//! stages come together, in `pipeline/calls.rs`; callers who are rung back, in
 //! `pipeline/callback.rs`; the last words of calls that are over, in `pipeline/leaving.rs`; what falls due by
 //! the clock or comes anew from the box's settings, in `pipeline/upkeep.rs`.
 
@@ -50,12 +51,14 @@ use crate::quality;
 use crate::recording::call_recording::CallRecording;
 use crate::recording::tapes::Tapes;
 use crate::self_service::SelfServiceRecordings;
+use crate::storage::breaks::Breaks;
 use crate::storage::recorder::Recorder;
 use crate::storage::store::promises::KeptPlace;
 
 mod attendance;
 mod callback;
 mod calls;
+mod codes;
 mod colleagues;
 mod leaving;
 #[cfg(test)]
@@ -94,6 +97,8 @@ pub struct Stages<U> {
     pub policies: mpsc::Receiver<Ready>,
     /// What the last run learnt of agents.
     pub lessons: Vec<Lesson>,
+    /// Who was on a break when the last run stopped.
+    pub breaks: Breaks,
     /// Whose place the run before this one kept, once the store could be read.
     pub places: mpsc::Receiver<Vec<KeptPlace>>,
     /// Makes calls durable.
@@ -129,6 +134,7 @@ pub struct Pipeline<U> {
     local_time_due: Duration,
     outcomes: Outcomes,
     attendance: Attendance,
+    breaks: Breaks,
     media_sender: mpsc::UnboundedSender<(CallId, MediaEvent)>,
     media_events: mpsc::UnboundedReceiver<(CallId, MediaEvent)>,
     calls: BTreeMap<CallId, Box<Call>>,
@@ -185,6 +191,7 @@ impl<U: SipUa> Pipeline<U> {
             local_time_due: Duration::ZERO,
             outcomes: Outcomes::default(),
             attendance: Attendance::default(),
+            breaks: Breaks::new(),
             media_sender,
             media_events,
             calls: BTreeMap::new(),
@@ -205,6 +212,8 @@ impl<U: SipUa> Pipeline<U> {
         if !lessons.is_empty() {
             pipeline.tell_router(Duration::ZERO, Input::Learnt { lessons });
         }
+        pipeline.breaks = std::mem::take(&mut pipeline.stages.breaks);
+        pipeline.resume_breaks();
         for agent in pipeline.attendance.signed_in(&policy) {
             pipeline.tell_router(Duration::ZERO, Input::AgentAvailable { agent });
         }

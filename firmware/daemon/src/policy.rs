@@ -89,6 +89,8 @@ pub struct Told {
     intents: Option<PathBuf>,
     /// None where it is not known which box will use the policy.
     customers: Option<CustomersConfig>,
+    /// Whose phones register beside the agents'.
+    supervisors: Vec<String>,
 }
 
 impl Told {
@@ -97,6 +99,7 @@ impl Told {
         Self {
             intents: config.intents.clone(),
             customers: Some(config.customers.clone()),
+            supervisors: config.line.supervisors.clone(),
         }
     }
 
@@ -119,7 +122,28 @@ impl Told {
                 |fact: &str| !customers.history.is_zero() && history::tells(fact, said());
             problems.extend(policy.check_without_lookup(&place, remembers));
         }
-        problems.iter().map(problem).collect()
+        let mut problems: Vec<Problem> = problems.iter().map(problem).collect();
+        problems.extend(self.codes_of_supervisors(&place, policy));
+        problems
+    }
+
+    /// Codes that call a supervisor's phone instead.
+    fn codes_of_supervisors(&self, place: &str, policy: &Policy) -> Vec<Problem> {
+        let phones = translate::registered_users(policy, &self.supervisors);
+        let taken = policy
+            .code_numbers()
+            .filter(|code| phones.iter().any(|phone| phone == code));
+        let warning = |code: &str| {
+            let message = format!(
+                "the code `{code}` calls the phone of a supervisor (`line.supervisors`) and says nothing; take \
+                 another"
+            );
+            Problem {
+                severity: Severity::Warning,
+                ..Problem::error(place.to_owned(), message)
+            }
+        };
+        taken.map(warning).collect()
     }
 }
 
@@ -202,7 +226,12 @@ impl Named {
         for problem in problems {
             tracing::warn!(%problem, "a phone cannot register from elsewhere");
         }
-        Phones { users, secrets }
+        let codes = policy.code_numbers().map(str::to_owned).collect();
+        Phones {
+            users,
+            secrets,
+            codes,
+        }
     }
 
     /// Makes a policy ready, or says what is missing.
@@ -559,6 +588,26 @@ mod tests {
         let bob =
             |told: &String| told.contains("policy.toml:5: error: agent `bob` has no `contact`");
         assert!(said.iter().any(bob), "{said:?}");
+    }
+
+    #[test]
+    fn a_code_that_calls_a_supervisor_is_told() {
+        let text = "[[agent]]\nid = \"ann\"\ncontact = \"registered:ann\"\n\
+                    [[break]]\nreason = \"lunch\"\ncode = \"11\"\n[codes]\nback = \"12\"\n";
+        let policy = Policy::parse("p.toml", text).policy.expect("it is whole");
+        let told = Told {
+            supervisors: vec!["registered:11".to_owned()],
+            ..Told::default()
+        };
+        let problems = told.lacks(Path::new("p.toml"), &policy);
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].contains("the code `11` calls the phone of a supervisor"),
+            "{said:?}"
+        );
+        assert_eq!(problems[0].severity, Severity::Warning);
+        assert_eq!(Told::default().lacks(Path::new("p.toml"), &policy), []);
     }
 
     fn policy(name: &str) -> Policy {

@@ -1,6 +1,7 @@
 //! What the box keeps on its disk: calls, decisions, and what waits while the disk cannot.
 
 pub mod backlog;
+pub mod breaks;
 pub mod decision_log;
 pub mod faults;
 pub mod gathering;

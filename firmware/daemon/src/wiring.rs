@@ -36,6 +36,7 @@ use crate::quality;
 use crate::recording::tapes::{self, Tapes};
 use crate::redaction_policy::Privacy;
 use crate::self_service::SelfServiceRecordings;
+use crate::storage::breaks;
 use crate::storage::owner_only;
 use crate::storage::phones;
 use crate::storage::recorder::{self, Recorder};
@@ -139,6 +140,7 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
         ports,
         spoken,
         lessons: recorder::lessons(folder),
+        breaks: breaks::read(folder),
         places,
         self_service,
         hearing,

@@ -52,27 +52,24 @@ pub(crate) fn of_call(engine: &Engine, now: Duration, input: &Input, call: CallI
     let mut changes = of_profile(policy, profile);
     changes.extend(of_agents(engine.agents_free(), Some(actual)));
     let fate = |change: &Change| {
-        let name = |agent: usize| policy.agents[agent].id.clone();
-        let before = match change {
+        let mut told = match change {
             Change::Nothing => return Some(actual),
-            Change::Caller(profile) => Input::CallReady {
+            Change::Caller(profile) => vec![Input::CallReady {
                 call,
                 profile: profile.clone(),
-            },
-            Change::Busy(agent) => Input::AgentBusy {
-                agent: name(*agent),
-            },
-            Change::Ready(agent) => Input::AgentAvailable {
-                agent: name(*agent),
-            },
+            }],
+            Change::Busy(agent) => vec![Input::AgentBusy {
+                agent: policy.agents[*agent].id.clone(),
+            }],
+            Change::Ready(agent) => engine.becomes_ready(*agent),
         };
         // Who is not free after all does not become so.
-        let stays = matches!((&before, input), (Input::AgentBusy { agent }, Input::AgentAvailable { agent: other }) if agent == other);
-        let played = if stays {
-            engine.played(now, &[&before], call)
-        } else {
-            engine.played(now, &[&before, input], call)
-        };
+        let stays = matches!((&told[..], input), ([Input::AgentBusy { agent }], Input::AgentAvailable { agent: other }) if agent == other);
+        if !stays {
+            told.push(input.clone());
+        }
+        let told: Vec<&Input> = told.iter().collect();
+        let played = engine.played(now, &told, call);
         played.decided.or(played.waits_on)
     };
     let (size_permille, change, fate) = first_that_turns(changes, Some(actual), fate)?;

@@ -43,8 +43,8 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "is_nothing")]
         fell_permille: u16,
     },
-    /// An agent signed in, or ended by hand what kept them: ready at once. After a bridged call
-    /// the router itself makes them ready when the policy's wrap-up time is over.
+    /// An agent signed in, or ended by hand what kept them, but for a break: ready at once. After a bridged
+    /// call the router itself makes them ready when the policy's wrap-up time is over.
     AgentAvailable {
         /// Who.
         agent: AgentId,
@@ -56,6 +56,27 @@ pub enum Input {
     },
     /// An agent signed out or cannot be reached any more; an offer to them has failed.
     AgentAway {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent takes a break: nobody is offered to them until [it is over](Self::BreakOver), or as long as the
+    /// policy lets it last; an offer to them has failed.
+    BreakBegun {
+        /// Who.
+        agent: AgentId,
+        /// What for, by the policy's name for it; one that the policy does not have is a break all the same.
+        reason: String,
+        /// How long ago it began, in milliseconds: of a break that began before the router did.
+        #[serde(default, skip_serializing_if = "is_no_time")]
+        ago_ms: u64,
+    },
+    /// An agent is back from a break: ready at once.
+    BreakOver {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent has written the notes about their last call: ready at once, unless on a break.
+    WrapUpOver {
         /// Who.
         agent: AgentId,
     },
@@ -211,6 +232,11 @@ pub struct CallProfile {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
 const fn is_nothing(permille: &u16) -> bool {
     *permille == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+const fn is_no_time(ms: &u64) -> bool {
+    *ms == 0
 }
 
 impl CallProfile {

@@ -44,8 +44,9 @@ pub use input::{CallProfile, Input, OfferFailure, mood_fall, permille};
 pub use log::{Difference, ReplayReport, Turn, replay_file};
 pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{
-    AgentProfile, Condition, Destination, Group, Hours, Learning, Overflow, Parsed, Policy,
-    QueueSettings, Relax, Route, Rule, SkillNeed, Span, Weights, WhenClosed, sha256_hex,
+    AgentProfile, Break, Codes, Condition, Destination, Group, Hours, Learning, Overflow, Parsed,
+    Policy, QueueSettings, Relax, Route, Rule, Said, SkillNeed, Span, Weights, WhenClosed,
+    sha256_hex,
 };
 pub use problem::{Problem, Severity};
 pub use router::Router;

@@ -6,6 +6,7 @@
 
 mod agent;
 mod back;
+mod codes;
 mod colleagues;
 mod early;
 mod input;
@@ -217,6 +218,7 @@ impl CallFlow {
                 self.on_incoming(now, from, to, &sdp);
             }
             LegEvent::PhoneCalls { from, to, sdp } => self.on_phone_calls(now, from, to, &sdp),
+            LegEvent::CodeCalled { from, sdp, .. } => self.on_code_called(now, from, &sdp),
             LegEvent::Cancelled => {
                 self.caller.state = CallerState::Gone;
                 self.end(now, EndedBy::Caller, Cause::Cancelled);
@@ -331,6 +333,7 @@ impl CallFlow {
                 self.play(PromptKey::Apology, Repeat::Once);
                 self.apology_by = Some(now + self.config.apology_limit);
             }
+            Order::Acknowledge { sound } => self.acknowledge(now, sound),
             Order::Release => self.end(now, EndedBy::Box, Cause::Released),
             Order::Transfer { .. } => {}
         }
@@ -389,6 +392,9 @@ impl CallFlow {
                 self.play(PromptKey::Ringback, RINGBACK);
             }
             Some(PromptKey::Apology) => self.end(now, EndedBy::Box, Cause::Apologised),
+            Some(PromptKey::Away | PromptKey::Back) => {
+                self.end(now, EndedBy::Box, Cause::Released);
+            }
             _ => {}
         }
     }

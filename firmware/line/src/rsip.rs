@@ -168,6 +168,8 @@ pub struct RsipUa {
     srtp: SrtpPolicy,
     /// Users without a secret.
     unproven: BTreeSet<String>,
+    /// What phones may call to say something of their agents.
+    codes: BTreeSet<String>,
     endpoint: EndpointInnerRef,
     carriers: Vec<Carrier>,
     outside: Option<Outside>,
@@ -377,6 +379,7 @@ impl RsipUa {
             shown: config.shown,
             srtp: config.srtp,
             unproven,
+            codes: config.phones.codes,
             endpoint: Arc::clone(&endpoint.inner),
             carriers,
             outside: config.outside,

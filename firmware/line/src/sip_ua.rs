@@ -100,6 +100,8 @@ pub struct Phones {
     pub users: Vec<String>,
     /// Their secrets.
     pub secrets: Vec<(String, Pii<String>)>,
+    /// What they may call to say something of their agents; a user part comes before a code.
+    pub codes: BTreeSet<String>,
 }
 
 impl Phones {
@@ -233,6 +235,15 @@ pub enum LegEvent {
         /// The caller's offer; empty when they want one.
         sdp: Vec<u8>,
     },
+    /// One of the phones that register calls a code, by which its agent says something.
+    CodeCalled {
+        /// The user part of the phone, which it has proven.
+        from: String,
+        /// The code.
+        code: String,
+        /// The phone's offer; empty when it wants one.
+        sdp: Vec<u8>,
+    },
     /// Incoming: the caller gave up before the answer.
     Cancelled,
     /// Incoming: the caller acknowledged the answer.
@@ -303,6 +314,7 @@ impl LegEvent {
         match self {
             Self::Incoming { sdp, .. }
             | Self::PhoneCalls { sdp, .. }
+            | Self::CodeCalled { sdp, .. }
             | Self::Acknowledged { sdp }
             | Self::Ringing { sdp }
             | Self::Answered { sdp }

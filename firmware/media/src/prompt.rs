@@ -149,6 +149,8 @@ pub struct Prompts {
     hold: Arc<Prompt>,
     /// Between what callers are told who wait.
     waiting: Arc<Prompt>,
+    away: Arc<Prompt>,
+    back: Arc<Prompt>,
 }
 
 impl Prompts {
@@ -180,6 +182,8 @@ impl Prompts {
             ringback: Arc::new(sounds::ringback()),
             hold: Arc::new(sounds::music()),
             waiting: Arc::new(sounds::comfort()),
+            away: Arc::new(sounds::two_tones([880.0, 587.33])),
+            back: Arc::new(sounds::two_tones([587.33, 880.0])),
         }
     }
 
@@ -209,6 +213,8 @@ impl Prompts {
         match key {
             PromptKey::Ringback => Arc::clone(&self.ringback),
             PromptKey::Hold => Arc::clone(&self.hold),
+            PromptKey::Away => Arc::clone(&self.away),
+            PromptKey::Back => Arc::clone(&self.back),
             _ => self.clip(language, Clip::Piece(key, 1)),
         }
     }

@@ -8,7 +8,6 @@ use trunkside_decision::{AgentProfile, Input, Policy};
 use trunkside_line::{PhoneEvent, SipUa};
 
 use super::Pipeline;
-use crate::call::translate::registered_user;
 
 /// The phones that are registered.
 #[derive(Debug, Default)]
@@ -35,21 +34,22 @@ impl Attendance {
     }
 
     fn is_there(&self, agent: &AgentProfile) -> bool {
-        user(agent).is_none_or(|user| self.phones.contains(&user))
+        let phone = agent.phone();
+        phone.is_none_or(|user| self.phones.contains(user))
     }
 }
 
-/// The user part that an agent's phone registers with, if it does.
-fn user(agent: &AgentProfile) -> Option<String> {
-    agent.contact.as_deref().and_then(registered_user)
-}
-
 impl<U: SipUa> Pipeline<U> {
+    /// Who is rung at the phone that registers with that user part.
+    pub(super) fn agents_at(&self, user: &str) -> Vec<AgentId> {
+        let agents = self.stages.policy.agents.iter();
+        let rung_there = agents.filter(|agent| agent.phone() == Some(user));
+        rung_there.map(|agent| agent.id.clone()).collect()
+    }
+
     /// A phone has registered, or is gone, and whoever is rung there with it.
     pub(super) fn phone(&mut self, now: Duration, PhoneEvent { user, is_there }: PhoneEvent) {
-        let agents = self.stages.policy.agents.iter();
-        let rung_there = agents.filter(|agent| self::user(agent).as_ref() == Some(&user));
-        let agents: Vec<AgentId> = rung_there.map(|agent| agent.id.clone()).collect();
+        let agents = self.agents_at(&user);
         if is_there {
             self.attendance.phones.insert(user);
         } else {

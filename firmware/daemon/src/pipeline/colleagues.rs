@@ -25,6 +25,7 @@ pub(super) type PhoneCalls = BTreeMap<LegId, PhoneCall>;
 
 /// One of them.
 pub(super) struct PhoneCall {
+    /// What its media are known by.
     id: CallId,
     flow: CallFlow,
     media: MediaSession,
@@ -38,31 +39,40 @@ impl<U: SipUa> Pipeline<U> {
         leg: LegId,
         event: LegEvent,
     ) -> Option<LegEvent> {
-        if matches!(event, LegEvent::PhoneCalls { .. }) {
-            self.begin_between_phones(leg);
-        } else if !self.phone_calls.contains_key(&leg.first()) {
-            return Some(event);
+        match event {
+            LegEvent::CodeCalled { .. } => self.code_called(now, leg, event),
+            LegEvent::PhoneCalls { .. } => {
+                tracing::debug!(%leg, "one of the box's phones calls another");
+                self.take_phone_call(now, leg, event);
+            }
+            _ if self.phone_calls.contains_key(&leg.first()) => {
+                self.tell_phone_call(now, leg.first(), Input::Leg(leg, event));
+            }
+            _ => return Some(event),
         }
-        self.tell_phone_call(now, leg.first(), Input::Leg(leg, event));
         None
     }
 
-    fn begin_between_phones(&mut self, leg: LegId) {
+    /// Takes a new call of a phone's; whether it can be had.
+    pub(super) fn take_phone_call(&mut self, now: Duration, leg: LegId, event: LegEvent) -> bool {
         // Nobody listens: the copies of the voice go nowhere.
         let opened = (!self.stopping).then(|| self.open(leg)).flatten();
         let Some((id, media, _)) = opened else {
             let what = LegCommand::Reject {
                 status: UNAVAILABLE,
             };
-            return self.stages.ua.command(SipCommand { leg, what });
+            self.stages.ua.command(SipCommand { leg, what });
+            return false;
         };
-        tracing::debug!(%leg, "one of the box's phones calls another");
         let config = FlowConfig {
             ring_timeout: RING,
             ..self.flow_config()
         };
         let flow = CallFlow::new(config, leg, addresses(&media));
         self.phone_calls.insert(leg, PhoneCall { id, flow, media });
+        self.tell_phone_call(now, leg, Input::Leg(leg, event));
+        let call = self.phone_calls.get(&leg);
+        call.is_some_and(|call| !call.flow.has_ended())
     }
 
     /// The leg that a call between phones began with, if that is one.

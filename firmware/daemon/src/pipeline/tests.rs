@@ -20,6 +20,7 @@ use crate::redaction_policy::Privacy;
 use crate::storage::recorder::CALLS;
 use crate::storage::store::Store;
 
+mod codes;
 mod models;
 
 /// How long a prompt of a second may take.
@@ -112,6 +113,7 @@ impl Branch {
             policy: policy("ann"),
             policies: mpsc::channel(1).1,
             lessons: Vec::new(),
+            breaks: Breaks::new(),
             places,
             recorder: recorder.expect("it starts"),
             names: Pseudonyms::new(PseudonymKey::new([0; 32])),
@@ -587,7 +589,7 @@ async fn another_policy_brings_what_it_names() {
     let users = vec!["bob".to_owned()];
     let phones = Phones {
         users,
-        secrets: Vec::new(),
+        ..Phones::default()
     };
     branch.goes_on_under(policy("bob"), phones.clone());
     assert_eq!(branch.pipeline.stages.ua.phones, phones);

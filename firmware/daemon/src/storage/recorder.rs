@@ -31,6 +31,7 @@ use crate::config::USUAL_GATHER;
 use crate::panel::Pulse;
 use crate::policy::Versions;
 use crate::storage::backlog::{Backlog, CallNote};
+use crate::storage::breaks::{self, Breaks};
 use crate::storage::decision_log::DecisionLog;
 use crate::storage::faults::Faults;
 use crate::storage::gathering::Gathering;
@@ -74,6 +75,8 @@ enum Note {
     Decision(String),
     /// What the router has learnt, whole.
     Lessons(String),
+    /// Who is on a break, all of them.
+    Breaks(String),
     /// Where the phones are, all of them.
     Phones(Pii<String>),
     /// A policy that comes into force.
@@ -206,6 +209,11 @@ impl Recorder {
             Ok(text) => self.note(Note::Lessons(text)),
             Err(error) => tracing::error!(%error, "cannot keep what was learnt"),
         }
+    }
+
+    /// Who is on a break, for the next start.
+    pub fn breaks(&self, breaks: &Breaks) {
+        self.note(Note::Breaks(breaks::text(breaks)));
     }
 
     /// A policy comes into force: it is kept beside those before it.
@@ -391,6 +399,9 @@ impl Desk {
             .for_each(|line| self.decisions.push(line));
         if load.lessons.is_some() {
             self.files.lessons = load.lessons;
+        }
+        if load.breaks.is_some() {
+            self.files.breaks = load.breaks;
         }
         if load.phones.is_some() {
             self.files.phones = load.phones;
@@ -608,6 +619,7 @@ impl Desk {
 struct Files {
     folder: PathBuf,
     lessons: Option<String>,
+    breaks: Option<String>,
     phones: Option<Pii<String>>,
     policies: Vec<Arc<Policy>>,
     key: Option<Unsaved>,
@@ -618,6 +630,7 @@ impl Files {
         Self {
             folder: folder.to_owned(),
             lessons: None,
+            breaks: None,
             phones: None,
             policies: Vec::new(),
             key: None,
@@ -651,6 +664,12 @@ impl Files {
             let kept = trunkside_vault::replace(&self.folder.join(LESSONS), text.as_bytes());
             if faults.note("what was learnt", kept) {
                 self.lessons = None;
+            }
+        }
+        if let Some(text) = &self.breaks {
+            let kept = trunkside_vault::replace(&self.folder.join(breaks::FILE), text.as_bytes());
+            if faults.note("who is on a break", kept) {
+                self.breaks = None;
             }
         }
         if let Some(text) = &self.phones {

@@ -242,6 +242,9 @@ impl Story {
             | Input::AgentAvailable { .. }
             | Input::AgentBusy { .. }
             | Input::AgentAway { .. }
+            | Input::BreakBegun { .. }
+            | Input::BreakOver { .. }
+            | Input::WrapUpOver { .. }
             | Input::Judged { .. }
             | Input::Learnt { .. } => {}
         }

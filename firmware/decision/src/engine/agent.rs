@@ -23,12 +23,22 @@ pub(crate) enum Activity {
     Resting(Micros),
 }
 
+/// A break that an agent takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OnBreak {
+    /// Which, by index into the policy's breaks, if it has it.
+    pub kind: Option<usize>,
+    /// When it is over by itself.
+    pub until: Micros,
+}
+
 /// One agent of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agent {
     pub signed_in: bool,
     /// Does something that is no call, by their own report.
     pub occupied: bool,
+    pub on_break: Option<OnBreak>,
     pub activity: Activity,
     /// When they last became ready, or their phone last failed; longest idle is least.
     pub idle_since: Micros,
@@ -46,6 +56,8 @@ pub(crate) struct Agent {
 pub(crate) enum Absence {
     Away,
     Occupied,
+    /// Which of the policy's breaks.
+    OnBreak(Option<usize>),
     Ringing,
     OnCall,
     WrapUp,
@@ -59,6 +71,7 @@ impl Agent {
         Self {
             signed_in: false,
             occupied: false,
+            on_break: None,
             activity: Activity::Idle,
             idle_since: 0,
             missed: 0,
@@ -82,11 +95,16 @@ impl Agent {
 
     /// Whether they can be counted on to take calls, now or after the one that they have.
     pub const fn is_there(&self) -> bool {
-        self.signed_in && !self.occupied && self.missed == 0
+        self.signed_in && !self.is_kept_away() && self.missed == 0
     }
 
     pub fn is_free(&self) -> bool {
-        self.signed_in && !self.occupied && self.activity == Activity::Idle
+        self.signed_in && !self.is_kept_away() && self.activity == Activity::Idle
+    }
+
+    /// Whether something that is no call keeps them from calls, by their own report.
+    const fn is_kept_away(&self) -> bool {
+        self.occupied || self.on_break.is_some()
     }
 
     /// The share of their day so far that calls took, in thousandths; an hour of
@@ -101,7 +119,7 @@ impl Agent {
         if !self.signed_in {
             return (0, 500);
         }
-        let idle = if self.occupied {
+        let idle = if self.is_kept_away() {
             0
         } else {
             now - self.idle_since
@@ -114,18 +132,25 @@ impl Agent {
         if !self.signed_in {
             return Some(Absence::Away);
         }
-        match self.activity {
-            Activity::Offered(_) => Some(Absence::Ringing),
-            Activity::Talking(_) => Some(Absence::OnCall),
-            Activity::WrapUp(_) => Some(Absence::WrapUp),
-            Activity::Resting(_) => Some(Absence::Resting),
-            Activity::Idle if self.occupied => Some(Absence::Occupied),
-            Activity::Idle => None,
+        match (self.activity, self.on_break) {
+            (Activity::Offered(_), _) => Some(Absence::Ringing),
+            (Activity::Talking(_), _) => Some(Absence::OnCall),
+            (_, Some(OnBreak { kind, .. })) => Some(Absence::OnBreak(kind)),
+            (Activity::WrapUp(_), _) => Some(Absence::WrapUp),
+            (Activity::Resting(_), _) => Some(Absence::Resting),
+            (Activity::Idle, _) if self.occupied => Some(Absence::Occupied),
+            (Activity::Idle, _) => None,
         }
     }
 
-    /// When they become ready by themselves.
-    pub const fn due(&self) -> Option<Micros> {
+    /// When something of what keeps them is over by itself.
+    pub fn due(&self) -> Option<Micros> {
+        let on_break = self.on_break.map(|on_break| on_break.until);
+        self.free_at().into_iter().chain(on_break).min()
+    }
+
+    /// When what a call left behind is over by itself.
+    pub const fn free_at(&self) -> Option<Micros> {
         match self.activity {
             Activity::WrapUp(until) | Activity::Resting(until) => Some(until),
             Activity::Idle | Activity::Offered(_) | Activity::Talking(_) => None,

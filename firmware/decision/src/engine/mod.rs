@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 mod assign;
 mod back;
+mod breaks;
 pub(crate) mod call;
 mod choice;
 mod estimate;
@@ -186,6 +187,18 @@ impl Engine {
                 engine.agents[index].occupied = true;
             }),
             Input::AgentAway { agent } => self.with_agent(agent, Self::agent_away),
+            Input::BreakBegun {
+                agent,
+                reason,
+                ago_ms,
+            } => {
+                let ago = Duration::from_millis(*ago_ms);
+                self.with_agent(agent, |engine, index| {
+                    engine.break_begun(index, reason, ago);
+                });
+            }
+            Input::BreakOver { agent } => self.with_agent(agent, Self::break_over),
+            Input::WrapUpOver { agent } => self.with_agent(agent, Self::wrap_up_over),
             Input::OfferFailed { call, agent, cause } => {
                 if let Some(slot) = self.slots.get(call).copied() {
                     self.sent_failed(slot, agent);
@@ -466,6 +479,11 @@ impl Engine {
             self.agents[index].occupied = false;
             self.agents[index].idle_since = self.now;
         }
+        self.ready(index);
+    }
+
+    /// Nothing that a call left behind keeps the agent any more.
+    fn ready(&mut self, index: usize) {
         match self.agents[index].activity {
             Activity::Idle | Activity::WrapUp(_) | Activity::Resting(_) => {
                 self.release(index, Activity::Idle);
@@ -626,7 +644,7 @@ impl Engine {
             match entity {
                 Entity::Agent(index) => {
                     self.agents[index].scheduled = None;
-                    self.release(index, Activity::Idle);
+                    self.agent_due(index);
                 }
                 Entity::Call(slot) => {
                     self.call_mut(slot).due = None;

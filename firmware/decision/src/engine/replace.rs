@@ -36,6 +36,8 @@ impl Engine {
             if let Some(new) = new {
                 agents[*new].clone_from(&self.agents[old]);
                 agents[*new].scheduled = None;
+                let on_break = agents[*new].on_break;
+                agents[*new].on_break = on_break.map(|taken| self.same_break(taken, &policy));
             }
         }
         let places: Vec<Option<usize>> = self

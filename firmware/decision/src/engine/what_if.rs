@@ -55,6 +55,15 @@ impl Engine {
         agents.map(|(index, agent)| (index, agent.is_free()))
     }
 
+    /// What the router is told where an agent becomes ready, whatever kept them.
+    pub fn becomes_ready(&self, agent: usize) -> Vec<Input> {
+        let name = || self.policy.agents[agent].id.clone();
+        let on_break = self.agents[agent].on_break;
+        let back = on_break.map(|_| Input::BreakOver { agent: name() });
+        let ready = Input::AgentAvailable { agent: name() };
+        back.into_iter().chain([ready]).collect()
+    }
+
     /// What is known of a call.
     pub fn profile_of(&self, call: CallId) -> Option<&CallProfile> {
         let slot = self.slots.get(&call)?;

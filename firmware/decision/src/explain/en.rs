@@ -192,6 +192,10 @@ impl Tongue for English {
         match why {
             Skipped::Absent(Absence::Away) => "signed out".to_owned(),
             Skipped::Absent(Absence::Occupied) => "busy with other work".to_owned(),
+            Skipped::Absent(Absence::OnBreak(None)) => "on a break".to_owned(),
+            Skipped::Absent(Absence::OnBreak(Some(kind))) => {
+                format!("on a break ({})", policy.breaks[kind].reason)
+            }
             Skipped::Absent(Absence::Ringing) => "rung for another call".to_owned(),
             Skipped::Absent(Absence::OnCall) => "on a call".to_owned(),
             Skipped::Absent(Absence::WrapUp) => "writing up a call".to_owned(),

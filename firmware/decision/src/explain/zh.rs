@@ -176,6 +176,10 @@ impl Tongue for Chinese {
         let words = match why {
             Skipped::Absent(Absence::Away) => "未签入",
             Skipped::Absent(Absence::Occupied) => "忙于其他工作",
+            Skipped::Absent(Absence::OnBreak(None)) => "小休中",
+            Skipped::Absent(Absence::OnBreak(Some(kind))) => {
+                return format!("小休中（{}）", policy.breaks[kind].reason);
+            }
             Skipped::Absent(Absence::Ringing) => "正在为另一来电振铃",
             Skipped::Absent(Absence::OnCall) => "通话中",
             Skipped::Absent(Absence::WrapUp) => "话后处理中",

@@ -16,6 +16,10 @@ max_wait_s = 600
 wrap_up_s = 10
 [weights]
 preferred_s = 30
+[[break]]
+reason = "lunch"
+code = "*11"
+max_s = 60
 [[agent]]
 id = "a0"
 languages = ["zh"]
@@ -99,6 +103,13 @@ fn input() -> impl Strategy<Value = Input> {
         3 => agent().prop_map(|agent| Input::AgentAvailable { agent }),
         1 => agent().prop_map(|agent| Input::AgentBusy { agent }),
         1 => agent().prop_map(|agent| Input::AgentAway { agent }),
+        1 => agent().prop_map(|agent| Input::BreakBegun {
+            agent,
+            reason: "lunch".to_owned(),
+            ago_ms: 0,
+        }),
+        1 => agent().prop_map(|agent| Input::BreakOver { agent }),
+        1 => agent().prop_map(|agent| Input::WrapUpOver { agent }),
         2 => (id(), agent()).prop_map(|(call, agent)| Input::Bridged { call, agent }),
         1 => (id(), agent()).prop_map(|(call, agent)| Input::OfferFailed {
             call,
@@ -128,12 +139,10 @@ fn changed(engine: &Engine, input: &Input, change: &Change) -> Vec<Input> {
             },
             input.clone(),
         ],
-        (Change::Ready(index), _) => vec![
-            Input::AgentAvailable {
-                agent: agent(*index),
-            },
-            input.clone(),
-        ],
+        (Change::Ready(index), _) => {
+            let ready = engine.becomes_ready(*index);
+            ready.into_iter().chain([input.clone()]).collect()
+        }
         (Change::Caller(other), Input::MoodChanged { call, .. }) => vec![Input::MoodChanged {
             call: *call,
             emotion: other.emotion,

@@ -8,7 +8,7 @@ use crate::Severity;
 const DOCUMENT: &str = include_str!("../../../../docs/policy.md");
 
 /// Every table of a file, and the section of the document that describes its keys.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 16] = [
     ("", ""),
     ("[[agent]]", "agent"),
     ("[[group]]", "group"),
@@ -23,6 +23,8 @@ const TABLES: [(&str, &str); 14] = [
     ("[queue]", "queue"),
     ("[weights]", "weights"),
     ("[learning]", "learning"),
+    ("[[break]]", "break"),
+    ("[codes]", "codes"),
 ];
 
 /// One key as the document has it.
@@ -103,7 +105,10 @@ fn every_key_is_documented_and_no_other() {
         let table: Vec<&str> = problem.key.split('.').rev().skip(1).collect();
         // `agent.li_na` and the like are named by themselves.
         let section = match table[..] {
-            [_, kind @ ("agent" | "group" | "destination" | "rule")] => kind,
+            [
+                _,
+                kind @ ("agent" | "group" | "destination" | "rule" | "break"),
+            ] => kind,
             ["default"] => "then",
             [last, ..] => last,
             [] => "",

@@ -3,6 +3,7 @@
 //! [`Policy::parse`] reads the TOML that a supervisor writes (`policies/branch.toml` is the
 //! commented example) and reports *every* fault with key and line.
 
+mod breaks;
 mod check;
 mod elsewhere;
 mod group;
@@ -17,6 +18,8 @@ use trunkside_call::{AgentId, Emotion, Language};
 
 use crate::Problem;
 
+pub(crate) use breaks::USUAL_BREAK;
+pub use breaks::{Break, Codes, Said};
 pub(crate) use check::repeated_names;
 pub use elsewhere::Destination;
 pub(crate) use group::Chain;
@@ -57,6 +60,10 @@ pub struct Policy {
     pub weights: Weights,
     /// Learning from how calls turn out.
     pub learning: Learning,
+    /// Breaks that agents may take.
+    pub breaks: Vec<Break>,
+    /// What else they may say by calling a code.
+    pub codes: Codes,
 }
 
 /// An agent as the policy describes them.
@@ -78,6 +85,13 @@ pub struct AgentProfile {
     pub pace_percent: u16,
     /// 1 is asked first, 2 only when no fitting agent of 1 is free, and so on to 9.
     pub priority: u8,
+}
+
+impl AgentProfile {
+    /// The name that their phone registers with, if it does.
+    pub fn phone(&self) -> Option<&str> {
+        self.contact.as_deref()?.strip_prefix("registered:")
+    }
 }
 
 /// A skill and the level that is needed or liked.

@@ -9,7 +9,7 @@ use trunkside_call::{AgentId, Emotion, Language};
 use super::hours::{Hours, Span, index, zone};
 use super::{
     AgentProfile, Condition, Destination, Group, Parsed, Policy, QueueSettings, Relax, Route, Rule,
-    SkillNeed, Weights, WhenClosed, check, elsewhere, group, learning, sha256_hex,
+    SkillNeed, Weights, WhenClosed, breaks, check, elsewhere, group, learning, sha256_hex,
 };
 use crate::reader::{Found, Reader, Section};
 
@@ -70,6 +70,8 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     let default = route(&default_table, &skills, &groups);
     default_table.close();
     let (hours, when_closed) = hours(&root.table("hours"));
+    let break_tables = named(root.tables("break"), "break", "reason");
+    let codes_table = root.table("codes");
     let policy = Policy {
         name: root
             .text("name")
@@ -90,6 +92,8 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
         destinations,
         weights: weights(&root.table("weights")),
         learning: learning::learning(&root.table("learning")),
+        breaks: breaks::breaks(&break_tables),
+        codes: breaks::codes(&codes_table),
     };
     root.close();
     check::repeated_names(&agent_tables, "id", "agent");
@@ -99,6 +103,8 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     check::repeated_names(&rule_tables, "name", "rule");
     check::rules(&policy, &rule_tables, &default_table);
     check::groups(&policy, &group_tables);
+    check::repeated_names(&break_tables, "reason", "break");
+    breaks::check(&policy, &break_tables, &codes_table);
     policy
 }
 

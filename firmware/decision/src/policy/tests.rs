@@ -530,3 +530,66 @@ fn a_fault_says_what_is_wrong_and_nothing_that_follows_from_it() {
         "{quoted:#?}"
     );
 }
+
+#[test]
+fn codes_that_cannot_be_keyed_in_or_stand_for_somebody_or_two_things_are_refused() {
+    let text = "[[agent]]\nid = \"100\"\ncontact = \"registered:2001\"\n\
+                [[agent]]\nid = \"bob\"\ncontact = \"sip:600@pbx.example\"\n\
+                [[destination]]\nname = \"700\"\nkind = \"branch\"\ncontact = \"sip:800@192.0.2.1\"\n\
+                [[break]]\nreason = \"a\"\ncode = \"CODE\"\n\
+                [[break]]\nreason = \"b\"\ncode = \"*22\"\nmax_s = 59\n\
+                [[break]]\nreason = \"b\"\n\
+                [codes]\nback = \"*12\"\nwrap_up_over = \"*12\"\n";
+    let faults = |code: &str| -> Vec<String> {
+        let parsed = Policy::parse("p.toml", &text.replace("CODE", code));
+        parsed.problems.iter().map(ToString::to_string).collect()
+    };
+    for (code, fault) in [
+        ("100", "is the name or number of the agent `100`"),
+        ("2001", "is the name or number of the agent `100`"),
+        ("600", "is the name or number of the agent `bob`"),
+        ("700", "is the name or number of the destination `700`"),
+        ("800", "is the name or number of the destination `700`"),
+        ("*12", "is what `codes.back` has, too"),
+        ("7", "must be 2 to 12 digits and `*`"),
+        ("*1#", "must be 2 to 12 digits and `*`"),
+    ] {
+        let found = faults(code);
+        let told = found.iter().find(|told| told.contains(fault));
+        let told = told.unwrap_or_else(|| panic!("{code}: {found:#?}"));
+        assert!(told.starts_with("p.toml:13: `break.a.code`"), "{told}");
+    }
+    let found = faults("*11").join("\n");
+    for fault in [
+        "p.toml:17: `break.b.max_s` must be a whole number of seconds from 60",
+        "p.toml:19: `break.b.reason` repeats `b`",
+        "p.toml:18: `break.b.code` is missing",
+        "p.toml:22: `codes.wrap_up_over` `*12` is what `codes.back` has, too",
+    ] {
+        assert!(found.contains(fault), "{found}");
+    }
+}
+
+#[test]
+fn codes_that_nobody_can_call_and_breaks_without_a_way_back_are_told() {
+    let ann = "[[agent]]\nid = \"ann\"\ncontact = \"registered:ann\"\n";
+    let told = |text: &str| -> String {
+        let parsed = Policy::parse("p.toml", text);
+        assert!(parsed.policy.is_some(), "{:?}", parsed.problems);
+        let problems: Vec<String> = parsed.problems.iter().map(ToString::to_string).collect();
+        problems.join("\n")
+    };
+    let lunch = "[[break]]\nreason = \"lunch\"\ncode = \"*11\"\n";
+    let back = "[codes]\nback = \"*12\"\n";
+    assert_eq!(told(&format!("{ann}{lunch}{back}")), "");
+    let without = told(&format!("{ann}{lunch}"));
+    assert!(
+        without.contains("`codes.back` is missing: agents come back only"),
+        "{without}"
+    );
+    let nothing = told(&format!("{ann}{back}"));
+    assert!(nothing.contains("`codes.back` has no effect"), "{nothing}");
+    let at_pbx = ann.replace("registered:ann", "sip:ann@192.0.2.1");
+    let nobody = told(&format!("{at_pbx}{lunch}{back}"));
+    assert!(nobody.contains("can be called by nobody"), "{nobody}");
+}

@@ -8,6 +8,7 @@ use crate::CallProfile;
 
 mod back;
 mod beyond;
+mod breaks;
 mod choice;
 mod desk;
 mod handed_on;

@@ -88,7 +88,9 @@ impl CallFlow {
             LegEvent::Replaced { by, at, sdp } => self.on_replaced(Side::Agent, (by, at), &sdp),
             LegEvent::TransferAsked { to } => self.on_transfer_asked(now, to),
             LegEvent::Acknowledged { sdp } => self.on_answer_in_ack(now, Side::Agent, &sdp),
-            LegEvent::Incoming { .. } | LegEvent::PhoneCalls { .. } => {}
+            LegEvent::Incoming { .. }
+            | LegEvent::PhoneCalls { .. }
+            | LegEvent::CodeCalled { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trunkside_call::{AgentId, Codec, Side};
+use trunkside_call::{AgentId, Codec, PromptKey, Side};
 
 use super::keys::KeyWay;
 use crate::sdp::Secret;
@@ -84,6 +84,11 @@ pub enum Order {
     Wait,
     /// Apologise, then end the call.
     Apologise,
+    /// Answer, play a sound, then end the call.
+    Acknowledge {
+        /// Which.
+        sound: PromptKey,
+    },
     /// End the call now.
     Release,
 }

@@ -8,6 +8,7 @@ use crate::sip_ua::AgentContact;
 
 mod back;
 mod bench;
+mod codes;
 mod colleagues;
 mod every_call_ends;
 mod keys;

@@ -25,7 +25,7 @@ impl RsipUa {
         Some(user.to_owned())
     }
 
-    /// Takes a call that a phone of ours makes: to a colleague's, once it has proven whose it is. Gives back
+    /// Takes a call that a phone of ours makes: to a colleague's or to a code, once it has proven whose it is. Gives back
     /// what is a caller's like any other.
     pub(super) fn on_call_of_phone(&mut self, transaction: Transaction) -> Option<Transaction> {
         let request = &transaction.original;
@@ -38,17 +38,24 @@ impl RsipUa {
         let Some(user) = phone.filter(|user| named == Some(user)) else {
             return Some(transaction);
         };
-        let calls_colleague = self.registrar.knows(&called_by(request));
-        if !calls_colleague && self.is_trunk(flow.1.ip()) {
+        let called = called_by(request);
+        let calls_colleague = self.registrar.knows(&called);
+        let calls_code = !calls_colleague && self.codes.contains(&called);
+        if !calls_colleague && !calls_code && self.is_trunk(flow.1.ip()) {
             return Some(transaction);
         }
         if let Err(answer) = self.prove(request, &user, flow.1) {
             if let Some((status, headers)) = answer {
                 self.reply(transaction, status, headers);
             }
-        } else if calls_colleague {
+        } else if calls_colleague || calls_code {
             self.calls += 1;
-            self.on_invite(transaction, LegId::incoming(self.calls), New::OfPhone(user));
+            let new = if calls_code {
+                New::Code(user)
+            } else {
+                New::OfPhone(user)
+            };
+            self.on_invite(transaction, LegId::incoming(self.calls), new);
         } else {
             self.reply(transaction, StatusCode::NotFound, Vec::new());
         }

@@ -73,6 +73,7 @@ impl RsipUa {
     pub(super) fn admit(&mut self, phones: Phones) {
         self.unproven = phones.unproven();
         self.authenticator.trust(phones.passwords());
+        self.codes = phones.codes;
         self.registrar.admit(phones.users);
         self.tell_registrations();
     }

@@ -38,6 +38,8 @@ pub(super) enum New {
     Call,
     /// A call of this user's phone to that of another.
     OfPhone(String),
+    /// A call of this user's phone to a code.
+    Code(String),
     /// A leg in place of another.
     InPlaceOf(LegId),
 }
@@ -292,6 +294,11 @@ impl RsipUa {
                 entry.phone = Some(from.clone());
                 let to = called;
                 (leg, LegEvent::PhoneCalls { from, to, sdp })
+            }
+            New::Code(from) => {
+                entry.phone = Some(from.clone());
+                let code = called;
+                (leg, LegEvent::CodeCalled { from, code, sdp })
             }
             New::InPlaceOf(replaced) => {
                 let phone = flow.and_then(|flow| self.phone_of(request, flow));

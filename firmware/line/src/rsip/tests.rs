@@ -337,7 +337,7 @@ async fn a_registered_phone_can_be_rung_and_a_stranger_is_refused() {
     let users = vec!["agent1".to_owned()];
     let known = Phones {
         users,
-        secrets: Vec::new(),
+        ..Phones::default()
     };
     let strangers = [Raw::new(&other).await, Raw::new(&other).await];
     // Another policy knows them.

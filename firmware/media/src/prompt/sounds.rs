@@ -62,3 +62,22 @@ pub fn ringback() -> Prompt {
         .collect();
     Prompt::from_samples(&samples)
 }
+
+/// Two tones of a fifth of a second each, a silence of a tenth between them, and as much before and behind:
+/// a phone that has just been answered may not play its first packets.
+pub fn two_tones(hz: [f32; 2]) -> Prompt {
+    const LEVEL: f32 = 6_000.0;
+    const TONE: usize = SAMPLE_RATE_HZ as usize / 5;
+    let silence = [0; SAMPLE_RATE_HZ as usize / 10];
+    let mut samples = silence.to_vec();
+    for hz in hz {
+        samples.extend((0..TONE).map(|n| {
+            let phase = n as f32 * hz / SAMPLE_RATE_HZ as f32;
+            // Without a click at either end.
+            let loudness = (n.min(TONE - n) as f32 / 80.0).min(1.0);
+            (LEVEL * loudness * (std::f32::consts::TAU * phase.fract()).sin()) as i16
+        }));
+        samples.extend(silence);
+    }
+    Prompt::from_samples(&samples)
+}

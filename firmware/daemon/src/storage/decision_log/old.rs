@@ -39,6 +39,8 @@ struct Reading {
     models: Models,
     /// What the router was told last of each agent.
     agents: BTreeMap<AgentId, Input>,
+    /// Who takes a break, since when, and what the router was told of it.
+    breaks: BTreeMap<AgentId, (u64, Input)>,
     /// What routers before it had learnt.
     learnt: Option<Input>,
 }
@@ -77,7 +79,12 @@ fn telling(line: &[u8]) -> Option<Entry> {
         "{\"entry\":\"replace\"",
         "{\"entry\":\"models\"",
     ];
-    const EVENTS: [&str; 3] = ["\"local_time\"", "\"event\":\"agent_", "\"learnt\""];
+    const EVENTS: [&str; 4] = [
+        "\"local_time\"",
+        "\"event\":\"agent_",
+        "\"event\":\"break_",
+        "\"learnt\"",
+    ];
     let text = std::str::from_utf8(line).ok()?;
     let tells = STARTS.iter().any(|start| text.starts_with(start))
         || EVENTS.iter().any(|event| text.contains(event));
@@ -112,29 +119,36 @@ impl Reading {
                 self.undated_start = Some(self.bytes);
                 self.models = models.clone();
                 self.agents.clear();
+                self.breaks.clear();
                 self.learnt = None;
                 self.policy = entry;
             }
             Some(Entry::Replace { ref signed_in, .. }) => {
                 for agent in signed_in.clone() {
-                    self.told(Input::AgentAvailable { agent });
+                    self.told(0, Input::AgentAvailable { agent });
                 }
                 self.policy = entry;
             }
             Some(Entry::Models { models, .. }) => self.models = models,
-            Some(Entry::Input { input, .. }) => self.told(input),
+            Some(Entry::Input { at_us, input }) => self.told(at_us, input),
             _ => {}
         }
         self.lines += 1;
         self.bytes += line.len() as u64;
     }
 
-    fn told(&mut self, input: Input) {
+    fn told(&mut self, at_us: u64, input: Input) {
         match &input {
             Input::AgentAvailable { agent }
             | Input::AgentBusy { agent }
             | Input::AgentAway { agent } => {
                 self.agents.insert(agent.clone(), input);
+            }
+            Input::BreakBegun { agent, .. } => {
+                self.breaks.insert(agent.clone(), (at_us, input));
+            }
+            Input::BreakOver { agent } => {
+                self.breaks.remove(agent);
             }
             Input::Learnt { .. } => self.learnt = Some(input),
             _ => {}
@@ -161,6 +175,11 @@ impl Reading {
         });
         let gap = Entry::Gap { lines: self.lines };
         let mut head = start.unwrap_or_default() + &gap.to_line();
+        let mut breaks: Vec<(u64, Input)> = self.breaks.into_values().collect();
+        breaks.sort_by_key(|(at_us, _)| *at_us);
+        for (at_us, input) in breaks {
+            head.push_str(&Entry::Input { at_us, input }.to_line());
+        }
         for input in self.learnt.into_iter().chain(self.agents.into_values()) {
             head.push_str(&Entry::input(now, input).to_line());
         }

@@ -35,6 +35,7 @@ struct Waiting {
     so_far: BTreeMap<CallId, (SoFar, Urgency)>,
     lines: Lines,
     lessons: Option<String>,
+    breaks: Option<String>,
     phones: Option<Pii<String>>,
     policies: Vec<Arc<Policy>>,
     alarms: VecDeque<Alarm>,
@@ -55,6 +56,8 @@ pub struct Load {
     pub lines: Vec<String>,
     /// What was learnt last.
     pub lessons: Option<String>,
+    /// Who is on a break now.
+    pub breaks: Option<String>,
     /// Where the phones are now.
     pub phones: Option<Pii<String>>,
     /// Policies, oldest first.
@@ -174,6 +177,7 @@ impl Waiting {
             Note::SoFar(so_far, urgency) => self.put_so_far(*so_far, urgency),
             Note::Decision(line) => self.lines.push(line),
             Note::Lessons(text) => self.lessons = Some(text),
+            Note::Breaks(text) => self.breaks = Some(text),
             Note::Phones(text) => self.phones = Some(text),
             Note::Policy(policy) => {
                 if self.policies.len() == MOST_POLICIES {
@@ -205,6 +209,7 @@ impl Waiting {
             so_far: std::mem::take(&mut self.so_far).into_values().collect(),
             lines: self.lines.take().into(),
             lessons: self.lessons.take(),
+            breaks: self.breaks.take(),
             phones: self.phones.take(),
             policies: std::mem::take(&mut self.policies),
             alarms: std::mem::take(&mut self.alarms),

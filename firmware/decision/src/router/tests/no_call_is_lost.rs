@@ -13,6 +13,10 @@ enum Step {
     Available(u8),
     Busy(u8),
     Away(u8),
+    /// For a minute or half an hour, by the policy.
+    Break(u8, bool),
+    Back(u8),
+    WrittenUp(u8),
     Fails(u8, u8),
     Answers(u8),
     Ends(u8),
@@ -39,6 +43,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..4_u8).prop_map(Step::Available),
         1 => (0..4_u8).prop_map(Step::Busy),
         1 => (0..4_u8).prop_map(Step::Away),
+        1 => (0..4_u8, any::<bool>()).prop_map(|(a, long)| Step::Break(a, long)),
+        1 => (0..4_u8).prop_map(Step::Back),
+        1 => (0..4_u8).prop_map(Step::WrittenUp),
         2 => (0..12_u8, 0..4_u8).prop_map(|(c, a)| Step::Fails(c, a)),
         3 => (0..12_u8).prop_map(Step::Answers),
         2 => (0..12_u8).prop_map(Step::Ends),
@@ -81,6 +88,14 @@ then = { skills_preferred = { y = 4 }, priority = 4 }
 name = "angry"
 when = { emotion = "angry" }
 then = { senior = true }
+[[break]]
+reason = "tea"
+code = "*11"
+max_s = 60
+[[break]]
+reason = "lunch"
+code = "*14"
+max_s = 1800
 [queue]
 max_wait_s = 200
 wrap_up_s = 7
@@ -114,6 +129,8 @@ fn team(whole: bool) -> String {
 #[derive(Default)]
 struct World {
     offers: BTreeMap<CallId, AgentId>,
+    /// Until when agents are on a break.
+    breaks: BTreeMap<AgentId, Duration>,
     talking: BTreeSet<CallId>,
     open: BTreeSet<CallId>,
     called_back: BTreeSet<CallId>,
@@ -204,6 +221,11 @@ impl World {
             assert!(!decision.reasons.is_empty());
             match &decision.action {
                 Action::Offer { agent } => {
+                    let until = self.breaks.get(agent);
+                    assert!(
+                        until.is_none_or(|until| *until <= decision.at),
+                        "{agent} is on a break"
+                    );
                     self.offers.insert(decision.call, agent.clone());
                     let rung = self.offers.values().filter(|other| *other == agent).count();
                     assert_eq!(rung, 1, "{agent} has two offers at once");
@@ -252,6 +274,15 @@ impl World {
                 agent: numbered(index),
             }),
             Step::Away(index) => self.away(desk, &numbered(index)),
+            Step::Break(index, is_long) => self.takes_a_break(desk, numbered(index), is_long),
+            Step::Back(index) => {
+                let agent = numbered(index);
+                self.breaks.remove(&agent);
+                desk.tell(Input::BreakOver { agent })
+            }
+            Step::WrittenUp(index) => desk.tell(Input::WrapUpOver {
+                agent: numbered(index),
+            }),
             Step::Fails(number, index) => self.fails(desk, number, numbered(index)),
             Step::Answers(number) => self.answers(desk, number),
             Step::Ends(number) => self.ends(desk, number),
@@ -286,6 +317,24 @@ impl World {
             wants(&intent)
         };
         desk.ready(self.number(number), profile)
+    }
+
+    fn takes_a_break(&mut self, desk: &mut Desk, agent: AgentId, is_long: bool) -> Vec<Decision> {
+        let (reason, seconds) = if is_long {
+            ("lunch", 1800)
+        } else {
+            ("tea", 60)
+        };
+        self.offers.retain(|_, rung| *rung != agent);
+        if desk.router.policy().agent_index(&agent).is_some() {
+            let until = desk.now + Duration::from_secs(seconds);
+            self.breaks.insert(agent.clone(), until);
+        }
+        desk.tell(Input::BreakBegun {
+            agent,
+            reason: reason.to_owned(),
+            ago_ms: 0,
+        })
     }
 
     fn away(&mut self, desk: &mut Desk, agent: &AgentId) -> Vec<Decision> {
@@ -390,6 +439,7 @@ impl World {
             .retain(|_, rung| rung.as_str() != "a4" && !rung.as_str().starts_with("place"));
         if !whole {
             self.offers.retain(|_, rung| rung.as_str() != "a1");
+            self.breaks.remove(&numbered(1));
         }
         desk.replace_with(&team(whole), &[numbered(1)])
     }

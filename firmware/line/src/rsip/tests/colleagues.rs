@@ -9,6 +9,7 @@ async fn branch() -> Driven {
     Driven::new(|config| {
         config.phones.users = ["li_na", "wang", "zhang"].map(str::to_owned).to_vec();
         config.phones.secrets = vec![("zhang".into(), Pii::new("geheim".into()))];
+        config.phones.codes = ["*11", "wang"].map(str::to_owned).into();
         config.trunks = vec![super::strangers::pbx()];
     })
     .await
@@ -135,6 +136,18 @@ async fn a_phone_of_ours_proves_whose_it_is_and_is_no_stranger_whatever_it_dials
         matches!(&event.what, LegEvent::PhoneCalls { from, .. } if from == "zhang"),
         "{event:?}"
     );
+    redials.tag.clear();
+    let invite = calls(&mut redials, "zhang", "*11", "");
+    redials.raw(&invite).await;
+    let challenge = redials.expect("SIP/2.0 401").await;
+    redials.tag.clear();
+    let proven = proof(&challenge, "INVITE", "zhang", "geheim");
+    let invite = calls(&mut redials, "zhang", "*11", &proven);
+    redials.raw(&invite).await;
+    let event = ua.event().await;
+    let (from, code) = ("zhang".to_owned(), "*11".to_owned());
+    let sdp = description(4_000);
+    assert_eq!(event.what, LegEvent::CodeCalled { from, code, sdp });
     // Nobody calls in the name of a phone that is elsewhere.
     let mut stranger = Peer::new(ua.address).await;
     let invite = calls(&mut stranger, "nobody", "wang", "");
