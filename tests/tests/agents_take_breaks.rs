@@ -136,8 +136,8 @@ fn codes_that_call_somebody_are_refused_with_key_and_line() {
     assert_eq!(checked.status.code(), Some(2));
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
     for told in [
-        "policy.toml:6: `break.lunch.code` `2001` is the name or number of the agent `ann`",
-        "policy.toml:8: `codes.back` must be 2 to 12 digits and `*`",
+        "policy.toml:6: error: `break.lunch.code` `2001` is the name or number of the agent `ann`",
+        "policy.toml:8: error: `codes.back` must be 2 to 12 digits and `*`",
     ] {
         assert!(said.contains(told), "{said}");
     }

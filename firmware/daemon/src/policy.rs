@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use trunkside_call::AgentId;
 use trunkside_decision::{Policy, sha256_hex};
 use trunkside_line::Phones;
 use trunkside_record::Timestamp;
@@ -57,15 +58,18 @@ fn read(path: &Path) -> (Option<Policy>, Option<Policy>, Vec<Problem>) {
     };
     let parsed = Policy::parse(&name, &text);
     let mut problems: Vec<Problem> = parsed.problems.iter().map(problem).collect();
-    if let Some(policy) = &parsed.policy {
-        for agent in policy.agents.iter().filter(|agent| agent.contact.is_none()) {
-            let line = line_of(&text, agent.id.as_str());
-            let message = format!(
-                "agent `{}` has no `contact`; add where the phone is, such as `sip:{}@192.0.2.20`",
-                agent.id, agent.id
-            );
-            problems.push(Problem::error(format!("{name}:{line}"), message));
-        }
+    let is_told = |id: &AgentId| {
+        let key = format!("agent.{id}.contact");
+        parsed.problems.iter().any(|problem| problem.key == key)
+    };
+    let agents = parsed.draft.agents.iter();
+    for agent in agents.filter(|agent| agent.contact.is_none() && !is_told(&agent.id)) {
+        let line = line_of(&text, agent.id.as_str());
+        let message = format!(
+            "agent `{}` has no `contact`; add where the phone is, such as `sip:{}@192.0.2.20`",
+            agent.id, agent.id
+        );
+        problems.push(Problem::error(format!("{name}:{line}"), message));
     }
     let usable = problems
         .iter()
@@ -129,7 +133,10 @@ impl Told {
 
     /// Codes that call a supervisor's phone instead.
     fn codes_of_supervisors(&self, place: &str, policy: &Policy) -> Vec<Problem> {
-        let phones = translate::registered_users(policy, &self.supervisors);
+        let supervisors = self.supervisors.iter();
+        let phones: Vec<String> = supervisors
+            .filter_map(|contact| translate::registered_user(contact))
+            .collect();
         let taken = policy
             .code_numbers()
             .filter(|code| phones.iter().any(|phone| phone == code));
@@ -588,6 +595,14 @@ mod tests {
         let bob =
             |told: &String| told.contains("policy.toml:5: error: agent `bob` has no `contact`");
         assert!(said.iter().any(bob), "{said:?}");
+        let file = written(folder.path(), "[[agent]]\nid = \"bob\"\npriority = 0\n");
+        let said = told(&file);
+        assert!(
+            said.iter().any(|told| told.contains("no `contact`")),
+            "{said:?}"
+        );
+        let file = written(folder.path(), "[[agent]]\nid = \"bob\"\ncontact = 7\n");
+        assert_eq!(told(&file).len(), 1, "once is enough");
     }
 
     #[test]
