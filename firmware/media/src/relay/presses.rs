@@ -170,18 +170,15 @@ impl Relay {
             }
             down.due += FRAME_DURATION;
             let Some(press) = press else { continue };
-            let header = match down.events {
-                Some(payload_type) => {
-                    let began = (!first).then_some(down.began);
-                    let octets = press.payload().len() as u32;
-                    let header = leg.outgoing.next_event(now, payload_type, began, octets);
-                    down.began = header.timestamp;
-                    header
-                }
-                None => {
-                    let samples = FRAME_SAMPLES as u32;
-                    leg.outgoing.next_own(now, remote.codec, first, samples)
-                }
+            let header = if let Some(payload_type) = down.events {
+                let began = (!first).then_some(down.began);
+                let octets = press.payload().len() as u32;
+                let header = leg.outgoing.next_event(now, payload_type, began, octets);
+                down.began = header.timestamp;
+                header
+            } else {
+                let samples = FRAME_SAMPLES as u32;
+                leg.outgoing.next_own(now, remote.codec, first, samples)
             };
             leg.reports.begin(now);
             return Some((header, leg.source.destination(remote.address), press));
