@@ -1,7 +1,8 @@
 //! What the voice shows: how raised it is against how its speaker usually sounds.
 //!
-//! The level at which a voice arrives is that of its line and handset as much as its own, so it tells nothing
-//! until the speaker has been heard on that line.
+//! The level at which a voice arrives is that of its line and handset as much as its own. Until the speaker has
+//! been heard on that line it tells something only together with the pitch: who shouts does so higher, a loud
+//! line does not.
 
 use std::time::Duration;
 
@@ -10,6 +11,15 @@ use trunkside_call::Prosody;
 /// No line is set so loud that an ordinary voice arrives with this active level: the peaks of speech lie
 /// some 16 dB above it (ITU-T P.56) and would be clipped.
 const LOUDEST_LINE_DBFS: f32 = -16.0;
+
+/// Active level of ordinary telephone speech (ITU-T P.56 practice is -26 dBov; handsets vary).
+const ORDINARY_LEVEL_DBFS: f32 = -24.0;
+
+/// Within so many semitones of [`HIGH_PITCH_HZ`] a voice is as high as many are.
+const USUAL_SEMITONES: f32 = 2.0;
+
+/// So many dB louder is a voice that is raised by a semitone, at most.
+const DB_A_SEMITONE: f32 = 1.5;
 
 /// Speech this quiet is not heard well enough to judge.
 const TOO_QUIET_DBFS: f32 = -60.0;
@@ -100,6 +110,13 @@ fn is_measured(prosody: &Prosody) -> bool {
     prosody.level_dbfs < 0.0 && prosody.level_dbfs > TOO_QUIET_DBFS
 }
 
+/// By how many dB a voice that is so much higher than ordinary is louder than ordinary, as far as that is its
+/// own doing. None is less than ordinary: it may be on a quiet line.
+fn louder_than_ordinary(level_dbfs: f32, higher: f32) -> f32 {
+    let believable = DB_A_SEMITONE * (higher - USUAL_SEMITONES).max(0.0);
+    (level_dbfs - ORDINARY_LEVEL_DBFS).clamp(0.0, believable)
+}
+
 fn semitones(pitch_hz: f32) -> f32 {
     12.0 * (pitch_hz / HIGH_PITCH_HZ).log2()
 }
@@ -123,10 +140,11 @@ pub(super) fn read(prosody: &Prosody, own: &OwnVoice) -> Option<Voice> {
     let known = |value: f32| if value.is_finite() { value } else { 0.0 };
     let beyond_any_line = prosody.level_dbfs - LOUDEST_LINE_DBFS;
     let than_before = own.louder(prosody);
-    let louder = than_before.unwrap_or(0.0).max(beyond_any_line);
     let own_pitch = own.pitch.value();
     let pitch = prosody.pitch_hz.map_or(0.0, semitones);
     let higher = known(pitch - own_pitch.unwrap_or(0.0));
+    let louder = than_before.unwrap_or_else(|| louder_than_ordinary(prosody.level_dbfs, higher));
+    let louder = louder.max(beyond_any_line);
     let wider = known(prosody.pitch_range_semitones) - ORDINARY_RANGE_SEMITONES;
     let faster = known(prosody.syllables_per_s) - ORDINARY_SYLLABLES_PER_S;
     // A logistic model, set by hand: level and pitch far before pace, as acted anger does at the
@@ -141,6 +159,9 @@ pub(super) fn read(prosody: &Prosody, own: &OwnVoice) -> Option<Voice> {
     match than_before {
         Some(louder) if louder > RAISED_DB => {
             facts.push(format!("voice {louder:.0} dB louder than before"));
+        }
+        None if louder > RAISED_DB && louder > beyond_any_line => {
+            facts.push(format!("voice {louder:.0} dB louder than ordinary"));
         }
         _ if beyond_any_line > 0.0 => facts.push("voice louder than any line is set".to_owned()),
         _ => {}
