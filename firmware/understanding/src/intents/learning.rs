@@ -77,6 +77,9 @@ pub struct Contradiction {
 ///
 /// # Errors
 /// Where some intent would lose kept sentences unless most of what is corrected were not learnt.
+///
+/// # Panics
+/// Where what ships is broken.
 pub fn learn(corrections: &[Example]) -> Result<Learnt, Contradiction> {
     let shipped = IntentModel::shipped();
     let kept = kept_set();

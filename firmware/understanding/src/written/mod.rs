@@ -52,26 +52,16 @@ pub fn written(text: &str) -> String {
             weekday(&chars, at),
         ];
         // Of a word and a number that begin together the longer is meant: 一点 and 一点二五元.
-        match stays
-            .into_iter()
-            .flatten()
-            .max()
-            .filter(|end| *end >= form_end)
-        {
-            Some(end) => {
-                out.extend(&said[at..end]);
-                at = end;
-            }
-            None => match form {
-                Some((end, text)) => {
-                    out.push_str(&text);
-                    at = end;
-                }
-                None => {
-                    out.push(said[at]);
-                    at += 1;
-                }
-            },
+        let stays = stays.into_iter().flatten().max();
+        if let Some(end) = stays.filter(|end| *end >= form_end) {
+            out.extend(&said[at..end]);
+            at = end;
+        } else if let Some((end, text)) = form {
+            out.push_str(&text);
+            at = end;
+        } else {
+            out.push(said[at]);
+            at += 1;
         }
     }
     out
