@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::slice::from_ref;
 
 use serde_json::Value;
 use trunkside_aggregator::store::{PostgresOptions, StoreChoice};
@@ -137,8 +138,8 @@ async fn alarms_are_told_to_whom_they_concern(folder: &Path, store: StoreChoice,
     };
     let of_acme = [beside.clone(), raised.clone()];
     assert_eq!(sorted(acme.alarms(standing).await), of_acme);
-    assert_eq!(at_harbour.alarms(standing).await, [raised.clone()]);
-    assert_eq!(others.alarms(standing).await, [elsewhere.clone()]);
+    assert_eq!(at_harbour.alarms(standing).await, from_ref(&raised));
+    assert_eq!(others.alarms(standing).await, from_ref(&elsewhere));
     assert_eq!(admin.alarms(standing).await.len(), 3);
     let of_other = admin.alarms("?standing=true&tenant=other").await;
     assert_eq!(of_other, [elsewhere]);
@@ -177,7 +178,7 @@ async fn alarms_are_told_to_whom_they_concern(folder: &Path, store: StoreChoice,
     let first = at_harbour.page("?limit=1").await;
     let next = format!("?limit=1&cursor={}", first["next"].as_str().unwrap());
     assert_eq!(at_harbour.alarms("?limit=1").await, [cleared]);
-    assert_eq!(at_harbour.alarms(&next).await, [raised.clone()]);
+    assert_eq!(at_harbour.alarms(&next).await, from_ref(&raised));
     let (_, page) = at_harbour.get("/").await;
     assert!(!page.contains("trunk down"), "{page}");
 

@@ -348,14 +348,11 @@ impl RsipUa {
         let (trunk_news_sender, trunk_news) = mpsc::unbounded_channel();
         let (refresh_sender, refreshes) = mpsc::unbounded_channel();
         let (key, seed) = random()?;
-        let unproven = config.phones.unproven();
         let passwords = config.phones.passwords();
         let authenticator =
             Authenticator::new(now(), config.realm, passwords, key, Limit::default());
-        let carriers = (0..)
-            .zip(config.trunks)
-            .map(|(n, trunk)| Carrier::new(trunk, seed.wrapping_add(n)))
-            .collect();
+        let carrier = |(n, trunk)| Carrier::new(trunk, seed.wrapping_add(n));
+        let carriers = (0..).zip(config.trunks).map(carrier).collect();
         let mut ua = Self {
             local,
             own,
@@ -373,12 +370,12 @@ impl RsipUa {
             keys: BTreeMap::new(),
             calls: 0,
             replacements: 0,
+            unproven: config.phones.unproven(),
             registrar: Registrar::new(config.phones.users),
             registrations: watch::Sender::default(),
             authenticator,
             shown: config.shown,
             srtp: config.srtp,
-            unproven,
             codes: config.phones.codes,
             endpoint: Arc::clone(&endpoint.inner),
             carriers,

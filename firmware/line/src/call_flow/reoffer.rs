@@ -59,12 +59,11 @@ impl CallFlow {
             self.sip(leg, LegCommand::AnswerReoffer { sdp });
             return;
         }
-        match self.usable(side, sdp) {
-            Some((offer, codec)) => self.change(side, leg, offer, codec),
-            None => {
-                let status = NOT_ACCEPTABLE;
-                self.sip(leg, LegCommand::RejectReoffer { status });
-            }
+        if let Some((offer, codec)) = self.usable(side, sdp) {
+            self.change(side, leg, offer, codec);
+        } else {
+            let status = NOT_ACCEPTABLE;
+            self.sip(leg, LegCommand::RejectReoffer { status });
         }
     }
 
@@ -126,16 +125,13 @@ impl CallFlow {
         // Who wants the law counts as speaking it already.
         let before = self.codec(wanting);
         self.speak(wanting, codec);
-        match self.usable(side, sdp) {
-            Some((answer, other)) => {
-                self.speak(side, other);
-                self.set_remote(side, &answer);
-                self.accept_reoffer(wanting, leg, &offer, codec);
-            }
-            None => {
-                self.speak(wanting, before);
-                self.end(now, EndedBy::Fault, Cause::NoCommonCodec);
-            }
+        if let Some((answer, other)) = self.usable(side, sdp) {
+            self.speak(side, other);
+            self.set_remote(side, &answer);
+            self.accept_reoffer(wanting, leg, &offer, codec);
+        } else {
+            self.speak(wanting, before);
+            self.end(now, EndedBy::Fault, Cause::NoCommonCodec);
         }
     }
 

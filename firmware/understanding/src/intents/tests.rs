@@ -291,10 +291,7 @@ fn a_lesson_that_contradicts_what_ships_is_refused_with_what_would_be_lost() {
             "where is my bill",
         ],
     ] {
-        let lesson: String = lesson
-            .iter()
-            .map(|text| format!("{text}\tlost_card\n"))
-            .collect();
+        let lesson = lesson.join("\tlost_card\n") + "\tlost_card\n";
         let Err(told) = lessons.correct(&corrected(&lesson)) else {
             panic!("{lesson} was learnt");
         };
