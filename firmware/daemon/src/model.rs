@@ -152,7 +152,7 @@ fn open(config: &RecognitionConfig) -> anyhow::Result<(Model, Stream)> {
             .with_context(|| format!("cannot read `{}`; give a text file", file.display()))?;
         let phrases = recogniser.phrases(&file.display().to_string(), &text)?;
         options.phrases = Some(Arc::new(phrases));
-        made_of += &format!("phrases {}\n", sha256_hex(&text));
+        made_of.extend(["phrases ", &sha256_hex(&text), "\n"]);
     }
     let stream = recogniser.stream(Side::Caller, options.clone())?;
     let model = Model {

@@ -92,8 +92,8 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let times = (config.privacy.keep, config.cloud.gather);
     let pulse = pulses.recorder.clone();
     let recorder = Recorder::start(folder, times, unsaved, (way.clone(), found), pulse)?;
-    let report = recorder.of_recordings(config.recording.mode.name());
-    let (tapes, opening) = tapes::open(&config.recording, folder, report);
+    let report = || recorder.of_recordings(config.recording.mode.name());
+    let (tapes, opening) = tapes::open(&config.recording, folder, report());
     let quality = quality_rules(config.quality.clone(), &way, &tasks);
     let (hearing, heard) = Hearing::start(
         config.recognition.workers,
@@ -119,9 +119,8 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     let sip = ua.local_addr();
     let connections = [Transport::Tcp, Transport::Tls].map(|transport| ua.listens(transport));
 
-    let report = recorder.of_recordings(config.recording.mode.name());
     let (swept, retention) = (tapes::folder(folder), config.recording.retention);
-    tasks.spawn(sweep(swept, retention, report, stop.clone()));
+    tasks.spawn(sweep(swept, retention, report(), stop.clone()));
     if let Some(opening) = opening {
         tasks.spawn(tapes::retry(opening, tapes.clone(), stop.clone()));
     }

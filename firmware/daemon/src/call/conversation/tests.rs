@@ -61,7 +61,7 @@ pub(crate) fn heard(text: &str, score: f32, emotion: Emotion, is_final: bool) ->
         mood,
         is_sure: false,
         quality: Vec::new(),
-        models: Default::default(),
+        models: std::sync::Arc::default(),
     }
 }
 

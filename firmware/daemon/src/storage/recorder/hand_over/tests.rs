@@ -50,7 +50,7 @@ fn calls_are_sent_at_once_and_come_again_after_a_crash_until_they_are_kept() {
     };
     let marked = || counts(folder.path())[1];
     let enough = u128::try_from(ENOUGH).unwrap();
-    let (outbox, disk) = TightDisk::outbox(OutboxOptions::default());
+    let (outbox, drive) = TightDisk::outbox(OutboxOptions::default());
     let mut desk = start(&outbox);
     for number in 1..=enough {
         put(&mut desk, call(number, 60));
@@ -59,17 +59,17 @@ fn calls_are_sent_at_once_and_come_again_after_a_crash_until_they_are_kept() {
     }
     desk.settle();
     assert_eq!(marked(), 8);
-    assert!(!disk.has_segments());
+    assert!(!drive.has_segments());
     for number in enough + 1..2 * enough {
         put(&mut desk, call(number, 60));
         desk.settle();
         desk.settle();
     }
-    assert_eq!((marked(), disk.has_segments()), (8, false));
+    assert_eq!((marked(), drive.has_segments()), (8, false));
     put(&mut desk, call(2 * enough, 60));
     desk.settle();
     desk.settle();
-    assert_eq!((marked(), disk.has_segments()), (16, true));
+    assert_eq!((marked(), drive.has_segments()), (16, true));
     put(&mut desk, call(2 * enough + 1, 60));
     desk.settle();
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 9);
@@ -77,7 +77,7 @@ fn calls_are_sent_at_once_and_come_again_after_a_crash_until_they_are_kept() {
     // The box is killed: the last is nowhere but in the call store.
     drop(desk);
     std::mem::forget(outbox);
-    let outbox = disk.open_again(OutboxOptions::default());
+    let outbox = drive.open_again(OutboxOptions::default());
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 8);
     let mut desk = start(&outbox);
     desk.settle();
@@ -86,7 +86,7 @@ fn calls_are_sent_at_once_and_come_again_after_a_crash_until_they_are_kept() {
     desk.finish();
     assert_eq!(marked(), 17);
     drop((desk, outbox));
-    let outbox = disk.open_again(OutboxOptions::default());
+    let outbox = drive.open_again(OutboxOptions::default());
     start(&outbox).settle();
     assert_eq!(waiting(&outbox, Lane::Metric).len(), 9);
 }
