@@ -22,7 +22,7 @@ use crate::written::is_in_word;
 
 pub(crate) use cue::{Cue, cue_at_end, cue_before, is_birth_at_end, is_birthday, is_cued};
 pub(crate) use identify::fits_cue;
-pub(crate) use moment::MONTHS;
+pub(crate) use moment::{MONTHS, ORDINALS};
 
 /// One thing found, before it is wrapped for the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]

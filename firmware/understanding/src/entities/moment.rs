@@ -313,7 +313,7 @@ fn date_around(
 }
 
 /// Ordinal words, the tens with what follows them.
-const ORDINALS: [(&str, u64); 21] = [
+pub(crate) const ORDINALS: [(&str, u64); 21] = [
     ("first", 1),
     ("second", 2),
     ("third", 3),

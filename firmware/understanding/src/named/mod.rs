@@ -234,17 +234,10 @@ impl CallEntities {
             value: Pii::new(whole.value.clone()),
             places: joined.places(&pieces, whole.start, whole.end),
         };
-        match before {
-            Some(at) => {
-                self.found[at] = entity;
-                let mut index = 0;
-                self.found.retain(|other| {
-                    index += 1;
-                    index - 1 == at || !is_of_it(other)
-                });
-            }
-            None => self.found.push(entity),
-        }
+        // It stands where the first of what it is made of stood.
+        let at = before.unwrap_or(self.found.len());
+        self.found.retain(|other| !is_of_it(other));
+        self.found.insert(at, entity);
         for new in found
             .into_iter()
             .filter(|found| found.start >= whole.end.max(last))

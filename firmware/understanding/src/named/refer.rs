@@ -1,8 +1,8 @@
 //! What a turn says of a number told before: which digits are wrong, and which are right.
 
-use trunkside_call::EntityKind;
+use trunkside_call::{Entity, EntityKind};
 
-use crate::entities::entities_of;
+use crate::entities::{ORDINALS, entities_of};
 use crate::numbers::{Atom, Folded, Reading, atoms_of, measures};
 
 /// A longer turn tells more than a correction, in characters.
@@ -10,6 +10,9 @@ const LONGEST: usize = 60;
 
 /// The most digits that are put right so.
 const MOST_DIGITS: usize = 6;
+
+/// What is told of something else may be as long and yet be digits put right.
+const SHORT: usize = 3;
 
 /// Words with which a speaker takes something back.
 const TAKES_BACK: [&str; 22] = [
@@ -65,10 +68,8 @@ const LAST: [&str; 24] = [
     "ending in",
 ];
 
-/// The first to the tenth, in English.
-const ORDINALS: [&str; 10] = [
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-];
+/// So many digits of a number have a name by their order.
+const COUNTED: usize = 10;
 
 /// Words that part what is right from what is wrong behind it.
 const NOT: [&str; 6] = ["而不是", "不是", "唔系", "唔是", "not", "rather than"];
@@ -140,18 +141,13 @@ pub(super) fn correction(text: &Folded) -> Option<Correction> {
         return None;
     }
     let said = text.slice(0, length);
-    let names_more = entities_of(&said).iter().any(|entity| {
-        let is_digits =
-            entity.kind == EntityKind::Number && entity.value.reveal().len() <= MOST_DIGITS;
-        !is_digits
-            && !matches!(entity.kind, EntityKind::Product | EntityKind::Fault)
-            && entity.value.reveal().len() > MOST_DIGITS.min(3)
-            || matches!(
-                entity.kind,
-                EntityKind::Money | EntityKind::Date | EntityKind::Time
-            )
-    });
-    if names_more {
+    let names_more = |entity: &Entity| match entity.kind {
+        EntityKind::Money | EntityKind::Date | EntityKind::Time => true,
+        EntityKind::Product | EntityKind::Fault => false,
+        EntityKind::Number => entity.value.reveal().len() > MOST_DIGITS,
+        _ => entity.value.reveal().len() > SHORT,
+    };
+    if entities_of(&said).iter().any(names_more) {
         return None;
     }
     let groups = groups(text);
@@ -255,7 +251,7 @@ fn ordinal(before: &str) -> Option<usize> {
         let is_digit = after.next().is_some_and(|c| "位个".contains(c));
         return (is_digit && !lead.ends_with("倒数")).then_some(at);
     }
-    let at = ORDINALS.iter().position(|word| {
+    let at = ORDINALS[..COUNTED].iter().position(|(word, _)| {
         let digit = ["digit", "number", "one", "figure"];
         digit
             .iter()

@@ -14,7 +14,7 @@ use crate::numbers::{Folded, atoms_of};
 use crate::redact::Hidden;
 
 /// What of a name the turns before make likely, the likelier the later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OfName {
     #[default]
     Nothing,
@@ -37,13 +37,9 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// What either of two makes likely.
-    pub(crate) const fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
-            name: if self.name as u8 > other.name as u8 {
-                self.name
-            } else {
-                other.name
-            },
+            name: self.name.max(other.name),
             address: self.address || other.address,
             mail: self.mail || other.mail,
         }

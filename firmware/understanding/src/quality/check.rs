@@ -188,12 +188,11 @@ impl State {
         if hearing.side != rule.side {
             return;
         }
-        let taken = if hearing.new > 0 {
-            std::mem::take(&mut self.taken)
-        } else {
-            Vec::new()
-        };
-        self.taken.clear();
+        let mut taken = std::mem::take(&mut self.taken);
+        if hearing.new == 0 {
+            // They were of a turn that this one does not go on with.
+            taken.clear();
+        }
         for (phrase, place) in rule.hits(&hearing.said, taken) {
             if !hearing.is_new(&place) {
                 continue;

@@ -3,14 +3,11 @@
 use trunkside_call::EntityKind;
 
 use super::Hidden;
-use crate::entities::MONTHS;
+use crate::entities::{MONTHS, ORDINALS};
 use crate::numbers::Folded;
 
 /// Months by the moon that have a name.
 const MOONS: [&str; 4] = ["正月", "冬月", "腊月", "闰月"];
-
-const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth \
-    thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth";
 
 /// Months that are other words more often.
 const OTHER_WORDS: [&str; 2] = ["may", "march"];
@@ -52,7 +49,7 @@ fn english(text: &Folded) -> Vec<Hidden> {
     let words = words(text);
     let word = |index: usize| words.get(index).map_or("", |(_, _, word)| word.as_str());
     let month = |word: &str| MONTHS.contains(&word);
-    let ordinal = |word: &str| ORDINALS.split_whitespace().any(|other| other == word);
+    let ordinal = |word: &str| ORDINALS.iter().any(|(other, _)| *other == word);
     let mut found = Vec::new();
     for (index, (start, end, said)) in words.iter().enumerate() {
         let (before, behind) = (index.checked_sub(1).map_or("", word), word(index + 1));

@@ -2,21 +2,14 @@
 
 use trunkside_call::EntityKind;
 
-use super::Form;
+use super::{Form, Piece};
 use crate::entities::entities_of;
 
 /// Marks of such times.
 const MARKS: [&str; 10] = ["刻", "差", "欠", "字", "搭", "踏正", "骨", "整", "过", "過"];
 
-/// A stretch of a text and how it is written.
-pub(super) struct Dial {
-    start: usize,
-    end: usize,
-    written: String,
-}
-
 /// The times of a text that its numbers alone do not tell.
-pub(super) fn on_the_dial(text: &str) -> Vec<Dial> {
+pub(super) fn on_the_dial(text: &str) -> Vec<Piece> {
     if !MARKS.iter().any(|mark| text.contains(mark)) {
         return Vec::new();
     }
@@ -26,7 +19,7 @@ pub(super) fn on_the_dial(text: &str) -> Vec<Dial> {
     let dials = times.filter_map(|found| {
         let said: String = chars[found.start..found.end].iter().collect();
         MARKS.iter().find(|mark| said.contains(**mark))?;
-        Some(Dial {
+        Some(Piece {
             start: found.start,
             end: found.end,
             written: of_day(found.value.reveal(), &said)?,
@@ -36,7 +29,7 @@ pub(super) fn on_the_dial(text: &str) -> Vec<Dial> {
 }
 
 /// How the time that begins here is written.
-pub(super) fn at(dial: &[Dial], at: usize) -> Form {
+pub(super) fn at(dial: &[Piece], at: usize) -> Form {
     let time = dial.iter().find(|time| time.start == at)?;
     Some((time.end, time.written.clone()))
 }

@@ -2,16 +2,9 @@
 
 use trunkside_call::EntityKind;
 
-use super::words;
+use super::{Piece, words};
 use crate::entities::entities_of;
 use crate::numbers::{Atom, Folded, atoms_of};
-
-/// A stretch of a text and what is written for it.
-struct Piece {
-    start: usize,
-    end: usize,
-    written: String,
-}
 
 /// A text with its numbers in written form; words such as `one another` stay.
 pub(super) fn written(text: &str) -> String {

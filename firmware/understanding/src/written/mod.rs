@@ -29,6 +29,13 @@ use crate::features;
 /// Hesitations, which are left out.
 const HESITATIONS: &str = "呃啊";
 
+/// A stretch of a text, in characters, and what is written for it.
+struct Piece {
+    start: usize,
+    end: usize,
+    written: String,
+}
+
 /// A text with its numbers in written form.
 pub fn written(text: &str) -> String {
     if !text.chars().any(is_han) {
