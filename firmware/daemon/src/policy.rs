@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use trunkside_call::AgentId;
-use trunkside_decision::{Policy, sha256_hex};
+use trunkside_decision::{Policy, registered_user, sha256_hex};
 use trunkside_line::Phones;
 use trunkside_record::Timestamp;
 use trunkside_understanding::intents::{HiddenIntents, IntentModel};
@@ -133,13 +133,12 @@ impl Told {
 
     /// Codes that call a supervisor's phone instead.
     fn codes_of_supervisors(&self, place: &str, policy: &Policy) -> Vec<Problem> {
-        let supervisors = self.supervisors.iter();
-        let phones: Vec<String> = supervisors
-            .filter_map(|contact| translate::registered_user(contact))
+        let phones: Vec<&str> = self
+            .supervisors
+            .iter()
+            .filter_map(|contact| registered_user(contact))
             .collect();
-        let taken = policy
-            .code_numbers()
-            .filter(|code| phones.iter().any(|phone| phone == code));
+        let taken = policy.code_numbers().filter(|code| phones.contains(code));
         let warning = |code: &str| {
             let message = format!(
                 "the code `{code}` calls the phone of a supervisor (`line.supervisors`) and says nothing; take \

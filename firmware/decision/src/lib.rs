@@ -46,7 +46,7 @@ pub use off_policy::{LoggedChoice, doubly_robust, inverse_propensity};
 pub use policy::{
     AgentProfile, Break, Codes, Condition, Destination, Group, Hours, Learning, Overflow, Parsed,
     Policy, QueueSettings, Relax, Route, Rule, Said, SkillNeed, Span, Weights, WhenClosed,
-    sha256_hex,
+    registered_user, sha256_hex,
 };
 pub use problem::{Problem, Severity};
 pub use router::Router;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trunkside_call::{AgentId, Pii};
-use trunkside_decision::{AgentProfile, OfferFailure, Policy};
+use trunkside_decision::{AgentProfile, OfferFailure, Policy, registered_user};
 use trunkside_line::{
     AgentContact, AgentFailure, Input, KeyWay, MediaKey, RemoteMedia, ShownNumber, Suite,
     TrunkConfig, TrunkTimes,
@@ -76,7 +76,7 @@ fn media_key(key: MediaKey) -> srtp::Key {
 /// registers with the box.
 pub fn contact(text: &str) -> AgentContact {
     match registered_user(text) {
-        Some(name) => AgentContact::Registered(name),
+        Some(name) => AgentContact::Registered(name.to_owned()),
         None => AgentContact::Uri(text.to_owned()),
     }
 }
@@ -106,11 +106,6 @@ fn address(uri: &str) -> &str {
     at.strip_suffix(":5060").unwrap_or(at)
 }
 
-/// The user part that a contact's phone registers with, if it does.
-pub fn registered_user(contact: &str) -> Option<String> {
-    contact.strip_prefix("registered:").map(str::to_owned)
-}
-
 /// The user parts of all phones that register: agents', destinations' and supervisors'.
 pub fn registered_users(policy: &Policy, supervisors: &[String]) -> Vec<String> {
     let agents = policy.agents.iter().map(|agent| &agent.contact);
@@ -120,6 +115,7 @@ pub fn registered_users(policy: &Policy, supervisors: &[String]) -> Vec<String> 
         .filter_map(|contact| contact.as_deref())
         .chain(supervisors.iter().map(String::as_str))
         .filter_map(registered_user)
+        .map(str::to_owned)
         .collect()
 }
 

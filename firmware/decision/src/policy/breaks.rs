@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Policy;
+use super::{Policy, registered_user};
 use crate::reader::{Found, Section};
 
 /// How long a break lasts at most where the policy does not say.
@@ -151,9 +151,8 @@ fn fault(policy: &Policy, others: &[Found<String>], code: &str) -> Option<String
 
 /// The name or number in a contact.
 fn user(contact: &str) -> Option<&str> {
-    let (scheme, rest) = contact.split_once(':')?;
-    match scheme {
-        "registered" => Some(rest),
-        _ => rest.split_once('@').map(|(user, _)| user),
-    }
+    registered_user(contact).or_else(|| {
+        let (_, place) = contact.split_once(':')?;
+        place.split_once('@').map(|(user, _)| user)
+    })
 }

@@ -90,8 +90,13 @@ pub struct AgentProfile {
 impl AgentProfile {
     /// The name that their phone registers with, if it does.
     pub fn phone(&self) -> Option<&str> {
-        self.contact.as_deref()?.strip_prefix("registered:")
+        self.contact.as_deref().and_then(registered_user)
     }
+}
+
+/// The user part that a contact's phone registers with, if it does.
+pub fn registered_user(contact: &str) -> Option<&str> {
+    contact.strip_prefix("registered:")
 }
 
 /// A skill and the level that is needed or liked.
