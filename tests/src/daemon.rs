@@ -22,6 +22,17 @@ pub struct Agent {
     pub senior: bool,
 }
 
+impl Agent {
+    /// An ordinary agent whose phone registers with the box under the agent's name.
+    pub fn registered(name: &'static str) -> Self {
+        Self {
+            name,
+            contact: format!("registered:{name}"),
+            senior: false,
+        }
+    }
+}
+
 /// What a box is told.
 pub struct BoxSettings {
     /// The broker.

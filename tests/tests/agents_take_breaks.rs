@@ -61,11 +61,7 @@ fn an_agent_on_a_break_gets_no_call_until_they_say_that_they_are_back() {
     if !has_peer("sipp") {
         return;
     }
-    let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    };
+    let agent = Agent::registered("li_na");
     let mut branch = Branch::start_with(vec![agent], |settings| {
         settings.more_policy = BREAKS.to_owned();
     });

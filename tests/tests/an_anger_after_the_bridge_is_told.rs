@@ -19,11 +19,7 @@ fn agent_and_supervisor_see_who_turns_angry() {
     if !has_peer("sipp") || !has_peer("baresip") {
         return;
     }
-    let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    };
+    let agent = Agent::registered("li_na");
     let mut branch = Branch::start_with(vec![agent], |settings| {
         settings.more = "[line]\nsupervisors = [\"registered:wang_jing\"]\n".to_owned();
     });

@@ -21,11 +21,7 @@ fn phones_over_tls_hear_each_other_and_hanging_up_ends_both_legs() {
         return;
     }
     let certificate = Certificate::new();
-    let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    };
+    let agent = Agent::registered("li_na");
     let mut branch = Branch::start_with(vec![agent], |settings| {
         settings.listen_timeout_s = 2;
         settings.more = certificate.line();

@@ -11,20 +11,12 @@ use e2e::process::{has_peer, until};
 use e2e::sipp::succeed;
 use e2e::voice::Voice;
 
-fn registered() -> Agent {
-    Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    }
-}
-
 #[test]
 fn phones_of_another_make_hear_each_other() {
     if !has_peer("baresip") {
         return;
     }
-    let mut branch = Branch::start(vec![registered()]);
+    let mut branch = Branch::start(vec![Agent::registered("li_na")]);
     let (wish, question, answer) = (
         recording("balance_zh.wav"),
         recording("phone_zh.wav"),
@@ -65,7 +57,7 @@ fn a_registered_phone_is_rung_by_a_box_that_was_started_again() {
     if !has_peer("baresip") || !has_peer("sipp") {
         return;
     }
-    let mut branch = Branch::start(vec![registered()]);
+    let mut branch = Branch::start(vec![Agent::registered("li_na")]);
     let silence = Speech::default().pause_ms(60_000);
     let _agent = Baresip::agent("li_na", branch.running.sip, &silence);
     let noted = branch.home.data().join("phones.json");

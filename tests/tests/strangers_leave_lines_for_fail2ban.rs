@@ -32,11 +32,7 @@ fn the_line(running: &mut RunningBox, words: &str) -> String {
 
 #[test]
 fn strangers_are_told_of_with_their_address() {
-    let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    };
+    let agent = Agent::registered("li_na");
     let mut settings = BoxSettings::new("127.0.0.1:9".parse().expect("an address"), vec![agent]);
     settings.more = "[line]\nlisten_tcp = \"127.0.0.1:0\"\n[trunk.telecom]\n\
                      allow = [\"192.0.2.0/24\"]\n"

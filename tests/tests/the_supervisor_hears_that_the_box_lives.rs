@@ -11,11 +11,7 @@ fn ready_alive_and_stopping_are_told() {
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
     socket.set_read_timeout(Some(DEADLINE)).expect("a socket");
-    let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    };
+    let agent = Agent::registered("li_na");
     let mut settings = BoxSettings::new("127.0.0.1:9".parse().expect("an address"), vec![agent]);
     settings.environment = vec![("NOTIFY_SOCKET", path.display().to_string())];
     let home = Home::new(&settings);

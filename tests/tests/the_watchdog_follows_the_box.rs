@@ -10,9 +10,8 @@ use tempfile::TempDir;
 fn lonely_box() -> Home {
     let nobody = "127.0.0.1:9".parse().expect("an address");
     let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
         senior: true,
+        ..Agent::registered("li_na")
     };
     Home::new(&BoxSettings::new(nobody, vec![agent]))
 }

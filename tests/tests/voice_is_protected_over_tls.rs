@@ -9,11 +9,7 @@ use e2e::process::has_peer;
 use e2e::tls::Certificate;
 
 fn branch(certificate: &Certificate, srtp: &str) -> Branch {
-    let agent = Agent {
-        name: "li_na",
-        contact: "registered:li_na".to_owned(),
-        senior: false,
-    };
+    let agent = Agent::registered("li_na");
     Branch::start_with(vec![agent], |settings| {
         settings.listen_timeout_s = 2;
         settings.more = format!("{}srtp = \"{srtp}\"\n", certificate.line());
