@@ -59,7 +59,7 @@ const FIRST_GROUPS: std::ops::RangeInclusive<usize> = 2..=7;
 /// A loud frame stands above the noise by this much.
 const ABOVE_NOISE_DB: f32 = 10.0;
 /// Nothing below this is loud.
-const QUIETEST_VOICE_DB: f32 = -52.0;
+pub(crate) const QUIETEST_VOICE_DB: f32 = -52.0;
 /// Nothing this far below the loudest recent frame is loud.
 const BELOW_PEAK_DB: f32 = 32.0;
 /// Loudness that breaks off for longer than this begins anew.
@@ -144,6 +144,11 @@ impl Endpointer {
     /// however loud it is later.
     pub(crate) fn began(&self) -> Option<Ms> {
         self.began
+    }
+
+    /// Until when the network has heard, unless somebody speaks.
+    pub(crate) fn idle_until(&self) -> Option<Ms> {
+        self.began.is_none().then_some(self.heard_until)
     }
 
     /// When the speech ended, as far as is known.

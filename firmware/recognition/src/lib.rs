@@ -39,6 +39,7 @@ mod hints;
 mod lexicon;
 mod lm;
 mod prosody;
+mod quiet;
 mod recogniser;
 mod resample;
 mod spelling;

@@ -13,6 +13,7 @@ use crate::front::Front;
 use crate::grammar::{Grammar, Phrases};
 use crate::lexicon::Word as Entry;
 use crate::prosody::{Meter, STEP_MS};
+use crate::quiet::{Attention, Quiet};
 use crate::recogniser::Vocabulary;
 use crate::token_decoder::TokenDecoder;
 use crate::transcript::join_words;
@@ -70,6 +71,7 @@ pub struct Stream {
     decoder: Decoding,
     endpointer: Endpointer,
     meter: Meter,
+    quiet: Quiet,
     heard: Heard,
     /// The time of the first sample since the network began anew.
     base: Option<Duration>,
@@ -151,6 +153,7 @@ impl Stream {
             decoder,
             endpointer: Endpointer::new(),
             meter: Meter::new(),
+            quiet: Quiet::default(),
             heard: Heard::Nothing,
             base: None,
             lead: 0,
@@ -276,12 +279,22 @@ impl Stream {
         self.begin_search();
         self.endpointer = Endpointer::new();
         self.meter.reset();
+        self.quiet = Quiet::default();
         self.lead = 0;
     }
 
     fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Result<(), Error> {
         let level_db = self.meter.push(samples);
         self.endpointer.level(self.now(), STEP_MS, level_db);
+        let idle_until = self.endpointer.idle_until();
+        match (self.quiet).attention(self.now(), level_db, samples, idle_until) {
+            Attention::Hears => {}
+            Attention::Rests => {
+                self.samples += FRAME_SAMPLES as u64;
+                return Ok(());
+            }
+            Attention::Wakes => return self.wake(),
+        }
         if self.samples == 0 {
             self.lead = self.lead_ms(level_db);
             for _ in 0..self.lead / STEP_MS {
@@ -304,6 +317,17 @@ impl Stream {
             self.end_utterance(self.now());
         } else if advanced {
             self.show();
+        }
+        Ok(())
+    }
+
+    /// Begins anew with the end of a long quiet and the first sound behind it.
+    fn wake(&mut self) -> Result<(), Error> {
+        let kept = std::mem::take(&mut self.quiet).into_kept();
+        let began = (self.now() + STEP_MS).saturating_sub(kept.len() as Ms * STEP_MS);
+        self.restart(self.base.unwrap_or_default() + millis(began));
+        for frame in &kept {
+            self.hear(frame)?;
         }
         Ok(())
     }

@@ -133,6 +133,33 @@ fn words_are_heard_with_times_language_and_prosody() {
 }
 
 #[test]
+fn the_network_rests_over_a_long_quiet_and_nothing_behind_it_is_lost() {
+    let quiet = vec!["="; 30].join(" ");
+    let samples = play(&format!(
+        "= b a - m a {quiet} S IY - AH T {quiet} b a - m a ="
+    ));
+    let mut stream = stream(StreamOptions::default());
+    let mut heard = Vec::new();
+    for frame in frames(&samples) {
+        stream.handle(&frame).unwrap();
+        heard.extend(std::iter::from_fn(|| stream.poll()));
+    }
+    stream.finish().unwrap();
+    heard.extend(std::iter::from_fn(|| stream.poll()));
+    heard.retain(|utterance| utterance.is_final);
+    assert_eq!(texts(&heard), ["爸妈", "see at", "爸妈"]);
+    let starts = heard.iter().map(|utterance| utterance.start.as_millis());
+    for (start, said) in starts.zip([1_000_u128, 31_600, 62_200]) {
+        assert!(start.abs_diff(said) <= 60, "{start} for {said}");
+    }
+    assert!(heard.iter().map(|utterance| utterance.number).eq(0..3));
+    // Some 64 s have come, of which a quarter must be heard: no more than 2.5 s around each utterance.
+    let chunk = tones().acoustic.network.geometry().shift as u64 * 10;
+    let ran = stream.runs() * chunk;
+    assert!(ran < 17_000, "the network heard {ran} ms");
+}
+
+#[test]
 fn partials_come_while_the_caller_speaks_and_keep_their_number() {
     let heard = hear(
         &frames(&play("= b a - m a - b i - m i - =")),
