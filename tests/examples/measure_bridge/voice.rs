@@ -24,7 +24,7 @@ const PACKET: usize = 172;
 
 const HEADER: usize = 12;
 
-const MARK: [u8; 4] = *b"TSMB";
+const MARK: u64 = u32::from_be_bytes(*b"TSMB") as u64;
 
 const SILENCE: u8 = 0xD5;
 
@@ -239,7 +239,7 @@ fn count(
             let mut count = 0;
             for socket in &sockets {
                 while let Ok((length, _)) = socket.recv_from(&mut bytes) {
-                    count += u64::from(is_ours(&bytes[..length]));
+                    count += u64::from(sent_at(&bytes[..length]).is_some());
                 }
             }
             arrived.fetch_add(count, Ordering::Relaxed);
@@ -267,10 +267,8 @@ impl Timed {
                     continue;
                 };
                 let now = self.began.elapsed().as_micros() as u64;
-                if is_ours(&bytes[..length]) {
+                if let Some(sent) = sent_at(&bytes[..length]) {
                     self.arrived.fetch_add(1, Ordering::Relaxed);
-                    let sent = bytes[HEADER + 4..HEADER + 12].try_into();
-                    let sent = u64::from_be_bytes(sent.expect("eight bytes"));
                     let mut times = self.times.lock().expect("no panic");
                     times.push(now.saturating_sub(sent));
                 }
@@ -279,11 +277,21 @@ impl Timed {
     }
 }
 
-fn is_ours(packet: &[u8]) -> bool {
-    packet.len() == PACKET && packet[HEADER..HEADER + 4] == MARK
+/// When a packet was sent, in microseconds, if it is one of ours.
+fn sent_at(packet: &[u8]) -> Option<u64> {
+    if packet.len() != PACKET {
+        return None;
+    }
+    let mut carried = packet[HEADER..].iter().map(|code| code & 1);
+    let mut bits = |count: u32| {
+        (0..count).fold(0, |bits, _| {
+            bits << 1 | u64::from(carried.next().unwrap_or(0))
+        })
+    };
+    (bits(32) == MARK).then(|| bits(64))
 }
 
-/// 20 ms of A-law that carry when they were sent.
+/// 20 ms of A-law that carry when they were sent, in the lowest bit of each sample: silence stays silent.
 fn packet(stream: u32, number: u32, sent: Duration, payload: &[u8]) -> [u8; PACKET] {
     let mut packet = [SILENCE; PACKET];
     packet[..2].copy_from_slice(&[0x80, 8]);
@@ -291,8 +299,10 @@ fn packet(stream: u32, number: u32, sent: Duration, payload: &[u8]) -> [u8; PACK
     packet[4..8].copy_from_slice(&(number * 160).to_be_bytes());
     packet[8..12].copy_from_slice(&0x5EED_0000_u32.wrapping_add(stream).to_be_bytes());
     packet[HEADER..].copy_from_slice(payload);
-    packet[HEADER..HEADER + 4].copy_from_slice(&MARK);
-    packet[HEADER + 4..HEADER + 12].copy_from_slice(&(sent.as_micros() as u64).to_be_bytes());
+    let carried = u128::from(MARK) << 64 | sent.as_micros() & u128::from(u64::MAX);
+    for (code, bit) in packet[HEADER..].iter_mut().zip((0..96).rev()) {
+        *code = *code & !1 | (carried >> bit & 1) as u8;
+    }
     packet
 }
 
