@@ -338,12 +338,11 @@ pub(crate) struct Trie {
     words: Vec<WordId>,
 }
 
-/// A place in the tree; its children and words lie side by side.
+/// A place in the tree; its children and words lie side by side. Its words end where those of the next node begin.
 struct Node {
     unit: Unit,
     languages: u8,
-    child_count: u16,
-    word_count: u16,
+    child_count: Unit,
     first_child: u32,
     first_word: u32,
     ahead: f32,
@@ -385,7 +384,6 @@ impl Trie {
             let first_child = trie.nodes.len() as u32;
             let at = &mut trie.nodes[node];
             at.first_word = trie.words.len() as u32;
-            at.word_count = ends.len() as u16;
             trie.words.extend(ends.iter().map(|(_, word)| *word));
             at.ahead = all
                 .iter()
@@ -426,12 +424,10 @@ impl Trie {
 
     /// The words that end at a node.
     pub(crate) fn words(&self, node: u32) -> &[WordId] {
-        let Node {
-            first_word,
-            word_count,
-            ..
-        } = self.nodes[node as usize];
-        &self.words[first_word as usize..first_word as usize + usize::from(word_count)]
+        let begin = |node: &Node| node.first_word as usize;
+        let next = self.nodes.get(node as usize + 1);
+        let end = next.map_or(self.words.len(), begin);
+        &self.words[begin(&self.nodes[node as usize])..end]
     }
 
     /// The languages of the words at and below a node, as [`language_bit`]s.
@@ -456,7 +452,6 @@ impl Node {
             unit,
             languages: 0,
             child_count: 0,
-            word_count: 0,
             first_child: 0,
             first_word: 0,
             ahead: 0.0,
@@ -522,6 +517,23 @@ mod tests {
         assert!(found(&[0]).is_empty() && walk(&[4]).is_none());
         assert_eq!(trie.languages(walk(&[0]).unwrap()), 1 | 4);
         assert_eq!(trie.languages(walk(&[0, 1, 2]).unwrap()), 1);
+    }
+
+    #[test]
+    fn more_words_than_a_short_number_counts_sound_alike() {
+        let count = usize::from(u16::MAX) + 10;
+        let alike = (0..count).map(|word| format!("w{word}\tb a\n"));
+        let text: String = alike.chain(["mat\tm a T\n".to_owned()]).collect();
+        let lexicon = Lexicon::read(Path::new("lexicon.tsv"), &text, &tokens()).unwrap();
+        let all: HashSet<WordId> = (0..lexicon.words.len() as WordId).collect();
+        let trie = lexicon.trie_of(&all);
+        let said = |units: &[Unit]| {
+            let walk = |node, &unit| trie.child(node, unit);
+            trie.words(units.iter().try_fold(Trie::ROOT, walk).unwrap())
+        };
+        assert_eq!(said(&[0, 1]).len(), count);
+        assert_eq!(said(&[2, 1, 4]), [count as WordId]);
+        assert!(said(&[0]).is_empty() && said(&[2, 1]).is_empty());
     }
 
     #[test]
