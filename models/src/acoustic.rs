@@ -58,6 +58,15 @@ pub enum Input {
     Samples,
 }
 
+/// How log mel filter banks are computed; each contract was trained on one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterBank {
+    /// As Kaldi does, from 20 Hz to 400 Hz below half the sample rate.
+    Kaldi,
+    /// As NeMo does, with librosa's filters from 0 Hz to half the sample rate.
+    Nemo,
+}
+
 /// The sizes of a streaming network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
@@ -65,6 +74,8 @@ pub struct Geometry {
     pub sample_rate_hz: u32,
     /// What a window holds.
     pub input: Input,
+    /// How its filter banks are computed, if a window holds such.
+    pub filters: FilterBank,
     /// Values of one frame: of a feature frame, or 1 where a frame is a sample.
     pub bands: usize,
     /// Frames that one run sees.

@@ -4,6 +4,9 @@
 //! `[1, bands, window]`, their length, and three caches; outputs: log probabilities
 //! `[1, outputs, units + 1]`, their count, and the three caches anew. All caches start at zero. The
 //! sizes stand in the file's metadata. A convolutional network keeps its past in `cache_last_time`.
+//!
+//! Features are NeMo's, as sherpa-onnx 2.0.1 computes them for this contract. Where the metadata states a `sample_rate`, which
+//! no export of NeMo does and ours do, they are Kaldi's.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use crate::Error;
-use crate::acoustic::{Geometry, Input, Network, Session};
+use crate::acoustic::{FilterBank, Geometry, Input, Network, Session};
 use crate::convolutional::{Plan, Shared, Sizes};
 use crate::graph::{Fixed, Graph, brief, guarded, output_shape};
 use crate::guard::MAX_TENSOR_ELEMENTS;
@@ -265,6 +268,7 @@ fn wrong_window(geometry: &Geometry, window: &[f32]) -> Error {
 /// The sizes that the file's metadata states.
 struct Metadata {
     sample_rate_hz: u32,
+    filters: FilterBank,
     bands: usize,
     window: usize,
     shift: usize,
@@ -287,6 +291,10 @@ impl Metadata {
         };
         let sizes = Self {
             sample_rate_hz: metadata.size_or("sample_rate", DEFAULT_SAMPLE_RATE_HZ)? as u32,
+            filters: match metadata.text("sample_rate") {
+                Some(_) => FilterBank::Kaldi,
+                None => FilterBank::Nemo,
+            },
             bands: metadata.size_or("feature_dim", DEFAULT_BANDS)?,
             window: size("window_size")?,
             shift: size("chunk_shift")?,
@@ -330,6 +338,7 @@ impl Metadata {
         Geometry {
             sample_rate_hz: self.sample_rate_hz,
             input: Input::Fbank,
+            filters: self.filters,
             bands: self.bands,
             window: self.window,
             shift: self.shift,

@@ -9,7 +9,7 @@ use std::path::Path;
 use tract_onnx::prelude::*;
 
 use crate::Error;
-use crate::acoustic::{Geometry, Input, Network, Session};
+use crate::acoustic::{FilterBank, Geometry, Input, Network, Session};
 use crate::graph::{Graph, guarded};
 use crate::stateful::{Flow, Stateful};
 
@@ -74,6 +74,7 @@ impl TOne {
             geometry: Geometry {
                 sample_rate_hz: sample_rate_hz as u32,
                 input: Input::Samples,
+                filters: FilterBank::Kaldi,
                 bands: 1,
                 window: samples,
                 shift: samples,

@@ -11,7 +11,7 @@ use std::path::Path;
 use tract_onnx::prelude::*;
 
 use crate::Error;
-use crate::acoustic::{Geometry, Input, Network, Session};
+use crate::acoustic::{FilterBank, Geometry, Input, Network, Session};
 use crate::graph::{Graph, guarded};
 use crate::stateful::{Flow, Stateful};
 
@@ -121,6 +121,7 @@ impl Zipformer {
             geometry: Geometry {
                 sample_rate_hz,
                 input: Input::Fbank,
+                filters: FilterBank::Kaldi,
                 bands,
                 window,
                 shift,

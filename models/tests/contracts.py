@@ -1,6 +1,6 @@
 """Makes one small random-weight model of every contract, and what the reference engines give.
 
-    pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py [script]
+    pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py [GROUP…]
 
 Writes `data/contracts/NAME/`: the ONNX files, `tokens.txt`, `golden.f32` (onnxruntime's outputs
 over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `data/contracts/speech.wav`).
@@ -19,7 +19,7 @@ import onnxruntime
 import sherpa_onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from streaming_nets import (BANDS, CHUNK, WINDOW, Decoder, Headed, Joiner, TOne, Zipformer1,
+from streaming_nets import (BANDS, CHUNK, WINDOW, Conformer, Decoder, Headed, Joiner, TOne, Zipformer1,
                             Script, ScriptDecoder, Sum, Zipformer2)
 
 HERE = Path(__file__).parent / "data/contracts"
@@ -27,6 +27,7 @@ WAV = HERE / "speech.wav"
 CHUNKS, WIDTH, CONTEXT = 20, 16, 2
 TOKENS = ["<blk>", "<sos/eos>", "<unk>", "▁the", "▁b", "a", "n", "k", "您", "好", "查", "余", "额",
           "▁card", "s", "ing"]
+PIECES = [*TOKENS[2:], "<blk>"]
 LETTERS = [" ", "а", "б", "в", "д", "е", "и", "к", "о", "т", "<blk>"]
 SIZES = {"encoder_dims": [16, 24], "num_heads": [2, 2], "query_head_dims": [4, 4],
          "value_head_dims": [4, 4], "cnn_module_kernels": [7, 5], "left_context_len": [32, 16],
@@ -44,9 +45,9 @@ def noise(count, seed):
     return values
 
 
-def export(model, arguments, file, inputs, outputs, axes, metadata):
+def export(model, arguments, file, inputs, outputs, axes, metadata, operators=13):
     torch.onnx.export(model, arguments, str(file), input_names=inputs, output_names=outputs,
-                      dynamic_axes=axes, opset_version=13, dynamo=False)
+                      dynamic_axes=axes, opset_version=operators, dynamo=False)
     proto = onnx.load(file)
     shorten(proto.graph)
     onnx.helper.set_model_props(proto, {key: str(value) for key, value in metadata.items()})
@@ -102,8 +103,7 @@ def state_names(sizes, generation):
 def export_zipformer(encoder, width, file, generation, is_ctc):
     model = Headed(encoder, width, is_ctc).eval()
     window = WINDOW if generation == 2 else 2 * CHUNK + 7
-    level(model, [torch.from_numpy(noise(window * BANDS, seed)).reshape(1, window, BANDS)
-                  for seed in range(2, 10)], encoder.states(), 0.7 if is_ctc else 0.3)
+    level(model.head, model, heard_noise(window), encoder.states(), 0.7 if is_ctc else 0.3)
     with torch.no_grad():
         model.head.bias[0] += 0.5 * is_ctc
     names = state_names(encoder.sizes, generation)
@@ -118,18 +118,29 @@ def export_zipformer(encoder, width, file, generation, is_ctc):
            metadata)
 
 
-def level(model, windows, states, deviation):
+def heard_noise(window):
+    """Features that set a head's level."""
+    return [torch.from_numpy(noise(window * BANDS, seed)).reshape(1, window, BANDS) for seed in range(2, 10)]
+
+
+def level(head, run, windows, states, deviation):
     """Sets the head so that every class has its turn: mean 0, the same deviation for each."""
     inner = []
-    hook = model.head.register_forward_hook(lambda _module, _inputs, output: inner.append(output))
+    hook = head.register_forward_hook(lambda _module, inputs, _output: inner.append(inputs[0]))
     with torch.no_grad():
         for window in windows:
-            _, states = model(window, states)
+            _, states = run(window, states)
         hook.remove()
-        found = torch.cat(inner, dim=1)[0]
+        found = torch.cat([head(each)[0] for each in inner], dim=-1 if is_turned(head) else 0)
+        found = found.T if is_turned(head) else found
         scale = deviation / found.std(dim=0).clamp(min=1e-3)
-        model.head.bias.copy_((model.head.bias - found.mean(dim=0)) * scale)
-        model.head.weight.mul_(scale[:, None])
+        head.bias.copy_((head.bias - found.mean(dim=0)) * scale)
+        head.weight.mul_(scale.reshape(-1, *(1 for _ in head.weight.shape[1:])))
+
+
+def is_turned(head):
+    """Whether a head gives class after class."""
+    return isinstance(head, torch.nn.Conv1d)
 
 
 def export_joint(folder):
@@ -152,7 +163,7 @@ def export_t_one(file):
     state = torch.zeros(1, 320 + TOne.DIM, dtype=torch.float16)
     spoken = [torch.from_numpy(samples()[None, at:at + 2400, None] * 32767).to(torch.int32)
               for at in range(0, 12000, 2400)]
-    level(model, spoken, state, 0.7)
+    level(model.head, model, spoken, state, 0.7)
     with torch.no_grad():
         model.head.bias[-1] += 0.7
     export(model, (torch.zeros(1, 2400, 1, dtype=torch.int32), state), file, ["signal", "state"],
@@ -162,41 +173,80 @@ def export_t_one(file):
             "state_dim": 320 + TOne.DIM})
 
 
+def export_nemo(file):
+    model = Conformer(len(PIECES)).eval()
+    length = torch.tensor([Conformer.WINDOW])
+    def run(window, states):
+        out, _, *states = model(window.transpose(1, 2), length, *states)
+        return out, states
+    level(model.head, run, heard_noise(Conformer.WINDOW), model.states(), 0.7)
+    with torch.no_grad():
+        model.head.bias[-1] += 0.7
+    caches = ["cache_last_channel", "cache_last_time", "cache_last_channel_len"]
+    inputs = ["audio_signal", "length", *caches]
+    outputs = ["logprobs", "encoded_lengths", *(f"{name}_next" for name in caches)]
+    axes = {name: {0: "N"} for name in [*inputs, *outputs]}
+    axes["audio_signal"][2] = axes["logprobs"][1] = "frames"
+    for end in ("", "_next"):
+        axes[f"cache_last_channel{end}"][2] = axes[f"cache_last_time{end}"][3] = "past"
+    _, *channel = model.states()[0].shape
+    _, *time = model.states()[1].shape
+    sizes = {f"{name}_dim{axis + 1}": size for name, shape in zip(caches, (channel, time))
+             for axis, size in enumerate(shape)}
+    export(model, (torch.rand(1, BANDS, Conformer.WINDOW), length, *model.states()), file, inputs, outputs, axes,
+           {"vocab_size": len(PIECES) - 1, "window_size": Conformer.WINDOW, "chunk_shift": Conformer.SHIFT,
+            "normalize_type": "", "subsampling_factor": Conformer.SUBSAMPLING, "version": 1,
+            "model_type": "EncDecHybridRNNTCTCBPEModel", **sizes}, operators=17)
+
+
 def session(file):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def stream(file, windows):
+def stream(network, windows):
     """The first output of every window, state going round."""
-    network = session(file)
     names = [each.name for each in network.get_inputs()]
+    found = []
+    if is_nemo(network):
+        states = [state.numpy() for state in Conformer(len(PIECES)).states()]
+        for window in windows:
+            length = np.array([window.shape[1]])
+            heard = [window.transpose(0, 2, 1), length, *states]
+            out, _, *states = network.run(None, dict(zip(names, heard)))
+            found.append(out)
+        return np.concatenate(found, axis=1)[0]
     kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(float16)": np.float16}
     states = [np.zeros([each if isinstance(each, int) else 1 for each in state.shape],
                        kinds[state.type]) for state in network.get_inputs()[1:]]
-    found = []
     for window in windows:
         out, *states = network.run(None, dict(zip(names, [window, *states])))
         found.append(out)
     return np.concatenate(found, axis=1)[0].astype(np.float32)
 
 
+def is_nemo(network):
+    return "chunk_shift" in network.get_modelmeta().custom_metadata_map
+
+
 def golden(folder, acoustic):
     """Outputs over 20 chunks; of a transducer also the logits along fixed contexts."""
-    shape = session(acoustic).get_inputs()[0]
+    network = session(acoustic)
+    shape = network.get_inputs()[0]
     if shape.type == "tensor(int32)":
         values = noise(CHUNKS * 2400, 1) / 12.0 * 2.0 + 1.0
         whole = (values * np.float32(32767.0)).astype(np.int32)
         windows = whole.reshape(CHUNKS, 1, 2400, 1)
     else:
-        frames = shape.shape[1]
+        frames = Conformer.WINDOW if is_nemo(network) else shape.shape[1]
         all_frames = noise(((CHUNKS - 1) * 2 * CHUNK + frames) * BANDS, 1).reshape(-1, BANDS)
         windows = [all_frames[None, i * 2 * CHUNK:i * 2 * CHUNK + frames] for i in range(CHUNKS)]
-    found = stream(acoustic, windows)
+    found = stream(network, windows)
     parts = [found.ravel()]
-    if (folder / "joiner.onnx").exists():
-        decoder, joiner = session(folder / "decoder.onnx"), session(folder / "joiner.onnx")
+    joint = [next(folder.glob(f"{part}*.onnx"), None) for part in ("decoder", "joiner")]
+    if all(joint):
+        decoder, joiner = map(session, joint)
         for t, frame in enumerate(found):
             context = np.array([[t % len(TOKENS) - (t == 0), 3 * t % len(TOKENS)]], np.int64)
             said = decoder.run(None, {"y": context})[0]
@@ -230,7 +280,7 @@ def heard(recogniser, lead=0.0):
 def case(folder, contract, files):
     tokens = str(folder / "tokens.txt")
     if contract.endswith("transducer"):
-        parts = {part: str(folder / f"{part}.onnx") for part in ("encoder", "decoder", "joiner")}
+        parts = dict(zip(("encoder", "decoder", "joiner"), (str(folder / file) for file in files)))
         def make(method):
             return sherpa_onnx.OnlineRecognizer.from_transducer(
                 tokens=tokens, **parts, decoding_method=method, max_active_paths=4)
@@ -239,6 +289,9 @@ def case(folder, contract, files):
     elif contract == "t-one-ctc":
         texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_t_one_ctc(
             tokens=tokens, model=str(folder / "model.onnx")), lead=0.3)}
+    elif contract == "nemo-streaming-ctc":
+        texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_nemo_ctc(
+            tokens=tokens, model=str(folder / files[0])))}
     else:
         texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_zipformer2_ctc(
             tokens=tokens, model=str(folder / files[0])))}
@@ -331,12 +384,7 @@ def folder_of(name):
     return folder
 
 
-def main():
-    torch.manual_seed(7)
-    script_models()
-    if sys.argv[1:] == ["script"]:
-        return
-    torch.manual_seed(7)
+def zipformers_and_t_one():
     rng = torch.Generator().manual_seed(7)
 
     folder = folder_of("zipformer2-ctc")
@@ -344,13 +392,6 @@ def main():
     export_zipformer(Zipformer2(SIZES, rng), len(TOKENS), folder / "model.onnx", 2, True)
     golden(folder, folder / "model.onnx")
     case(folder, "zipformer2-ctc", ["model.onnx"])
-
-    whole, folder = folder / "model.onnx", folder_of("zipformer2-ctc-int8")
-    write_tokens(folder, TOKENS)
-    quantize_dynamic(str(whole), str(folder / "model.int8.onnx"), op_types_to_quantize=["MatMul"],
-                     weight_type=QuantType.QInt8)
-    golden(folder, folder / "model.int8.onnx")
-    case(folder, "zipformer2-ctc", ["model.int8.onnx"])
 
     for name, make, generation in [("zipformer2-transducer", lambda: Zipformer2(SIZES, rng), 2),
                                    ("zipformer-transducer", lambda: Zipformer1(SIZES1), 1)]:
@@ -366,6 +407,41 @@ def main():
     export_t_one(folder / "model.onnx")
     golden(folder, folder / "model.onnx")
     case(folder, "t-one-ctc", ["model.onnx"])
+
+
+def nemo():
+    folder = folder_of("nemo-ctc")
+    write_tokens(folder, PIECES)
+    export_nemo(folder / "model.onnx")
+    golden(folder, folder / "model.onnx")
+    case(folder, "nemo-streaming-ctc", ["model.onnx"])
+
+
+def quantised():
+    """The files of others with weights of 8 bits, as the exports of each contract have them."""
+    for name, contract, tokens, kinds in [
+            ("zipformer2-ctc", "zipformer2-ctc", TOKENS, {"model": SIGNED}),
+            ("zipformer2-transducer", "zipformer2-transducer", TOKENS,
+             {"encoder": SIGNED, "decoder": {**SIGNED, "op_types_to_quantize": ["MatMul", "Gather"]},
+              "joiner": SIGNED}),
+            ("nemo-ctc", "nemo-streaming-ctc", PIECES, {"model": {"weight_type": QuantType.QUInt8}})]:
+        whole, folder = folder_of(name), folder_of(f"{name}-int8")
+        write_tokens(folder, tokens)
+        files = [f"{part}.int8.onnx" for part in kinds]
+        for part, kind in kinds.items():
+            quantize_dynamic(str(whole / f"{part}.onnx"), str(folder / f"{part}.int8.onnx"), **kind)
+        golden(folder, folder / files[0])
+        case(folder, contract, files)
+
+
+SIGNED = {"weight_type": QuantType.QInt8, "op_types_to_quantize": ["MatMul"]}
+GROUPS = {"script": script_models, "contracts": zipformers_and_t_one, "nemo": nemo, "int8": quantised}
+
+
+def main():
+    for group in sys.argv[1:] or GROUPS:
+        torch.manual_seed(7)
+        GROUPS[group]()
 
 
 if __name__ == "__main__":

@@ -251,6 +251,144 @@ class Zipformer1(nn.Module):
                      made[1][0], made[0][1], made[1][1]]
 
 
+class CausalStride(nn.Module):
+    """NeMo's subsampling by eight: three strided convolutions without a look ahead, the lengths in floats."""
+
+    CHANNELS = 4
+
+    def __init__(self, dim):
+        super().__init__()
+        self.first = nn.Conv2d(1, self.CHANNELS, 3, stride=2)
+        self.depth = nn.ModuleList(
+            nn.Conv2d(self.CHANNELS, self.CHANNELS, 3, stride=2, groups=self.CHANNELS) for _ in range(2))
+        self.point = nn.ModuleList(nn.Conv2d(self.CHANNELS, self.CHANNELS, 1) for _ in range(2))
+        self.out = nn.Linear(self.CHANNELS * 11, dim)
+
+    def forward(self, x, length):
+        x = F.relu(self.first(F.pad(x.unsqueeze(1), (2, 1, 2, 1))))
+        for depth, point in zip(self.depth, self.point):
+            x = F.relu(point(depth(F.pad(x, (2, 1, 2, 1)))))
+        length = length.to(torch.float32)
+        for _ in range(3):
+            length = torch.floor((length + 3.0 - 3.0) / 2.0 + 1.0)
+        batch, channels, frames, bands = x.shape
+        x = x.transpose(1, 2).reshape(batch, frames, channels * bands)
+        return self.out(x), length.to(torch.int64)
+
+
+class ConformerLayer(nn.Module):
+    """One layer of NeMo's cache-aware conformer: two half feed-forwards around attention and convolution."""
+
+    def __init__(self, dim, heads, kernel):
+        super().__init__()
+        self.heads, self.wide = heads, dim // heads
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(5))
+        self.forwards = nn.ModuleList(
+            nn.Sequential(nn.Linear(dim, 2 * dim), nn.SiLU(), nn.Linear(2 * dim, dim)) for _ in range(2))
+        self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
+        self.position = nn.Linear(dim, dim, bias=False)
+        self.out = nn.Linear(dim, dim)
+        self.biases = nn.ParameterList(torch.rand(heads, self.wide) - 0.5 for _ in range(2))
+        self.point = nn.ModuleList([nn.Conv1d(dim, 2 * dim, 1), nn.Conv1d(dim, dim, 1)])
+        self.depth = nn.Conv1d(dim, dim, kernel, groups=dim)
+        self.depth_norm = nn.LayerNorm(dim)
+
+    def split(self, x):
+        return x.view(x.size(0), -1, self.heads, self.wide)
+
+    def attend(self, x, position, mask, cache):
+        all_x = torch.cat([cache, x], dim=1)
+        cache = torch.cat([cache[:, x.size(1):, :], x], dim=1)
+        query = self.split(self.query(x))
+        key, value = (self.split(each(all_x)).transpose(1, 2) for each in (self.key, self.value))
+        content, place = ((query + bias).transpose(1, 2) for bias in self.biases)
+        position = self.split(self.position(position)).transpose(1, 2)
+        places = torch.matmul(place, position.transpose(-2, -1))
+        batch, heads, rows, distances = places.size()
+        places = F.pad(places, (1, 0)).view(batch, heads, -1, rows)
+        places = places[:, :, 1:].view(batch, heads, rows, distances)
+        scores = torch.matmul(content, key.transpose(-2, -1))
+        scores = (scores + places[:, :, :, :scores.size(-1)]) / self.wide ** 0.5
+        mask = mask.unsqueeze(1)
+        shares = torch.softmax(scores.masked_fill(mask, -10000.0), dim=-1).masked_fill(mask, 0.0)
+        mixed = torch.matmul(shares, value).transpose(1, 2).reshape(x.size(0), -1, heads * self.wide)
+        return self.out(mixed), cache
+
+    def convolve(self, x, padding, cache):
+        x = F.glu(self.point[0](x.transpose(1, 2)), dim=1)
+        x = torch.cat([cache, x.masked_fill(padding.unsqueeze(1), 0.0)], dim=-1)
+        cache = x[:, :, -cache.size(-1):]
+        x = self.depth_norm(self.depth(x).transpose(1, 2)).transpose(1, 2)
+        return self.point[1](F.silu(x)).transpose(1, 2), cache
+
+    def forward(self, x, position, mask, padding, channel, time):
+        x = x + 0.5 * self.forwards[0](self.norms[0](x))
+        out, channel = self.attend(self.norms[1](x), position, mask, channel)
+        x = x + out
+        out, time = self.convolve(self.norms[2](x), padding, time)
+        x = x + out
+        x = x + 0.5 * self.forwards[1](self.norms[3](x))
+        return self.norms[4](x), channel, time
+
+
+class Conformer(nn.Module):
+    """NeMo's streaming CTC network as its export runs it: attention over a cache whose filling is known as it runs
+    only, chunks that see a number of chunks before them, the first outputs of a window dropped."""
+
+    DIM, HEADS, KERNEL, LAYERS, OUTPUTS, LEFT, DROPPED = 16, 2, 5, 2, 4, 8, 2
+    SUBSAMPLING = 8
+    SHIFT = OUTPUTS * SUBSAMPLING
+    WINDOW = SHIFT + 9
+
+    def __init__(self, classes):
+        super().__init__()
+        self.subsample = CausalStride(self.DIM)
+        self.layers = nn.ModuleList(
+            ConformerLayer(self.DIM, self.HEADS, self.KERNEL) for _ in range(self.LAYERS))
+        self.head = nn.Conv1d(self.DIM, classes, 1)
+        at = torch.arange(40, -41, -1)[:, None] / 10000.0 ** (torch.arange(0, self.DIM, 2) / self.DIM)
+        self.register_buffer("table", torch.stack([at.sin(), at.cos()], dim=2).reshape(1, 81, self.DIM))
+
+    def states(self):
+        return [torch.zeros(1, self.LAYERS, self.LEFT, self.DIM),
+                torch.zeros(1, self.LAYERS, self.DIM, self.KERNEL - 1), torch.zeros(1, dtype=torch.int64)]
+
+    def masks(self, reach, length, filled):
+        """What no query may look at, and what is padding."""
+        at = torch.arange(0, reach)
+        seen = at.expand(length.size(0), -1) < (length + self.LEFT).unsqueeze(-1)
+        begun = at.expand(length.size(0), -1) >= (torch.neg(filled) + self.LEFT).unsqueeze(-1)
+        seen = begun.logical_and(seen)
+        chunk = torch.div(torch.arange(0, reach, dtype=torch.int), self.OUTPUTS, rounding_mode="trunc")
+        before = chunk.unsqueeze(1) - chunk.unsqueeze(0)
+        near = torch.logical_and(torch.le(before, self.LEFT // self.OUTPUTS), torch.ge(before, 0))
+        both = seen.unsqueeze(1).repeat([1, reach, 1])
+        both = torch.logical_and(both, both.transpose(1, 2))
+        mask = ~torch.logical_and(both, near.unsqueeze(0))
+        return mask[:, self.LEFT:], ~seen[:, self.LEFT:]
+
+    def forward(self, audio_signal, length, channel, time, filled):
+        channel, time = channel.transpose(0, 1), time.transpose(0, 1)
+        x, length = self.subsample(audio_signal.transpose(1, 2), length)
+        x, length = x[:, self.DROPPED:, :], (length - self.DROPPED).clamp(min=0)
+        reach = x.size(1) + self.LEFT
+        middle = self.table.size(1) // 2 + 1
+        position = self.table[:, middle - reach:middle + reach - 1]
+        mask, padding = self.masks(reach, length, filled)
+        channels, times = [], []
+        x = x * self.DIM ** 0.5
+        for number, layer in enumerate(self.layers):
+            x, channel_next, time_next = layer(x, position, mask, padding, channel[number], time[number])
+            channels.append(channel_next)
+            times.append(time_next)
+        filled = torch.clamp(filled + x.size(1), max=self.LEFT)
+        channel = torch.stack(channels, dim=0)[:, :, -self.LEFT:, :].transpose(0, 1)
+        time = torch.stack(times, dim=0).transpose(0, 1)
+        x, length = x[:, :self.OUTPUTS], length.clamp(max=self.OUTPUTS)
+        logits = self.head(x.transpose(1, 2)).transpose(1, 2)
+        return logits.log_softmax(dim=-1), length, channel, time, filled
+
+
 class Headed(nn.Module):
     """An encoder and a linear layer, with log probabilities above where it is CTC."""
 

@@ -87,6 +87,7 @@ fn every_contract_is_added_and_gives_the_text_of_sherpa_onnx() {
         "zipformer2-transducer",
         "zipformer-transducer",
         "t-one-ctc",
+        "nemo-ctc",
     ] {
         let (_, case) = case(name);
         let output = add(models.path(), name);

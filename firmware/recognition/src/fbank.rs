@@ -1,13 +1,15 @@
-//! Log mel filter banks as Kaldi computes them, one frame every 10 ms.
+//! Log mel filter banks as Kaldi or NeMo computes them, one frame every 10 ms.
 //!
 //! Source: Kaldi's `feature-fbank.cc` and `feature-window.cc` with `snip_edges` false and no
-//! dither, which is what sherpa-onnx feeds its networks. Frame `n` is centred at `10 n + 5` ms and
+//! dither, which is what sherpa-onnx feeds its networks; for NeMo's with its own options and the filters of librosa
+//! (`filters.mel`). Frame `n` is centred at `10 n + 5` ms and
 //! sees 25 ms around it; before the first sample the signal is taken as mirrored.
 
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
+use trunkside_models::acoustic::FilterBank;
 
 const LOW_HZ: f32 = 20.0;
 /// The highest band ends this far below half the sample rate.
@@ -17,6 +19,8 @@ const PRE_EMPHASIS: f32 = 0.97;
 /// What is computed once and shared by all streams: window, filters and FFT plan.
 pub(crate) struct Filters {
     window: Vec<f32>,
+    /// Whether the mean of a frame's samples is taken away first.
+    is_centred: bool,
     /// Samples from one frame to the next.
     hop: usize,
     bands: Vec<Band>,
@@ -30,19 +34,31 @@ struct Band {
 }
 
 impl Filters {
-    /// Filters of that many bands between 20 Hz and 400 Hz below half the sample rate.
-    pub(crate) fn new(bands: usize, sample_rate_hz: u32) -> Self {
+    /// Filters of that many bands.
+    pub(crate) fn new(kind: FilterBank, bands: usize, sample_rate_hz: u32) -> Self {
         let length = sample_rate_hz as usize / 40;
+        // The window of Kaldi's own ends where it begins, that of NeMo begins anew behind its end.
+        let (period, power) = match kind {
+            FilterBank::Kaldi => (length - 1, 0.85),
+            FilterBank::Nemo => (length, 1.0),
+        };
         let hann = |n: usize| {
-            let turn = std::f64::consts::TAU * n as f64 / (length - 1) as f64;
-            (0.5 - 0.5 * turn.cos()).powf(0.85) as f32
+            let turn = std::f64::consts::TAU * n as f64 / period as f64;
+            (0.5 - 0.5 * turn.cos()).powf(power) as f32
         };
         let size = length.next_power_of_two();
-        let scale = Scale::new(bands, sample_rate_hz as f32, size);
+        let bands = match kind {
+            FilterBank::Kaldi => {
+                let scale = Scale::new(bands, sample_rate_hz as f32, size);
+                (0..bands).map(|index| scale.band(index)).collect()
+            }
+            FilterBank::Nemo => slaney::bands(bands, f64::from(sample_rate_hz), size),
+        };
         Self {
             window: (0..length).map(hann).collect(),
+            is_centred: kind == FilterBank::Kaldi,
             hop: sample_rate_hz as usize / 100,
-            bands: (0..bands).map(|index| scale.band(index)).collect(),
+            bands,
             fft: RealFftPlanner::new().plan_fft_forward(size),
         }
     }
@@ -90,13 +106,62 @@ impl Scale {
             };
             slope.max(0.0)
         };
-        let bins = 0..self.bins;
-        let first = bins.clone().find(|&bin| weight(bin) > 0.0).unwrap_or(0);
-        let weights = (first..self.bins)
+        Band::new(self.bins, weight)
+    }
+}
+
+impl Band {
+    /// The bins whose weight is above 0, which lie side by side.
+    fn new(bins: usize, weight: impl Fn(usize) -> f32) -> Self {
+        let first = (0..bins).find(|&bin| weight(bin) > 0.0).unwrap_or(0);
+        let weights = (first..bins)
             .map(weight)
             .take_while(|&weight| weight > 0.0)
             .collect();
-        Band { first, weights }
+        Self { first, weights }
+    }
+}
+
+/// Triangles over equal steps of M. Slaney's mel scale (Auditory Toolbox, 1998), all of one area.
+mod slaney {
+    use super::Band;
+
+    /// Up to here the scale is even; above it each step multiplies.
+    const EVEN_TO_HZ: f64 = 1_000.0;
+    const EVEN_STEP_HZ: f64 = 200.0 / 3.0;
+
+    /// Natural logarithm of what a step above [`EVEN_TO_HZ`] multiplies by: 27 steps are 6.4 times.
+    fn step() -> f64 {
+        6.4f64.ln() / 27.0
+    }
+
+    fn mel(hz: f64) -> f64 {
+        if hz < EVEN_TO_HZ {
+            return hz / EVEN_STEP_HZ;
+        }
+        EVEN_TO_HZ / EVEN_STEP_HZ + (hz / EVEN_TO_HZ).ln() / step()
+    }
+
+    fn hz(mel: f64) -> f64 {
+        let above = mel - EVEN_TO_HZ / EVEN_STEP_HZ;
+        if above < 0.0 {
+            return mel * EVEN_STEP_HZ;
+        }
+        EVEN_TO_HZ * (above * step()).exp()
+    }
+
+    pub(super) fn bands(count: usize, sample_rate_hz: f64, size: usize) -> Vec<Band> {
+        let step = mel(sample_rate_hz / 2.0) / (count + 1) as f64;
+        let band = |index: usize| {
+            let [left, centre, right] = [0, 1, 2].map(|more| hz((index + more) as f64 * step));
+            let weight = |bin: usize| {
+                let at = bin as f64 * sample_rate_hz / size as f64;
+                let slope = ((at - left) / (centre - left)).min((right - at) / (right - centre));
+                (slope.max(0.0) * 2.0 / (right - left)) as f32
+            };
+            Band::new(size / 2, weight)
+        };
+        (0..count).map(band).collect()
     }
 }
 
@@ -154,7 +219,11 @@ impl Fbank {
     fn frame(&mut self, start: usize, features: &mut Vec<f32>) {
         let length = self.filters.window.len();
         let samples = &self.pending[start..start + length];
-        let mean = samples.iter().sum::<f32>() / length as f32;
+        let mean = if self.filters.is_centred {
+            samples.iter().sum::<f32>() / length as f32
+        } else {
+            0.0
+        };
         let mut previous = samples[0] - mean;
         let windowed = self.frame.iter_mut().zip(samples).zip(&self.filters.window);
         for ((out, &sample), &weight) in windowed {
@@ -204,8 +273,16 @@ mod tests {
     }
 
     fn features(chunk: usize, samples: &[i16]) -> Vec<f32> {
+        features_by(
+            Filters::new(FilterBank::Kaldi, BANDS, 8_000),
+            chunk,
+            samples,
+        )
+    }
+
+    fn features_by(filters: Filters, chunk: usize, samples: &[i16]) -> Vec<f32> {
         let samples: Vec<f32> = samples.iter().map(|&s| f32::from(s) / 32_768.0).collect();
-        let mut fbank = Fbank::new(Arc::new(Filters::new(BANDS, 8_000)));
+        let mut fbank = Fbank::new(Arc::new(filters));
         let mut features = Vec::new();
         for chunk in samples.chunks(chunk) {
             fbank.push(chunk, &mut features);
@@ -213,20 +290,14 @@ mod tests {
         features
     }
 
-    #[test]
-    fn equals_kaldi_native_fbank() {
-        let expected: Vec<f32> = include_str!("../tests/data/fbank.txt")
+    /// `expected` has every seventh frame.
+    fn assert_near(found: &[f32], bands: usize, expected: &str) {
+        let expected: Vec<f32> = expected
             .split_ascii_whitespace()
             .map(|value| value.parse().unwrap())
             .collect();
-        let found = features(160, &chirp_and_noise(8_000));
-        assert_eq!(found.len() % BANDS, 0);
-        assert!(
-            found.len() / BANDS >= 98,
-            "one frame every 10 ms of a second"
-        );
-        // The file has every seventh frame.
-        let sampled = found.chunks(BANDS).step_by(7).flatten();
+        assert_eq!(found.len() % bands, 0);
+        let sampled = found.chunks(bands).step_by(7).flatten();
         let mut compared = 0;
         for (found, expected) in sampled.zip(&expected) {
             assert!(
@@ -236,6 +307,23 @@ mod tests {
             compared += 1;
         }
         assert_eq!(compared, expected.len());
+    }
+
+    #[test]
+    fn equals_kaldi_native_fbank() {
+        let found = features(160, &chirp_and_noise(8_000));
+        assert!(
+            found.len() / BANDS >= 98,
+            "one frame every 10 ms of a second"
+        );
+        assert_near(&found, BANDS, include_str!("../tests/data/fbank.txt"));
+    }
+
+    #[test]
+    fn equals_kaldi_native_fbank_with_the_options_of_nemo() {
+        let filters = Filters::new(FilterBank::Nemo, 80, 16_000);
+        let found = features_by(filters, 160, &chirp_and_noise(8_000));
+        assert_near(&found, 80, include_str!("../tests/data/fbank_nemo.txt"));
     }
 
     #[test]

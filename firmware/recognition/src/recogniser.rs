@@ -89,7 +89,11 @@ impl Recogniser {
             name: model.name.clone(),
             languages: languages(model)?,
             acoustic,
-            filters: Arc::new(Filters::new(bands, geometry.sample_rate_hz)),
+            filters: Arc::new(Filters::new(
+                geometry.filters,
+                bands,
+                geometry.sample_rate_hz,
+            )),
             vocabulary,
             tuning: Tuning::default(),
             rules: Rules::default(),

@@ -107,6 +107,7 @@ fn geometry_comes_from_the_metadata() {
     let expected = Geometry {
         sample_rate_hz: 8_000,
         input: Input::Fbank,
+        filters: FilterBank::Kaldi,
         bands: 64,
         window: 21,
         shift: 16,
