@@ -104,6 +104,15 @@ fn nemo_ctc_with_attention_equals_onnxruntime() {
 }
 
 #[test]
+fn quantised_nemo_ctc_is_near_onnxruntime() {
+    // Unsigned weights, and convolutions of 8 bits, as the public files have them.
+    let name = "nemo-ctc-int8";
+    let file = folder(name).join("model.int8.onnx");
+    let network = acoustic::load(Contract::NemoStreamingCtc, &file).unwrap();
+    assert_near_on_average(&stream(network.as_ref()), &golden(name), 0.05);
+}
+
+#[test]
 fn t_one_equals_onnxruntime() {
     // The state is half precision: where it rounds differently, a step is 5e-4 of a value.
     ctc_equals("t-one-ctc", Contract::TOneCtc, "model.onnx", 5e-3);
@@ -143,6 +152,13 @@ fn zipformer_transducer_equals_onnxruntime() {
     let name = "zipformer-transducer";
     let found = transduce(name, Contract::ZipformerTransducer, ".onnx");
     assert_near(&found, &golden(name), 1e-4);
+}
+
+#[test]
+fn quantised_zipformer2_transducer_is_near_onnxruntime() {
+    let name = "zipformer2-transducer-int8";
+    let found = transduce(name, Contract::Zipformer2Transducer, ".int8.onnx");
+    assert_near_on_average(&found, &golden(name), 0.05);
 }
 
 #[test]
