@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trunkside_models::acoustic::{self, Contract, Input, Joint, Network};
+use trunkside_models::acoustic::{self, Contract, FilterBank, Input, Joint, Network};
 
 const CHUNKS: usize = 20;
 
@@ -101,6 +101,9 @@ fn quantised_zipformer2_ctc_is_near_onnxruntime() {
 #[test]
 fn nemo_ctc_with_attention_equals_onnxruntime() {
     ctc_equals("nemo-ctc", Contract::NemoStreamingCtc, "model.onnx", 1e-4);
+    let file = folder("nemo-ctc").join("model.onnx");
+    let network = acoustic::load(Contract::NemoStreamingCtc, &file).unwrap();
+    assert_eq!(network.geometry().filters, FilterBank::Nemo);
 }
 
 #[test]
