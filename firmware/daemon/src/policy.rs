@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use trunkside_call::AgentId;
 use trunkside_decision::{Policy, registered_user, sha256_hex};
 use trunkside_line::Phones;
 use trunkside_record::Timestamp;
@@ -57,34 +56,14 @@ fn read(path: &Path) -> (Option<Policy>, Option<Policy>, Vec<Problem>) {
         }
     };
     let parsed = Policy::parse(&name, &text);
-    let mut problems: Vec<Problem> = parsed.problems.iter().map(problem).collect();
-    let is_told = |id: &AgentId| {
-        let key = format!("agent.{id}.contact");
-        parsed.problems.iter().any(|problem| problem.key == key)
-    };
-    let agents = parsed.draft.agents.iter();
-    for agent in agents.filter(|agent| agent.contact.is_none() && !is_told(&agent.id)) {
-        let line = line_of(&text, agent.id.as_str());
-        let message = format!(
-            "agent `{}` has no `contact`; add where the phone is, such as `sip:{}@192.0.2.20`",
-            agent.id, agent.id
-        );
-        problems.push(Problem::error(format!("{name}:{line}"), message));
-    }
+    let phoneless = parsed.draft.check_contacts(&name);
+    let found = parsed.problems.iter().chain(&phoneless);
+    let problems: Vec<Problem> = found.map(problem).collect();
     let usable = problems
         .iter()
         .all(|problem| problem.severity == Severity::Warning);
     let policy = parsed.policy.filter(|_| usable);
     (policy, Some(parsed.draft), problems)
-}
-
-/// The line, from 1, in which an agent's `id` stands.
-fn line_of(text: &str, id: &str) -> usize {
-    let is_it = |line: &str| {
-        let value = line.trim_start().strip_prefix("id").map(str::trim_start);
-        value.is_some_and(|value| value.starts_with('=') && value.contains(id))
-    };
-    text.lines().position(is_it).map_or(1, |line| line + 1)
 }
 
 /// What can be told of callers.
@@ -589,15 +568,19 @@ mod tests {
             told.contains("policy.toml:6: warning:") && told.contains("`flying_saucer`")
         });
         assert!(unheard, "{said:?}");
-        let file = written(folder.path(), &format!("{ANN}[[agent]]\nid = \"bob\"\n"));
+        // Neither another's longer name nor a comment is the agent.
+        let bobby =
+            "# id = \"bob\"\n[[agent]]\nid = \"bobby\"\ncontact = \"sip:bobby@192.0.2.20\"\n";
+        let file = written(folder.path(), &format!("{bobby}[[agent]]\nid = \"bob\"\n"));
         let said = told(&file);
         let bob =
-            |told: &String| told.contains("policy.toml:5: error: agent `bob` has no `contact`");
+            |told: &String| told.contains("policy.toml:6: error: `agent.bob.contact` is missing");
         assert!(said.iter().any(bob), "{said:?}");
         let file = written(folder.path(), "[[agent]]\nid = \"bob\"\npriority = 0\n");
         let said = told(&file);
         assert!(
-            said.iter().any(|told| told.contains("no `contact`")),
+            said.iter()
+                .any(|told| told.contains("`agent.bob.contact` is missing")),
             "{said:?}"
         );
         let file = written(folder.path(), "[[agent]]\nid = \"bob\"\ncontact = 7\n");

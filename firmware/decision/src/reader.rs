@@ -146,6 +146,11 @@ impl<'a> Section<'a> {
         self.value(key).is_some()
     }
 
+    /// Where a key's value begins, well or ill.
+    pub fn place(&self, key: &'static str) -> Option<usize> {
+        self.value(key).map(|value| value.span().start)
+    }
+
     fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().insert(key);
         self.table?

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use trunkside_call::{Emotion, Language};
 
 use super::group::Chain;
-use super::resolve::MOST_RESERVED;
+use super::resolve::{MOST_RESERVED, named};
 use super::{AgentProfile, Condition, Policy, Route, WhenClosed};
 use crate::need::Need;
-use crate::reader::Section;
-use crate::{CallProfile, Problem, Severity};
+use crate::reader::{Reader, Section};
+use crate::{CallProfile, Problem};
 
 /// Two agents or rules of one name could not be told apart in reasons.
 pub(crate) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &str) {
@@ -112,7 +112,6 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
             report("then.answer_within_s", message);
         }
     }
-    novices(policy, tables);
     together(policy, tables);
     let report = |message: String| default.reader.warning(default.offset, "default", message);
     needs_somebody(policy, &policy.default, &[], &report);
@@ -122,24 +121,32 @@ pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'
 }
 
 /// A limit without a novice, novices without a limit, and novices without anybody to go on to.
-fn novices(policy: &Policy, tables: &[Section<'_>]) {
-    let Some(section) = tables.first() else {
-        return;
-    };
+pub(super) fn novices(policy: &Policy, agents: &[Section<'_>], queue: &Section<'_>) {
     let novices = policy.agents.iter().filter(|agent| agent.novice).count();
     let limited = !policy.queue.novice_limit.is_zero();
-    let message = match (novices, limited) {
-        (0, true) => "has no effect: no agent is a `novice`; mark one or remove the limit",
-        (1.., false) => "is 0 although agents are marked `novice`; their calls never go on",
-        (n, true) if n == policy.agents.len() => {
-            "can never be kept: every agent is a `novice`, and nobody is left to go on to"
+    let limit = queue.place("novice_limit_s");
+    let (offset, message) = match (novices, limited) {
+        (0, true) => (
+            limit,
+            "has no effect: no agent is a `novice`; mark one or remove the limit",
+        ),
+        (1.., false) => {
+            let first = agents.iter().find(|agent| agent.switch("novice", false));
+            let first = first.and_then(|agent| agent.place("novice"));
+            let message = "is 0 although agents are marked `novice`; their calls never go on";
+            (limit.or(first), message)
         }
+        (n, true) if n == policy.agents.len() => (
+            limit,
+            "can never be kept: every agent is a `novice`, and nobody is left to go on to",
+        ),
         _ => return,
     };
-    let line = policy.text.find("novice").unwrap_or(0);
-    section
-        .reader
-        .warning(line, "queue.novice_limit_s", message);
+    queue.reader.warning(
+        offset.unwrap_or(queue.offset),
+        "queue.novice_limit_s",
+        message,
+    );
 }
 
 /// Why a rule for a closed branch would never matter.
@@ -331,62 +338,81 @@ fn comes_in_time(policy: &Policy, route: &Route, report: &dyn Fn(&str, String)) 
     }
 }
 
+/// Rules about intents that `known` does not hold.
 pub(super) fn intents<'a>(
     policy: &Policy,
     file: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Vec<Problem> {
     let known: BTreeSet<&str> = known.into_iter().collect();
-    let mut problems = Vec::new();
-    for rule in &policy.rules {
-        for intent in rule
-            .when
-            .intents
-            .iter()
-            .filter(|intent| !known.contains(intent.as_str()))
-        {
-            problems.push(Problem {
-                severity: Severity::Warning,
-                file: file.to_owned(),
-                line: line_of(policy, &format!("\"{intent}\"")),
-                key: format!("rule.{}.when.intent", rule.name),
-                message: format!("names `{intent}`, which is not in the intent taxonomy"),
-            });
+    again(policy, file, |root| {
+        for section in named(root.tables("rule"), "rule", "name") {
+            let intents = section.table("when").texts("intent");
+            for intent in intents
+                .iter()
+                .filter(|it| !known.contains(it.value.as_str()))
+            {
+                let message = format!(
+                    "names `{}`, which is not in the intent taxonomy",
+                    intent.value
+                );
+                section.reader.warning(intent.offset, &intent.key, message);
+            }
         }
-    }
-    problems
+    })
 }
 
-/// The first line that holds a text, from 1.
-fn line_of(policy: &Policy, text: &str) -> usize {
-    let line = policy.text.lines().position(|line| line.contains(text));
-    line.map_or(1, |line| line + 1)
-}
-
+/// Rules about customers that only a look-up could tell of.
 pub(super) fn without_lookup(
     policy: &Policy,
     file: &str,
     is_told: impl Fn(&str) -> bool,
 ) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for rule in &policy.rules {
-        let when = &rule.when;
-        let untold = (!when.facts.iter().any(|fact| is_told(fact))).then_some(&when.facts);
-        let wanted = [("tier", Some(&when.tiers)), ("facts", untold)];
-        for (key, names) in wanted {
-            let Some(name) = names.and_then(|names| names.first()) else {
-                continue;
-            };
-            problems.push(Problem {
-                severity: Severity::Warning,
-                file: file.to_owned(),
-                line: line_of(policy, &format!("\"{name}\"")),
-                key: format!("rule.{}.when.{key}", rule.name),
-                message: "can never be met: the box asks nobody about customers; set `customers.file` or \
-                          `customers.url` in its configuration, or remove the condition or the rule"
-                    .to_owned(),
-            });
+    again(policy, file, |root| {
+        for section in named(root.tables("rule"), "rule", "name") {
+            let when = section.table("when");
+            let facts = when.texts("facts");
+            let untold = !facts.iter().any(|fact| is_told(&fact.value));
+            let tier = when.texts("tier").into_iter().next();
+            let fact = facts.into_iter().next().filter(|_| untold);
+            for found in tier.into_iter().chain(fact) {
+                let message = "can never be met: the box asks nobody about customers; set `customers.file` or \
+                               `customers.url` in its configuration, or remove the condition or the rule";
+                section.reader.warning(found.offset, &found.key, message);
+            }
         }
+    })
+}
+
+/// Agents of whom it is not said where their phone is.
+pub(super) fn contacts(policy: &Policy, file: &str) -> Vec<Problem> {
+    again(policy, file, |root| {
+        for section in named(root.tables("agent"), "agent", "id") {
+            if section.has("contact") {
+                continue;
+            }
+            let id = section.text("id");
+            let offset = id.as_ref().map_or(section.offset, |id| id.offset);
+            let name = id.map_or_else(|| "li_na".to_owned(), |id| id.value);
+            let message =
+                format!("is missing; add where the phone is, such as `sip:{name}@192.0.2.20`");
+            section
+                .reader
+                .error(offset, &section.key("contact"), message);
+        }
+    })
+}
+
+/// Looks once more through the tables that a policy was read from, which know their places; tells
+/// only what the reading itself has not.
+fn again(policy: &Policy, file: &str, look: impl FnOnce(&Section<'_>)) -> Vec<Problem> {
+    let reader = Reader::new(file, &policy.text);
+    let document = reader.document(&policy.text);
+    look(&Section::root(&reader, document.get_ref()));
+    let mut problems = reader.finish();
+    if !problems.is_empty() {
+        let told = Policy::parse(file, &policy.text).problems;
+        problems.retain(|problem| !told.contains(problem));
     }
     problems
 }

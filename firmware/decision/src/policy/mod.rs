@@ -292,6 +292,11 @@ impl Policy {
     pub fn check_without_lookup(&self, file: &str, is_told: impl Fn(&str) -> bool) -> Vec<Problem> {
         check::without_lookup(self, file, is_told)
     }
+
+    /// Reports, as errors, agents without a phone, for a box that rings them.
+    pub fn check_contacts(&self, file: &str) -> Vec<Problem> {
+        check::contacts(self, file)
+    }
 }
 
 /// SHA-256 of a text, in hex.

@@ -102,6 +102,7 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     check::destinations(&policy, &place_tables);
     check::repeated_names(&rule_tables, "name", "rule");
     check::rules(&policy, &rule_tables, &default_table);
+    check::novices(&policy, &agent_tables, &root.table("queue"));
     check::groups(&policy, &group_tables);
     check::repeated_names(&break_tables, "reason", "break");
     breaks::check(&policy, &break_tables, &codes_table);
@@ -109,7 +110,11 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
 }
 
 /// Calls each table by its own name in messages, where it has one.
-fn named<'a>(mut tables: Vec<Section<'a>>, kind: &str, key: &'static str) -> Vec<Section<'a>> {
+pub(super) fn named<'a>(
+    mut tables: Vec<Section<'a>>,
+    kind: &str,
+    key: &'static str,
+) -> Vec<Section<'a>> {
     for section in &mut tables {
         if let Some(name) = section.text(key) {
             section.path = format!("{kind}.{}", name.value);

@@ -375,7 +375,8 @@ fn an_empty_policy_says_that_agents_are_missing() {
 
 #[test]
 fn what_needs_a_look_up_is_told_where_there_is_none() {
-    let text = "[[agent]]\nid = \"ann\"\n[[rule]]\nname = \"gold\"\nwhen = { tier = \"golden\" }\n\
+    // What a comment or another rule's name says is no condition.
+    let text = "[[agent]]\nid = \"ann\" # \"golden\"\n[[rule]]\nname = \"gold\"\nwhen = { tier = \"golden\" }\n\
                 then = { priority = 2 }\n[[rule]]\nname = \"kept\"\nwhen = { facts = \"wealthy\" }\n\
                 then = { priority = 1 }\n[[rule]]\nname = \"again\"\nwhen = { facts = [\"wealthy\", \"again\"] }\n\
                 then = { priority = 1 }\n";
@@ -414,6 +415,44 @@ fn intents_outside_the_taxonomy_are_found() {
         .position(|line| line.contains("\"refund\""))
         .expect("it is there");
     assert_eq!(problems[0].line, line + 1);
+}
+
+#[test]
+fn what_a_rule_names_is_told_where_the_rule_names_it() {
+    let text = "# \"refund\" is taken by ann\n[[agent]]\nid = \"ann\"\n\
+                [[rule]]\nname = \"refund\"\nwhen = { intent = 'refund' }\nthen = { priority = 1 }\n\
+                [[rule]]\nname = \"more\"\nwhen = { intent = [\"bill\",\n\"refund\"] }\nthen = { priority = 2 }\n";
+    let policy = Policy::parse("p.toml", text).policy.expect("it is usable");
+    let told = policy.check_intents("p.toml", ["bill"]);
+    let places: Vec<(usize, &str)> = told
+        .iter()
+        .map(|problem| (problem.line, problem.key.as_str()))
+        .collect();
+    let expected = [
+        (6, "rule.refund.when.intent"),
+        (11, "rule.more.when.intent"),
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn what_is_wrong_with_novices_is_told_where_they_or_their_limit_stand() {
+    let told = |text: &str| {
+        let problems = Policy::parse("p.toml", text).problems;
+        let found: Vec<(usize, String)> = problems
+            .into_iter()
+            .map(|problem| (problem.line, problem.key))
+            .collect();
+        found
+    };
+    let limit = |line| vec![(line, "queue.novice_limit_s".to_owned())];
+    let ann = "# no novice yet\n[[agent]]\nid = \"ann\"\n";
+    let queue = "[queue]\nmax_wait_s = 60\nnovice_limit_s = 30\n";
+    assert_eq!(told(&format!("{ann}{queue}")), limit(6));
+    let novice = format!("{ann}novice = true\n");
+    assert_eq!(told(&format!("{novice}{queue}")), limit(7));
+    let two = format!("[[agent]]\nid = \"novice\"\n{novice}");
+    assert_eq!(told(&two), limit(6));
 }
 
 #[test]
