@@ -41,6 +41,17 @@ fn health(branch: &mut Branch, key: &str, wanted: &Value) {
     });
 }
 
+/// A call as the box's own people may see it.
+fn shown(branch: &Branch, call: &str) -> Value {
+    let shown = Command::new(binary("trunkside"))
+        .args(["calls", "show", call, "--json", "--config"])
+        .arg(branch.home.config())
+        .output()
+        .unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    serde_json::from_slice(&shown.stdout).expect("one JSON object")
+}
+
 #[test]
 fn old_calls_keep_their_model_and_new_ones_have_the_new() {
     if !has_peer("sipp") {
@@ -92,4 +103,9 @@ fn old_calls_keep_their_model_and_new_ones_have_the_new() {
     let calls = branch.cloud.wait_for_calls(2);
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert_ne!(calls[0]["intent"]["name"], "balance_inquiry", "{calls:?}");
+    for (call, model) in calls.iter().zip(["script", "zh-en-1"]) {
+        let shown = shown(&branch, call["call"].as_str().expect("a call has a name"));
+        assert_eq!(shown["models"]["speech"]["name"], model, "{shown}");
+        assert_eq!(shown["models"]["intents"]["name"], "shipped", "{shown}");
+    }
 }

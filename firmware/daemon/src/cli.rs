@@ -105,7 +105,8 @@ pub enum CallsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one call: what was wanted, felt and decided, which quality rules were kept, and every word.
+    /// Show one call: what was wanted, felt and decided, with which models, which quality rules were kept, and
+    /// every word.
     Show {
         /// The call, as `list` names it.
         #[arg(value_name = "CALL", value_parser = call)]

@@ -4,6 +4,8 @@
 //! decisions with the logged ones, bit by bit. It holds no personal data but the policy's own text
 //! (agents' names and contacts), so it stays on the box.
 
+mod heard_with;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use trunkside_call::{Action, AgentId, CallId, Decision};
+
+pub use heard_with::models_of;
 
 use crate::{Flip, Input, Policy, Router, sha256_hex};
 

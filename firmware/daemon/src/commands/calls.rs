@@ -2,10 +2,13 @@
 
 mod show;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::BufReader;
 
+use anyhow::Context;
 use serde_json::json;
 use trunkside_call::CallId;
+use trunkside_decision::log::{Models, models_of};
 use trunkside_media::recording::{Archive, ArchiveError, Deletion};
 use trunkside_record::{CallSummary, Timestamp};
 
@@ -16,7 +19,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::phone_number::is_the_same;
 use crate::recording::tapes;
-use crate::storage::recorder::CALLS;
+use crate::storage::recorder::{CALLS, DECISIONS};
 use crate::storage::store::keeping::Kept;
 use crate::storage::store::{Store, StoreError};
 
@@ -93,7 +96,19 @@ fn one(config: &Config, call: CallId, as_json: bool) -> Result<(), Failure> {
         return Err(unknown(&format!("there is no call `{call}`")));
     };
     let turns = store.turns(call).map_err(failed)?;
-    show::show(kept, &turns, as_json)
+    let models = models(config, call)?;
+    show::show(kept, &turns, models.as_ref(), as_json)
+}
+
+/// What a call was heard and understood with; none where the decision log does not tell.
+fn models(config: &Config, call: CallId) -> Result<Option<Models>, Failure> {
+    let path = config.data_dir.join(DECISIONS);
+    if !opens(&path, OpenOptions::new().read(true))? {
+        return Ok(None);
+    }
+    let read = File::open(&path).and_then(|log| models_of(&mut BufReader::new(log), call));
+    read.with_context(|| format!("cannot read `{}`", path.display()))
+        .map_err(Failure::Operation)
 }
 
 fn unknown(what: &str) -> Failure {

@@ -104,7 +104,7 @@ fn turned(turn: &Turn) -> String {
 }
 
 /// Which models turned voice into what the router was told.
-fn heard_with(models: &Models) -> String {
+pub(super) fn heard_with(models: &Models) -> String {
     let named = |model: &Option<Model>| match model {
         Some(Model { name, sha256 }) => format!("`{name}` (sha256 {sha256})"),
         None => "none".to_owned(),

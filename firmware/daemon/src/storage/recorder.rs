@@ -88,6 +88,9 @@ enum Note {
 /// The call store, in the data folder.
 pub const CALLS: &str = "calls.db";
 
+/// The decision log's file in the data folder.
+pub const DECISIONS: &str = "decisions.jsonl";
+
 /// What the router has learnt, in the data folder.
 const LESSONS: &str = "learning.json";
 
@@ -335,7 +338,7 @@ impl Desk {
             is_short: false,
             outbox_due: Duration::ZERO,
             room_due: Duration::ZERO,
-            decisions: DecisionLog::new(&folder.join("decisions.jsonl")),
+            decisions: DecisionLog::new(&folder.join(DECISIONS)),
             given_up_before: 0,
             files: Files::new(folder),
             faults: Faults::default(),

@@ -2,15 +2,22 @@
 
 use serde_json::{Value, json};
 use trunkside_call::Side;
+use trunkside_decision::log::Models;
 use trunkside_record::{CallSummary, DecisionRecord, RedactedText};
 use trunkside_understanding::{CallEntities, CallEntity, written};
 
+use super::super::replay::heard_with;
 use super::began;
 use crate::cli::Failure;
 use crate::storage::store::keeping::{Kept, KeptTurn};
 
 /// Prints a call and what was said in it.
-pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failure> {
+pub fn show(
+    call: &Kept,
+    turns: &[KeptTurn],
+    models: Option<&Models>,
+    as_json: bool,
+) -> Result<(), Failure> {
     let summary = call.summary.as_deref();
     let named = named_in(turns);
     if as_json {
@@ -22,6 +29,7 @@ pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failur
                 "call": call.call,
                 "number": call.caller.reveal(),
                 "summary": summary,
+                "models": models,
                 "turns": turns,
                 "entities": named.iter().map(of_entity).collect::<Vec<_>>(),
             })
@@ -37,6 +45,9 @@ pub fn show(call: &Kept, turns: &[KeptTurn], as_json: bool) -> Result<(), Failur
             .iter()
             .try_for_each(|(what, text)| super::tell(format_args!("{what:9} {text}")))?,
         None => say!("outcome   not ended, or the box stopped in its middle"),
+    }
+    if let Some(models) = models {
+        say!("models    {}", heard_with(models));
     }
     for entity in &named {
         say!("named     {}", readable(entity, turns));
