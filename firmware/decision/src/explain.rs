@@ -51,6 +51,8 @@ trait Tongue {
     /// Between two skills.
     fn and(&self) -> &'static str;
     fn given_up(&self, what: &str, why: GivenUp, waited: &str) -> String;
+    /// So long calls of higher priority that came later went first, and may no more.
+    fn passed_enough(&self, most: &str) -> String;
     fn only_candidate(&self, name: &AgentId, idle: &str) -> String;
     /// `ahead` is by how much idle time the agent leads, all weights together.
     fn preferred(
@@ -300,6 +302,11 @@ fn grounds(policy: &Policy, facts: &Facts) -> Vec<Reason> {
         if let Some(why) = facts.given_up[requirement as usize] {
             reasons.push(given_up(policy, facts, requirement, why));
         }
+    }
+    if facts.passed_enough {
+        let most = seconds(policy, micros(policy.queue.passed_over));
+        let finding = tongue(policy).passed_enough(&most);
+        reasons.push(reason("passed_over", finding));
     }
     if facts.open.is_none() {
         let unknown = tongue(policy).hours_unknown();

@@ -193,24 +193,24 @@ impl Engine {
 
     /// One agent, many calls: of those that may go first, the most urgent, less what the pair costs.
     fn place_agent(&mut self, index: usize) {
-        let pairs = self
-            .queue
-            .values()
-            .filter_map(|slot| Some((*slot, self.cost(*slot, index)?)));
-        if let Some((slot, cost)) = self.goes_first(pairs, self.now) {
+        let cost = |slot| self.cost(slot, index);
+        if let Some((slot, cost)) = self.goes_first(&cost, self.now) {
             self.offer(slot, index, cost, None);
         }
     }
 
-    /// Which of the calls goes to an agent; they come in the queue's order, with what each would cost
-    /// that agent.
+    /// Which of the calls goes to an agent, by what each would cost that agent.
     pub(super) fn goes_first(
         &self,
-        pairs: impl Iterator<Item = (Slot, Cost)>,
+        cost: &impl Fn(Slot) -> Option<Cost>,
         now: Micros,
     ) -> Option<(Slot, Cost)> {
         let mut last = Micros::MAX;
-        pairs
+        let kept = self.kept_from(cost, now);
+        let may_go = |slot: Slot| !kept.iter().any(|call| call.is_passed_by(self.call(slot)));
+        let slots = self.queue.values().copied().filter(|slot| may_go(*slot));
+        slots
+            .filter_map(|slot| Some((slot, cost(slot)?)))
             .take_while(|(slot, _)| {
                 last = last.min(self.overtaken_until(*slot));
                 self.call(*slot).rank(&self.policy).0 <= last
@@ -236,8 +236,17 @@ impl Engine {
         }
     }
 
-    /// Many calls, many agents: together, at the least total cost.
+    /// Many calls, many agents: together, at the least total cost. Where somebody waits who was passed
+    /// enough, agent by agent, as who is free then is not free for everybody.
     fn place_all(&mut self) {
+        if self.passed_enough(self.now).next().is_some() {
+            for index in 0..self.agents.len() {
+                if self.agents[index].is_free() {
+                    self.place_agent(index);
+                }
+            }
+            return;
+        }
         loop {
             let free: Vec<usize> = (0..self.agents.len())
                 .filter(|index| self.agents[*index].is_free())
@@ -331,6 +340,7 @@ impl Engine {
         let facts = self.facts(slot, Some(index));
         let id = self.call(slot).id;
         self.dequeue(slot);
+        self.note_passed(slot, index);
         let until = self
             .now
             .saturating_add(micros(self.policy.queue.offer_limit))
@@ -445,6 +455,7 @@ impl Engine {
             open: call.open,
             kind: Arc::clone(&call.kind),
             given_up: call.given_up,
+            passed_enough: call.was_passed_enough(&self.policy, self.now),
             waited: self.now - call.entered,
             attempts: call.attempts.clone(),
             skipped,

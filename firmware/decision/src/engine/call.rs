@@ -80,6 +80,8 @@ pub(crate) struct Call {
     pub tell_at: Micros,
     /// When it may go to an agent who is free but not yet for it.
     pub opens_at: Option<Micros>,
+    /// When an agent who could have had it went to a call of higher priority that came later, the first time.
+    pub passed_since: Option<Micros>,
     /// What was foretold when it began to wait.
     pub forecast: Option<Forecast>,
     /// Whether a machine has served the caller already.
@@ -113,6 +115,18 @@ impl Call {
     /// By how much its priority puts it forward.
     pub fn head_start(&self, policy: &Policy) -> Micros {
         micros(policy.queue.priority_step) * Micros::from(self.need().priority)
+    }
+
+    /// Whether the other has the higher priority and came later.
+    pub fn is_passed_by(&self, other: &Self) -> bool {
+        other.need().priority > self.need().priority
+            && (other.entered, other.sequence) > (self.entered, self.sequence)
+    }
+
+    /// Whether such calls have gone before it for as long as they may.
+    pub fn was_passed_enough(&self, policy: &Policy, now: Micros) -> bool {
+        let most = micros(policy.queue.passed_over);
+        self.passed_since.is_some_and(|since| now - since >= most)
     }
 
     pub fn tried(&self, agent: usize, now: Micros) -> Option<OfferFailure> {

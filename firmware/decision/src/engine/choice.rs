@@ -80,6 +80,8 @@ pub(crate) struct Facts {
     pub open: Option<bool>,
     pub kind: Arc<Kind>,
     pub given_up: [Option<GivenUp>; 3],
+    /// Whether calls of higher priority that came later may go before it no more.
+    pub passed_enough: bool,
     pub waited: Micros,
     pub attempts: Vec<Attempt>,
     /// The agents who were not to be had, in the policy's order.

@@ -15,6 +15,7 @@ mod kind;
 mod leave;
 mod lessons;
 mod novice;
+mod passed;
 mod replace;
 mod what_if;
 
@@ -80,6 +81,8 @@ pub(crate) struct Engine {
     /// Agents that became free, and calls that became free to be assigned, since the last round.
     freed: Vec<usize>,
     unplaced: Vec<Slot>,
+    /// Calls before which one of higher priority has gone that came later.
+    passed: BTreeSet<Slot>,
     /// Calls whose requirements or chances may have changed.
     stale: Vec<Slot>,
     /// Calls whose caller must be told that they wait, and those to be told if their place changed.
@@ -118,6 +121,7 @@ impl Engine {
             arrivals: 0,
             freed: Vec::new(),
             unplaced: Vec::new(),
+            passed: BTreeSet::new(),
             stale: Vec::new(),
             overdue: Vec::new(),
             untold: Vec::new(),
@@ -331,6 +335,7 @@ impl Engine {
             told_ahead: None,
             tell_at: self.now.saturating_add(micros(self.policy.queue.announce)),
             opens_at: None,
+            passed_since: None,
             forecast: None,
             self_served: false,
             successor: None,
@@ -442,6 +447,7 @@ impl Engine {
             .take()
             .expect("slots in use are never vacant");
         self.slots.remove(&call.id);
+        self.passed.remove(&slot);
         self.vacant.push(slot);
     }
 

@@ -206,8 +206,8 @@ impl<'a> WhatIf<'a> {
     fn takes(&self, agent: usize) -> Option<Slot> {
         let engine = &*self.engine;
         let was_away = !engine.agents[agent].signed_in;
-        let pairs = engine.queue.values().filter_map(|slot| {
-            let call = engine.call(*slot);
+        let cost = |slot| {
+            let call = engine.call(slot);
             if call.tried(agent, self.now).is_some() {
                 return None;
             }
@@ -221,19 +221,12 @@ impl<'a> WhatIf<'a> {
                 call.insist
             };
             self.opens(&call.kind, insist, call.entered, agent)?;
-            let cost = engine.cost_of(
-                &call.kind,
-                insist,
-                agent,
-                (
-                    call.last_agent == Some(agent),
-                    engine.learned(engine.intent_number(call.profile.intent.as_ref()), agent),
-                ),
-                self.now,
-            )?;
-            Some((*slot, cost))
-        });
-        let (slot, _) = engine.goes_first(pairs, self.now)?;
+            let intent = engine.intent_number(call.profile.intent.as_ref());
+            let last = call.last_agent == Some(agent);
+            let known = (last, engine.learned(intent, agent));
+            engine.cost_of(&call.kind, insist, agent, known, self.now)
+        };
+        let (slot, _) = engine.goes_first(&cost, self.now)?;
         Some(slot)
     }
 

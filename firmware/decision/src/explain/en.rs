@@ -66,6 +66,12 @@ impl Tongue for English {
         }
     }
 
+    fn passed_enough(&self, most: &str) -> String {
+        format!(
+            "calls of higher priority that came later have gone first for {most}, and may no more"
+        )
+    }
+
     fn only_candidate(&self, name: &AgentId, idle: &str) -> String {
         format!("{name} is the only free agent who fits, idle for {idle}")
     }

@@ -64,6 +64,10 @@ impl Tongue for Chinese {
         }
     }
 
+    fn passed_enough(&self, most: &str) -> String {
+        format!("后到的高优先级来电插队已满 {most}，不再让其先接")
+    }
+
     fn only_candidate(&self, name: &AgentId, idle: &str) -> String {
         format!("{name} 是唯一空闲且合适的坐席，已空闲 {idle}")
     }

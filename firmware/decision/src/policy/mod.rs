@@ -200,12 +200,14 @@ pub struct QueueSettings {
     pub last_resort: Option<usize>,
     /// How often a waiting caller's position is told, if it changed.
     pub announce: Duration,
-    /// How much longer each point of priority counts as having waited; ten points, and
-    /// [`overtake`](Self::overtake), bound what an ordinary call can lose.
+    /// How much longer each point of priority counts as having waited.
     pub priority_step: Duration,
     /// By how much a call may come later, priorities counted, and still have an agent before another
     /// because it suits them better or is shorter.
     pub overtake: Duration,
+    /// The most that a call may lose to calls of higher priority that came later: so long after the
+    /// first of them had an agent who could have taken it, none goes first any more.
+    pub passed_over: Duration,
     /// How many of the agents who could take promised calls may be kept free for them, in
     /// thousandths.
     pub reserve_permille: i64,

@@ -328,6 +328,7 @@ fn queue(section: &Section<'_>, places: &[Destination]) -> QueueSettings {
         announce: seconds("announce_s", 30, 5..=3600),
         priority_step: seconds("priority_step_s", 30, 0..=3600),
         overtake: seconds("overtake_s", 120, 0..=DAY_S),
+        passed_over: seconds("passed_over_s", 120, 1..=DAY_S),
         reserve_permille: section
             .number("reserve_share", 0.0..=MOST_RESERVED as f64 / 1000.0)
             .map_or(100, |share| (share * 1000.0).round() as i64),

@@ -19,6 +19,7 @@ mod matched;
 mod no_call_is_lost;
 mod offers;
 mod overtake;
+mod passed;
 mod replaced;
 mod share;
 mod waiting;

@@ -15,6 +15,7 @@ const QUEUE: &[(&str, f64)] = &[
     ("offer_limit_s", 600.0),
     ("priority_step_s", 120.0),
     ("overtake_s", 120.0),
+    ("passed_over_s", 86_400.0),
     ("reserve_hold_s", 30.0),
     ("reserve_share", 0.07),
 ];

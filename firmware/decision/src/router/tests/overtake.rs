@@ -34,6 +34,7 @@ then = { skills_preferred = { loans = 5 }, priority = 3 }
 [queue]
 max_wait_s = 86400
 overtake_s = 20
+passed_over_s = 86400
 priority_step_s = 30
 wrap_up_s = 10
 [weights]
