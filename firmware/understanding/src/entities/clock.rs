@@ -135,7 +135,7 @@ impl Times {
         let corrects = || {
             matches!(
                 gap_between(text, end, start),
-                Some(Gap::Correction | Gap::Doubt)
+                Some(Gap::Correction | Gap::Doubt | Gap::Contrast | Gap::Affirmation)
             )
         };
         (spans || corrects()).then_some((part, hour))

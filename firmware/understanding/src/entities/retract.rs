@@ -1,4 +1,5 @@
-//! What a speaker takes back: of `下午三点，哦不是，四点` only the second is left.
+//! What a speaker takes back: of `下午三点，哦不是，四点` only the second is left, of
+//! `下午三点不是四点` the first.
 
 use trunkside_call::EntityKind;
 
@@ -14,9 +15,7 @@ pub(super) fn what_is_left(text: &Folded, found: Vec<Found>) -> Vec<Found> {
             .filter(|last| may_replace(last, &next))
             .and_then(|last| gap_between(text, last.end, next.start).map(|gap| (last, gap)));
         match gap {
-            Some((_, Gap::Denial)) => continue,
-            // `是周三不是周二`: what is right comes first.
-            Some((last, Gap::Doubt)) if is_affirmed(text, last, &next) => continue,
+            Some((_, Gap::Denial | Gap::Contrast)) => continue,
             Some((_, Gap::Correction | Gap::Doubt)) => {
                 left.pop();
             }
@@ -28,15 +27,6 @@ pub(super) fn what_is_left(text: &Folded, found: Vec<Found>) -> Vec<Found> {
         left.push(next);
     }
     left
-}
-
-/// Whether a thing is said to be right, and the next one at once to be wrong.
-fn is_affirmed(text: &Folded, last: &Found, next: &Found) -> bool {
-    const DENIALS: [&str; 3] = ["不是", "唔系", "唔是"];
-    let before = |back: usize| last.start.checked_sub(back).and_then(|at| text.at(at));
-    let said =
-        matches!(before(1), Some('是' | '系')) && !matches!(before(2), Some('不' | '唔' | '还'));
-    said && DENIALS.contains(&text.slice(last.end, next.start).as_str())
 }
 
 /// Whether a thing can stand for the one before: a number may miss what follows only the second.

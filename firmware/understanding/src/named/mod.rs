@@ -5,9 +5,12 @@
 //! mean what they mean within a turn; what is found there is mapped back to the turns. What refers to a number
 //! told before (`seven not four`, `最后一位是七`) is applied to it.
 
+mod anew;
 mod refer;
 
 use trunkside_call::{EntityKind, Pii, Side};
+
+use anew::Retold;
 
 use crate::entities::{Cue, cue_at_end, cue_before, entities_of, fits_cue};
 use crate::numbers::{Folded, Reading, Run, measures, runs_of, skip_pauses};
@@ -18,6 +21,9 @@ const OPEN_FOR: u8 = 3;
 
 /// The most turns that one number is told in.
 const MOST_TURNS: usize = 8;
+
+/// A moment or a sum may be put right for so many turns, of either side.
+const RECENT: usize = 6;
 
 /// What stands between two turns that are read as one.
 const BETWEEN: &str = ", ";
@@ -66,6 +72,8 @@ pub struct CallEntities {
     open: Option<Open>,
     /// What the agent asked for last.
     asked: Option<Cue>,
+    /// The caller's latest turns.
+    recent: Vec<Piece>,
 }
 
 /// A number whose end may not be told yet.
@@ -92,6 +100,16 @@ struct Found {
     end: usize,
 }
 
+impl Found {
+    const fn place(&self, turn: usize) -> Place {
+        Place {
+            turn,
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
+
 impl CallEntities {
     /// Everything that the caller named so far, in order of appearance.
     pub fn found(&self) -> &[CallEntity] {
@@ -114,9 +132,11 @@ impl CallEntities {
                     turn,
                     text: Pii::new(text.to_owned()),
                 };
+                self.recent.retain(|told| told.turn + RECENT >= turn);
                 if !self.put_right(&piece, &folded) && !self.go_on(&piece, &folded) {
                     self.tell(&piece, &folded);
                 }
+                self.recent.push(piece);
             }
         }
     }
@@ -279,11 +299,10 @@ impl CallEntities {
             if let Some(cue) = self.asked.filter(|_| found.kind == EntityKind::Number) {
                 found.kind = fits_cue(cue, found.value.len()).unwrap_or(found.kind);
             }
-            let places = vec![Place {
-                turn: piece.turn,
-                start: found.start,
-                end: found.end,
-            }];
+            if self.tell_anew(piece, text, &found) {
+                continue;
+            }
+            let places = vec![found.place(piece.turn)];
             self.add(found, places, corrects);
         }
         if ends_open(text) || cue_at_end(text).is_some() {
@@ -292,6 +311,38 @@ impl CallEntities {
         } else {
             self.idle();
         }
+    }
+
+    /// Applies what a turn says of a moment or a sum told before; whether it did.
+    fn tell_anew(&mut self, piece: &Piece, text: &Folded, found: &Found) -> bool {
+        let Some(said) = anew::said_of(text, found) else {
+            return false;
+        };
+        let is_it = |entity: &CallEntity| {
+            let recent = |place: &Place| (1..=RECENT).contains(&(piece.turn - place.turn));
+            entity.kind == found.kind && entity.places.last().is_some_and(recent)
+        };
+        let Some(at) = self.found.iter().rposition(is_it) else {
+            return false;
+        };
+        let before = self.found[at].places.iter().filter_map(|place| {
+            let told = self.recent.iter().find(|told| told.turn == place.turn)?;
+            Some((&told.text, *place))
+        });
+        let now = (&piece.text, found.place(piece.turn));
+        let value = anew::in_context(before.chain([now]), found);
+        let known = &mut self.found[at];
+        match said {
+            Retold::Right => {
+                known.value = Pii::new(value);
+                known.places.push(found.place(piece.turn));
+            }
+            Retold::Wrong if *known.value.reveal() == value => {
+                self.found.remove(at);
+            }
+            Retold::Wrong => {}
+        }
+        true
     }
 
     /// Adds what was named, unless it was before: a number that is said again, or told anew as put right.

@@ -157,6 +157,57 @@ fn a_later_turn_puts_a_number_right() {
 }
 
 #[test]
+fn a_later_turn_puts_a_moment_or_a_sum_right() {
+    for (told, later, expected) in [
+        ("我想约下午三点过来", "不是三点是四点", "time 16:00"),
+        ("我想约下午三点过来", "不是三点，是四点", "time 16:00"),
+        ("我想约下午三点过来", "不，四点", "time 16:00"),
+        ("我想约下午三点过来", "哦不对应该是四点", "time 16:00"),
+        ("我想约下午三点过来", "是四点不是三点", "time 16:00"),
+        ("我想约下午三点过来", "四点不是三点", "time 16:00"),
+        ("我想约下午三点过来", "三点不是四点", "time 15:00"),
+        ("我想约下午三点过来", "不是四点", "time 15:00"),
+        ("我想约周三", "不是周三是周四", "date 周四"),
+        ("退我三百块", "不是三百块是四百块", "money 400 CNY"),
+        ("我想约下昼三点", "唔系三点系四点", "time 16:00"),
+        ("我想约下昼三点", "系四点唔系三点", "time 16:00"),
+        ("我想约下昼三点", "唔系四点", "time 15:00"),
+        ("can i come at three pm", "no, four pm", "time 16:00"),
+        (
+            "can i come at three pm",
+            "sorry four pm not three pm",
+            "time 16:00",
+        ),
+        (
+            "can i come at three pm",
+            "not three pm but four pm",
+            "time 16:00",
+        ),
+        (
+            "can i come at three pm",
+            "three pm not four pm",
+            "time 15:00",
+        ),
+        ("can i come at three pm", "not four pm", "time 15:00"),
+    ] {
+        let turns = [(Caller, told), (Agent, "好的请稍等"), (Caller, later)];
+        assert_eq!(named(&turns), [expected], "{told}: {later}");
+    }
+    // Who puts it right twice means the last, and what is only said to be wrong is told no more.
+    let turns = [
+        (Caller, "下午三点"),
+        (Caller, "不，四点"),
+        (Caller, "不，五点"),
+    ];
+    assert_eq!(named(&turns), ["time 17:00"]);
+    let turns = [(Caller, "我想约下午三点"), (Caller, "不是三点")];
+    assert_eq!(named(&turns), [""; 0]);
+    // One more is one more.
+    let turns = [(Caller, "周三有空"), (Caller, "周四也有空")];
+    assert_eq!(named(&turns), ["date 周三", "date 周四"]);
+}
+
+#[test]
 fn two_numbers_stay_two() {
     for (turns, expected) in [
         (

@@ -243,6 +243,9 @@ pub(crate) enum Gap {
     Correction,
     /// As a correction, or as a denial behind one or before an affirmation.
     Doubt,
+    /// As a doubt, with nothing beside it: `三点不是四点` names what follows as wrong, where that can stand
+    /// for all of what is before.
+    Contrast,
     /// What follows is named as wrong.
     Denial,
 }
@@ -252,7 +255,9 @@ impl Gap {
     const fn with(self, next: Self) -> Self {
         match (self, next) {
             (_, Self::Pause)
-            | (Self::Correction | Self::Doubt | Self::Denial, Self::Affirmation) => self,
+            | (Self::Correction | Self::Doubt | Self::Contrast | Self::Denial, Self::Affirmation) => {
+                self
+            }
             (_, next) => next,
         }
     }
@@ -281,7 +286,13 @@ pub(crate) fn gap_between(text: &Folded, start: usize, end: usize) -> Option<Gap
         gap = gap.with(kind);
         at = next;
     }
-    Some(gap)
+    let said = text.slice(start, end);
+    let said = said.trim_start_matches(|c: char| !c.is_alphanumeric());
+    Some(if DOUBTS.contains(&said) {
+        Gap::Contrast
+    } else {
+        gap
+    })
 }
 
 /// Where the pauses that begin at a position end.

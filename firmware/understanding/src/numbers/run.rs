@@ -454,6 +454,8 @@ struct Replacement {
     denied: bool,
     /// Whether they are if what is right follows.
     doubted: bool,
+    /// Whether they are if they stand for all digits before.
+    contrasts: bool,
 }
 
 impl RunBuilder {
@@ -511,14 +513,16 @@ impl RunBuilder {
         match gap {
             Gap::Pause => {}
             Gap::Affirmation => self.affirm(),
-            Gap::Correction | Gap::Doubt | Gap::Denial => {
+            Gap::Correction | Gap::Doubt | Gap::Contrast | Gap::Denial => {
+                let is_doubt = matches!(gap, Gap::Doubt | Gap::Contrast);
                 let was_corrected = self.replacement.is_some();
                 self.settle();
                 self.replacement = Some(Replacement {
                     before: self.meant.clone(),
                     digits: String::new(),
-                    denied: gap == Gap::Denial || gap == Gap::Doubt && was_corrected,
+                    denied: gap == Gap::Denial || is_doubt && was_corrected,
                     doubted: gap != Gap::Correction,
+                    contrasts: gap == Gap::Contrast,
                 });
             }
         }
@@ -534,7 +538,7 @@ impl RunBuilder {
     fn affirm(&mut self) {
         if let Some(wrong) = self.replacement.as_mut().filter(|wrong| wrong.doubted) {
             wrong.digits.clear();
-            (wrong.denied, wrong.doubted) = (false, false);
+            (wrong.denied, wrong.doubted, wrong.contrasts) = (false, false, false);
         } else if std::mem::take(&mut self.denied) && self.replacement.is_none() {
             self.meant.clear();
         }
@@ -545,7 +549,8 @@ impl RunBuilder {
         let Some(replacement) = self.replacement.take() else {
             return;
         };
-        if replacement.denied {
+        let is_whole = replacement.digits.len() == replacement.before.len();
+        if replacement.denied || replacement.contrasts && is_whole {
             self.meant = replacement.before;
             return;
         }
