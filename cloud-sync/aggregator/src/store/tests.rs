@@ -91,6 +91,7 @@ behaviours!(
     a_revoked_boxs_certificates_end_and_a_later_one_serves,
     what_is_too_old_goes,
     words_whose_call_never_came_go_in_time,
+    the_hole_of_a_stream_that_ended_long_ago_is_forgotten,
     a_newer_database_is_left_alone,
     what_a_newer_box_writes_is_kept_and_shown,
     a_record_cannot_say_where_it_came_from,

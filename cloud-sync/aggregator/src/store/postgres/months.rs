@@ -126,7 +126,26 @@ pub(super) fn delete_before(
     }
     transaction.execute("DELETE FROM alarm WHERE at < $1", &[&from])?;
     transaction.execute("DELETE FROM unread WHERE came < $1", &[&from])?;
+    close_holes_before(transaction, from)?;
     Ok(gone)
+}
+
+/// Forgets the holes of streams of which nothing came since `from`: what would fill one was older still, and
+/// comes no more, or is as old as what is deleted.
+fn close_holes_before(
+    transaction: &mut Transaction<'_>,
+    from: Timestamp,
+) -> Result<(), StoreError> {
+    transaction.execute(
+        "WITH closed AS (
+             UPDATE stream SET watermark = runs.through
+             FROM (SELECT stream, max(through) AS through FROM ahead GROUP BY stream) AS runs
+             WHERE stream.id = runs.stream AND last_seen < $1
+             RETURNING id)
+         DELETE FROM ahead USING closed WHERE ahead.stream = closed.id",
+        &[&from],
+    )?;
+    Ok(())
 }
 
 /// The names of a table's months, as they were made here.

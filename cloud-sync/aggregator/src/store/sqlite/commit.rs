@@ -356,9 +356,59 @@ pub(super) fn delete_some_before(
     Ok((calls, more))
 }
 
+/// Forgets the holes of streams of which nothing came since `from`: what would fill one was older still, and
+/// comes no more, or is as old as what is deleted.
+pub(super) fn close_holes_before(
+    connection: &mut Connection,
+    from: Timestamp,
+) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    let from = [from.as_millisecond()];
+    transaction
+        .prepare_cached(
+            "UPDATE stream SET watermark = runs.through
+             FROM (SELECT stream, max(through) AS through FROM ahead GROUP BY stream) AS runs
+             WHERE stream.id = runs.stream AND last_seen_ms < ?1",
+        )?
+        .execute(from)?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM ahead WHERE EXISTS (
+                 SELECT 1 FROM stream WHERE id = ahead.stream AND last_seen_ms < ?1)",
+        )?
+        .execute(from)?;
+    Ok(transaction.commit()?)
+}
+
+/// Of so many pages of the file one may be free: what comes finds room, and the file does not grow and
+/// shrink by turns.
+const FREE_OF: i64 = 32;
+
+/// Pages that are given back at once: some milliseconds, in which nobody else writes.
+const PAGES_AT_ONCE: i64 = 1_000;
+
+/// Gives some of the pages that deleted rows have left back to the disk; whether there may be more. A
+/// database that was made without that keeps them for what comes.
+pub(super) fn shrink_some(connection: &Connection) -> Result<bool, StoreError> {
+    let count = |what| connection.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
+    let free = count("freelist_count")?;
+    if free <= count("page_count")? / FREE_OF {
+        return Ok(false);
+    }
+    // Each step gives one page back, and shows a row without columns for it.
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"))?;
+    let mut pages = vacuum.query([])?;
+    while pages.next()?.is_some() {}
+    drop(pages);
+    drop(vacuum);
+    // Takes the log into the file, which only then is shorter; it waits for nobody.
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    Ok(count("freelist_count")? < free)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::super::Sqlite;
+    use super::super::super::{Sqlite, Store};
     use super::*;
 
     #[test]
@@ -375,6 +425,65 @@ mod tests {
             let all = steps.iter().all(|step| !step.starts_with("SCAN"));
             assert!(all && !steps.is_empty(), "{deletion}: {steps:?}");
         }
+    }
+
+    /// Calls of two kibibytes each, as old as their number is small.
+    fn fill(connection: &Connection, calls: u32) {
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO stream (id, tenant, branch, device, epoch, lane, first_seen_ms, last_seen_ms)
+                 VALUES (1, 't', 'b', 'd', 4, 'metric', 0, 0);
+                 WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {calls})
+                 INSERT INTO call (tenant, branch, device, call, started_ms, outcome, summary, stream, sequence)
+                 SELECT 't', 'b', 'd', n, n, 'bridged', hex(zeroblob(1024)), 1, n FROM number;"
+            ))
+            .unwrap();
+    }
+
+    #[test]
+    fn the_file_shrinks_once_what_is_old_is_deleted_while_others_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path()).unwrap();
+        let file = folder.path().join(super::super::FILE);
+        fill(&store.writer(), 10_000);
+        store
+            .writer()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
+        let size = || std::fs::metadata(&file).unwrap().len();
+        let full = size();
+        // Who reads has no part in it but that the file is shorter only behind them.
+        let reading = Connection::open(&file).unwrap();
+        reading
+            .execute_batch("BEGIN; SELECT count(*) FROM call")
+            .unwrap();
+        let from = Timestamp::from_millisecond(9_001).unwrap();
+        let today = jiff::civil::date(2026, 11, 21);
+        assert_eq!(store.maintain(today, Some(from)).unwrap(), 9_000);
+        let kept = reading.query_row("SELECT count(*) FROM call", [], |row| row.get(0));
+        assert_eq!(kept, Ok(10_000), "as it was when they began");
+        reading.execute_batch("COMMIT").unwrap();
+        assert_eq!(store.maintain(today, Some(from)).unwrap(), 0);
+        store
+            .writer()
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .unwrap();
+        assert!(size() < full / 5, "{} of {full} bytes", size());
+    }
+
+    #[test]
+    fn a_file_that_was_made_without_shrinking_is_kept_up_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let older = Connection::open(folder.path().join(super::super::FILE)).unwrap();
+        older
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE other (n)")
+            .unwrap();
+        drop(older);
+        let store = Sqlite::open(folder.path()).unwrap();
+        fill(&store.writer(), 2_000);
+        let from = Timestamp::from_millisecond(1_001).unwrap();
+        let today = jiff::civil::date(2026, 11, 21);
+        assert_eq!(store.maintain(today, Some(from)).unwrap(), 1_000);
     }
 
     #[test]

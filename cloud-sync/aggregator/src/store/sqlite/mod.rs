@@ -80,6 +80,8 @@ impl Sqlite {
     fn connect(folder: &Path, path: &Path) -> Result<Self, StoreError> {
         let mut writer = Connection::open(path)?;
         writer.busy_timeout(BUSY)?;
+        // Before the file has any table: otherwise it takes effect with the next `VACUUM` only.
+        writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // On the disk when a commit returns: the watermark that follows lets the box delete.
         writer.pragma_update(None, "synchronous", "FULL")?;
@@ -251,9 +253,12 @@ impl Store for Sqlite {
             let (calls, more) = commit::delete_some_before(&mut self.writer(), from)?;
             gone += calls;
             if !more {
-                return Ok(gone);
+                break;
             }
         }
+        commit::close_holes_before(&mut self.writer(), from)?;
+        while commit::shrink_some(&self.writer())? {}
+        Ok(gone)
     }
 
     fn make_room(&self, _today: Date, _keep_from: Option<Timestamp>) -> Result<(), StoreError> {

@@ -63,3 +63,23 @@ pub(super) fn words_whose_call_never_came_go_in_time(fresh: &dyn Fn() -> Fresh) 
     maintain("2026-10-01T00:00:00Z");
     assert_eq!(turns(2, 2), 0, "they were older than anything that is kept");
 }
+
+pub(super) fn the_hole_of_a_stream_that_ended_long_ago_is_forgotten(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let today = jiff::civil::date(2026, 11, 21);
+    let maintain = |keep_from: &str| {
+        let keep_from = keep_from.parse().unwrap();
+        store.maintain(today, Some(keep_from)).unwrap();
+    };
+    // The box was cut off with 3 and 4, which it tells again in another stream.
+    assert_eq!(
+        watermark(&commit(store, vec![alarm(1), alarm(2), alarm(5), alarm(8)])),
+        2
+    );
+    maintain("1969-12-31T00:00:00Z");
+    assert_eq!(watermark(&commit(store, vec![alarm(1)])), 2);
+    maintain("2026-10-01T00:00:00Z");
+    let late = commit(store, vec![alarm(3), alarm(8), alarm(9)]);
+    assert_eq!((watermark(&late), late.stored, late.lost), (9, 1, 0));
+}

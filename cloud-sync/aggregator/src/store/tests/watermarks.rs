@@ -5,7 +5,7 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 
-fn watermark(committed: &Committed) -> u64 {
+pub(super) fn watermark(committed: &Committed) -> u64 {
     let [(_, Ack { epoch, sequence })] = committed.acks[..] else {
         panic!("{committed:?}")
     };
