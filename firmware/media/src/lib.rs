@@ -25,6 +25,7 @@
 //! # Ok(()) }
 //! ```
 
+mod carrier;
 mod counters;
 mod echo;
 mod error;
@@ -45,6 +46,7 @@ mod session;
 pub mod srtp;
 mod tap;
 mod tones;
+mod voice_loop;
 mod voice_threads;
 pub mod wav;
 
@@ -57,6 +59,6 @@ pub use prompt::{
     recorded_in,
 };
 pub use relay::{Heard, Protection, Received, Relay, Remote};
-pub use session::{KeyWay, MediaEvent, MediaEvents, MediaSession, MediaTask, Opened};
+pub use session::{KeyWay, MediaEvent, MediaEvents, MediaSession, Opened};
 pub use tap::{FrameStream, MAX_VOICE, Tap, TapPacket, Voice, now};
 pub use voice_threads::VoiceThreads;

@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 use trunkside_aggregator::{Aggregator, AggregatorConfig, BrokerChoice};
 use trunkside_call::Language;
 use trunkside_decision::Policy;
+use trunkside_media::VoiceThreads;
 use trunkside_models::Catalogue;
 
 use crate::cli::DemoArgs;
@@ -55,9 +56,10 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let broker = cloud
         .mqtt_addr
         .context("the embedded broker has no address")?;
+    let (voice, _threads) = VoiceThreads::start()?;
     let agents = [
-        Agent::start("li_na", speech::agent(Language::Zh)).await?,
-        Agent::start("zhang_wei", speech::agent(Language::En)).await?,
+        Agent::start("li_na", speech::agent(Language::Zh), voice.clone()).await?,
+        Agent::start("zhang_wei", speech::agent(Language::En), voice.clone()).await?,
     ];
     let phones = agents.each_ref().map(|agent| (agent.name, agent.sip));
     let config = config(folder.path(), broker);
@@ -96,7 +98,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     follow(
         &mut screen,
         &mut notices,
-        call_all(branch.sip, callers),
+        call_all(branch.sip, callers, &voice),
         count,
     )
     .await?;
@@ -122,10 +124,14 @@ fn loopback() -> SocketAddr {
 }
 
 /// Places all calls, one a little after the other, and ends when the last has hung up.
-async fn call_all(trunk: SocketAddr, callers: Vec<speech::Part>) -> anyhow::Result<()> {
+async fn call_all(
+    trunk: SocketAddr,
+    callers: Vec<speech::Part>,
+    voice: &VoiceThreads,
+) -> anyhow::Result<()> {
     let calls = callers.into_iter().zip(0..).map(async |(caller, number)| {
         tokio::time::sleep(BETWEEN_CALLS * number).await;
-        Caller::call(trunk, caller).await
+        Caller::call(trunk, caller, voice).await
     });
     futures_util::future::try_join_all(calls).await.map(drop)
 }

@@ -14,7 +14,7 @@ use trunkside_line::{
 };
 use trunkside_media::{
     FrameStream, MediaConfig, MediaEvent, MediaEvents, MediaPorts, MediaSession, Opened, Prompt,
-    Remote,
+    Remote, VoiceThreads,
 };
 
 use super::speech::Part;
@@ -45,19 +45,13 @@ struct Handset {
 }
 
 impl Handset {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the demo's people are wired here"
-    )]
-    fn lift(ports: &MediaPorts) -> anyhow::Result<Self> {
-        let opened = MediaSession::open(ports).context("a softphone has no port for its voice");
-        let (opened, task) = opened?;
-        tokio::spawn(task.run());
+    fn lift(voice: &VoiceThreads, ports: &MediaPorts) -> anyhow::Result<Self> {
+        let opened = voice.open(ports);
         let Opened {
             session,
             tap,
             events,
-        } = opened;
+        } = opened.context("a softphone has no port for its voice")?;
         let frames = tap.frames(trunkside_media::now());
         Ok(Self {
             media: session,
@@ -145,16 +139,20 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Sits down at a phone: takes every call, greets with these words, and listens.
+    /// Sits down at a phone whose voice the threads carry: takes every call, greets with these words, and listens.
     #[expect(
         clippy::disallowed_methods,
         reason = "the demo's people are wired here"
     )]
-    pub async fn start(name: &'static str, words: Vec<i16>) -> anyhow::Result<Self> {
+    pub async fn start(
+        name: &'static str,
+        words: Vec<i16>,
+        voice: VoiceThreads,
+    ) -> anyhow::Result<Self> {
         let (ua, phone) = user_agent().await?;
         let sip = ua.local_addr();
         tokio::spawn(async move {
-            if let Err(error) = take_calls(ua, &words).await {
+            if let Err(error) = take_calls(ua, &words, &voice).await {
                 tracing::warn!(agent = name, %error, "a softphone has failed");
             }
         });
@@ -166,7 +164,7 @@ impl Agent {
     }
 }
 
-async fn take_calls(mut ua: RsipUa, words: &[i16]) -> anyhow::Result<()> {
+async fn take_calls(mut ua: RsipUa, words: &[i16], voice: &VoiceThreads) -> anyhow::Result<()> {
     let ports = ports();
     let mut handset: Option<Handset> = None;
     while let Some(event) = ua.next_of_leg().await {
@@ -177,7 +175,7 @@ async fn take_calls(mut ua: RsipUa, words: &[i16]) -> anyhow::Result<()> {
                     leg,
                     what: LegCommand::Progress { sdp: None },
                 });
-                handset = Some(pick_up(&mut ua, leg, &sdp, &ports).await?);
+                handset = Some(pick_up((&mut ua, leg), &sdp, voice, &ports).await?);
             }
             LegEvent::Acknowledged { .. } => {
                 if let Some(handset) = &mut handset {
@@ -193,13 +191,13 @@ async fn take_calls(mut ua: RsipUa, words: &[i16]) -> anyhow::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "people live by the clock")]
 async fn pick_up(
-    ua: &mut RsipUa,
-    leg: LegId,
+    (ua, leg): (&mut RsipUa, LegId),
     sdp: &[u8],
+    voice: &VoiceThreads,
     ports: &MediaPorts,
 ) -> anyhow::Result<Handset> {
     sleep_until(Instant::now() + RINGING).await;
-    let handset = Handset::lift(ports)?;
+    let handset = Handset::lift(voice, ports)?;
     handset.connect(sdp)?;
     let offered = Offer::parse(sdp).context("the box's session description")?;
     let sdp = answer(handset.local(), &offered, CODEC, Direction::SendRecv);
@@ -215,11 +213,11 @@ pub struct Caller;
 
 impl Caller {
     /// Calls the box, hears its greeting out, speaks, hears the agent out, and hangs up. Ends
-    /// sooner when the box hangs up.
+    /// sooner when the box hangs up. The threads carry the phone's voice.
     #[expect(clippy::disallowed_methods, reason = "people live by the clock")]
-    pub async fn call(trunk: SocketAddr, part: Part) -> anyhow::Result<()> {
+    pub async fn call(trunk: SocketAddr, part: Part, voice: &VoiceThreads) -> anyhow::Result<()> {
         let (mut ua, _phone) = user_agent().await?;
-        let mut handset = Handset::lift(&ports())?;
+        let mut handset = Handset::lift(voice, &ports())?;
         let leg = LegId::dialled(1);
         let dial = LegCommand::Dial {
             to: AgentContact::Uri(format!("sip:95588@{trunk}")),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use trunkside_call::Codec;
 
 use super::*;
+use crate::g711;
 use crate::ports::MediaConfig;
-use crate::rtp::Header;
+use crate::rtp::{self, Header};
+use crate::voice_threads::VoiceThreads;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -58,10 +61,11 @@ impl Peer {
 }
 
 struct Call {
+    /// They carry it as long as they are there.
+    _voice: VoiceThreads,
     session: MediaSession,
     tap: Tap,
     events: MediaEvents,
-    tasks: tokio::task::JoinSet<()>,
     caller: Peer,
     agent: Peer,
 }
@@ -71,22 +75,20 @@ async fn call(ports: std::ops::RangeInclusive<u16>) -> Call {
         ports,
         ..MediaConfig::default()
     });
-    let (opened, task) = MediaSession::open(&ports).expect("ports are free");
+    let (voice, _) = VoiceThreads::start().expect("threads");
     let Opened {
         session,
         tap,
         events,
-    } = opened;
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(task.run());
+    } = voice.open(&ports).expect("ports are free");
     let (caller, agent) = (Peer::new().await, Peer::new().await);
     session.set_remote(Side::Caller, caller.remote());
     session.set_remote(Side::Agent, agent.remote());
     Call {
+        _voice: voice,
         session,
         tap,
         events,
-        tasks,
         caller,
         agent,
     }
@@ -185,9 +187,8 @@ async fn a_prompt_waits_until_the_far_end_is_known() {
         ports: 9_180..=9_199,
         ..MediaConfig::default()
     });
-    let (mut opened, task) = MediaSession::open(&ports).expect("ports are free");
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(task.run());
+    let (voice, _) = VoiceThreads::start().expect("threads");
+    let mut opened = voice.open(&ports).expect("ports are free");
     let (caller, agent) = (Peer::new().await, Peer::new().await);
     let (prompt, codes) = counting(3);
     let session = &opened.session;
@@ -208,7 +209,7 @@ async fn a_prompt_waits_until_the_far_end_is_known() {
 const FAULT: u8 = 0xEE;
 
 /// A fault in carrying voice.
-pub(super) fn stumble(datagram: &[u8]) {
+pub(crate) fn stumble(datagram: &[u8]) {
     assert_ne!(datagram.get(20), Some(&FAULT), "a fault of this test");
 }
 
@@ -244,15 +245,12 @@ async fn a_stalled_listener_delays_no_packet() {
 }
 
 #[tokio::test]
-async fn closing_ends_the_task_and_the_copies_and_frees_the_ports() {
+async fn closing_ends_the_copies_and_frees_the_ports() {
     let mut call = call(9_160..=9_163).await;
     let address = call.session.local_addr(Side::Caller);
     call.session.close();
-    let ended = timeout(LIMIT, call.tasks.join_next())
-        .await
-        .expect("in time");
-    assert!(ended.is_some_and(|ended| ended.is_ok()));
-    assert_eq!(call.tap.recv().await, None);
+    let last = timeout(LIMIT, call.tap.recv()).await;
+    assert_eq!(last.expect("in time"), None);
     assert!(std::net::UdpSocket::bind(address).is_ok());
 }
 
@@ -347,27 +345,6 @@ async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
         way: KeyWay::Tones,
     };
     assert_eq!(key, Some(expected));
-}
-
-#[tokio::test]
-async fn a_side_that_has_fallen_silent_is_told_of() {
-    let mut call = call(9_380..=9_399).await;
-    call.caller
-        .say(call.session.local_addr(Side::Caller), 0x11)
-        .await;
-    call.tap.recv().await.expect("it was heard");
-    tokio::time::pause();
-    let mut silent = Vec::new();
-    while silent.len() < 4 {
-        silent.push(call.events.recv().await.expect("the call goes on"));
-    }
-    let told = |side: Side| {
-        silent
-            .iter()
-            .filter(move |event| **event == MediaEvent::Silent(side))
-    };
-    assert!(told(Side::Caller).count() > 0, "{silent:?}");
-    assert!(told(Side::Agent).count() > 0, "{silent:?}");
 }
 
 #[tokio::test]

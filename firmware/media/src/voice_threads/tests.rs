@@ -1,8 +1,10 @@
 //! How calls are spread over the threads, and when a thread ends.
 
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use rtcp_types::{Compound, Packet};
+use tokio::runtime::Builder;
 use trunkside_call::{Codec, Side};
 
 use super::*;
