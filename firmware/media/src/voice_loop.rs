@@ -74,7 +74,7 @@ pub struct Ended;
 pub struct Mailbox {
     /// Unbounded, for mail is little: one for each signalling event.
     mail: mpsc::Sender<Mail>,
-    bell: OwnedFd,
+    bell: Arc<OwnedFd>,
     epoll: Arc<OwnedFd>,
     calls: AtomicU64,
 }
@@ -140,6 +140,8 @@ impl Drop for OrderLine {
 #[derive(Debug)]
 pub struct VoiceLoop {
     epoll: Arc<OwnedFd>,
+    /// Kept, for a bell that is closed after its last ring wakes nobody.
+    _bell: Arc<OwnedFd>,
     mail: mpsc::Receiver<Mail>,
     calls: HashMap<u64, Call>,
     /// How many there are, for others to see; who hands one over has counted it.
@@ -170,19 +172,20 @@ impl VoiceLoop {
     /// A loop without calls, and what reaches it.
     pub fn new(count: Arc<AtomicUsize>) -> io::Result<(Arc<Mailbox>, Self)> {
         let poll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         // Each ring is told once, so that none has to be read off.
         let rings = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&poll, &bell, epoll::EventData::new_u64(BELL), rings)?;
         let (sender, mail) = mpsc::channel();
         let mailbox = Mailbox {
             mail: sender,
-            bell,
+            bell: Arc::clone(&bell),
             epoll: Arc::clone(&poll),
             calls: AtomicU64::new(0),
         };
         let this = Self {
             epoll: poll,
+            _bell: bell,
             mail,
             calls: HashMap::new(),
             count,
