@@ -337,12 +337,11 @@ impl VoiceLoop {
                 self.deadlines
                     .extend(deadline.map(|deadline| (deadline, number)));
             }
-            Ok(_) => {}
             Err(_) if !call.is_faulty => {
                 call.is_faulty = true;
                 error!("a fault in carrying a call's voice; what met it is lost, the call goes on");
             }
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 
