@@ -79,12 +79,25 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         PolicyCommand::Versions { config } => {
             let config = settings(&config.file)?;
             for version in Versions::of(&config.data_dir).list().map_err(failed)? {
-                say!("{:>4}  {}", version.number, version.sha256);
+                say!("{}", row(&version).map_err(failed)?);
             }
             Ok(())
         }
         PolicyCommand::Rollback { config, to } => rollback(&settings(&config.file)?, *to),
     }
+}
+
+/// A version's number, hash, first day in force (UTC) and name.
+fn row(version: &Version) -> std::io::Result<String> {
+    let since = version.since()?.strftime("%Y-%m-%d %H:%M UTC");
+    let name = version.name();
+    let name = name
+        .as_deref()
+        .unwrap_or("(this version of Trunkside cannot use it)");
+    Ok(format!(
+        "{:>4}  {}  {since}  {name}",
+        version.number, version.sha256
+    ))
 }
 
 /// The day's date at the branch.
@@ -300,6 +313,32 @@ mod tests {
         let versions = versions.list().unwrap();
         assert!(absent(None, &versions).contains("version 1 is the first"));
         assert!(absent(Some(7), &versions).contains("no version 7 of the policy; known: 1"));
+    }
+
+    #[test]
+    fn a_version_is_told_with_its_day_and_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = Versions::of(folder.path());
+        let text = "name = \"spring\"\n[[agent]]\nid = \"ann\"\ncontact = \"sip:ann@192.0.2.20\"\n";
+        let policy = Policy::parse("p.toml", text).policy.unwrap();
+        versions.keep(&policy).unwrap();
+        let kept = folder.path().join("policies");
+        std::fs::write(kept.join("0002-1a2b3c4d5e6f.toml"), "name = 1").unwrap();
+        let list = versions.list().unwrap();
+        let since = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_000_000);
+        for version in &list {
+            let file = format!("{:04}-{}.toml", version.number, version.sha256);
+            let file = std::fs::File::options().append(true).open(kept.join(file));
+            file.unwrap().set_modified(since).unwrap();
+        }
+        let rows: Vec<String> = list.iter().map(|version| row(version).unwrap()).collect();
+        assert_eq!(
+            rows,
+            [
+                format!("   1  {}  2026-11-18 11:06 UTC  spring", &policy.sha256[..12]),
+                "   2  1a2b3c4d5e6f  2026-11-18 11:06 UTC  (this version of Trunkside cannot use it)".to_owned(),
+            ]
+        );
     }
 
     #[test]
