@@ -384,14 +384,19 @@ def folder_of(name):
     return folder
 
 
+def in_one_file(name, contract, tokens, export_to):
+    folder = folder_of(name)
+    write_tokens(folder, tokens)
+    export_to(folder / "model.onnx")
+    golden(folder, folder / "model.onnx")
+    case(folder, contract, ["model.onnx"])
+
+
 def zipformers_and_t_one():
     rng = torch.Generator().manual_seed(7)
 
-    folder = folder_of("zipformer2-ctc")
-    write_tokens(folder, TOKENS)
-    export_zipformer(Zipformer2(SIZES, rng), len(TOKENS), folder / "model.onnx", 2, True)
-    golden(folder, folder / "model.onnx")
-    case(folder, "zipformer2-ctc", ["model.onnx"])
+    in_one_file("zipformer2-ctc", "zipformer2-ctc", TOKENS,
+                lambda file: export_zipformer(Zipformer2(SIZES, rng), len(TOKENS), file, 2, True))
 
     for name, make, generation in [("zipformer2-transducer", lambda: Zipformer2(SIZES, rng), 2),
                                    ("zipformer-transducer", lambda: Zipformer1(SIZES1), 1)]:
@@ -402,19 +407,11 @@ def zipformers_and_t_one():
         golden(folder, folder / "encoder.onnx")
         case(folder, name, ["encoder.onnx", "decoder.onnx", "joiner.onnx"])
 
-    folder = folder_of("t-one-ctc")
-    write_tokens(folder, LETTERS)
-    export_t_one(folder / "model.onnx")
-    golden(folder, folder / "model.onnx")
-    case(folder, "t-one-ctc", ["model.onnx"])
+    in_one_file("t-one-ctc", "t-one-ctc", LETTERS, export_t_one)
 
 
 def nemo():
-    folder = folder_of("nemo-ctc")
-    write_tokens(folder, PIECES)
-    export_nemo(folder / "model.onnx")
-    golden(folder, folder / "model.onnx")
-    case(folder, "nemo-streaming-ctc", ["model.onnx"])
+    in_one_file("nemo-ctc", "nemo-streaming-ctc", PIECES, export_nemo)
 
 
 def quantised():

@@ -1,5 +1,7 @@
 //! The routing policy's file: read with the box's settings, watched, and kept version by version.
 
+mod versions;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +18,6 @@ use crate::config_watch::LOOK_EVERY;
 use crate::customers;
 use crate::self_service::SelfServiceRecordings;
 use crate::storage::store::history;
-
-mod versions;
 
 pub use versions::{Version, Versions, replaced_by, restore};
 
@@ -343,7 +343,6 @@ pub async fn watch(
 
 #[cfg(test)]
 mod tests {
-
     use trunkside_call::Language;
     use trunkside_media::wav;
 
@@ -439,11 +438,6 @@ mod tests {
         assert_eq!(Told::default().lacks(Path::new("p.toml"), &policy), []);
     }
 
-    fn policy(name: &str) -> Policy {
-        let text = format!("name = \"{name}\"\n[[agent]]\nid = \"ann\"\n");
-        Policy::parse("p.toml", &text).policy.expect("it is whole")
-    }
-
     const ANN: &str = "[[agent]]\nid = \"ann\"\ncontact = \"sip:ann@192.0.2.20\"\n";
 
     fn written(folder: &Path, text: &str) -> PathBuf {
@@ -469,7 +463,8 @@ mod tests {
         let kept = |text| Policy::parse("p.toml", text).policy.expect("it is whole");
         versions.keep(&kept(ANN)).expect("it is kept");
         // Of a newer box, say: one that has to reach its agents otherwise.
-        versions.keep(&policy("newer")).expect("it is kept");
+        let newer = kept("name = \"newer\"\n[[agent]]\nid = \"ann\"\n");
+        versions.keep(&newer).expect("it is kept");
         for is_there in [true, false] {
             if !is_there {
                 std::fs::remove_file(&file).expect("it is there");

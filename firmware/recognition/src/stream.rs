@@ -286,8 +286,8 @@ impl Stream {
     fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Result<(), Error> {
         let level_db = self.meter.push(samples);
         self.endpointer.level(self.now(), STEP_MS, level_db);
-        let idle_until = self.endpointer.idle_until();
-        match (self.quiet).attention(self.now(), level_db, samples, idle_until) {
+        let (now, idle_until) = (self.now(), self.endpointer.idle_until());
+        match self.quiet.attention(now, level_db, samples, idle_until) {
             Attention::Hears => {}
             Attention::Rests => {
                 self.samples += FRAME_SAMPLES as u64;

@@ -71,7 +71,11 @@ fn stream(options: StreamOptions) -> Stream {
 
 /// Everything that frames bring forth, finished.
 fn hear(frames: &[Frame], options: StreamOptions) -> Vec<Utterance> {
-    let mut stream = stream(options);
+    heard_by(&mut stream(options), frames)
+}
+
+/// The same of a stream that is looked at afterwards.
+fn heard_by(stream: &mut Stream, frames: &[Frame]) -> Vec<Utterance> {
     let mut heard = Vec::new();
     for frame in frames {
         stream.handle(frame).unwrap();
@@ -139,13 +143,7 @@ fn the_network_rests_over_a_long_quiet_and_nothing_behind_it_is_lost() {
         "= b a - m a {quiet} S IY - AH T {quiet} b a - m a ="
     ));
     let mut stream = stream(StreamOptions::default());
-    let mut heard = Vec::new();
-    for frame in frames(&samples) {
-        stream.handle(&frame).unwrap();
-        heard.extend(std::iter::from_fn(|| stream.poll()));
-    }
-    stream.finish().unwrap();
-    heard.extend(std::iter::from_fn(|| stream.poll()));
+    let mut heard = heard_by(&mut stream, &frames(&samples));
     heard.retain(|utterance| utterance.is_final);
     assert_eq!(texts(&heard), ["爸妈", "see at", "爸妈"]);
     let starts = heard.iter().map(|utterance| utterance.start.as_millis());
