@@ -9,6 +9,9 @@ pub fn recording(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// Samples a second, everywhere.
+pub const RATE: u32 = 8_000;
+
 /// Loudness of samples in dB relative to full scale.
 pub fn level_dbfs(samples: &[i16]) -> f64 {
     if samples.is_empty() {
@@ -62,6 +65,52 @@ fn loudest_part(samples: &[i16]) -> &[i16] {
     };
     let start = loudest.saturating_sub(LENGTH / 2);
     &samples[start..(start + LENGTH).min(samples.len())]
+}
+
+/// Writes samples as a WAV file of 16-bit mono, which is all that the phones' file players take.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_pcm(path: &Path, samples: &[i16]) {
+    let bytes = samples.len() as u32 * 2;
+    let mut file = Vec::with_capacity(samples.len() * 2 + 44);
+    file.extend_from_slice(b"RIFF");
+    file.extend_from_slice(&(36 + bytes).to_le_bytes());
+    file.extend_from_slice(b"WAVEfmt ");
+    file.extend_from_slice(&16_u32.to_le_bytes());
+    file.extend_from_slice(&1_u16.to_le_bytes());
+    file.extend_from_slice(&1_u16.to_le_bytes());
+    file.extend_from_slice(&RATE.to_le_bytes());
+    file.extend_from_slice(&(RATE * 2).to_le_bytes());
+    file.extend_from_slice(&2_u16.to_le_bytes());
+    file.extend_from_slice(&16_u16.to_le_bytes());
+    file.extend_from_slice(b"data");
+    file.extend_from_slice(&bytes.to_le_bytes());
+    for sample in samples {
+        file.extend_from_slice(&sample.to_le_bytes());
+    }
+    std::fs::write(path, file).expect("the recording is written");
+}
+
+/// The samples of such a file.
+///
+/// # Panics
+/// When it cannot be read.
+pub fn read_pcm(path: &Path) -> Vec<i16> {
+    let file = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    data_of(&file)
+        .chunks_exact(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
+}
+
+/// The data chunk of a WAV file.
+///
+/// # Panics
+/// When it has none.
+pub fn data_of(file: &[u8]) -> &[u8] {
+    let at = file.windows(4).position(|name| name == b"data");
+    &file[at.expect("a WAV with a data chunk") + 8..]
 }
 
 #[cfg(test)]

@@ -12,13 +12,11 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::audio::{HEARD, best_correlation};
+use crate::audio::{HEARD, RATE, best_correlation, read_pcm, write_pcm};
 use crate::branch::Branch;
 use crate::ports::free_port;
 use crate::process::{DEADLINE, Process};
 use crate::voice::samples_of;
-
-const RATE: u32 = 8_000;
 
 /// What a phone will say: recordings and silences, one after the other.
 #[derive(Default)]
@@ -210,7 +208,7 @@ impl Baresip {
     fn start(account: &str, way: &Way, speech: &Speech, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let says = folder.path().join("says.wav");
-        write_wav(&says, &speech.samples);
+        write_pcm(&says, &speech.samples);
         let write = |name: &str, text: String| {
             std::fs::write(folder.path().join(name), text).expect("the phone's files are written");
         };
@@ -274,12 +272,7 @@ impl Baresip {
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
         let dump: PathBuf = dumps.next().expect("the phone keeps what it hears");
-        let file = std::fs::read(&dump).expect("what the phone heard");
-        let (_header, samples) = file.split_at_checked(44).expect("a WAV header");
-        samples
-            .chunks_exact(2)
-            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-            .collect()
+        read_pcm(&dump)
     }
 }
 
@@ -311,26 +304,4 @@ fn module_folder() -> PathBuf {
     } else {
         usual
     }
-}
-
-/// 16-bit mono, which is all that the phone's file player takes.
-fn write_wav(path: &Path, samples: &[i16]) {
-    let bytes = samples.len() as u32 * 2;
-    let mut file = Vec::with_capacity(samples.len() * 2 + 44);
-    file.extend_from_slice(b"RIFF");
-    file.extend_from_slice(&(36 + bytes).to_le_bytes());
-    file.extend_from_slice(b"WAVEfmt ");
-    file.extend_from_slice(&16_u32.to_le_bytes());
-    file.extend_from_slice(&1_u16.to_le_bytes());
-    file.extend_from_slice(&1_u16.to_le_bytes());
-    file.extend_from_slice(&RATE.to_le_bytes());
-    file.extend_from_slice(&(RATE * 2).to_le_bytes());
-    file.extend_from_slice(&2_u16.to_le_bytes());
-    file.extend_from_slice(&16_u16.to_le_bytes());
-    file.extend_from_slice(b"data");
-    file.extend_from_slice(&bytes.to_le_bytes());
-    for sample in samples {
-        file.extend_from_slice(&sample.to_le_bytes());
-    }
-    std::fs::write(path, file).expect("the phone's speech is written");
 }

@@ -9,6 +9,7 @@ pub mod branch;
 pub mod broker;
 pub mod daemon;
 pub mod kamailio;
+pub mod linphone;
 pub mod ports;
 pub mod process;
 pub mod sipp;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::audio::data_of;
 use crate::process::DEADLINE;
 
 const FRAME: usize = 160;
@@ -339,7 +340,7 @@ fn key_packet(number: u16, (key, since): (u8, u16)) -> Vec<u8> {
 /// When the file cannot be read.
 pub fn samples_of(recording: &Path) -> Vec<i16> {
     let file = std::fs::read(recording).expect("a recording");
-    alaw_of(&file)
+    data_of(&file)
         .iter()
         .map(|code| decode_alaw(*code))
         .collect()
@@ -352,16 +353,7 @@ pub fn samples_of(recording: &Path) -> Vec<i16> {
 pub fn codes_of(recording: &Path) -> Vec<u8> {
     let file =
         std::fs::read(recording).unwrap_or_else(|error| panic!("{}: {error}", recording.display()));
-    alaw_of(&file)
-}
-
-/// The data chunk of a WAV file.
-fn alaw_of(file: &[u8]) -> Vec<u8> {
-    let at = file
-        .windows(4)
-        .position(|name| name == b"data")
-        .expect("a WAV with a data chunk");
-    file[at + 8..].to_vec()
+    data_of(&file).to_vec()
 }
 
 /// The code whose sample is nearest.
