@@ -238,10 +238,10 @@ impl Decoder {
         } else {
             0.0
         };
-        self.follow_units(search.tuning, output, &free);
+        self.follow_units(search, output, &free);
         // What lies far behind those that the output before could keep, this one will not either.
         let likely = self.cut.map_or(f32::INFINITY, |cut| cut + CUT_MARGIN);
-        self.next.clear(search.tuning.depth.min(likely));
+        self.next.clear(search.depth().min(likely));
         let mut beam = std::mem::take(&mut self.beam);
         // The best first, so that the hopeless are known early.
         if let Some(best) = (0..beam.len()).max_by(|&a, &b| beam[a].score.total_cmp(&beam[b].score))
@@ -293,22 +293,23 @@ impl Decoder {
     }
 
     /// Chooses the units that hypotheses may follow.
-    fn follow_units(&mut self, tuning: &Tuning, output: &[f32], free: &Free) {
+    fn follow_units(&mut self, search: &Search<'_>, output: &[f32], free: &Free) {
         self.followed.clear();
         if !free.log_probability.is_finite() {
             return;
         }
-        let floor = free.log_probability - tuning.unit_depth;
+        let floor = free.log_probability - search.unit_depth();
         let units = output[..output.len() - 1].iter().enumerate();
         self.followed.extend(
             units
                 .filter(|(_, score)| **score > floor)
                 .map(|(unit, score)| (unit as Unit, *score)),
         );
-        if self.followed.len() > tuning.units {
+        let most = search.units();
+        if self.followed.len() > most {
             self.followed
-                .select_nth_unstable_by(tuning.units, |a, b| b.1.total_cmp(&a.1));
-            self.followed.truncate(tuning.units);
+                .select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1));
+            self.followed.truncate(most);
         }
     }
 
@@ -397,11 +398,10 @@ impl Decoder {
         let Some(state) = search.filler(from.state) else {
             return;
         };
-        let tuning = search.tuning;
         let lent = search
             .phrases
             .map_or(0.0, |phrases| phrases.owed(from.hint));
-        let price = tuning.filler_price + tuning.filler_unit_price + lent;
+        let price = search.tuning.filler_price + search.filler_unit_price() + lent;
         let inside = Hypothesis {
             node: FILLER,
             state,
@@ -432,7 +432,7 @@ impl Decoder {
             0.0
         };
         let price = if free.begins {
-            search.tuning.filler_unit_price
+            search.filler_unit_price()
         } else {
             0.0
         };
@@ -471,7 +471,7 @@ impl Decoder {
         let best = *best;
         let best_end = next.iter().filter(|one| one.ends_word());
         let best_end = best_end.map(|one| one.score).fold(f32::MIN, f32::max);
-        let behind = best - tuning.depth;
+        let behind = best - search.depth();
         let end_behind = behind.max(best_end - search.word_depth());
         next.retain(|one| {
             let behind = if one.ends_word() { end_behind } else { behind };
@@ -515,22 +515,52 @@ impl Decoder {
         best.map_or_else(Vec::new, |best| self.path(best.path))
     }
 
-    /// The words of the likeliest hypothesis that may end here; empty when none may.
+    /// The words of the likeliest hypothesis that may end here; empty when none may, or when a grammar's
+    /// phrases are too far from what was heard.
     pub(crate) fn last(&self, search: &Search<'_>) -> Vec<Spoken> {
+        let Some(ended) = self.ended(search) else {
+            return Vec::new();
+        };
+        let spoken = self.path(ended.path);
+        if search.rejects(self.gap(search, ended, &spoken)) {
+            return Vec::new();
+        }
+        spoken
+    }
+
+    /// How much less likely a hypothesis is than the likeliest units of the whole utterance, what it
+    /// passes over priced, in natural log units for each unit of its words.
+    fn gap(&self, search: &Search<'_>, ended: &Hypothesis, spoken: &[Spoken]) -> f32 {
+        let (mut units, mut price) = (0, 0.0);
+        for one in spoken {
+            if one.word.is_some() {
+                units += one.units;
+            } else {
+                price += search.tuning.filler_price + search.filler_unit_price() * one.units as f32;
+            }
+        }
+        (self.free - ended.acoustic + price) / units as f32
+    }
+
+    fn ended(&self, search: &Search<'_>) -> Option<&Hypothesis> {
         let ended = self.beam.iter().filter_map(|hypothesis| {
-            if hypothesis.node != Trie::ROOT {
+            let may_end = hypothesis.node == Trie::ROOT
+                && (search.may_hear_nothing() || self.has_word(hypothesis.path));
+            if !may_end {
                 return None;
             }
             let lent = search
                 .phrases
                 .map_or(0.0, |phrases| phrases.owed(hypothesis.hint));
-            Some((
-                hypothesis.score + search.end(hypothesis.state)? - lent,
-                hypothesis.path,
-            ))
+            let score = hypothesis.score + search.end(hypothesis.state)? - lent;
+            Some((score, hypothesis))
         });
         let best = ended.max_by(|a, b| a.0.total_cmp(&b.0));
-        best.map_or_else(Vec::new, |(_, path)| self.path(path))
+        best.map(|(_, hypothesis)| hypothesis)
+    }
+
+    fn has_word(&self, path: u32) -> bool {
+        self.path(path).iter().any(|spoken| spoken.word.is_some())
     }
 
     fn path(&self, mut at: u32) -> Vec<Spoken> {

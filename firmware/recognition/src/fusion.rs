@@ -112,7 +112,7 @@ impl Fusion {
         letter: char,
         after_han: bool,
     ) -> Option<(f32, u32)> {
-        let reward = self.tuning.grammar_reward;
+        let reward = self.tuning.text_phrase_reward;
         let begins = || Some((reward, graph.step(PhraseGraph::START, u32::from(letter))?));
         let parted = after_han || is_han(letter);
         if at == PASSED_OVER {

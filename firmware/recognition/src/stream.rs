@@ -465,8 +465,9 @@ impl Stream {
             (Decoding::Words(_), Vocabulary::Tokens(_)) => Vec::new(),
         };
         let mut utterance = self.utterance(&spoken, now, true);
-        let wanted = self.recogniser.tuning.grammar_confidence;
-        if self.options.grammar.is_some() && heard_well(&spoken) < wanted {
+        let wanted = self.recogniser.tuning.text_confidence;
+        let is_text = matches!(self.decoder, Decoding::Tokens(_));
+        if is_text && self.options.grammar.is_some() && heard_well(&spoken) < wanted {
             utterance.words.clear();
             utterance.text.clear();
             utterance.confidence = 0.0;

@@ -58,12 +58,11 @@ impl Search<'_> {
                     likelihood: 0.0,
                     next,
                 };
-                let reward = self.tuning.grammar_reward;
                 match graph.step(state, word) {
-                    Some(next) => Some(step(reward, next)),
+                    Some(next) => Some(step(0.0, next)),
                     None if graph.is_end(state) => graph
                         .step(PhraseGraph::START, word)
-                        .map(|next| step(reward - self.tuning.again_price, next)),
+                        .map(|next| step(-self.tuning.again_price, next)),
                     None => None,
                 }
             }
@@ -80,6 +79,20 @@ impl Search<'_> {
         }
     }
 
+    /// Whether silence may be likelier than all words. In a grammar it is the distance of its words
+    /// from what was heard that tells whether they were said at all.
+    pub(super) fn may_hear_nothing(&self) -> bool {
+        matches!(self.model, WordModel::Ngram(_))
+    }
+
+    /// Whether words that lie so far from what was heard, a unit, were not said.
+    pub(super) fn rejects(&self, gap: f32) -> bool {
+        match self.model {
+            WordModel::Ngram(_) => false,
+            WordModel::Grammar(_) => gap > self.tuning.grammar_gap,
+        }
+    }
+
     /// The state after speech that was passed over; none where that may not happen.
     pub(super) fn filler(&self, state: u32) -> Option<u32> {
         match self.model {
@@ -87,6 +100,38 @@ impl Search<'_> {
             WordModel::Grammar(graph) => {
                 (state == PhraseGraph::START || graph.is_end(state)).then_some(state)
             }
+        }
+    }
+
+    /// Price of each unit passed over.
+    pub(super) fn filler_unit_price(&self) -> f32 {
+        match self.model {
+            WordModel::Ngram(_) => self.tuning.filler_unit_price,
+            WordModel::Grammar(_) => self.tuning.grammar_filler_unit_price,
+        }
+    }
+
+    /// How far behind the best a hypothesis may lie.
+    pub(super) fn depth(&self) -> f32 {
+        match self.model {
+            WordModel::Ngram(_) => self.tuning.depth,
+            WordModel::Grammar(_) => self.tuning.grammar_depth,
+        }
+    }
+
+    /// How much less likely than the likeliest a unit that is followed may be.
+    pub(super) fn unit_depth(&self) -> f32 {
+        match self.model {
+            WordModel::Ngram(_) => self.tuning.unit_depth,
+            WordModel::Grammar(_) => self.tuning.grammar_depth,
+        }
+    }
+
+    /// Units followed at most: all of them in a grammar, where few lead on.
+    pub(super) fn units(&self) -> usize {
+        match self.model {
+            WordModel::Ngram(_) => self.tuning.units,
+            WordModel::Grammar(_) => usize::MAX,
         }
     }
 
@@ -104,7 +149,7 @@ impl Search<'_> {
         match (self.model, self.phrases) {
             (_, Some(_)) => f32::INFINITY,
             (WordModel::Ngram(_), None) => self.tuning.word_reward.max(0.0),
-            (WordModel::Grammar(_), None) => self.tuning.grammar_reward.max(0.0),
+            (WordModel::Grammar(_), None) => 0.0,
         }
     }
 

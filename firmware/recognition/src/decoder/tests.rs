@@ -206,6 +206,31 @@ fn a_grammar_hears_its_phrases_or_nothing() {
         heard("- T - i - AH - T - i - AH -").is_empty(),
         "something else"
     );
+    assert!(
+        heard("- T i S IY AH T -").is_empty(),
+        "a piece of something longer"
+    );
+    assert!(heard("- - - -").is_empty(), "silence");
+}
+
+#[test]
+fn a_phrase_is_weighed_against_what_was_heard_and_not_against_silence() {
+    let world = World::new();
+    let grammar = Grammar::compile(&world.basis(), "g", "see\n").unwrap();
+    let search = Search {
+        trie: grammar.trie.as_deref().unwrap(),
+        model: WordModel::Grammar(&grammar.graph),
+        ..world.search()
+    };
+    let heard = |how_likely: f32| {
+        let mut decoder = Decoder::new();
+        for (mut output, unit) in outputs("- - - -").into_iter().zip([8, 6, 5, 8]) {
+            output[unit] = how_likely.ln().max(output[unit]);
+            decoder.advance(&search, &output);
+        }
+        world.texts(&decoder.last(&search)).len()
+    };
+    assert_eq!((heard(0.08), heard(0.03)), (1, 0));
 }
 
 #[test]

@@ -24,16 +24,18 @@ pub struct Tuning {
     pub filler_price: f32,
     /// Price of each unit passed over.
     pub filler_unit_price: f32,
-    /// Reward for each word of a grammar, against the network's bias to hear nothing.
-    pub grammar_reward: f32,
+    /// In a grammar, a hypothesis this much worse than the best is dropped.
+    pub grammar_depth: f32,
+    /// Price of each unit passed over in a grammar.
+    pub grammar_filler_unit_price: f32,
     /// An output is speech when its blank is less likely than this (ln P).
     pub speech: f32,
     /// Price of a second phrase of a grammar within one utterance.
     pub again_price: f32,
     /// How steeply confidence falls with the distance from the likeliest units.
     pub steepness: f32,
-    /// In grammar mode, what is heard with less confidence is rejected.
-    pub grammar_confidence: f32,
+    /// In grammar mode, words are rejected that are so much less likely than what was heard, a unit.
+    pub grammar_gap: f32,
     /// Makes confidence a probability: see [`Calibration`].
     pub calibration: Calibration,
     /// The same in grammar mode.
@@ -42,6 +44,10 @@ pub struct Tuning {
     pub text_lm_weight: f32,
     /// Reward for a word of such text where there is an n-gram.
     pub text_word_reward: f32,
+    /// Reward for a phrase of a grammar in such text, against the network's bias to hear nothing.
+    pub text_phrase_reward: f32,
+    /// Such text is rejected by a grammar when it is heard with less confidence.
+    pub text_confidence: f32,
 }
 
 impl Default for Tuning {
@@ -56,11 +62,12 @@ impl Default for Tuning {
             word_reward: 1.0,
             filler_price: 6.0,
             filler_unit_price: 2.5,
-            grammar_reward: 3.5,
+            grammar_depth: 25.0,
+            grammar_filler_unit_price: 1.5,
             speech: -0.36,
             again_price: 4.0,
             steepness: 0.7,
-            grammar_confidence: 0.16,
+            grammar_gap: 3.0,
             calibration: Calibration {
                 certain: 2.702,
                 gap: -0.993,
@@ -75,6 +82,8 @@ impl Default for Tuning {
             },
             text_lm_weight: 0.3,
             text_word_reward: 0.5,
+            text_phrase_reward: 3.5,
+            text_confidence: 0.16,
         }
     }
 }

@@ -61,7 +61,7 @@ impl Known<'_> {
         decoder.end();
         let sure = decoder.best().iter().map(|word| word.confidence);
         let sure = sure.fold(1.0, f32::min);
-        if self.grammar.is_some() && sure < Tuning::default().grammar_confidence {
+        if self.grammar.is_some() && sure < Tuning::default().text_confidence {
             return (String::new(), sure);
         }
         (decoder.text(u32::MAX), sure)
