@@ -6,7 +6,7 @@
 Writes folders of A-law WAV, each with a manifest.tsv: branch sentences by held-out voices, clean and
 with 3 % packets lost in babble at 10 dB; requests of other kinds of business, and some that no
 grammar made, by neural voices too; everyday sentences by neural voices; telephone numbers of eleven digits; 200 branch phrases with their
-grammar, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
+grammar, alone and between other words, and sentences that are not in it; the development sets of real words; and half an hour each of sounds that are no speech.
 """
 
 import argparse
@@ -34,6 +34,12 @@ NUMBERS = 40
 KEPT_NATURAL = {"zh": 100, "en": 70}
 PHRASES = {"zh": 80, "yue": 50, "en": 70}
 OTHERS = 100
+BETWEEN = {
+    "zh": (["喂你好", "嗯那个我想说", "麻烦你帮我看一下", "请问", "哎呀我跟你说"], ["", "谢谢", "可以吗", "好吧"]),
+    "yue": (["喂你好", "唔该", "我想问下", "嗱我同你讲"], ["", "唔该", "得唔得呀"]),
+    "en": (["hello", "um i would like to say", "can you please help me", "well the thing is", "good morning"],
+           ["", "please", "thank you", "okay"]),
+}
 SPOKEN_WORDS = ("commands-dev", "commands-dev-abrupt", "mandarin-words-dev")
 SILENT_S, SILENT_CLIPS = 60, 30
 
@@ -114,6 +120,15 @@ def requests(rng):
     return inside, [(language, text) for language, n in PHRASES.items() for text in seen[language][n:]]
 
 
+def between(phrases, rng):
+    """Every second phrase as somebody would say it who has not heard that it is all that is asked for."""
+    for language, phrase in phrases[::2]:
+        before, behind = BETWEEN[language]
+        words = (rng.choice(before), phrase, rng.choice(behind))
+        text = (" " if language == "en" else "").join(word for word in words if word)
+        yield spoken(language, text, rng), language, phrase
+
+
 def write_natural(name, rng, synthesiser, language, texts):
     """A folder of texts by held-out neural voices."""
     said = natural(language, texts, rng, synthesiser)
@@ -149,6 +164,8 @@ def main():
             audio, voice = spoken(language, text, rng)
             rows.append((audio, language, voice, text))
         write(name, rows)
+    said = between(inside, random.Random(7))
+    write("phrases-between", [(audio, lang, voice, phrase) for (audio, voice), lang, phrase in said])
     grammar = work_dir() / "recordings/phrases/grammar.txt"
     grammar.write_text("\n".join(text for _, text in inside) + "\n", "utf-8")
     for data in [*(development.real(n) for n in SPOKEN_WORDS), *map(development.digits, (False, True))]:
