@@ -1,7 +1,7 @@
 //! Records that are sent from memory: what they cost the disk, and what a crash makes of them.
 
 use trunkside_record::{Ack, Body, GapReason, Lane};
-use trunkside_uplink::{Outbox, OutboxError, Receipt, Stretch};
+use trunkside_uplink::{Outbox, OutboxError, Problem, Receipt, Stretch};
 
 #[path = "support/disk.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -47,7 +47,7 @@ fn what_the_cloud_has_in_time_never_reaches_the_disk() {
     std::mem::forget(outbox);
     disk.power_cut();
     let (outbox, problems) = open(&disk, options());
-    assert_eq!(problems, []);
+    assert_eq!((problems, outbox.take_lost()), (vec![], vec![]));
     assert_eq!(contents(&outbox, Lane::Transcript), places(&later));
     // A place that was sent is nobody else's.
     let again = post(&outbox, 0..1);
@@ -75,7 +75,35 @@ fn a_crash_forgets_what_was_only_sent_and_a_flush_keeps_it() {
             (contents(&outbox, Lane::Transcript), problems),
             (places(kept), Vec::new())
         );
+        assert_eq!(outbox.take_lost(), []);
     }
+}
+
+/// What was confirmed from memory is not missed, and what lay in a file that is gone is brought again.
+#[test]
+fn after_a_kill_only_what_lay_in_a_missing_file_is_named() {
+    let disk = FaultyDisk::new(6);
+    let (outbox, _) = open(&disk, options());
+    let confirmed = post(&outbox, 0..3);
+    ack(&outbox, &confirmed[2]);
+    let kept = post(&outbox, 3..6);
+    outbox.flush(&Lane::ALL).unwrap();
+    std::mem::forget(outbox);
+    disk.power_cut();
+    for name in segments(&disk) {
+        disk.delete(&name);
+    }
+    let (outbox, problems) = open(&disk, options());
+    assert!(
+        matches!(problems[..], [Problem::Missing { from: 4, .. }]),
+        "{problems:?}"
+    );
+    let lost = Stretch {
+        epoch: kept[0].epoch,
+        from: 4,
+        through: u64::MAX,
+    };
+    assert_eq!(outbox.take_lost(), [lost]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use trunkside_record::{Ack, GapReason, Lane};
-use trunkside_uplink::{OutboxOptions, Problem, Receipt, Storage as _};
+use trunkside_uplink::{OutboxOptions, Problem, Receipt, Storage as _, Stretch};
 
 #[path = "support/disk.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -266,4 +266,48 @@ fn a_stream_whose_last_file_is_gone_is_told_too() {
     drop(outbox);
     let (outbox, problems) = open(&disk, options());
     assert_eq!((contents(&outbox, Lane::Alarm), problems), (vec![], vec![]));
+}
+
+/// How far a stream reached is noted with the first flush of each of its segments, so that a kill leaves a
+/// trace of them all.
+#[test]
+fn a_file_missing_at_the_end_of_a_stream_that_a_kill_ended_is_told_and_named() {
+    for count in [3, 20] {
+        for lane in [Lane::Alarm, Lane::Fleet] {
+            let disk = FaultyDisk::new(32);
+            let (outbox, _) = open(&disk, options());
+            let stored = (0..count).map(|number| {
+                let body = match lane {
+                    Lane::Alarm => alarm(number),
+                    _ => health(number as u64),
+                };
+                outbox.append(stamp(START_S), &[body]).unwrap().remove(0)
+            });
+            let receipts: Vec<Receipt> = stored.collect();
+            std::mem::forget(outbox);
+            disk.power_cut();
+            let (outbox, problems) = open(&disk, options());
+            assert_eq!((problems, outbox.take_lost()), (vec![], vec![]));
+            std::mem::forget(outbox);
+
+            let gone = segments(&disk).pop().unwrap();
+            let (epoch, first) = (receipts[0].epoch, first_of(&gone));
+            disk.delete(&gone);
+            let (outbox, problems) = open(&disk, options());
+            let [Problem::Missing { from, through, .. }] = problems[..] else {
+                panic!("{problems:?}")
+            };
+            assert_eq!(from, first);
+            let mut expected = places(&receipts[..first as usize - 1]);
+            expected.push(Err((first, through, GapReason::Missing)));
+            assert_eq!(contents(&outbox, lane), expected);
+            assert_eq!(outbox.status().lost(), through - first + 1);
+            let behind = Stretch {
+                epoch,
+                from: first,
+                through: u64::MAX,
+            };
+            assert!(outbox.take_lost().contains(&behind));
+        }
+    }
 }

@@ -38,6 +38,8 @@ pub(super) struct LaneLog {
     pub(super) skipped: u64,
     /// The stream's watermark as the disk has it.
     pub(super) saved_watermark: u64,
+    /// How far the stream reaches, as the disk has it.
+    pub(super) saved_end: u64,
     /// Whether a flush is under way.
     pub(super) syncing: bool,
     /// Counts failures: who waits for a record of an earlier count waits in vain.
@@ -129,6 +131,7 @@ impl LaneLog {
             is_reserved: false,
             skipped: 0,
             saved_watermark: 0,
+            saved_end: 0,
             syncing: false,
             failures: 0,
             failure: None,
@@ -194,6 +197,15 @@ impl LaneLog {
         };
         self.end_segment();
         pages
+    }
+
+    /// Whether the segment being written has records on the disk that the kept state knows nothing of: if
+    /// its file goes and no other comes behind it, the next start misses nothing.
+    pub(super) fn is_unnoted(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| {
+            let first = writer.header.id.first;
+            self.saved_end < first && first <= self.durable
+        })
     }
 
     /// Whether the cloud has all that the segment being written holds.

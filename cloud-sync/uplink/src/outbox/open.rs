@@ -76,7 +76,8 @@ pub enum Problem {
         /// The file.
         name: String,
     },
-    /// Records that must have been there are not.
+    /// Records that must have been there are not. Where a kill ended the stream there may have been more
+    /// behind the last: how far it reached is noted at the first flush of each segment.
     Missing {
         /// Their lane.
         lane: Lane,
@@ -276,7 +277,7 @@ fn examine_all(
 }
 
 /// Where there may be records that nobody can read now: behind a stream's last good one, if no more than
-/// a part of a write is there, and in segments of another key.
+/// a part of a write is there or the stream is known to have reached further, and in segments of another key.
 fn unsure(found: &[Found], state: &state::LaneState) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     for (index, segment) in found.iter().enumerate() {
@@ -297,7 +298,26 @@ fn unsure(found: &[Found], state: &state::LaneState) -> Vec<Stretch> {
             stretches.push(stretch);
         }
     }
+    stretches.extend(cut_off(found, state));
     stretches
+}
+
+/// Where streams reached further than what is found of them: nobody knows how far.
+fn cut_off(found: &[Found], state: &state::LaneState) -> impl Iterator<Item = Stretch> {
+    state.ends.iter().filter_map(|(epoch, end)| {
+        let last = found.iter().rfind(|segment| segment.epoch == *epoch);
+        let is_readable = last.is_none_or(|last| !last.data.aside && !last.data.unread);
+        let left = last.map_or(0, |last| last.scanned.unwrap_or(last.first - 1));
+        let confirmed = state.watermarks.get(epoch).copied().unwrap_or(0);
+        let given_up = state.gone.iter().filter(|gone| gone.epoch == *epoch);
+        let known = given_up.map(|gone| gone.through).chain([left, confirmed]);
+        let known = known.max().unwrap_or(0);
+        (is_readable && known < *end).then_some(Stretch {
+            epoch: *epoch,
+            from: known + 1,
+            through: u64::MAX,
+        })
+    })
 }
 
 fn load_lane(

@@ -56,7 +56,7 @@ impl Outbox {
     }
 
     /// Gives back the room of all that the cloud has, also of segments that are being written.
-    fn drop_delivered(&self, inner: &mut Inner) -> bool {
+    pub(super) fn drop_delivered(&self, inner: &mut Inner) -> bool {
         let mut done = Vec::new();
         for log in &mut inner.lanes {
             if log.is_delivered() {
@@ -140,6 +140,7 @@ impl Outbox {
         for log in &mut inner.lanes {
             log.is_reserved = log.epoch.is_some();
             log.saved_watermark = log.epoch.map_or(0, |epoch| log.ledger.watermark(epoch));
+            log.saved_end = log.durable;
         }
         true
     }

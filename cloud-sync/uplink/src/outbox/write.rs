@@ -243,6 +243,14 @@ impl Outbox {
         }
     }
 
+    /// Keeps how far the stream reaches once the first records of a segment are on the disk. Where the disk does
+    /// not take it, the next flush tries again.
+    fn note_begun(&self, inner: &mut Inner, lane: Lane) {
+        if inner.lane(lane).is_unnoted() {
+            self.save_state(inner);
+        }
+    }
+
     fn end_full_segment(&self, log: &mut LaneLog, lane: Lane) -> u64 {
         let limit = self.options.segment_bytes(lane);
         match &log.writer {
@@ -433,6 +441,7 @@ impl Outbox {
                 Ok(()) => {
                     let pages = log.settle(through, written);
                     inner.wear.written += pages;
+                    self.note_begun(&mut inner, lane);
                 }
                 Err(error) => {
                     log.end_segment();
@@ -460,6 +469,7 @@ impl Outbox {
         writer.file.sync()?;
         let pages = log.settle(writer.last, writer.written);
         inner.wear.written += pages;
+        self.note_begun(inner, lane);
         Ok(())
     }
 }
