@@ -161,6 +161,53 @@ fn another_key_reads_nothing_blocks_nothing_and_deletes_nothing() {
     assert_eq!(contents(&outbox, Lane::Alarm), places(&receipts));
 }
 
+/// A box ran under another key for a while, and has its own back.
+#[test]
+fn what_the_cloud_has_of_another_keys_records_asks_for_no_key() {
+    let under_another = |disk: &FaultyDisk| {
+        let (outbox, _) = open(disk, sealed(2));
+        let last = store(&outbox, 3).pop().unwrap();
+        let ack = Ack {
+            epoch: last.epoch,
+            sequence: last.sequence,
+        };
+        (outbox, ack)
+    };
+    let aside = |disk: &FaultyDisk| {
+        let (outbox, _) = open(disk, sealed(1));
+        let aside = outbox.status().lanes[0].aside;
+        (outbox, aside)
+    };
+    // It was stopped.
+    let disk = FaultyDisk::new(31);
+    let (outbox, ack) = under_another(&disk);
+    outbox.acked(ack);
+    drop(outbox);
+    assert_eq!(segments(&disk), Vec::<String>::new());
+    assert_eq!(aside(&disk).1, 0);
+
+    // It was killed when the watermark was kept.
+    let disk = FaultyDisk::new(32);
+    let (outbox, ack) = under_another(&disk);
+    outbox.acked(ack);
+    outbox.append(stamp(START_S), &[health(0)]).unwrap();
+    std::mem::forget(outbox);
+    disk.power_cut();
+    assert_eq!(aside(&disk).1, 0);
+
+    // It was killed before: the cloud says it again.
+    let disk = FaultyDisk::new(33);
+    let (outbox, ack) = under_another(&disk);
+    outbox.acked(ack);
+    std::mem::forget(outbox);
+    disk.power_cut();
+    let (outbox, before) = aside(&disk);
+    assert_eq!(before, 1);
+    outbox.acked(ack);
+    assert_eq!(outbox.status().aside(), 0);
+    assert_eq!(segments(&disk), Vec::<String>::new());
+}
+
 #[test]
 fn a_clock_that_goes_backwards_or_stands_still_starts_a_new_stream_every_time() {
     let disk = FaultyDisk::new(4);

@@ -164,9 +164,15 @@ impl Ledger {
                 (None, Some(last)) => last,
                 (None, None) => segment.first - 1,
             };
-            let needed = segment.first <= through && watermark < through;
+            let is_empty = through < segment.first;
+            // What the cloud has needs no key either.
+            let is_needed = if is_empty {
+                segment.data.aside
+            } else {
+                watermark < through
+            };
             is_open_ended = unread && next.is_none();
-            if !needed && !segment.data.aside && !is_open_ended {
+            if !is_needed && !is_open_ended {
                 let first = segment.first;
                 loaded.done.push(SegmentId {
                     lane: self.lane,

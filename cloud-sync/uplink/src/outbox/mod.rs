@@ -540,9 +540,11 @@ impl Outbox {
 }
 
 impl Drop for Outbox {
-    /// Keeps the watermarks, so that the next start sends less again.
+    /// Leaves nothing behind that the cloud has, and keeps the watermarks, so that the next start sends less
+    /// again.
     fn drop(&mut self) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drop_delivered(&mut inner);
         let state = Self::state(&mut inner);
         if let Err(error) = self.storage.replace(state::NAME, &state.write()) {
             tracing::debug!(%error, "cannot keep the outbox's state");

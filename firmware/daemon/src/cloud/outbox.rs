@@ -59,8 +59,9 @@ impl Place {
         );
         (files > 0).then(|| {
             format!(
-                "files of the outbox that wait for their key: {files}; {key}. Put the right one there and \
-                 start the box again"
+                "files of the outbox that wait for the key that sealed them: {files}; {key}. Put that key \
+                 there and start the box again; if it is gone for good, stop the box and delete the files \
+                 that its log names"
             )
         })
     }
@@ -94,11 +95,11 @@ const OUTBOX: Part = Part {
     cleared: "records for the cloud are queued again",
 };
 
-/// What the alarm is of, which the next start clears.
+/// What the alarm is of.
 const SEALED: Part = Part {
     code: "outbox_key",
     raised: "records for the cloud cannot be read",
-    cleared: "records for the cloud can be read again",
+    cleared: "no records for the cloud wait for another key",
 };
 
 /// The outbox to be, and why it cannot be opened yet.
@@ -115,19 +116,29 @@ pub fn open(place: &Place) -> anyhow::Result<Opening> {
     Ok((watch::Sender::new(opened.ok()), why))
 }
 
-/// Opens it later, where [`open`] could not, and tells of records that another key has sealed.
+/// Opens it later, where [`open`] could not, and tells of records that another key has sealed, for as long as
+/// any are left.
 pub async fn retry(place: Place, opening: Opening, way: AlarmWay) {
     let opened = opening.0.borrow().clone();
     let outbox = match opened {
         Some(outbox) => Some(outbox),
         None => reopen(place.clone(), opening, &way).await,
     };
-    if let Some(why) = outbox.and_then(|outbox| place.sealed_otherwise(&outbox)) {
-        tracing::error!(
-            why,
-            "records for the cloud cannot be read; their calls go to it again"
-        );
-        alarm::keep(way, Some(SEALED.alarm(Some(&why)))).await;
+    let Some(outbox) = outbox else { return };
+    let Some(why) = place.sealed_otherwise(&outbox) else {
+        return;
+    };
+    tracing::error!(
+        why,
+        "records for the cloud cannot be read; their calls go to it again"
+    );
+    alarm::keep(way.clone(), Some(SEALED.alarm(Some(&why)))).await;
+    // The cloud may have them already, and says so once it is reached.
+    let are_gone = move || Ok((outbox.status().aside() == 0).then_some(()));
+    let gone = until_mended(Some(why), are_gone, |_| {}, &way.stop).await;
+    if gone.is_some() {
+        tracing::info!("no records for the cloud wait for another key any more");
+        alarm::keep(way, Some(SEALED.alarm(None))).await;
     }
 }
 
@@ -159,7 +170,7 @@ pub async fn opened(mut post: Post, stop: &CancellationToken) -> Option<Arc<Outb
 
 #[cfg(test)]
 mod tests {
-    use trunkside_record::{Alarm, Body, Lane, RedactedText, Severity};
+    use trunkside_record::{Ack, Alarm, Body, Lane, RedactedText, Severity};
 
     use super::*;
     use crate::storage::recorder::stamp;
@@ -221,20 +232,36 @@ mod tests {
         assert_eq!(outbox.status().records(), 1);
     }
 
-    #[tokio::test]
-    async fn records_that_another_key_has_sealed_leave_an_alarm() {
+    #[tokio::test(start_paused = true)]
+    async fn records_that_another_key_has_sealed_leave_an_alarm_until_none_are_left() {
         let data = tempfile::tempdir().unwrap();
         let place = place(data.path());
         let outbox = place.try_open().unwrap().unwrap();
-        outbox.append(stamp(), &[alarm()]).unwrap();
+        let sealed = outbox.append(stamp(), &[alarm()]).unwrap().remove(0);
         drop(outbox);
         std::fs::write(data.path().join("key"), [7; 32]).unwrap();
         let opening = open(&place).unwrap();
         let outbox = opening.0.borrow().clone().unwrap();
         let way = AlarmWay::into(Some(Arc::clone(&outbox)), data.path());
-        retry(place, opening, way).await;
+        let confirming = async {
+            let mut stored = outbox.changes();
+            stored.changed().await.unwrap();
+            assert_eq!(outbox.status().aside(), 1);
+            // The cloud had it before the key was lost.
+            outbox.acked(Ack {
+                epoch: sealed.epoch,
+                sequence: sealed.sequence,
+            });
+        };
+        tokio::join!(retry(place, opening, way), confirming);
         let pending = outbox.pending(Lane::Alarm, None, 1 << 20).unwrap().unwrap();
-        let told: serde_json::Value = serde_json::from_str(pending.records[0].get()).unwrap();
-        assert_eq!(told["body"]["code"], SEALED.code);
+        let told = pending.records.iter().map(|record| {
+            let told: serde_json::Value = serde_json::from_str(record.get()).unwrap();
+            let body = &told["body"];
+            (body["code"].clone(), body["cleared"].clone())
+        });
+        let told: Vec<_> = told.collect();
+        let is = |cleared: bool| (SEALED.code.into(), cleared.into());
+        assert_eq!(told, [is(false), is(true)]);
     }
 }
