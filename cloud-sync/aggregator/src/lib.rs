@@ -40,6 +40,7 @@ mod gateway;
 mod http;
 mod ingest;
 mod log_filter;
+mod moment;
 mod running;
 pub mod store;
 
@@ -50,6 +51,7 @@ pub use gateway::{
 pub use http::openapi;
 pub use ingest::now;
 pub use log_filter::{LogFilterError, log_filter, log_filter_of};
+pub use moment::Moment;
 pub use running::{Aggregator, AggregatorError, Running};
 
 /// An error with its causes. Many of ours name their cause themselves; nothing is said twice.

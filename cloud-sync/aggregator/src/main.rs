@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
+use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use trunkside_aggregator::config::ConfigFile;
 use trunkside_aggregator::export::SinkError;
 use trunkside_aggregator::store::{self, CallFilter, Scope, Store, StoreError};
 use trunkside_aggregator::{
-    Aggregator, AggregatorConfig, AggregatorError, AuthorityError, NatsNameError, explain, export,
-    log_filter,
+    Aggregator, AggregatorConfig, AggregatorError, AuthorityError, Moment, NatsNameError, explain,
+    export, log_filter,
 };
-use trunkside_record::{NameError, Timestamp};
+use trunkside_record::NameError;
 
 mod boxes;
 mod keys;
@@ -125,12 +126,15 @@ struct Export {
     /// Only of this branch.
     #[arg(long)]
     branch: Option<String>,
-    /// Only calls begun at this time (RFC 3339) or later.
-    #[arg(long, value_parser = parse_time)]
-    since: Option<Timestamp>,
-    /// Only calls begun before this time (RFC 3339).
-    #[arg(long, value_parser = parse_time)]
-    until: Option<Timestamp>,
+    /// Only calls begun at this time (RFC 3339) or later; a day such as `2026-11-21` is the time when it begins.
+    #[arg(long, value_name = "TIME", value_parser = str::parse::<Moment>)]
+    since: Option<Moment>,
+    /// Only calls begun before this time (RFC 3339), or before this day begins.
+    #[arg(long, value_name = "TIME", value_parser = str::parse::<Moment>)]
+    until: Option<Moment>,
+    /// The time zone in which these days begin, such as `Asia/Shanghai` [default: UTC].
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
+    tz: Option<TimeZone>,
     #[command(flatten)]
     database: Place,
 }
@@ -141,9 +145,8 @@ fn parse_table(name: &str) -> Result<export::Table, String> {
     found.ok_or_else(|| format!("`{name}` is no table; use calls, transcripts or quality"))
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let parsed = text.parse();
-    parsed.map_err(|_| "it must be a time such as `2026-11-21T08:00:00Z`".to_owned())
+fn parse_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| "use a name such as `Asia/Shanghai`".to_owned())
 }
 
 /// Bad usage or bad input, as opposed to a failed operation.
@@ -276,6 +279,11 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
         .format
         .map_or_else(|| export::format_of(&arguments.to), Ok::<_, SinkError>)?;
     let store = open(file, false)?;
+    let zone = arguments.tz.as_ref();
+    let begin = |moment: Option<Moment>| {
+        let at = moment.map(|moment| moment.at(zone).context(Moment::REMEDY));
+        at.transpose()
+    };
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
     let export = export::Export {
         table: arguments.table,
@@ -284,8 +292,8 @@ fn write_export(arguments: Export, file: &ConfigFile) -> anyhow::Result<()> {
         filter: CallFilter {
             tenant: arguments.tenant,
             branch: arguments.branch,
-            since: arguments.since,
-            until: arguments.until,
+            since: begin(arguments.since)?,
+            until: begin(arguments.until)?,
             ..CallFilter::default()
         },
         subject: format!("command line ({user})"),

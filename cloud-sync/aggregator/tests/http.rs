@@ -32,6 +32,11 @@ async fn calls_can_be_filtered_and_faults_name_the_parameter() {
         ("?since=2026-11-21T08:00:50Z", 9),
         ("?until=2026-11-21T08:00:50Z", 5),
         ("?limit=3", 3),
+        ("?since=2026-11-21", 14),
+        ("?until=2026-11-21", 0),
+        ("?since=2026-11-21&tz=America/Los_Angeles", 14),
+        ("?since=2026-11-22&tz=Asia/Shanghai", 0),
+        ("?since=2026-11-21&until=2026-11-22&tz=Asia/Shanghai", 14),
     ] {
         let page = get_json(http, &format!("/api/v1/calls{query}")).await;
         assert_eq!(page["calls"].as_array().unwrap().len(), expected, "{query}");
@@ -52,6 +57,10 @@ async fn calls_can_be_filtered_and_faults_name_the_parameter() {
             "until",
         ),
         ("tenant=a&tenant=b", "tenant"),
+        ("tenant=", "tenant"),
+        ("since=2026-11-21T08:00:50", "since"),
+        ("since=2026-11-21&until=2026-11-21", "until"),
+        ("tz=Shanghai", "tz"),
     ] {
         let (status, body) = get(http, &format!("/api/v1/calls?{query}")).await;
         let problem: serde_json::Value = serde_json::from_str(&body).unwrap();

@@ -31,12 +31,13 @@ pub(super) struct CallFilterParameters {
     emotion: Option<String>,
     /// With this outcome: `bridged`, `callback`, `abandoned`, `self_served`, `overflowed` or `failed`.
     outcome: Option<String>,
-    /// Begun at this time (RFC 3339) or later.
-    #[param(format = DateTime)]
+    /// Begun at this time (RFC 3339) or later; a day such as `2026-11-21` is the time when it begins.
     since: Option<String>,
-    /// Begun before this time (RFC 3339).
-    #[param(format = DateTime)]
+    /// Begun before this time (RFC 3339), or before this day begins.
     until: Option<String>,
+    /// The time zone in which the days of `since` and `until` begin, such as `Asia/Shanghai`, and the hours of
+    /// figures by the hour; UTC.
+    tz: Option<String>,
 }
 
 /// Which page; every parameter is optional.

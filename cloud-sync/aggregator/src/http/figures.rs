@@ -21,8 +21,6 @@ struct HourParameters {
     /// Hours with calls at most, the newest.
     #[param(minimum = 1, maximum = 8784, default = 168)]
     limit: Option<u32>,
-    /// The time zone whose clocks begin the hours, such as `Asia/Shanghai`; UTC.
-    tz: Option<String>,
 }
 
 /// What hours came to.

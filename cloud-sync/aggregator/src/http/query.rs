@@ -10,10 +10,11 @@ use jiff::tz::TimeZone;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use trunkside_call::{Emotion, Language};
-use trunkside_record::Outcome;
+use trunkside_record::{Outcome, Timestamp};
 
 use super::Problem;
 use crate::export::Format;
+use crate::moment::Moment;
 use crate::store::{AlarmCursor, AlarmFilter, CallFilter, Cursor, DeviceCursor, Scope};
 
 /// Calls on a page when nothing is asked.
@@ -42,7 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CallsQuery {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut pairs = Pairs::read(parts, state).await?;
         let query = Self {
-            filter: pairs.filter()?,
+            filter: pairs.filter()?.0,
             limit: pairs.number("limit", MOST_CALLS)?.unwrap_or(CALLS),
             cursor: pairs.take("cursor", "use the `next` of an earlier answer")?,
         };
@@ -64,10 +65,11 @@ impl<S: Send + Sync> FromRequestParts<S> for HourlyQuery {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut pairs = Pairs::read(parts, state).await?;
+        let (filter, zone) = pairs.filter()?;
         let query = Self {
-            filter: pairs.filter()?,
+            filter,
             limit: pairs.number("limit", MOST_HOURS)?.unwrap_or(HOURS),
-            zone: pairs.zone()?,
+            zone,
         };
         pairs.finish()?;
         Ok(query)
@@ -83,7 +85,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut pairs = Pairs::read(parts, state).await?;
-        let filter = pairs.filter()?;
+        let (filter, _) = pairs.filter()?;
         pairs.finish()?;
         Ok(Self(filter))
     }
@@ -182,7 +184,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ExportQuery {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let mut pairs = Pairs::read(parts, state).await?;
         let query = Self {
-            filter: pairs.filter()?,
+            filter: pairs.filter()?.0,
             format: pairs
                 .take("format", "use csv or parquet")?
                 .unwrap_or(Format::Csv),
@@ -202,8 +204,9 @@ impl Pairs {
         Ok(Self(pairs))
     }
 
-    fn filter(&mut self) -> Result<CallFilter, Problem> {
-        let time = "use a time such as `2026-11-21T08:00:00Z`";
+    /// Which calls, and the zone whose days and hours count.
+    fn filter(&mut self) -> Result<(CallFilter, Option<TimeZone>), Problem> {
+        let zone = self.zone()?;
         let filter = CallFilter {
             tenant: self.text("tenant")?,
             branch: self.text("branch")?,
@@ -218,8 +221,8 @@ impl Pairs {
                 "outcome",
                 "use bridged, callback, abandoned, self_served, overflowed or failed",
             )?,
-            since: self.take("since", time)?,
-            until: self.take("until", time)?,
+            since: self.moment("since", zone.as_ref())?,
+            until: self.moment("until", zone.as_ref())?,
         };
         if let (Some(since), Some(until)) = (filter.since, filter.until)
             && since >= until
@@ -227,7 +230,27 @@ impl Pairs {
             let detail = format!("`until` ({until}) is not after `since` ({since}); swap them");
             return Err(Problem::parameter("until", detail));
         }
-        Ok(filter)
+        Ok((filter, zone))
+    }
+
+    fn moment(
+        &mut self,
+        name: &str,
+        zone: Option<&TimeZone>,
+    ) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let moment = text.parse::<Moment>().ok();
+        let at = moment.and_then(|moment| moment.at(zone));
+        at.map(Some).ok_or_else(|| {
+            let detail = format!(
+                "`{name}` cannot be `{}`; {}",
+                shortened(&text),
+                Moment::REMEDY
+            );
+            Problem::parameter(name, detail)
+        })
     }
 
     /// A parameter that must be one of an enumeration's names.
@@ -271,6 +294,12 @@ impl Pairs {
             return Err(Problem::parameter(
                 name,
                 format!("`{name}` is given twice; give it once"),
+            ));
+        }
+        if value.is_empty() {
+            return Err(Problem::parameter(
+                name,
+                format!("`{name}` is empty; give it a value, or leave it out"),
             ));
         }
         Ok(Some(value))
