@@ -1,10 +1,12 @@
 //! Tokens of an `OpenID` Connect issuer: JSON Web Tokens (RFC 7519) under its published keys
 //! (RFC 7517).
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
@@ -47,20 +49,44 @@ const MOST_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
     /// It is no token, or its signature, time, issuer or audience is wrong.
-    #[error("{0}")]
+    #[error("{}", fault(.0.kind()))]
     Invalid(#[from] jsonwebtoken::errors::Error),
     /// Its algorithm is not one of the asymmetric ones.
     #[error("its algorithm is not accepted; use RS256, PS256, ES256 or EdDSA")]
     Algorithm,
     /// No published key signed it.
-    #[error("the issuer has no such key")]
+    #[error("the issuer has no such key; get a new token from the issuer that `oidc` names")]
     Key,
     /// The issuer's keys.
     #[error("the issuer's keys cannot be read: {0}")]
     Keys(String),
     /// A claim that decides what its bearer may do.
-    #[error("its claim `{0}` is missing or not understood")]
+    #[error("its claim `{0}` is missing or not understood; have the issuer put it into tokens")]
     Claim(String),
+}
+
+/// What is wrong with a token, and what mends it.
+fn fault(kind: &ErrorKind) -> Cow<'static, str> {
+    Cow::Borrowed(match kind {
+        ErrorKind::ExpiredSignature => "its time is over (`exp`); get a new one",
+        ErrorKind::ImmatureSignature => {
+            "it is not good yet (`nbf`); see whether the clocks here and at the issuer are right"
+        }
+        ErrorKind::InvalidIssuer => "it is from another issuer (`iss`) than `oidc.issuer` names",
+        ErrorKind::InvalidAudience => {
+            "it is meant for somebody else (`aud`); ask the issuer for one for `oidc.audience`"
+        }
+        ErrorKind::MissingRequiredClaim(claim) => {
+            return Cow::Owned(TokenError::Claim(claim.clone()).to_string());
+        }
+        ErrorKind::InvalidSignature => {
+            "its signature is not that of the issuer's key; send it as the issuer gave it"
+        }
+        _ => {
+            "it cannot be read, or its algorithm is not accepted; send it whole, signed with RS256, PS256, ES256 \
+             or EdDSA"
+        }
+    })
 }
 
 /// Verifies tokens of one issuer.
