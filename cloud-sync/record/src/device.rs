@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Named, RedactedText};
+use crate::{Named, RedactedText, Timestamp};
 
 /// Something somebody must know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -90,6 +90,10 @@ pub struct DeviceHealth {
     /// How recognition does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recognition: Option<RecognitionHealth>,
+    /// When the certificate ends that the box shows the cloud; none where it shows none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::timestamp_or_none")]
+    pub certificate_ends_at: Option<Timestamp>,
 }
 
 /// How recognition does, which takes less on where the processor is short.

@@ -102,6 +102,10 @@ pub(crate) fn timestamp(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
 }
 
+pub(crate) fn timestamp_or_none(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "format": "date-time" })
+}
+
 /// The first senders always said it, and the first readers take its lack for zero.
 pub(crate) fn ended(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "number", "format": "double", "default": 0.0 })

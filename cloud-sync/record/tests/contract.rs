@@ -177,6 +177,7 @@ fn every_body() -> Vec<Body> {
         DeviceHealth {
             software: "0.1.0".into(),
             uptime_s: 60,
+            certificate_ends_at: Some("2031-11-21T00:00:00Z".parse().unwrap()),
             ..DeviceHealth::default()
         }
         .into(),

@@ -8,6 +8,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use trunkside_record::Timestamp;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::UplinkError;
 
@@ -21,6 +23,22 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
+    /// When the certificate ends that shows the broker who the box is, or the first of those that vouch for it
+    /// in the same file; none where the box shows none. Blocks.
+    pub fn ends_at(&self) -> Result<Option<Timestamp>, UplinkError> {
+        let Some((path, _)) = &self.identity else {
+            return Ok(None);
+        };
+        let mut ends = Vec::new();
+        for certificate in certificates(path)? {
+            let (_, certificate) =
+                X509Certificate::from_der(&certificate).map_err(|error| fault(path, &error))?;
+            let second = certificate.validity().not_after.timestamp();
+            ends.push(Timestamp::from_second(second).map_err(|error| fault(path, &error))?);
+        }
+        Ok(ends.into_iter().min())
+    }
+
     pub(crate) fn transport(&self) -> Result<Transport, UplinkError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&self.ca_file)? {

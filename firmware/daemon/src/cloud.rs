@@ -2,11 +2,11 @@
 //! without a new start, and told of when it cannot be used. No call waits for it.
 
 pub mod alarm;
+pub mod certificate;
 pub mod device_key;
 pub mod health;
 pub mod outbox;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use trunkside_record::Origin;
@@ -47,17 +47,18 @@ fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
 
 /// The way as it is now; or what must be mended first.
 fn look(started_with: &Config) -> Result<Access, String> {
-    let cloud = match &started_with.file {
-        Some(file) => read_again(file, started_with)?,
-        None => started_with.cloud.clone(),
-    };
+    let cloud = read_again(started_with)?;
     match fault(&cloud) {
         Some((_, message)) => Err(message),
         None => Ok(access(&cloud)),
     }
 }
 
-fn read_again(file: &Path, started_with: &Config) -> Result<CloudConfig, String> {
+/// `[cloud]` as it is now.
+fn read_again(started_with: &Config) -> Result<CloudConfig, String> {
+    let Some(file) = &started_with.file else {
+        return Ok(started_with.cloud.clone());
+    };
     let loaded = config::load(file);
     if !loaded.was_read {
         return Ok(started_with.cloud.clone());

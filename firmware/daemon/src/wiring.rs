@@ -17,6 +17,7 @@ use trunkside_understanding::quality::QualityRules;
 use crate::call::translate;
 use crate::clock;
 use crate::cloud::alarm::{self, AlarmWay, Part, SEE_LOG};
+use crate::cloud::certificate;
 use crate::cloud::device_key::{self, Unsaved};
 use crate::cloud::outbox;
 use crate::config::{
@@ -106,9 +107,17 @@ pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Runni
     )?;
     if config.cloud.enabled {
         let parts = (recorder.standing(), tapes.clone(), hearing.figures());
-        let seen = (notices.subscribe(), models.subscribe());
+        let (ends, ends_at) = watch::channel(certificate::ends_at(&config.cloud));
+        tasks.spawn(certificate::watch(config.clone(), ends, way.clone()));
+        let (watched, seen) = (notices.subscribe(), (models.subscribe(), ends_at));
         let kept = (outbox.clone(), folder.clone(), config.cloud.gather);
-        tasks.spawn(report_health(kept, parts, seen, stop_uplink.clone()));
+        tasks.spawn(report_health(
+            kept,
+            parts,
+            watched,
+            seen,
+            stop_uplink.clone(),
+        ));
     }
 
     let (voice, voice_threads) = VoiceThreads::start()?;

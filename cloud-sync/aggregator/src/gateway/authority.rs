@@ -22,6 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use trunkside_record::Origin;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::rules::NatsNameError;
 use crate::store::Certificate as Known;
@@ -212,6 +213,13 @@ pub(super) fn serial_text(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// When a certificate (PEM) ends; none where it is no certificate.
+pub(super) fn ends_at(pem: &str) -> Option<Timestamp> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let (_, certificate) = X509Certificate::from_der(&certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// The reverse of [`serial_text`].

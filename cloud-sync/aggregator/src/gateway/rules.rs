@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use trunkside_record::{Lane, Name, Origin, Topic};
 
-use super::authority::{Authority, AuthorityError, keep, serial_bytes};
+use super::authority::{Authority, AuthorityError, ends_at, keep, serial_bytes};
 use crate::store::Certificate;
 
 /// For which broker.
@@ -84,7 +85,11 @@ fn check_words(origin: &Origin) -> Result<(), NatsNameError> {
     Ok(())
 }
 
-/// Writes the files into `folder`, and the broker's own certificate for `host` where there is none.
+/// A broker's certificate is replaced so long before its end: whoever writes the files once a year misses none.
+const RENEW_BEFORE: Duration = Duration::from_hours(500 * 24);
+
+/// Writes the files into `folder`, and the broker's own certificate for `host` where there is none that is good
+/// for long.
 /// Each file is replaced as a whole. Returns their names.
 pub fn write_rules(
     rules_for: RulesFor,
@@ -97,7 +102,8 @@ pub fn write_rules(
     let authority = Authority::open(pki, &boxes.certificates, now)?;
     let mut names = vec!["ca.pem"];
     keep(folder, "ca.pem", authority.certificate().as_bytes(), 0o644)?;
-    if !folder.join("broker.pem").exists() || !folder.join("broker.key").exists() {
+    let (certificate, key) = (folder.join("broker.pem"), folder.join("broker.key"));
+    if !key.exists() || !is_good_for_long(&certificate, now) {
         let (certificate, key) = authority.serve(host, now)?;
         keep(folder, "broker.key", key.as_bytes(), 0o640)?;
         keep(folder, "broker.pem", certificate.as_bytes(), 0o644)?;
@@ -120,6 +126,14 @@ pub fn write_rules(
         }
     }
     Ok(names)
+}
+
+/// Whether a certificate is there that need not be replaced yet.
+fn is_good_for_long(path: &Path, now: Timestamp) -> bool {
+    let found = std::fs::read_to_string(path).ok();
+    found
+        .and_then(|found| ends_at(&found))
+        .is_some_and(|ends_at| now + RENEW_BEFORE < ends_at)
 }
 
 /// Where a box publishes, and what it hears.
@@ -193,6 +207,25 @@ fn nats(boxes: &Boxes) -> Result<String, NatsNameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_brokers_certificate_is_replaced_before_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pki, out) = (folder.path().join("pki"), folder.path().join("out"));
+        let made: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
+        let written = |years: u64| {
+            let now = made + Duration::from_hours(years * 365 * 24);
+            let boxes = Boxes::default();
+            let host = "mqtt.example.net";
+            write_rules(RulesFor::Mosquitto, &pki, host, &boxes, &out, now).unwrap();
+            std::fs::read_to_string(out.join("broker.pem")).unwrap()
+        };
+        let first = written(0);
+        assert_eq!(written(3), first);
+        let second = written(4);
+        assert_ne!(second, first);
+        assert!(ends_at(&second) > ends_at(&first));
+    }
 
     #[test]
     fn names_that_mean_something_to_nats_are_refused_and_told() {

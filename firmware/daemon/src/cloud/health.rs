@@ -54,13 +54,14 @@ impl Calls {
 }
 
 /// Puts a record into the outbox at every turn, and when the speech model changes, until `stop`. `folder` is
-/// where records lie, `gather` how long calls wait for the cloud before they go to the disk.
+/// where records lie, `gather` how long calls wait for the cloud before they go to the disk, `certificate` when
+/// the box's ends.
 pub async fn report(
     outbox: Arc<Outbox>,
     (folder, gather): (PathBuf, Duration),
     (recorder, tapes, recognition): (Arc<Standing>, Tapes, impl Fn() -> Figures + Send),
     mut notices: broadcast::Receiver<Notice>,
-    mut models: watch::Receiver<InForce>,
+    (mut models, certificate): (watch::Receiver<InForce>, watch::Receiver<Option<Timestamp>>),
     stop: CancellationToken,
 ) {
     let clock = Clock::start();
@@ -89,6 +90,7 @@ pub async fn report(
         health.records_given_up = recorder.given_up();
         health.recording_frames_dropped = tapes.dropped_frames();
         health.recognition = Some(recognition_health(&recognition()));
+        health.certificate_ends_at = *certificate.borrow();
         if gathering.is_due(clock.now()) {
             keep(&outbox).await;
             gathering.end();
@@ -225,6 +227,8 @@ mod tests {
         let stop = CancellationToken::new();
         let data = folder.path().to_owned();
         let (_models, in_force) = watch::channel(crate::model::tests::tones_in_force());
+        let ends_at: Timestamp = "2031-11-23T00:00:00Z".parse().unwrap();
+        let (_ends, certificate) = watch::channel(Some(ends_at));
         let reporting = report(
             Arc::clone(&outbox),
             (data, Duration::ZERO),
@@ -234,7 +238,7 @@ mod tests {
                 ..Figures::default()
             }),
             notices,
-            in_force,
+            (in_force, certificate),
             stop.clone(),
         );
         let telling = async {
@@ -278,6 +282,7 @@ mod tests {
             (Some(2), Some(1))
         );
         assert_eq!(body(1)["model"], "tones");
+        assert_eq!(body(1)["certificate_ends_at"], "2031-11-23T00:00:00Z");
         let recognition = &body(1)["recognition"];
         assert_eq!(recognition["hop"], 4);
         assert_eq!(recognition["unheard_calls"], 3);

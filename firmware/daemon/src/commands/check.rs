@@ -14,7 +14,8 @@ use trunkside_vault::KeyGone;
 use super::box_user::BoxUser;
 use super::complain;
 use crate::cli::{CheckArgs, Failure};
-use crate::cloud::outbox;
+use crate::clock;
+use crate::cloud::{certificate, outbox};
 use crate::config::{self, BoardKind, Loaded, Problem, RecognitionConfig, RecordingMode, Severity};
 use crate::key_files;
 use crate::recording::tapes;
@@ -38,6 +39,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         problems.extend(of_the_front(&loaded));
         problems.extend(of_the_keys(&loaded));
         problems.extend(of_the_cloud(&loaded));
+        problems.extend(of_the_certificate(&loaded));
         problems.extend(of_the_addresses(&loaded));
         problems.extend(of_the_trunks(&loaded));
         problems.extend(of_what_is_not_meant(&loaded));
@@ -93,6 +95,19 @@ fn of_the_cloud(loaded: &Loaded) -> Option<Problem> {
     let cloud = &loaded.config.cloud;
     let (key, message) = crate::cloud::fault(cloud).filter(|_| cloud.enabled && !is_known)?;
     Some(Problem::error(loaded.place(key), message).of_key(key))
+}
+
+/// A certificate for the cloud that ends soon, or has ended.
+fn of_the_certificate(loaded: &Loaded) -> Option<Problem> {
+    let cloud = &loaded.config.cloud;
+    let due = certificate::due(cloud, clock::timestamp()).filter(|_| cloud.enabled)?;
+    let problem = if due.is_over {
+        Problem::error
+    } else {
+        Problem::warning
+    };
+    let key = "cloud.cert_file";
+    Some(problem(loaded.place(key), due.message).of_key(key))
 }
 
 /// What a box would have to do without though its settings are right: a model that cannot be loaded, a

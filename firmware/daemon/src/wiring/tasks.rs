@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trunkside_media::recording::{Archive, Report, Retention};
-use trunkside_record::PseudonymKey;
+use trunkside_record::{PseudonymKey, Timestamp};
 use trunkside_uplink::Stamp;
 
 use crate::cloud;
@@ -74,11 +74,15 @@ pub async fn expire(outbox: Post, stop: CancellationToken) {
 pub async fn report_health(
     (outbox, folder, gather): (Post, PathBuf, Duration),
     parts: (Arc<Standing>, Tapes, impl Fn() -> Figures + Send),
-    (watched, in_force): (broadcast::Receiver<Notice>, watch::Receiver<model::InForce>),
+    watched: broadcast::Receiver<Notice>,
+    seen: (
+        watch::Receiver<model::InForce>,
+        watch::Receiver<Option<Timestamp>>,
+    ),
     stop: CancellationToken,
 ) {
     if let Some(outbox) = outbox::opened(outbox, &stop).await {
-        health::report(outbox, (folder, gather), parts, watched, in_force, stop).await;
+        health::report(outbox, (folder, gather), parts, watched, seen, stop).await;
     }
 }
 
