@@ -61,7 +61,7 @@ pub(crate) fn of_call(engine: &Engine, now: Duration, input: &Input, call: CallI
             Change::Busy(agent) => vec![Input::AgentBusy {
                 agent: policy.agents[*agent].id.clone(),
             }],
-            Change::Ready(agent) => engine.becomes_ready(*agent),
+            Change::Ready(agent) => engine.becomes_ready(*agent, call),
         };
         // Who is not free after all does not become so.
         let stays = matches!((&told[..], input), ([Input::AgentBusy { agent }], Input::AgentAvailable { agent: other }) if agent == other);

@@ -121,26 +121,26 @@ impl Engine {
         }
         let last = call.last_agent == Some(index);
         let learned = self.learned(self.intent_number(call.profile.intent.as_ref()), index);
-        self.cost_of(&call.kind, call.insist, index, (last, learned), self.now)
+        let rested = agent.rested(self.now);
+        self.cost_of(&call.kind, call.insist, index, (last, learned), rested)
     }
 
     /// The same for any kind of call and an agent who is free, or would be. `last` is whether the
-    /// caller spoke to them last time, `learned` what was learnt of them with such calls.
+    /// caller spoke to them last time, `learned` what was learnt of them with such calls; `idle` and `busy` are
+    /// as [`Agent::rested`](super::agent::Agent::rested) has them.
     pub(super) fn cost_of(
         &self,
         kind: &Kind,
         insist: Insist,
         index: usize,
         (last, learned): (bool, i64),
-        now: Micros,
+        (idle, busy): (Micros, i64),
     ) -> Option<Cost> {
         let fit = &kind.fits[index];
         if !fit.meets(insist) {
             return None;
         }
         let weights = &self.policy.weights;
-        let agent = &self.agents[index];
-        let (idle, busy) = agent.rested(now);
         let over_cap = busy > weights.occupancy_cap_permille;
         Some(Cost {
             rank: fit.rank,

@@ -40,7 +40,8 @@ impl Engine {
                 let call = self.call(slot);
                 let last = call.last_agent == Some(index);
                 let learned = self.learned(self.intent_number(call.profile.intent.as_ref()), index);
-                let cost = self.cost_of(&call.kind, insist, index, (last, learned), self.now)?;
+                let rested = self.agents[index].rested(self.now);
+                let cost = self.cost_of(&call.kind, insist, index, (last, learned), rested)?;
                 Some((index, cost))
             })
             .collect();

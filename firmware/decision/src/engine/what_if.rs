@@ -36,7 +36,7 @@ pub(crate) enum Change {
     Caller(CallProfile),
     /// The agent is taken.
     Busy(usize),
-    /// The agent is ready.
+    /// The agent is ready: whoever is on a call has ended it.
     Ready(usize),
 }
 
@@ -55,13 +55,45 @@ impl Engine {
         agents.map(|(index, agent)| (index, agent.is_free()))
     }
 
-    /// What the router is told where an agent becomes ready, whatever kept them.
-    pub fn becomes_ready(&self, agent: usize) -> Vec<Input> {
+    /// What the router is told where an agent becomes ready, whatever kept them but for the call that is asked
+    /// about.
+    pub fn becomes_ready(&self, agent: usize, asked: CallId) -> Vec<Input> {
         let name = || self.policy.agents[agent].id.clone();
         let on_break = self.agents[agent].on_break;
         let back = on_break.map(|_| Input::BreakOver { agent: name() });
+        let call = self.talk_of(agent).map(|slot| self.call(slot).id);
+        let ended = call.filter(|call| *call != asked);
+        let ended = ended.map(|call| Input::CallEnded { call });
         let ready = Input::AgentAvailable { agent: name() };
-        back.into_iter().chain([ready]).collect()
+        back.into_iter().chain(ended).chain([ready]).collect()
+    }
+
+    /// The call that keeps an agent, where its end would free them and nobody else.
+    fn talk_of(&self, agent: usize) -> Option<Slot> {
+        let Activity::Talking(slot) = self.agents[agent].activity else {
+            return None;
+        };
+        let call = self.call(slot);
+        let is_theirs = call.stage == Stage::Talking { agent: Some(agent) };
+        (is_theirs && call.successor.is_none()).then_some(slot)
+    }
+
+    /// Whether an agent who becomes ready is free then: one whose phone rings is not.
+    fn would_be_free(&self, agent: usize) -> bool {
+        match self.agents[agent].activity {
+            Activity::Offered(_) => false,
+            Activity::Talking(_) => self.talk_of(agent).is_some(),
+            _ => true,
+        }
+    }
+
+    /// [`Agent::rested`] of an agent who becomes ready at `now`. What the end of their call teaches is left out.
+    fn rested_when_ready(&self, agent: usize, now: Micros) -> (Micros, i64) {
+        let mut ready = self.agents[agent].clone();
+        if let Some(slot) = self.talk_of(agent) {
+            ready.end_talk(self.call(slot).talking_since, now);
+        }
+        ready.rested(now)
     }
 
     /// What is known of a call.
@@ -171,12 +203,8 @@ impl<'a> WhatIf<'a> {
             Change::Nothing | Change::Caller(_) => {}
             Change::Busy(agent) => taken = Some(*agent),
             Change::Ready(agent) => {
-                let held = matches!(
-                    engine.agents[*agent].activity,
-                    Activity::Offered(_) | Activity::Talking(_)
-                );
                 there = Some(*agent);
-                if !held {
+                if engine.would_be_free(*agent) {
                     match self.takes(*agent) {
                         Some(slot) if Some(slot) == self.slot => return Some(Fate::Offer(*agent)),
                         Some(_) => {}
@@ -206,6 +234,7 @@ impl<'a> WhatIf<'a> {
     fn takes(&self, agent: usize) -> Option<Slot> {
         let engine = &*self.engine;
         let was_away = !engine.agents[agent].signed_in;
+        let rested = engine.rested_when_ready(agent, self.now);
         let cost = |slot| {
             let call = engine.call(slot);
             if call.tried(agent, self.now).is_some() {
@@ -224,7 +253,7 @@ impl<'a> WhatIf<'a> {
             let intent = engine.intent_number(call.profile.intent.as_ref());
             let last = call.last_agent == Some(agent);
             let known = (last, engine.learned(intent, agent));
-            engine.cost_of(&call.kind, insist, agent, known, self.now)
+            engine.cost_of(&call.kind, insist, agent, known, rested)
         };
         let (slot, _) = engine.goes_first(&cost, self.now)?;
         Some(slot)
@@ -294,7 +323,7 @@ impl<'a> WhatIf<'a> {
                     insisted.insist,
                     index,
                     (last_agent == Some(index), engine.learned(intent, index)),
-                    self.now,
+                    engine.rested_when_ready(index, self.now),
                 )?;
                 Some((cost.total, index))
             })

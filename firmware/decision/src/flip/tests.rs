@@ -139,8 +139,8 @@ fn changed(engine: &Engine, input: &Input, change: &Change) -> Vec<Input> {
             },
             input.clone(),
         ],
-        (Change::Ready(index), _) => {
-            let ready = engine.becomes_ready(*index);
+        (Change::Ready(index), Input::CallReady { call, .. } | Input::MoodChanged { call, .. }) => {
+            let ready = engine.becomes_ready(*index, *call);
             ready.into_iter().chain([input.clone()]).collect()
         }
         (Change::Caller(other), Input::MoodChanged { call, .. }) => vec![Input::MoodChanged {
@@ -153,7 +153,7 @@ fn changed(engine: &Engine, input: &Input, change: &Change) -> Vec<Input> {
             call: *call,
             profile: other.clone(),
         }],
-        (Change::Caller(_), _) => unreachable!("only callers are changed"),
+        (Change::Caller(_) | Change::Ready(_), _) => unreachable!("only callers are asked about"),
     }
 }
 
@@ -203,6 +203,44 @@ fn check(team: &str, steps: &[(Input, u16)]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn where_everybody_talks_the_end_of_a_call_is_what_would_turn_it() {
+    let text =
+        "[[agent]]\nid = \"a0\"\n[[agent]]\nid = \"a1\"\npriority = 2\n[[agent]]\nid = \"a2\"\n";
+    let policy = Policy::parse("team.toml", text).policy.expect("whole");
+    let mut engine = Engine::new(Arc::new(policy), false);
+    let agent = |number: u8| AgentId::new(format!("a{number}"));
+    let ready = |number| Input::CallReady {
+        call: call(number),
+        profile: CallProfile::unknown(),
+    };
+    for number in 0..2 {
+        let there = Input::AgentAvailable {
+            agent: agent(number),
+        };
+        let bridged = Input::Bridged {
+            call: call(number),
+            agent: agent(number),
+        };
+        for input in [there, ready(number), bridged] {
+            engine.handle(Duration::ZERO, &input);
+        }
+    }
+    // The third agent is away; the first in the policy who talks is enough.
+    let now = Duration::from_secs(9);
+    let flip = smallest(&engine, now, &ready(2)).expect("an agent could be free");
+    assert_eq!(
+        (flip.change.as_str(), flip.size_permille),
+        ("a0 free", 1000)
+    );
+    assert_eq!(flip.action, Action::Offer { agent: agent(0) });
+    engine.handle(now, &ready(2));
+    // The same is found of a wait that ends by itself.
+    let over = Duration::from_secs(400);
+    let flip = of_call(&engine, over, &Input::Tick, call(2)).expect("an agent could be free");
+    assert_eq!(flip.change, "a0 free");
+}
+
 proptest! {
     #[test]
     fn a_change_comes_out_as_if_played_through(
@@ -217,5 +255,13 @@ proptest! {
     ) {
         let team = TEAM.replace("preferred_s = 30", "preferred_s = 30\nhold_s = 3");
         check(&team, &steps)?;
+    }
+
+    #[test]
+    fn so_it_does_when_shares_of_the_day_count_and_nobody_writes_notes(
+        steps in prop::collection::vec((input(), 0_u16..200), 0..60),
+    ) {
+        let team = TEAM.replace("preferred_s = 30", "preferred_s = 30\nbusy_s = 3000\noccupancy_cap = 0.7");
+        check(&team.replace("wrap_up_s = 10", "wrap_up_s = 0"), &steps)?;
     }
 }
