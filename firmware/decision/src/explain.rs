@@ -434,7 +434,7 @@ fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> Reason {
     let mut skipped = facts.skipped.iter();
     let held = skipped.any(|(_, why)| matches!(why, Skipped::Held(_)));
     let rule = if held { "held_back" } else { "all_busy" };
-    let waited = seconds(policy, facts.waited);
+    let waited = seconds(policy, facts.held);
     let limit = seconds(policy, micros(policy.queue.max_wait));
     let finding = tongue(policy).waiting(held, &before, &waited, &limit);
     reason(rule, finding)
@@ -443,9 +443,9 @@ fn waiting(policy: &Policy, facts: Option<&Facts>, ahead: u32) -> Reason {
 fn called_back(policy: &Policy, facts: Option<&Facts>, cause: CallbackCause) -> Reason {
     let tried = facts.map_or(0, |facts| facts.attempts.len());
     if cause == CallbackCause::WaitedTooLong
-        && let Some(facts) = facts.filter(|facts| facts.waited < micros(policy.queue.max_wait))
+        && let Some(facts) = facts.filter(|facts| facts.held < micros(policy.queue.max_wait))
     {
-        let waited = seconds(policy, facts.waited);
+        let waited = seconds(policy, facts.held);
         let finding = tongue(policy).group_overflow(&waited);
         return reason("group_overflow", finding);
     }

@@ -31,6 +31,14 @@ pub enum Input {
         /// What is known of it.
         profile: CallProfile,
     },
+    /// More is known of a caller whom a machine may be serving: that does not end it, as [a second
+    /// report](Self::CallReady) would.
+    CallerKnown {
+        /// The call.
+        call: CallId,
+        /// What is known of it.
+        profile: CallProfile,
+    },
     /// The caller's mood was heard anew.
     MoodChanged {
         /// The call.

@@ -155,8 +155,17 @@ impl Conversation {
     pub fn known(&mut self, customer: Customer, met: Option<AgentId>) -> Option<Input> {
         let before = self.told().0;
         self.acquaintance.learn(customer, met);
-        let is_news = self.is_routing() && self.told().0 != before;
-        is_news.then(|| self.tell())
+        if self.told().0 == before {
+            return None;
+        }
+        match self.phase {
+            // The recording goes on.
+            Phase::Serving { .. } if self.story.is_some() => {
+                let (call, profile) = (self.call, self.tells());
+                Some(Input::CallerKnown { call, profile })
+            }
+            _ => self.is_routing().then(|| self.tell()),
+        }
     }
 
     /// The wish behind what the caller says.
@@ -347,6 +356,12 @@ impl Conversation {
     }
 
     fn tell(&mut self) -> Input {
+        let (call, profile) = (self.call, self.tells());
+        Input::CallReady { call, profile }
+    }
+
+    /// What the router is told now.
+    fn tells(&mut self) -> CallProfile {
         let (profile, hidden) = self.told();
         if self.hidden != hidden {
             self.untold = hidden.is_some();
@@ -355,10 +370,7 @@ impl Conversation {
             }
             self.hidden = hidden;
         }
-        Input::CallReady {
-            call: self.call,
-            profile,
-        }
+        profile
     }
 
     /// An agent is looked for, by what is known.

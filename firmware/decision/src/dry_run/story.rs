@@ -238,7 +238,8 @@ impl Story {
             | Input::Unreached { .. }
             | Input::PlaceKept { .. }
             | Input::PlaceGivenUp { .. } => return,
-            Input::MoodChanged { .. }
+            Input::CallerKnown { .. }
+            | Input::MoodChanged { .. }
             | Input::AgentAvailable { .. }
             | Input::AgentBusy { .. }
             | Input::AgentAway { .. }

@@ -15,12 +15,12 @@ use crate::matching::{Costs, MOST_ROWS, assign};
 use crate::need::{Insist, Misfit};
 
 impl Engine {
-    /// Ends a round: assigns free agents, calls back whom nobody can serve, tells who waits.
+    /// Ends a round: assigns free agents, sends away whom nobody has served in time, tells who waits.
     ///
     /// Between rounds no free agent fits a waiting call, so only pairs with a call or an agent
     /// that changed are new.
     pub(super) fn place(&mut self) {
-        self.refresh_calls();
+        let over = self.refresh_calls();
         let mut freed = std::mem::take(&mut self.freed);
         let mut unplaced = self.waiting_once(|engine| &mut engine.unplaced);
         if self.may_hold() {
@@ -43,6 +43,11 @@ impl Engine {
             (_, [slot]) if self.may_hold() => self.place_call(*slot),
             _ => self.place_all(),
         }
+        for slot in over {
+            if self.is_waiting(slot) {
+                self.leave_in_time(slot);
+            }
+        }
         if self.may_hold() {
             self.note_openings();
         }
@@ -64,49 +69,46 @@ impl Engine {
             .is_some_and(|call| call.stage == Stage::Waiting)
     }
 
-    /// Brings every call up to date whose requirements or chances may have changed.
-    fn refresh_calls(&mut self) {
+    /// Brings every call up to date whose requirements or chances may have changed. Returns those whose wait
+    /// is over, who may still have an agent who is free by now.
+    fn refresh_calls(&mut self) -> Vec<Slot> {
+        let mut over = Vec::new();
         for slot in self.waiting_once(|engine| &mut engine.stale) {
             let before = self.call(slot).insist;
             let reachable = self.refresh(slot);
-            let limit = self.call(slot).held_until(&self.policy);
-            if self.call(slot).away {
-                if self.call(slot).after(super::back::KEPT) <= self.now {
-                    self.leave(slot, None, CallbackCause::WaitedTooLong);
-                } else {
-                    if self.call(slot).insist != before {
-                        self.unplaced.push(slot);
-                    }
-                    self.reschedule_call(slot);
-                }
-            } else if self.overflows(slot) {
-                let to = self.call(slot).kind.leaves.and_then(|(_, to)| to);
-                self.leave(slot, to, CallbackCause::WaitedTooLong);
-            } else if limit <= self.now {
-                self.leave(
-                    slot,
-                    self.policy.queue.last_resort,
-                    CallbackCause::WaitedTooLong,
-                );
-            } else if !reachable {
+            let call = self.call(slot);
+            let is_over = call.waits_until(&self.policy) <= self.now;
+            if is_over && call.offered_late {
+                self.leave_in_time(slot);
+            } else if is_over {
+                self.unplaced.push(slot);
+                over.push(slot);
+            } else if !call.away && !reachable {
                 self.leave(
                     slot,
                     self.policy.queue.last_resort,
                     CallbackCause::NobodyAnswered,
                 );
             } else {
-                if self.call(slot).insist != before {
+                if call.insist != before {
                     self.unplaced.push(slot);
                 }
                 self.reschedule_call(slot);
             }
         }
+        over
     }
 
-    /// Whether its group's overflow sends it away by now.
-    fn overflows(&self, slot: Slot) -> bool {
-        let at = self.call(slot).overflows_at();
-        at.is_some_and(|at| at <= self.now)
+    /// The call's wait is over: for the group that overflows, or for anybody.
+    fn leave_in_time(&mut self, slot: Slot) {
+        let call = self.call(slot);
+        let overflows = call.overflows_at().is_some_and(|at| at <= self.now);
+        let to = match call.kind.leaves {
+            _ if call.away => None,
+            Some((_, to)) if overflows => to,
+            _ => self.policy.queue.last_resort,
+        };
+        self.leave(slot, to, CallbackCause::WaitedTooLong);
     }
 
     /// What it would cost to give the call to the agent; none when they may not take it now.
@@ -116,7 +118,9 @@ impl Engine {
         if !agent.is_free() || call.tried(index, self.now).is_some() || call.rests(self.now) {
             return None;
         }
-        if self.may_hold() && self.opens(&call.kind, call.insist, call.entered, index) > self.now {
+        if self.may_hold()
+            && self.opens(&call.kind, call.insist, call.sought_since, index) > self.now
+        {
             return None;
         }
         let last = call.last_agent == Some(index);
@@ -326,7 +330,7 @@ impl Engine {
                     call.kind.fits[**index].meets(call.insist)
                         && call.tried(**index, self.now).is_none()
                 })
-                .map(|index| self.opens(&call.kind, call.insist, call.entered, *index))
+                .map(|index| self.opens(&call.kind, call.insist, call.sought_since, *index))
                 .filter(|at| *at > self.now)
                 .min();
             if call.opens_at != opens {
@@ -345,7 +349,9 @@ impl Engine {
             .now
             .saturating_add(micros(self.policy.queue.offer_limit))
             .saturating_add(self.call(slot).ringing());
+        let is_over = self.call(slot).waits_until(&self.policy) <= self.now;
         let call = self.call_mut(slot);
+        call.offered_late |= is_over;
         call.stage = Stage::Offered {
             agent: index,
             until,
@@ -375,7 +381,7 @@ impl Engine {
                 continue;
             }
             let ahead = self.ahead(slot);
-            if self.foretells && self.call(slot).entered == self.now {
+            if self.foretells && self.call(slot).sought_since == self.now {
                 self.call_mut(slot).forecast = self.forecast(slot);
             }
             self.tell(slot, ahead);
@@ -456,7 +462,8 @@ impl Engine {
             kind: Arc::clone(&call.kind),
             given_up: call.given_up,
             passed_enough: call.was_passed_enough(&self.policy, self.now),
-            waited: self.now - call.entered,
+            waited: self.now - call.sought_since,
+            held: call.held(self.now),
             attempts: call.attempts.clone(),
             skipped,
             expected: if chosen.is_none() {
@@ -481,7 +488,7 @@ impl Engine {
         if let Some(absence) = self.agents[index].absence() {
             return Some(Skipped::Absent(absence));
         }
-        let opens = self.opens(&call.kind, call.insist, call.entered, index);
+        let opens = self.opens(&call.kind, call.insist, call.sought_since, index);
         (self.may_hold() && opens > self.now).then_some(Skipped::Held(opens))
     }
 }

@@ -89,6 +89,7 @@ impl Engine {
         call.away = true;
         call.rests_until = Some(rests_until);
         call.entered = entered;
+        call.sought_since = entered;
         if self.turns_away(slot) {
             self.call_back(slot, CallbackCause::Closed);
         } else {
@@ -108,6 +109,8 @@ impl Engine {
         let now = self.now;
         let call = self.call_mut(slot);
         call.away = false;
+        call.called_back = true;
+        call.offered_late = false;
         call.held_since = now;
     }
 

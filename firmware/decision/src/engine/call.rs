@@ -65,8 +65,12 @@ pub(crate) struct Call {
     pub kind: Arc<Kind>,
     /// Whom the caller spoke to last time, by index into the policy's agents.
     pub last_agent: Option<usize>,
+    /// When it came: what its place in the queue follows from, and nothing else.
     pub entered: Micros,
-    /// Since when the caller waits at the telephone: later, where they kept their place and were rung.
+    /// Since when an agent is looked for: later, where a machine served the caller first.
+    pub sought_since: Micros,
+    /// Since when the caller waits at the telephone for an agent: later again, where they kept their place and
+    /// were rung.
     pub held_since: Micros,
     /// Settles ties between calls that came at the same moment.
     pub sequence: u64,
@@ -93,6 +97,10 @@ pub(crate) struct Call {
     pub talking_since: Micros,
     /// The caller has hung up and is to be called back at their turn.
     pub away: bool,
+    /// They were rung at their turn: their wait for that was none at the telephone.
+    pub called_back: bool,
+    /// An agent was rung for it although its wait was over, the one time that this is tried.
+    pub offered_late: bool,
     /// How often they were called back without an answer.
     pub unreached: u8,
     /// When they may be called back again.
@@ -168,7 +176,13 @@ impl Call {
         }
     }
 
-    /// When its wait ends, whether or not an agent is free by then.
+    /// No agent was looked for before now: a machine has served the caller.
+    pub const fn begins_to_wait(&mut self, now: Micros) {
+        self.sought_since = now;
+        self.held_since = now;
+    }
+
+    /// When its wait ends, unless an agent is free by then.
     pub fn waits_until(&self, policy: &Policy) -> Micros {
         if self.away {
             return self.after(super::back::KEPT);
@@ -180,11 +194,6 @@ impl Call {
     /// How long the caller has waited at the telephone.
     pub const fn held(&self, now: Micros) -> Micros {
         now - self.held_since
-    }
-
-    /// Whether the caller was called back: their wait for that was none at the telephone.
-    pub const fn was_called_back(&self) -> bool {
-        self.held_since != self.entered
     }
 
     /// When its group's overflow sends it away.
@@ -199,8 +208,8 @@ impl Call {
             .saturating_add(micros(policy.queue.max_wait))
     }
 
-    /// A moment counted from when the call began to wait.
+    /// A moment counted from when an agent was first looked for.
     pub fn after(&self, wait: Duration) -> Micros {
-        self.entered.saturating_add(micros(wait))
+        self.sought_since.saturating_add(micros(wait))
     }
 }

@@ -82,7 +82,10 @@ pub(crate) struct Facts {
     pub given_up: [Option<GivenUp>; 3],
     /// Whether calls of higher priority that came later may go before it no more.
     pub passed_enough: bool,
+    /// How long an agent was looked for.
     pub waited: Micros,
+    /// How long the caller has waited at the telephone.
+    pub held: Micros,
     pub attempts: Vec<Attempt>,
     /// The agents who were not to be had, in the policy's order.
     pub skipped: Vec<(usize, Skipped)>,

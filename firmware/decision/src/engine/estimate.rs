@@ -245,7 +245,7 @@ impl Engine {
         }
         let shape = mean * mean / variance;
         let experience = self.history.experience(call.need());
-        let waited = (self.now - call.entered) as f64;
+        let waited = (self.now - call.sought_since) as f64;
         let last = experience
             .last_wait
             .map(|last| if last > waited { last - waited } else { 0.0 });

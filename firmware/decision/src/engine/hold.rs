@@ -54,7 +54,7 @@ impl Engine {
     /// Learns from the end of a wait at the telephone how many agents must be kept free. Nobody is
     /// kept for callers who are called back: an agent has them at once.
     pub(super) fn waited(&mut self, slot: Slot, held: Micros) {
-        if self.call(slot).was_called_back() {
+        if self.call(slot).called_back {
             return;
         }
         let kind = Arc::clone(&self.call(slot).kind);
@@ -83,7 +83,7 @@ impl Engine {
         &self,
         kind: &Kind,
         insist: Insist,
-        entered: Micros,
+        sought_since: Micros,
         index: usize,
     ) -> Micros {
         let fit = &kind.fits[index];
@@ -96,7 +96,7 @@ impl Engine {
         } else {
             0
         };
-        entered.saturating_add(hold.max(reserve).max(fit.opens_after))
+        sought_since.saturating_add(hold.max(reserve).max(fit.opens_after))
     }
 
     /// Whether the agent is one of the last free who could take a promised call.

@@ -106,4 +106,14 @@ impl Engine {
             facts,
         });
     }
+
+    /// The machine has done: from now on the caller waits for an agent.
+    pub(super) fn after_machine(&mut self, slot: Slot) {
+        let now = self.now;
+        let call = self.call_mut(slot);
+        call.begins_to_wait(now);
+        call.stage = Stage::Waiting;
+        call.insist = call.kind.need.insist();
+        self.look_for_agent(slot);
+    }
 }

@@ -171,6 +171,11 @@ impl Engine {
             Input::LocalTime { local } => self.told_time(*local),
             Input::Tick => {}
             Input::CallReady { call, profile } => self.call_ready(*call, profile),
+            Input::CallerKnown { call, profile } => {
+                if let Some(slot) = self.slots.get(call).copied() {
+                    self.know(slot, profile);
+                }
+            }
             Input::MoodChanged {
                 call,
                 emotion,
@@ -295,13 +300,24 @@ impl Engine {
     fn call_ready(&mut self, id: CallId, profile: &CallProfile) {
         if let Some(slot) = self.slots.get(&id).copied() {
             self.know(slot, profile);
+            if let Stage::SelfService { .. } = self.call(slot).stage {
+                self.after_machine(slot);
+            }
             return;
         }
         let slot = self.admit(id, profile);
+        if self.serves_itself(slot) {
+            // What a machine can tell it tells at night, too.
+            self.serve_by_machine(slot);
+        } else {
+            self.look_for_agent(slot);
+        }
+    }
+
+    /// Puts a call into the queue, unless the branch is closed to it.
+    fn look_for_agent(&mut self, slot: Slot) {
         if self.turns_away(slot) {
             self.leave(slot, self.policy.queue.last_resort, CallbackCause::Closed);
-        } else if self.serves_itself(slot) {
-            self.serve_by_machine(slot);
         } else {
             self.enqueue(slot);
         }
@@ -327,6 +343,7 @@ impl Engine {
             kind,
             last_agent: self.agent_of(profile),
             entered: self.now,
+            sought_since: self.now,
             held_since: self.now,
             sequence: self.arrivals,
             stage: Stage::Waiting,
@@ -342,6 +359,8 @@ impl Engine {
             hand_on_at: None,
             talking_since: self.now,
             away: false,
+            called_back: false,
+            offered_late: false,
             unreached: 0,
             rests_until: None,
             due: None,
@@ -366,8 +385,6 @@ impl Engine {
         let knew_agent = std::mem::replace(&mut call.last_agent, last_agent);
         if let Stage::SelfService { .. } = call.stage {
             call.kind = kind;
-            call.stage = Stage::Waiting;
-            self.enqueue(slot);
             return;
         }
         if call.kind.need == kind.need {
@@ -559,7 +576,11 @@ impl Engine {
             Stage::Offered { agent, .. } => self.release(agent, Activity::Idle),
             // The line bridged by itself: what is so counts.
             Stage::Waiting => self.dequeue(slot),
-            Stage::Sent { .. } | Stage::SelfService { .. } => {}
+            Stage::SelfService { .. } => {
+                let now = self.now;
+                self.call_mut(slot).begins_to_wait(now);
+            }
+            Stage::Sent { .. } => {}
         }
         let now = self.now;
         let call = self.call_mut(slot);
@@ -665,10 +686,7 @@ impl Engine {
             Stage::Talking { .. } => self.hand_on(slot),
             Stage::Offered { agent, .. } => self.offer_failed(slot, agent, OfferFailure::Vanished),
             Stage::Sent { to, cause, .. } => self.send_on(slot, to, cause),
-            Stage::SelfService { .. } => {
-                self.call_mut(slot).stage = Stage::Waiting;
-                self.enqueue(slot);
-            }
+            Stage::SelfService { .. } => self.after_machine(slot),
             Stage::Waiting => {
                 // A requirement is given up, an agent may be tried again, or the wait is over: all
                 // of it is looked at when the call is placed.
@@ -684,7 +702,7 @@ impl Engine {
     /// Works out what a waiting call insists on now. False when nobody is left who could take it.
     fn refresh(&mut self, slot: Slot) -> bool {
         let call = self.call(slot);
-        let insisted = Self::insisted(&call.kind, call.entered, self.now, &|index| {
+        let insisted = Self::insisted(&call.kind, call.sought_since, self.now, &|index| {
             self.agents[index].signed_in && call.tried(index, self.now).is_none()
         });
         let call = self.call_mut(slot);
@@ -696,7 +714,7 @@ impl Engine {
     /// What a call insists on at `now`, when only the agents `there` can be had at all.
     fn insisted(
         kind: &Kind,
-        entered: Micros,
+        sought_since: Micros,
         now: Micros,
         there: &dyn Fn(usize) -> bool,
     ) -> Insisted {
@@ -712,7 +730,7 @@ impl Engine {
             let waited_out = kind
                 .need
                 .relaxes(requirement)
-                .is_some_and(|after| entered.saturating_add(micros(after)) <= now);
+                .is_some_and(|after| sought_since.saturating_add(micros(after)) <= now);
             if insist.holds(requirement) && waited_out {
                 insist.drop(requirement);
                 given_up[requirement as usize] = Some(GivenUp::Waited);

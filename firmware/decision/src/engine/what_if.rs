@@ -245,11 +245,11 @@ impl<'a> WhatIf<'a> {
                     (index == agent || engine.agents[index].signed_in)
                         && call.tried(index, self.now).is_none()
                 };
-                Engine::insisted(&call.kind, call.entered, self.now, &there).insist
+                Engine::insisted(&call.kind, call.sought_since, self.now, &there).insist
             } else {
                 call.insist
             };
-            self.opens(&call.kind, insist, call.entered, agent)?;
+            self.opens(&call.kind, insist, call.sought_since, agent)?;
             let intent = engine.intent_number(call.profile.intent.as_ref());
             let last = call.last_agent == Some(agent);
             let known = (last, engine.learned(intent, agent));
@@ -263,11 +263,12 @@ impl<'a> WhatIf<'a> {
         &self,
         kind: &Kind,
         insist: crate::need::Insist,
-        entered: Micros,
+        sought_since: Micros,
         agent: usize,
     ) -> Option<()> {
         let engine = &*self.engine;
-        (!engine.may_hold() || engine.opens(kind, insist, entered, agent) <= self.now).then_some(())
+        let opens = || engine.opens(kind, insist, sought_since, agent);
+        (!engine.may_hold() || opens() <= self.now).then_some(())
     }
 
     fn place(
@@ -293,21 +294,30 @@ impl<'a> WhatIf<'a> {
             return None;
         }
         let closed = open == Some(false) && engine.policy.when_closed == WhenClosed::Callback;
-        if known.is_none() && closed && !kind.need.even_when_closed {
-            return Some(self.instead_of(CallbackCause::Closed));
-        }
         if known.is_none() && kind.need.self_service.is_some() {
             return Some(Fate::SelfService);
         }
+        if known.is_none() && closed && !kind.need.even_when_closed {
+            return Some(self.instead_of(CallbackCause::Closed));
+        }
         let entered = known.map_or(self.now, |call| call.entered);
+        let sought_since = known.map_or(self.now, |call| call.sought_since);
         let tried = |index| known.is_some_and(|call| call.tried(index, self.now).is_some());
         let signed_in = |index: usize| {
             (engine.agents[index].signed_in || there == Some(index) || taken == Some(index))
                 && !tried(index)
         };
-        let insisted = Engine::insisted(&kind, entered, self.now, &signed_in);
+        let insisted = Engine::insisted(&kind, sought_since, self.now, &signed_in);
+        let held_since = known.map_or(self.now, |call| call.held_since);
+        let overflow = kind.leaves.filter(|_| !known.is_some_and(|call| call.away));
+        let overflow = overflow.filter(|(after, _)| held_since.saturating_add(*after) <= self.now);
+        let overflow = overflow.map(|(_, to)| {
+            let cause = CallbackCause::WaitedTooLong;
+            to.map_or(Fate::Callback(cause), Fate::Send)
+        });
         if !insisted.reachable {
-            return Some(self.instead_of(CallbackCause::NobodyAnswered));
+            let nobody = || self.instead_of(CallbackCause::NobodyAnswered);
+            return Some(overflow.unwrap_or_else(nobody));
         }
         let intent = engine.intent_number(profile.intent.as_ref());
         let costs: Vec<(i64, usize)> = (0..engine.agents.len())
@@ -317,7 +327,7 @@ impl<'a> WhatIf<'a> {
                     && !tried(*index)
             })
             .filter_map(|index| {
-                self.opens(&kind, insisted.insist, entered, index)?;
+                self.opens(&kind, insisted.insist, sought_since, index)?;
                 let cost = engine.cost_of(
                     &kind,
                     insisted.insist,
@@ -330,11 +340,12 @@ impl<'a> WhatIf<'a> {
             .collect();
         let explored = engine.explore(self.call, self.sequence(), &costs);
         let best = explored.map_or_else(|| costs.into_iter().min(), |(index, _)| Some((0, index)));
-        match best {
-            Some((_, index)) => Some(Fate::Offer(index)),
+        match (best, overflow) {
+            (Some((_, index)), _) => Some(Fate::Offer(index)),
+            (None, Some(fate)) => Some(fate),
             // Who waits on for the same is told nothing new.
-            None if same_need => None,
-            None => Some(Fate::Wait {
+            _ if same_need => None,
+            _ => Some(Fate::Wait {
                 ahead: self.ahead(&kind, entered),
             }),
         }

@@ -157,7 +157,8 @@ fn never_closed(policy: &Policy, then: &Route) -> Option<String> {
                 .to_owned(),
         );
     }
-    (policy.when_closed == WhenClosed::Callback && !then.even_when_closed).then(|| {
+    let is_served = then.even_when_closed || then.self_service.is_some();
+    (policy.when_closed == WhenClosed::Callback && !is_served).then(|| {
         "can change nothing: a closed branch calls back; set `even_when_closed` or remove the rule"
             .to_owned()
     })

@@ -6,6 +6,7 @@ use trunkside_call::{Action, AgentId, CallId, CallbackCause, Decision, Destinati
 use super::*;
 use crate::CallProfile;
 
+mod announced;
 mod back;
 mod beyond;
 mod breaks;

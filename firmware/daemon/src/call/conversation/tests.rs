@@ -203,6 +203,24 @@ fn who_is_served_by_a_recording_is_routed_when_they_stay_or_speak() {
 }
 
 #[test]
+fn what_is_known_of_a_caller_only_during_a_recording_reaches_the_router_and_the_recording_goes_on()
+{
+    let mut conversation = conversation();
+    conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
+    conversation.serving();
+    let gold = Customer {
+        tier: Some("gold".to_owned()),
+        ..Customer::default()
+    };
+    let Some(Input::CallerKnown { profile, .. }) = conversation.known(gold.clone(), None) else {
+        panic!("it is new");
+    };
+    assert_eq!(profile.tier.as_deref(), Some("gold"));
+    assert!(!conversation.is_routing());
+    assert_eq!(conversation.known(gold, None), None);
+}
+
+#[test]
 fn who_hangs_up_during_a_recording_was_served() {
     let mut conversation = conversation();
     conversation.hear(NOW, &heard("when do you open", 0.9, Emotion::Neutral, true));
