@@ -157,7 +157,9 @@ fn day(calls: &Ends) -> Day {
     Day {
         answered: took(|taker| matches!(taker, Taker::Agent(_))),
         overflowed: took(|taker| matches!(taker, Taker::Place(_))),
-        wait_mean_s: waits.iter().sum::<Micros>() as f64 / count as f64 / 1e6,
+        wait_mean_s: waits.iter().copied().map(u128::from).sum::<u128>() as f64
+            / count as f64
+            / 1e6,
         wait_p90_s: waits[(count * 90).div_ceil(100).max(1) - 1] as f64 / 1e6,
     }
 }

@@ -23,6 +23,10 @@ use crate::{Flip, Input, Policy, Router, sha256_hex};
 /// them at its end. A decision that is missing after more than this was never logged.
 const WAKE: Duration = Duration::from_secs(10);
 
+/// No box runs for longer than twenty years without a start: what says so, in microseconds, is damaged. All
+/// that a router computes from shorter times is exact.
+pub(crate) const LONGEST: u64 = 20 * 366 * 86_400 * 1_000_000;
+
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "entry")]
@@ -146,6 +150,17 @@ impl Entry {
         Self::Decision { decision }
     }
 
+    /// The moment that it names, in microseconds, if it names one.
+    fn moment(&self) -> Option<u64> {
+        match self {
+            Self::Models { at_us, .. }
+            | Self::Replace { at_us, .. }
+            | Self::Input { at_us, .. } => Some(*at_us),
+            Self::Decision { decision } => Some(at_us(decision.at)),
+            Self::Start { .. } | Self::Gap { .. } => None,
+        }
+    }
+
     /// As one line of text, its end included.
     ///
     /// # Panics
@@ -179,7 +194,8 @@ fn is_same(logged: &Decision, made: &Decision, whole: bool) -> bool {
     logged == *made
 }
 
-fn at_us(now: Duration) -> u64 {
+/// Microseconds of the router's clock, as a log has them.
+pub(crate) fn at_us(now: Duration) -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -305,7 +321,7 @@ pub(crate) fn read(
     log: &str,
     mut take: impl FnMut(usize, Option<Entry>) -> Result<(), ReplayError>,
 ) -> Result<u64, ReplayError> {
-    let mut lost = 0;
+    let mut lost = 0_u64;
     let mut entries = 0_u64;
     let mut first_torn = None;
     for (index, text) in log.lines().enumerate() {
@@ -318,14 +334,19 @@ pub(crate) fn read(
             Err(fault) => (Some(fault.to_string()), whole_tail(text)),
         };
         if let Some(fault) = torn {
-            lost += 1;
+            lost = lost.saturating_add(1);
             take(line, None)?;
             first_torn.get_or_insert(ReplayError::Damaged { line, fault });
         }
         if let Some(entry) = entry {
             entries += 1;
             if let Entry::Gap { lines } = &entry {
-                lost += lines;
+                lost = lost.saturating_add(*lines);
+            }
+            if let Some(at) = entry.moment().filter(|at| *at > LONGEST) {
+                let fault =
+                    format!("it names a moment {at} µs after the start, more than twenty years");
+                return Err(ReplayError::Damaged { line, fault });
             }
             take(line, Some(entry))?;
         }

@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime};
 use trunkside_call::{Action, AgentId, CallId};
 
 use super::{End, Micros, Taker};
-use crate::log::{Entry, ReplayError, parse_policy, read};
+use crate::log::{Entry, LONGEST, ReplayError, at_us, parse_policy, read};
 use crate::{Input, OfferFailure, Policy};
 
 /// A phone's ring before the agent answers, when the log has none.
@@ -133,17 +133,17 @@ impl Story {
                 signed_in,
             } => {
                 let policy = self.policy(line, &policy, &text)?;
-                let at = self.shift + at_us;
+                let at = self.at(line, at_us)?;
                 self.inputs
                     .push((at, Happening::Replace(policy, signed_in)));
             }
             Entry::Input { at_us, input } => {
-                let at = self.shift + at_us;
+                let at = self.at(line, at_us)?;
                 self.end = self.end.max(at);
                 self.input(at, input);
             }
             Entry::Decision { decision } => {
-                let at = self.shift + u64::try_from(decision.at.as_micros()).unwrap_or(u64::MAX);
+                let at = self.at(line, at_us(decision.at))?;
                 if let Some(fact) = self.calls.get_mut(&decision.call) {
                     match decision.action {
                         Action::Offer { .. } | Action::Overflow { .. } => fact.offered = Some(at),
@@ -160,6 +160,15 @@ impl Story {
             Entry::Gap { .. } | Entry::Models { .. } => {}
         }
         Ok(())
+    }
+
+    /// A moment of the log's clock, whose runs follow one upon the other.
+    fn at(&self, line: usize, at_us: Micros) -> Result<Micros, ReplayError> {
+        let at = self.shift.checked_add(at_us).filter(|at| *at <= LONGEST);
+        at.ok_or_else(|| ReplayError::Damaged {
+            line,
+            fault: "with the runs before it the log is longer than twenty years".to_owned(),
+        })
     }
 
     fn policy(
@@ -266,7 +275,8 @@ impl Story {
         rings.sort_unstable();
         self.ring = rings.get(rings.len() / 2).copied().unwrap_or(self.ring);
         if !talks.is_empty() {
-            self.talk = talks.iter().sum::<Micros>() / talks.len() as Micros;
+            let sum: u128 = talks.iter().copied().map(u128::from).sum();
+            self.talk = u64::try_from(sum / talks.len() as u128).unwrap_or(self.talk);
         }
     }
 }

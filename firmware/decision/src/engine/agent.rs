@@ -111,7 +111,7 @@ impl Agent {
     /// half a load is added, so that the first call of a day does not count as a full day.
     pub const fn busy_permille(&self, now: Micros) -> i64 {
         const HOUR: Micros = 3_600_000_000;
-        (self.talked + HOUR / 2) * 1000 / (now - self.since + HOUR)
+        (self.talked + HOUR / 2).saturating_mul(1000) / (now - self.since + HOUR)
     }
 
     /// How long they are ready, and the share of the day on calls, as if they were ready now.

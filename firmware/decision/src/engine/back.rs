@@ -84,7 +84,7 @@ impl Engine {
         }
         let slot = self.admit(id, profile);
         let rests_until = self.now.saturating_add(micros(PHONES_COME_BACK));
-        let entered = self.now.saturating_sub(micros(waited));
+        let entered = self.now.saturating_sub(micros(waited.min(KEPT)));
         let call = self.call_mut(slot);
         call.away = true;
         call.rests_until = Some(rests_until);

@@ -107,20 +107,21 @@ impl Lessons {
                 return 0;
             }
             let expected = i128::from(all_sum) * i128::from(count) / i128::from(all_count);
-            ((i128::from(sum) - expected) / i128::from(count + learning.prior_calls)) as i64
+            (i128::from(sum) - expected) / (i128::from(count) + i128::from(learning.prior_calls))
         };
         let slower = beyond(own.talked_us, own.calls, all.talked_us, all.calls);
+        let permille = |resolved: i64| resolved.saturating_mul(1000);
         let resolved = beyond(
-            own.resolved * 1000,
+            permille(own.resolved),
             own.judged,
-            all.resolved * 1000,
+            permille(all.resolved),
             all.judged,
         );
         let mood = beyond(own.mood_permille, own.moods, all.mood_permille, all.moods);
-        let cost = slower / 1000 * learning.slower_permille
-            - resolved * micros(learning.resolved) / 1000
-            - mood * micros(learning.mood) / 2000;
-        cost.clamp(-MOST, MOST)
+        let cost = slower / 1000 * i128::from(learning.slower_permille)
+            - resolved * i128::from(micros(learning.resolved)) / 1000
+            - mood * i128::from(micros(learning.mood)) / 2000;
+        cost.clamp(i128::from(-MOST), i128::from(MOST)) as i64
     }
 
     /// The same under a policy with other agents.

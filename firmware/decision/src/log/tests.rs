@@ -527,3 +527,67 @@ fn decisions_about_one_call_are_told_with_what_would_have_turned_them() {
     }
     assert!(turns.iter().any(|turn| turn.flip.is_some()));
 }
+
+/// What no box writes is told of with its line, whoever reads the log, and ends nothing by a panic.
+#[test]
+fn moments_and_counts_beyond_all_reason_are_faults_of_their_line() {
+    let policy = policy();
+    let start = Entry::start(&policy, Models::default()).to_line();
+    let input = |at_us, input| Entry::Input { at_us, input }.to_line();
+    let agent = policy.agents[0].id.clone();
+    let there = || Input::AgentAvailable {
+        agent: agent.clone(),
+    };
+    for at_us in [u64::MAX, u64::MAX - 1, LONGEST + 1] {
+        let log = format!("{start}{}", input(at_us, there()));
+        let told = replay(&log).expect_err("no box runs so long").to_string();
+        assert!(told.starts_with("line 2 of the decision log"), "{told}");
+        assert!(told.contains("more than twenty years"), "{told}");
+        assert!(crate::dry_run(&log, &policy, None).is_err());
+    }
+    let long = input(LONGEST, there());
+    let runs = format!("{start}{long}{start}{long}");
+    replay(&runs).expect("each run has a clock of its own");
+    let told = crate::dry_run(&runs, &policy, None).expect_err("one day follows upon the other");
+    assert!(told.to_string().starts_with("line 4 of"), "{told}");
+
+    let gap = Entry::Gap { lines: u64::MAX }.to_line();
+    let report = replay(&format!("{start}{gap}{gap}")).expect("it is a log");
+    assert_eq!(report.lost_lines, u64::MAX);
+    let place = Input::PlaceKept {
+        place: CallId::new(Uuid::from_u128(1)),
+        profile: CallProfile::unknown(),
+        waited_ms: u64::MAX,
+    };
+    let kept = format!("{start}{}{}", input(5, there()), input(6, place));
+    replay(&kept).expect("it is a log");
+
+    let learns = format!("{BRANCH}\n[learning]\nenabled = true\n");
+    let learns = Policy::parse("p.toml", &learns)
+        .policy
+        .expect("it is usable");
+    let mut tally = crate::Tally::default();
+    (tally.calls, tally.talked_us) = (i64::MAX, i64::MAX);
+    (tally.judged, tally.resolved) = (i64::MAX, i64::MAX);
+    (tally.moods, tally.mood_permille) = (i64::MAX, i64::MIN);
+    let lesson = crate::Lesson {
+        agent: agent.clone(),
+        intent: "refund".to_owned(),
+        tally,
+    };
+    let learnt = Input::Learnt {
+        lessons: vec![lesson.clone(), lesson],
+    };
+    let ready = Input::CallReady {
+        call: CallId::new(Uuid::from_u128(1)),
+        profile: CallProfile {
+            intent: Some("refund".to_owned()),
+            intent_permille: 900,
+            ..CallProfile::unknown()
+        },
+    };
+    let lines = [learnt, there(), ready].map(|told| input(5, told)).concat();
+    let start = Entry::start(&learns, Models::default()).to_line();
+    let report = replay(&format!("{start}{lines}")).expect("it is a log");
+    assert_eq!(report.decisions, 1);
+}
