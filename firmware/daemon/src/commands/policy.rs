@@ -21,9 +21,14 @@ const NAMED: usize = 20;
 pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
     match command {
         PolicyCommand::Check { file } => {
-            let policy = usable(file)?;
+            let (policy, warnings) = usable(file)?;
+            let verdict = match warnings {
+                0 => "is right".to_owned(),
+                1 => "can be used, but see the warning".to_owned(),
+                n => format!("can be used, but see the {n} warnings"),
+            };
             say!(
-                "{}: the policy is right: {} agents, {} rules, sha256 {}",
+                "{}: the policy {verdict}: {} agents, {} rules, sha256 {}",
                 file.display(),
                 policy.agents.len(),
                 policy.rules.len(),
@@ -35,14 +40,21 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             trial: TrialArgs { policy, log, json },
             day,
         } => {
-            let policy = Arc::new(usable(policy)?);
+            let policy = Arc::new(usable(policy)?.0);
             let on = day.map(|day| date_of(day, &policy)).transpose()?;
             let found = dry_run(&log_text(log)?, &policy, on);
             let found = found
                 .with_context(|| unusable(log))
                 .map_err(Failure::Input)?;
-            if let Some(on) = on.filter(|_| found.calls == 0) {
-                return Err(Failure::input(anyhow::anyhow!(no_call_on(on, found.days))));
+            if found.calls == 0 {
+                let why = match on {
+                    Some(on) => no_call_on(on, found.days),
+                    None => format!(
+                        "`{}` has no call that wanted an agent; use the log of a day with calls",
+                        log.display()
+                    ),
+                };
+                return Err(Failure::input(anyhow::anyhow!(why)));
             }
             if *json {
                 say!(
@@ -55,7 +67,7 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
             Ok(())
         }
         PolicyCommand::Evaluate(TrialArgs { policy, log, json }) => {
-            let policy = usable(policy)?;
+            let (policy, _) = usable(policy)?;
             let found = evaluate(&log_text(log)?, &policy);
             let found = found
                 .with_context(|| unusable(log))
@@ -65,6 +77,13 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
                     "the log has no choice that chance took part in and whose outcome is known; let \
                      the policy in force learn (`[learning]` `enabled = true`, `explore` above 0) for \
                      some days"
+                )));
+            }
+            if found.choices == found.beyond {
+                return Err(failed(anyhow::anyhow!(
+                    "at each of the log's {} choices by chance this policy would have rung somebody whom the policy \
+                     in force could not: the log tells nothing of it; `policy dry-run` plays it",
+                    found.choices
                 )));
             }
             if *json {
@@ -127,13 +146,14 @@ fn failed(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Operation(error.into())
 }
 
-/// Reads a policy and prints its problems; bad input when it cannot be used.
-fn usable(file: &Path) -> Result<Policy, Failure> {
+/// Reads a policy and prints its problems; bad input when it cannot be used. With how many warnings there are.
+fn usable(file: &Path) -> Result<(Policy, usize), Failure> {
     let (policy, problems) = crate::policy::check(file, &Told::default());
     for problem in &problems {
         complain(problem);
     }
-    policy.ok_or(Failure::Said(2))
+    let policy = policy.ok_or(Failure::Said(2))?;
+    Ok((policy, problems.len()))
 }
 
 fn settings(file: &Path) -> Result<config::Config, Failure> {
@@ -196,17 +216,11 @@ fn evaluation(found: &Evaluation) -> Result<(), Failure> {
 
 fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
     let versions = Versions::of(&config.data_dir).list().map_err(failed)?;
-    let wanted = match to {
-        Some(number) => versions.iter().find(|version| version.number == number),
-        // A file that is gone holds no version.
-        None => replaced_by(
-            &std::fs::read_to_string(&config.policy).unwrap_or_default(),
-            &versions,
-        ),
-    };
-    let Some(version) = wanted else {
-        return Err(Failure::input(anyhow::anyhow!(absent(to, &versions))));
-    };
+    // A file that is gone holds no version.
+    let text = std::fs::read_to_string(&config.policy).unwrap_or_default();
+    let version =
+        wanted(to, &text, &versions).map_err(|why| Failure::input(anyhow::anyhow!(why)))?;
+    let version = &version;
     restore(version, &config.policy).with_context(|| {
         let file = config.policy.display();
         format!("`{file}` stays as it is; ask as root, or as whoever owns it and its folder")
@@ -218,6 +232,33 @@ fn rollback(config: &config::Config, to: Option<u32>) -> Result<(), Failure> {
         version.sha256
     );
     Ok(())
+}
+
+/// The version that is asked for, or the newest before the one in force, by the text that its file has now. A
+/// version that cannot be used is no way back.
+fn wanted(to: Option<u32>, text: &str, versions: &[Version]) -> Result<Version, String> {
+    let usable = |version: &&Version| version.name().is_some();
+    if let Some(number) = to {
+        let asked = versions.iter().find(|version| version.number == number);
+        let asked = asked.ok_or_else(|| absent(to, versions))?;
+        return Some(asked).filter(usable).cloned().ok_or_else(|| {
+            format!(
+                "this version of Trunkside cannot use version {number} of the policy, and the file stays as it is; \
+                 `trunkside policy versions` lists the others"
+            )
+        });
+    }
+    let of_use: Vec<Version> = versions.iter().filter(usable).cloned().collect();
+    if of_use.is_empty() && !versions.is_empty() {
+        return Err(
+            "this version of Trunkside can use none of the policies that are kept; put another file in its place \
+             by hand"
+                .to_owned(),
+        );
+    }
+    replaced_by(text, &of_use)
+        .cloned()
+        .ok_or_else(|| absent(to, &of_use))
 }
 
 /// Why there is nothing to go back to.
@@ -300,6 +341,12 @@ fn table(found: &DryRun, on: Option<Date>) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use trunkside_call::CallId;
+    use trunkside_decision::log::{Entry, Models};
+    use trunkside_decision::{CallProfile, Input, Router};
+
     use super::*;
 
     #[test]
@@ -313,6 +360,32 @@ mod tests {
         let versions = versions.list().unwrap();
         assert!(absent(None, &versions).contains("version 1 is the first"));
         assert!(absent(Some(7), &versions).contains("no version 7 of the policy; known: 1"));
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_used_is_no_way_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = Versions::of(folder.path());
+        let text = |name: &str| {
+            format!(
+                "name = \"{name}\"\n[[agent]]\nid = \"ann\"\ncontact = \"sip:ann@192.0.2.20\"\n"
+            )
+        };
+        for name in ["spring", "summer"] {
+            let policy = Policy::parse("p.toml", &text(name)).policy.unwrap();
+            versions.keep(&policy).unwrap();
+        }
+        let newer = folder.path().join("policies/0003-1a2b3c4d5e6f.toml");
+        std::fs::write(newer, "name = 1").unwrap();
+        let list = versions.list().unwrap();
+        let back = |to, text: &str| wanted(to, text, &list).map(|version| version.number);
+        assert_eq!(back(None, &text("summer")), Ok(1));
+        assert_eq!(back(None, "name = 1"), Ok(2));
+        assert_eq!(back(Some(1), ""), Ok(1));
+        let refused = back(Some(3), "").unwrap_err();
+        assert!(refused.contains("cannot use version 3"), "{refused}");
+        let none = wanted(None, "", &list[2..]).unwrap_err();
+        assert!(none.contains("none of the policies"), "{none}");
     }
 
     #[test]
@@ -351,6 +424,61 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_tells_nothing_of_the_policy_fails_in_either_form() {
+        let agents = |names: [&str; 2]| {
+            names
+                .map(|name| format!("[[agent]]\nid = '{name}'\ncontact = 'sip:{name}@192.0.2.1'\n"))
+                .concat()
+        };
+        let explores = "[learning]\nenabled = true\nexplore = 0.2\n";
+        let text = format!("{}{explores}", agents(["ann", "bob"]));
+        let explores = Arc::new(Policy::parse("p.toml", &text).policy.unwrap());
+        let mut router = Router::new(Arc::clone(&explores));
+        let call = CallId::new(uuid::Uuid::nil());
+        let profile = CallProfile {
+            intent: Some("refund".to_owned()),
+            ..CallProfile::unknown()
+        };
+        let judged = Input::Judged {
+            call,
+            agent: AgentId::new("ann"),
+            intent: "refund".to_owned(),
+            resolved: Some(true),
+            mood_permille: None,
+        };
+        let there = ["ann", "bob"].map(|name| Input::AgentAvailable {
+            agent: AgentId::new(name),
+        });
+        let mut log = Entry::start(&explores, Models::default()).to_line();
+        for input in there
+            .into_iter()
+            .chain([Input::CallReady { call, profile }, judged])
+        {
+            log += &Entry::input(Duration::ZERO, input.clone()).to_line();
+            router.handle(Duration::ZERO, input);
+            while let Some(decision) = router.poll() {
+                log += &Entry::decision(decision).to_line();
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("log");
+        std::fs::write(&at, log).unwrap();
+        for (names, fails) in [(["ann", "bob"], false), (["cat", "dan"], true)] {
+            let file = folder.path().join("p.toml");
+            std::fs::write(&file, agents(names)).unwrap();
+            for json in [false, true] {
+                let trial = TrialArgs {
+                    policy: file.clone(),
+                    log: at.clone(),
+                    json,
+                };
+                let told = policy(&PolicyCommand::Evaluate(trial));
+                assert_eq!(told.err().map(|failed| failed.status()), fails.then_some(1));
+            }
+        }
+    }
+
+    #[test]
     fn a_log_without_a_choice_by_chance_fails_in_either_form() {
         let folder = tempfile::tempdir().unwrap();
         let (file, log) = (folder.path().join("p.toml"), folder.path().join("log"));
@@ -365,6 +493,15 @@ mod tests {
             };
             let failed = policy(&PolicyCommand::Evaluate(trial)).unwrap_err();
             assert_eq!(failed.status(), 1);
+        }
+        for day in [None, Some(LogDay::Yesterday)] {
+            let trial = TrialArgs {
+                policy: file.clone(),
+                log: log.clone(),
+                json: true,
+            };
+            let failed = policy(&PolicyCommand::DryRun { trial, day }).unwrap_err();
+            assert_eq!(failed.status(), 2, "a log without a call is bad input");
         }
     }
 }
