@@ -363,14 +363,14 @@ fn weights(section: &Section<'_>) -> Weights {
             .number("occupancy_cap", 0.0..=1.0)
             .map_or(1000, |cap| (cap * 1000.0).round() as i64),
         hold: seconds("hold_s", 0),
-        busy: seconds("busy_s", 0),
-        slower_permille: share("slower", 0),
+        busy: seconds("busy_s", 3000),
+        slower_permille: share("slower", 1000),
         short_permille: section
             .number("short_weight", 0.0..=1.0)
             .map_or(1000, |share| (share * 1000.0).round() as i64),
         impatience_permille: share("impatience", 0),
-        idle_cap: seconds("idle_cap_s", 3600),
-        short_first: seconds("short_first_s", 0),
+        idle_cap: seconds("idle_cap_s", 30),
+        short_first: seconds("short_first_s", 300),
     };
     section.close();
     weights

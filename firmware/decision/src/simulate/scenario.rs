@@ -8,25 +8,12 @@ use crate::policy::repeated_names;
 use crate::reader::{Found, Reader, Section};
 use crate::{Policy, Problem, Severity};
 
-/// Waiting under the product's policy, where the scenario does not say otherwise.
-const QUEUE: &[(&str, f64)] = &[
-    ("max_wait_s", 86_400.0),
-    ("announce_s", 3600.0),
-    ("offer_limit_s", 600.0),
-    ("priority_step_s", 120.0),
-    ("overtake_s", 120.0),
-    ("passed_over_s", 86_400.0),
-    ("reserve_hold_s", 30.0),
-    ("reserve_share", 0.07),
-];
-
-/// Its weights: skill first, then an even load; a second of longer service costs a second.
-const WEIGHTS: &[(&str, f64)] = &[
-    ("preferred_s", 60.0),
-    ("short_first_s", 300.0),
-    ("slower", 1.0),
-    ("busy_s", 3000.0),
-    ("idle_cap_s", 30.0),
+/// What the product's policy has otherwise than is usual, where the scenario does not say so: nobody is sent
+/// away, as the other policies send nobody away, and nobody is told anything.
+const QUEUE: &[(&str, u32)] = &[
+    ("max_wait_s", 86_400),
+    ("announce_s", 3600),
+    ("offer_limit_s", 600),
 ];
 
 /// The priority of the top tier.
@@ -148,9 +135,9 @@ impl Scenario {
         skills
     }
 
-    /// The policy that the product would be given for this branch: each class's needs as required
-    /// skills, experts preferred, expected handle times from the classes, and a bounded head start
-    /// by value.
+    /// The policy that the product would be given for this branch, with its usual values: each class's needs as
+    /// required skills, experts preferred, expected handle times from the classes, and a bounded head start
+    /// by value. Or [its own](Self::take_policy), where no talk goes from one agent to another.
     pub fn policy(&self) -> Policy {
         let text = self.policy_text();
         let parsed = Policy::parse("scenario", &text);
@@ -166,7 +153,7 @@ impl Scenario {
         let mut text = String::new();
         for (table, defaults, own) in [
             ("queue", QUEUE, &self.queue),
-            ("weights", WEIGHTS, &self.weights),
+            ("weights", &[], &self.weights),
         ] {
             let _ = writeln!(text, "[{table}]");
             for (key, value) in defaults {

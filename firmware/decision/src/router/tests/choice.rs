@@ -35,7 +35,9 @@ fn the_same_words_go_to_the_senior_agent_only_when_angry() {
 
 #[test]
 fn the_longest_idle_agent_is_asked() {
-    let mut desk = Desk::new("[[agent]]\nid = \"a\"\n[[agent]]\nid = \"b\"\n");
+    let mut desk = Desk::new(
+        "[[agent]]\nid = \"a\"\n[[agent]]\nid = \"b\"\n[weights]\nbusy_s = 0\nidle_cap_s = 3600\n",
+    );
     desk.tell(Input::AgentAvailable {
         agent: AgentId::new("b"),
     });

@@ -14,6 +14,7 @@ id = "ann"
 id = "bob"
 [weights]
 occupancy_cap = 0.6
+busy_s = 0
 idle_cap_s = 0
 "#;
 

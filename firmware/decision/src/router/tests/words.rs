@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn idle_time_beyond_its_cap_is_no_reason() {
-    let people = "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nidle_cap_s = 30\n";
+    let people = "[[agent]]\nid = \"ann\"\n[[agent]]\nid = \"bob\"\n[weights]\nbusy_s = 0\n";
     let mut desk = Desk::new(people);
     for name in ["ann", "bob"] {
         desk.tell(Input::AgentAvailable { agent: agent(name) });
