@@ -4,6 +4,7 @@ mod versions;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,8 @@ pub struct Told {
     customers: Option<CustomersConfig>,
     /// Whose phones register beside the agents'.
     supervisors: Vec<String>,
+    /// How long phones ring.
+    ring_timeout: Duration,
 }
 
 impl Told {
@@ -81,6 +84,7 @@ impl Told {
             intents: config.intents.clone(),
             customers: Some(config.customers.clone()),
             supervisors: config.line.supervisors.clone(),
+            ring_timeout: config.line.ring_timeout,
         }
     }
 
@@ -103,6 +107,7 @@ impl Told {
                 |fact: &str| !customers.history.is_zero() && history::tells(fact, said());
             problems.extend(policy.check_without_lookup(&place, remembers));
         }
+        problems.extend(policy.check_ringing(&place, self.ring_timeout));
         let mut problems: Vec<Problem> = problems.iter().map(problem).collect();
         problems.extend(self.codes_of_supervisors(&place, policy));
         problems
@@ -416,6 +421,27 @@ mod tests {
         );
         let file = written(folder.path(), "[[agent]]\nid = \"bob\"\ncontact = 7\n");
         assert_eq!(told(&file).len(), 1, "once is enough");
+    }
+
+    #[test]
+    fn an_offer_that_ends_while_the_phone_rings_is_told() {
+        let text =
+            "[[agent]]\nid = \"ann\"\ncontact = \"registered:ann\"\n[queue]\noffer_limit_s = 60\n";
+        let policy = Policy::parse("p.toml", text).policy.expect("it is whole");
+        let told = |ring_s| {
+            let told = Told {
+                ring_timeout: Duration::from_secs(ring_s),
+                ..Told::default()
+            };
+            let problems = told.lacks(Path::new("p.toml"), &policy);
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(told(59), Vec::<String>::new());
+        let said = told(60);
+        assert_eq!(said.len(), 1, "{said:?}");
+        let expected =
+            "p.toml:5: `queue.offer_limit_s` of 60 s ends offers while the phone rings still";
+        assert!(said[0].starts_with(expected), "{said:?}");
     }
 
     #[test]

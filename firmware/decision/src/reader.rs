@@ -17,6 +17,8 @@ pub(crate) struct Reader<'a> {
     lines: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
     errors: Cell<usize>,
+    /// Lines that are not TOML.
+    broken: RefCell<BTreeSet<usize>>,
 }
 
 impl<'a> Reader<'a> {
@@ -34,6 +36,7 @@ impl<'a> Reader<'a> {
             lines,
             problems: RefCell::default(),
             errors: Cell::new(0),
+            broken: RefCell::default(),
         }
     }
 
@@ -41,10 +44,9 @@ impl<'a> Reader<'a> {
     /// rest is read all the same.
     pub fn document<'t>(&self, text: &'t str) -> Spanned<DeTable<'t>> {
         let (document, faults) = DeTable::parse_recoverable(text);
-        let mut told = BTreeSet::new();
         for fault in &faults {
             let offset = fault.span().map_or(0, |span| span.start);
-            if told.insert(self.line(offset)) {
+            if self.broken.borrow_mut().insert(self.line(offset)) {
                 let message = format!("is not valid TOML: {}", fault.message());
                 self.error(offset, "", message);
             }
@@ -81,9 +83,12 @@ impl<'a> Reader<'a> {
         self.errors.get() > 0
     }
 
-    /// Everything reported, by line; a key that was read twice is reported once.
+    /// Everything reported, by line; a key that was read twice is reported once, and what a broken line comes to
+    /// besides is not what its writer meant.
     pub fn finish(self) -> Vec<Problem> {
+        let broken = self.broken.into_inner();
         let mut problems = self.problems.into_inner();
+        problems.retain(|it| it.severity == Severity::Error || !broken.contains(&it.line));
         problems.sort_by(|a, b| (a.line, &a.key, &a.message).cmp(&(b.line, &b.key, &b.message)));
         problems.dedup();
         problems
@@ -406,6 +411,17 @@ impl<'a> Section<'a> {
     pub fn names(&self) -> Vec<String> {
         let names = self.table.into_iter().flat_map(|table| table.keys());
         names.map(|name| name.get_ref().to_string()).collect()
+    }
+
+    /// The same, each with its place.
+    pub fn entries(&self) -> Vec<Found<String>> {
+        let names = self.table.into_iter().flat_map(|table| table.keys());
+        let found = names.map(|name| Found {
+            value: name.get_ref().to_string(),
+            key: self.key(name.get_ref()),
+            offset: name.span().start,
+        });
+        found.collect()
     }
 
     /// Every key of a table whose keys are the user's own, with whole numbers.

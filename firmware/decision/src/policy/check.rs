@@ -1,15 +1,15 @@
 //! Faults that only the whole policy shows.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use trunkside_call::{Emotion, Language};
+use trunkside_call::Language;
 
 use super::group::Chain;
 use super::resolve::{MOST_RESERVED, named};
 use super::{AgentProfile, Condition, Policy, Route, WhenClosed};
-use crate::need::Need;
+use crate::Problem;
 use crate::reader::{Reader, Section};
-use crate::{CallProfile, Problem};
 
 /// Two agents or rules of one name could not be told apart in reasons.
 pub(crate) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &str) {
@@ -31,9 +31,8 @@ pub(crate) fn repeated_names(tables: &[Section<'_>], key: &'static str, kind: &s
 pub(super) fn destinations(policy: &Policy, tables: &[Section<'_>]) {
     for (place, section) in policy.destinations.iter().zip(tables) {
         let report = |key: &'static str, message: String| {
-            section
-                .reader
-                .error(section.offset, &section.key(key), message);
+            let offset = section.place(key).unwrap_or(section.offset);
+            section.reader.error(offset, &section.key(key), message);
         };
         let name = &place.name;
         if policy.agents.iter().any(|agent| agent.id.as_str() == name) {
@@ -67,57 +66,50 @@ pub(super) fn condition(when: &Condition, section: &Section<'_>) {
         // One that is there and wrong has been told.
         if permille > 0 && !section.has(of) {
             let message = format!("has no effect without `{of}`; add `{of}` or remove it");
-            section
-                .reader
-                .error(section.offset, &section.key(key), message);
+            let offset = section.place(key).unwrap_or(section.offset);
+            section.reader.error(offset, &section.key(key), message);
         }
     }
     for key in ["intent", "emotion", "language", "tier", "facts"] {
         if section.is_empty_list(key) {
             let message = "is an empty list, which nothing is in; name one or remove the key";
-            section
-                .reader
-                .error(section.offset, &section.key(key), message.to_owned());
+            let offset = section.place(key).unwrap_or(section.offset);
+            section.reader.error(offset, &section.key(key), message);
         }
     }
 }
 
 /// Rules that can never fire, and needs that nobody can meet.
 pub(super) fn rules(policy: &Policy, tables: &[Section<'_>], default: &Section<'_>) {
-    for section in tables {
-        let Some(name) = section.text("name") else {
-            continue;
+    for (rule, section) in policy.rules.iter().zip(tables) {
+        let report = |table: Section<'_>, key: &'static str, message: String| {
+            let offset = table.place(key).unwrap_or(table.offset);
+            table.reader.warning(offset, &table.key(key), message);
         };
-        let Some(rule) = policy.rules.iter().find(|rule| rule.name == name.value) else {
-            continue;
+        let never = match rule.when.open {
+            Some(true) => never_open(policy),
+            Some(false) => never_closed(policy, &rule.then),
+            None => None,
         };
-        let report = |key: &str, message: String| {
-            section
-                .reader
-                .warning(name.offset, &format!("rule.{}.{key}", rule.name), message);
-        };
-        if rule.when.open == Some(false)
-            && let Some(message) = never_closed(policy, &rule.then)
-        {
-            report("when.hours", message);
+        if let Some(message) = never {
+            report(section.table("when"), "hours", message);
         }
+        let then = || section.table("then");
         let languages = &rule.when.languages;
         needs_somebody(policy, &rule.then, languages, &|message| {
-            report("then", message);
+            let offset = then().offset;
+            section
+                .reader
+                .warning(offset, &section.key("then"), message);
         });
-        comes_in_time(policy, &rule.then, &|key, message| {
-            report(&format!("then.{key}"), message);
-        });
+        comes_in_time(policy, &rule.then, &then());
         if let Some(message) = nobody_kept_free(policy, &rule.then) {
-            report("then.answer_within_s", message);
+            report(then(), "answer_within_s", message);
         }
     }
-    together(policy, tables);
     let report = |message: String| default.reader.warning(default.offset, "default", message);
     needs_somebody(policy, &policy.default, &[], &report);
-    comes_in_time(policy, &policy.default, &|key, message| {
-        report(format!("{key} {message}"));
-    });
+    comes_in_time(policy, &policy.default, default);
 }
 
 /// A limit without a novice, novices without a limit, and novices without anybody to go on to.
@@ -147,6 +139,14 @@ pub(super) fn novices(policy: &Policy, agents: &[Section<'_>], queue: &Section<'
         "queue.novice_limit_s",
         message,
     );
+}
+
+/// Why a rule for an open branch would never matter.
+fn never_open(policy: &Policy) -> Option<String> {
+    (!policy.hours.ever_opens()).then(|| {
+        "can never apply: the branch never opens; give a day of `hours.weekly` hours or remove the rule"
+            .to_owned()
+    })
 }
 
 /// Why a rule for a closed branch would never matter.
@@ -186,52 +186,6 @@ fn nobody_kept_free(policy: &Policy, route: &Route) -> Option<String> {
          them is less than one; {remedy}",
         share(permille)
     ))
-}
-
-/// Rules that are met one by one, but together ask for somebody who is nobody: for every intent,
-/// alone and with every emotion that a rule names.
-fn together(policy: &Policy, tables: &[Section<'_>]) {
-    let emotions: BTreeSet<Emotion> = policy
-        .rules
-        .iter()
-        .flat_map(|rule| rule.when.emotions.iter().copied())
-        .collect();
-    let mut told = BTreeSet::new();
-    for section in tables {
-        for intent in section.table("when").texts("intent") {
-            for emotion in std::iter::once(Emotion::Neutral).chain(emotions.iter().copied()) {
-                let caller = CallProfile {
-                    intent: Some(intent.value.clone()),
-                    intent_permille: 1000,
-                    emotion,
-                    emotion_permille: 1000,
-                    ..CallProfile::unknown()
-                };
-                let need = Need::of(policy, &caller, Some(true));
-                let insist = need.insist();
-                let opens = Chain::of(policy, need.group).opens;
-                let mut gets = policy.agents.iter().zip(opens);
-                let served = gets
-                    .any(|(agent, opens)| opens.is_some() && need.misfit(agent, insist).is_none());
-                if served || need.rules.len() < 2 || !told.insert(need.rules.clone()) {
-                    continue;
-                }
-                let rules: Vec<String> = need
-                    .rules
-                    .iter()
-                    .map(|rule| format!("`{}`", policy.rules[*rule].name))
-                    .collect();
-                let message = format!(
-                    "lets the rules {} meet in {} callers about `{}`, and no agent meets all of \
-                     them; such calls would give up a requirement at once",
-                    rules.join(" and "),
-                    emotion.name(),
-                    intent.value
-                );
-                section.reader.warning(intent.offset, &intent.key, message);
-            }
-        }
-    }
 }
 
 /// Whether an agent who may get such calls meets the route, for each language that its rule names.
@@ -311,8 +265,8 @@ pub(super) fn groups(policy: &Policy, tables: &[Section<'_>]) {
                 at.as_secs(),
                 policy.queue.max_wait.as_secs()
             );
-            let place = section.text("overflow_to");
-            let offset = place.map_or(section.offset, |found| found.offset);
+            let place = section.place("overflow_after_s");
+            let offset = place.unwrap_or(section.offset);
             let key = section.key("overflow_after_s");
             section.reader.warning(offset, &key, message);
         }
@@ -320,21 +274,23 @@ pub(super) fn groups(policy: &Policy, tables: &[Section<'_>]) {
 }
 
 /// Moments of a call's wait that lie behind its longest.
-fn comes_in_time(policy: &Policy, route: &Route, report: &dyn Fn(&str, String)) {
+fn comes_in_time(policy: &Policy, route: &Route, section: &Section<'_>) {
+    let relax = section.table("relax");
     let steps = [
-        ("relax", "senior_after_s", route.relax.senior_after),
-        ("relax", "skills_after_s", route.relax.skills_after),
-        ("relax", "language_after_s", route.relax.language_after),
-        ("answer_within_s", "answer_within_s", route.answer_within),
+        (&relax, "senior_after_s", route.relax.senior_after),
+        (&relax, "skills_after_s", route.relax.skills_after),
+        (&relax, "language_after_s", route.relax.language_after),
+        (section, "answer_within_s", route.answer_within),
     ];
     for (table, key, after) in steps {
         if let Some(after) = after.filter(|after| *after >= policy.queue.max_wait) {
             let message = format!(
-                "`{key}` of {} s can never come: a call waits at most `queue.max_wait_s` = {} s",
+                "of {} s can never come: a call waits at most `queue.max_wait_s` = {} s",
                 after.as_secs(),
                 policy.queue.max_wait.as_secs()
             );
-            report(table, message);
+            let offset = table.place(key).unwrap_or(table.offset);
+            table.reader.warning(offset, &table.key(key), message);
         }
     }
 }
@@ -381,6 +337,25 @@ pub(super) fn without_lookup(
                                `customers.url` in its configuration, or remove the condition or the rule";
                 section.reader.warning(found.offset, &found.key, message);
             }
+        }
+    })
+}
+
+/// Offers that are given up while the phone rings still.
+pub(super) fn ringing(policy: &Policy, file: &str, ring: Duration) -> Vec<Problem> {
+    again(policy, file, |root| {
+        let queue = root.table("queue");
+        let limit = policy.queue.offer_limit;
+        if let Some(offset) = queue.place("offer_limit_s").filter(|_| limit <= ring) {
+            let message = format!(
+                "of {} s ends offers while the phone rings still: `line.ring_timeout_s` of the configuration is {} \
+                 s; raise it above that",
+                limit.as_secs(),
+                ring.as_secs()
+            );
+            queue
+                .reader
+                .warning(offset, &queue.key("offer_limit_s"), message);
         }
     })
 }

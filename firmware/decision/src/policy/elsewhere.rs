@@ -113,7 +113,8 @@ fn break_cycles(places: &mut [Destination], tables: &[Section<'_>]) {
                 names.join(" -> ")
             );
             let key = section.key("otherwise");
-            section.reader.error(section.offset, &key, message);
+            let offset = section.place("otherwise").unwrap_or(section.offset);
+            section.reader.error(offset, &key, message);
             places[start].otherwise = None;
         }
     }

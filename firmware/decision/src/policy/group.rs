@@ -139,7 +139,8 @@ fn overflow(
             let key = section.key("overflow_after_s");
             let message =
                 "has no effect without `overflow_to`; add a group, a destination or `callback`";
-            section.reader.error(section.offset, &key, message);
+            let offset = section.place("overflow_after_s").unwrap_or(section.offset);
+            section.reader.error(offset, &key, message);
         }
         return None;
     };
@@ -188,7 +189,8 @@ fn break_cycles(groups: &mut [Group], tables: &[Section<'_>]) {
                 names.join(" -> ")
             );
             let key = section.key("overflow_to");
-            section.reader.error(section.offset, &key, message);
+            let offset = section.place("overflow_to").unwrap_or(section.offset);
+            section.reader.error(offset, &key, message);
             groups[start].overflow = None;
         }
     }

@@ -89,6 +89,15 @@ impl Hours {
             || self.special.iter().any(|(_, spans)| closes(spans))
     }
 
+    /// Whether the branch is ever open.
+    pub(super) fn ever_opens(&self) -> bool {
+        let opens = |spans: &Vec<Span>| !spans.is_empty();
+        self.weekly
+            .as_ref()
+            .is_none_or(|weekly| weekly.iter().any(opens))
+            || self.special.iter().any(|(_, spans)| opens(spans))
+    }
+
     /// Whether the branch is open at a local time.
     pub fn is_open(&self, local: DateTime) -> bool {
         let date = local.date();

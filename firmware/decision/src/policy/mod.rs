@@ -8,8 +8,10 @@ mod check;
 mod elsewhere;
 mod group;
 mod hours;
+mod idle;
 mod learning;
 mod resolve;
+mod together;
 
 use std::time::Duration;
 
@@ -293,6 +295,11 @@ impl Policy {
     /// none and tells it the facts that `is_told` of.
     pub fn check_without_lookup(&self, file: &str, is_told: impl Fn(&str) -> bool) -> Vec<Problem> {
         check::without_lookup(self, file, is_told)
+    }
+
+    /// Reports, as warnings, what is too short for a box that lets phones ring for so long.
+    pub fn check_ringing(&self, file: &str, ring: Duration) -> Vec<Problem> {
+        check::ringing(self, file, ring)
     }
 
     /// Reports, as errors, agents without a phone, for a box that rings them.

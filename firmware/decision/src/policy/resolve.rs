@@ -9,7 +9,8 @@ use trunkside_call::{AgentId, Emotion, Language};
 use super::hours::{Hours, Span, index, zone};
 use super::{
     AgentProfile, Condition, Destination, Group, Parsed, Policy, QueueSettings, Relax, Route, Rule,
-    SkillNeed, Weights, WhenClosed, breaks, check, elsewhere, group, learning, sha256_hex,
+    SkillNeed, Weights, WhenClosed, breaks, check, elsewhere, group, idle, learning, sha256_hex,
+    together,
 };
 use crate::reader::{Found, Reader, Section};
 
@@ -19,13 +20,13 @@ const DAY_S: i64 = 86_400;
 /// The largest share of agents that may be kept free for promised calls, in thousandths.
 pub(super) const MOST_RESERVED: i64 = 500;
 
-const LANGUAGES: [(&str, Language); 3] = [
+pub(super) const LANGUAGES: [(&str, Language); 3] = [
     ("zh", Language::Zh),
     ("yue", Language::Yue),
     ("en", Language::En),
 ];
 
-const EMOTIONS: [(&str, Emotion); 5] = [
+pub(super) const EMOTIONS: [(&str, Emotion); 5] = [
     ("angry", Emotion::Angry),
     ("anxious", Emotion::Anxious),
     ("dissatisfied", Emotion::Dissatisfied),
@@ -64,7 +65,7 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     let rule_tables = named(root.tables("rule"), "rule", "name");
     let rules: Vec<Rule> = rule_tables
         .iter()
-        .filter_map(|section| rule(section, &skills, &groups))
+        .map(|section| rule(section, &skills, &groups))
         .collect();
     let default_table = root.table("default");
     let default = route(&default_table, &skills, &groups);
@@ -102,6 +103,14 @@ fn resolve(root: &Section<'_>, text: &str) -> Policy {
     check::destinations(&policy, &place_tables);
     check::repeated_names(&rule_tables, "name", "rule");
     check::rules(&policy, &rule_tables, &default_table);
+    together::together(&policy, &rule_tables);
+    idle::bounds(&policy, &rule_tables, root);
+    if !root.reader.has_errors() {
+        // What a faulty condition or name was to mean is not known.
+        idle::outranked(&policy, &rule_tables);
+        idle::unreached(&policy, &group_tables, &place_tables);
+    }
+    idle::twice(&agent_tables, &group_tables);
     check::novices(&policy, &agent_tables, &root.table("queue"));
     check::groups(&policy, &group_tables);
     check::repeated_names(&break_tables, "reason", "break");
@@ -135,6 +144,7 @@ fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
     let mut agents = Vec::new();
     for section in tables {
         let id = section.required_text("id", "give the agent a name such as `li_na`");
+        nameless_skill(&section.table("skills"));
         let levels: BTreeMap<String, i64> = section
             .table("skills")
             .integer_entries(1..=5)
@@ -162,6 +172,16 @@ fn agents(tables: &[Section<'_>], skills: &[String]) -> Vec<AgentProfile> {
     agents
 }
 
+fn nameless_skill(skills: &Section<'_>) {
+    for found in skills.entries() {
+        if found.value.trim().is_empty() {
+            let message =
+                "has a skill without a name, which no rule can mean; name it or remove it";
+            skills.reader.error(found.offset, &skills.path, message);
+        }
+    }
+}
+
 /// Where a phone is: a SIP URI, or the name that it registers with.
 pub(super) fn contact(section: &Section<'_>) -> Option<String> {
     let contact = section.text("contact")?;
@@ -186,6 +206,14 @@ pub(super) fn contact(section: &Section<'_>) -> Option<String> {
 /// An agent without a list speaks everything: a small branch need not write it down.
 fn languages_or_all(section: &Section<'_>) -> Vec<Language> {
     let languages = section.choices("languages", &LANGUAGES);
+    if section.is_empty_list("languages") {
+        let message =
+            "is an empty list; name what they speak, or remove the key where they speak everything";
+        let offset = section.place("languages").unwrap_or(section.offset);
+        section
+            .reader
+            .error(offset, &section.key("languages"), message);
+    }
     if languages.is_empty() {
         LANGUAGES.iter().map(|(_, language)| *language).collect()
     } else {
@@ -193,8 +221,8 @@ fn languages_or_all(section: &Section<'_>) -> Vec<Language> {
     }
 }
 
-fn rule(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Option<Rule> {
-    let name = section.required_text("name", "name the rule; reasons quote it")?;
+fn rule(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Rule {
+    let name = section.required_text("name", "name the rule; reasons quote it");
     let when_table = section.table("when");
     let then_table = section.table("then");
     if !then_table.is_present() {
@@ -206,7 +234,7 @@ fn rule(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Option<Ru
         );
     }
     let rule = Rule {
-        name: name.value,
+        name: name.map(|found| found.value).unwrap_or_default(),
         when: condition(&when_table),
         then: route(&then_table, skills, groups),
     };
@@ -214,7 +242,7 @@ fn rule(section: &Section<'_>, skills: &[String], groups: &[Group]) -> Option<Ru
     when_table.close();
     then_table.close();
     section.close();
-    Some(rule)
+    rule
 }
 
 fn condition(section: &Section<'_>) -> Condition {

@@ -115,6 +115,51 @@ fn faults_of_syntax_have_a_line_and_the_rest_is_still_read() {
     );
 }
 
+/// A line that is no TOML is told of once, and not that what could be read of it is unknown.
+#[test]
+fn a_broken_line_is_one_fault() {
+    let faults = faults("[[agent]]\nid = \"a\"\nx = \n");
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert!(
+        faults[0].starts_with("p.toml:3: is not valid TOML"),
+        "{faults:#?}"
+    );
+}
+
+#[test]
+fn a_rule_without_a_name_has_its_other_faults_told_too() {
+    let text = "[[rule]]\nwhen = { intent = [], min_score = 1.5, hours = \"maybe\" }\n\
+                then = { priority = 11, group = \"nix\" }\n[[agent]]\nid = \"a\"\n";
+    let expected = [
+        "p.toml:1: `rule[1].name` is missing",
+        "p.toml:2: `rule[1].when.hours` must be `open` or `closed`, got `maybe`",
+        "p.toml:2: `rule[1].when.intent` is an empty list",
+        "p.toml:2: `rule[1].when.min_score` must be a number from 0 to 1, got `1.5`",
+        "p.toml:3: `rule[1].then.group` must be one of the groups",
+        "p.toml:3: `rule[1].then.priority` must be a whole number from 0 to 10, got `11`",
+    ];
+    let faults = faults(text);
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+}
+
+#[test]
+fn a_branch_that_never_opens_has_no_use_for_a_rule_about_that() {
+    let text = "[[agent]]\nid = \"a\"\n[[rule]]\nname = \"day\"\nwhen = { hours = \"open\" }\n\
+                then = { priority = 1 }\n[hours]\ntime_zone = \"Asia/Shanghai\"\n";
+    let shut = format!("{text}weekly = {{ mon = \"closed\" }}\n");
+    let found = faults(&shut);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let expected = "p.toml:5: `rule.day.when.hours` can never apply: the branch never opens";
+    assert!(found[0].starts_with(expected), "{found:#?}");
+    let once = format!("{shut}special = {{ 2026-12-31 = \"09:00-12:00\" }}\n");
+    for opens in [text, &once] {
+        assert_eq!(faults(opens), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn unknown_keys_are_warnings() {
     let parsed = Policy::parse("p.toml", "colour = \"red\"\n[[agent]]\nid = \"a\"\n");
@@ -145,9 +190,9 @@ then = { priority = 1 }
     assert!(parsed.policy.is_some());
     let faults: Vec<String> = parsed.problems.iter().map(ToString::to_string).collect();
     let expected = [
-        "p.toml:6: `rule.hard.then` asks for `banking` at level 4 and seniority of one agent, whom nobody is",
-        "p.toml:6: `rule.hard.then.relax` `senior_after_s` of 900 s can never come",
-        "p.toml:9: `rule.night.when.hours` can never apply",
+        "p.toml:7: `rule.hard.then` asks for `banking` at level 4 and seniority of one agent, whom nobody is",
+        "p.toml:7: `rule.hard.then.relax.senior_after_s` of 900 s can never come",
+        "p.toml:10: `rule.night.when.hours` can never apply",
     ];
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
     for (fault, expected) in faults.iter().zip(expected) {
@@ -183,9 +228,9 @@ then = { answer_within_s = 2000 }
 reserve_share = 0.5
 "#;
     let expected = [
-        "p.toml:14: `rule.elsewhere.then` asks for `banking` at level 3 and a place in the group `g`",
-        "p.toml:17: `rule.unspoken.then` asks for the language `yue` of one agent, whom nobody is",
-        "p.toml:21: `rule.late.then.answer_within_s` `answer_within_s` of 2000 s can never come",
+        "p.toml:15: `rule.elsewhere.then` asks for `banking` at level 3 and a place in the group `g`",
+        "p.toml:19: `rule.unspoken.then` asks for the language `yue` of one agent, whom nobody is",
+        "p.toml:22: `rule.late.then.answer_within_s` of 2000 s can never come",
     ];
     let faults = faults(text);
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
@@ -215,14 +260,14 @@ then = { group = "front" }
 "#;
     let late = faults(text);
     assert_eq!(late.len(), 1, "{late:#?}");
-    let expected = "p.toml:12: `group.back.overflow_after_s` can never come: a call has waited 350 s by \
+    let expected = "p.toml:13: `group.back.overflow_after_s` can never come: a call has waited 350 s by \
                     then, and waits at most `queue.max_wait_s` = 300 s";
     assert!(late[0].starts_with(expected), "{late:#?}");
     let soon = text.replace("200", "100");
     let reached =
         "[[rule]]\nname = \"back\"\nwhen = { intent = \"ask\" }\nthen = { group = \"back\" }\n";
     let patient = "[queue]\nmax_wait_s = 351\n";
-    for in_time in [soon, format!("{text}{reached}"), format!("{text}{patient}")] {
+    for in_time in [soon, format!("{reached}{text}"), format!("{text}{patient}")] {
         assert_eq!(faults(&in_time), Vec::<String>::new(), "{in_time}");
     }
     let never = text.replace("200", "300");
@@ -292,6 +337,10 @@ then = { senior = true }
 name = "night"
 when = { hours = "closed" }
 then = { priority = 1 }
+[[rule]]
+name = "hours_at_night"
+when = { hours = "closed", intent = "opening_hours" }
+then = { self_service = "opening_hours" }
 [hours]
 time_zone = "Asia/Shanghai"
 weekly = { mon = "09:00-17:00" }
@@ -299,7 +348,7 @@ weekly = { mon = "09:00-17:00" }
     let expected = [
         "p.toml:10: `rule.cards.when.intent` lets the rules `cards` and `angry` meet in angry callers \
          about `lost_card`",
-        "p.toml:17: `rule.night.when.hours` can change nothing: a closed branch calls back",
+        "p.toml:18: `rule.night.when.hours` can change nothing: a closed branch calls back",
     ];
     let faults = faults(text);
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
@@ -354,7 +403,7 @@ fn a_promise_for_which_nobody_can_be_kept_free_is_warned_of() {
     };
     let found = team(9, "");
     assert_eq!(found.len(), 1, "{found:#?}");
-    let expected = "p.toml:2: `rule.gold.then.answer_within_s` keeps nobody free: 9 agents could take \
+    let expected = "p.toml:3: `rule.gold.then.answer_within_s` keeps nobody free: 9 agents could take \
                     such calls, and `queue.reserve_share` = 0.1 of them is less than one; raise it to \
                     0.112 or more";
     assert!(found[0].starts_with(expected), "{found:#?}");
@@ -503,7 +552,7 @@ fn a_circle_of_overflows_is_reported_with_its_way() {
     );
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(
-        said[0].starts_with("p.toml:5: `group.a.overflow_to`"),
+        said[0].starts_with("p.toml:8: `group.a.overflow_to`"),
         "{}",
         said[0]
     );
