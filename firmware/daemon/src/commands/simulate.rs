@@ -12,6 +12,7 @@ use trunkside_decision::{
 
 use super::complain;
 use crate::cli::{Failure, SimulateArgs};
+use crate::policy::Told;
 
 /// Where data for measuring are looked for when nothing says where they are.
 const DATA: &str = "../shared/data";
@@ -95,6 +96,20 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
     let Some(mut scenario) = scenario.filter(|_| usable) else {
         return Err(Failure::Said(2));
     };
+    if let Some(file) = scenario.policy_file.clone() {
+        let path = beside(&args.scenario, &file);
+        let (policy, problems) = crate::policy::check(&path, &Told::default());
+        for problem in &problems {
+            complain(problem);
+        }
+        let policy = policy.ok_or(Failure::Said(2))?;
+        scenario.take_policy(policy).map_err(|fault| {
+            let place = path.display();
+            Failure::input(anyhow::anyhow!(
+                "`{name}` with the agents of `{place}`: {fault}"
+            ))
+        })?;
+    }
     let trace = match &args.trace {
         Some(path) => {
             let remedy = "check that it exists and may be read".to_owned();
@@ -112,10 +127,18 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario, Failure> {
             .with_context(|| format!("cannot read the trace `{}`; {remedy}", path.display()))
             .map_err(Failure::Input)?;
         // Excel begins its CSV with a byte order mark.
-        scenario
+        let late = scenario
             .read_trace(text.trim_start_matches('\u{feff}'), format)
             .with_context(|| format!("the trace `{}` cannot be used", path.display()))
             .map_err(Failure::Input)?;
+        if late > 0 {
+            complain(format_args!(
+                "{late} calls of the trace `{}` come after `run.hours` = {} of `{name}` and are not played; raise it \
+                 to have them, too",
+                path.display(),
+                scenario.hours
+            ));
+        }
     }
     Ok(scenario)
 }
@@ -126,6 +149,11 @@ fn trace_path(scenario: &Path, file: &str) -> PathBuf {
         let data = std::env::var_os("TRUNKSIDE_DATA").unwrap_or_else(|| DATA.into());
         return Path::new(&data).join(rest);
     }
+    beside(scenario, file)
+}
+
+/// A path from the scenario's folder.
+fn beside(scenario: &Path, file: &str) -> PathBuf {
     scenario
         .parent()
         .map_or_else(|| file.into(), |folder| folder.join(file))

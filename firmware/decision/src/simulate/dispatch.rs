@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkside_call::{AgentId, CallId};
 use uuid::Uuid;
 
-use super::scenario::{Scenario, agent_name};
+use super::scenario::Scenario;
 use crate::engine::{Act, Engine, WaitEstimate};
 use crate::{CallProfile, Input, Policy};
 
@@ -44,13 +44,8 @@ pub(super) struct Product {
 
 impl Product {
     pub fn new(scenario: &Scenario, policy: Policy) -> Self {
-        let agents: Vec<AgentId> = scenario
-            .groups
-            .iter()
-            .flat_map(|group| {
-                (1..=group.agents).map(|number| AgentId::new(agent_name(group, number)))
-            })
-            .collect();
+        // They stand in it as they stand in the scenario.
+        let agents: Vec<AgentId> = policy.agents.iter().map(|agent| agent.id.clone()).collect();
         let mut engine = Engine::new(Arc::new(policy), false);
         for agent in &agents {
             engine.handle(
@@ -137,8 +132,15 @@ impl Dispatch for Product {
             let choice = self.engine.poll()?;
             let call = choice.call.uuid().as_u128() as usize;
             match choice.act {
-                // The laboratory's policies have no machines, novices or other branches.
-                Act::Wait { .. } | Act::SelfService | Act::HandOn { .. } => {}
+                Act::Wait { .. } | Act::HandOn { .. } => {}
+                // Whom a machine would be enough for the laboratory does not know: everybody wants an agent.
+                Act::SelfService => {
+                    let profile = self.engine.profile_of(choice.call).cloned();
+                    if let Some(profile) = profile {
+                        let call = choice.call;
+                        self.tell(now, &Input::CallReady { call, profile });
+                    }
+                }
                 Act::Send { .. } | Act::Callback { .. } => return Some(Order::GiveUp { call }),
                 Act::Offer { agent, .. } => {
                     let bridged = Input::Bridged {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::trace::{self, TraceCall, TraceFault, TraceFormat};
 use crate::policy::repeated_names;
@@ -36,6 +37,10 @@ pub struct Scenario {
     pub queue: Vec<(String, f64)>,
     /// Likewise.
     pub weights: Vec<(String, f64)>,
+    /// The policy whose agents are the desk, as the file names it: the product plays that one.
+    pub policy_file: Option<String>,
+    /// It, once [taken](Self::take_policy).
+    own_policy: Option<Policy>,
     /// The trace that the calls come from, as the file names it, and its form.
     pub trace_file: Option<(String, TraceFormat)>,
     /// Its calls, once [read](Self::read_trace); drawn from the classes while there are none.
@@ -97,8 +102,8 @@ impl Scenario {
     }
 
     /// Takes the calls from a trace's text. `hours` covers it whole if the scenario asked for more,
-    /// and what classes leave out is estimated from it.
-    pub fn read_trace(&mut self, text: &str, format: TraceFormat) -> Result<(), TraceFault> {
+    /// and what classes leave out is estimated from it. Returns how many calls come too late to be played.
+    pub fn read_trace(&mut self, text: &str, format: TraceFormat) -> Result<usize, TraceFault> {
         let calls = trace::parse(text, format, &self.classes)?;
         let last = calls.last().map_or(0.0, |call| call.at as f64 / 3.6e9);
         let hours = self.hours.min(last + 0.01);
@@ -112,10 +117,65 @@ impl Scenario {
                 ),
             });
         }
+        let (from, until) = (self.warmup_hours * 3.6e9, hours * 3.6e9);
+        let late = calls.iter().filter(|call| call.at as f64 >= until).count();
+        if !calls
+            .iter()
+            .any(|call| (from..until).contains(&(call.at as f64)))
+        {
+            return Err(TraceFault {
+                line: text.lines().count(),
+                fault: format!(
+                    "none of its calls comes between `run.warmup_hours` = {} and `run.hours` = {}; `arrival_s` \
+                     counts from the start of the run",
+                    self.warmup_hours, self.hours
+                ),
+            });
+        }
         trace::fill(&mut self.classes, &calls);
         self.trace = calls;
         self.hours = hours;
+        Ok(late)
+    }
+
+    /// Makes a policy's agents the desk, and the policy what the product plays. Fails with the reason where a
+    /// class needs skills that none of them has.
+    pub fn take_policy(&mut self, policy: Policy) -> Result<(), String> {
+        let skills = |levels: &[u8]| {
+            let named = policy.skills.iter().zip(levels);
+            named
+                .filter(|(_, level)| **level > 0)
+                .map(|(name, level)| (name.clone(), f64::from(*level)))
+                .collect()
+        };
+        self.groups = policy
+            .agents
+            .iter()
+            .map(|agent| AgentGroup {
+                name: agent.id.as_str().to_owned(),
+                agents: 1,
+                skills: skills(&agent.skills),
+                speed: f64::from(agent.pace_percent) / 100.0,
+            })
+            .collect();
+        if let Some(class) = self.classes.iter().find(|class| !self.is_served(class)) {
+            return Err(format!(
+                "the class `{}` needs {} of one agent, which none of them has; correct `needs` or give an agent \
+                 these skills",
+                class.name,
+                class.needs.join(" and ")
+            ));
+        }
+        self.own_policy = Some(policy);
         Ok(())
+    }
+
+    /// Whether some agent has all the skills that a class needs.
+    fn is_served(&self, class: &Class) -> bool {
+        let has =
+            |group: &AgentGroup, need: &String| group.skills.iter().any(|(skill, _)| skill == need);
+        let mut groups = self.groups.iter();
+        groups.any(|group| class.needs.iter().all(|need| has(group, need)))
     }
 
     /// Every skill that a class needs or an agent has, in order.
@@ -139,6 +199,11 @@ impl Scenario {
     /// required skills, experts preferred, expected handle times from the classes, and a bounded head start
     /// by value. Or [its own](Self::take_policy), where no talk goes from one agent to another.
     pub fn policy(&self) -> Policy {
+        if let Some(policy) = &self.own_policy {
+            let mut policy = policy.clone();
+            policy.queue.novice_limit = Duration::ZERO;
+            return policy;
+        }
         let text = self.policy_text();
         let parsed = Policy::parse("scenario", &text);
         parsed.policy.unwrap_or_else(|| {
@@ -294,7 +359,7 @@ fn rank_of_tier(tier: &str) -> u32 {
 }
 
 /// The name of an agent of a group, counted from 1.
-pub(super) fn agent_name(group: &AgentGroup, number: usize) -> String {
+fn agent_name(group: &AgentGroup, number: usize) -> String {
     format!("{}-{number}", group.name)
 }
 
@@ -326,8 +391,20 @@ fn resolve(root: &Section<'_>) -> Scenario {
     let traced = trace_file.is_some();
     let class_tables = root.tables("class");
     let group_tables = root.tables("agent_group");
+    let policy_file = root.text("policy");
+    if let Some(policy) = &policy_file {
+        for key in ["agent_group", "queue", "weights"] {
+            if let Some(offset) = root.place(key) {
+                let message = format!(
+                    "stands in the policy `{}` that `policy` names; remove one of the two",
+                    policy.value
+                );
+                root.reader.error(offset, key, message);
+            }
+        }
+    }
     for (key, tables) in [("class", &class_tables), ("agent_group", &group_tables)] {
-        if tables.is_empty() {
+        if tables.is_empty() && (key == "class" || policy_file.is_none()) {
             root.reader
                 .error(0, key, format!("is missing; add a `[[{key}]]` table"));
         }
@@ -353,6 +430,8 @@ fn resolve(root: &Section<'_>) -> Scenario {
         },
         queue: values(&queue),
         weights: values(&weights),
+        policy_file: policy_file.map(|found| found.value),
+        own_policy: None,
         trace_file,
         trace: Vec::new(),
     };
@@ -362,7 +441,7 @@ fn resolve(root: &Section<'_>) -> Scenario {
     repeated_names(&class_tables, "name", "class");
     repeated_names(&group_tables, "name", "group");
     check_needs(&scenario, &class_tables);
-    if !root.reader.has_errors() {
+    if scenario.policy_file.is_none() && !root.reader.has_errors() {
         check_policy(root, &scenario, &[queue, weights].concat());
     }
     scenario
@@ -476,13 +555,8 @@ fn check_needs(scenario: &Scenario, tables: &[Section<'_>]) {
                 section.reader.error(found.offset, &found.key, message);
             }
         }
-        let served = scenario.groups.iter().any(|group| {
-            class
-                .needs
-                .iter()
-                .all(|need| group.skills.iter().any(|(skill, _)| skill == need))
-        });
-        if !served {
+        // The agents of a policy are known only once it is read.
+        if scenario.policy_file.is_none() && !scenario.is_served(class) {
             let message = format!(
                 "asks for {} of one agent, which no group has; give a group these skills",
                 class.needs.join(" and ")

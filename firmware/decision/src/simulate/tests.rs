@@ -2,6 +2,7 @@
 
 use super::dispatch::Order;
 use super::*;
+use crate::Policy;
 
 fn scenario(text: &str) -> Scenario {
     let (scenario, problems) = Scenario::parse("test.toml", text);
@@ -112,9 +113,27 @@ fn a_trace_that_ends_within_the_warm_up_is_refused() {
          `run.warmup_hours`, which is 5"
     );
     scenario.warmup_hours = 1.0;
-    scenario
+    let late = scenario
         .read_trace(trace, TraceFormat::Columns)
         .expect("it is long enough");
+    assert_eq!(late, 0);
+}
+
+#[test]
+fn calls_of_a_trace_that_come_too_late_are_counted_and_a_trace_of_such_is_refused() {
+    let mut scenario = one_class(110.0, 180.0, 60.0, 5, 6);
+    let trace = "arrival_s,class\n12,all\n20000,all\n21600,all\n99999,all\n";
+    let late = scenario.read_trace(trace, TraceFormat::Columns);
+    assert_eq!(late.expect("one call is counted"), 2);
+    let outcomes = simulate(&scenario, &["fcfs"], 1).expect("it is known");
+    assert_eq!(outcomes[0].all.calls, 1);
+    for trace in ["99999999", "7\n99999,all"] {
+        let mut scenario = one_class(110.0, 180.0, 60.0, 5, 6);
+        let trace = format!("arrival_s,class\n{trace},all\n").replace("7\n", "7,all\n");
+        let fault = scenario.read_trace(&trace, TraceFormat::Columns);
+        let fault = fault.expect_err("nothing would be counted").to_string();
+        assert!(fault.contains("none of its calls comes between"), "{fault}");
+    }
 }
 
 const MIXED: &str = r#"
@@ -390,5 +409,64 @@ colour = "red"
         unknown
             .to_string()
             .starts_with("unknown policy `magic`; use one of `fcfs`")
+    );
+}
+
+#[test]
+fn a_policy_of_its_own_is_played_with_its_agents() {
+    let classes = "[[class]]\nname = \"refund\"\nneeds = [\"banking\"]\narrivals_per_hour = 20\n\
+                   service_mean_s = 120\npatience_mean_s = 200\n\
+                   [[class]]\nname = \"opening_hours\"\narrivals_per_hour = 20\nservice_mean_s = 60\n";
+    let text = format!("run = {{ hours = 50 }}\npolicy = \"mine.toml\"\n{classes}");
+    let own = |text: &str| {
+        let shipped = include_str!("../../policies/branch.toml");
+        let machine = "[[rule]]\nname = \"machine\"\nwhen = { intent = \"opening_hours\" }\n\
+                       then = { self_service = \"opening_hours\" }\n";
+        let parsed = Policy::parse("mine.toml", &format!("{shipped}{machine}{text}"));
+        parsed.policy.expect("it is usable")
+    };
+    let mut desk = scenario(&text);
+    assert_eq!(desk.policy_file.as_deref(), Some("mine.toml"));
+    desk.take_policy(own("")).expect("it serves all");
+    assert_eq!(desk.policy().agents[0].id.as_str(), "li_na");
+    let agents: Vec<&str> = desk
+        .groups
+        .iter()
+        .map(|group| group.name.as_str())
+        .collect();
+    assert_eq!(agents, ["li_na", "zhang_wei"]);
+    let play = |desk: &Scenario| simulate(desk, &["fcfs", "trunkside"], 3).expect("they are known");
+    let outcomes = play(&desk);
+    assert_eq!(outcomes[0].all.calls, outcomes[1].all.calls);
+    assert!(outcomes.iter().all(Outcome::keeps_littles_law));
+    // What is in the file decides: with these agents of one priority the second has more to do.
+    let share = |outcome: &Outcome| outcome.occupancy_spread;
+    let mut alike = scenario(&text);
+    let mut policy = own("");
+    policy.agents[1].priority = 1;
+    alike.take_policy(policy).expect("it serves all");
+    let even = play(&alike);
+    assert_eq!(even[0], outcomes[0], "the others do not know it");
+    assert!(
+        share(&even[1]) < share(&outcomes[1]),
+        "{even:?} {outcomes:?}"
+    );
+
+    let skilled = text.replace("banking", "surfing");
+    let fault = scenario(&skilled)
+        .take_policy(own(""))
+        .expect_err("nobody surfs");
+    assert!(
+        fault.contains("the class `refund` needs surfing of one agent"),
+        "{fault}"
+    );
+    let both =
+        format!("{text}[[agent_group]]\nname = \"g\"\nagents = 1\n[queue]\nmax_wait_s = 9\n");
+    let (_, problems) = Scenario::parse("s.toml", &both);
+    let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].contains("`agent_group` stands in the policy `mine.toml`"),
+        "{found:#?}"
     );
 }
