@@ -55,6 +55,20 @@ pub enum StoreError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// A file of an older program that cannot be brought to this one's version.
+    #[error(
+        "`{}` cannot be brought to version {to}: {source}; it was left as it was: start the older program again, \
+         or put a backup in its place",
+        file.display()
+    )]
+    Migration {
+        /// The database.
+        file: PathBuf,
+        /// The version that it does not come to.
+        to: i64,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// SQLite; worth trying again.
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),

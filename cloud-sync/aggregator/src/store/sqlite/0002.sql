@@ -3,7 +3,9 @@ ALTER TABLE call ADD COLUMN language TEXT;
 ALTER TABLE call ADD COLUMN sentiment REAL;
 UPDATE call SET
     language = json_extract(summary, '$.language'),
-    sentiment = json_extract(summary, '$.mood.sentiment');
+    sentiment = json_extract(summary, '$.mood.sentiment')
+-- What is no JSON is left out of every answer, and must not end the start.
+WHERE json_valid(summary);
 
 CREATE INDEX report_by_kind ON report (stream, kind, at_ms DESC);
 CREATE INDEX gap_by_stream ON gap (stream);

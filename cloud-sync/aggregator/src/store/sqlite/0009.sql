@@ -17,7 +17,7 @@ INSERT OR REPLACE INTO alarm
 SELECT tenant, branch, device, body ->> 'code', coalesce(body ->> 'cleared', 0), at_ms, clock_trusted, body,
        report.stream, report.sequence
 FROM report JOIN stream ON stream.id = report.stream
-WHERE kind = 'alarm' AND length(body ->> 'code') <= 128
+WHERE kind = 'alarm' AND length(CASE WHEN json_valid(body) THEN body ->> 'code' END) <= 128
 ORDER BY report.stream, report.sequence;
 CREATE INDEX alarm_by_time ON alarm (at_ms);
 CREATE INDEX alarm_standing ON alarm (at_ms DESC, stream DESC, sequence DESC) WHERE NOT cleared;

@@ -85,7 +85,7 @@ impl Sqlite {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // On the disk when a commit returns: the watermark that follows lets the box delete.
         writer.pragma_update(None, "synchronous", "FULL")?;
-        migrate(&mut writer)?;
+        migrate(&mut writer, folder)?;
         let reading = || {
             let reader = Connection::open(path)?;
             reader.busy_timeout(BUSY)?;
@@ -148,7 +148,7 @@ fn close_to_others(database: &Path) -> io::Result<()> {
 }
 
 /// Brings the database to this program's version.
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+fn migrate(connection: &mut Connection, folder: &Path) -> Result<(), StoreError> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -157,8 +157,16 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let Some(missing) = MIGRATIONS.get(done..) else {
         return Err(StoreError::Newer { found, known });
     };
-    for migration in missing {
-        transaction.execute_batch(migration)?;
+    for (migration, to) in missing.iter().zip(found + 1..) {
+        let failed = |source| match StoreError::Sqlite(source).in_folder(folder) {
+            StoreError::Sqlite(source) => StoreError::Migration {
+                file: folder.join(FILE),
+                to,
+                source,
+            },
+            of_disk => of_disk,
+        };
+        transaction.execute_batch(migration).map_err(failed)?;
     }
     transaction.pragma_update(None, "user_version", known)?;
     Ok(transaction.commit()?)
@@ -356,6 +364,51 @@ mod tests {
             drop(reading);
             assert_eq!(answer, Ok((true, false)));
         });
+    }
+
+    /// A file of version 1 with this in it.
+    fn of_version_1(folder: &Path, rows: &str) {
+        let file = Connection::open(folder.join(FILE)).unwrap();
+        file.execute_batch(MIGRATIONS[0]).unwrap();
+        file.execute_batch(rows).unwrap();
+        file.pragma_update(None, "user_version", 1).unwrap();
+    }
+
+    #[test]
+    fn a_row_that_is_no_json_keeps_no_older_file_from_being_used() {
+        let folder = tempfile::tempdir().unwrap();
+        of_version_1(
+            folder.path(),
+            "INSERT INTO stream VALUES (1, 't', 'b', 'd', 4, 'metric', 0, 0, 0);
+             INSERT INTO call VALUES
+                 (1, 't', 'b', 'd', '1', 0, NULL, NULL, 'failed', NULL, '{\"language\":\"zh\"}', 1, 1),
+                 (2, 't', 'b', 'd', '2', 0, NULL, NULL, 'failed', NULL, 'no JSON', 1, 2);
+             INSERT INTO report VALUES
+                 (1, 3, 'alarm', 0, 0, '{\"code\":\"lamp\"}'), (1, 4, 'alarm', 0, 0, 'no JSON');",
+        );
+        let store = Sqlite::open(folder.path()).unwrap();
+        let count = |sql: &str| {
+            let count = store
+                .writer()
+                .query_row(sql, [], |row| row.get::<_, i64>(0));
+            count.unwrap()
+        };
+        assert_eq!(count("SELECT count(*) FROM call WHERE language = 'zh'"), 1);
+        assert_eq!(count("SELECT count(*) FROM call"), 2);
+        assert_eq!(count("SELECT count(*) FROM alarm WHERE code = 'lamp'"), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_brought_on_is_named_with_the_version_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        of_version_1(folder.path(), "CREATE TABLE api_key (other)");
+        for _ in 0..2 {
+            let error = Sqlite::open(folder.path()).map(drop).unwrap_err();
+            let error = error.to_string();
+            for part in [FILE, "to version 2", "api_key", "backup"] {
+                assert!(error.contains(part), "{part}: {error}");
+            }
+        }
     }
 
     #[test]
