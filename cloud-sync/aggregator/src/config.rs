@@ -12,6 +12,12 @@ use crate::store::{PostgresOptions, StoreChoice};
 /// Months that calls are kept, unless the configuration says otherwise.
 const RETENTION_MONTHS: u32 = 24;
 
+/// Months that notes of who read calls' words are kept, where calls are not kept for longer.
+const AUDIT_MONTHS: u32 = 60;
+
+/// The fewest that may be asked for: so long must be shown who handled personal information (PIPL, article 56).
+const LEAST_AUDIT_MONTHS: u32 = 36;
+
 /// Where boxes publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokerChoice {
@@ -106,6 +112,8 @@ pub struct AggregatorConfig {
     pub store: StoreChoice,
     /// Months that they are kept; for ever when none.
     pub retention_months: Option<u32>,
+    /// Months that notes of who read calls' words are kept, no fewer than calls; for ever when none.
+    pub audit_months: Option<u32>,
     /// Who vouches for the people who read, besides keys.
     pub oidc: Option<OidcConfig>,
     /// How boxes join and connect with certificates; they cannot when none.
@@ -184,6 +192,8 @@ pub struct ConfigFile {
     pub database_ca_file: Option<PathBuf>,
     /// Months that calls are kept, 0 for ever; 24.
     pub retention_months: Option<u32>,
+    /// Months that notes of who read calls' words are kept, 0 for ever; 60, or as long as calls.
+    pub audit_months: Option<u32>,
     /// Who vouches for the people who read.
     pub oidc: Option<OidcConfig>,
     /// How boxes join.
@@ -231,6 +241,12 @@ pub enum ConfigError {
     /// A value out of range.
     #[error("`retention_months` must be at most 1200, got `{0}`; use 0 to keep everything")]
     Retention(u32),
+    /// Notes that would go too soon.
+    #[error(
+        "`audit_months` must be from {LEAST_AUDIT_MONTHS} to 1200 and no less than `retention_months`, got `{0}`: \
+         who read a call's words is known at least as long as the call is kept; use 0 to keep every note"
+    )]
+    AuditMonths(u32),
     /// Where boxes connect to.
     #[error(
         "`boxes.connect_to` must be `host:port`, got `{}`; for instance `cloud.example.net:8883`",
@@ -308,6 +324,7 @@ impl ConfigFile {
             database_password_file: self.database_password_file.or(other.database_password_file),
             database_ca_file: self.database_ca_file.or(other.database_ca_file),
             retention_months: self.retention_months.or(other.retention_months),
+            audit_months: self.audit_months.or(other.audit_months),
             oidc: self.oidc.or(other.oidc),
             boxes: self.boxes.or(other.boxes),
         }
@@ -337,6 +354,14 @@ impl ConfigFile {
             months @ 1..=1_200 => Some(months),
             months => return Err(ConfigError::Retention(months)),
         };
+        let audit_months = match (self.audit_months, retention_months) {
+            (None, kept) => kept.map(|kept| kept.max(AUDIT_MONTHS)),
+            (Some(0), _) => None,
+            (Some(months @ LEAST_AUDIT_MONTHS..=1_200), Some(kept)) if kept <= months => {
+                Some(months)
+            }
+            (Some(months), _) => return Err(ConfigError::AuditMonths(months)),
+        };
         if let Some(OidcConfig { jwks, .. }) = &self.oidc
             && jwks.contains("://")
             && !jwks.starts_with("https://")
@@ -354,6 +379,7 @@ impl ConfigFile {
             broker: self.broker_choice(loopback(1883))?,
             store,
             retention_months,
+            audit_months,
             oidc: self.oidc,
             boxes,
         })
@@ -551,6 +577,16 @@ mod tests {
             ),
             ("broker_ca_file = 'u'", ["`broker_ca_file`", "`broker`"]),
             ("retention_months = 9999", ["`retention_months`", "`9999`"]),
+            ("audit_months = 35", ["`audit_months`", "`35`"]),
+            ("audit_months = 1201", ["`audit_months`", "`1201`"]),
+            (
+                "retention_months = 48\naudit_months = 40",
+                ["`retention_months`", "`40`"],
+            ),
+            (
+                "retention_months = 0\naudit_months = 40",
+                ["`retention_months`", "`40`"],
+            ),
         ] {
             let error = fault(text);
             assert!(keys.iter().all(|key| error.contains(key)), "{error}");
@@ -561,6 +597,16 @@ mod tests {
         }
         let http = "[oidc]\nissuer = 'i'\naudience = 'a'\njwks = 'http://keys'";
         assert!(fault(http).contains("`oidc.jwks`"));
+    }
+
+    #[test]
+    fn who_read_calls_is_known_no_shorter_than_the_calls_are_kept() {
+        let kept = |text: &str| parsed(text).resolve().unwrap().audit_months;
+        assert_eq!(kept(""), Some(60));
+        assert_eq!(kept("retention_months = 84"), Some(84));
+        assert_eq!(kept("retention_months = 0"), None);
+        assert_eq!(kept("audit_months = 0"), None);
+        assert_eq!(kept("audit_months = 36"), Some(36));
     }
 
     #[test]

@@ -97,9 +97,14 @@ impl Aggregator {
             broker,
             store,
             retention_months,
+            audit_months,
             oidc,
             boxes,
         } = config;
+        let retention = Retention {
+            calls_months: retention_months,
+            audit_months,
+        };
         let (store, away, guard, admission) = blocking(move || {
             let store = store::open(&store)?;
             make_room_at_start(&*store, retention_months)?;
@@ -159,7 +164,7 @@ impl Aggregator {
         let (kept_in, counting) = (Arc::clone(&store), Arc::clone(&counters));
         let committing = ingest::commit(kept_in, counting, publishers, incoming);
         tasks.spawn("committing", committing);
-        let keeping_up = keep_up(Arc::clone(&store), retention_months, stop.clone());
+        let keeping_up = keep_up(Arc::clone(&store), retention, stop.clone());
         tasks.spawn("keeping the store", keeping_up);
         let asking = Arc::clone(&away).keep_asking(stop.clone());
         tasks.spawn("asking who is turned away", asking);
@@ -329,7 +334,7 @@ async fn source(choice: BrokerChoice) -> Result<(Option<Broker>, Source), Aggreg
 }
 
 /// Makes room for what comes and deletes what is too old, at once and every hour until `stop`.
-async fn keep_up(store: Arc<dyn Store>, retention_months: Option<u32>, stop: CancellationToken) {
+async fn keep_up(store: Arc<dyn Store>, retention: Retention, stop: CancellationToken) {
     let mut pace = tokio::time::interval(MAINTAIN_EVERY);
     loop {
         tokio::select! {
@@ -337,26 +342,49 @@ async fn keep_up(store: Arc<dyn Store>, retention_months: Option<u32>, stop: Can
             () = stop.cancelled() => return,
         }
         let store = Arc::clone(&store);
-        if let Err(error) = blocking(move || maintain(&*store, retention_months)).await {
+        if let Err(error) = blocking(move || maintain(&*store, retention)).await {
             tracing::error!(%error, "the store was not maintained; trying again in an hour");
         }
     }
 }
 
-/// Today, and where what is kept begins.
-fn kept(retention_months: Option<u32>) -> (Date, Option<Timestamp>) {
-    let now = ingest::now().to_zoned(TimeZone::UTC);
-    let keep_from = retention_months
-        .and_then(|months| now.checked_sub(jiff::Span::new().months(months)).ok())
-        .map(|from| from.timestamp());
-    (now.date(), keep_from)
+/// How long what is kept; for ever when none.
+#[derive(Clone, Copy)]
+struct Retention {
+    calls_months: Option<u32>,
+    audit_months: Option<u32>,
 }
 
-fn maintain(store: &dyn Store, retention_months: Option<u32>) -> Result<(), StoreError> {
-    let (today, keep_from) = kept(retention_months);
+/// Today, and where what is kept begins.
+fn kept(retention_months: Option<u32>) -> (Date, Option<Timestamp>) {
+    let now = ingest::now();
+    let today = now.to_zoned(TimeZone::UTC).date();
+    (
+        today,
+        retention_months.and_then(|months| before(now, months)),
+    )
+}
+
+/// The time so many months before.
+fn before(now: Timestamp, months: u32) -> Option<Timestamp> {
+    let now = now.to_zoned(TimeZone::UTC);
+    let from = now.checked_sub(jiff::Span::new().months(months)).ok()?;
+    Some(from.timestamp())
+}
+
+fn maintain(store: &dyn Store, retention: Retention) -> Result<(), StoreError> {
+    let (today, keep_from) = kept(retention.calls_months);
     let gone = store.maintain(today, keep_from)?;
     if gone > 0 {
         tracing::info!(gone, "what was too old is deleted");
+    }
+    let now = ingest::now();
+    let notes_from = retention
+        .audit_months
+        .and_then(|months| before(now, months));
+    let notes = store.forget_access(now, notes_from)?;
+    if notes > 0 {
+        tracing::info!(notes, "notes of who read what were too old and are deleted");
     }
     read_again(store)
 }

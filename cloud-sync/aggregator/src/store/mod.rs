@@ -282,9 +282,18 @@ pub trait Store: Send + Sync {
     /// begins.
     fn make_room(&self, today: Date, keep_from: Option<Timestamp>) -> Result<(), StoreError>;
 
-    /// Makes room for what comes, and deletes what began before `keep_from`, which may take long.
-    /// Returns how many calls, or months of them, went.
+    /// Makes room for what comes, and deletes what began before `keep_from`, with the gaps that were told
+    /// before, which may take long. Streams stay: without its watermark, a record that comes again would be
+    /// stored again. Returns how many calls, or months of them, went.
     fn maintain(&self, today: Date, keep_from: Option<Timestamp>) -> Result<u64, StoreError>;
+
+    /// Deletes claims that are over, used or not, and notes of the audit log from before `notes_from`. Returns how
+    /// many notes went.
+    fn forget_access(
+        &self,
+        now: Timestamp,
+        notes_from: Option<Timestamp>,
+    ) -> Result<u64, StoreError>;
 
     /// Keeps a key.
     fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError>;

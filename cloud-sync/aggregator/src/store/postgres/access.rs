@@ -133,6 +133,19 @@ pub(super) fn audits(
     Ok(rows.iter().map(entry).collect())
 }
 
+/// Deletes the claims that are over, as nobody can use them, and the notes from before `notes_from`; how many
+/// notes those were.
+pub(super) fn forget(
+    transaction: &mut Transaction<'_>,
+    now: Timestamp,
+    notes_from: Option<Timestamp>,
+) -> Result<u64, StoreError> {
+    transaction.execute("DELETE FROM claim WHERE expires <= $1", &[&now])?;
+    let gone =
+        notes_from.map(|from| transaction.execute("DELETE FROM audit WHERE at < $1", &[&from]));
+    Ok(gone.transpose()?.unwrap_or(0))
+}
+
 pub(super) fn add_claim(client: &mut Client, claim: &Claim) -> Result<bool, StoreError> {
     let mut transaction = client.transaction()?;
     transaction.execute(

@@ -328,6 +328,14 @@ impl Store for Postgres {
         self.maintaining(|at| months::make_room(at, today, keep_from))
     }
 
+    fn forget_access(
+        &self,
+        now: Timestamp,
+        notes_from: Option<Timestamp>,
+    ) -> Result<u64, StoreError> {
+        self.maintaining(|at| access::forget(at, now, notes_from))
+    }
+
     fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
         access::add_key(&mut *self.for_access()?, key)
     }

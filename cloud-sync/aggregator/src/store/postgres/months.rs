@@ -126,6 +126,7 @@ pub(super) fn delete_before(
     }
     transaction.execute("DELETE FROM alarm WHERE at < $1", &[&from])?;
     transaction.execute("DELETE FROM unread WHERE came < $1", &[&from])?;
+    transaction.execute("DELETE FROM gap WHERE noticed < $1", &[&from])?;
     close_holes_before(transaction, from)?;
     Ok(gone)
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use trunkside_record::{Origin, Timestamp};
 
 use super::super::{Audit, Certificate, Claim, KeyRecord, Role, Scope, StoreError};
+use super::commit::AT_ONCE;
 
 const KEY: &str =
     "SELECT id, name, hash, role, tenant, branch, created_ms, revoked_ms FROM api_key";
@@ -132,6 +133,29 @@ pub(super) fn audits(
         },
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+const DELETE_NOTES: &str = "DELETE FROM audit WHERE id IN (
+     SELECT id FROM audit WHERE at_ms < ?1 LIMIT ?2)";
+
+/// Deletes some of the notes from before `from`: how many those were, and whether there may be more.
+pub(super) fn delete_some_notes(
+    connection: &Connection,
+    from: Timestamp,
+) -> Result<(u64, bool), StoreError> {
+    let gone = connection
+        .prepare_cached(DELETE_NOTES)?
+        .execute(params![from.as_millisecond(), AT_ONCE as i64])?;
+    Ok((gone as u64, gone >= AT_ONCE))
+}
+
+/// Deletes the claims that are over: nobody can use them.
+pub(super) fn end_claims(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    connection.execute(
+        "DELETE FROM claim WHERE expires_ms <= ?1",
+        [now.as_millisecond()],
+    )?;
+    Ok(())
 }
 
 pub(super) fn add_claim(connection: &mut Connection, claim: &Claim) -> Result<bool, StoreError> {
@@ -296,4 +320,26 @@ pub(super) fn is_revoked(
         ],
         |row| row.get(0),
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Sqlite;
+    use super::*;
+
+    #[test]
+    fn old_notes_are_found_without_a_look_at_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path()).unwrap();
+        let connection = store.writer();
+        let mut plan = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {DELETE_NOTES}"))
+            .unwrap();
+        let steps = plan.query_map([0, 9], |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert!(
+            steps.iter().all(|step| !step.starts_with("SCAN")),
+            "{steps:?}"
+        );
+    }
 }

@@ -309,9 +309,9 @@ fn store_gap(
 }
 
 /// What deletes the oldest of the calls that began before a time, with their words, words as old whose call
-/// never came, and older reports: so many of each. Each finds what is old by an index, and looks at nothing
-/// where nothing is.
-const DELETIONS: [&str; 6] = [
+/// never came, older reports, and gaps that were told before: so many of each. Each finds what is old by an index, and
+/// looks at nothing where nothing is.
+const DELETIONS: [&str; 7] = [
     "DELETE FROM transcript WHERE (tenant, branch, device, call) IN (
          SELECT tenant, branch, device, call FROM call WHERE started_ms < ?1
          ORDER BY started_ms, id LIMIT ?2)",
@@ -327,6 +327,7 @@ const DELETIONS: [&str; 6] = [
     "DELETE FROM alarm WHERE (tenant, branch, device, code) IN (
          SELECT tenant, branch, device, code FROM alarm WHERE at_ms < ?1 LIMIT ?2)",
     "DELETE FROM unread WHERE id IN (SELECT id FROM unread WHERE came_ms < ?1 LIMIT ?2)",
+    "DELETE FROM gap WHERE id IN (SELECT id FROM gap WHERE noticed_ms < ?1 LIMIT ?2)",
 ];
 
 const DELETE_CALLS: &str = "DELETE FROM call WHERE id IN (
@@ -334,7 +335,7 @@ const DELETE_CALLS: &str = "DELETE FROM call WHERE id IN (
 
 /// Rows of a kind that are deleted at once: what comes waits no longer, and the log of the database does
 /// not grow to the size of years.
-const AT_ONCE: usize = 1_000;
+pub(super) const AT_ONCE: usize = 1_000;
 
 /// Deletes some of what is older than `from`: how many calls those were, and whether there may be more.
 pub(super) fn delete_some_before(

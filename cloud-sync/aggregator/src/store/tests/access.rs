@@ -69,6 +69,43 @@ pub(super) fn the_audit_log_keeps_its_order_and_scope(fresh: &dyn Fn() -> Fresh)
     );
 }
 
+pub(super) fn notes_and_claims_go_once_they_are_over(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let note = |number: i64| Audit {
+        at: at(number),
+        subject: "key k1".into(),
+        action: "export".into(),
+        tenant: "acme".into(),
+        branch: "harbour".into(),
+        call: number.to_string(),
+    };
+    // More than go at once.
+    let notes: Vec<Audit> = (0..2_600).map(note).collect();
+    store.audit(&notes).unwrap();
+    let left = || -> Vec<String> {
+        let notes = store.audits(&Scope::ALL, 9, None).unwrap();
+        notes.into_iter().map(|(_, note)| note.call).collect()
+    };
+    assert_eq!(store.forget_access(at(1), None).unwrap(), 0);
+    assert_eq!(left().len(), 9);
+    assert_eq!(store.forget_access(at(1), Some(at(2_597))).unwrap(), 2_597);
+    assert_eq!(left(), ["2599", "2598", "2597"]);
+
+    for (id, device) in [("c1", "box1"), ("c2", "box2")] {
+        assert!(store.add_claim(&claim(id, device)).unwrap());
+    }
+    assert!(store.use_claim("c2", "2a", at(1)).unwrap());
+    store.forget_access(at(99), None).unwrap();
+    assert!(store.claim("c1", at(1)).unwrap().is_some(), "it waits");
+    store.forget_access(at(100), None).unwrap();
+    assert_eq!(store.claim("c1", at(1)).unwrap(), None);
+    let two = Origin::new("acme", "harbour", "box2").unwrap();
+    assert!(!store.is_revoked(&two, "2a").unwrap());
+    assert_eq!(store.certificates().unwrap().len(), 1, "its box stays in");
+}
+
 pub(super) fn a_claim_is_used_once_and_in_time(fresh: &dyn Fn() -> Fresh) {
     let fresh = fresh();
     let store = &*fresh.store;

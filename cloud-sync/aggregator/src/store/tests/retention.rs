@@ -83,3 +83,21 @@ pub(super) fn the_hole_of_a_stream_that_ended_long_ago_is_forgotten(fresh: &dyn 
     let late = commit(store, vec![alarm(3), alarm(8), alarm(9)]);
     assert_eq!((watermark(&late), late.stored, late.lost), (9, 1, 0));
 }
+
+pub(super) fn a_gap_told_long_ago_counts_no_more_and_its_stream_goes_on(fresh: &dyn Fn() -> Fresh) {
+    let fresh = fresh();
+    let store = &*fresh.store;
+    let today = jiff::civil::date(2026, 11, 21);
+    let lost = || store.totals(&Scope::ALL).unwrap().lost;
+    commit(store, vec![alarm(1), gap(2, 6), alarm(7)]);
+    for (keep_from, left) in [("1969-12-31T00:00:00Z", 5), ("2026-10-01T00:00:00Z", 0)] {
+        let keep_from = keep_from.parse().unwrap();
+        store.maintain(today, Some(keep_from)).unwrap();
+        assert_eq!(lost(), left);
+    }
+    let again = commit(store, vec![alarm(1), gap(2, 6), alarm(8)]);
+    assert_eq!(
+        (watermark(&again), again.stored, again.lost, lost()),
+        (8, 1, 0, 0)
+    );
+}

@@ -1,0 +1,3 @@
+-- Version 10: what is too old among gaps and notes is found by its time.
+CREATE INDEX gap_by_time ON gap (noticed_ms);
+CREATE INDEX audit_by_time ON audit (at_ms);
