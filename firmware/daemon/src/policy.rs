@@ -440,7 +440,7 @@ mod tests {
         let said = told(60);
         assert_eq!(said.len(), 1, "{said:?}");
         let expected =
-            "p.toml:5: `queue.offer_limit_s` of 60 s ends offers while the phone rings still";
+            "p.toml:5: warning: `queue.offer_limit_s` of 60 s ends offers while the phone rings still";
         assert!(said[0].starts_with(expected), "{said:?}");
     }
 
