@@ -6,7 +6,7 @@ use trunkside_call::CallbackCause;
 
 use super::Engine;
 use super::agent::{Absence, Activity, Micros, Slot};
-use super::call::Stage;
+use super::call::{Call, Stage};
 use super::choice::{Act, Choice, Cost, Facts, Skipped};
 use super::kind::{Kind, RANK_STEP};
 use super::lessons::Chance;
@@ -211,15 +211,25 @@ impl Engine {
     ) -> Option<(Slot, Cost)> {
         let mut last = Micros::MAX;
         let kept = self.kept_from(cost, now);
-        let may_go = |slot: Slot| !kept.iter().any(|call| call.is_passed_by(self.call(slot)));
-        let slots = self.queue.values().copied().filter(|slot| may_go(*slot));
-        slots
+        self.may_go(&kept)
             .filter_map(|slot| Some((slot, cost(slot)?)))
             .take_while(|(slot, _)| {
                 last = last.min(self.overtaken_until(*slot));
                 self.call(*slot).rank(&self.policy).0 <= last
             })
             .min_by_key(|(slot, cost)| cost.total - self.urgency(*slot, now))
+    }
+
+    /// Whether some call goes to an agent, by what each would cost that agent.
+    pub(super) fn somebody_goes(&self, cost: &impl Fn(Slot) -> Option<Cost>, now: Micros) -> bool {
+        let kept = self.kept_from(cost, now);
+        self.may_go(&kept).any(|slot| cost(slot).is_some())
+    }
+
+    /// The calls in the queue's order, but for those that may not go before one of these.
+    fn may_go<'a>(&'a self, kept: &'a [&Call]) -> impl Iterator<Item = Slot> + 'a {
+        let slots = self.queue.values().copied();
+        slots.filter(|slot| !kept.iter().any(|call| call.is_passed_by(self.call(*slot))))
     }
 
     /// The last place in the queue from which another call may go before this one.

@@ -5,6 +5,7 @@
 //! promised calls are counted as they stand.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +145,8 @@ pub(crate) struct WhatIf<'a> {
     call: CallId,
     slot: Option<Slot>,
     pub profile: CallProfile,
+    /// What is decided where nothing is otherwise, once it is known.
+    unchanged: OnceCell<Option<Fate>>,
 }
 
 impl<'a> WhatIf<'a> {
@@ -185,6 +188,7 @@ impl<'a> WhatIf<'a> {
             call,
             slot,
             profile,
+            unchanged: OnceCell::new(),
         })
     }
 
@@ -200,16 +204,27 @@ impl<'a> WhatIf<'a> {
         let mut there = None;
         let mut taken = None;
         match change {
-            Change::Nothing | Change::Caller(_) => {}
+            Change::Nothing => {
+                let place = || self.place(&self.profile, None, None, None);
+                return *self.unchanged.get_or_init(place);
+            }
+            Change::Caller(_) => {}
             Change::Busy(agent) => taken = Some(*agent),
             Change::Ready(agent) => {
                 there = Some(*agent);
-                if engine.would_be_free(*agent) {
-                    match self.takes(*agent) {
-                        Some(slot) if Some(slot) == self.slot => return Some(Fate::Offer(*agent)),
-                        Some(_) => {}
-                        None => free = Some(*agent),
+                let taken = if engine.would_be_free(*agent) {
+                    self.takes(*agent)
+                } else {
+                    Some(false)
+                };
+                match taken {
+                    Some(true) => return Some(Fate::Offer(*agent)),
+                    // Who was there before changes nothing else.
+                    Some(false) if engine.agents[*agent].signed_in => {
+                        return self.fate(&Change::Nothing);
                     }
+                    Some(false) => {}
+                    None => free = Some(*agent),
                 }
             }
         }
@@ -230,8 +245,8 @@ impl<'a> WhatIf<'a> {
         need.self_service.unwrap_or_default()
     }
 
-    /// The waiting call that would go to the agent if they were ready now.
-    fn takes(&self, agent: usize) -> Option<Slot> {
+    /// Whether a waiting call would go to the agent if they were ready now, and whether it is this one.
+    fn takes(&self, agent: usize) -> Option<bool> {
         let engine = &*self.engine;
         let was_away = !engine.agents[agent].signed_in;
         let rested = engine.rested_when_ready(agent, self.now);
@@ -255,8 +270,12 @@ impl<'a> WhatIf<'a> {
             let known = (last, engine.learned(intent, agent));
             engine.cost_of(&call.kind, insist, agent, known, rested)
         };
+        if self.slot.is_none_or(|slot| cost(slot).is_none()) {
+            // It cannot be this one, and which it is does not matter.
+            return engine.somebody_goes(&cost, self.now).then_some(false);
+        }
         let (slot, _) = engine.goes_first(&cost, self.now)?;
-        Some(slot)
+        Some(Some(slot) == self.slot)
     }
 
     fn opens(
