@@ -3,12 +3,16 @@
 //!
 //! ```sh
 //! cargo run --example memory -- 127.0.0.1:1883 [RECORDS]
+//! cargo run --example memory -- 127.0.0.1:8883 RECORDS FOLDER
 //! ```
+//!
+//! The second goes over TLS, as the box whose certificate lies in FOLDER: what `trunkside claim` has left there.
 //!
 //! Prints one JSON object with resident memory in kilobytes (proc(5), `VmRSS`): before there is an
 //! outbox, once the records are in it, the most while they are sent, and at rest afterwards.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +20,10 @@ use anyhow::{Context, bail, ensure};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trunkside_record::{Alarm, Body, DeviceHealth, Origin, RedactedText, Severity, Timestamp};
-use trunkside_uplink::{Broker, Outbox, OutboxOptions, Stamp, Uplink, UplinkConfig};
+use trunkside_uplink::{
+    Broker, Outbox, OutboxOptions, Stamp, TlsFiles, Uplink, UplinkConfig, claim,
+};
+use x509_parser::pem::parse_x509_pem;
 
 /// Three days of a busy branch.
 const RECORDS: usize = 9_000;
@@ -27,12 +34,13 @@ async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let broker: SocketAddr = arguments
         .next()
-        .context("usage: memory ADDRESS [RECORDS]")?
+        .context("usage: memory ADDRESS [RECORDS [FOLDER]]")?
         .parse()?;
     ensure!(broker.ip().is_loopback(), "only loopback is loaded");
     let records = arguments
         .next()
         .map_or(Ok(RECORDS), |count| count.parse())?;
+    let claimed = arguments.next().map(PathBuf::from);
     let folder = tempfile::tempdir()?;
     let before = resident("VmRSS:")?;
     let outbox = Arc::new(Outbox::open(folder.path(), OutboxOptions::default())?.0);
@@ -47,9 +55,15 @@ async fn main() -> anyhow::Result<()> {
     let filled = resident("VmRSS:")?;
     // The most is counted from here on (proc(5), `clear_refs`).
     std::fs::write("/proc/self/clear_refs", "5")?;
-    let origin = Origin::new("load", "memory", format!("box{}", std::process::id()))?;
     let broker = Broker::new(broker.ip().to_string(), broker.port());
-    let uplink = Uplink::new(UplinkConfig::new(origin, broker), Arc::clone(&outbox));
+    let config = match claimed {
+        None => {
+            let origin = Origin::new("load", "memory", format!("box{}", std::process::id()))?;
+            UplinkConfig::new(origin, broker)
+        }
+        Some(folder) => over_tls(&folder, broker)?,
+    };
+    let uplink = Uplink::new(config, Arc::clone(&outbox));
     let mut status = uplink.status();
     let sending = uplink.run(CancellationToken::new(), Duration::from_secs(1));
     let figures = async {
@@ -71,6 +85,28 @@ async fn main() -> anyhow::Result<()> {
     };
     println!("{figures}");
     Ok(())
+}
+
+/// As the box that was claimed there; its certificate has its name.
+fn over_tls(folder: &Path, broker: Broker) -> anyhow::Result<UplinkConfig> {
+    let certificate = folder.join(claim::CERTIFICATE_FILE);
+    let text = std::fs::read(&certificate)
+        .with_context(|| format!("`{}` cannot be read", certificate.display()))?;
+    let (_, pem) = parse_x509_pem(&text)?;
+    let subject = pem.parse_x509()?.subject().to_string();
+    let name = subject
+        .split(", ")
+        .find_map(|part| part.strip_prefix("CN="))
+        .context("the certificate has no name")?;
+    let [tenant, branch, device] = name.split('/').collect::<Vec<_>>()[..] else {
+        bail!("`{name}` is no box's name");
+    };
+    let mut config = UplinkConfig::new(Origin::new(tenant, branch, device)?, broker);
+    config.tls = Some(TlsFiles {
+        ca_file: folder.join(claim::CA_FILE),
+        identity: Some((certificate, folder.join(claim::KEY_FILE))),
+    });
+    Ok(config)
 }
 
 /// An alarm with a sentence of text, or a word on the box's health.

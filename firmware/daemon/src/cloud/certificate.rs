@@ -162,8 +162,8 @@ mod tests {
         let way = AlarmWay::into(Some(Arc::clone(&outbox)), folder.path());
         let stop = way.stop.clone();
         let (ends, mut ends_at) = watch::channel(None);
+        let mut stored = outbox.changes();
         let claiming = async {
-            let mut stored = outbox.changes();
             stored.changed().await.unwrap();
             let first = ends_at.borrow_and_update().unwrap();
             write_certificate(&folder.path().join("box.pem"), 1_800);

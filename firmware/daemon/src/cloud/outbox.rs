@@ -243,8 +243,8 @@ mod tests {
         let opening = open(&place).unwrap();
         let outbox = opening.0.borrow().clone().unwrap();
         let way = AlarmWay::into(Some(Arc::clone(&outbox)), data.path());
+        let mut stored = outbox.changes();
         let confirming = async {
-            let mut stored = outbox.changes();
             stored.changed().await.unwrap();
             assert_eq!(outbox.status().aside(), 1);
             // The cloud had it before the key was lost.
