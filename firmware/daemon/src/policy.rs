@@ -439,8 +439,7 @@ mod tests {
         assert_eq!(told(59), Vec::<String>::new());
         let said = told(60);
         assert_eq!(said.len(), 1, "{said:?}");
-        let expected =
-            "p.toml:5: warning: `queue.offer_limit_s` of 60 s ends offers while the phone rings still";
+        let expected = "p.toml:5: warning: `queue.offer_limit_s` of 60 s ends offers while the phone rings still";
         assert!(said[0].starts_with(expected), "{said:?}");
     }
 
