@@ -113,6 +113,14 @@ impl Joint {
 #[derive(Clone)]
 pub struct Prediction(TValue);
 
+impl Prediction {
+    /// Whether it is made of numbers: a joiner may make some of what is none.
+    pub fn is_finite(&self) -> bool {
+        let values = self.0.to_plain_array_view::<f32>();
+        values.is_ok_and(|values| values.iter().all(|value| value.is_finite()))
+    }
+}
+
 /// Decoder and joiner of one stream.
 pub struct JointSession {
     decoder: TypedSimpleState,

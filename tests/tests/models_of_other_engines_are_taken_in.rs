@@ -247,21 +247,34 @@ fn without_numbers(mut model: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn a_network_that_gives_no_numbers_is_refused() {
-    let models = tempfile::tempdir().unwrap();
-    let given = tempfile::tempdir().unwrap();
-    let (folder, _) = case("zipformer2-ctc");
-    let model = given.path().join("model.onnx");
-    let bytes = fs::read(folder.join("model.onnx")).unwrap();
-    fs::write(&model, without_numbers(bytes)).unwrap();
-    let (model, tokens) = (model.display().to_string(), folder.join("tokens.txt"));
-    let arguments = ["models", "add", "--name", "deaf", &model];
-    let arguments = [&arguments[..], &[tokens.to_str().unwrap()]].concat();
-    let output = trunkside(models.path(), &arguments);
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(
-        said(&output).contains("outputs that are no numbers"),
-        "{}",
-        said(&output)
-    );
-    assert_eq!(fs::read_dir(models.path()).unwrap().count(), 0);
+    for (name, deaf) in [
+        ("zipformer2-ctc", "model.onnx"),
+        ("zipformer2-transducer", "encoder.onnx"),
+        ("zipformer2-transducer", "decoder.onnx"),
+        ("zipformer2-transducer", "joiner.onnx"),
+    ] {
+        let models = tempfile::tempdir().unwrap();
+        let given = tempfile::tempdir().unwrap();
+        let (folder, case) = case(name);
+        let model = given.path().join(deaf);
+        let bytes = fs::read(folder.join(deaf)).unwrap();
+        fs::write(&model, without_numbers(bytes)).unwrap();
+        let files = case["files"].as_array().unwrap().iter();
+        let files = files.map(|file| match file.as_str().unwrap() {
+            file if file == deaf => model.clone(),
+            file => folder.join(file),
+        });
+        let files = files.chain([folder.join("tokens.txt")]);
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        let mut arguments = vec!["models", "add", "--name", "deaf"];
+        arguments.extend(files.iter().map(String::as_str));
+        let output = trunkside(models.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{deaf}: {}", said(&output));
+        assert!(
+            said(&output).contains("outputs that are no numbers"),
+            "{deaf}: {}",
+            said(&output)
+        );
+        assert_eq!(fs::read_dir(models.path()).unwrap().count(), 0);
+    }
 }

@@ -42,6 +42,7 @@ mod prosody;
 mod quiet;
 mod recogniser;
 mod resample;
+mod soundness;
 mod spelling;
 mod stream;
 mod text_lm;

@@ -15,6 +15,7 @@ use crate::lexicon::Word as Entry;
 use crate::prosody::{Meter, STEP_MS};
 use crate::quiet::{Attention, Quiet};
 use crate::recogniser::Vocabulary;
+use crate::soundness::{NO_NUMBERS, fault};
 use crate::token_decoder::TokenDecoder;
 use crate::transcript::join_words;
 use crate::{Error, Recogniser};
@@ -83,8 +84,8 @@ pub struct Stream {
     outputs: u64,
     /// Times that the network has run.
     runs: u64,
-    /// Whether an output of the network held anything but numbers.
-    is_unsound: bool,
+    /// What was wrong with outputs of the network.
+    fault: Option<&'static str>,
     /// Chunks that the network waits for before it runs.
     hop: usize,
     /// The output that the present utterance's search began with.
@@ -160,7 +161,7 @@ impl Stream {
             samples: 0,
             outputs: 0,
             runs: 0,
-            is_unsound: false,
+            fault: None,
             hop: 1,
             search_began: 0,
             number: 0,
@@ -250,15 +251,19 @@ impl Stream {
         self.runs
     }
 
-    /// Whether the network gave numbers so far. Anything else is taken for silence, so a network that gives it for
-    /// everything hears nothing and never fails.
+    /// Whether the network's outputs so far were what they should be. What is no number is taken for silence, so a
+    /// network that gives nothing else hears nothing and never fails.
     pub fn check_sound(&self) -> Result<(), Error> {
-        if !self.is_unsound {
+        let joint = match &self.decoder {
+            Decoding::Tokens(decoder) if decoder.is_unsound() => Some(NO_NUMBERS),
+            Decoding::Tokens(_) | Decoding::Words(_) => None,
+        };
+        let Some(fault) = self.fault.or(joint) else {
             return Ok(());
         }
         Err(Error::Inconsistent {
             model: self.recogniser.model_name().to_owned(),
-            problem: "its network gives outputs that are no numbers; export it again".to_owned(),
+            problem: format!("its network gives outputs that are {fault}; export it again"),
         })
     }
 
@@ -273,7 +278,7 @@ impl Stream {
         self.session.reset();
         if let Decoding::Tokens(decoder) = &mut self.decoder {
             decoder.reset();
-        }
+        };
         self.front.reset();
         self.features.clear();
         self.begin_search();
@@ -381,7 +386,10 @@ impl Stream {
         let recogniser = &self.recogniser;
         let step = geometry.output_ms;
         let time = |output: u64| output_ms(output, step, self.lead);
-        self.is_unsound |= outputs.iter().any(|value| value.is_nan());
+        let is_encoder = recogniser.acoustic.joint.is_some();
+        self.fault = self
+            .fault
+            .or_else(|| fault(outputs, geometry.width, is_encoder));
         for output in outputs.chunks_exact(geometry.width) {
             let is_unit = match (&mut self.decoder, &recogniser.vocabulary) {
                 (Decoding::Words(decoder), Vocabulary::Words(words)) => {

@@ -17,6 +17,7 @@ use crate::Error;
 use crate::decoder::Spoken;
 use crate::fusion::Fusion;
 use crate::lexicon::{Word, digits, is_han};
+use crate::soundness::are_numbers;
 
 /// The beam where one is needed and none is asked for.
 const USUAL_BEAM: usize = 8;
@@ -155,6 +156,11 @@ impl TokenDecoder {
         Ok(sounds)
     }
 
+    /// Whether a transducer's decoder or joiner gave anything but numbers.
+    pub(crate) fn is_unsound(&self) -> bool {
+        matches!(&self.search, Search::Transducer(transducer) if transducer.is_unsound())
+    }
+
     /// Ends the utterance: of several paths, one that may end here is chosen.
     pub(crate) fn end(&mut self) {
         self.found = match &self.search {
@@ -249,12 +255,6 @@ impl TokenDecoder {
             .has_grammar()
             .then(|| -steepness * sum / units.max(1) as f32)
     }
-}
-
-/// Whether values can be compared: those of an impossible class may be minus infinity.
-fn are_numbers(values: &[f32]) -> bool {
-    let is_odd = |value: &f32| value.is_nan() || *value == f32::INFINITY;
-    !values.iter().any(is_odd) && values.iter().any(|value| value.is_finite())
 }
 
 /// The first of the largest values; the blank when they are no numbers.

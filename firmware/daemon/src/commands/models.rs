@@ -225,8 +225,8 @@ fn nameless(args: &AddModelArgs) -> Failure {
     ))
 }
 
-/// Lets the model hear silence, then a tone; returns CPU seconds a second of audio. One that gives anything
-/// but numbers for them would be deaf.
+/// Lets the model hear silence, then a tone; returns CPU seconds a second of audio. One that gives
+/// anything but numbers and likelihoods for them would be deaf or would say anything.
 fn trial(recogniser: &Arc<Recogniser>, interrupt: &Interrupt) -> Result<f64, Failure> {
     let stream = recogniser.stream(Side::Caller, StreamOptions::default());
     let mut stream = stream.map_err(Failure::input)?;

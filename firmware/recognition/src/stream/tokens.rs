@@ -187,3 +187,43 @@ fn a_word_that_is_never_the_likeliest_class_is_heard() {
     };
     assert_eq!(texts(&finals(&unclear, menu)), ["card"]);
 }
+
+#[test]
+fn a_network_that_gives_no_log_probabilities_is_told() {
+    let shifted: Vec<f32> = output(&[(CLASSES - 1, 1.0)])
+        .iter()
+        .map(|value| value + 50.0)
+        .collect();
+    for (row, problem) in [
+        (vec![f32::NAN; CLASSES], Some("no numbers")),
+        (vec![f32::NEG_INFINITY; CLASSES], Some("no numbers")),
+        (vec![f32::INFINITY; CLASSES], Some("no numbers")),
+        (vec![0.0; CLASSES], Some("no log probabilities")),
+        (shifted, Some("no log probabilities")),
+        (output(&[(0, 0.6), (CLASSES - 1, 0.4)]), None),
+        (
+            [vec![f32::NEG_INFINITY; CLASSES - 1], vec![0.0]].concat(),
+            None,
+        ),
+    ] {
+        let silence = output(&[(CLASSES - 1, 1.0)]);
+        let recogniser = recogniser(&["▁one"], vec![silence, row]);
+        let mut stream = recogniser
+            .stream(Side::Caller, StreamOptions::default())
+            .unwrap();
+        for number in 0..50 {
+            let frame = Frame {
+                side: Side::Caller,
+                start: millis(20 * number),
+                samples: [0; FRAME_SAMPLES],
+            };
+            stream.handle(&frame).unwrap();
+        }
+        let found = stream.check_sound().err().map(|error| error.to_string());
+        match (&found, problem) {
+            (None, None) => {}
+            (Some(found), Some(problem)) => assert!(found.contains(problem), "{found}"),
+            _ => panic!("{found:?} instead of {problem:?}"),
+        }
+    }
+}

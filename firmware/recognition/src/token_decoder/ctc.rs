@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::{Heard, log_add};
 use crate::fusion::{Fused, Fusion};
+use crate::soundness::are_numbers;
 
 /// A token this much less likely than the likeliest is not followed, unless a grammar wants it.
 const TOKEN_DEPTH: f32 = 9.0;
@@ -133,7 +134,7 @@ impl Ctc {
 
     /// Takes the log probabilities of an output. One that is not all numbers counts as the blank.
     pub(super) fn advance(&mut self, fusion: &Fusion, output: &[f32], at: u32) {
-        if !super::are_numbers(output) {
+        if !are_numbers(output) {
             for prefix in &mut self.beam {
                 (prefix.silent, prefix.sounding) = (prefix.heard(), f32::NEG_INFINITY);
             }

@@ -9,6 +9,7 @@ use trunkside_models::acoustic::{Joint, JointSession, Prediction};
 use super::{Heard, log_add};
 use crate::Error;
 use crate::fusion::{Fused, Fusion};
+use crate::soundness::are_numbers;
 
 /// The transducer's own blank.
 const BLANK: usize = 0;
@@ -22,6 +23,8 @@ pub(super) struct Transducer {
     beam: Vec<Path>,
     predictions: HashMap<Vec<i64>, Prediction>,
     logits: Vec<f32>,
+    /// Whether decoder or joiner gave anything but numbers.
+    is_unsound: bool,
 }
 
 #[derive(Clone)]
@@ -56,11 +59,16 @@ impl Transducer {
             beam: Vec::new(),
             predictions: HashMap::new(),
             logits: Vec::new(),
+            is_unsound: false,
         })
     }
 
     pub(super) fn reset(&mut self) {
         self.beam.clear();
+    }
+
+    pub(super) fn is_unsound(&self) -> bool {
+        self.is_unsound
     }
 
     /// Begins an utterance; what was said stays the decoder's context.
@@ -94,10 +102,12 @@ impl Transducer {
             let context = &self.beam[index].context;
             if !self.predictions.contains_key(context) {
                 let prediction = self.joint.predict(context)?;
+                self.is_unsound |= !prediction.is_finite();
                 self.predictions.insert(context.clone(), prediction);
             }
             let prediction = &self.predictions[context];
             self.joint.join(heard, prediction, &mut self.logits)?;
+            self.is_unsound |= !are_numbers(&self.logits);
             self.follow(fusion, index, &mut steps);
         }
         keep_best(&mut steps, self.width);
@@ -120,7 +130,7 @@ impl Transducer {
     /// The likeliest steps of a path, by the logits at hand; silence when they are no numbers.
     fn follow(&self, fusion: &Fusion, from: usize, steps: &mut Vec<Step>) {
         let path = &self.beam[from];
-        if !super::are_numbers(&self.logits) {
+        if !are_numbers(&self.logits) {
             steps.push(path.silent(from));
             return;
         }
