@@ -3,7 +3,8 @@
     pip install torch onnx onnxruntime sherpa-onnx numpy && python contracts.py [GROUP…]
 
 Writes `data/contracts/NAME/`: the ONNX files, `tokens.txt`, `golden.f32` (onnxruntime's outputs
-over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `data/contracts/speech.wav`).
+over 20 chunks of streaming state) and `case.json` (sherpa-onnx's text of `data/contracts/speech.wav`, and
+of that twice with three seconds of quiet between).
 `script-ctc` and `script-transducer` give the same outputs whatever they hear, for tests of the search;
 `hotwords.json` beside the second has sherpa-onnx's texts with hot words. `cargo test` reads only those.
 """
@@ -254,18 +255,25 @@ def golden(folder, acoustic):
     np.concatenate(parts).astype("<f4").tofile(folder / "golden.f32")
 
 
-def samples():
-    """The A-law recording as floats (ITU-T G.711)."""
+def codes():
+    """The A-law recording."""
     data = WAV.read_bytes()
-    data = data[data.index(b"data") + 8:]
+    return data[data.index(b"data") + 8:]
+
+
+def with_gap():
+    return codes() + bytes([0xD5]) * 24_000 + codes()
+
+
+def samples(data=codes()):
+    """A-law as floats (ITU-T G.711)."""
     code = np.frombuffer(data, np.uint8).astype(np.int32) ^ 0x55
     exponent, mantissa = (code >> 4) & 7, code & 15
     size = np.where(exponent == 0, 2 * mantissa + 1, (2 * mantissa + 33) << (exponent - 1).clip(0))
     return np.where(code & 0x80, 8 * size, -8 * size).astype(np.float32) / 32768.0
 
 
-def heard(recogniser, lead=0.0):
-    audio = samples()
+def heard(recogniser, lead=0.0, audio=samples()):
     stream = recogniser.create_stream()
     if lead:
         stream.accept_waveform(8000, np.zeros(int(lead * 8000), np.float32))
@@ -279,22 +287,20 @@ def heard(recogniser, lead=0.0):
 
 def case(folder, contract, files):
     tokens = str(folder / "tokens.txt")
+    recogniser = sherpa_onnx.OnlineRecognizer
+    lead = 0.3 if contract == "t-one-ctc" else 0.0
+    searches = {}
     if contract.endswith("transducer"):
         parts = dict(zip(("encoder", "decoder", "joiner"), (str(folder / file) for file in files)))
-        def make(method):
-            return sherpa_onnx.OnlineRecognizer.from_transducer(
-                tokens=tokens, **parts, decoding_method=method, max_active_paths=4)
-        texts = {"greedy": heard(make("greedy_search")),
-                 "beam": heard(make("modified_beam_search"))}
-    elif contract == "t-one-ctc":
-        texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_t_one_ctc(
-            tokens=tokens, model=str(folder / "model.onnx")), lead=0.3)}
-    elif contract == "nemo-streaming-ctc":
-        texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_nemo_ctc(
-            tokens=tokens, model=str(folder / files[0])))}
+        for name, method in [("greedy", "greedy_search"), ("beam", "modified_beam_search")]:
+            searches[name] = recogniser.from_transducer(tokens=tokens, **parts, decoding_method=method,
+                                                        max_active_paths=4)
     else:
-        texts = {"greedy": heard(sherpa_onnx.OnlineRecognizer.from_zipformer2_ctc(
-            tokens=tokens, model=str(folder / files[0])))}
+        make = {"t-one-ctc": recogniser.from_t_one_ctc, "nemo-streaming-ctc": recogniser.from_nemo_ctc,
+                "zipformer2-ctc": recogniser.from_zipformer2_ctc}[contract]
+        searches["greedy"] = make(tokens=tokens, model=str(folder / files[0]))
+    texts = {name: heard(search, lead) for name, search in searches.items()}
+    texts["greedy_with_gap"] = heard(searches["greedy"], lead, samples(with_gap()))
     found = {"contract": contract, "files": files, "text": texts}
     (folder / "case.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n",
                                       "utf-8")

@@ -57,11 +57,28 @@ fn add(models: &Path, name: &str) -> Output {
     trunkside(models, &arguments)
 }
 
-/// The text of the recording, and how many utterances the endpointer made of it.
-fn heard(models: &Path, name: &str, beam: &str) -> (String, usize) {
-    let wav = tree("models/tests/data/contracts/speech.wav")
-        .display()
-        .to_string();
+fn speech() -> PathBuf {
+    tree("models/tests/data/contracts/speech.wav")
+}
+
+/// The A-law recording twice, with three seconds of quiet between.
+fn speech_with_gap(folder: &Path) -> PathBuf {
+    let wav = fs::read(speech()).unwrap();
+    let at = wav.windows(4).position(|four| four == b"data").unwrap() + 8;
+    let (head, codes) = wav.split_at(at);
+    let whole = [codes, &[0xd5; 24_000], codes].concat();
+    let length = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
+    let mut head = head.to_vec();
+    head[4..8].copy_from_slice(&length(at - 8 + whole.len()));
+    head[at - 4..].copy_from_slice(&length(whole.len()));
+    let file = folder.join("gap.wav");
+    fs::write(&file, [head, whole].concat()).unwrap();
+    file
+}
+
+/// The text of a recording, and how many utterances the endpointer made of it.
+fn heard(models: &Path, name: &str, wav: &Path, beam: &str) -> (String, usize) {
+    let wav = wav.display().to_string();
     let arguments = [
         "transcribe",
         "--json",
@@ -81,6 +98,8 @@ fn heard(models: &Path, name: &str, beam: &str) -> (String, usize) {
 #[test]
 fn every_contract_is_added_and_gives_the_text_of_sherpa_onnx() {
     let models = tempfile::tempdir().unwrap();
+    let given = tempfile::tempdir().unwrap();
+    let with_gap = speech_with_gap(given.path());
     let mut compared_beams = 0;
     for name in [
         "zipformer2-ctc",
@@ -96,12 +115,11 @@ fn every_contract_is_added_and_gives_the_text_of_sherpa_onnx() {
         assert_eq!(added["contract"], case["contract"]);
         assert_eq!(added["licence"], "Apache-2.0");
         assert!(added["cpu_per_audio"].as_f64().unwrap() > 0.0);
-        assert_eq!(
-            heard(models.path(), name, "1").0,
-            case["text"]["greedy"],
-            "{name}"
-        );
-        let (text, utterances) = heard(models.path(), name, "4");
+        for (wav, expected) in [(&speech(), "greedy"), (&with_gap, "greedy_with_gap")] {
+            let (text, _) = heard(models.path(), name, wav, "1");
+            assert_eq!(text, case["text"][expected], "{name}, {expected}");
+        }
+        let (text, utterances) = heard(models.path(), name, &speech(), "4");
         // An endpoint drops all paths but the best, which the peer was not told to do.
         if let Some(beam) = case["text"]["beam"].as_str()
             && utterances == 1
@@ -157,7 +175,7 @@ fn quantised_models_are_added_and_give_about_the_text_of_sherpa_onnx() {
         let (_, case) = case(name);
         let output = add(models.path(), name);
         assert!(output.status.success(), "{}", said(&output));
-        let (text, _) = heard(models.path(), name, "1");
+        let (text, _) = heard(models.path(), name, &speech(), "1");
         let expected = case["text"]["greedy"].as_str().unwrap();
         // Where an activation lies between two of its 256 steps, the engines may take another one.
         let limit = expected.chars().count() / 4;

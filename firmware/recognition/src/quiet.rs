@@ -2,7 +2,8 @@
 //!
 //! In a talk one side listens while the other speaks, and who waits for an agent says nothing at all: to run the
 //! network over that costs as much as over speech and finds nothing. It rests then, and wakes at the first sound
-//! with the quiet before it, as a stream begins.
+//! with the quiet before it, as a stream begins. A network that writes text by itself never rests: its state over
+//! the quiet is part of what it would write behind it.
 
 use std::collections::VecDeque;
 
@@ -15,8 +16,8 @@ use crate::prosody::STEP_MS;
 const QUIET_DB: f32 = QUIETEST_VOICE_DB - 3.0;
 /// Quiet for this long, the network rests: longer than any pause of who speaks.
 const AWAKE_MS: Ms = 2_000;
-/// Quiet that the network hears before the sound that woke it: whatever is faint in the beginning of a word, and
-/// the silence that words were preceded by when it was trained.
+/// Quiet that the network hears at least before the sound that woke it: whatever is faint in the beginning of a
+/// word, and the silence that words were preceded by when it was trained.
 const KEPT_FRAMES: usize = 500 / STEP_MS as usize;
 
 /// What the network does about a frame.
@@ -31,15 +32,26 @@ pub(crate) enum Attention {
 }
 
 /// Follows one side's quiet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Quiet {
     since: Option<Ms>,
-    /// The last frames of it.
+    /// The last frames of it, so many at most.
     kept: VecDeque<[i16; FRAME_SAMPLES]>,
+    most: usize,
     rests: bool,
 }
 
 impl Quiet {
+    /// Keeps so many frames more than the network must hear when it wakes, so that it may begin with any of those.
+    pub(crate) fn with_spare(frames: usize) -> Self {
+        Self {
+            since: None,
+            kept: VecDeque::new(),
+            most: KEPT_FRAMES + frames,
+            rests: false,
+        }
+    }
+
     /// Takes the frame that begins at `at`. `heard_until` says until when the network has heard, where nobody
     /// speaks by what it told.
     pub(crate) fn attention(
@@ -51,10 +63,10 @@ impl Quiet {
     ) -> Attention {
         let is_quiet = level_db < QUIET_DB;
         if !is_quiet && !self.rests {
-            *self = Self::default();
+            self.take_kept();
             return Attention::Hears;
         }
-        if self.kept.len() == KEPT_FRAMES {
+        if self.kept.len() == self.most {
             self.kept.pop_front();
         }
         self.kept.push_back(*samples);
@@ -72,9 +84,11 @@ impl Quiet {
         }
     }
 
-    /// The last frames, that which woke the network at their end.
-    pub(crate) fn into_kept(self) -> VecDeque<[i16; FRAME_SAMPLES]> {
-        self.kept
+    /// The last frames, that which woke the network at their end; the quiet is over.
+    pub(crate) fn take_kept(&mut self) -> VecDeque<[i16; FRAME_SAMPLES]> {
+        self.since = None;
+        self.rests = false;
+        std::mem::take(&mut self.kept)
     }
 }
 
@@ -94,7 +108,7 @@ mod tests {
 
     #[test]
     fn rests_after_two_seconds_and_wakes_with_the_last_half() {
-        let mut quiet = Quiet::default();
+        let mut quiet = Quiet::with_spare(0);
         assert_eq!(
             play(&mut quiet, 0, 1_000, VOICE_DB, Some(0)),
             Attention::Hears
@@ -112,7 +126,7 @@ mod tests {
             play(&mut quiet, 8_000, 20, VOICE_DB, heard),
             Attention::Wakes
         );
-        let kept: Vec<i16> = quiet.into_kept().iter().map(|frame| frame[0]).collect();
+        let kept: Vec<i16> = quiet.take_kept().iter().map(|frame| frame[0]).collect();
         assert_eq!(kept.len(), 25);
         assert_eq!(kept[..2], [7_520, 7_540]);
         assert_eq!(kept[24], 8_000);
@@ -120,7 +134,7 @@ mod tests {
 
     #[test]
     fn stays_awake_while_somebody_speaks_or_sounds_are_to_be_heard_yet() {
-        let mut quiet = Quiet::default();
+        let mut quiet = Quiet::with_spare(7);
         assert_eq!(
             play(&mut quiet, 1_000, 9_000, SILENCE_DB, None),
             Attention::Hears
@@ -137,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_sound_begins_the_wait_anew() {
-        let mut quiet = Quiet::default();
+        let mut quiet = Quiet::with_spare(7);
         for from in [0, 2_000, 4_000] {
             play(&mut quiet, from, 1_980, SILENCE_DB, Some(10_000));
             assert_eq!(

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkside_call::{FRAME_SAMPLES, Language, SAMPLE_RATE_HZ, Side};
 use trunkside_models::acoustic::{Acoustic, Input};
@@ -147,6 +148,11 @@ impl Recogniser {
         self.acoustic.network.geometry().bands
     }
 
+    /// Whether a lexicon says what its network hears; else the network writes text by itself.
+    pub fn has_lexicon(&self) -> bool {
+        matches!(self.vocabulary, Vocabulary::Words(_))
+    }
+
     /// The languages it hears; none where nobody has stated them.
     pub fn languages(&self) -> &[Language] {
         &self.languages
@@ -169,16 +175,15 @@ impl Recogniser {
         Phrases::compile(&self.vocabulary.basis(), file, text)
     }
 
-    /// Whether the last of so many frames without a gap completes a chunk, so that a stream that
-    /// hears it runs the network. A scheduler need not wake a stream for the others.
+    /// Whether the last of so many frames of a side, counted by their times, completes a chunk, so that a stream
+    /// that hears it runs the network unless it rests. A scheduler need not wake a stream for the others.
     pub fn completes_chunk(&self, frames: u64) -> bool {
         let geometry = self.acoustic.network.geometry();
-        let samples = FRAME_SAMPLES as u64 * u64::from(geometry.sample_rate_hz / SAMPLE_RATE_HZ);
         let chunks = |frames: u64| {
             let features = match geometry.input {
-                // Two are made of each frame; of the first, one (see `fbank`).
-                Input::Fbank => (2 * frames).saturating_sub(1),
-                Input::Samples => frames * samples / geometry.bands as u64,
+                // Of the first frame, one is made (see `fbank`).
+                Input::Fbank => (self.features_a_frame() * frames).saturating_sub(1),
+                Input::Samples => self.features_a_frame() * frames,
             };
             let complete = features.checked_sub(geometry.window as u64)? / geometry.shift as u64;
             Some(complete)
@@ -192,6 +197,41 @@ impl Recogniser {
         if let Some(language) = options.language
             && !self.languages.is_empty()
             && !self.languages.contains(&language)
+    /// How long one chunk of its network is.
+    pub fn chunk(&self) -> Duration {
+        let geometry = self.acoustic.network.geometry();
+        let shift = geometry.shift as u64;
+        match geometry.input {
+            Input::Fbank => Duration::from_millis(10 * shift),
+            Input::Samples => Duration::from_secs(shift) / geometry.sample_rate_hz,
+        }
+    }
+
+    /// The most chunks that its network can hear in one run; 1 where waiting for more saves nothing.
+    pub fn most_chunks(&self) -> usize {
+        let possible = self.acoustic.network.chunks();
+        possible.last().copied().unwrap_or(1)
+    }
+
+    /// Frames from the beginning of a chunk that begins with one to the next such chunk.
+    pub(crate) fn frames_a_beat(&self) -> u64 {
+        let shift = self.acoustic.network.geometry().shift as u64;
+        let is_whole = |frames: &u64| (frames * self.features_a_frame()).is_multiple_of(shift);
+        (1..shift).find(is_whole).unwrap_or(shift)
+    }
+
+    /// Rows of the network's input that one frame becomes.
+    fn features_a_frame(&self) -> u64 {
+        let geometry = self.acoustic.network.geometry();
+        match geometry.input {
+            Input::Fbank => 2,
+            Input::Samples => {
+                let samples = u64::from(geometry.sample_rate_hz / SAMPLE_RATE_HZ);
+                FRAME_SAMPLES as u64 * samples / geometry.bands as u64
+            }
+        }
+    }
+
         {
             let known: Vec<String> = self
                 .languages

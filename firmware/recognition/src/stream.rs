@@ -72,8 +72,14 @@ pub struct Stream {
     decoder: Decoding,
     endpointer: Endpointer,
     meter: Meter,
-    quiet: Quiet,
+    /// None where the network never rests.
+    quiet: Option<Quiet>,
     heard: Heard,
+    /// When the first frame began. Wherever the network begins anew, its chunks begin whole beats after that, so
+    /// that [`Recogniser::completes_chunk`] knows where they end.
+    first: Duration,
+    /// Frames of a beat: of a chunk, where it is that of whole frames.
+    beat: u64,
     /// The time of the first sample since the network began anew.
     base: Option<Duration>,
     /// Silence that the network heard before it.
@@ -144,6 +150,10 @@ impl Stream {
                 options.token_beam,
             )?)),
         };
+        let beat = recogniser.frames_a_beat();
+        // What a network that writes text by itself writes must not depend on what is quiet.
+        let quiet = matches!(decoder, Decoding::Words(_))
+            .then(|| Quiet::with_spare(beat.saturating_sub(1) as usize));
         Ok(Self {
             recogniser,
             options,
@@ -154,8 +164,10 @@ impl Stream {
             decoder,
             endpointer: Endpointer::new(),
             meter: Meter::new(),
-            quiet: Quiet::default(),
+            quiet,
             heard: Heard::Nothing,
+            first: Duration::ZERO,
+            beat,
             base: None,
             lead: 0,
             samples: 0,
@@ -178,6 +190,7 @@ impl Stream {
     /// already heard is ignored. An error ends this stream, and no other.
     pub fn handle(&mut self, frame: &Frame) -> Result<(), Error> {
         if self.base.is_none() {
+            self.first = frame.start;
             self.restart(frame.start);
         }
         let base = self.base.unwrap_or(frame.start);
@@ -260,7 +273,7 @@ impl Stream {
         };
         let Some(fault) = self.fault.or(joint) else {
             return Ok(());
-        }
+        };
         Err(Error::Inconsistent {
             model: self.recogniser.model_name().to_owned(),
             problem: format!("its network gives outputs that are {fault}; export it again"),
@@ -278,21 +291,31 @@ impl Stream {
         self.session.reset();
         if let Decoding::Tokens(decoder) = &mut self.decoder {
             decoder.reset();
-        };
+        }
         self.front.reset();
         self.features.clear();
         self.begin_search();
         self.endpointer = Endpointer::new();
         self.meter.reset();
-        self.quiet = Quiet::default();
-        self.lead = 0;
+        if let Some(quiet) = &mut self.quiet {
+            quiet.take_kept();
+        }
+        self.lead = self.behind_beat(at) * STEP_MS;
+    }
+
+    /// Frames from the last beginning of a beat to the frame that begins at `at`.
+    fn behind_beat(&self, at: Duration) -> u64 {
+        millis_of(at.saturating_sub(self.first)) / STEP_MS % self.beat
     }
 
     fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Result<(), Error> {
         let level_db = self.meter.push(samples);
         self.endpointer.level(self.now(), STEP_MS, level_db);
         let (now, idle_until) = (self.now(), self.endpointer.idle_until());
-        match self.quiet.attention(now, level_db, samples, idle_until) {
+        let attention = self.quiet.as_mut().map_or(Attention::Hears, |quiet| {
+            quiet.attention(now, level_db, samples, idle_until)
+        });
+        match attention {
             Attention::Hears => {}
             Attention::Rests => {
                 self.samples += FRAME_SAMPLES as u64;
@@ -301,7 +324,7 @@ impl Stream {
             Attention::Wakes => return self.wake(),
         }
         if self.samples == 0 {
-            self.lead = self.lead_ms(level_db);
+            self.lead += self.lead_ms(level_db);
             for _ in 0..self.lead / STEP_MS {
                 self.front.push(&[0; FRAME_SAMPLES], &mut self.features);
             }
@@ -328,9 +351,21 @@ impl Stream {
 
     /// Begins anew with the end of a long quiet and the first sound behind it.
     fn wake(&mut self) -> Result<(), Error> {
-        let kept = std::mem::take(&mut self.quiet).into_kept();
-        let began = (self.now() + STEP_MS).saturating_sub(kept.len() as Ms * STEP_MS);
-        self.restart(self.base.unwrap_or_default() + millis(began));
+        let mut kept = self
+            .quiet
+            .as_mut()
+            .map(Quiet::take_kept)
+            .unwrap_or_default();
+        let base = self.base.unwrap_or_default();
+        let ms = |frames: usize| frames as Ms * STEP_MS;
+        let began = (self.now() + STEP_MS).saturating_sub(ms(kept.len()));
+        let spare = match self.behind_beat(base + millis(began)) {
+            0 => 0,
+            behind => (self.beat - behind) as usize,
+        };
+        let spare = spare.min(kept.len().saturating_sub(1));
+        kept.drain(..spare);
+        self.restart(base + millis(began + ms(spare)));
         for frame in &kept {
             self.hear(frame)?;
         }

@@ -94,8 +94,9 @@ fn outputs(
     found
 }
 
-/// The words of a recording when the stream may wait for so many chunks, changing at every frame.
-fn words((recogniser, samples): &(Arc<Recogniser>, Vec<i16>), hops: &[usize]) -> Vec<Word> {
+/// The words of samples when the stream may wait for so many chunks, changing at every frame, and how often the
+/// network ran.
+fn words(recogniser: &Arc<Recogniser>, samples: &[i16], hops: &[usize]) -> (Vec<Word>, u64) {
     let options = StreamOptions::default();
     let mut stream = recogniser.stream(Side::Caller, options).unwrap();
     let mut hops = hops.iter().cycle();
@@ -111,10 +112,8 @@ fn words((recogniser, samples): &(Arc<Recogniser>, Vec<i16>), hops: &[usize]) ->
     }
     stream.finish().unwrap();
     let utterances = std::iter::from_fn(|| stream.poll());
-    utterances
-        .filter(|u| u.is_final)
-        .flat_map(|u| u.words)
-        .collect()
+    let words = utterances.filter(|u| u.is_final).flat_map(|u| u.words);
+    (words.collect(), stream.runs())
 }
 
 fn assert_near(found: &[f32], expected: &[f32]) {
@@ -138,12 +137,21 @@ proptest! {
         }
     }
 
+    /// Over the quiet between, a network with a lexicon rests, and no other does.
     #[test]
-    fn words_do_not_depend_on_hops(hops in prop::collection::vec(1usize..6, 1..40)) {
-        for model in [shipped(), imported()] {
-            let expected = words(model, &[1]);
+    fn words_do_not_depend_on_hops(
+        hops in prop::collection::vec(1usize..6, 1..40),
+        quiet_frames in 240usize..280,
+    ) {
+        for (recogniser, samples) in [shipped(), imported()] {
+            let quiet = vec![0; quiet_frames * FRAME_SAMPLES];
+            let twice = [&samples[..], &quiet, samples].concat();
+            let (expected, runs) = words(recogniser, &twice, &[1]);
+            let audio = Duration::from_millis(twice.len() as u64 / 8);
+            let all = audio.div_duration_f64(recogniser.chunk()) as u64;
             prop_assert!(!expected.is_empty());
-            let found = words(model, &hops);
+            prop_assert_eq!(runs < all, recogniser.has_lexicon(), "{} runs of {}", runs, all);
+            let (found, _) = words(recogniser, &twice, &hops);
             let plain = |words: &[Word]| -> Vec<_> {
                 words.iter().map(|word| (word.text.clone(), word.start, word.end)).collect()
             };

@@ -460,17 +460,61 @@ fn a_network_that_hears_one_chunk_at_a_time_does_so_in_any_hop() {
     assert_eq!(in_hops(&tones(), &whole, 4), expected);
 }
 
-#[test]
-fn frames_that_complete_a_chunk_are_known_beforehand() {
+/// Of each frame, whether the network ran, and whether that was known from the frame's time.
+fn runs(frames: &[Frame]) -> Vec<(bool, bool)> {
     let mut stream = stream(StreamOptions::default());
-    for (number, frame) in (1..).zip(&frames(&play("= = b a ="))) {
+    let ran = frames.iter().map(|frame| {
         let runs = stream.runs();
         stream.handle(frame).unwrap();
-        assert_eq!(
-            stream.runs() > runs,
-            tones().completes_chunk(number),
-            "frame {number}"
-        );
+        let number = millis_of(frame.start) / 20 + 1;
+        (stream.runs() > runs, tones().completes_chunk(number))
+    });
+    ran.collect()
+}
+
+#[test]
+fn frames_that_complete_a_chunk_are_known_beforehand() {
+    for (number, (ran, known)) in runs(&frames(&play("= = b a ="))).iter().enumerate() {
+        assert_eq!(ran, known, "frame {number}");
+    }
+}
+
+#[test]
+fn frames_that_complete_a_chunk_are_known_behind_a_rest_too() {
+    for more in 0..8 {
+        let mut samples = play("= = b a = = =");
+        samples.extend(&play("=")[..more * FRAME_SAMPLES]);
+        let wakes = samples.len() / FRAME_SAMPLES;
+        samples.extend(play("b a - m a = ="));
+        let runs = runs(&frames(&samples));
+        let rested = runs[..wakes].iter().rev().take_while(|(ran, _)| !ran);
+        assert!(rested.count() > 25, "it rested before frame {wakes}");
+        assert!(runs[wakes].0, "frame {wakes} wakes it");
+        for (number, (ran, known)) in runs.iter().enumerate().skip(wakes + 1) {
+            assert_eq!(
+                ran, known,
+                "frame {number} behind one that woke it, {wakes}"
+            );
+        }
+    }
+}
+
+#[test]
+fn frames_that_complete_a_chunk_are_known_behind_a_gap_too() {
+    let whole = frames(&play("= = b a = = = b a - m a = ="));
+    for more in 0..8 {
+        let hole = 120..210 + more;
+        let left = [&whole[..hole.start], &whole[hole.end..]].concat();
+        let runs = runs(&left);
+        // The first window behind it is filled anew.
+        for (number, (ran, known)) in runs.iter().enumerate().skip(hole.start + 12) {
+            assert_eq!(
+                ran,
+                known,
+                "frame {number} where {} are missing",
+                hole.len()
+            );
+        }
     }
 }
 
