@@ -22,7 +22,7 @@ use trunkside_call::{CallId, FRAME_DURATION, Frame, Intent, Mood, Side, Understa
 use trunkside_decision::log::Models;
 use trunkside_media::FrameStream;
 use trunkside_media::recording::Tape;
-use trunkside_recognition::Stream;
+use trunkside_recognition::{Recogniser, Stream};
 use trunkside_understanding::CallUnderstanding;
 use trunkside_understanding::quality::{QualityOutcome, QualityRules};
 
@@ -34,7 +34,7 @@ use crate::redaction_policy::Privacy;
 use self::masking::Masking;
 use self::pool::Threads;
 pub(crate) use self::pool::{Intake, Listener, Pool};
-pub(crate) use self::schedule::{Figures, Rules};
+pub(crate) use self::schedule::{Chunks, Figures, Rules};
 
 /// How many utterances may wait for the pipeline before partial ones are dropped.
 const HEARD_QUEUE: usize = 256;
@@ -194,6 +194,16 @@ impl Hearing {
     }
 }
 
+impl Chunks {
+    /// As a model's network takes them.
+    pub(crate) fn of(recogniser: &Recogniser) -> Self {
+        Self {
+            length: recogniser.chunk(),
+            most: recogniser.most_chunks() as u32,
+        }
+    }
+}
+
 /// Starts the thread that turns every call's packets into frames.
 fn bring(
     mut calls: mpsc::UnboundedReceiver<NewCall>,
@@ -262,7 +272,7 @@ async fn listen(new: NewCall, intake: Intake<CallHearing>, shared: Arc<Shared>) 
     tracing::debug!(%call, model = recogniser.model_name(), "listening");
     let masking = Masking::new(tape.clone());
     let hearing = CallHearing::new(call, shared, model, masking, unheard.clone());
-    let key = intake.open(hearing);
+    let key = intake.open(hearing, Chunks::of(&recogniser));
     let (mut began, mut lost_before) = ([None; 2], 0);
     while let Some(frame) = frames.recv().await {
         if let Some(tape) = &tape {

@@ -16,7 +16,7 @@ use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 use super::listening;
 use crate::cli::{BenchRecognitionArgs, Failure};
 use crate::cloud::health::resident;
-use crate::hearing::{Figures, Listener, Pool, Rules};
+use crate::hearing::{Chunks, Figures, Listener, Pool, Rules};
 
 /// What is printed.
 #[derive(Debug, Serialize)]
@@ -284,9 +284,10 @@ fn paced(listeners: &Listeners, mut tracks: Vec<Track>, threads: usize) -> Resul
     let pool = Pool::start(Rules::new(threads))?;
     let intake = pool.intake();
     let (began, cpu) = (now(), ProcessTime::now());
+    let takes = Chunks::of(&listeners.recogniser);
     let open = |(mut player, track): (Player, &Track)| {
         player.began = Some(began + track.offset);
-        intake.open(player)
+        intake.open(player, takes)
     };
     let keys: Vec<_> = players.into_iter().zip(&tracks).map(open).collect();
     loop {

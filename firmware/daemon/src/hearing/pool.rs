@@ -12,7 +12,7 @@ use anyhow::Context;
 use rustix::process::{getpriority_process, setpriority_process};
 use trunkside_call::Frame;
 
-use super::schedule::{Figures, Key, Rules, Schedule, Turn};
+use super::schedule::{Chunks, Figures, Key, Rules, Schedule, Turn};
 use crate::clock::Clock;
 
 /// Hears one call, on whichever thread has its turn.
@@ -155,10 +155,10 @@ impl<L: Listener> Pool<L> {
 }
 
 impl<L: Listener> Intake<L> {
-    /// A new call.
-    pub fn open(&self, listener: L) -> Key {
+    /// A new call, whose network takes its audio so.
+    pub fn open(&self, listener: L, takes: Chunks) -> Key {
         let mut state = self.shared.lock();
-        let key = state.schedule.open(self.shared.clock.now());
+        let key = state.schedule.open(self.shared.clock.now(), takes);
         state.listeners.insert(key, Box::new(listener));
         key
     }
@@ -320,6 +320,10 @@ mod tests {
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(30);
+    const TAKES: Chunks = Chunks {
+        length: Duration::from_millis(160),
+        most: 1,
+    };
 
     /// A call's number, the frames that it heard, and those that a fault took from it.
     type Told = (u32, usize, u64);
@@ -360,12 +364,13 @@ mod tests {
     }
 
     fn call(intake: &Intake<Teller>, told: &Sender<Told>, number: u32) -> Key {
-        intake.open(Teller {
+        let teller = Teller {
             told: told.clone(),
             number,
             frames: 0,
             unheard: 0,
-        })
+        };
+        intake.open(teller, TAKES)
     }
 
     fn pool() -> (Pool<Teller>, Sender<Told>, Receiver<Told>) {
@@ -439,7 +444,7 @@ mod tests {
         let (told, turns) = channel();
         let pool = Pool::start(Rules::new(2)).unwrap();
         let intake = pool.intake();
-        let key = intake.open(Counter(told));
+        let key = intake.open(Counter(told), TAKES);
         intake.arrive(key, &frame(0, 0), false);
         assert_eq!(turns.recv_timeout(TIMEOUT), Ok(1));
         intake.close(key);
@@ -462,7 +467,7 @@ mod tests {
         let (let_go, hangs) = channel();
         let pool = Pool::start(Rules::new(2)).unwrap();
         let intake = pool.intake();
-        let key = intake.open(Hanging(hangs));
+        let key = intake.open(Hanging(hangs), TAKES);
         intake.arrive(key, &frame(0, 0), true);
         intake.close(key);
         assert!(!pool.stop(Duration::from_millis(50)));

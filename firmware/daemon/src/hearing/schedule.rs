@@ -9,12 +9,14 @@
 //! is behind the clock says how short the processor is.
 //!
 //! When chunks wait too long, less is recognised, in steps: first hops of two chunks, then of
-//! four, which cost less; then, when they wait so long that words come too late to matter, the newest
-//! calls are not heard at all. Once there is room again, new calls are heard, and the steps are taken back,
+//! four, where a call's network costs less so; then, or at once where none does, when they wait so long that words
+//! come too late to matter, the newest calls are not heard at all. Once there is room again, new calls are heard, and the steps are taken back,
 //! the oldest of those calls first.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+
+use trunkside_call::FRAME_DURATION;
 
 /// A call's number; newer calls have greater ones.
 pub type Key = u64;
@@ -24,8 +26,6 @@ pub type Key = u64;
 pub struct Rules {
     /// Threads that hear calls.
     pub workers: usize,
-    /// How long one chunk is.
-    pub chunk: Duration,
     /// A chunk that waited this long was late.
     pub late: Duration,
     /// One that waited this long is of little use: then calls are given up, too.
@@ -45,7 +45,6 @@ impl Rules {
     pub const fn new(workers: usize) -> Self {
         Self {
             workers,
-            chunk: Duration::from_millis(160),
             late: Duration::from_millis(250),
             too_late: Duration::from_secs(1),
             period: Duration::from_secs(1),
@@ -55,6 +54,37 @@ impl Rules {
         }
     }
 }
+
+/// How the network of a call takes its audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunks {
+    /// How long one is.
+    pub length: Duration,
+    /// The most that it hears in one run, at less cost than in as many.
+    pub most: u32,
+}
+
+impl Chunks {
+    /// Both sides' frames of so many.
+    fn frames(self, chunks: u32) -> usize {
+        2 * (self.length * chunks)
+            .as_millis()
+            .div_ceil(FRAME_DURATION.as_millis()) as usize
+    }
+
+    /// Frames wait no longer than this for the rest of their hop of so many.
+    fn patience(self, hop: u32) -> Duration {
+        self.length * hop + self.length / 4
+    }
+
+    /// Chunks of one hop at a level of [`HOPS`].
+    fn hop(self, level: usize) -> u32 {
+        HOPS[level].min(self.most)
+    }
+}
+
+/// By how much one frame moves the pace: one of each side comes every 20 ms.
+const FRAME_LENGTH: Duration = Duration::from_millis(FRAME_DURATION.as_millis() as u64 / 2);
 
 /// Chunks of one hop, by how short the processor is.
 const HOPS: [u32; 3] = [1, 2, 4];
@@ -66,7 +96,7 @@ pub struct Figures {
     pub calls: usize,
     /// Those of them that are not heard for want of processor time.
     pub unheard: usize,
-    /// Chunks of a hop: 1 unless the processor is short.
+    /// Chunks of a hop, at most: 1 unless the processor is short.
     pub hop: u32,
     /// The most that they were so far.
     pub longest_hop: u32,
@@ -93,6 +123,7 @@ enum Heed {
 /// One call's place in the order.
 #[derive(Debug)]
 struct Turns<F> {
+    takes: Chunks,
     /// Frames that wait, and when the oldest of them came.
     waiting: VecDeque<F>,
     oldest: Option<Duration>,
@@ -118,8 +149,9 @@ struct Turns<F> {
 }
 
 impl<F> Turns<F> {
-    fn new(heed: Heed) -> Self {
+    fn new(takes: Chunks, heed: Heed) -> Self {
         Self {
+            takes,
             waiting: VecDeque::new(),
             oldest: None,
             chunks: 0,
@@ -161,7 +193,7 @@ pub struct Schedule<F> {
     rules: Rules,
     calls: BTreeMap<Key, Turns<F>>,
     due: BTreeSet<(Duration, Key)>,
-    /// Calls that nothing will make run but time, by when their oldest frame came.
+    /// Calls that nothing will make run but time, by when their oldest frame has waited long enough.
     ripening: BTreeSet<(Duration, Key)>,
     next: Key,
     level: usize,
@@ -201,7 +233,7 @@ impl<F> Schedule<F> {
     /// A new call. It goes unheard where calls were given up for want of time and there is no room since:
     /// were it so as long as one of those is there, a line on which calls begin faster than they are
     /// taken back would never be heard again.
-    pub fn open(&mut self, now: Duration) -> Key {
+    pub fn open(&mut self, now: Duration, takes: Chunks) -> Key {
         self.tick(now);
         let key = self.next;
         self.next += 1;
@@ -210,7 +242,7 @@ impl<F> Schedule<F> {
         } else {
             Heed::Heard
         };
-        self.calls.insert(key, Turns::new(heed));
+        self.calls.insert(key, Turns::new(takes, heed));
         key
     }
 
@@ -218,8 +250,6 @@ impl<F> Schedule<F> {
     /// whether there is something to do that was not there before.
     pub fn arrive(&mut self, now: Duration, key: Key, frame: F, completes: bool) -> bool {
         self.tick(now);
-        let hop = HOPS[self.level];
-        let frame_length = self.frame_length();
         let Some(call) = self.calls.get_mut(&key).filter(|call| !call.is_closed) else {
             return false;
         };
@@ -233,12 +263,12 @@ impl<F> Schedule<F> {
             call.lost += 1;
             self.figures.lost_frames += 1;
             // What is lost keeps it from nothing any more.
-            call.pace = call.pace.max((call.pace + frame_length).min(now));
+            call.pace = call.pace.max((call.pace + FRAME_LENGTH).min(now));
         }
         call.waiting.push_back(frame);
         call.oldest.get_or_insert(now);
         call.chunks += u32::from(completes);
-        if call.chunks >= hop {
+        if call.chunks >= call.takes.hop(self.level) {
             call.ready.get_or_insert(now);
         }
         self.queue(now, key)
@@ -261,15 +291,15 @@ impl<F> Schedule<F> {
         self.tick(now);
         self.ripen(now);
         let (_, key) = self.due.pop_first()?;
-        let most = self.hop_frames();
-        let frame_length = self.frame_length();
         let call = self.calls.get_mut(&key)?;
+        let hop = call.takes.hop(self.level);
+        let most = call.takes.frames(hop);
         call.queued = None;
         call.is_running = true;
         let frames = call.waiting.len().min(most);
         let frames: Vec<F> = call.waiting.drain(..frames).collect();
         self.waited = self.waited.max(now.saturating_sub(call.released));
-        call.pace = call.released + frame_length * frames.len() as u32;
+        call.pace = call.released + FRAME_LENGTH * frames.len() as u32;
         call.chunks = 0;
         // When more than a hop waits, it is behind, and has another turn as soon as it may.
         call.is_behind = !call.waiting.is_empty();
@@ -279,7 +309,7 @@ impl<F> Schedule<F> {
         Some(Turn {
             call: key,
             frames,
-            hop: HOPS[self.level],
+            hop,
             is_last: call.is_closed && !call.is_behind,
         })
     }
@@ -315,8 +345,7 @@ impl<F> Schedule<F> {
     /// When there may be something to do although nothing has happened: frames too few for a hop
     /// have waited long enough.
     pub fn deadline(&self) -> Option<Duration> {
-        let &(oldest, _) = self.ripening.first()?;
-        Some(oldest + self.patience())
+        self.ripening.first().map(|&(ripe, _)| ripe)
     }
 
     /// Frames of a call that were lost so far.
@@ -366,27 +395,6 @@ impl<F> Schedule<F> {
         }
     }
 
-    /// Both sides' frames of one hop.
-    fn hop_frames(&self) -> usize {
-        self.chunk_frames() * HOPS[self.level] as usize
-    }
-
-    /// Both sides' frames of one chunk.
-    fn chunk_frames(&self) -> usize {
-        let frames = self.rules.chunk.as_millis() as usize / 20;
-        2 * frames
-    }
-
-    /// By how much one frame moves the pace: two come every 20 ms.
-    fn frame_length(&self) -> Duration {
-        self.rules.chunk / self.chunk_frames() as u32
-    }
-
-    /// Frames wait no longer than this for the rest of their hop.
-    fn patience(&self) -> Duration {
-        self.rules.chunk * HOPS[self.level] + self.rules.chunk / 4
-    }
-
     /// Queues a call that is ready, or lets it ripen. Returns whether it was put in.
     fn queue(&mut self, now: Duration, key: Key) -> bool {
         let was_put_in = self.put_in(now, key);
@@ -398,18 +406,19 @@ impl<F> Schedule<F> {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
-        let ripens = call.oldest.filter(|_| call.is_waiting_for_more());
+        let oldest = call.oldest.filter(|_| call.is_waiting_for_more());
+        let patience = call.takes.patience(call.takes.hop(self.level));
+        let ripens = oldest.map(|oldest| oldest + patience);
         if ripens == call.ripens {
             return;
         }
         if let Some(before) = std::mem::replace(&mut call.ripens, ripens) {
             self.ripening.remove(&(before, key));
         }
-        self.ripening.extend(ripens.map(|since| (since, key)));
+        self.ripening.extend(ripens.map(|ripe| (ripe, key)));
     }
 
     fn put_in(&mut self, now: Duration, key: Key) -> bool {
-        let length = self.rules.chunk * HOPS[self.level];
         let Some(call) = self.calls.get_mut(&key) else {
             return false;
         };
@@ -421,16 +430,16 @@ impl<F> Schedule<F> {
         } else {
             call.pace.max(now)
         };
-        let deadline = call.released + length;
+        let hop = call.takes.hop(self.level);
+        let deadline = call.released + call.takes.length * hop;
         call.queued = Some(deadline);
         self.due.insert((deadline, key))
     }
 
     /// Makes calls ready whose frames have waited long enough.
     fn ripen(&mut self, now: Duration) {
-        let patience = self.patience();
-        while let Some(&(oldest, key)) = self.ripening.first()
-            && oldest + patience <= now
+        while let Some(&(ripe, key)) = self.ripening.first()
+            && ripe <= now
         {
             self.ripening.pop_first();
             if let Some(call) = self.calls.get_mut(&key) {
@@ -472,15 +481,17 @@ impl<F> Schedule<F> {
 
     fn hear_less(&mut self) {
         self.is_short = true;
-        if self.level + 1 < HOPS.len() {
-            self.level += 1;
+        let is_heard = |call: &Turns<F>| call.heed == Heed::Heard;
+        let most = self.calls.values().filter(|call| is_heard(call));
+        let most = most.map(|call| call.takes.most).max().unwrap_or(1);
+        if HOPS.get(self.level + 1).is_some_and(|&hop| hop <= most) {
+            self.set_level(self.level + 1);
             self.figures.longest_hop = self.figures.longest_hop.max(HOPS[self.level]);
             return;
         }
         if self.figures.waited <= self.rules.too_late {
             return;
         }
-        let is_heard = |call: &Turns<F>| call.heed == Heed::Heard;
         let heard = self.calls.values().filter(|call| is_heard(call)).count();
         // One call is heard whatever happens; of many, several go at once.
         let fewer = (heard / 8).max(1).min(heard.saturating_sub(1));
@@ -497,11 +508,20 @@ impl<F> Schedule<F> {
         }
     }
 
+    /// Hops are longer or shorter from now on, and frames wait for the rest of theirs for as long.
+    fn set_level(&mut self, level: usize) {
+        self.level = level;
+        let waiting: Vec<Key> = self.ripening.iter().map(|&(_, key)| key).collect();
+        for key in waiting {
+            self.let_ripen(key);
+        }
+    }
+
     fn hear_more(&mut self) {
         self.is_short = false;
         let unheard = self.unheard();
         if unheard == 0 {
-            self.level = self.level.saturating_sub(1);
+            self.set_level(self.level.saturating_sub(1));
             return;
         }
         let calls = self.calls.values_mut();

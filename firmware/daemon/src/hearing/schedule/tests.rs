@@ -3,8 +3,21 @@ use proptest::prelude::*;
 use super::*;
 
 const MS: u64 = 1_000;
-/// Frames of one side's chunk.
-const CHUNK: u64 = 8;
+/// As the shipped model takes them.
+const SHIPPED: Chunks = chunks(160, 4);
+
+const fn chunks(ms: u64, most: u32) -> Chunks {
+    Chunks {
+        length: Duration::from_millis(ms),
+        most,
+    }
+}
+
+/// Whether a side's frame of that number completes a chunk.
+const fn completes(takes: Chunks, number: u64) -> bool {
+    let frames = takes.length.as_millis() as u64 / 20;
+    (number + 1).is_multiple_of(frames)
+}
 
 /// One call of the simulation; a frame of each side every 20 ms, the second one's half a chunk later.
 #[derive(Clone, Debug)]
@@ -57,6 +70,7 @@ struct World {
     callers: Vec<Caller>,
     heard: Vec<Heard>,
     workers: Vec<Option<(u64, u64, Turn<Frame>)>>,
+    takes: Chunks,
     cost_us: u64,
     longest_hop: u32,
     most_unheard: usize,
@@ -69,10 +83,15 @@ impl World {
             heard: vec![Heard::default(); callers.len()],
             callers,
             workers: vec![None; workers],
+            takes: SHIPPED,
             cost_us,
             longest_hop: 0,
             most_unheard: 0,
         }
+    }
+
+    fn taking(self, takes: Chunks) -> Self {
+        Self { takes, ..self }
     }
 
     fn run(mut self, until_ms: u64) -> Self {
@@ -91,7 +110,7 @@ impl World {
         let now = Duration::from_micros(now_us);
         for (caller, heard) in self.callers.iter().zip(&mut self.heard) {
             if now_us == caller.from_us {
-                heard.key = Some(self.schedule.open(now));
+                heard.key = Some(self.schedule.open(now, self.takes));
             }
             let Some(key) = heard.key.filter(|_| !heard.has_ended) else {
                 continue;
@@ -104,7 +123,7 @@ impl World {
                 for side in (0..caller.sides).filter(|side| since > *side as u64 * 80 * MS) {
                     for _ in 0..caller.burst {
                         let number = OTHER_SIDE * side as u64 + heard.sent[side];
-                        let completes = number % CHUNK == CHUNK - 1;
+                        let completes = completes(self.takes, number);
                         self.schedule.arrive(now, key, (number, now_us), completes);
                         heard.sent[side] += 1;
                     }
@@ -118,12 +137,14 @@ impl World {
             let Some(turn) = self.schedule.take(Duration::from_micros(now_us)) else {
                 return;
             };
-            let complete = turn
-                .frames
-                .iter()
-                .filter(|(number, _)| number % CHUNK == CHUNK - 1);
+            let frames = turn.frames.iter();
+            let complete = frames.filter(|(number, _)| completes(self.takes, *number));
             let chunks = complete.count() as u64;
-            let saved = if chunks > 1 { 4 } else { 0 };
+            let saved = if chunks.min(u64::from(self.takes.most)) > 1 {
+                4
+            } else {
+                0
+            };
             let cost = self.cost_us * chunks * (16 - saved) / 16;
             let heard = self
                 .heard
@@ -239,6 +260,43 @@ fn too_many_calls_cost_the_newest_ones_after_longer_hops() {
 }
 
 #[test]
+fn too_many_calls_whose_networks_gain_nothing_from_longer_hops_cost_the_newest_ones_at_once() {
+    let callers = (0..100).map(|n| Caller::new(n * 10, 60_000)).collect();
+    let world = World::new(2, 16_000, callers);
+    let world = world.taking(chunks(320, 1)).run(60_500);
+    assert_eq!(world.longest_hop, 1);
+    assert!(world.most_unheard > 30, "{}", world.most_unheard);
+    for call in 0..10 {
+        let worst = world.worst_lag_ms(call, 20_000);
+        assert!(worst < 320 + 1_400, "call {call} waited {worst} ms");
+        let share = world.share(call);
+        assert!(share > 0.95, "call {call} was heard for {share}");
+    }
+}
+
+#[test]
+fn turns_are_as_long_as_each_calls_chunks() {
+    let mut schedule = Schedule::new(Rules::new(1));
+    let at = Duration::from_millis;
+    for (takes, frames, patience) in [(SHIPPED, 16, 200), (chunks(300, 1), 30, 375)] {
+        let key = schedule.open(at(0), takes);
+        assert!(!schedule.arrive(at(0), key, 0, false));
+        assert_eq!(schedule.deadline(), Some(at(patience)));
+        for number in 1..40 {
+            schedule.arrive(at(20), key, number, true);
+        }
+        let turn = schedule.take(at(20)).unwrap();
+        assert_eq!(turn.frames.len(), frames);
+        schedule.done(at(20), key, false, at(1));
+        schedule.close(at(20), key);
+        while schedule.take(at(20)).is_some_and(|turn| !turn.is_last) {
+            schedule.done(at(20), key, false, at(1));
+        }
+        schedule.done(at(20), key, true, at(1));
+    }
+}
+
+#[test]
 fn bridged_calls_that_are_too_many_for_a_little_cost_the_newest_ones_too() {
     let began = (0..30).map(|n| Caller::bridged(n * 10, 120_000));
     let more = (0..20).map(|n| Caller::bridged(60_000 + n * 10, 120_000));
@@ -297,7 +355,7 @@ fn a_line_on_which_calls_keep_beginning_is_heard_again_after_a_crowd() {
 fn frames_too_few_for_a_chunk_are_heard_before_long() {
     let mut schedule = Schedule::new(Rules::new(1));
     let at = Duration::from_millis;
-    let key = schedule.open(at(0));
+    let key = schedule.open(at(0), SHIPPED);
     assert!(!schedule.arrive(at(20), key, 'a', false));
     assert_eq!(schedule.take(at(100)), None);
     assert_eq!(schedule.deadline(), Some(at(220)));
@@ -320,7 +378,7 @@ fn frames_too_few_for_a_chunk_are_heard_before_long() {
 fn the_earliest_deadline_is_heard_first() {
     let mut schedule = Schedule::new(Rules::new(1));
     let at = Duration::from_millis;
-    let keys: Vec<Key> = (0..3).map(|_| schedule.open(at(0))).collect();
+    let keys: Vec<Key> = (0..3).map(|_| schedule.open(at(0), SHIPPED)).collect();
     for (index, key) in [(0, keys[2]), (1, keys[0]), (2, keys[1])] {
         assert!(schedule.arrive(at(index), key, (), true));
     }
