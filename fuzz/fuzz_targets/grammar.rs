@@ -17,7 +17,7 @@ static TONES: LazyLock<Recogniser> = LazyLock::new(|| {
 
 fuzz_target!(|text: &str| {
     for error in [
-        TONES.grammar("menu.txt", text).err(),
+        TONES.grammar("menu.txt", text, None).err(),
         TONES.phrases("hints.txt", text).err(),
     ] {
         assert!(error.is_none_or(|error| error.to_string().len() < 1_000));

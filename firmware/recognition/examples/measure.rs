@@ -267,11 +267,13 @@ fn listening(
         Some("manifest") => {
             let texts: BTreeSet<&str> = entries.iter().map(|entry| entry.text.as_str()).collect();
             let text = texts.into_iter().collect::<Vec<_>>().join("\n");
-            Some(Arc::new(recogniser.grammar("manifest", &text)?))
+            Some(Arc::new(recogniser.grammar("manifest", &text, None)?))
         }
-        Some(file) => Some(Arc::new(
-            recogniser.grammar(file, &fs::read_to_string(file)?)?,
-        )),
+        Some(file) => Some(Arc::new(recogniser.grammar(
+            file,
+            &fs::read_to_string(file)?,
+            None,
+        )?)),
     };
     let phrases = match &options.phrases {
         None => None,

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use trunkside_call::Language;
+
 use crate::Error;
 use crate::error::brief;
 use crate::hints::{self, Hints};
@@ -62,8 +64,14 @@ struct PhraseNode {
 }
 
 impl Grammar {
-    /// Compiles one phrase a line; blank lines and lines that begin with `#` say nothing.
-    pub(crate) fn compile(basis: &Basis, file: &str, text: &str) -> Result<Self, Error> {
+    /// Compiles one phrase a line; blank lines and lines that begin with `#` say nothing. Where only one language
+    /// is listened for, each phrase must have a reading in it.
+    pub(crate) fn compile(
+        basis: &Basis,
+        file: &str,
+        text: &str,
+        language: Option<Language>,
+    ) -> Result<Self, Error> {
         let mut graph = PhraseGraph {
             nodes: vec![PhraseNode::default()],
         };
@@ -72,8 +80,19 @@ impl Grammar {
         for (line, phrase) in phrase_lines(file, text)? {
             let letters = spelling.letters(line, phrase)?;
             match basis {
-                Basis::Lexicon(_) => {
-                    for ids in spelling.words(line, phrase)? {
+                Basis::Lexicon(lexicon) => {
+                    let spellings = spelling.words(line, phrase)?;
+                    if let Some(language) = language
+                        && !spellings.iter().any(|ids| lexicon.are_of(ids, language))
+                    {
+                        let problem = format!(
+                            "`{}` is not all `{language}`, the only language listened for, and \
+                             would never be heard; leave the line or the language away",
+                            brief(phrase)
+                        );
+                        return Err(spelling.failed(line, problem));
+                    }
+                    for ids in spellings {
                         graph.add(&ids);
                         words.extend(ids);
                     }
@@ -137,6 +156,7 @@ impl Phrases {
     /// Compiles `text<TAB>weight` lines; blank lines and lines that begin with `#` say nothing.
     pub(crate) fn compile(basis: &Basis, file: &str, text: &str) -> Result<Self, Error> {
         let mut phrases = Vec::new();
+        let mut lines: HashMap<Vec<char>, (usize, f32)> = HashMap::new();
         let mut spelling = Spelling::of(basis, file);
         for (line, entry) in phrase_lines(file, text)? {
             let (phrase, weight) = entry
@@ -151,7 +171,17 @@ impl Phrases {
                 );
                 spelling.failed(line, problem)
             })?;
-            phrases.push((spelling.letters(line, phrase)?, weight));
+            let letters = spelling.letters(line, phrase)?;
+            let (first, before) = *lines.entry(letters.clone()).or_insert((line, weight));
+            if before.total_cmp(&weight).is_ne() {
+                let problem = format!(
+                    "`{}` has the weight {weight} here and {before} in line {first}; remove one of \
+                     the lines",
+                    brief(phrase)
+                );
+                return Err(spelling.failed(line, problem));
+            }
+            phrases.push((letters, weight));
         }
         let known: HashSet<char> = phrases
             .iter()
@@ -349,7 +379,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        Grammar::compile(&basis(), "menu.txt", text)
+        Grammar::compile(&basis(), "menu.txt", text, None)
             .err()
             .unwrap()
             .to_string()
@@ -362,6 +392,7 @@ mod tests {
             &Basis::Lexicon(Arc::clone(&lexicon)),
             "menu.txt",
             "# menu\n\n爸妈妈\nBat mat\n",
+            None,
         )
         .unwrap();
         let walk = |text: &str| {
@@ -389,6 +420,23 @@ mod tests {
         assert!(refusal(&"爸".repeat(501)).contains("has 501 letters, at most 500"));
         let endless = format!("{}\n", "爸".repeat(500)).repeat(4_001);
         assert!(refusal(&endless).contains("line 4001: the phrases as far as here"));
+    }
+
+    #[test]
+    fn a_phrase_that_the_language_does_not_have_is_refused() {
+        let in_language = |text: &str, language| {
+            let compiled = Grammar::compile(&basis(), "menu.txt", text, Some(language));
+            compiled.err().map(|error| error.to_string())
+        };
+        assert_eq!(in_language("爸妈\n妈", Language::Zh), None);
+        assert_eq!(in_language("bat mat", Language::En), None);
+        for text in ["爸\nbat", "爸\n爸 bat"] {
+            let refused = in_language(text, Language::Zh).unwrap();
+            assert!(
+                refused.contains("line 2") && refused.contains("is not all `zh`"),
+                "{refused}"
+            );
+        }
     }
 
     #[test]
@@ -424,6 +472,13 @@ mod tests {
         assert!(problem("爸\tNaN").contains("got `NaN`"));
         assert!(problem("爸\t99").contains("from -20 to 20"));
         assert!(problem("cat\t1").contains("no pronunciation for `cat`"));
+        let twice = problem("爸\t2\n妈\t1\n爸\t3\n");
+        assert!(
+            twice.contains("line 3: `爸` has the weight 3 here and 2 in line 1"),
+            "{twice}"
+        );
+        let same = Phrases::compile(&basis(), "h", "爸\t2\n爸\t2\n爸妈\t3\n");
+        assert!(same.is_ok(), "what says the same, and what goes on");
         let long = problem(&format!("{}\t1", "x".repeat(1 << 20)));
         assert!(long.len() < 500, "a message repeats the beginning only");
     }
@@ -431,7 +486,7 @@ mod tests {
     #[test]
     fn what_no_token_writes_is_refused() {
         let grammar = |text: &str| {
-            let compiled = Grammar::compile(&tokens(), "menu.txt", text);
+            let compiled = Grammar::compile(&tokens(), "menu.txt", text, Some(Language::Zh));
             compiled.err().map(|error| error.to_string())
         };
         assert_eq!(grammar("余额\ncard fee"), None);
@@ -456,7 +511,7 @@ mod tests {
         fn no_text_panics(text in "[爸妈bat mat\t0-9.\\-#\n，]{0,120}|(\\PC|\n){0,80}") {
             let lexicon = lexicon();
             for basis in [Basis::Lexicon(Arc::clone(&lexicon)), tokens()] {
-                let _ = Grammar::compile(&basis, "menu.txt", &text);
+                let _ = Grammar::compile(&basis, "menu.txt", &text, None);
             }
             let basis = Basis::Lexicon(Arc::clone(&lexicon));
             if let Ok(phrases) = Phrases::compile(&basis, "hints.txt", &text) {

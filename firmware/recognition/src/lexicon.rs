@@ -220,6 +220,12 @@ impl Lexicon {
         for piece in pieces(&text) {
             if !piece.chars().any(is_han) {
                 words.push(self.id(piece).ok_or_else(|| piece.to_owned())?);
+    /// Whether all these words are of a language.
+    pub(crate) fn are_of(&self, ids: &[WordId], language: Language) -> bool {
+        ids.iter()
+            .all(|&id| self.words[id as usize].language == language)
+    }
+
                 continue;
             }
             let mut rest = piece;

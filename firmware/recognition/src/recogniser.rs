@@ -163,9 +163,15 @@ impl Recogniser {
     ///
     /// With a lexicon, Chinese phrases are cut into its words, down to single characters, so any
     /// phrase of characters that the model can read will do; English words must be in it. Without
-    /// one, a phrase may have any letters that the model's tokens write.
-    pub fn grammar(&self, file: &str, text: &str) -> Result<Grammar, Error> {
-        Grammar::compile(&self.vocabulary.basis(), file, text)
+    /// one, a phrase may have any letters that the model's tokens write. A phrase that has no reading in the only
+    /// language that is listened for is refused.
+    pub fn grammar(
+        &self,
+        file: &str,
+        text: &str,
+        language: Option<Language>,
+    ) -> Result<Grammar, Error> {
+        Grammar::compile(&self.vocabulary.basis(), file, text, language)
     }
 
     /// Compiles phrase hints: `text<TAB>weight` a line, the weight in natural log units for each
@@ -191,12 +197,6 @@ impl Recogniser {
         chunks(frames) != frames.checked_sub(1).and_then(chunks)
     }
 
-    /// Begins to listen to one side of a call. Where nobody has stated the model's languages, any may be
-    /// listened for: whoever asks for it knows the model.
-    pub fn stream(self: &Arc<Self>, side: Side, options: StreamOptions) -> Result<Stream, Error> {
-        if let Some(language) = options.language
-            && !self.languages.is_empty()
-            && !self.languages.contains(&language)
     /// How long one chunk of its network is.
     pub fn chunk(&self) -> Duration {
         let geometry = self.acoustic.network.geometry();
@@ -232,6 +232,12 @@ impl Recogniser {
         }
     }
 
+    /// Begins to listen to one side of a call. Where nobody has stated the model's languages, any may be
+    /// listened for: whoever asks for it knows the model.
+    pub fn stream(self: &Arc<Self>, side: Side, options: StreamOptions) -> Result<Stream, Error> {
+        if let Some(language) = options.language
+            && !self.languages.is_empty()
+            && !self.languages.contains(&language)
         {
             let known: Vec<String> = self
                 .languages
@@ -494,7 +500,7 @@ mod tests {
     fn a_grammar_of_another_model_is_refused() {
         let first = Arc::new(load_changed("tones/tokens.txt", str::to_owned).unwrap());
         let second = Arc::new(load_changed("tones/tokens.txt", str::to_owned).unwrap());
-        let grammar = Some(Arc::new(first.grammar("menu.txt", "妈").unwrap()));
+        let grammar = Some(Arc::new(first.grammar("menu.txt", "妈", None).unwrap()));
         let options = StreamOptions {
             grammar,
             ..StreamOptions::default()

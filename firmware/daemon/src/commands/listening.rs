@@ -68,7 +68,7 @@ fn options(args: &ListeningArgs, recogniser: &Recogniser) -> Result<StreamOption
     if let Some(path) = &args.grammar {
         let name = path.display().to_string();
         let grammar = recogniser
-            .grammar(&name, &read(path)?)
+            .grammar(&name, &read(path)?, options.language)
             .map_err(Failure::input)?;
         options.grammar = Some(Arc::new(grammar));
     }

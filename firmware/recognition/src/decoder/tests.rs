@@ -185,7 +185,7 @@ fn a_language_can_be_left_out() {
 #[test]
 fn a_grammar_hears_its_phrases_or_nothing() {
     let world = World::new();
-    let grammar = Grammar::compile(&world.basis(), "g", "妈八\nsee\n").unwrap();
+    let grammar = Grammar::compile(&world.basis(), "g", "妈八\nsee\n", None).unwrap();
     let search = Search {
         trie: grammar.trie.as_deref().unwrap(),
         model: WordModel::Grammar(&grammar.graph),
@@ -216,7 +216,7 @@ fn a_grammar_hears_its_phrases_or_nothing() {
 #[test]
 fn a_phrase_is_weighed_against_what_was_heard_and_not_against_silence() {
     let world = World::new();
-    let grammar = Grammar::compile(&world.basis(), "g", "see\n").unwrap();
+    let grammar = Grammar::compile(&world.basis(), "g", "see\n", None).unwrap();
     let search = Search {
         trie: grammar.trie.as_deref().unwrap(),
         model: WordModel::Grammar(&grammar.graph),

@@ -240,7 +240,7 @@ fn speech_without_a_known_word_is_an_utterance_without_words() {
 
 #[test]
 fn a_grammar_hears_its_phrases_or_nothing() {
-    let grammar = Arc::new(tones().grammar("menu.txt", "妈\nsee at\n").unwrap());
+    let grammar = Arc::new(tones().grammar("menu.txt", "妈\nsee at\n", None).unwrap());
     let options = StreamOptions {
         grammar: Some(grammar),
         ..StreamOptions::default()

@@ -182,7 +182,7 @@ fn a_word_that_is_never_the_likeliest_class_is_heard() {
     assert_eq!(texts(&finals(&faint, hinted)), ["card"]);
     let unclear = weak(0.3, 1);
     let menu = StreamOptions {
-        grammar: Some(Arc::new(unclear.grammar("menu.txt", "card").unwrap())),
+        grammar: Some(Arc::new(unclear.grammar("menu.txt", "card", None).unwrap())),
         ..StreamOptions::default()
     };
     assert_eq!(texts(&finals(&unclear, menu)), ["card"]);

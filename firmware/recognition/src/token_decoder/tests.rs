@@ -39,7 +39,11 @@ impl Known<'_> {
     fn fusion(self) -> Fusion {
         let table = table();
         let basis = Basis::Tokens(Arc::clone(&table));
-        let grammar = |text| Grammar::compile(&basis, "menu.txt", text).unwrap().graph;
+        let grammar = |text| {
+            Grammar::compile(&basis, "menu.txt", text, None)
+                .unwrap()
+                .graph
+        };
         let phrases = |text| Phrases::compile(&basis, "hints.txt", text).unwrap().hints;
         let lm =
             |text| Arc::new(TextModel::read(Path::new("lm.arpa"), || Ok(lines_of(text))).unwrap());
