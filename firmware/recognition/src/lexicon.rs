@@ -16,6 +16,8 @@ use crate::spelling::is_letter;
 
 /// A unit's id: the class of the network's output.
 pub(crate) type Unit = u16;
+/// The most units; the blank comes behind them.
+const MAX_UNITS: usize = Unit::MAX as usize - 1;
 /// A word's id: its place in [`Lexicon::words`].
 pub(crate) type WordId = u32;
 
@@ -49,6 +51,12 @@ impl Tokens {
                 _ => return Err(failed(index + 1, "it must be `symbol id`".to_owned())),
             };
             let expected = ids.len() + usize::from(blank.is_some());
+            if expected >= MAX_UNITS && !BLANKS.contains(&symbol) {
+                return Err(failed(
+                    index + 1,
+                    format!("with a lexicon there may be at most {MAX_UNITS} units"),
+                ));
+            }
             if id.parse() != Ok(expected) || blank.is_some() {
                 return Err(failed(
                     index + 1,
@@ -68,7 +76,7 @@ impl Tokens {
             }
         }
         match blank {
-            Some(blank) if blank > 0 && blank < usize::from(Unit::MAX) => Ok(Self {
+            Some(blank) if blank > 0 => Ok(Self {
                 ids,
                 classes: blank + 1,
             }),
@@ -212,6 +220,12 @@ impl Lexicon {
         }
     }
 
+    /// Whether all these words are of a language.
+    pub(crate) fn are_of(&self, ids: &[WordId], language: Language) -> bool {
+        ids.iter()
+            .all(|&id| self.words[id as usize].language == language)
+    }
+
     /// Splits text into words: English at blanks, Chinese by the longest word that matches, each
     /// with `mark` after it.
     fn segment(&self, text: &str, mark: &str) -> Result<Vec<WordId>, String> {
@@ -220,12 +234,6 @@ impl Lexicon {
         for piece in pieces(&text) {
             if !piece.chars().any(is_han) {
                 words.push(self.id(piece).ok_or_else(|| piece.to_owned())?);
-    /// Whether all these words are of a language.
-    pub(crate) fn are_of(&self, ids: &[WordId], language: Language) -> bool {
-        ids.iter()
-            .all(|&id| self.words[id as usize].language == language)
-    }
-
                 continue;
             }
             let mut rest = piece;
@@ -496,6 +504,13 @@ mod tests {
         assert!(problem("a 0\na 1\n").contains("there twice"));
         assert!(problem("<blk> 0\na 1\n").contains("blank last"));
         assert!(problem("a 0 1\n").contains("must be `symbol id`"));
+        let list = |units: usize| -> String {
+            let lines = (0..units).map(|id| format!("u{id} {id}\n"));
+            lines.chain([format!("<blk> {units}\n")]).collect()
+        };
+        let most = Tokens::read(Path::new("tokens.txt"), &list(65_534)).unwrap();
+        assert_eq!(most.classes(), 65_535);
+        assert!(problem(&list(65_535)).contains("line 65535: with a lexicon there may be at most"));
     }
 
     #[test]
