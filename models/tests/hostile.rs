@@ -8,7 +8,7 @@ use trunkside_models::acoustic::Acoustic;
 use trunkside_models::{Error, Import, ModelEntry};
 
 /// Of each contract: its folder and its ONNX files.
-const CONTRACTS: [(&str, &[&str]); 5] = [
+const CONTRACTS: [(&str, &[&str]); 8] = [
     ("zipformer2-ctc", &["model.onnx"]),
     ("zipformer2-ctc-int8", &["model.int8.onnx"]),
     ("t-one-ctc", &["model.onnx"]),
@@ -20,6 +20,12 @@ const CONTRACTS: [(&str, &[&str]); 5] = [
         "zipformer2-transducer",
         &["encoder.onnx", "decoder.onnx", "joiner.onnx"],
     ),
+    (
+        "zipformer2-transducer-int8",
+        &["encoder.int8.onnx", "decoder.int8.onnx", "joiner.int8.onnx"],
+    ),
+    ("nemo-ctc", &["model.onnx"]),
+    ("nemo-ctc-int8", &["model.int8.onnx"]),
 ];
 /// What the test's process may take at most: far above what these models need, far below what a
 /// file of a hundred kilobytes could ask for.
