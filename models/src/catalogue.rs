@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::acoustic::Contract;
-use crate::public::PublicModel;
+use crate::public::{PublicModel, TRUSTED_FILE};
 
 const FILE_NAME: &str = "catalogue.toml";
 const VARIABLE: &str = "TRUNKSIDE_MODELS";
@@ -560,6 +560,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     {
         return Err(format!(
             "`model.name` must be letters, digits, `-`, `_` and `.`, got `{name}`; rename it"
+        ));
+    }
+    if [FILE_NAME, TRUSTED_FILE].contains(&name) {
+        return Err(format!(
+            "`model.name` must not be that of a file of the models folder, got `{name}`; rename it"
         ));
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::Error;
 use crate::catalogue::{check_name, sha256};
 
 /// What was trusted first, in the models folder.
-const TRUSTED_FILE: &str = "trusted.toml";
+pub(crate) const TRUSTED_FILE: &str = "trusted.toml";
 
 /// A model that somebody publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,7 +161,8 @@ impl Trust {
             file: self.file.clone(),
             problem: error.to_string(),
         })?;
-        let fresh = self.file.with_extension("new");
+        // No model has a name that begins with a dot.
+        let fresh = self.file.with_file_name(format!(".{TRUSTED_FILE}.new"));
         fs::write(&fresh, text)
             .and_then(|()| fs::rename(&fresh, &self.file))
             .map_err(|source| Error::Write {

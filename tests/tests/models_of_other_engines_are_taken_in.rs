@@ -210,6 +210,23 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn a_model_gets_no_name_that_the_models_folder_has_a_file_of() {
+    let models = tempfile::tempdir().unwrap();
+    let (folder, _) = case("zipformer2-ctc");
+    let files = ["model.onnx", "tokens.txt"].map(|file| folder.join(file).display().to_string());
+    for name in ["trusted.toml", "catalogue.toml"] {
+        let output = trunkside(
+            models.path(),
+            &["models", "add", "--name", name, &files[0], &files[1]],
+        );
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        let said = said(&output);
+        assert!(said.contains(name) && said.contains("rename it"), "{said}");
+    }
+    assert_eq!(fs::read_dir(models.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn an_import_that_is_stopped_leaves_nothing() {
     let models = tempfile::tempdir().unwrap();
     let given = tempfile::tempdir().unwrap();

@@ -223,6 +223,14 @@ fn without_a_network_the_box_says_what_to_do() {
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
+    assert!(
+        !models.path().join(".tiny.download").exists(),
+        "nothing has come"
+    );
+    fs::create_dir(models.path().join("trusted.toml")).unwrap();
+    let (status, said) = trunkside(models.path(), &["add", "tiny"]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(!models.path().join(".tiny.download").exists(), "{said}");
     let (status, said) = trunkside(models.path(), &["add", "nobody"]);
     assert_eq!(status, Some(2), "{said}");
     assert!(

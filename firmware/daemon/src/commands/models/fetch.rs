@@ -33,17 +33,28 @@ impl Fetched {
         for file in &self.strange {
             let _ = fs::remove_file(file);
         }
+        // Where others have come that are trusted, they stay for the next time.
+        let _ = fs::remove_dir(&self.folder);
     }
 }
 
 /// Downloads all files into a folder of the models folder, which stays until they are installed, so
 /// that what has come need not come again.
 pub(super) fn fetch(model: &PublicModel, models: &Path) -> Result<Fetched, Failure> {
+    let trust = Trust::read(models).map_err(failure)?;
     let folder = models.join(format!(".{}.download", model.name));
     fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))
         .map_err(Failure::Operation)?;
-    let mut trust = Trust::read(models).map_err(failure)?;
+    let fetched = fetch_into(folder.clone(), model, trust);
+    if fetched.is_err() {
+        // What has come stays for the next time; where nothing has, nothing stays.
+        let _ = fs::remove_dir(&folder);
+    }
+    fetched
+}
+
+fn fetch_into(folder: PathBuf, model: &PublicModel, mut trust: Trust) -> Result<Fetched, Failure> {
     let (mut files, mut strange) = (Vec::new(), Vec::new());
     for public in &model.files {
         let (url, file) = (model.address(public), folder.join(&public.name));
