@@ -13,7 +13,7 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Side, Utterance};
 use trunkside_media::wav;
 use trunkside_recognition::{Recogniser, Stream, StreamOptions};
 
-use super::listening;
+use super::{listening, rounded};
 use crate::cli::{BenchRecognitionArgs, Failure};
 use crate::cloud::health::resident;
 use crate::hearing::{Chunks, Figures, Listener, Pool, Rules};
@@ -380,10 +380,6 @@ fn percentile_ms(mut times: Vec<Duration>, percent: usize) -> Option<f64> {
     let rank = (times.len() * percent).div_ceil(100);
     let time = times.get(rank.checked_sub(1)?)?;
     Some(rounded(time.as_secs_f64() * 1e3, 1e2))
-}
-
-fn rounded(value: f64, steps: f64) -> f64 {
-    (value * steps).round() / steps
 }
 
 fn cores() -> usize {

@@ -27,6 +27,7 @@ mod understand;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -76,6 +77,16 @@ pub fn complain(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// A value to so many steps a unit: what is measured is not more exact.
+fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+/// A time in seconds, to the millisecond.
+fn seconds(time: Duration) -> f64 {
+    rounded(time.as_secs_f64(), 1e3)
+}
+
 /// The runtime of line and media. Two threads are plenty: nothing on them computes for long.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
@@ -84,4 +95,21 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("cannot start the runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_to_the_millisecond() {
+        let written = |ms| seconds(Duration::from_millis(ms)).to_string();
+        let shortest = |ms: u64| {
+            let text = format!("{}.{:03}", ms / 1_000, ms % 1_000);
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
+        for ms in (0..20_000).step_by(20) {
+            assert_eq!(written(ms), shortest(ms));
+        }
+    }
 }

@@ -11,7 +11,7 @@ use trunkside_call::{FRAME_DURATION, FRAME_SAMPLES, Frame, Language, SAMPLE_RATE
 use trunkside_media::wav;
 use trunkside_recognition::{Recogniser, StreamOptions};
 
-use super::{complain, listening};
+use super::{complain, listening, rounded, seconds};
 use crate::cli::{Failure, TranscribeArgs};
 
 /// What is printed for one file.
@@ -107,8 +107,8 @@ fn transcribe_file(
                     utterance.end.saturating_sub(utterance.start),
                 ));
                 segments.push(Segment {
-                    start_s: utterance.start.as_secs_f64(),
-                    end_s: utterance.end.as_secs_f64(),
+                    start_s: seconds(utterance.start),
+                    end_s: seconds(utterance.end),
                     text: utterance.text,
                     confidence: f64::from(utterance.confidence),
                     goes_on: stream.goes_on(),
@@ -128,10 +128,10 @@ fn transcribe_file(
             file: &file.to_string_lossy(),
             text: joined(&segments),
             language,
-            audio_s: duration(&samples).as_secs_f64(),
-            cpu_s: cpu.elapsed().as_secs_f64(),
-            wall_s: began.elapsed().as_secs_f64(),
-            first_partial_s: first_partial.map(|at| at.as_secs_f64()),
+            audio_s: seconds(duration(&samples)),
+            cpu_s: rounded(cpu.elapsed().as_secs_f64(), 1e4),
+            wall_s: seconds(began.elapsed()),
+            first_partial_s: first_partial.map(seconds),
             segments,
         },
         args,
