@@ -73,6 +73,16 @@ fn a_good_recording_is_still_transcribed_beside_a_bad_one() {
 }
 
 #[test]
+fn a_beam_is_refused_where_the_model_has_a_lexicon() {
+    let file = recording("balance_zh.wav");
+    let said = refused(&["transcribe", "--beam", "4", path_text(&file)]);
+    assert!(
+        said.contains("`--beam`") && said.contains("`zh-en-1` has one"),
+        "{said}"
+    );
+}
+
+#[test]
 fn an_unknown_model_is_answered_with_those_at_hand() {
     let file = recording("balance_zh.wav");
     let said = refused(&["transcribe", "--model", "no-such-model", path_text(&file)]);

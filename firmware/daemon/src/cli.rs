@@ -311,7 +311,8 @@ pub struct ListeningArgs {
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
     /// Paths that the search of a model without a lexicon follows: 1 is greedy, 4 sherpa-onnx's
-    /// usual; 8 by default where phrases, a grammar or an n-gram are given, else 1.
+    /// usual; 8 by default where phrases, a grammar or an n-gram are given, else 1. Refused where the
+    /// model has a lexicon.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub beam: Option<u8>,
 }

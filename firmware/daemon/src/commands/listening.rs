@@ -60,6 +60,12 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn options(args: &ListeningArgs, recogniser: &Recogniser) -> Result<StreamOptions, Failure> {
+    if args.beam.is_some() && recogniser.has_lexicon() {
+        return Err(Failure::Input(anyhow!(
+            "`--beam` is for models without a lexicon, and `{}` has one; leave it away",
+            recogniser.model_name()
+        )));
+    }
     let mut options = StreamOptions {
         language: args.language.0,
         token_beam: usize::from(args.beam.unwrap_or(0)),
