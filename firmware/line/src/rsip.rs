@@ -37,6 +37,7 @@ use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::{Auth, Header, Param, Response, Scheme, StatusCode, Uri};
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transaction::{CallIdFormat, Endpoint, EndpointBuilder, TransactionReceiver};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
@@ -191,6 +192,8 @@ struct Leg {
     reoffer: Option<TransactionHandle>,
     /// Where that says that it is from now on.
     moved: Option<Uri>,
+    /// The far end's request for one that came before its ACK of our answer, until that comes.
+    hasty: Option<Transaction>,
     /// The number of the far end's INVITE whose ACK has the answer to our offer.
     answer_in_ack: Option<u32>,
     timer: SessionTimer,
@@ -232,6 +235,7 @@ impl Leg {
             transport,
             reoffer: None,
             moved: None,
+            hasty: None,
             answer_in_ack: None,
             timer: SessionTimer::default(),
             asked: Asked::default(),

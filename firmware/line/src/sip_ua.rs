@@ -281,7 +281,7 @@ pub enum LegEvent {
         /// Its final status.
         status: u16,
     },
-    /// Answered: a key was pressed at the far end (INFO).
+    /// A key was pressed at the far end (INFO), which may be before the answer.
     Digit {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         digit: char,

@@ -1,13 +1,14 @@
-//! Before the answer: progress, which must be acknowledged where the caller wants that (RFC 3262),
-//! and the answer, which waits for the acknowledgement.
+//! Before the answer and its ACK: progress, which must be acknowledged where the caller wants that (RFC 3262),
+//! the answer, which waits for the acknowledgement, and requests of the far end, which the stack leaves
+//! unanswered so early.
 
 use std::time::{Duration, Instant};
 
-use rsipstack::sip::{Header, StatusCode};
+use rsipstack::sip::{Header, Method, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tracing::debug;
 
-use super::{LegState, RsipUa, headers, now, sdp_header, states};
+use super::{LegState, RsipUa, headers, now, sdp_header, states, transfer};
 use crate::sip_ua::{LegEvent, LegId};
 
 /// T1 and 64 T1 of RFC 3261: how soon a response is sent again, and when it is given up.
@@ -164,14 +165,60 @@ impl RsipUa {
         }
     }
 
-    /// UPDATE before the answer: a refresh is taken, an offer must wait (RFC 3311, section 5.2).
-    pub(super) fn on_early_update(&self, transaction: Transaction) {
-        if transaction.original.body.is_empty() {
-            self.reply(transaction, StatusCode::OK, states::allow());
-        } else {
-            let later = vec![headers::other("Retry-After", "2")];
-            self.reply(transaction, StatusCode::ServerInternalError, later);
+    /// A request of the far end before its answer, or before its ACK of ours. Gives back what the stack takes.
+    pub(super) fn on_early_request(
+        &mut self,
+        leg: LegId,
+        transaction: Transaction,
+    ) -> Option<Transaction> {
+        let state = self.legs.get(&leg)?.state;
+        let request = &transaction.original;
+        match request.method {
+            Method::Ack => return Some(transaction),
+            Method::Bye if state == LegState::Answered => return Some(transaction),
+            Method::Bye if state == LegState::Offered => self.on_early_bye(leg, transaction),
+            Method::Info => {
+                let (digit, status) = transfer::told_by_info(request);
+                self.reply(transaction, status, Vec::new());
+                if let Some(digit) = digit {
+                    self.tell(leg, LegEvent::Digit { digit });
+                }
+            }
+            Method::Options => self.reply(transaction, StatusCode::OK, states::abilities()),
+            Method::Update if request.body.is_empty() => {
+                self.reply(transaction, StatusCode::OK, states::allow());
+            }
+            Method::Invite | Method::Update => self.on_early_offer(leg, transaction),
+            Method::Refer => self.reply(transaction, StatusCode::RequestPending, Vec::new()),
+            // Nobody whom we have called and who has not answered may hang up (RFC 3261, section 15).
+            Method::Bye => {
+                let status = StatusCode::CallTransactionDoesNotExist;
+                self.reply(transaction, status, Vec::new());
+            }
+            _ => self.reply(transaction, StatusCode::MethodNotAllowed, states::allow()),
         }
+        None
+    }
+
+    /// An offer before the answer must wait (RFC 3261, section 14.2; RFC 3311, section 5.2). One before the ACK
+    /// is kept until that has come: the ACK may be lost, or be overtaken.
+    fn on_early_offer(&mut self, leg: LegId, transaction: Transaction) {
+        let entry = self.legs.get_mut(&leg);
+        match entry.filter(|entry| entry.state == LegState::Answered && entry.hasty.is_none()) {
+            Some(entry) => entry.hasty = Some(transaction),
+            None => {
+                let later = vec![headers::other("Retry-After", "2")];
+                self.reply(transaction, StatusCode::ServerInternalError, later);
+            }
+        }
+    }
+
+    /// A caller hangs up before the answer: the INVITE needs its own (RFC 3261, section 15.1.2), which the stack
+    /// forgets.
+    fn on_early_bye(&mut self, leg: LegId, transaction: Transaction) {
+        self.reply(transaction, StatusCode::OK, Vec::new());
+        self.reject(leg, StatusCode::RequestTerminated.code());
+        self.tell(leg, LegEvent::Cancelled);
     }
 
     pub(super) fn tick_early(&mut self) {

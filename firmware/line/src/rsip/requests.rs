@@ -10,7 +10,7 @@ use rsipstack::transaction::transaction::Transaction;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
 
-use super::states::allow;
+use super::states::{abilities, allow};
 use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, phones, target, transports};
 use crate::auth::{CHALLENGE, FAILURE, Ignored};
 use crate::identity::{self, Identity};
@@ -70,9 +70,7 @@ impl RsipUa {
             // The same for every user part: who asks learns nothing about ours.
             Method::Options => {
                 if self.admission(&transaction, CHALLENGE) != Admission::Ignored {
-                    let mut headers = allow();
-                    headers.push(Header::Accept("application/sdp".into()));
-                    self.reply(transaction, StatusCode::OK, headers);
+                    self.reply(transaction, StatusCode::OK, abilities());
                 }
             }
             Method::Register => self.on_register(transaction),
@@ -122,37 +120,32 @@ impl RsipUa {
         }
     }
 
-    /// Whether a request is of a call that we have dialled and nobody has answered.
-    fn is_dialling(&self, transaction: &Transaction) -> bool {
+    /// The leg that a request is of, where we have dialled it and nobody has answered.
+    fn dialling(&self, transaction: &Transaction) -> Option<LegId> {
         let request = &transaction.original;
-        let call_id = request.call_id_header().map(|id| id.value().to_owned());
-        let tag = request.to_header().and_then(rsipstack::sip::To::tag);
-        let (Ok(call_id), Ok(Some(tag))) = (call_id, tag) else {
-            return false;
-        };
-        let leg = self.keys.get(&(call_id, tag.value().to_owned()));
-        leg.and_then(|leg| self.legs.get(leg))
-            .is_some_and(|entry| entry.state == LegState::Dialling)
+        let call_id = request.call_id_header().ok()?.value().to_owned();
+        let tag = request.to_header().ok()?.tag().ok()??;
+        let leg = *self.keys.get(&(call_id, tag.value().to_owned()))?;
+        let entry = self.legs.get(&leg)?;
+        (entry.state == LegState::Dialling).then_some(leg)
     }
 
-    fn on_request_in_dialog(&mut self, mut transaction: Transaction) {
+    pub(super) fn on_request_in_dialog(&mut self, transaction: Transaction) {
         let Some(Dialog::Invite(mut dialog)) = self.dialogs.match_dialog(&transaction) else {
             // A dialog that we dialled is the stack's only once it is answered.
-            if transaction.original.method == Method::Update && self.is_dialling(&transaction) {
-                return self.on_early_update(transaction);
+            if let Some(leg) = self.dialling(&transaction) {
+                self.on_early_request(leg, transaction);
+                return;
             }
             let status = StatusCode::CallTransactionDoesNotExist;
             self.reply(transaction, status, Vec::new());
             return;
         };
         let leg = self.keys.get(&key_of(&dialog.id())).copied();
-        let up = leg
-            .and_then(|leg| self.legs.get(&leg))
-            .is_none_or(|leg| leg.state == LegState::Up);
-        match (&transaction.original.method, leg) {
-            (Method::PRack, Some(leg)) => return self.on_prack(leg, transaction),
-            (Method::Update, Some(_)) if !up => return self.on_early_update(transaction),
-            _ => {}
+        if let Some(leg) = leg
+            && transaction.original.method == Method::PRack
+        {
+            return self.on_prack(leg, transaction);
         }
         // The stack would leave one that comes out of order unanswered (RFC 3261, section 12.2.2).
         let number = number_of(&transaction.original);
@@ -162,6 +155,18 @@ impl RsipUa {
             self.reply(transaction, StatusCode::ServerInternalError, Vec::new());
             return;
         }
+        let is_up = |leg: &LegId| {
+            let entry = self.legs.get(leg);
+            entry.is_none_or(|entry| entry.state == LegState::Up)
+        };
+        let early = leg.filter(|leg| !is_up(leg) && !dialog.state().is_confirmed());
+        let transaction = match early {
+            Some(leg) => self.on_early_request(leg, transaction),
+            None => Some(transaction),
+        };
+        let Some(mut transaction) = transaction else {
+            return;
+        };
         self.job(async move {
             if let Err(error) = dialog.handle(&mut transaction).await {
                 debug!(%error, "a request within a dialog failed");

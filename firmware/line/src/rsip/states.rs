@@ -29,19 +29,14 @@ impl RsipUa {
             DialogState::Confirmed(_, response) => self.on_confirmed(leg, &response),
             DialogState::Updated(_, request, handle) => self.on_reoffer(leg, &request, handle),
             DialogState::Info(_, request, handle) => {
-                let digit = super::transfer::digit_of(&request);
-                let status = if digit.is_some() || request.body.is_empty() {
-                    StatusCode::OK
-                } else {
-                    StatusCode::UnsupportedMediaType
-                };
+                let (digit, status) = super::transfer::told_by_info(&request);
                 self.respond(handle, status, None, None);
                 if let Some(digit) = digit {
                     self.tell(leg, LegEvent::Digit { digit });
                 }
             }
             DialogState::Options(_, _, handle) => {
-                self.respond(handle, StatusCode::OK, Some(allow()), None);
+                self.respond(handle, StatusCode::OK, Some(abilities()), None);
             }
             DialogState::Refer(_, request, handle) => self.on_refer(leg, &request, handle),
             DialogState::Message(_, _, handle)
@@ -77,7 +72,11 @@ impl RsipUa {
             LegState::Answered => {
                 entry.state = LegState::Up;
                 let sdp = answer_in_ack(entry);
+                let hasty = entry.hasty.take();
                 self.tell(leg, LegEvent::Acknowledged { sdp });
+                if let Some(transaction) = hasty {
+                    self.on_request_in_dialog(transaction);
+                }
             }
             LegState::Up => {
                 let sdp = answer_in_ack(entry);
@@ -207,6 +206,13 @@ fn number(request: &Request) -> Option<u32> {
 
 pub(super) fn allow() -> Vec<Header> {
     vec![Header::Allow(ALLOW.into())]
+}
+
+/// What an OPTIONS is answered with.
+pub(super) fn abilities() -> Vec<Header> {
+    let mut headers = allow();
+    headers.push(Header::Accept("application/sdp".into()));
+    headers
 }
 
 fn status_of(reason: &TerminatedReason) -> u16 {

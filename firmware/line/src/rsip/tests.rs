@@ -14,6 +14,7 @@ use crate::sip_ua::{EndCause, PhoneEvent};
 mod colleagues;
 mod dialogs;
 pub mod dns;
+mod early;
 mod messages;
 mod moved;
 mod peer;

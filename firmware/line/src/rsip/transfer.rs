@@ -188,8 +188,19 @@ fn told_by(code: u16, state: &str) -> (Vec<Header>, Vec<u8>) {
     (headers, line.into_bytes())
 }
 
+/// The key that an INFO tells of, and what the INFO is answered with.
+pub(super) fn told_by_info(request: &Request) -> (Option<char>, StatusCode) {
+    let digit = digit_of(request);
+    let status = if digit.is_some() || request.body.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UnsupportedMediaType
+    };
+    (digit, status)
+}
+
 /// The key that an INFO tells of (`application/dtmf-relay` or `application/dtmf`).
-pub(super) fn digit_of(request: &Request) -> Option<char> {
+fn digit_of(request: &Request) -> Option<char> {
     let kind = headers::text(request, "Content-Type")?.to_ascii_lowercase();
     let body = std::str::from_utf8(&request.body).ok()?;
     let text = match kind.split(';').next()?.trim() {
