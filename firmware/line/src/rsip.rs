@@ -213,6 +213,8 @@ struct Leg {
     reliable: Reliable,
     /// The far end's request for a transfer, until it is accepted or refused.
     transfer: Option<TransactionHandle>,
+    /// Who asks for it, as they name themselves.
+    referred_by: Option<String>,
     /// Where the progress of an accepted transfer is told.
     transfer_progress: Option<mpsc::UnboundedSender<u16>>,
     /// Outgoing: what was dialled, until it is given up: a detour would ring somebody else.
@@ -246,6 +248,7 @@ impl Leg {
             identity: Identity::default(),
             reliable: Reliable::default(),
             transfer: None,
+            referred_by: None,
             transfer_progress: None,
             dialled: None,
             heard_by: None,

@@ -189,6 +189,10 @@ impl RsipUa {
         for (name, value) in identity.passed_on(&self.shown, &domain) {
             more.push(headers::other(name, &value));
         }
+        // Carriers need not know who works here.
+        if let Some(by) = self.referred_by(leg).filter(|_| account.is_none()) {
+            more.push(headers::other("Referred-By", by));
+        }
         if let Some(replaces) = replaces {
             more.push(headers::other("Replaces", &replaces));
             more.push(headers::other("Require", "replaces"));

@@ -37,7 +37,18 @@ impl RsipUa {
             return;
         }
         entry.transfer = Some(handle);
+        entry.referred_by = headers::text(request, "Referred-By").and_then(|by| referrer(&by));
         self.tell(leg, LegEvent::TransferAsked { to });
+    }
+
+    /// Who has asked for the call that a leg is to be, as they name themselves (RFC 3892, section 2.2).
+    pub(super) fn referred_by(&self, leg: LegId) -> Option<&str> {
+        let legs = self.legs.range(leg.first()..);
+        let mut of_call = legs.take_while(|(other, _)| other.first() == leg.first());
+        of_call.find_map(|(_, entry)| {
+            entry.transfer_progress.as_ref()?;
+            entry.referred_by.as_deref()
+        })
     }
 
     /// Whether a URI leads to the box: by an address of its own, or by a name that phones registered with.
@@ -245,6 +256,16 @@ fn referred(value: &str) -> Option<(String, Option<String>)> {
     }
 }
 
+/// The address of a `Referred-By`, without parameters: they name a proof that is not passed on.
+fn referrer(value: &str) -> Option<String> {
+    identity::user_of(value)?;
+    let end = match value.rfind('>') {
+        Some(bracket) => bracket + 1,
+        None => value.find(';').unwrap_or(value.len()),
+    };
+    Some(value[..end].to_owned())
+}
+
 /// Undoes percent encoding.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -285,6 +306,19 @@ mod tests {
             "<sip:a@b?Replaces=%zz>",
         ] {
             assert_eq!(referred(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_refers_is_an_address() {
+        let named = "\"Li; Na\" <sip:li_na@192.0.2.7;user=phone>";
+        for value in [named.to_owned(), format!("{named};cid=\"2@x\"")] {
+            assert_eq!(referrer(&value).as_deref(), Some(named));
+        }
+        let bare = referrer("sip:li_na@192.0.2.7;cid=\"2@x\"");
+        assert_eq!(bare.as_deref(), Some("sip:li_na@192.0.2.7"));
+        for bad in ["", "Li Na", "<http://x>"] {
+            assert_eq!(referrer(bad), None, "{bad}");
         }
     }
 

@@ -201,6 +201,31 @@ async fn a_refer_is_accepted_and_its_progress_told() {
 }
 
 #[tokio::test]
+async fn who_hands_a_call_on_is_named_to_who_takes_it() {
+    let (mut ua, leg, mut peer, _) = up("").await;
+    let mut target = Peer::new(ua.address).await;
+    let by = "\"Li Na\" <sip:li_na@192.0.2.7>";
+    let lines = format!(
+        "Refer-To: <sip:wang@{}>\r\nReferred-By: {by};cid=\"2@x\"\r\n",
+        target.own
+    );
+    peer.send("REFER", &lines, "").await;
+    let LegEvent::TransferAsked { to } = ua.event().await.what else {
+        panic!("no transfer")
+    };
+    ua.command(leg, LegCommand::AcceptTransfer);
+    let dial = LegCommand::Dial {
+        to,
+        from: Pii::new("13800138000".into()),
+        private: false,
+        sdp: description(5_000),
+    };
+    ua.command(leg.branch(1), dial);
+    let invite = target.expect("INVITE").await;
+    assert_eq!(header(&invite, "Referred-By"), Some(by));
+}
+
+#[tokio::test]
 async fn keys_are_heard_and_told() {
     let (mut ua, leg, mut peer, _) = up("").await;
     peer.send(
