@@ -135,6 +135,7 @@ pub fn trunk(trunk: &config::Trunk) -> anyhow::Result<TrunkConfig> {
         transport: trunk.transport,
         domain: trunk.domain.clone(),
         login,
+        number: trunk.number.clone().map(Pii::new),
         sources: trunk.allow.clone(),
         times: TrunkTimes {
             register: trunk.register,

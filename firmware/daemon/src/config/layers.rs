@@ -334,6 +334,21 @@ impl Layers {
         })
     }
 
+    /// A number of the branch's that may be missing.
+    pub fn telephone_number(&mut self, key: &str) -> Option<String> {
+        let number = self.optional_text(key)?;
+        let figures = number.strip_prefix('+').unwrap_or(&number);
+        if !figures.is_empty() && figures.bytes().all(|figure| figure.is_ascii_digit()) {
+            return Some(number);
+        }
+        let message = format!(
+            "`{key}` must be a number that calls the branch, such as `95588` or `+861095588`, in figures only"
+        );
+        self.report(key, &message);
+        self.faulty.insert(key.to_owned());
+        None
+    }
+
     /// A name of this box, by the cloud's own rule; required.
     pub fn topic_name(&mut self, key: &str) -> String {
         if !self.settings.contains_key(key) {

@@ -520,7 +520,18 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         ("yue", Language::Yue),
         ("en", Language::En),
     ];
-    let trunks = trunks::resolve(layers);
+    let mut trunks = trunks::resolve(layers);
+    let callback_number = layers.telephone_number("line.callback_number");
+    trunks::call_from(&mut trunks, callback_number.as_ref());
+    let callback_to = resolve_callback(layers, &trunks);
+    let transfer_to = transfers::resolve(layers, &trunks);
+    let back = callback_to.as_deref().and_then(|to| to.strip_prefix(TRUNK));
+    let on = transfer_to.as_ref().map(|outside| outside.trunk.as_str());
+    for (key, trunk) in [("line.callback_to", back), (transfers::KEY, on)] {
+        if let Some(trunk) = trunk {
+            trunks::tell_anonymous(layers, &trunks, key, trunk);
+        }
+    }
     LineConfig {
         listen,
         transports: transports::resolve(layers),
@@ -538,10 +549,10 @@ fn resolve_line(layers: &mut Layers) -> LineConfig {
         realm: resolve_realm(layers),
         supervisors: resolve_supervisors(layers),
         tell_agents: layers.switch("line.tell_agents", true),
-        callback_to: resolve_callback(layers, &trunks),
-        callback_number: resolve_callback_number(layers),
+        callback_to,
+        callback_number,
         callback_key: resolve_key(layers),
-        transfer_to: transfers::resolve(layers, &trunks),
+        transfer_to,
         shown: resolve_shown(layers),
         trunks,
         dns_servers: trunks::resolve_dns_servers(layers),
@@ -588,18 +599,6 @@ fn resolve_callback(layers: &mut Layers, trunks: &[Trunk]) -> Option<String> {
          `sip:{{number}}@carrier.example`, got `{contact}`; write where calls to the caller's number go"
     );
     layers.report("line.callback_to", &message);
-    None
-}
-
-fn resolve_callback_number(layers: &mut Layers) -> Option<String> {
-    let number = layers.optional_text("line.callback_number")?;
-    let figures = number.strip_prefix('+').unwrap_or(&number);
-    if !figures.is_empty() && figures.bytes().all(|figure| figure.is_ascii_digit()) {
-        return Some(number);
-    }
-    let message = "`line.callback_number` must be a number that calls the branch, such as `95588` or \
-                   `+861095588`, in figures only";
-    layers.report("line.callback_number", message);
     None
 }
 

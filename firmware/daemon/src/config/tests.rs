@@ -225,6 +225,45 @@ fn who_is_called_back_needs_an_address_with_the_number_in_it() {
 }
 
 #[test]
+fn calls_over_a_trunk_come_from_its_number_or_the_branchs_and_nobodys_is_told_of() {
+    let transfer = "transfer_to = [\"trunk:telecom\"]\n";
+    let back = "callback_to = \"trunk:telecom\"\n";
+    let own = "callback_number = \"95588\"\n";
+    let number = "number = \"+8657195588\"\n";
+    for (line, trunk, expected, warned) in [
+        (transfer, "", None, Some("`line.transfer_to`")),
+        (back, "", None, Some("`line.callback_to`")),
+        ("", "", None, None),
+        (own, "", Some("95588"), None),
+        (own, number, Some("+8657195588"), None),
+    ] {
+        let line = if line == own {
+            format!("{transfer}{own}")
+        } else {
+            line.to_owned()
+        };
+        let text = format!("[line]\n{line}[trunk.telecom]\ntargets = [\"192.0.2.1\"]\n{trunk}");
+        let loaded = loaded(&text);
+        let telecom = &loaded.config.line.trunks[0];
+        assert_eq!(telecom.number.as_deref(), expected, "{text}");
+        let told = |problem: &&Problem| problem.message.contains("`trunk.telecom.number`");
+        let problem = loaded.problems.iter().find(told);
+        assert_eq!(problem.is_some(), warned.is_some(), "{text}");
+        if let (Some(problem), Some(key)) = (problem, warned) {
+            assert!(problem.message.starts_with(key), "{problem}");
+            assert!(problem.place.ends_with(":2"), "{problem}");
+            assert!(problem.to_string().contains("warning"), "{problem}");
+        }
+    }
+    let bad = loaded("[trunk.telecom]\ntargets = [\"192.0.2.1\"]\nnumber = \"the bank\"\n");
+    let problem = bad
+        .problems
+        .iter()
+        .find(|problem| problem.message.contains("`trunk.telecom.number`"));
+    assert!(problem.is_some_and(|problem| problem.place.ends_with(":3")));
+}
+
+#[test]
 fn a_missing_file_is_one_problem_that_names_it() {
     let loaded = load(Path::new("/nonexistent/trunkside.toml"));
     assert_eq!(loaded.problems.len(), 1);

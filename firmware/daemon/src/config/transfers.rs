@@ -8,7 +8,8 @@ use super::TRUNK;
 use super::layers::Layers;
 use super::trunks::Trunk;
 
-const KEY: &str = "line.transfer_to";
+/// The key.
+pub const KEY: &str = "line.transfer_to";
 
 /// One entry of the list.
 enum Entry {
@@ -69,7 +70,7 @@ mod tests {
     fn of(list: &str) -> (Option<Outside>, usize) {
         let trunks = "[trunk.b]\ntargets = [\"192.0.2.2\"]\n[trunk.a]\ntargets = [\"192.0.2.1\"]\n";
         let loaded = loaded(&format!("[line]\ntransfer_to = {list}\n{trunks}"));
-        let of_key = |problem: &&Problem| problem.message.contains("`line.transfer_to`");
+        let of_key = |problem: &&Problem| problem.message.contains("`line.transfer_to` must");
         let problems = loaded.problems.iter().filter(of_key).count();
         (loaded.config.line.transfer_to, problems)
     }

@@ -23,6 +23,8 @@ pub struct Trunk {
     pub register: bool,
     /// The user name and the file that holds the password.
     pub login: Option<(String, PathBuf)>,
+    /// The number that the box calls from there.
+    pub number: Option<String>,
     /// For how long to register.
     pub expires: Duration,
     /// How often to ask whether it is there.
@@ -78,10 +80,37 @@ fn resolve_one(layers: &mut Layers, name: String) -> Trunk {
         transport,
         register,
         login: user.zip(password),
+        number: layers.telephone_number(&key("number")),
         expires: layers.seconds(&key("expires_s"), 600, 60..=86_400),
         keep_alive: layers.seconds(&key("keepalive_s"), 30, 5..=3_600),
         allow,
         name,
+    }
+}
+
+/// What the box calls from over trunks where it has neither number nor name: the branch's number.
+pub fn call_from(trunks: &mut [Trunk], number: Option<&String>) {
+    for trunk in trunks {
+        if trunk.login.is_none() && trunk.number.is_none() {
+            trunk.number = number.cloned();
+        }
+    }
+}
+
+/// Tells of a trunk that calls go out over, as `key` has it, from nobody's number.
+pub fn tell_anonymous(layers: &mut Layers, trunks: &[Trunk], key: &str, name: &str) {
+    let used = trunks.iter().find(|trunk| trunk.name == name);
+    let is_anonymous = used.is_some_and(|trunk| trunk.login.is_none() && trunk.number.is_none());
+    let number = format!("trunk.{name}.number");
+    let is_sure = [&number, "line.callback_number"]
+        .iter()
+        .all(|key| layers.is_sure_of(key));
+    if is_anonymous && is_sure {
+        let message = format!(
+            "`{key}` calls out over `trunk.{name}`, where the box has no number: its calls come from `anonymous`, \
+             which many carriers refuse; set `{number}` or `line.callback_number`"
+        );
+        layers.warn(key, &message);
     }
 }
 

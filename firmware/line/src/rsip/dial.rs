@@ -90,10 +90,20 @@ pub(super) struct Target {
 pub(super) struct Account {
     /// Its address of record there.
     pub from: Uri,
+    /// Its number there, which it vouches for.
+    pub number: Option<Pii<String>>,
     /// What proves it, where the carrier asks.
     pub credential: Option<Credential>,
     /// Whom the carrier's certificate must be of.
     pub host: String,
+}
+
+impl Account {
+    /// What tells the carrier whose number it is to show.
+    fn asserted(&self) -> Option<String> {
+        let number = self.number.as_ref()?.reveal();
+        Some(format!("<sip:{number}@{}>", self.from.host_with_port))
+    }
 }
 
 /// What is known of a contact.
@@ -186,6 +196,12 @@ impl RsipUa {
         let domain = HostWithPort::from(self.own.udp).to_string();
         let mut more = headers::timer_asking(dialled.timer.ask());
         more.extend(allow());
+        let own = account.as_ref().and_then(Account::asserted);
+        if let Some(own) = &own {
+            // Its customers' own numbers are all that a carrier believes them.
+            identity.asserted = None;
+            more.push(headers::other("P-Asserted-Identity", own));
+        }
         for (name, value) in identity.passed_on(&self.shown, &domain) {
             more.push(headers::other(name, &value));
         }

@@ -39,6 +39,8 @@ pub struct TrunkConfig {
     pub domain: String,
     /// The name and password that it gave us.
     pub login: Option<(String, Pii<String>)>,
+    /// The number that the box calls from there; the login's name where there is none, and nobody's without that.
+    pub number: Option<Pii<String>>,
     /// Where its calls may come from, besides its targets.
     pub sources: Vec<Network>,
     /// How it is kept.
@@ -186,8 +188,10 @@ impl RsipUa {
         let config = &carrier.config;
         let server = carrier.way_out(failed)?;
         let of = |user: &str| sip_uri(&format!("sip:{user}@{}", config.domain));
+        let number_there = config.number.as_ref().map(|own| own.reveal().as_str());
         let account = Account {
-            from: of(carrier.user().unwrap_or("anonymous"))?,
+            from: of(number_there.or(carrier.user()).unwrap_or("anonymous"))?,
+            number: config.number.clone(),
             credential: config.credential(),
             host: carrier.host(server),
         };

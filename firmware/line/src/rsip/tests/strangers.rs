@@ -12,6 +12,7 @@ pub fn pbx() -> TrunkConfig {
         transport: Transport::Udp,
         domain: "pbx".into(),
         login: None,
+        number: None,
         sources: vec!["192.0.2.0/24".parse().expect("a network")],
         times: crate::trunk::TrunkTimes::default(),
     }

@@ -389,6 +389,7 @@ fn trunk(carrier: &TcpListener, transport: Transport, keep_alive: Duration) -> T
         transport,
         domain: "carrier.example".into(),
         login: None,
+        number: None,
         sources: Vec::new(),
         times: TrunkTimes {
             keep_alive,
@@ -531,6 +532,7 @@ async fn trunk_and_phones_get_through_while_strangers_hold_all_that_they_get() {
         transport: Transport::Tcp,
         domain: "carrier.example".into(),
         login: None,
+        number: None,
         sources: vec!["127.0.0.3".parse().expect("an address")],
         times: TrunkTimes::default(),
     };

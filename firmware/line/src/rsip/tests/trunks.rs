@@ -15,6 +15,7 @@ fn trunk(targets: &[&Peer]) -> TrunkConfig {
         transport: Transport::Udp,
         domain: "carrier.example".into(),
         login: Some(("trunk-1".into(), Pii::new("geheim".into()))),
+        number: None,
         sources: Vec::new(),
         times: TrunkTimes {
             keep_alive: Duration::from_secs(1),
@@ -292,6 +293,46 @@ fn outside() -> AgentContact {
     AgentContact::OverTrunk {
         trunk: "telecom".into(),
         number: Pii::new("13912345678".into()),
+    }
+}
+
+#[tokio::test]
+async fn a_call_over_a_trunk_shows_the_number_that_the_box_has_there() {
+    let number = Pii::new("95588".to_owned());
+    for (number, user) in [(Some(number), "95588"), (None, "trunk-1")] {
+        let mut carrier = carrier().await;
+        let mut config = trunk(&[&carrier]);
+        let is_set = number.is_some();
+        config.number = number;
+        let mut ua = Driven::new(|c| {
+            c.trunks = vec![config];
+            c.shown = ShownNumber::Masked;
+        })
+        .await;
+        let asked = carrier.expect("REGISTER").await;
+        carrier.respond(&asked, "200 OK", GRANTED, "").await;
+        let options = carrier.expect("OPTIONS").await;
+        carrier.respond(&options, "200 OK", "", "").await;
+        // A caller who is handed on, and whom the carrier has vouched for.
+        carrier.to = ua.address;
+        carrier.tag.clear();
+        let asserted = "P-Asserted-Identity: <sip:+8613911112222@carrier>\r\n";
+        let lines = format!("{SDP}{asserted}");
+        carrier.send("INVITE", &lines, &offer()).await;
+        let leg = ua.incoming().await;
+        let dial = LegCommand::Dial {
+            to: outside(),
+            from: Pii::new("+8613911112222".into()),
+            private: false,
+            sdp: description(5_000),
+        };
+        ua.command(leg.branch(1), dial);
+        let invite = carrier.expect("INVITE sip:13912345678@").await;
+        let from = header(&invite, "From").expect("a caller");
+        let expected = format!("sip:{user}@carrier.example");
+        assert!(from.contains(&expected), "{from}");
+        let vouched = is_set.then_some("<sip:95588@carrier.example>");
+        assert_eq!(header(&invite, "P-Asserted-Identity"), vouched, "{invite}");
     }
 }
 
