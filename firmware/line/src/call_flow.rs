@@ -18,6 +18,7 @@ mod replacing;
 mod transfer;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use trunkside_call::{Codec, Pii, PromptKey, Repeat, Side};
@@ -521,12 +522,18 @@ impl CallFlow {
         std::iter::once(codec).chain(others).collect()
     }
 
-    /// A description whose voice this call can have.
+    /// A description whose voice this call can have: what is sent from an address of IPv4 reaches none of IPv6, nor the
+    /// other way round.
     fn read(&self, sdp: &[u8]) -> Option<Offer> {
         let takes_keys = self.config.secret.is_some();
+        let is_reached = |there: IpAddr| {
+            let own = self.addresses.caller.ip();
+            there.is_ipv4() == own.is_ipv4() || there.is_unspecified()
+        };
         Offer::parse(sdp)
             .ok()
             .filter(|offer| takes_keys || offer.takes_plain())
+            .filter(|offer| is_reached(offer.address.ip()))
     }
 
     /// What a new leg's keys are made from: no two legs share a key.

@@ -107,6 +107,29 @@ fn a_call_is_answered_greeted_passed_on_and_ended_by_the_caller() {
 }
 
 #[test]
+fn voice_that_would_not_arrive_is_not_agreed_on() {
+    let offered = |at: &str| {
+        let text = CALLER_SDP.replace("c=IN IP4 192.0.2.9", at);
+        let mut bench = Bench::new(Greeting::Connected);
+        let outputs = bench.incoming(text.as_bytes());
+        let refused = [(bench.caller, "reject")];
+        (commands(&outputs) == refused, events(&outputs))
+    };
+    let nothing = ended_with(EndedBy::Box, Cause::NoCommonCodec);
+    assert_eq!(offered("c=IN IP6 2001:db8::9"), (true, nothing));
+    // Who holds by the address of nobody wants nothing sent.
+    assert!(!offered("c=IN IP6 ::").0);
+    let mut bench = Bench::dialling();
+    let agent = bench.caller.branch(1);
+    let answer = sdp(5_000, "8", "sendrecv");
+    let answer = String::from_utf8(answer).expect("text");
+    let sdp = answer.replace("c=IN IP4 192.0.2.8", "c=IN IP6 2001:db8::8");
+    let outputs = bench.agent(1, LegEvent::Answered { sdp: sdp.into() });
+    assert_eq!(commands(&outputs), [(agent, "hang up")]);
+    assert_eq!(events(&outputs), failed("a1", AgentFailure::Incompatible));
+}
+
+#[test]
 fn who_is_not_heard_is_asked_whether_they_are_there() {
     let mut bench = Bench::offered(Greeting::Early);
     bench.order(Order::Greet);
