@@ -116,6 +116,7 @@ impl CallFlow {
             if let Some((answer, codec)) = self.usable(side, sdp) {
                 self.speak(side, codec);
                 self.set_remote(side, &answer);
+                self.follow_hold(side, &answer);
             }
             return;
         };
@@ -128,6 +129,7 @@ impl CallFlow {
         if let Some((answer, other)) = self.usable(side, sdp) {
             self.speak(side, other);
             self.set_remote(side, &answer);
+            self.follow_hold(side, &answer);
             self.accept_reoffer(wanting, leg, &offer, codec);
         } else {
             self.speak(wanting, before);

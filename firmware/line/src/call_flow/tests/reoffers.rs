@@ -164,6 +164,24 @@ fn music(outputs: &[Output]) -> Vec<(Side, bool)> {
 }
 
 #[test]
+fn who_answers_a_refresh_otherwise_than_before_holds_or_takes_back() {
+    let answered = |direction: &str| LegEvent::Reanswered {
+        sdp: sdp(4_000, "8", direction),
+    };
+    let mut bench = Bench::bridged();
+    assert_eq!(music(&bench.caller(answered("sendrecv"))), []);
+    let held = music(&bench.caller(answered("sendonly")));
+    assert_eq!(held, [(Side::Agent, true)]);
+    assert_eq!(music(&bench.caller(answered("sendonly"))), []);
+    let back = music(&bench.caller(answered("sendrecv")));
+    assert_eq!(back, [(Side::Agent, false)]);
+    let held = music(&bench.agent(1, answered("inactive")));
+    assert_eq!(held, [(Side::Caller, true)]);
+    let back = music(&bench.agent(1, directed("sendrecv")));
+    assert_eq!(back, [(Side::Caller, false)]);
+}
+
+#[test]
 fn who_is_held_hears_music_until_they_are_taken_back() {
     let mut bench = Bench::bridged();
     assert_eq!(
