@@ -11,7 +11,7 @@ use crate::counters::Counters;
 use crate::g711;
 use crate::reports::{Reports, WallClock};
 use crate::rtp::{self, Header, RtpError};
-use crate::tones::Tones;
+use crate::tones::{self, Tones};
 
 mod control;
 mod incoming;
@@ -322,8 +322,9 @@ impl Relay {
         }
     }
 
-    /// The key that a far end without telephone events has pressed by the end of this voice, which
-    /// it sends as tones.
+    /// The key that a far end has pressed by the end of this voice, which it sends as tones: one without telephone
+    /// events, or one that has agreed to them and sent none yet, for many gateways agree and send tones all the
+    /// same.
     pub(crate) fn key_in_voice(
         &mut self,
         side: Side,
@@ -331,12 +332,20 @@ impl Relay {
         datagram: &[u8],
     ) -> Option<char> {
         let leg = self.leg_mut(side);
-        if leg.remote?.telephone_event.is_some() {
+        let takes_events = leg.remote?.telephone_event.is_some();
+        let sends_events = takes_events && leg.keys.have_come();
+        // A tone that is held back is followed to its end.
+        if sends_events && !leg.tones.is_down() {
             return None;
         }
+        let least = if takes_events {
+            tones::LONG
+        } else {
+            tones::SHORT
+        };
         let codes = datagram.get(heard.payload.clone())?;
         let samples = codes.iter().map(|&code| g711::decode(heard.codec, code));
-        leg.tones.take(samples)
+        leg.tones.take(samples, least).filter(|_| !sends_events)
     }
 
     /// The header for the next packet of a prompt, 20 ms long, and where to send it.

@@ -43,7 +43,7 @@ pub enum KeyWay {
         /// Whether the other side gets them.
         relayed: bool,
     },
-    /// By tones in its voice, which are listened for where no events were agreed on.
+    /// By tones in its voice, which are listened for until it sends an event.
     Tones,
 }
 

@@ -67,6 +67,11 @@ impl Press {
 }
 
 impl Keys {
+    /// Whether any has come.
+    pub const fn have_come(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Takes an event packet that came at `now`; says the key that begins with it.
     pub fn take(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<char> {
         let &[event, _, high, low, ..] = payload else {

@@ -21,13 +21,17 @@ fn pair(row: usize, column: usize, (low, high): (f32, f32), off: f32, ms: usize)
 
 /// What is heard, over G.711 and in packets.
 fn keys(samples: &[i16]) -> String {
+    keys_of(samples, SHORT)
+}
+
+fn keys_of(samples: &[i16], least: u8) -> String {
     let mut tones = Tones::default();
     let coded = g711::encode_all(Codec::Pcma, samples);
     let mut packets = coded.chunks(160);
     let heard = std::iter::from_fn(|| {
         let packet = packets.next()?;
         let samples = packet.iter().map(|&code| g711::decode(Codec::Pcma, code));
-        Some(tones.take(samples))
+        Some(tones.take(samples, least))
     });
     heard.flatten().collect()
 }
@@ -51,6 +55,17 @@ fn every_key_is_heard_once_wherever_it_begins() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_may_be_told_otherwise_is_heard_once_it_is_longer() {
+    for lead in [0, 5, 11] {
+        for (ms, heard) in [(25, ""), (55, "5"), (200, "5")] {
+            let tone = pair(1, 1, (4_000.0, 4_000.0), 0.0, ms);
+            let line = [pause(lead), tone, pause(60)].concat();
+            assert_eq!(keys_of(&line, LONG), heard, "{ms} ms after {lead} ms");
         }
     }
 }

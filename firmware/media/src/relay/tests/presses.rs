@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::relay::Press;
-use crate::tones::Tones;
+use crate::tones::{self, Tones};
 
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -72,7 +72,10 @@ fn keys_are_pressed_one_after_the_other_and_read_back_by_a_far_end() {
         .filter_map(|(_, header, press)| {
             assert_eq!(header.payload_type, 0, "in the law of that leg");
             let samples = press.payload().iter();
-            tones.take(samples.map(|&code| g711::decode(Codec::Pcmu, code)))
+            tones.take(
+                samples.map(|&code| g711::decode(Codec::Pcmu, code)),
+                tones::SHORT,
+            )
         });
     assert_eq!(heard.collect::<String>(), keys);
     let mut events = Keys::default();
@@ -172,6 +175,50 @@ fn a_tone_is_held_back_until_its_key_is_let_go() {
         "the tone from its finding on: {passed:?}"
     );
     assert!(passed.contains(&28), "what is said after: {passed:?}");
+}
+
+/// A gateway that has agreed to events and sends tones all the same is understood, until it sends an event.
+#[test]
+fn tones_are_keys_until_the_first_event_has_come() {
+    let (mut relay, _) = bridged();
+    let (start, mut passed) = (now(), Vec::new());
+    // The key is pressed for 100 ms every 400 ms; the last thrice with events beside it, from its 60th ms on.
+    let mut speak = |n: u16| {
+        let (press, place) = (n / 20, n % 20);
+        let at = start + FRAME * n.into();
+        let mut datagram = packet(8, n, 160 * u32::from(n), 9);
+        let from = usize::from(place) * FRAME_SAMPLES;
+        let tone = crate::tones::pressed('9', from);
+        for (code, sample) in datagram[12..].iter_mut().zip(tone) {
+            *code = g711::encode(Codec::Pcma, if place < 5 { sample } else { 0 });
+        }
+        if press >= 2 && place == 3 {
+            let mut event = packet(96, n, 160 * u32::from(n), 9);
+            event[12..16].copy_from_slice(&[9, 10, 0, 160]);
+            let told = relay.receive(at, Side::Caller, address(CALLER), &mut event, false);
+            assert_eq!(told.key, Some('9'));
+        }
+        let received = relay.receive(at, Side::Caller, address(CALLER), &mut datagram, false);
+        let heard = received.heard.expect("voice");
+        let key = relay.key_in_voice(Side::Caller, &heard, &datagram);
+        if key.is_some() {
+            relay.hush(Side::Agent);
+        }
+        if received.forward.is_some() {
+            passed.push(n);
+        }
+        key.map(|key| (press, key))
+    };
+    let heard: Vec<_> = (0..100).filter_map(&mut speak).collect();
+    assert_eq!(heard, [(0, '9'), (1, '9'), (2, '9')]);
+    assert!(
+        passed.contains(&59),
+        "nothing is held back for long: {passed:?}"
+    );
+    assert!(
+        !passed.contains(&44),
+        "not even the rest of a tone: {passed:?}"
+    );
 }
 
 #[test]
