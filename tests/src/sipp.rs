@@ -99,6 +99,13 @@ impl Sipp {
         self
     }
 
+    /// Loses so many of a hundred messages, those that it sends and those that come.
+    #[must_use]
+    pub fn lossy(mut self, percent: u32) -> Self {
+        self.command.args(["-lost", &percent.to_string()]);
+        self
+    }
+
     /// A word that the scenario uses as `[name]`.
     #[must_use]
     pub fn key(mut self, name: &str, value: &str) -> Self {
