@@ -2,10 +2,76 @@
 
 use std::time::Duration;
 
+use allocation_counter::measure;
+
 use super::*;
 use crate::ports::MediaConfig;
 use crate::relay::Remote;
+use crate::rtp::Header;
 use crate::tap;
+
+/// A code of A-law that is well heard.
+const LOUD: u8 = 0x33;
+
+/// A far end of the tests' own.
+fn far_end() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    let limit = Some(Duration::from_secs(10));
+    socket.set_read_timeout(limit).expect("a limit");
+    let address = socket.local_addr().expect("bound");
+    (socket, address)
+}
+
+#[test]
+fn a_packet_is_sent_on_listened_to_and_copied_without_an_allocation() {
+    const RING: usize = 16;
+    let ports = MediaPorts::new(&MediaConfig {
+        ports: 9_560..=9_579,
+        ..MediaConfig::default()
+    });
+    let counters = Arc::new(Counters::default());
+    let (tap, _copies) = tap::ring(RING, Arc::clone(&ports.spare), Arc::clone(&counters));
+    let (events, _told) = mpsc::unbounded_channel();
+    let carrier = Carrier::open(&ports, tap, counters, events);
+    let mut carrier = carrier.expect("ports are free");
+    // One law is translated into the other, and each side's voice is searched for tones.
+    let far_ends = [
+        (Side::Caller, far_end(), Codec::Pcma),
+        (Side::Agent, far_end(), Codec::Pcmu),
+    ];
+    for (side, (_, address), codec) in &far_ends {
+        let remote = Box::new(Remote::new(*address, *codec));
+        carrier.obey(now(), Order::Remote(*side, remote));
+    }
+    carrier.obey(now(), Order::Bridge(true));
+    let mut allocations = Vec::new();
+    for n in 0..100_u16 {
+        for (side, (from, _), codec) in &far_ends {
+            let header = Header {
+                payload_type: codec.payload_type(),
+                marker: false,
+                sequence: n,
+                timestamp: u32::from(n) * 160,
+                ssrc: 7,
+            };
+            let mut datagram = [0; 12 + FRAME_SAMPLES];
+            rtp::build(&mut datagram, header, &[LOUD; FRAME_SAMPLES]).expect("fits");
+            let to = carrier.socket(*side, Content::Voice).local_addr();
+            from.send_to(&datagram, to.expect("bound")).expect("sent");
+            let measured = measure(|| carrier.take(*side, Content::Voice, 1));
+            allocations.push(measured.count_total);
+        }
+        for (_, (to, _), _) in &far_ends {
+            let sent_on = to.recv(&mut [0; 200]).expect("in time");
+            assert_eq!(sent_on, 12 + FRAME_SAMPLES);
+        }
+    }
+    // The room for copies is made once, until the ring is full.
+    let made = allocations.iter().position(|&count| count == 0);
+    assert_eq!(made, Some(RING + 1), "{allocations:?}");
+    let later: u64 = allocations[RING + 1..].iter().sum();
+    assert_eq!(later, 0, "{allocations:?}");
+}
 
 #[test]
 fn a_side_that_has_fallen_silent_is_told_of_each_minute() {
