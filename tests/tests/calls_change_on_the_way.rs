@@ -55,6 +55,24 @@ fn an_answer_that_the_agent_s_pbx_gave_early_and_only_then_counts() {
 }
 
 #[test]
+fn a_caller_hears_what_is_announced_before_anybody_answers() {
+    if !has_peer("sipp") {
+        return;
+    }
+    let announcement = recording("lostcard_en.wav");
+    let phone = Phone::new(Voice::saying(&announcement, Duration::from_millis(300)));
+    let caller = Voice::silent();
+    let mut branch = routed_soon(&[(&phone, "li_na")]);
+    let announcing = phone.run("agent_announces");
+    let carrier = branch.carrier("carrier_hangs_up", &caller).pause_ms(16_000);
+    succeed(carrier.start());
+    succeed(announcing);
+    let heard = best_correlation(&samples_of(&announcement), &caller.heard());
+    assert!(heard > HEARD, "the caller heard it at {heard:.2}");
+    assert_eq!(branch.record()["outcome"], "abandoned");
+}
+
+#[test]
 fn an_agent_hands_the_caller_on_and_the_caller_hears_the_other() {
     if !has_peer("sipp") {
         return;

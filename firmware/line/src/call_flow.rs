@@ -60,6 +60,8 @@ pub struct CallFlow {
     config: FlowConfig,
     caller: Caller,
     agent: Option<Agent>,
+    /// Whether the caller hears what the called side plays before it answers.
+    hears_early: bool,
     /// A transfer under way.
     transfer: Option<Transfer>,
     /// Legs that have handed the call on, and when to hang up those that do not by themselves.
@@ -113,6 +115,7 @@ impl CallFlow {
                 keys: Keys::default(),
             },
             agent: None,
+            hears_early: false,
             transfer: None,
             leaving: Vec::new(),
             refused_until: None,

@@ -200,9 +200,15 @@ impl Carrier {
             {
                 self.yield_at(arrived, side.other());
             }
-            self.tap.push(side, arrived, heard, datagram);
+            if !self.relay.is_early(side) {
+                self.tap.push(side, arrived, heard, datagram);
+            }
         }
-        if let Some(noise) = &received.noise {
+        if let Some(noise) = received
+            .noise
+            .as_ref()
+            .filter(|_| !self.relay.is_early(side))
+        {
             self.tap.noise(side, arrived, noise, datagram);
         }
         true

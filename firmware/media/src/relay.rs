@@ -50,6 +50,8 @@ pub struct Remote {
     pub send: bool,
     /// Whether it may be heard.
     pub receive: bool,
+    /// Whether it has not answered yet: what it plays is heard by the other side only, by nobody who listens in.
+    pub early: bool,
     /// The keys that both ends protect voice and reports with, if they do.
     pub protection: Option<Protection>,
 }
@@ -65,6 +67,7 @@ impl Remote {
             control: None,
             send: true,
             receive: true,
+            early: false,
             protection: None,
         }
     }
@@ -225,6 +228,11 @@ impl Relay {
     /// Whether the two legs are joined.
     pub const fn is_bridged(&self) -> bool {
         self.bridged
+    }
+
+    /// Whether a leg's far end has not answered yet.
+    pub(crate) fn is_early(&self, side: Side) -> bool {
+        self.leg(side).remote.is_some_and(|remote| remote.early)
     }
 
     /// The law that a leg's far end listens in; none while it is unknown or may not be sent to.

@@ -258,6 +258,12 @@ impl Drop for TapSender {
 }
 
 impl Tap {
+    /// Whether nothing has been copied that is not taken yet.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.ring.packets.is_empty()
+    }
+
     /// The oldest copy that is left of what was said; none once the call's media has ended and all are
     /// taken.
     ///

@@ -38,6 +38,7 @@ pub fn remote(remote: RemoteMedia) -> Remote {
         control: remote.control,
         send: remote.send,
         receive: remote.receive,
+        early: remote.early,
         protection: remote.protection.map(|keys| Protection {
             send: media_key(keys.send),
             receive: media_key(keys.receive),

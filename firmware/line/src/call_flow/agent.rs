@@ -111,11 +111,15 @@ impl CallFlow {
 
     fn on_ringing(&mut self, sdp: Vec<u8>) {
         let Some(agent) = &mut self.agent else { return };
+        let describes = !sdp.is_empty();
         agent.early.describe(sdp);
         if agent.rings() {
             let agent = agent.id.clone();
             self.tell_ringing();
             self.call(CallEvent::AgentRinging { agent });
+        }
+        if describes {
+            self.hear_early();
         }
     }
 
@@ -147,6 +151,7 @@ impl CallFlow {
     /// Caller and agent hear each other from now on.
     pub(super) fn join(&mut self, answer: &Offer) {
         self.set_remote(Side::Agent, answer);
+        self.hears_early = false;
         self.playing = None;
         self.media(MediaCommand::Stop { side: Side::Caller });
         self.media(MediaCommand::Bridge);
@@ -165,6 +170,7 @@ impl CallFlow {
 
     pub(super) fn fail_agent(&mut self, cause: AgentFailure) {
         if let Some(Agent { id, .. }) = self.agent.take() {
+            self.stop_early();
             self.tell_failure(cause);
             self.call(CallEvent::AgentFailed { agent: id, cause });
         }

@@ -25,6 +25,8 @@ pub struct RemoteMedia {
     pub send: bool,
     /// Whether it may be heard.
     pub receive: bool,
+    /// Whether it has not answered yet: the other side hears what it plays, and nobody counts it as said.
+    pub early: bool,
     /// The keys that both ends protect the voice with, if they do.
     pub protection: Option<Protection>,
 }
@@ -39,7 +41,17 @@ impl RemoteMedia {
             control: offer.control,
             send: offer.direction.receives(),
             receive: offer.direction.sends(),
+            early: false,
             protection: offer.protection(secret),
+        }
+    }
+
+    /// The same before it answers: it is heard, and not spoken to.
+    pub(super) const fn early(self) -> Self {
+        Self {
+            send: false,
+            early: true,
+            ..self
         }
     }
 }

@@ -10,6 +10,7 @@ mod back;
 mod bench;
 mod codes;
 mod colleagues;
+mod early;
 mod every_call_ends;
 mod keys;
 mod reoffers;

@@ -40,6 +40,10 @@ impl Transfer {
         self.asked.is_some()
     }
 
+    pub(super) const fn target(&self) -> &Agent {
+        &self.target
+    }
+
     pub(super) fn is_to(&self, leg: LegId) -> bool {
         self.target.leg == leg
     }
@@ -105,10 +109,14 @@ impl CallFlow {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
+        let describes = !sdp.is_empty();
         transfer.target.early.describe(sdp);
         let (by, asked) = (transfer.by, transfer.was_asked());
         if transfer.target.rings() && asked {
             self.sip(by, LegCommand::TellTransfer { status: RINGING });
+        }
+        if describes {
+            self.hear_early();
         }
     }
 
@@ -155,6 +163,7 @@ impl CallFlow {
         if self.agent.is_some() {
             return;
         }
+        self.stop_early();
         self.on_order(now, Order::Apologise);
     }
 
@@ -203,6 +212,7 @@ impl CallFlow {
     pub(super) fn ring_back(&mut self) {
         self.media(MediaCommand::Unbridge);
         self.play(PromptKey::Ringback, RINGBACK);
+        self.hear_early();
     }
 }
 

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 
+use trunkside_call::{Language, PromptKey, Repeat};
+
 use super::*;
 use crate::ports::MediaConfig;
+use crate::prompt::Prompts;
 use crate::relay::Remote;
 use crate::rtp::Header;
 use crate::tap;
@@ -71,6 +74,63 @@ fn a_packet_is_sent_on_listened_to_and_copied_without_an_allocation() {
     assert_eq!(made, Some(RING + 1), "{allocations:?}");
     let later: u64 = allocations[RING + 1..].iter().sum();
     assert_eq!(later, 0, "{allocations:?}");
+}
+
+#[test]
+fn what_is_played_before_the_answer_is_heard_over_ringback_and_by_nobody_else() {
+    let ports = MediaPorts::new(&MediaConfig {
+        ports: 9_580..=9_599,
+        ..MediaConfig::default()
+    });
+    let counters = Arc::new(Counters::default());
+    let (tap, copies) = tap::ring(16, Arc::clone(&ports.spare), Arc::clone(&counters));
+    let (events, _told) = mpsc::unbounded_channel();
+    let carrier = Carrier::open(&ports, tap, counters, events);
+    let mut carrier = carrier.expect("ports are free");
+    let ((caller, caller_at), (agent, agent_at)) = (far_end(), far_end());
+    let remote = Box::new(Remote::new(caller_at, Codec::Pcma));
+    carrier.obey(now(), Order::Remote(Side::Caller, remote));
+    let ringback = Prompts::embedded().get(Language::Zh, PromptKey::Ringback);
+    let pause = Duration::from_secs(4);
+    carrier.obey(
+        now(),
+        Order::Play(Side::Caller, ringback, Repeat::Loop { pause }),
+    );
+    let early = Remote {
+        send: false,
+        early: true,
+        ..Remote::new(agent_at, Codec::Pcma)
+    };
+    carrier.obey(now(), Order::Remote(Side::Agent, Box::new(early)));
+    carrier.obey(now(), Order::Bridge(true));
+    let say = |carrier: &mut Carrier, (side, from): (Side, &UdpSocket), sequence| {
+        let header = Header {
+            payload_type: Codec::Pcma.payload_type(),
+            marker: false,
+            sequence,
+            timestamp: u32::from(sequence) * 160,
+            ssrc: 7,
+        };
+        let mut datagram = [0; 12 + FRAME_SAMPLES];
+        rtp::build(&mut datagram, header, &[LOUD; FRAME_SAMPLES]).expect("fits");
+        let to = carrier.socket(side, Content::Voice).local_addr();
+        from.send_to(&datagram, to.expect("bound")).expect("sent");
+        carrier.take(side, Content::Voice, 1);
+    };
+    // The first packet of it stops the ringback, the second is heard.
+    for sequence in 0..2 {
+        say(&mut carrier, (Side::Agent, &agent), sequence);
+    }
+    let mut heard = [0; 200];
+    let length = caller.recv(&mut heard).expect("in time");
+    assert_eq!(heard[12..length], [LOUD; FRAME_SAMPLES]);
+    assert!(copies.is_empty(), "nobody has answered");
+
+    // Nor does who is called hear the caller, who is listened to.
+    say(&mut carrier, (Side::Caller, &caller), 0);
+    agent.set_nonblocking(true).expect("set");
+    assert!(agent.recv(&mut heard).is_err());
+    assert!(!copies.is_empty());
 }
 
 #[test]
