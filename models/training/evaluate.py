@@ -12,7 +12,7 @@ import argparse
 import csv
 import random
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice, product
 from pathlib import Path
@@ -32,13 +32,14 @@ from pronounce import en_readings, text_units
 from speech import read_shards, spelling, trim
 from text import HERE, clean_english
 from train import edit_distance, greedy
-from units import ARPABET, BLANK, IDS, INITIAL_IDS, jyutping_units, syllable_units
+from units import ARPABET, BLANK, IDS, INITIAL_IDS, JYUTPING, MANDARIN, jyutping_units, syllable_units
 from voices import Voice
 
 SYLLABLES = {"pinyin": syllable_units, "jyutping": jyutping_units, "units": lambda text: tuple(text.split())}
 TAIL = np.zeros(6400, np.float32)  # what an endpointer waits after speech, in samples
 ENGLISH = {IDS[phone] for phone in ARPABET}
 LEAD = np.zeros(2560, np.float32)  # what the engine puts before a recording that begins within a word
+UNHEARD = -1e4  # log probability of a unit that may not be heard
 LOUD_START_DB = -50  # of its first 20 ms, as in the engine (firmware/recognition/src/stream.rs)
 
 
@@ -62,6 +63,7 @@ class Set:
     utterances: list
     language: str = "zh"
     grammar: list = field(default_factory=list)
+    only_units: list | None = None  # of the language that is told beforehand
 
 
 @lru_cache(maxsize=None)
@@ -124,6 +126,12 @@ def syllable_set(name, spelling, syllabary, about):
     for u in out:
         u.text = known[to_units(u.text)]
     return Set(name, True, about, out, spelling, [(spelling, bare) for bare in known.values()])
+
+
+def told(data, language, units):
+    """The same, heard as `trunkside transcribe --language` hears: no unit of another language."""
+    only = [IDS[unit] for unit in units] + [BLANK]
+    return replace(data, name=f"{data.name}, language told", about=f"the same, heard as {language}", only_units=only)
 
 
 def spoken(language, text, rng):
@@ -229,6 +237,9 @@ def measure(runtime, data):
     rows = []
     for u in data.utterances:
         logprobs = stream(runtime, fbank(padded(u.audio)))
+        if data.only_units is not None:
+            others = np.setdiff1d(np.arange(logprobs.shape[1]), data.only_units)
+            logprobs[:, others] = UNHEARD
         found = greedy(torch.from_numpy(logprobs))
         hit = grammar_choice(logprobs, data.grammar) == u.text if data.grammar else None
         said = syllables(u.units)
@@ -326,15 +337,19 @@ def main():
     print(table(results), flush=True)
     if args.development:
         return
+    mandarin = syllable_set("mandarin-syllables-eval", "pinyin", "pinyin-syllables-train",
+                            "single syllables, an unseen speaker")
+    cantonese = syllable_set("cantonese-syllables-eval", "jyutping", "cantonese-syllables-train",
+                             "other syllables, a voice heard in training")
     real = [
         real_set("commands-eval", "20 words, unseen speakers", grammar=True),
         real_set("commands-eval", "its 8 English words, unseen speakers", grammar=True, only="en"),
         real_set("digits-en-eval", "English digits, an unseen speaker", grammar=True),
         real_set("mandarin-words-eval", "unseen words, a voice heard in training"),
-        syllable_set("mandarin-syllables-eval", "pinyin", "pinyin-syllables-train",
-                     "single syllables, an unseen speaker"),
-        syllable_set("cantonese-syllables-eval", "jyutping", "cantonese-syllables-train",
-                     "other syllables, a voice heard in training"),
+        mandarin,
+        told(mandarin, "Mandarin", MANDARIN),
+        cantonese,
+        told(cantonese, "Cantonese", JYUTPING),
         real_set("paragraphs-eval", "long read text, unseen speakers"),
     ]
     measured = [(s, measure(runtime, s)) for s in real]
