@@ -8,7 +8,7 @@ use super::lists::{
     LONG_SURNAMES, NAME, PHONE, PLATE, RARE_SURNAMES, STEMS, SURNAMES,
 };
 use super::numbers::{Manner, manner, tell};
-use super::{Kind, Random, Said, Tongue, Turn, spoken};
+use super::{Kind, Random, Said, Tongue, Turn, mentioned, spoken};
 
 fn carriers(kind: Kind) -> &'static [&'static [&'static str]; 3] {
     match kind {
@@ -19,13 +19,16 @@ fn carriers(kind: Kind) -> &'static [&'static [&'static str]; 3] {
         Kind::Birth => &BIRTH,
         Kind::Plate => &PLATE,
         Kind::Email => &EMAIL,
-        Kind::Name => &NAME,
+        Kind::Name | Kind::Mention => &NAME,
         Kind::Address => &ADDRESS,
     }
 }
 
 /// A case of a kind: its turns, all of which the redactor hears.
 pub fn case(kind: Kind, tongue: Tongue, random: &mut Random) -> Vec<Turn> {
+    if kind == Kind::Mention {
+        return mentioned::case(tongue, random);
+    }
     if random.percent(15)
         && let Some(turns) = spoken::case(kind, tongue, random)
     {
@@ -104,7 +107,7 @@ fn near_miss(random: &mut Random) -> String {
     }
 }
 
-fn hesitate(said: &mut Said, tongue: Tongue, random: &mut Random) {
+pub fn hesitate(said: &mut Said, tongue: Tongue, random: &mut Random) {
     if !random.percent(12) {
         return;
     }
@@ -493,7 +496,7 @@ fn email(said: &mut Said, tongue: Tongue, random: &mut Random) {
     said.tell(&text);
 }
 
-fn name(said: &mut Said, tongue: Tongue, random: &mut Random) {
+pub fn name(said: &mut Said, tongue: Tongue, random: &mut Random) {
     if tongue == Tongue::English {
         let full = format!(
             "{} {}",

@@ -7,6 +7,7 @@
 
 mod cases;
 mod lists;
+mod mentioned;
 mod numbers;
 mod random;
 mod spoken;
@@ -33,11 +34,13 @@ pub enum Kind {
     Plate,
     Email,
     Name,
+    /// A name that no words introduce: of who is spoken of, or before its own spelling.
+    Mention,
     Address,
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Phone,
         Self::Identity,
         Self::Card,
@@ -46,6 +49,7 @@ impl Kind {
         Self::Plate,
         Self::Email,
         Self::Name,
+        Self::Mention,
         Self::Address,
     ];
 

@@ -1,7 +1,7 @@
 //! Chinese names by what people are called: titles, kinship, nicknames.
 
 use super::chinese::{STOPS, given, is_han, is_word, stops, surname_at};
-use super::hidden;
+use super::{hidden, spoken_of};
 use crate::numbers::Folded;
 use crate::personal::ends_phrase;
 use crate::redact::Hidden;
@@ -74,10 +74,12 @@ pub(super) fn nicknamed(text: &Folded, at: usize) -> Option<Hidden> {
     let before = at.checked_sub(1).and_then(|at| text.at(at));
     let begins = before.is_none_or(|c| !c.is_alphanumeric() || BEFORE.contains(c))
         || text.at(at) == Some('阿');
+    let serves_them = spoken_of::is_behind_role(text, at);
     let goes_on = "啊呀吧呢吗嘛哦喔的说让叫打在给帮跟和介告推那这他她同接办收我你";
     let ends = ends_phrase(text, end) || text.at(end).is_some_and(|c| goes_on.contains(c));
-    let known = text.at(at) == Some('阿') || ends || serves(text, end);
-    (begins && known).then(|| hidden(at, end))
+    let does = || ends || serves(text, end) || spoken_of::does(text, end);
+    let known = text.at(at) == Some('阿') || serves_them || does();
+    ((begins || serves_them) && known).then(|| hidden(at, end))
 }
 
 /// Where `小李`, `老王` or `阿强` ends.
@@ -90,6 +92,11 @@ pub(super) fn nickname_end(text: &Folded, at: usize) -> Option<usize> {
         小黄 小熊 小花 小米 小单 小水 小简 小额 小江 小林 小车 小连 小费 小游 小雷 小蓝 小毛 小贺 小包";
     let first = text.at(at)?;
     let second = text.at(at + 1)?;
+    if first == '阿' && second.is_ascii_alphabetic() {
+        let end = text.word_end(at + 1);
+        let title = ["sir", "miss"].contains(&text.slice(at + 1, end).as_str());
+        return (end > at + 2 && !title).then_some(end);
+    }
     let named = match first {
         '阿' => {
             let called = || {

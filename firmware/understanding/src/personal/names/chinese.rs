@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::introduced::{Sure, begins_person, ends_with_introduction, introductions, linked};
-use super::{addressed, hidden};
+use super::{addressed, hidden, spoken_of};
 use crate::numbers::Folded;
 use crate::personal::{ends_phrase, skip_hesitations};
 use crate::redact::Hidden;
@@ -126,6 +126,9 @@ pub(super) fn name_at(text: &Folded, at: usize) -> Option<Hidden> {
         .or_else(|| addressed::serving(text, at))
         .or_else(|| denied(text, at))
         .or_else(|| alone(text, at))
+        .or_else(|| spoken_of::spoken_of(text, at))
+        .or_else(|| spoken_of::called_by_given(text, at))
+        .or_else(|| in_parts(text, at))
 }
 
 /// The name behind an introduction that ends at a position.
@@ -346,6 +349,9 @@ fn looks_like_name(text: &Folded, start: usize) -> Option<Hidden> {
 /// What is doubled when it is done for a while.
 const DONE_BRIEFLY: &str = "说看想谈聊问试讲听用做走等帮查算找见写读吃喝坐玩量谢刚常慢天";
 
+/// Whom everybody knows by them: `转给李四五千`.
+const PLACEHOLDERS: [&str; 6] = ["张三", "李四", "王五", "赵六", "钱七", "孙八"];
+
 /// Whether a given name stands here: its characters are those of such names, and behind it the talk
 /// goes on, or an amount follows: `转给王建国五百块`.
 fn is_given(text: &Folded, from: usize, end: usize) -> bool {
@@ -356,7 +362,11 @@ fn is_given(text: &Folded, from: usize, end: usize) -> bool {
             let paid = text
                 .at(end)
                 .is_some_and(|c| "转打汇发还借欠给说的".contains(c));
-            (given(only) || is_counted(only) && paid) && ends
+            let placeholder = || {
+                let stands = |name: &&str| text.starts_with(end - 2, name);
+                from + 1 == end && end > 1 && PLACEHOLDERS.iter().any(|name| stands(&name))
+            };
+            (given(only) || is_counted(only) && (paid || placeholder())) && ends
                 || ends_phrase(text, end)
                 || text.at(end).is_some_and(|c| "想要我".contains(c))
                 || OWNED.iter().any(|owned| text.starts_with(end, owned))
@@ -528,11 +538,14 @@ pub(super) fn given_apart(text: &Folded, at: usize) -> Option<Hidden> {
     Some(hidden(start, start + if own(start + 1) { 2 } else { 1 }))
 }
 
+/// So near to its family name a whole name is told.
+const SAID_WITHIN: usize = 24;
+
 /// `姓翟墨翟的翟叫翟晓川`, `姓周周志明`: the whole name behind a family name that was told and explained.
 fn said_whole(text: &Folded, family: &Hidden) -> Option<Hidden> {
     let name = text.slice(family.start, family.end);
     let own = |at: usize| text.at(at).is_some_and(|c| given(c) && !stops(text, at));
-    (family.end..text.chars().len())
+    (family.end..text.chars().len().min(family.end + SAID_WITHIN))
         .filter(|at| text.starts_with(*at, &name))
         .find(|at| {
             let behind = at + family.end - family.start;
@@ -603,7 +616,7 @@ pub(super) fn is_told(text: &Folded) -> bool {
 }
 
 /// Family names by their parts.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 27] = [
     "弓长张",
     "木子李",
     "耳东陈",
@@ -620,7 +633,33 @@ const PARTS: [&str; 16] = [
     "女子好",
     "人可何",
     "三横王",
+    "木易杨",
+    "双人徐",
+    "二马冯",
+    "子小孙",
+    "言射谢",
+    "关耳郑",
+    "草肃萧",
+    "雨田雷",
+    "羊女姜",
+    "干勾于",
+    "西早覃",
 ];
+
+/// Of these what is said for other things as well.
+const OTHER_PARTS: [&str; 1] = ["女子好"];
+
+/// `弓长张`, `我的弓长张 张伟`: nobody says so of anything but a name, which may follow.
+fn in_parts(text: &Folded, at: usize) -> Option<Hidden> {
+    let parts = PARTS.iter().find(|parts| text.starts_with(at, parts))?;
+    if OTHER_PARTS.contains(parts) {
+        return None;
+    }
+    let end = at + 3;
+    let name = looks_like_name(text, skip_hesitations(text, end));
+    let same = name.filter(|name| text.at(name.start) == text.at(end - 1));
+    Some(hidden(at, same.map_or(end, |name| name.end)))
+}
 
 /// Family names by their parts, `弓长张`, and characters by a word that holds them, `伟大的伟`:
 /// only beside a name.

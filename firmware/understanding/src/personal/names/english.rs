@@ -12,7 +12,7 @@ use crate::numbers::Folded;
 use crate::redact::Hidden;
 
 /// Words behind which a name stands, longer ones first.
-const CERTAIN: [&str; 27] = [
+const CERTAIN: [&str; 31] = [
     "policy holder is",
     "policyholder is",
     "account holder's name is",
@@ -24,6 +24,10 @@ const CERTAIN: [&str; 27] = [
     "my full name is",
     "my first name is",
     "first name is",
+    "surname's",
+    "family name's",
+    "maiden name's",
+    "first name's",
     "my last name is",
     "last name is",
     "my surname is",
@@ -43,7 +47,7 @@ const CERTAIN: [&str; 27] = [
 ];
 
 /// Words behind which a name stands that is no word of the language.
-const BARE: [&str; 18] = [
+const BARE: [&str; 31] = [
     "next of kin is",
     "emergency contact is",
     "last name",
@@ -62,6 +66,19 @@ const BARE: [&str; 18] = [
     "signed by",
     "delivered to",
     "payable to",
+    "it's under",
+    "its under",
+    "it is under",
+    "booking's under",
+    "booking is under",
+    "reservation's under",
+    "reservation is under",
+    "account is under",
+    "account's under",
+    "policy is under",
+    "policy's under",
+    "order is under",
+    "order's under",
 ];
 
 /// What stands behind words that may introduce a name.
@@ -198,6 +215,7 @@ fn bare(text: &Folded, at: usize) -> Option<Hidden> {
         let word = text.slice(start, word_end(text, start).min(start + 20));
         let known = is_first_name(&word) || is_family_name(&word) || is_chinese_family_name(&word);
         word.len() > 2
+            && !is_title(&word)
             && !word.contains("n't")
             && !is_common(&word)
             && (known || !is_in_dictionary(&word))
@@ -341,6 +359,11 @@ fn romanised(text: &Folded, at: usize) -> Option<Hidden> {
             .collect();
         let syllables = |words: &[&str]| words.iter().all(|word| is_chinese_syllable(word));
         let (first, last) = (words[0], words[length - 1]);
+        // `two hundred to li wei`
+        let leads = first == "to" && at > 1 && text.at(at - 2).is_some_and(char::is_alphanumeric);
+        if leads {
+            return None;
+        }
         let named = is_chinese_family_name(first) && syllables(&words[1..])
             || is_chinese_family_name(last) && syllables(&words[..length - 1]);
         let strange = words.iter().filter(|word| !is_ordinary(word)).count();
@@ -449,7 +472,9 @@ const PARTICLES: [&str; 12] = [
 /// Words with which the talk goes on behind a name.
 const AFTER: &str = "told said says asked called yesterday today tomorrow earlier later again before after last next who whose \
     about regarding one two three four five six seven eight nine ten twenty thirty forty fifty hundred reference order \
-    signed opened sent got gave came helped promised never always first once twice";
+    signed opened sent got gave came helped promised never always first once twice owes owed owe hung hangs needs needed \
+    wants wanted keeps kept takes took makes made gets gives goes went comes left works lives sends pays paid lost \
+    knows thinks uses used put did was has had from is will would can could should";
 
 /// Takes in letters that spell the name out behind it.
 fn with_spelling(text: &Folded, start: usize, end: usize) -> Hidden {
@@ -473,26 +498,82 @@ fn with_spelling(text: &Folded, start: usize, end: usize) -> Hidden {
     hidden(start, end)
 }
 
-/// Three or more single letters in a row, `w a n g` or `w-a-n-g`, also with `double`.
+/// So many letters are looked at together: longer rows are hidden from each of their letters on.
+const MOST_LETTERS: usize = 40;
+
+/// Signs within names, as they are spelt: `o apostrophe n e i l l`.
+const SPELT_SIGNS: [&str; 3] = ["apostrophe ", "hyphen ", "dash "];
+
+/// Three or more single letters in a row, `w a n g` or `w-a-n-g`, also with `double` and the signs of names.
 fn spelled(text: &Folded, at: usize) -> Option<Hidden> {
     let single = |at: usize| {
         text.at(at).is_some_and(|c| c.is_ascii_alphabetic()) && text.word_end(at) == at + 1
     };
     let (mut end, mut count) = (at, 0);
-    while single(end) {
+    while single(end) && count < MOST_LETTERS {
         count += 1;
         end += 1;
         let gap = usize::from(matches!(text.at(end), Some(' ' | '-' | '.')));
-        let double = end + gap + 7;
+        let word = ["double "].iter().chain(&SPELT_SIGNS);
+        let mut behind = word
+            .filter(|word| text.starts_with(end + gap, word))
+            .map(|word| end + gap + word.len());
         if single(end + gap) && gap > 0 {
             end += gap;
-        } else if text.starts_with(end + gap, "double ") && single(double) {
-            end = double;
+        } else if let Some(next) = behind.next().filter(|next| single(*next)) {
+            end = next;
         } else {
             break;
         }
     }
     (count >= 3).then(|| hidden(at, end))
+}
+
+/// The word that letters spell out behind it: `it's under patel p a t e l`.
+pub(super) fn before_its_spelling(text: &Folded, at: usize) -> Option<Hidden> {
+    const SAYS: [&str; 7] = ["that's", "thats", "spelled", "spelt", "is", "it's", "as"];
+    let blank = |at: usize| matches!(text.at(at), Some(' ' | ',' | '.' | '-'));
+    let mut start = at;
+    for _ in 0..3 {
+        let mut end = start;
+        while end > 0 && blank(end - 1) {
+            end -= 1;
+        }
+        start = end;
+        while start > 0
+            && text
+                .at(start - 1)
+                .is_some_and(|c| c.is_alphabetic() || "'-".contains(c))
+            && end - start < MOST_LETTERS
+        {
+            start -= 1;
+        }
+        let word = text.slice(start, end);
+        if !SAYS.contains(&word.as_str()) {
+            let letters = |c: &char| c.is_alphabetic();
+            let word: String = word.chars().filter(letters).collect();
+            let is_spelt =
+                word.len() > 2 && spelled(text, at).is_some_and(|row| spells(text, &row, &word));
+            return is_spelt.then(|| hidden(start, end));
+        }
+    }
+    None
+}
+
+/// Whether a row of letters begins with those of a word.
+fn spells(text: &Folded, row: &Hidden, word: &str) -> bool {
+    let row = text.slice(row.start, row.end);
+    let mut letters = String::new();
+    let mut times = 1;
+    for piece in row.split([' ', '-', '.']) {
+        if piece == "double" {
+            times = 2;
+        } else if piece.len() == 1 {
+            letters.push_str(&piece.repeat(times));
+            times = 1;
+        }
+    }
+    letters.starts_with(word)
 }
 
 /// The answer to a question for the name: one to three words and nothing else.

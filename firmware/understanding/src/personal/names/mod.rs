@@ -8,6 +8,7 @@ mod english;
 mod introduced;
 mod known;
 mod related;
+mod spoken_of;
 mod written;
 
 #[cfg(test)]
@@ -68,6 +69,11 @@ pub(super) fn find(
         })
         .collect();
     found.extend(corrected);
+    let before: Vec<Hidden> = found
+        .iter()
+        .filter_map(|name| english::before_its_spelling(text, name.start))
+        .collect();
+    found.extend(before);
     found.extend(chinese::explained(text, &found));
     found
 }

@@ -472,3 +472,94 @@ fn a_name_is_told_over_two_turns() {
         assert_eq!(call(&turns)[3], redacted, "{last}");
     }
 }
+
+#[test]
+fn chinese_names_that_nothing_introduces_are_hidden_by_what_is_said_of_them() {
+    for (text, redacted) in [
+        ("何敏的包裹寄错了", "[name]的包裹寄错了"),
+        ("徐静骗了我们全家", "[name]骗了我们全家"),
+        ("上周马超打电话来催", "上周[name]打电话来催"),
+        ("由于宋佳没有来签字", "由于[name]没有来签字"),
+        ("我和赵敏约好了", "我和[name]约好了"),
+        ("我昨天联系过赵敏", "我昨天联系过[name]"),
+        ("诸葛明亮不肯还钱", "[name]不肯还钱"),
+        ("呃孙莉", "呃[name]"),
+        ("周杰您好", "[name]您好"),
+        ("三舅郭建华", "三舅[name]"),
+        ("员工钱小芳", "员工[name]"),
+        ("黃大明張單爭咗", "[name]張單爭咗"),
+        ("陳美玲嘅戶口", "[name]嘅戶口"),
+        ("我想搵阿Kelvin", "我想搵[name]"),
+        ("我是翠萍", "我是[name]"),
+        ("喊我小燕就好", "喊我[name]就好"),
+        ("转给张三六千", "转给[name][number]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn staff_are_hidden_by_their_nickname_behind_what_they_are() {
+    for (text, redacted) in [
+        ("坐席小吴挂我电话", "坐席[name]挂我电话"),
+        ("大堂经理老徐不管", "大堂经理[name]不管"),
+        ("骑手小郑没送到", "骑手[name]没送到"),
+        ("老周没还我工具", "[name]没还我工具"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_family_name_are_hidden_and_the_name_behind_them() {
+    for (text, redacted) in [
+        ("言午许", "[name]"),
+        ("是木易杨", "是[name]"),
+        ("文刀刘 刘洋", "[name]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn words_with_the_form_of_chinese_names_stay() {
+    for text in [
+        "马尔代夫的订单",
+        "在寻找过程中的问题",
+        "我想大家说得对",
+        "向大家推荐这张卡",
+        "我是学生",
+        "我是山东",
+        "我是房东",
+        "安全说明",
+        "方便",
+        "客服小时候的电话",
+        "阿sir你好",
+        "何时来取",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn a_name_before_its_spelling_is_hidden_with_it() {
+    for (text, redacted) in [
+        ("it's baker b a k e r", "it's [name] [name]"),
+        ("that's owusu spelt o w u s u", "that's [name] spelt [name]"),
+        (
+            "table for d'arcy d apostrophe a r c y",
+            "table for [name] [name]",
+        ),
+        ("it's kelly k e double l y", "it's [name]"),
+        (
+            "the booking's under fernandez",
+            "the booking's under [name]",
+        ),
+        ("my surname's hopkins", "my surname's [name]"),
+        ("it's under warranty", "it's under warranty"),
+        ("helen owes us money", "[name] owes us money"),
+        ("send fifty to wong ka yan", "send fifty to [name]"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
