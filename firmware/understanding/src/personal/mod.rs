@@ -101,11 +101,16 @@ pub(crate) fn spelt_answer(text: &Folded, label: &'static str) -> Option<Hidden>
 /// Where punctuation and hesitations that begin at a position end. Unlike within numbers, nothing
 /// that a name could begin with counts.
 fn skip_hesitations(text: &Folded, start: usize) -> usize {
+    skip_some_hesitations(text, start, usize::MAX)
+}
+
+/// The same for some characters at least: who looks from every position must not look to the end.
+fn skip_some_hesitations(text: &Folded, start: usize, most: usize) -> usize {
     const HESITATIONS: [&str; 14] = [
         "那个", "就是", "即系", "嗯", "呃", "啊", "额", "哦", "诶", "uhh", "uh", "umm", "um", "er",
     ];
     let mut at = start;
-    while let Some(c) = text.at(at) {
+    while let Some(c) = text.at(at).filter(|_| at - start <= most) {
         let word = HESITATIONS.iter().find(|word| {
             let end = at + word.chars().count();
             text.starts_with(at, word)

@@ -82,6 +82,9 @@ fn british(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<usi
         }
         Some(at)
     };
+    if !text.at(start)?.is_ascii_alphabetic() {
+        return None;
+    }
     let (mut at, mut told) = (letters(start, 2)?, 0);
     while told < 2 {
         at = skip_marks(text, at);
@@ -90,8 +93,7 @@ fn british(text: &Folded, digits: &[(usize, usize)], start: usize) -> Option<usi
         at = end;
     }
     let end = letters(at, 3).filter(|_| told == 2)?;
-    let begins = text.at(start).is_some_and(|c| c.is_ascii_alphabetic());
-    (begins && letters(end, 1).is_none()).then_some(end)
+    letters(end, 1).is_none().then_some(end)
 }
 
 /// Letters and digits in a row, blanks and marks between them: how many, how many of them digits,

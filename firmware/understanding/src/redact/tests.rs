@@ -515,3 +515,19 @@ fn a_birth_date_is_told_over_turns() {
         assert_eq!(call(turns), redacted, "{turns:?}");
     }
 }
+
+#[test]
+fn long_runs_of_one_thing_take_no_time_out_of_proportion() {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for part in [" ", ",", "-", "嗯", "uh ", "a b ", "我姓王", "。"] {
+            let text = format!("x{}", part.repeat(60_000));
+            crate::entities_of(&text);
+            redact(&text);
+        }
+        done.send(()).unwrap();
+    });
+    // Linear in some seconds; quadratic in as many hours.
+    let waited = ended.recv_timeout(std::time::Duration::from_secs(90));
+    waited.expect("every text is read within the deadline");
+}

@@ -2,7 +2,7 @@
 
 use super::hidden;
 use crate::numbers::Folded;
-use crate::personal::skip_hesitations;
+use crate::personal::{skip_hesitations, skip_some_hesitations};
 use crate::redact::Hidden;
 
 /// Words behind which an address stands, longer ones first.
@@ -308,7 +308,7 @@ fn chain_from(text: &Folded, start: usize) -> Option<Chain> {
             })
             .or_else(|| room_behind(text, at).filter(|_| chain.doors > 0));
         let Some((end, part)) = next_part else {
-            let next = skip_hesitations(text, at);
+            let next = skip_some_hesitations(text, at, MOST_PAUSE);
             if next == at || next > at + MOST_PAUSE || part_at(text, next).is_none() {
                 break;
             }

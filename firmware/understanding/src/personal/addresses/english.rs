@@ -114,11 +114,16 @@ struct Word {
     capital: bool,
 }
 
+/// So many hesitations may stand among the words of an address: who looks from every word must not look to
+/// the end.
+const MOST_HESITATIONS: usize = 16;
+
 /// Words from a position on, hesitations left out; punctuation other than commas ends them.
 fn words_from(text: &Folded, original: &[char], from: usize, most: usize) -> Vec<Word> {
     let mut words = Vec::new();
     let mut at = from;
-    while words.len() < most {
+    let mut hesitations = 0;
+    while words.len() < most && hesitations <= MOST_HESITATIONS {
         while text
             .at(at)
             .is_some_and(|c| matches!(c, ' ' | ',' | '\n' | '#' | '-' | '/' | '\''))
@@ -140,7 +145,9 @@ fn words_from(text: &Folded, original: &[char], from: usize, most: usize) -> Vec
             break;
         }
         let word = text.slice(at, end);
-        if !["uh", "um", "er", "erm", "ah"].contains(&word.as_str()) {
+        if ["uh", "um", "er", "erm", "ah"].contains(&word.as_str()) {
+            hesitations += 1;
+        } else {
             let spoken = || !runs_of(&Folded::new(&word)).is_empty() && word != "o" && word != "oh";
             words.push(Word {
                 start: at,
