@@ -63,6 +63,15 @@ const TIMES: [(&str, u8); 5] = [
 /// The longest number word, for the glued ones.
 const LONGEST_WORD: usize = 9;
 
+/// The most letters `o` that are noughts behind a figure: `138ooo`.
+const MOST_NOUGHTS: usize = 4;
+
+/// Whether nothing parts a position from the figure before it.
+fn is_joined(text: &Folded, at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| text.at(at));
+    before.is_some_and(|c| c.is_ascii_digit() || "零〇一二三四五六七八九幺".contains(c))
+}
+
 /// The English number that begins here.
 pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
     let c = text.at(start)?;
@@ -77,6 +86,9 @@ pub(super) fn atom_at(text: &Folded, start: usize) -> Option<Atom> {
     let is_of_clock = text.starts_with(end, "'clock") || text.starts_with(end, " clock");
     if matches!(word.as_str(), "oh" | "o") && !is_of_clock {
         return Some(Atom::new(start, end, "0".to_owned(), Reading::Weak));
+    }
+    if word.len() <= MOST_NOUGHTS && word.bytes().all(|c| c == b'o') && is_joined(text, start) {
+        return Some(Atom::new(start, end, "0".repeat(word.len()), Reading::Weak));
     }
     repeat(text, &word, start, end)
         .or_else(|| hundred_of_digits(text, start))

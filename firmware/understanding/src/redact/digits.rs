@@ -369,7 +369,13 @@ fn hide_letters_beside(text: &Folded, run: &Run, hidden: &mut Vec<Hidden>) {
     let check =
         matches!(text.at(pause), Some('x' | '叉')) || bracket && text.at(pause) == Some('a');
     let next = if check { pause } else { end + blank(end) };
-    if letter(next) && !letter(next + 1) {
+    // `in twenty twenty three i paid`
+    let is_word = !check
+        && next > end
+        && matches!(text.at(next), Some('i' | 'a'))
+        && matches!(text.at(next + 1), Some(' ' | '\''))
+        && text.word_end(next + 2) > next + 3;
+    if letter(next) && !letter(next + 1) && !is_word {
         match hidden.last_mut() {
             Some(last) if last.end == end => last.end = next + 1,
             _ => hidden.push(Hidden {

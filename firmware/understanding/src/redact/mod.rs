@@ -140,7 +140,20 @@ fn redactions_from(text: &str, opening: Opening, names: &mut Told, strict: bool)
     let mut digits = digits::hidden(&folded, &runs, &found, opening, strict);
     leave_to_names(&runs, &hidden, &mut digits);
     hidden.extend(digits);
-    merged(hidden)
+    let mut hidden = merged(hidden);
+    close_brackets(&folded, &mut hidden);
+    hidden
+}
+
+/// The bracket that ends what is hidden belongs to it: `A123456(3)`.
+fn close_brackets(text: &Folded, hidden: &mut [Hidden]) {
+    for piece in hidden {
+        let opened = text.slice(piece.start, piece.end).contains('(');
+        let closed = text.slice(piece.start, piece.end).contains(')');
+        if opened && !closed && text.at(piece.end) == Some(')') {
+            piece.end += 1;
+        }
+    }
 }
 
 /// The figures of names are no number: `张三转五万` is a name and an amount.

@@ -531,3 +531,28 @@ fn long_runs_of_one_thing_take_no_time_out_of_proportion() {
     let waited = ended.recv_timeout(std::time::Duration::from_secs(90));
     waited.expect("every text is read within the deadline");
 }
+
+#[test]
+fn a_bracket_is_closed_with_the_number_that_opened_it() {
+    assert_eq!(redact("身分證C345678(9)喎"), "身分證[identity]喎");
+}
+
+#[test]
+fn words_of_one_letter_behind_a_number_stay() {
+    for (text, redacted) in [
+        (
+            "in two thousand and twenty two i moved",
+            "in [number] i moved",
+        ),
+        ("five thousand six hundred a month", "[number] a month"),
+        ("it is 4477120 b thanks", "it is [number] thanks"),
+    ] {
+        assert_eq!(redact(text), redacted, "{text}");
+    }
+}
+
+#[test]
+fn noughts_that_are_written_as_letters_are_hidden_with_their_number() {
+    assert_eq!(redact("电话一3七00一3七ooo"), "电话[phone]");
+    assert_eq!(redact("ooo nice"), "ooo nice");
+}
