@@ -319,6 +319,25 @@ pub(crate) fn is_cued(text: &Folded, position: usize, cue: Cue) -> bool {
     true
 }
 
+/// Words that tell how a number ends: that of a card, unless they stand behind what another one is called.
+const ENDINGS: [&str; 4] = ["ends in", "ending in", "last four", "尾号"];
+
+/// What may stand between such words and those before them.
+const LINKS_TO_ENDING: [&str; 7] = ["", " ", " number ", " is ", " number is ", "'s ", "的"];
+
+/// The cue of the number whose end is told by the words at a position: `social security number ends in`.
+fn cue_of_whole(text: &Folded, start: usize) -> Option<Cue> {
+    if !ENDINGS.iter().any(|word| text.starts_with(start, word)) {
+        return None;
+    }
+    (start.saturating_sub(REACH)..start).find_map(|at| {
+        let (cue, end) = cue_starting_at(text, at, start)?;
+        LINKS_TO_ENDING
+            .contains(&text.slice(end, start).as_str())
+            .then_some(cue)
+    })
+}
+
 /// The nearest cue, and where it ends; of cues that overlap, the longest: 保单号, and not 单号.
 fn place_before(text: &Folded, position: usize) -> Option<(Cue, usize)> {
     let reach = position.saturating_sub(REACH)..position;
@@ -333,7 +352,7 @@ fn place_before(text: &Folded, position: usize) -> Option<(Cue, usize)> {
             nearest = Some((start, end, cue));
         }
     }
-    nearest.map(|(_, end, cue)| (cue, end))
+    nearest.map(|(start, end, cue)| (cue_of_whole(text, start).unwrap_or(cue), end))
 }
 
 /// Whether a text ends with a cue and nothing but a few words such as `号码是` behind it.

@@ -47,11 +47,13 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
     // 信用卡欠五千 tells no card's number, 尾号二十三四十五 does.
     let cue = cue_before(text, start)
         .filter(|cue| !counts || is_cued(text, start, *cue) && !is_linked(text, run));
-    if is_public_line(&run.meant) && cue.is_none_or(|cue| cue == Cue::Phone) {
+    // 一点二三四五 are no bank's 12345.
+    let decimal = || plain::one_decimal(text, &run.atoms);
+    let is_line = is_public_line(&run.meant) && cue.is_none_or(|cue| cue == Cue::Phone);
+    if is_line && (cue.is_some() || decimal().is_none()) {
         return one(EntityKind::Number);
     }
-    let ending =
-        cue.filter(|cue| *cue == Cue::Phone && is_ending(text, start) && run.meant.len() > 2);
+    let ending = cue.filter(|cue| is_longer(*cue) && is_ending(text, start) && run.meant.len() > 2);
     let kind = cue.and_then(|cue| fits_cue(cue, run.meant.len()));
     if let Some(kind) = kind.or(ending.map(Cue::kind)) {
         return one(kind);
@@ -66,6 +68,9 @@ pub(super) fn remaining(text: &Folded, run: &Run, free: &[&Atom]) -> Vec<Found> 
     }
     if is_hong_kong_line(text, run) {
         return one(EntityKind::Phone);
+    }
+    if is_span(text, run) {
+        return plain::numbers(text, free);
     }
     match plain::one_decimal(text, &run.atoms) {
         Some(decimal) => vec![decimal],
@@ -85,6 +90,32 @@ fn is_linked(text: &Folded, run: &Run) -> bool {
         let between = text.slice(pair[0].end, pair[1].start);
         LINKS.iter().any(|link| between.contains(link))
     })
+}
+
+/// The most digits of a number that another one parts from to.
+const SPAN: usize = 6;
+
+/// Whether a run is two numbers in figures, from one to a greater one: `3000到5000`, `100-200`. Figures that a
+/// dash parts are a number of its own unless both are round.
+fn is_span(text: &Folded, run: &Run) -> bool {
+    let [from, to] = &run.atoms[..] else {
+        return false;
+    };
+    let figures = |atom: &Atom| {
+        let digits = &atom.digits;
+        let plain = atom.reading == Reading::Figures && digits.len() <= SPAN;
+        (plain && !digits.starts_with('0')).then(|| digits.parse::<u32>().ok())?
+    };
+    let (Some(low), Some(high)) = (figures(from), figures(to)) else {
+        return false;
+    };
+    let round = low.is_multiple_of(10) && high.is_multiple_of(10);
+    let parted = match text.slice(from.end, to.start).trim() {
+        "到" | "至" => true,
+        "-" | "~" | "～" | "—" | "–" => round,
+        _ => false,
+    };
+    parted && low < high
 }
 
 /// The most letters that a number may begin with.
@@ -396,12 +427,24 @@ fn is_hong_kong_line(text: &Folded, run: &Run) -> bool {
     code.is_some() && begins(&['2', '3', '5', '6', '9']) || code.is_none() && mobile()
 }
 
+/// Whether numbers of this kind are longer than what is told of their end.
+const fn is_longer(cue: Cue) -> bool {
+    matches!(cue, Cue::Phone | Cue::Identity)
+}
+
 /// Whether only the end of a number is told: 手机尾号, 电话尾四个字.
 fn is_ending(text: &Folded, start: usize) -> bool {
-    let before = text.slice(start.saturating_sub(8), start);
-    ["尾", "后四位", "后三位", "last four", "ends in"]
-        .iter()
-        .any(|word| before.contains(word))
+    let before = text.slice(start.saturating_sub(10), start);
+    [
+        "尾",
+        "后四位",
+        "后三位",
+        "last four",
+        "ends in",
+        "ending in",
+    ]
+    .iter()
+    .any(|word| before.contains(word))
 }
 
 /// 18 digits with a region and a date in their place.

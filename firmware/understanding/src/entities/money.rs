@@ -290,7 +290,7 @@ pub(super) fn unit_at(text: &Folded, end: usize) -> Option<(usize, &'static str)
     })
 }
 
-/// What follows the unit: `五毛`, `三毛五`, `and fifty cents`, or the bare digit of `三块五`.
+/// What follows the unit: `五毛`, `三毛五`, `and fifty cents`, or the bare digit of `三块五` and `三蚊八`.
 fn small_change(text: &Folded, groups: &[Group], end: usize) -> Option<(usize, usize, u64)> {
     let group = groups.first()?;
     let between = text.slice(end, group.start);
@@ -313,7 +313,7 @@ fn small_change(text: &Folded, groups: &[Group], end: usize) -> Option<(usize, u
                 Some((1, group.end + 1, value))
             }
             _ if value < 10
-                && text.at(end - 1) == Some('块')
+                && matches!(text.at(end - 1), Some('块' | '蚊'))
                 && group.digits.len() == 1
                 && !measures(text, group.end) =>
             {

@@ -14,8 +14,10 @@ const SCALES: [(&str, usize); 4] = [
     ("billion", 9),
 ];
 
-/// The most digits behind a point.
+/// The most digits behind a point, and behind one that a single digit stands before: of others a telephone
+/// number may be written so.
 const MOST_DECIMALS: usize = 4;
+const MOST_OF_ONE: usize = 12;
 
 /// From this many digits on a number takes no more groups of three.
 const MOST_DIGITS: usize = 30;
@@ -49,7 +51,7 @@ pub(super) fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
     if let Some(next) = groups.get(taken)
         && is_decimal_point(&text.slice(end, next.start))
         && let Some((digits, scale)) = mantissa(text, next)
-        && digits.len() <= MOST_DECIMALS
+        && digits.len() <= most_decimals(&whole)
     {
         (decimals, places) = (digits, scale);
         taken += 1;
@@ -103,6 +105,14 @@ pub(super) fn quantity(text: &Folded, groups: &[Group]) -> Option<Quantity> {
         start: first.start,
         end,
     })
+}
+
+const fn most_decimals(whole: &str) -> usize {
+    if whole.len() == 1 {
+        MOST_OF_ONE
+    } else {
+        MOST_DECIMALS
+    }
 }
 
 /// Whether time is measured here: that of 两个半月 or 三个半小时 is told by its own words.

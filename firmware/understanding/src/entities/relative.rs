@@ -6,7 +6,9 @@ use super::Found;
 use crate::numbers::Folded;
 
 /// Dates that need no number, longer ones first.
-const RELATIVE: [&str; 67] = [
+const RELATIVE: [&str; 70] = [
+    "大后日",
+    "大前日",
     "大后天",
     "大前天",
     "上上个月",
@@ -51,6 +53,7 @@ const RELATIVE: [&str; 67] = [
     "琴日",
     "寻日",
     "后日",
+    "前日",
     "周末",
     "今年",
     "去年",
@@ -140,6 +143,14 @@ fn relative_at(text: &Folded, start: usize) -> Option<usize> {
         .find(|word| text.starts_with(start, word))
         .map(|word| start + word.chars().count())
         .filter(|end| !(text.at(end - 1) == Some('周') && is_cycle(text, *end)))
+        .filter(|end| !(text.starts_with(start, "前日") && is_of_time(text, start, *end)))
+}
+
+/// Whether the 前日 here is that of 目前日均, 提前日期 or 生前日记.
+fn is_of_time(text: &Folded, start: usize, end: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.at(at));
+    before.is_some_and(|c| "目提之以先生年空日天期".contains(c))
+        || text.at(end).is_some_and(|c| "期记均子常程后".contains(c))
 }
 
 /// Whether the 周 before this is that of 周期, 周转 or 周围.

@@ -700,3 +700,57 @@ fn quarters_and_dials_are_times_of_day() {
         assert!(!found.iter().any(is_time), "{text}: {found:?}");
     }
 }
+
+#[test]
+fn figures_from_one_to_another_are_two_numbers() {
+    for (text, values) in [
+        ("从2000到6000", &["2000", "6000"][..]),
+        ("300-500", &["300", "500"]),
+        ("40至60", &["40", "60"]),
+        ("6281-7394", &["62817394"]),
+        ("60到40", &["6040"]),
+    ] {
+        let found = entities_of(text);
+        let found: Vec<&str> = found
+            .iter()
+            .map(|one| one.value.reveal().as_str())
+            .collect();
+        assert_eq!(found, values, "{text}");
+    }
+}
+
+#[test]
+fn decimals_dimes_roman_figures_and_days_of_cantonese_are_read() {
+    for (text, value) in [
+        ("2.718281", "2.718281"),
+        ("二点七一八二八", "2.71828"),
+        ("two point seven one eight two eight", "2.71828"),
+        ("0.54321", "0.54321"),
+        ("六蚊二", "6.2 HKD"),
+        ("Ⅱ Ⅳ Ⅵ", "246"),
+        ("前日打過嚟", "前日"),
+    ] {
+        let found = entities_of(text);
+        let found: Vec<&str> = found
+            .iter()
+            .map(|one| one.value.reveal().as_str())
+            .collect();
+        assert_eq!(found, [value], "{text}");
+    }
+    assert!(entities_of("目前日均").is_empty());
+}
+
+#[test]
+fn the_end_of_a_number_is_of_the_kind_that_is_called_before_it() {
+    for (text, kind) in [
+        ("my social security number ends in 4821", "identity"),
+        ("身份证尾号四八二一", "identity"),
+        ("my card ending in 4821", "card"),
+        ("银行卡尾号四八二一", "card"),
+        ("it ends in 4821", "card"),
+    ] {
+        let found = entities_of(text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!(found[0].kind.name(), kind, "{text}");
+    }
+}

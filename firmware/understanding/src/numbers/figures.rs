@@ -40,6 +40,8 @@ pub(super) fn decimal(c: char) -> Option<u32> {
         '❶'..='❾' => Some(code - 0x2776 + 1),
         '➀'..='➈' => Some(code - 0x2780 + 1),
         '➊'..='➒' => Some(code - 0x278a + 1),
+        'Ⅰ'..='Ⅸ' => Some(code - 0x2160 + 1),
+        'ⅰ'..='ⅸ' => Some(code - 0x2170 + 1),
         '㈠'..='㈨' => Some(code - 0x3220 + 1),
         '㊀'..='㊈' => Some(code - 0x3280 + 1),
         _ => None,
