@@ -84,6 +84,15 @@ const CANTONESE_WORDS: &[Cue] = &[
             "工作天",
             "呢度",
             "真系",
+            "扑街",
+            "仆街",
+            "冚家",
+            "收皮",
+            "食屎",
+            "痴线",
+            "戆居",
+            "顶你个肺",
+            "屌你",
             "系咪",
             "梗系",
             "即系",
@@ -133,6 +142,27 @@ const CANTONESE_WORDS: &[Cue] = &[
         ],
         "统列好上着紧得",
     ),
+    // 地址系沙田, and not 电话系统.
+    Cue::new(
+        "",
+        &[
+            "号码系",
+            "地址系",
+            "密码系",
+            "车牌系",
+            "电话系",
+            "电邮系",
+            "名系",
+            "姓系",
+            "账号系",
+            "单号系",
+            "生日系",
+            "住址系",
+            "尾数系",
+            "编号系",
+        ],
+        "统列数别主好",
+    ),
     Cue::new("联关", &["系边", "系几"], ""),
     Cue::new(
         "",
@@ -150,6 +180,9 @@ const CANTONESE_WORDS: &[Cue] = &[
     // 畀 and 俾; the others are names.
     Cue::new("斯", &["畀"], "斯"),
 ];
+
+/// 係 in traditional characters, which Mandarin has in few words.
+const TRADITIONAL: Cue = Cue::new("關关聯联干體体", &["係"], "數数");
 
 /// Words that show it where two of them stand.
 const CANTONESE_IN_COMPANY: &[Cue] = &[
@@ -205,7 +238,8 @@ pub fn language_of(text: &str) -> Language {
         in_word = letter || (in_word && c == '\'');
         han += usize::from(is_han(c));
     }
-    if words > han {
+    // A mail address of many words makes no English of 我嘅email係.
+    if words > han && !(han > 1 && is_surely_cantonese(text)) {
         Language::En
     } else if is_cantonese(text) {
         Language::Yue
@@ -215,10 +249,16 @@ pub fn language_of(text: &str) -> Language {
 }
 
 fn is_cantonese(text: &str) -> bool {
-    let text: String = text.chars().map(fold).collect();
-    text.contains(|c| CANTONESE.contains(c))
-        || shown(CANTONESE_WORDS, &text).next().is_some()
-        || shown(CANTONESE_IN_COMPANY, &text).nth(1).is_some()
+    let folded: String = text.chars().map(fold).collect();
+    is_surely_cantonese(text) || shown(CANTONESE_IN_COMPANY, &folded).nth(1).is_some()
+}
+
+/// Whether a cue stands in a text that shows Cantonese by itself.
+fn is_surely_cantonese(text: &str) -> bool {
+    let folded: String = text.chars().map(fold).collect();
+    folded.contains(|c| CANTONESE.contains(c))
+        || shown(CANTONESE_WORDS, &folded).next().is_some()
+        || TRADITIONAL.shows(text, "係")
 }
 
 /// The cues' words that stand in a text, each once however often it does.
@@ -275,6 +315,8 @@ mod tests {
             "网点收费标准是多少",
             "多多少少有一点",
             "超过数额就办不了",
+            "这没關係的",
+            "地址系统打不开",
         ] {
             assert_eq!(language_of(text), Language::Zh, "{text}");
         }
@@ -293,6 +335,9 @@ mod tests {
             "我同個女買保險仲要乜",
             "張卡係我嘅",
             "我个户口取消",
+            "保單號碼係A B",
+            "地址系元朗新元朗中心",
+            "我嘅電郵係 wong siu ming at example dot com",
         ] {
             assert_eq!(language_of(text), Language::Yue, "{text}");
         }
