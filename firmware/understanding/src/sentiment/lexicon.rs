@@ -18,6 +18,8 @@ pub(super) enum Sense {
     Neutral,
     /// Turns what follows into its opposite.
     Negation,
+    /// The same up to the end of the clause: `没有一次`, `从来没有`, `never once`.
+    Never,
     /// Denies whatever is bad behind it, which is praise: `没什么`, `nothing to`.
     Nothing,
     /// Makes what follows stronger.
@@ -130,6 +132,7 @@ impl Lexicon {
             "satisfied" => Sense::Satisfied,
             "neutral" => Sense::Neutral,
             "negation" => Sense::Negation,
+            "never" => Sense::Never,
             "nothing" => Sense::Nothing,
             "strong" => Sense::Strong,
             "weak" => Sense::Weak,

@@ -615,3 +615,64 @@ fn five_outcomes_add_up_and_silence_or_a_draw_abstains() {
     assert!(fuse::abstains(&words, &level(0.35, 0.2)));
     assert!(!fuse::abstains(&words, &level(0.6, 0.3)));
 }
+
+#[test]
+fn what_never_is_so_is_denied_to_the_end_of_its_clause() {
+    for (text, language) in [
+        ("没有一回让我们顺心满意的", Language::Zh),
+        ("从来没有哪个人热心帮过我", Language::Zh),
+        ("没一个人认真负责", Language::Zh),
+        ("一次都没准时送到", Language::Zh),
+        ("冇一次令我滿意", Language::Yue),
+        ("it never worked", Language::En),
+    ] {
+        let mood = mood_of(text, language, None);
+        assert!(mood.sentiment.score <= 0.0, "{text}: {mood:?}");
+        assert_ne!(mood.emotion, Emotion::Satisfied, "{text}");
+    }
+    let content = mood_of("没有一次不满意", Language::Zh, None);
+    assert!(content.sentiment.score >= 0.0, "{content:?}");
+}
+
+#[test]
+fn a_feeling_that_is_denied_is_none() {
+    for (text, language) in [
+        ("我真的不生气", Language::Zh),
+        ("我没有不满", Language::Zh),
+        ("我也不伤心", Language::Zh),
+        ("我都唔嬲", Language::Yue),
+    ] {
+        let mood = mood_of(text, language, None);
+        assert!(mood.sentiment.score > -0.2, "{text}: {mood:?}");
+        assert_ne!(mood.emotion, Emotion::Dissatisfied, "{text}");
+    }
+}
+
+#[test]
+fn what_is_feared_for_is_no_praise() {
+    for text in [
+        "我担心这笔钱的安全",
+        "很害怕账户不够安全",
+        "我担心资金不稳定",
+    ] {
+        let mood = mood_of(text, Language::Zh, None);
+        assert!(mood.sentiment.score <= 0.0, "{text}: {mood:?}");
+    }
+}
+
+#[test]
+fn insults_are_felt_in_whichever_language_they_are() {
+    for text in [
+        "收皮啦你",
+        "成班仆街",
+        "痴线㗎",
+        "你妈的到底办不办",
+        "你他妈快点",
+        "you're an asshole",
+    ] {
+        let mood = mood_of(text, crate::language_of(text), None);
+        assert_eq!(mood.emotion, Emotion::Angry, "{text}: {mood:?}");
+    }
+    let mood = mood_of("妈妈的账户", Language::Zh, None);
+    assert_eq!(mood.emotion, Emotion::Neutral, "{mood:?}");
+}

@@ -154,6 +154,12 @@ struct Clause {
     supposed_at: Option<usize>,
     /// It says that nothing is bad.
     denies_all: bool,
+    /// It says what is feared.
+    fears: bool,
+    /// It says that nothing ever is as it says, to its end.
+    never: bool,
+    /// It says that the caller has not the feeling which it names.
+    denies_feeling: bool,
     /// It asks which one is good, and does not say that any is.
     chooses: bool,
     /// Where it stands in the text, in characters.
@@ -244,8 +250,10 @@ impl Clause {
         let lean = learnt.lean(chars);
         self.learnt = match lean.score {
             bad if bad < 0.0 && self.supposed_at.is_some() => bad * ONLY_SUPPOSED,
-            bad if bad < 0.0 && self.denies_all => 0.0,
+            bad if bad < 0.0 && (self.denies_all || self.denies_feeling) => 0.0,
             good if good > 0.0 && self.chooses => 0.0,
+            // What is feared for is no praise, and what never is neither.
+            good if good > 0.0 && (self.fears || self.never) => 0.0,
             score => score,
         };
         if let Some(gram) = lean.by.filter(|_| !self.shows_something()) {
@@ -337,9 +345,40 @@ fn threatens(term: &str) -> bool {
 }
 
 /// Words by which callers name their own feeling, which they deny from afar: `我也不是说生气`.
-const FEELINGS: [&str; 10] = [
-    "生气", "发火", "恼火", "愤怒", "着急", "担心", "嬲", "angry", "upset", "worried",
+const FEELINGS: [&str; 26] = [
+    "生气",
+    "发火",
+    "恼火",
+    "愤怒",
+    "着急",
+    "担心",
+    "难过",
+    "伤心",
+    "不满",
+    "不满意",
+    "失望",
+    "焦虑",
+    "害怕",
+    "紧张",
+    "嬲",
+    "激气",
+    "唔开心",
+    "唔满意",
+    "好嬲",
+    "惊",
+    "angry",
+    "upset",
+    "worried",
+    "disappointed",
+    "unhappy",
+    "annoyed",
 ];
+
+/// From this strength on an anxious word tells fear, and not only haste.
+const FEAR: f32 = 2.0;
+
+/// What is good and feared for: `担心资金安全`.
+const FEARED_FOR: [&str; 7] = ["安全", "稳定", "保障", "稳妥", "可靠", "稳阵", "safe"];
 
 /// What denies a word that follows at once or after a [`FILLERS`].
 const DENIALS: [&str; 18] = [
@@ -415,12 +454,21 @@ impl Clause {
     ) {
         let near = |at: usize| position - at <= REACH;
         match entry.sense {
+            Sense::Negation if self.never => {
+                // `没有一次不满意`
+                self.never = false;
+                return;
+            }
             Sense::Negation => {
                 // Two negations are none.
                 sway.negated_at = match sway.negated_at {
                     Some(before) if position - before <= 2 => None,
                     _ => Some(position),
                 };
+                return;
+            }
+            Sense::Never => {
+                self.never = true;
                 return;
             }
             Sense::Nothing => {
@@ -480,15 +528,20 @@ impl Clause {
         let strength = entry.strength * degree * if supposed { ONLY_SUPPOSED } else { 1.0 };
         // A good word is denied from afar (不是很满意) and so is one that threatens (不是来投诉的), a bad one
         // only directly (没收到太差劲).
-        let denied = sway.negated_at.is_some_and(|at| match entry.sense {
-            Sense::Satisfied => near(at),
-            _ if sway.denies_all => near(at),
-            _ if threatens(term) || FEELINGS.contains(&term) => near(at),
-            _ => position - at <= 2,
-        });
+        let denied = self.never
+            || sway.negated_at.is_some_and(|at| match entry.sense {
+                Sense::Satisfied => near(at),
+                _ if sway.denies_all => near(at),
+                _ if threatens(term) || FEELINGS.contains(&term) => near(at),
+                _ => position - at <= 2,
+            });
+        if denied && entry.sense != Sense::Satisfied && FEELINGS.contains(&term) {
+            self.denies_feeling = true;
+        }
         match (entry.sense, denied) {
             // Not good is bad; not bad is only a little good.
             (Sense::Satisfied, _) if self.chooses => return,
+            (Sense::Satisfied, false) if self.fears && FEARED_FOR.contains(&term) => return,
             // `没什么好投诉`: nothing worth it.
             (Sense::Satisfied, true) if sway.denies_all && entry.strength < 1.0 => return,
             (Sense::Satisfied, true) => self.dissatisfied += strength * 0.9,
@@ -508,7 +561,10 @@ impl Clause {
                 words.has_strong_anger |= entry.strength >= 2.5;
             }
             (Sense::Dissatisfied, false) => self.dissatisfied += strength,
-            (Sense::Anxious, false) => self.anxious += strength,
+            (Sense::Anxious, false) => {
+                self.anxious += strength;
+                self.fears |= entry.strength >= FEAR;
+            }
             _ => {}
         }
         *sway = Sway::default();
