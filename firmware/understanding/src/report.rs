@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use trunkside_call::{Emotion, Entity, EntityKind, Intent, Language, Sentiment, Understanding};
 
+use crate::intents::OUT_OF_SCOPE;
 use crate::sentiment::feeling_of;
 
 /// The likeliest emotion, and what it was found by.
@@ -88,11 +89,12 @@ pub struct Report {
 
 impl From<&Understanding> for Report {
     fn from(understanding: &Understanding) -> Self {
+        let intents = with_rest(&understanding.intents);
         Self {
             text: understanding.text.reveal().clone(),
             language: understanding.language,
-            intent: understanding.intent.clone(),
-            intents: understanding.intents.clone(),
+            intent: intents.first().unwrap_or(&understanding.intent).clone(),
+            intents,
             sentiment: understanding.mood.sentiment,
             emotion: ReportedEmotion::new(understanding),
             entities: understanding
@@ -103,6 +105,18 @@ impl From<&Understanding> for Report {
             redacted: understanding.redacted.clone(),
         }
     }
+}
+
+/// The intents as a call has them: what none of them is comes first where it is likelier than all.
+fn with_rest(intents: &[Intent]) -> Vec<Intent> {
+    let mut intents = intents.to_vec();
+    let is_known = intents.iter().any(|intent| intent.name == OUT_OF_SCOPE);
+    let rest = 1.0 - intents.first().map_or(0.0, |intent| intent.score);
+    if rest > 0.5 && !is_known {
+        let name = OUT_OF_SCOPE.to_owned();
+        intents.insert(0, Intent { name, score: rest });
+    }
+    intents
 }
 
 impl From<&Entity> for ReportedEntity {

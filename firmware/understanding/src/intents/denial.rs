@@ -141,7 +141,88 @@ pub(super) struct Denial {
     pub wish: Range<usize>,
     /// Whether what is wanted instead is said.
     pub contrasts: bool,
+    /// Whether nothing is named but what is not to be done: `i don't want to cancel`.
+    pub is_bare: bool,
 }
+
+/// What takes back all that was said before it, and what a wish begins with behind it.
+const RETRACTS: [&str; 26] = [
+    "nowait",
+    "nosorry",
+    "sorryno",
+    "actuallyno",
+    "noactually",
+    "waitno",
+    "nonono",
+    "scratchthat",
+    "forgetthat",
+    "nevermindthat",
+    "strikethat",
+    "sorryimean",
+    "imeantosay",
+    "哦不是",
+    "哦不对",
+    "噢不是",
+    "噢不对",
+    "啊不是",
+    "啊不对",
+    "呃不是",
+    "诶不是",
+    "不对不对",
+    "说错了",
+    "哦唔系",
+    "啊唔系",
+    "讲错咗",
+];
+const BEGINS_WISH: [&str; 40] = [
+    "i", "id", "im", "ill", "can", "could", "please", "let", "just", "its", "actually", "what",
+    "make", "change", "我", "要", "想", "帮", "改", "查", "系", "是", "应", "搵", "请", "先", "还",
+    "换", "转", "办", "退", "给", "你", "麻", "唔", "揾", "问", "开", "取", "把",
+];
+
+/// The same before another wish, with its first words.
+const BEFORE_ANOTHER: [&str; 8] = [
+    "不是我要",
+    "不是我想",
+    "不对我要",
+    "不对我想",
+    "唔系我要",
+    "唔系我想",
+    "唔系我系",
+    "唔啱我想",
+];
+const ANOTHER: usize = 2;
+
+/// Where what counts begins behind the last words that take back what was said before: `i want a refund no wait
+/// i want to exchange it`.
+pub(super) fn retracted(tokens: &[Token]) -> Option<usize> {
+    (2..tokens.len()).rev().find_map(|at| {
+        // `我要取消订单不是我要查余额`: hesitations are no tokens.
+        if let Some(length) = length_of(&BEFORE_ANOTHER, &tokens[at..]) {
+            return Some(at + length - ANOTHER);
+        }
+        let start = at + length_of(&RETRACTS, &tokens[at..])?;
+        let next = tokens.get(start)?.text.as_str();
+        BEGINS_WISH.contains(&next).then_some(start)
+    })
+}
+
+/// A wish of so many words names nothing but what is done.
+const BARE: usize = 2;
+
+/// What denies that something is to be done, whatever it would be done to.
+const OF_DEEDS: [&str; 10] = [
+    "dontwantto",
+    "donotwantto",
+    "dontneedto",
+    "donotneedto",
+    "notcallingto",
+    "nottryingto",
+    "notlookingto",
+    "notaskingto",
+    "nothereto",
+    "noneedto",
+];
 
 /// The denied wishes of an utterance, first to last; `breaks` says whether punctuation stands before a
 /// token.
@@ -173,6 +254,7 @@ fn denial_at(tokens: &[Token], at: usize, breaks: &impl Fn(usize) -> bool) -> Op
             whole: start..at + length,
             wish: start..at + length,
             contrasts: false,
+            is_bare: false,
         });
     }
     // `是不是`, `要不要`: a question.
@@ -215,6 +297,7 @@ fn denial_at(tokens: &[Token], at: usize, breaks: &impl Fn(usize) -> bool) -> Op
         whole: at..end,
         wish: start..end,
         contrasts: OF_THINGS.contains(&by),
+        is_bare: OF_DEEDS.contains(&by) && end - start <= BARE,
     })
 }
 

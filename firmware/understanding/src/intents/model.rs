@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use trunkside_call::Intent;
 
-use super::denial::{Denial, denials, may_be_denied};
+use super::denial::{Denial, denials, may_be_denied, retracted};
 use super::said::Said;
 use super::whole::write_whole;
 use super::{Evaluation, Example, OUT_OF_SCOPE, read_text};
@@ -146,17 +146,42 @@ impl IntentModel {
     /// by one, so that two wishes in one utterance both appear; a wish that is denied is none.
     pub fn classify(&self, text: &str) -> Vec<Intent> {
         let said = Said::new(text);
+        let said = self.without_retracted(&said).unwrap_or(said);
         let intents = self.weigh(&said);
         let wished = self.without_denied(&said, &intents);
         wished.map_or(intents, |wished| self.weigh(&wished))
     }
 
+    /// What is left of an utterance that takes back its beginning, where the rest surely is a wish.
+    fn without_retracted(&self, said: &Said) -> Option<Said> {
+        let start = retracted(&said.tokens)?;
+        let left: Vec<usize> = (start..said.tokens.len()).collect();
+        let rest = said.only(&left);
+        self.is_sure_wish(&rest).then_some(rest)
+    }
+
+    /// Whether an utterance surely is a wish.
+    fn is_sure_wish(&self, said: &Said) -> bool {
+        let first = self.weigh(said).swap_remove(0);
+        first.score >= CLAUSE_FROM && !is_rejection(&first.name)
+    }
+
     /// What is left of an utterance when the wishes that it denies are taken out; none where it denies
     /// none of these intents.
     fn without_denied(&self, said: &Said, intents: &[Intent]) -> Option<Said> {
+        let is_bare = |denial: &Denial| {
+            denial.is_bare && {
+                let outside = |index: &usize| !denial.whole.contains(index);
+                let left: Vec<usize> = (0..said.tokens.len()).filter(outside).collect();
+                self.is_sure_wish(&said.only(&left))
+            }
+        };
         let denied: Vec<Denial> = denials(&said.tokens, |index| said.is_parted(index))
             .into_iter()
             .filter(|denial| {
+                if is_bare(denial) {
+                    return true;
+                }
                 let wish = &said.tokens[denial.wish.clone()];
                 let named = self.judge(wish).swap_remove(0);
                 let sure = named.score >= CLAUSE_FROM && !is_rejection(&named.name);

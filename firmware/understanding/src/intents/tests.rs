@@ -666,3 +666,29 @@ fn a_version_that_cannot_be_read_leaves_those_before_it_in_force() {
     assert_eq!(lessons.current().unwrap(), 3);
     assert_eq!(lessons.rollback(None).unwrap().number, 1);
 }
+
+#[test]
+fn who_takes_a_wish_back_does_not_have_it() {
+    let model = IntentModel::shipped();
+    for (text, intent) in [
+        (
+            "i want to block my card no wait i want to check my balance",
+            "balance_inquiry",
+        ),
+        ("我要挂失信用卡啊不是我要查余额", "balance_inquiry"),
+        (
+            "i'm not calling to cancel i want to renew my insurance",
+            "renewal",
+        ),
+    ] {
+        let intents = model.classify(text);
+        assert_eq!(intents[0].name, intent, "{text}: {intents:?}");
+        assert!(
+            !intents.iter().any(|other| other.name.contains("cancel")),
+            "{intents:?}"
+        );
+    }
+    // What does not take anything back leaves it.
+    let intents = model.classify("我要取消订单哦不要取消错了");
+    assert_eq!(intents[0].name, "cancel_order", "{intents:?}");
+}
