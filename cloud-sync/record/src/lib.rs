@@ -5,8 +5,9 @@
 //! They are the one source: the JSON Schema in `schema/` is generated from them.
 //!
 //! Invariant: a record names no person. Free text exists only as [`RedactedText`], which cannot be
-//! made, or read from JSON, from text that still holds a run of digits or a mail address; agents
-//! appear only as [`Pseudonym`]s; entities are counted by kind. Readers default the fields they miss;
+//! made, or read from JSON, from text that still holds a run of digits or a mail address (that it holds no
+//! names or addresses is the redactor's part, and this type does not see it); agents appear only as
+//! [`Pseudonym`]s; entities are counted by kind. Readers default the fields they miss;
 //! names, fields and kinds that they do not know they keep as they came ([`Named`], [`Kept`]), so
 //! neighbouring versions read each other and nothing is lost between them.
 //!

@@ -20,8 +20,10 @@ pub(crate) const WITHHELD: &str = "[withheld]";
 /// Text that has passed the last gate: no run of four or more digits in any written or spoken form,
 /// no mail address.
 ///
-/// The redactor comes first and knows more; this gate fails closed when the redactor missed
-/// something. It guards reading from JSON as well.
+/// The gate fails closed when the redactor missed a number, and guards reading from JSON as well. It knows
+/// no names, addresses, plates or dates: of those only the redactor keeps a text free, so what people said
+/// is redacted before it comes here. What the box says itself (alarms, reasons, phrases of rules) comes
+/// here as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct RedactedText(#[schemars(length(max = 16384))] String);

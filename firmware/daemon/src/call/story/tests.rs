@@ -111,6 +111,36 @@ fn a_turn_that_was_not_redacted_is_withheld() {
 }
 
 #[test]
+fn names_and_streets_that_the_gate_does_not_know_are_in_nothing_that_leaves() {
+    let understander = std::sync::Arc::new(trunkside_understanding::Understander::shipped());
+    let mut call = trunkside_understanding::CallUnderstanding::new(understander);
+    let mut story = story();
+    for said in ["我叫欧阳晓梅", "我住在朝阳区幸福路八号", "欧阳晓梅的卡丢了"]
+    {
+        let said = utterance(said);
+        let understood = call.hear(&said);
+        story.heard(
+            Duration::from_secs(104),
+            &said,
+            &understood,
+            call.intents(),
+            &call.mood(),
+        );
+    }
+    let ended = story.end(
+        Duration::from_secs(110),
+        EndedBy::Caller,
+        false,
+        VoiceQuality::default(),
+        &KEY,
+    );
+    let leaves = serde_json::to_string(&(ended.summary, ended.transcript.unwrap())).unwrap();
+    for personal in ["欧阳", "晓梅", "朝阳", "幸福路"] {
+        assert!(!leaves.contains(personal), "{leaves}");
+    }
+}
+
+#[test]
 fn an_anger_is_in_the_record_with_its_reasons_and_no_words() {
     let mut story = story();
     story.escalated(
