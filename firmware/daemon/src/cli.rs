@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::civil::Date;
 use trunkside_call::{CallId, Language};
 
+use crate::config::RedactionLevel;
+
 /// The box beside a branch office's phone trunk: answers, understands, routes and reports calls.
 #[derive(Debug, Parser)]
 #[command(name = "trunkside", version, max_term_width = 100)]
@@ -323,6 +325,17 @@ pub struct UnderstandArgs {
     /// A folder of lessons (`intents` in a box's data folder): with the corrections that are in force there.
     #[arg(long, value_name = "DIR")]
     pub lessons: Option<PathBuf>,
+    /// Understand the turns of one call instead, one a line (`-`: standard input): `caller: …` or `agent: …`,
+    /// the caller's where a line says neither. Each is redacted beside those before it; what the call came to
+    /// stands last. A turn counts as five seconds.
+    #[arg(long, value_name = "FILE")]
+    pub call: Option<PathBuf>,
+    /// Check the call against quality rules: `bank`, `shop` or a file of them.
+    #[arg(long, value_name = "RULES", requires = "call")]
+    pub quality: Option<PathBuf>,
+    /// What stands in place of what is hidden in the call; pseudonyms are those of this run alone.
+    #[arg(long, value_enum, default_value = "mask", requires = "call")]
+    pub redaction: RedactionLevel,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

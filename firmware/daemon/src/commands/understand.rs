@@ -10,6 +10,8 @@ use super::complain;
 use super::intents::taught;
 use crate::cli::{Failure, UnderstandArgs};
 
+mod call;
+
 /// The longest line that is understood whole, in bytes; of a longer one, its beginning.
 const LONGEST_LINE: usize = 1 << 20;
 
@@ -21,28 +23,73 @@ enum Length {
     Cut,
 }
 
-/// Reads standard input to its end. Bytes that are no UTF-8 are replaced, never refused: a line
-/// from a damaged log should still be understood as far as it goes. What is lost is told once.
+/// Reads standard input to its end, or the turns of a call.
 pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
     let understander = match &args.lessons {
         Some(lessons) => Understander::with_intents(taught(lessons)?),
         None => Understander::shipped(),
     };
+    if let Some(path) = &args.call {
+        return call::understand_call(path, understander, args);
+    }
     let mut output = std::io::stdout().lock();
     let mut input = std::io::stdin().lock();
-    let (mut line, mut number) = (Vec::new(), 0);
-    let (mut any_cut, mut any_replaced) = (false, false);
-    while let Some(length) =
-        next_line(&mut input, &mut line).context("cannot read standard input")?
-    {
-        number += 1;
-        if matches!(length, Length::Cut) && !std::mem::replace(&mut any_cut, true) {
+    let mut lines = Lines::default();
+    while let Some(text) = lines.next(&mut input)? {
+        let understood = understander.understand_text(&text, None);
+        let report = Report::from(&understood);
+        let written = if args.json {
+            let json = serde_json::to_string(&report).expect("a report is plain data");
+            writeln!(output, "{json}")
+        } else {
+            write_readable(&mut output, &report)
+        };
+        if written.is_err() {
+            return finished(written);
+        }
+    }
+    Ok(())
+}
+
+/// What became of the output: who reads it may have seen enough.
+fn finished(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error)
+                .context("cannot write the result")
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The lines of a text. Bytes that are no UTF-8 are replaced, never refused: a line from a damaged log should
+/// still be understood as far as it goes. What is lost is told once.
+#[derive(Default)]
+struct Lines {
+    line: Vec<u8>,
+    number: usize,
+    any_cut: bool,
+    any_replaced: bool,
+}
+
+impl Lines {
+    /// The next line without its end; none at the end of the text.
+    fn next(&mut self, input: &mut impl BufRead) -> anyhow::Result<Option<String>> {
+        let Some(length) =
+            next_line(input, &mut self.line).context("cannot read the utterances")?
+        else {
+            return Ok(None);
+        };
+        self.number += 1;
+        let number = self.number;
+        if matches!(length, Length::Cut) && !std::mem::replace(&mut self.any_cut, true) {
             complain(format_args!(
                 "warning: line {number} has more than 1 MiB; only the beginning of such lines is understood"
             ));
         }
-        let text = String::from_utf8_lossy(&line);
-        if matches!(text, Cow::Owned(_)) && !std::mem::replace(&mut any_replaced, true) {
+        let text = String::from_utf8_lossy(&self.line);
+        if matches!(text, Cow::Owned(_)) && !std::mem::replace(&mut self.any_replaced, true) {
             complain(format_args!(
                 "warning: line {number} is not UTF-8, and what is not is lost; convert such text, as with \
                  `iconv -f GB18030 -t UTF-8`"
@@ -54,24 +101,8 @@ pub fn understand(args: &UnderstandArgs) -> Result<(), Failure> {
             .strip_prefix(BYTE_ORDER_MARK)
             .filter(|_| number == 1)
             .unwrap_or(text);
-        let understood = understander.understand_text(text, None);
-        let report = Report::from(&understood);
-        let written = if args.json {
-            let json = serde_json::to_string(&report).expect("a report is plain data");
-            writeln!(output, "{json}")
-        } else {
-            write_readable(&mut output, &report)
-        };
-        if let Err(error) = written {
-            if error.kind() == std::io::ErrorKind::BrokenPipe {
-                return Ok(());
-            }
-            return Err(anyhow::Error::new(error)
-                .context("cannot write the result")
-                .into());
-        }
+        Ok(Some(text.to_owned()))
     }
-    Ok(())
 }
 
 /// Reads the next line without its end; what is beyond the limit is read past. None at the end.

@@ -73,7 +73,7 @@ pub struct Config {
 }
 
 /// What stands in transcripts in place of what is personal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum RedactionLevel {
     /// Its kind.
     Mask,
