@@ -16,6 +16,11 @@ fn what_is_personal_is_hidden_and_what_is_not_stays() {
         report.of(|kind| kind == Kind::Name).share() >= 0.95,
         "{told}"
     );
+    // Far below the aim, which RESULTS.md tells; this holds what is reached.
+    assert!(
+        report.of(|kind| kind == Kind::Mention).share() >= 0.7,
+        "{told}"
+    );
     assert!(
         report.of(|kind| kind == Kind::Address).share() >= 0.95,
         "{told}"

@@ -40,7 +40,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    /// All but names that nothing introduces, of which cases are made apart.
+    pub const DRAWN: [Self; 9] = [
         Self::Phone,
         Self::Identity,
         Self::Card,
@@ -49,7 +50,6 @@ impl Kind {
         Self::Plate,
         Self::Email,
         Self::Name,
-        Self::Mention,
         Self::Address,
     ];
 

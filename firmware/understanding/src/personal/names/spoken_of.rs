@@ -15,7 +15,7 @@ use crate::redact::Hidden;
 const DOES: &str = "说 讲 问我 问过 问了 欠我 欠了 欠钱 欠佢 骗我 骗了 骗走 答应 告诉 通知我 跟我 同我 给我 帮我 叫我 让我 教我 找我 找过 打我 \
     打给 打来 打电话 打过 打嚟 接电话 接的 不接 没接 没回 没有回 没来 没有来 没签 没有签 没给 没有给 没还 没有还 没打 没有打 没付 没收 没有收 没告 \
     没通知 没跟 没有跟 没帮 没同意 没到场 没上班 没转 没有转 没联系 没有联系 没有说 没说 不在 不肯 不给 不还 不理 不回 不同意 不承认 不签 \
-    不来 借了 借我 收了 转了 转我 转给 寄给 约我 约了 约好 介绍 推荐 负责 办的 处理的 签的 写的 填的 寄的 买的 开的 来过 来了 来找 走了 离职 辞职 \
+    不来 借了 借过 借我 没去 没有去 改口 弄错 搞错 算错 看过 来看 修过 收了 转了 转我 转给 寄给 约我 约了 约好 介绍 推荐 负责 办的 处理的 签的 写的 填的 寄的 买的 开的 来过 来了 来找 走了 离职 辞职 \
     住院 去世 已经走 请假 休假 值班 态度 答复 回复 回我 承诺 保证 要求 承认 同意 拒绝 解释 拿走 拿了 取走 签收 签字 签名 冒充 冒用 \
     话我 话要 话佢 话会 话冇 话可以 冇覆 冇听 冇嚟 冇还 冇签 冇返 冇同 冇打 冇话 冇畀 唔听 唔覆 唔还 唔肯 唔畀 唔喺 唔认 唔理 呃我 呃咗 应承 \
     借咗 收咗 转咗 签咗 攞咗 走咗 放假 畀我 俾我 搵我 揾我 嗰 张单 张卡 张保单 个户口 部电话 电话打 电话系 电话号码 你好 您好 早晨 在吗 在不在";
@@ -25,12 +25,12 @@ const HAS: &str = "电话 手机 号码 订单 单 账 帐 卡 快递 包裹 保
     工资 退款 签名 老婆 老公 儿子 女儿 妈妈 爸爸 爱人 申请 理赔 会员 微信 意思 态度 服务 生日";
 
 /// Behind these the talk turns to somebody who does something.
-const THEN: &str = "昨天 今天 前天 昨晚 今早 上周 上次 上个月 刚才 刚刚 那天 当时 因为 由于 所以 但是 可是 后来 然后 结果 现在 不过 如果 要是 除了 只有 \
+const THEN: &str = "昨天 今天 前天 昨晚 今早 上周 上次 上个月 刚才 刚刚 那天 当时 因为 由于 所以 但是 可是 后来 然后 结果 现在 去年 不过 如果 要是 除了 只有 \
     其实 明明 都怪 听说 就是 都是 原来 琴日 寻日 今日 头先 嗰日 跟住 点知 但系 如果 等 被 由 连 是 给 和 跟 同 与 喂";
 
 /// Behind these stands whom somebody spoke to or of.
 const WHOM: &str = "问过 问了 问咗 找过 找了 搵过 揾过 见过 见了 联系过 联系了 联络过 约了 约好了 打过给 打给过 认识 告诉了 告诉过 通知过 骂 投诉过 \
-    催过 加过 拜托了 拜托 委托 多得 麻烦了";
+    催过 加过 上写的 上写着 写住 拜托了 拜托 委托 多得 麻烦了";
 
 /// Whether a phrase begins here.
 fn begins(text: &Folded, at: usize) -> bool {
@@ -53,8 +53,22 @@ fn stands(text: &Folded, at: usize, words: &str) -> bool {
         .any(|word| text.starts_with(at, word))
 }
 
+/// When and how it is done: between a name and what is said of it.
+const WHEN: &str = "昨天 前天 今天 昨晚 刚才 刚刚 上周 上个月 去年 琴日 寻日 今日 头先 一直 又 也 还 就 都 已经 从来 总是 老是 \
+    后来 自己 现在 根本 突然 成日 仲";
+
+/// The most of these in a row.
+const MOST_WHEN: usize = 2;
+
 /// Whether what is said here is said of a person before it.
-pub(super) fn does(text: &Folded, at: usize) -> bool {
+pub(super) fn does(text: &Folded, mut at: usize) -> bool {
+    for _ in 0..MOST_WHEN {
+        let mut words = WHEN.split_whitespace();
+        let Some(word) = words.find(|word| text.starts_with(at, word)) else {
+            break;
+        };
+        at += word.chars().count();
+    }
     stands(text, at, DOES) || matches!(text.at(at), Some('的' | '嘅')) && stands(text, at + 1, HAS)
 }
 
@@ -99,7 +113,7 @@ fn is_all(text: &Folded, start: usize, end: usize) -> bool {
 }
 
 /// Words behind which whoever is called `小张` or `老王` serves.
-const SERVES: &str = "客服 柜员 店员 专员 坐席 业务员 快递员 营业员 接线员 话务员 送货员 配送员 外卖员 收银员 理赔员 销售 中介 小哥 骑手 司机 师傅 \
+const SERVES: &str = "客服 柜员 店员 专员 坐席 业务员 快递员 营业员 接线员 话务员 送货员 配送员 外卖员 收银员 理赔员 维修 安装 装修 维修的 安装的 装修的 销售 中介 小哥 骑手 司机 师傅 \
     经理 主管 店长 领导 老板 房东 邻居 同事 同学 室友 护士 医生 保安 管家 顾问 助理 前台 保姆 阿姨 教练 老师";
 
 /// Whether a nickname stands behind what somebody is: `柜员小王`, `理财经理小赵`.

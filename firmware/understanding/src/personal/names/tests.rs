@@ -481,6 +481,8 @@ fn chinese_names_that_nothing_introduces_are_hidden_by_what_is_said_of_them() {
         ("上周马超打电话来催", "上周[name]打电话来催"),
         ("由于宋佳没有来签字", "由于[name]没有来签字"),
         ("我和赵敏约好了", "我和[name]约好了"),
+        ("郭静昨天又打电话来", "[name]昨天又打电话来"),
+        ("馮敏琴日打過嚟", "[name]琴日打過嚟"),
         ("我昨天联系过赵敏", "我昨天联系过[name]"),
         ("诸葛明亮不肯还钱", "[name]不肯还钱"),
         ("呃孙莉", "呃[name]"),
@@ -505,6 +507,7 @@ fn staff_are_hidden_by_their_nickname_behind_what_they_are() {
         ("大堂经理老徐不管", "大堂经理[name]不管"),
         ("骑手小郑没送到", "骑手[name]没送到"),
         ("老周没还我工具", "[name]没还我工具"),
+        ("装修的老郭弄错了", "装修的[name]弄错了"),
     ] {
         assert_eq!(redact(text), redacted, "{text}");
     }
