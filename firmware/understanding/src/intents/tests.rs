@@ -692,3 +692,19 @@ fn who_takes_a_wish_back_does_not_have_it() {
     let intents = model.classify("我要取消订单哦不要取消错了");
     assert_eq!(intents[0].name, "cancel_order", "{intents:?}");
 }
+
+#[test]
+fn disputed_bills_and_replacements_are_no_cancelled_orders() {
+    let model = IntentModel::shipped();
+    for (text, intents) in [
+        ("呢张单唔啱数", &["charge_dispute"][..]),
+        ("张账单唔系我嘅", &["charge_dispute"]),
+        ("份月结单我睇唔明", &["bill_inquiry", "charge_dispute"]),
+        ("i'd like a replacement", &["return_goods"]),
+        ("could you send me a replacement", &["return_goods"]),
+        ("取消张单", &["cancel_order"]),
+    ] {
+        let first = &model.classify(text)[0];
+        assert!(intents.contains(&first.name.as_str()), "{text}: {first:?}");
+    }
+}
