@@ -452,12 +452,29 @@ impl Clause {
         sway: &mut Sway,
         words: &mut Words,
     ) {
-        let near = |at: usize| position - at <= REACH;
+        if matches!(
+            entry.sense,
+            Sense::Angry | Sense::Dissatisfied | Sense::Anxious | Sense::Satisfied
+        ) {
+            self.feel(term, entry, position, sway, words);
+        } else {
+            self.lead(term, entry, position, sway, words);
+        }
+    }
+
+    /// Takes in a word that tells how those behind it are meant.
+    fn lead(
+        &mut self,
+        term: &str,
+        entry: Entry,
+        position: usize,
+        sway: &mut Sway,
+        words: &mut Words,
+    ) {
         match entry.sense {
             Sense::Negation if self.never => {
                 // `没有一次不满意`
                 self.never = false;
-                return;
             }
             Sense::Negation => {
                 // Two negations are none.
@@ -465,59 +482,64 @@ impl Clause {
                     Some(before) if position - before <= 2 => None,
                     _ => Some(position),
                 };
-                return;
             }
             Sense::Never => {
                 self.never = true;
-                return;
             }
             Sense::Nothing => {
                 sway.negated_at = Some(position);
                 sway.denies_all = true;
                 self.denies_all = true;
-                return;
             }
             Sense::Strong => {
                 sway.degree = Some((position, 1.3));
-                return;
             }
             Sense::Weak => {
                 sway.degree = Some((position, 0.7));
-                return;
             }
             Sense::Concession => {
                 self.concedes = true;
-                return;
             }
             Sense::Unreal => {
                 self.unreal = true;
-                return;
             }
             Sense::Suppose => {
                 self.unreal = true;
                 self.supposed_at = Some(position);
                 // The fright is over: `吓死我了还以为被骗了`.
                 self.anxious *= ONLY_SUPPOSED;
-                return;
             }
             Sense::Which => {
                 self.chooses = true;
-                return;
             }
             Sense::Wish => {
                 self.unreal = true;
                 self.dissatisfied += 0.5 * entry.strength;
                 words.note_weak(term);
-                return;
             }
             Sense::Rhetorical => {
                 self.dissatisfied += entry.strength;
                 words.note(term);
-                return;
             }
-            Sense::Contrast | Sense::Neutral => return,
-            Sense::Angry | Sense::Dissatisfied | Sense::Anxious | Sense::Satisfied => {}
+            Sense::Contrast
+            | Sense::Neutral
+            | Sense::Angry
+            | Sense::Dissatisfied
+            | Sense::Anxious
+            | Sense::Satisfied => {}
         }
+    }
+
+    /// Takes in a word that shows a feeling.
+    fn feel(
+        &mut self,
+        term: &str,
+        entry: Entry,
+        position: usize,
+        sway: &mut Sway,
+        words: &mut Words,
+    ) {
+        let near = |at: usize| position - at <= REACH;
         let degree = sway
             .degree
             .filter(|(at, _)| near(*at))

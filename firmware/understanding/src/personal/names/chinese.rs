@@ -364,7 +364,7 @@ fn is_given(text: &Folded, from: usize, end: usize) -> bool {
                 .is_some_and(|c| "转打汇发还借欠给说的".contains(c));
             let placeholder = || {
                 let stands = |name: &&str| text.starts_with(end - 2, name);
-                from + 1 == end && end > 1 && PLACEHOLDERS.iter().any(|name| stands(&name))
+                from + 1 == end && end > 1 && PLACEHOLDERS.iter().any(stands)
             };
             (given(only) || is_counted(only) && (paid || placeholder())) && ends
                 || ends_phrase(text, end)
