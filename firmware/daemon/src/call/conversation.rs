@@ -79,6 +79,8 @@ pub struct Conversation {
     hidden: Option<Hidden>,
     untold: bool,
     turns: u32,
+    /// The caller's utterance that was enough before it ended.
+    enough: Option<u32>,
     /// The caller's sentiment when they were first heard, and by how much it has fallen since.
     first_sentiment: Option<f32>,
     fell_permille: u16,
@@ -110,6 +112,7 @@ impl Conversation {
             hidden: None,
             untold: false,
             turns: 0,
+            enough: None,
             first_sentiment: None,
             fell_permille: 0,
             patience,
@@ -308,7 +311,6 @@ impl Conversation {
             until: Some(now + pause),
         };
         let intent = intent?;
-        self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
         let is_clear = heard.is_sure
             || says_something && intent.score >= LIKELY
             || self.turns >= TURNS_BEFORE_GUESS;
@@ -319,19 +321,28 @@ impl Conversation {
             let lasts = heard.utterance.end.saturating_sub(heard.utterance.start);
             heard.is_sure && says_something && lasts >= LONG_TURN
         };
+        if is_said && !heard.utterance.is_final {
+            self.enough = Some(heard.utterance.number);
+            self.language = heard.utterance.language;
+        }
+        self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
         is_said.then(|| self.ready())
     }
 
-    /// Who speaks to a recording wants more than that.
+    /// Who speaks to a recording wants more than that, but for the end of the sentence that it answers.
     fn say_more(&mut self, heard: &Heard) -> Option<Input> {
         if !heard.utterance.is_final {
             return None;
         }
-        if let Some(intent) = heard
-            .intents
-            .first()
-            .filter(|intent| intent.score >= LIKELY)
-        {
+        let likely = |intent: &&Intent| intent.score >= LIKELY;
+        let intent = heard.intents.first().filter(likely);
+        if self.enough == Some(heard.utterance.number) {
+            let told = &self.profile.intent;
+            if intent.is_none_or(|intent| told.as_ref() == Some(&intent.name)) {
+                return None;
+            }
+        }
+        if let Some(intent) = intent {
             self.profile = CallProfile::new(intent, &heard.mood, Some(self.language));
         }
         Some(self.ready())

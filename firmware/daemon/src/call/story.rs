@@ -182,12 +182,14 @@ impl Story {
                 self.intents = intents.to_vec();
             }
             self.mood = Some(mood.clone());
+            if !utterance.text.is_empty() {
+                self.language = Some(utterance.language);
+            }
         }
         if !utterance.is_final || utterance.text.is_empty() {
             return;
         }
         if utterance.side == Side::Caller {
-            self.language = Some(utterance.language);
             self.mood_course.push(MoodPoint::new(utterance.end, mood));
             let triggers = understood.triggers.iter();
             self.triggers.extend(triggers.map(|word| TriggerRecord {

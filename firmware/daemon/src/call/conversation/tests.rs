@@ -203,6 +203,31 @@ fn who_is_served_by_a_recording_is_routed_when_they_stay_or_speak() {
 }
 
 #[test]
+fn the_end_of_the_sentence_that_a_recording_answers_leaves_it_alone() {
+    let mut conversation = conversation();
+    let mut wish = heard("i lost my card and", 0.99, Emotion::Neutral, false);
+    wish.is_sure = true;
+    wish.utterance.end = LONG_TURN;
+    let Some(Input::CallReady { profile, .. }) = conversation.hear(NOW, &wish) else {
+        panic!("it is sure and long");
+    };
+    assert_eq!(profile.language, Some(Language::En), "as it was heard");
+    conversation.serving();
+    wish.utterance.is_final = true;
+    assert_eq!(conversation.hear(NOW, &wish), None);
+    assert!(!conversation.is_routing());
+    let mut other = wish.clone();
+    other.intents[0].name = "close_account".into();
+    assert!(
+        conversation.hear(NOW, &other).is_some(),
+        "it ended otherwise"
+    );
+    conversation.serving();
+    wish.utterance.number = 1;
+    assert!(conversation.hear(NOW, &wish).is_some(), "it is said anew");
+}
+
+#[test]
 fn what_is_known_of_a_caller_only_during_a_recording_reaches_the_router_and_the_recording_goes_on()
 {
     let mut conversation = conversation();
