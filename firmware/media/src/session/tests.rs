@@ -325,7 +325,7 @@ async fn reports_are_read_and_the_last_one_says_good_bye() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
+async fn a_key_in_the_voice_is_told_where_no_event_has_come() {
     let mut call = call(9_340..=9_359).await;
     let agent = Remote {
         telephone_event: Some(101),
@@ -337,21 +337,22 @@ async fn a_key_in_the_voice_is_told_where_no_events_were_agreed_on() {
         .map(|n| (4_000.0 * (wave(770.0, n.into()) + wave(1_336.0, n.into()))) as i16)
         .collect();
     let tone = g711::encode_all(Codec::Pcma, &tone);
-    for codes in tone.chunks(160) {
-        let to = call.session.local_addr(Side::Agent);
-        call.agent.say_all(to, codes).await;
+    for (side, phone) in [
+        (Side::Agent, &mut call.agent),
+        (Side::Caller, &mut call.caller),
+    ] {
+        let to = call.session.local_addr(side);
+        for codes in tone.chunks(160) {
+            phone.say_all(to, codes).await;
+        }
+        let key = timeout(LIMIT, call.events.recv()).await.expect("in time");
+        let expected = MediaEvent::Key {
+            side,
+            key: '5',
+            way: KeyWay::Tones,
+        };
+        assert_eq!(key, Some(expected));
     }
-    for codes in tone.chunks(160) {
-        let to = call.session.local_addr(Side::Caller);
-        call.caller.say_all(to, codes).await;
-    }
-    let key = timeout(LIMIT, call.events.recv()).await.expect("in time");
-    let expected = MediaEvent::Key {
-        side: Side::Caller,
-        key: '5',
-        way: KeyWay::Tones,
-    };
-    assert_eq!(key, Some(expected));
 }
 
 #[tokio::test]
