@@ -39,7 +39,11 @@ impl CallFlow {
     /// Hold, resume, or a new address: answered here, the other leg does not notice.
     pub(super) fn on_reoffer(&mut self, side: Side, sdp: &[u8]) {
         let (leg, up) = match (side, &self.agent) {
-            (Side::Caller, _) => (self.caller.leg, self.caller.state == CallerState::Answered),
+            (Side::Caller, _) => {
+                let state = self.caller.state;
+                let is_heard = matches!(state, CallerState::Early | CallerState::Answered);
+                (self.caller.leg, is_heard)
+            }
             (Side::Agent, Some(agent)) => (agent.leg, agent.state == AgentState::Up),
             (Side::Agent, None) => return,
         };
@@ -98,6 +102,10 @@ impl CallFlow {
         self.speak(side, codec);
         self.set_remote(side, offer);
         self.follow_hold(side, offer);
+        if side == Side::Caller && self.caller.state == CallerState::Early {
+            // What is answered later is the same.
+            self.caller.offer = Some(offer.clone());
+        }
         let local = self.next_local(side);
         let direction = offer.direction.mirrored();
         let sdp = sdp::answer(local, offer, codec, direction);

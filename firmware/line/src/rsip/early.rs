@@ -4,11 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+use rsipstack::dialog::dialog::{
+    TransactionCommand, TransactionCommandReceiver, TransactionHandle,
+};
 use rsipstack::sip::{Header, Method, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tracing::debug;
 
-use super::{LegState, RsipUa, headers, now, sdp_header, states, transfer};
+use super::{LegState, RsipUa, headers, now, sdp_header, states, target, transfer};
 use crate::sip_ua::{LegEvent, LegId};
 
 /// T1 and 64 T1 of RFC 3261: how soon a response is sent again, and when it is given up.
@@ -26,6 +29,8 @@ pub(super) struct Reliable {
     pending: Option<Pending>,
     /// An answer that waits for an acknowledgement.
     answer: Option<Vec<u8>>,
+    /// Whether a description of ours has been acknowledged: the offer of the INVITE has its answer, and there may be others.
+    described: bool,
 }
 
 #[derive(Debug)]
@@ -64,11 +69,11 @@ impl Reliable {
 
     /// Whether an acknowledgement names what waits for one.
     fn acknowledged(&mut self, number: u32) -> bool {
-        let fits = number == self.number && self.pending.is_some();
-        if fits {
-            self.pending = None;
-        }
-        fits
+        let pending = self.pending.take_if(|_| number == self.number);
+        self.described |= pending
+            .as_ref()
+            .is_some_and(|pending| pending.sdp.is_some());
+        pending.is_some()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -200,13 +205,29 @@ impl RsipUa {
         None
     }
 
-    /// An offer before the answer must wait (RFC 3261, section 14.2; RFC 3311, section 5.2). One before the ACK
-    /// is kept until that has come: the ACK may be lost, or be overtaken.
+    /// An offer before the answer must wait (RFC 3261, section 14.2), but for an UPDATE once the first offer has its
+    /// answer in an acknowledged response (RFC 3311, section 5.2). One before the ACK is kept until that has come: the
+    /// ACK may be lost, or be overtaken.
     fn on_early_offer(&mut self, leg: LegId, transaction: Transaction) {
-        let entry = self.legs.get_mut(&leg);
-        match entry.filter(|entry| entry.state == LegState::Answered && entry.hasty.is_none()) {
-            Some(entry) => entry.hasty = Some(transaction),
-            None => {
+        let is_update = transaction.original.method == Method::Update;
+        match self.legs.get_mut(&leg) {
+            Some(entry) if entry.state == LegState::Answered && entry.hasty.is_none() => {
+                entry.hasty = Some(transaction);
+            }
+            Some(entry)
+                if entry.state == LegState::Offered
+                    && is_update
+                    && entry.reliable.described
+                    && entry.reoffer.is_none() =>
+            {
+                entry.moved = target::contact(&transaction.original);
+                let sdp = transaction.original.body.clone();
+                let (handle, commands) = TransactionHandle::new();
+                entry.reoffer = Some(handle);
+                self.job(respond_as_told(transaction, commands));
+                self.tell(leg, LegEvent::Reoffered { sdp });
+            }
+            _ => {
                 let later = vec![headers::other("Retry-After", "2")];
                 self.reply(transaction, StatusCode::ServerInternalError, later);
             }
@@ -241,6 +262,21 @@ impl RsipUa {
     }
 }
 
+/// The stack does so itself once the dialog is confirmed.
+async fn respond_as_told(mut transaction: Transaction, mut commands: TransactionCommandReceiver) {
+    if let Some(TransactionCommand::Respond {
+        status,
+        headers,
+        body,
+    }) = commands.recv().await
+    {
+        let replied = transaction.reply_with(status, headers.unwrap_or_default(), body);
+        if let Err(error) = replied.await {
+            debug!(%error, "a reply could not be sent");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +300,8 @@ mod tests {
         assert_eq!(reliable.due(now), Some(Due::Again(1, Some(sdp.clone()))));
         assert_eq!(reliable.deadline(), Some(now + 2 * FIRST));
         assert!(!reliable.acknowledged(2), "another one");
-        assert!(reliable.acknowledged(1));
+        assert!(!reliable.described);
+        assert!(reliable.acknowledged(1) && reliable.described);
         assert!(!reliable.acknowledged(1), "once");
         assert_eq!(reliable.deadline(), None);
         assert_eq!(reliable.send(now, Some(&sdp)), Some(2));

@@ -139,7 +139,9 @@ impl RsipUa {
         if let Some(sdp) = &sdp {
             entry.follow(moved);
             entry.description.clone_from(sdp);
-            headers = headers::timer_settled(entry.settle());
+            if entry.state == LegState::Up {
+                headers = headers::timer_settled(entry.settle());
+            }
             headers.extend(sdp_header());
         } else {
             entry.answer_in_ack = None;

@@ -29,6 +29,24 @@ fn another_law_is_asked_of_the_other_side_first() {
     assert_eq!(laws(&outputs), both);
 }
 
+#[test]
+fn what_is_changed_before_the_answer_is_answered_the_same_later() {
+    let mut bench = Bench::offered(Greeting::Early);
+    bench.order(Order::Greet);
+    let changed = bench.caller(wants("0"));
+    assert_eq!(commands(&changed), [(bench.caller, "answer reoffer")]);
+    assert_eq!(laws(&changed), [(Side::Caller, Codec::Pcmu)]);
+    bench.offer("a1");
+    let up = bench.agent(
+        1,
+        LegEvent::Answered {
+            sdp: sdp(5_000, "0", "sendrecv"),
+        },
+    );
+    assert_eq!(commands(&up), [(bench.caller, "answer")]);
+    assert_eq!(body(&up), body(&changed));
+}
+
 /// A law that one side wants, and a refusal of the other because it asks for something itself.
 fn crossed(wanting: Side) -> (Bench, LegId, LegId) {
     let mut bench = Bench::bridged();

@@ -94,6 +94,47 @@ async fn requests_before_the_ack_are_answered_and_an_offer_waits_for_it() {
 }
 
 #[tokio::test]
+async fn an_offer_after_an_acknowledged_description_is_answered_before_the_call_is() {
+    let mut ua = Driven::new(|_| {}).await;
+    let mut peer = Peer::new(ua.address).await;
+    let supported = format!("{SDP}Supported: 100rel\r\n");
+    peer.send("INVITE", &supported, &offer()).await;
+    let leg = ua.incoming().await;
+    let sdp = description(5_000);
+    let early = Some(sdp.clone());
+    ua.command(leg, LegCommand::Progress { sdp: early });
+    let progress = peer.expect("SIP/2.0 183").await;
+    peer.send("UPDATE", SDP, &offer()).await;
+    let later = response(&mut peer).await;
+    assert!(later.starts_with("SIP/2.0 500"), "{later}");
+    let number = header(&progress, "RSeq").expect("a number");
+    let acknowledges = format!("RAck: {number} 1 INVITE\r\n");
+    peer.send("PRACK", &acknowledges, "").await;
+    let taken = response(&mut peer).await;
+    assert!(taken.starts_with("SIP/2.0 200"), "{taken}");
+
+    for (answer, status) in [(Some(sdp.clone()), "200"), (None, "488")] {
+        peer.send("UPDATE", SDP, &offer()).await;
+        let what = LegEvent::Reoffered {
+            sdp: description(4_000),
+        };
+        assert_eq!(ua.event().await, SipEvent { leg, what });
+        let body = answer.clone().unwrap_or_default();
+        let command = match answer {
+            Some(sdp) => LegCommand::AnswerReoffer { sdp },
+            None => LegCommand::RejectReoffer { status: 488 },
+        };
+        ua.command(leg, command);
+        let text = response(&mut peer).await;
+        assert!(text.starts_with(&format!("SIP/2.0 {status}")), "{text}");
+        assert!(text.as_bytes().ends_with(&body), "{text}");
+    }
+    ua.command(leg, LegCommand::Answer { sdp });
+    let answer = peer.expect("SIP/2.0 200").await;
+    assert_eq!(header(&answer, "CSeq"), Some("1 INVITE"));
+}
+
+#[tokio::test]
 async fn who_hangs_up_before_the_answer_has_both_requests_answered() {
     let (mut ua, leg, mut peer) = early().await;
     peer.send("BYE", "", "").await;
