@@ -55,6 +55,9 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// One connection, as the far end's address names it.
 type Flow = (Transport, SocketAddr);
 
+/// Held by whoever opens one.
+type Turn = tokio::sync::Mutex<()>;
+
 /// How many connections there are with one address, our end of the newest, and what the box was
 /// told to call when it used them.
 #[derive(Clone, Debug)]
@@ -86,6 +89,8 @@ struct Shared {
     /// Set once the stack runs; it is the stack that holds this.
     endpoint: OnceLock<Weak<EndpointInner>>,
     open: Mutex<BTreeMap<Flow, Open>>,
+    /// Who opens one waits for whoever opens another with the same address.
+    opening: Mutex<BTreeMap<Flow, Weak<Turn>>>,
     slots: Slots,
     tasks: mpsc::UnboundedSender<Job>,
     lost: mpsc::UnboundedSender<Lost>,
@@ -107,6 +112,7 @@ impl Streams {
             connector,
             endpoint: OnceLock::new(),
             open: Mutex::default(),
+            opening: Mutex::default(),
             slots,
             tasks,
             lost,
@@ -148,7 +154,8 @@ impl Streams {
 
     /// Makes sure of a connection. `name` is whom the certificate must be of.
     ///
-    /// Two callers at once may open two; the later serves both.
+    /// Callers at once have one between them: of two with one address the loss of the first would not be told, and
+    /// what waits there for an answer would not fail.
     pub async fn reach(
         &self,
         transport: Transport,
@@ -159,9 +166,31 @@ impl Streams {
             return Ok(());
         }
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-        timeout(OPENING, self.open_one(transport, name, far_end))
-            .await
-            .map_err(late)?
+        let turn = self.turn((transport, far_end));
+        let opening = async {
+            let _turn = turn.lock().await;
+            if self.is_open(transport, far_end) {
+                return Ok(());
+            }
+            self.open_one(transport, name, far_end).await
+        };
+        timeout(OPENING, opening).await.map_err(late)?
+    }
+
+    /// Whose turn it is to open a connection.
+    fn turn(&self, flow: Flow) -> Arc<Turn> {
+        let mut opening = self
+            .0
+            .opening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        opening.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = opening.get(&flow).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        opening.insert(flow, Arc::downgrade(&turn));
+        turn
     }
 
     async fn open_one(&self, transport: Transport, name: &str, to: SocketAddr) -> io::Result<()> {

@@ -380,6 +380,31 @@ async fn who_speaks_plainly_to_a_tls_port_is_cut_off() {
     while !line.bytes().await.is_empty() {}
 }
 
+#[tokio::test]
+async fn calls_at_once_go_over_one_connection_and_fail_with_it() {
+    let agent = TcpListener::bind(any_port()).await.expect("loopback");
+    let there = agent.local_addr().expect("bound");
+    let mut ua = Driven::new(|_| {}).await;
+    let legs = [1, 2].map(LegId::dialled);
+    for leg in legs {
+        let dial = LegCommand::Dial {
+            to: to(there, ";transport=tcp"),
+            from: Pii::default(),
+            private: false,
+            sdp: description(4_000),
+        };
+        ua.command(leg, dial);
+    }
+    let mut line = Line::of(&agent, None).await;
+    for _ in legs {
+        assert!(line.read().await.starts_with("INVITE "));
+    }
+    drop(line);
+    for _ in legs {
+        assert_eq!(ua.settled().await, LegEvent::Failed { status: 503 });
+    }
+}
+
 /// A trunk to that carrier, which registers and is asked so often whether it is there.
 fn trunk(carrier: &TcpListener, transport: Transport, keep_alive: Duration) -> TrunkConfig {
     let target = carrier.local_addr().expect("bound").to_string();
