@@ -221,6 +221,8 @@ struct Leg {
     dialled: Option<Dialled>,
     /// Outgoing: until when its trunk's target must have said anything, where there is another.
     heard_by: Option<Instant>,
+    /// When it began.
+    since: Instant,
     /// Outgoing: where its INVITE went.
     there: Option<There>,
     /// Outgoing: where its other requests go, which its URI does not say.
@@ -252,6 +254,7 @@ impl Leg {
             transfer_progress: None,
             dialled: None,
             heard_by: None,
+            since: now(),
             there: None,
             flow: None,
             gave_up: None,

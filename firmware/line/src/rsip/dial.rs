@@ -341,13 +341,10 @@ impl RsipUa {
             None => false,
         };
         self.tell_trunks(lost);
-        if self.streams.is_open(lost.transport, lost.far_end) {
-            // There is another by now, which may carry the answer.
-            return;
-        }
         let waits = |entry: &Leg| {
             entry.state == LegState::Dialling
                 && entry.transport == lost.transport
+                && entry.since <= lost.at
                 && went_there(entry)
         };
         let legs = self.legs.iter().filter(|(_, entry)| waits(entry));

@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rsipstack::platform::CancellationToken;
 use rsipstack::transaction::endpoint::{EndpointInner, EndpointInnerRef};
@@ -28,9 +28,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tracing::debug;
 
-use super::Job;
 use super::socket::Counters;
 use super::transports::{Own, stacks};
+use super::{Job, now};
 use crate::stream::Transport;
 use carry::Carried;
 use slots::Slot;
@@ -67,10 +67,11 @@ struct Open {
     names: BTreeSet<String>,
 }
 
-/// The last connection with an address is gone: what waits there for an answer waits in vain, unless
-/// another has been opened since.
+/// The last connection with an address is gone: what waits there for an answer waits in vain.
 #[derive(Debug)]
 pub struct Lost {
+    /// When that was: what has been sent since went over another.
+    pub at: Instant,
     /// What it was.
     pub transport: Transport,
     /// With whom.
@@ -283,7 +284,7 @@ impl Streams {
             };
             let reason = ended.unwrap_or("it gave way");
             debug!(transport = flow.0.name(), reason, "a sip connection ended");
-            let names = streams.forget(flow);
+            let (names, at) = (streams.forget(flow), now());
             // Who gave way is not waited for: the place is another's by now.
             if ended.is_some() {
                 carried.close().await;
@@ -291,7 +292,7 @@ impl Streams {
             drop(slot);
             if let Some(names) = names {
                 tokio::time::sleep(LAST_WORDS).await;
-                streams.tell_lost(flow, names);
+                streams.tell_lost(flow, names, at);
             }
         });
         Ok(())
@@ -338,9 +339,10 @@ impl Streams {
     }
 
     /// Says that a connection is gone.
-    fn tell_lost(&self, (transport, far_end): Flow, names: BTreeSet<String>) {
+    fn tell_lost(&self, (transport, far_end): Flow, names: BTreeSet<String>, at: Instant) {
         // The user agent may be gone by now.
         let _ = self.0.lost.send(Lost {
+            at,
             transport,
             far_end,
             names,

@@ -380,6 +380,35 @@ async fn who_speaks_plainly_to_a_tls_port_is_cut_off() {
     while !line.bytes().await.is_empty() {}
 }
 
+fn dial(there: SocketAddr) -> LegCommand {
+    LegCommand::Dial {
+        to: to(there, ";transport=tcp"),
+        from: Pii::default(),
+        private: false,
+        sdp: description(4_000),
+    }
+}
+
+#[tokio::test]
+async fn a_call_fails_with_its_connection_and_one_over_the_next_does_not() {
+    let agent = TcpListener::bind(any_port()).await.expect("loopback");
+    let there = agent.local_addr().expect("bound");
+    let mut ua = Driven::new(|_| {}).await;
+    let [first, second] = [1, 2].map(LegId::dialled);
+    ua.command(first, dial(there));
+    let mut line = Line::of(&agent, None).await;
+    assert!(line.read().await.starts_with("INVITE "));
+    line.close().await;
+    ua.command(second, dial(there));
+    let mut line = Line::of(&agent, None).await;
+    let invite = line.read().await;
+    let what = LegEvent::Failed { status: 503 };
+    assert_eq!(ua.event().await, SipEvent { leg: first, what });
+    line.respond(&invite, "486 Busy Here", "").await;
+    let what = LegEvent::Failed { status: 486 };
+    assert_eq!(ua.event().await, SipEvent { leg: second, what });
+}
+
 #[tokio::test]
 async fn calls_at_once_go_over_one_connection_and_fail_with_it() {
     let agent = TcpListener::bind(any_port()).await.expect("loopback");
@@ -387,13 +416,7 @@ async fn calls_at_once_go_over_one_connection_and_fail_with_it() {
     let mut ua = Driven::new(|_| {}).await;
     let legs = [1, 2].map(LegId::dialled);
     for leg in legs {
-        let dial = LegCommand::Dial {
-            to: to(there, ";transport=tcp"),
-            from: Pii::default(),
-            private: false,
-            sdp: description(4_000),
-        };
-        ua.command(leg, dial);
+        ua.command(leg, dial(there));
     }
     let mut line = Line::of(&agent, None).await;
     for _ in legs {
