@@ -42,15 +42,10 @@ fn every_message_gets_an_answer_that_the_rfc_allows() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let peer = Peer::new(running.sip);
         let got = peer.ask(&for_loopback(&bytes), &name);
-        // A miss that the table owns up to must be mended there when it is mended here.
-        let (ours, missed) = match ours.strip_suffix(" (missed)") {
-            Some(ours) => (ours.to_owned(), true),
-            None => (ours, false),
-        };
         if got != ours {
             faults.push(format!("{name}: answered {got}, documented {ours}"));
         }
-        if allowed(&demanded, &got) == missed {
+        if !allowed(&demanded, &got) {
             faults.push(format!(
                 "{name}: answered {got}, the RFC demands {demanded}"
             ));
@@ -106,7 +101,7 @@ fn for_loopback(bytes: &[u8]) -> Vec<u8> {
     let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
     let text = text.replace("IN IP4 192.0.2.", "IN IP4 127.0.0.");
     let folded = text.to_ascii_lowercase();
-    let via = ["\r\nvia:", "\r\nv:", "\r\nvia :"]
+    let via = ["\r\nvia:", "\r\nv:", "\r\nvia :", "\r\nvia  :"]
         .iter()
         .filter_map(|name| folded.find(name))
         .min();

@@ -77,6 +77,22 @@ impl Gate {
             Err(refusal) => message.refuse(&refusal, source),
         }
     }
+
+    /// The same message with its headers as plain as they can be: none folded, none by its short name, no blanks around
+    /// separators.
+    pub fn plain(datagram: &[u8]) -> Option<Vec<u8>> {
+        Message::split(datagram).map(|message| message.plain())
+    }
+
+    /// What is said to a message that the stack cannot read all the same.
+    pub fn refuse_unread(datagram: &[u8], source: SocketAddr) -> Verdict {
+        match Message::split(datagram) {
+            Some(message) if !message.start_line.starts_with("SIP/") => {
+                message.refuse(&refusal(400, "Unreadable Header"), source)
+            }
+            _ => Verdict::Drop,
+        }
+    }
 }
 
 /// A status, its reason, and one more header line where the RFC asks for it.
@@ -104,10 +120,12 @@ struct Message<'a> {
     headers: Vec<(String, String)>,
     head: &'a [u8],
     body: &'a [u8],
+    /// Whether a blank line ends its headers.
+    is_whole: bool,
 }
 
 impl<'a> Message<'a> {
-    /// Splits a message at its blank line; none when it is not text of that form.
+    /// Splits a message at its blank line, which may be missing at its end; none when it is not text of that form.
     fn split(datagram: &'a [u8]) -> Option<Self> {
         // Keep-alives may stand before a message (RFC 3261, section 7.5).
         let leading = datagram
@@ -115,9 +133,9 @@ impl<'a> Message<'a> {
             .take_while(|byte| matches!(byte, b'\r' | b'\n'))
             .count();
         let datagram = &datagram[leading..];
-        let end = datagram
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")?;
+        let end = datagram.windows(4).position(|window| window == b"\r\n\r\n");
+        let is_whole = end.is_some();
+        let end = end.or_else(|| datagram.strip_suffix(b"\r\n").map(<[u8]>::len))?;
         let head = std::str::from_utf8(&datagram[..end]).ok()?;
         let mut lines = head.split("\r\n");
         let start_line = lines.next()?;
@@ -136,7 +154,8 @@ impl<'a> Message<'a> {
             start_line,
             headers,
             head: &datagram[..end],
-            body: &datagram[end + 4..],
+            body: datagram.get(end + 4..).unwrap_or_default(),
+            is_whole,
         })
     }
 
@@ -150,7 +169,8 @@ impl<'a> Message<'a> {
     fn judge_response(&self) -> Verdict {
         let mut parts = self.start_line.splitn(3, ' ');
         let status = parts.nth(1).and_then(|status| status.parse::<u16>().ok());
-        let usable = self.start_line.starts_with("SIP/2.0 ")
+        let usable = self.is_whole
+            && self.start_line.starts_with("SIP/2.0 ")
             && status.is_some_and(|status| (100..700).contains(&status))
             && ["via", "from", "to", "call-id", "cseq"]
                 .iter()
@@ -165,6 +185,9 @@ impl<'a> Message<'a> {
 
     fn judge_request(&self) -> Result<(), Refusal> {
         let (method, uri) = self.judge_start_line()?;
+        if !self.is_whole {
+            return bad("No Blank Line");
+        }
         if !KNOWN.contains(&method) {
             let header = Some(format!("Allow: {ALLOW}"));
             return Err(Refusal {
@@ -360,6 +383,22 @@ impl<'a> Message<'a> {
         Verdict::PassAs(bytes)
     }
 
+    fn plain(&self) -> Vec<u8> {
+        let mut text = format!("{}\r\n", self.start_line);
+        for (name, value) in &self.headers {
+            let separators = match name.as_str() {
+                "via" => "/;=,:",
+                "from" | "to" | "contact" | "route" | "record-route" => ";=,",
+                _ => "",
+            };
+            text.extend([name.as_str(), ": ", &tightened(value, separators), "\r\n"]);
+        }
+        text.push_str("\r\n");
+        let mut bytes = text.into_bytes();
+        bytes.extend(self.body);
+        bytes
+    }
+
     /// A response made of the request's own headers (RFC 3261, section 8.2.6).
     fn refuse(&self, refusal: &Refusal, source: SocketAddr) -> Verdict {
         let method = self.start_line.split(' ').next().unwrap_or_default();
@@ -452,6 +491,40 @@ fn without_blanks(value: &str) -> String {
         .chars()
         .filter(|character| !character.is_ascii_whitespace())
         .collect()
+}
+
+/// The same without them around these separators, but for what stands in quotes and brackets, and with one in place of
+/// several elsewhere.
+fn tightened(value: &str, separators: &str) -> String {
+    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
+    let mut tight = String::with_capacity(value.len());
+    // Whether blanks that come now say nothing.
+    let mut needs_none = true;
+    for character in value.chars() {
+        if quoted || bracketed {
+            match character {
+                _ if escaped => escaped = false,
+                '\\' if quoted => escaped = true,
+                '"' if quoted => quoted = false,
+                '>' if bracketed => bracketed = false,
+                _ => {}
+            }
+            tight.push(character);
+            continue;
+        }
+        quoted = character == '"';
+        bracketed = character == '<';
+        let is_blank = character.is_ascii_whitespace();
+        let is_separator = separators.contains(character);
+        if is_separator && tight.ends_with(' ') {
+            tight.pop();
+        }
+        if !(is_blank && needs_none) {
+            tight.push(if is_blank { ' ' } else { character });
+        }
+        needs_none = is_blank || is_separator;
+    }
+    tight
 }
 
 fn is_token(text: &str) -> bool {

@@ -130,6 +130,37 @@ fn a_missing_length_means_all_that_is_left() {
 }
 
 #[test]
+fn blanks_go_from_around_separators_and_stay_in_quotes_and_brackets() {
+    for (name, value, plain) in [
+        (
+            "v",
+            "SIP /\r\n 2.0/ UDP \t a.b : 5060 ; branch = x , SIP/2.0/TCP c",
+            "via: SIP/2.0/UDP a.b:5060;branch=x,SIP/2.0/TCP c",
+        ),
+        (
+            "F",
+            "\"A \\\" ; =  B\"  <sip:a@b>\r\n ;\r\n tag = 1",
+            "from: \"A \\\" ; =  B\" <sip:a@b>;tag=1",
+        ),
+        (
+            "To",
+            "A  B <sip:a@b;x = 1> ; tag =\t1",
+            "to: A B <sip:a@b;x = 1>;tag=1",
+        ),
+        (
+            "Subject",
+            "one , two\r\n  three",
+            "subject: one , two three",
+        ),
+    ] {
+        let message = format!("{INVITE}\r\n{name} : {value}\r\n\r\nv = 0");
+        let expected = format!("{INVITE}\r\n{plain}\r\n\r\nv = 0");
+        let plain = Gate::plain(message.as_bytes()).map(String::from_utf8);
+        assert_eq!(plain, Some(Ok(expected)));
+    }
+}
+
+#[test]
 fn a_version_that_ends_within_a_letter_is_refused() {
     for line in [
         "OPTIONS sip:a@b sip\u{184}ser",
@@ -183,6 +214,7 @@ fn torture_messages_get_the_answer_that_the_rfc_names() {
     // comes of those is shown against a running box by the end-to-end tests.
     let answered = [
         ("badaspec", 400),
+        ("baddn", 400),
         ("badinv01", 400),
         ("badvers", 505),
         ("bext01", 420),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use async_trait::async_trait;
 use rsipstack::platform::net::UdpSocket;
 use rsipstack::sip::SipMessage;
+use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use tracing::{debug, error};
 
 use crate::gate::{Gate, Verdict};
@@ -61,34 +62,40 @@ impl Counters {
     }
 }
 
-/// What becomes of a message. A fault in the gate costs that message only.
+/// What becomes of a message. What passes the gate is read as the stack reads it: a fault costs that message only, where
+/// it would end the loop in which the stack reads all datagrams, and the telephones with it; and what the stack would leave
+/// unanswered, for it cannot read it, is said more plainly or refused.
 pub fn judge(message: &[u8], source: SocketAddr) -> Verdict {
-    unless_harmful(message, source, || Gate::inspect(message, source))
-}
-
-/// The same for a datagram. The stack reads all of them in one loop, which a fault in its reading would
-/// end, and the telephones with it: so what passes is read here first. A connection has a loop of its own.
-fn judge_datagram(message: &[u8], source: SocketAddr) -> Verdict {
-    unless_harmful(message, source, || {
+    let judging = || {
         let verdict = Gate::inspect(message, source);
-        match &verdict {
-            Verdict::Pass => drop(SipMessage::try_from(message)),
-            Verdict::PassAs(changed) => drop(SipMessage::try_from(&changed[..])),
-            Verdict::Answer { .. } | Verdict::Drop => {}
+        let passed = match &verdict {
+            Verdict::Pass => message,
+            Verdict::PassAs(changed) => changed,
+            Verdict::Answer { .. } | Verdict::Drop => return verdict,
+        };
+        if is_read(passed) {
+            return verdict;
         }
-        verdict
-    })
-}
-
-fn unless_harmful(
-    message: &[u8],
-    source: SocketAddr,
-    judging: impl FnOnce() -> Verdict,
-) -> Verdict {
+        let plain = Gate::plain(passed).filter(|plain| is_read(plain));
+        plain.map_or_else(|| Gate::refuse_unread(message, source), Verdict::PassAs)
+    };
     unharmed(judging).unwrap_or_else(|| {
         error!(%source, bytes = message.len(), "a message that the box cannot read is dropped; please report it");
         Verdict::Drop
     })
+}
+
+/// Whether the stack can tell which transaction a message is of.
+fn is_read(message: &[u8]) -> bool {
+    match SipMessage::try_from(message) {
+        Ok(SipMessage::Request(request)) => {
+            TransactionKey::from_request(&request, TransactionRole::Server).is_ok()
+        }
+        Ok(SipMessage::Response(response)) => {
+            TransactionKey::from_response(&response, TransactionRole::Client).is_ok()
+        }
+        Err(_) => false,
+    }
 }
 
 /// What something comes to; nothing where it panics.
@@ -115,7 +122,7 @@ impl GatedSocket {
             // The stack answers keep-alives (RFC 5626, section 3.5.1).
             return Some(bytes);
         }
-        match judge_datagram(datagram, source) {
+        match judge(datagram, source) {
             Verdict::Pass => {
                 self.counters.pass();
                 Some(bytes)
@@ -164,6 +171,43 @@ impl UdpSocket for GatedSocket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn said(via: &str, from: &str) -> Vec<u8> {
+        format!(
+            "OPTIONS sip:a@b SIP/2.0\r\nVia: {via}\r\nFrom: {from}\r\nTo: <sip:a@b>\r\nCall-ID: a\r\n\
+             CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn what_the_stack_cannot_read_is_said_plainly_or_refused() {
+        let source = "192.0.2.9:5060".parse().expect("valid");
+        let (via, from) = ("SIP/2.0/UDP b;branch=z9hG4bK1", "<sip:c@d>;tag=1");
+        assert_eq!(judge(&said(via, from), source), Verdict::Pass);
+        let spaced = said(
+            "SIP / 2.0\r\n / UDP b ; branch = z9hG4bK1",
+            "<sip:c@d>\r\n ; tag = 1",
+        );
+        let Verdict::PassAs(plain) = judge(&spaced, source) else {
+            panic!("it does not pass")
+        };
+        let plain = String::from_utf8(plain).expect("text");
+        assert!(
+            plain.contains(&format!("via: {via}\r\nfrom: {from}\r\n")),
+            "{plain}"
+        );
+        let nowhere = said("SIP/2.0/UDP;branch=z9hG4bK1", from);
+        let verdict = judge(&nowhere, source);
+        assert!(
+            matches!(verdict, Verdict::Answer { status: 400, .. }),
+            "{verdict:?}"
+        );
+        let response = nowhere;
+        let response = String::from_utf8(response).expect("text");
+        let response = response.replace("OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200 OK");
+        assert_eq!(judge(response.as_bytes(), source), Verdict::Drop);
+    }
 
     #[test]
     fn a_fault_costs_one_message() {
