@@ -35,6 +35,10 @@ use source::Source;
 
 /// The far end of one leg, as its session description says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing, and none excludes another"
+)]
 pub struct Remote {
     /// Where it wants to be sent to.
     pub address: SocketAddr,

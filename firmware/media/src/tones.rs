@@ -131,8 +131,8 @@ impl Tones {
 
     /// A key counts once it is held by so many blocks in a row, and once until it is let go.
     fn judge(&mut self, held: Option<char>, least: u8) -> Option<char> {
-        let (last, blocks) = self.last;
-        let blocks = if held == last {
+        let (before, blocks) = self.last;
+        let blocks = if held == before {
             blocks.saturating_add(1)
         } else {
             1

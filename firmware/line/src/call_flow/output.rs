@@ -10,6 +10,10 @@ use crate::sip_ua::{AgentContact, SipCommand};
 
 /// A far end, as its session description says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing, and none excludes another"
+)]
 pub struct RemoteMedia {
     /// Where it wants to be sent to.
     pub address: SocketAddr,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::invitation::InviteOption;
-use rsipstack::sip::{HostWithPort, Response, StatusCodeKind, Uri};
+use rsipstack::sip::{Header, HostWithPort, Response, StatusCodeKind, Uri};
 use rsipstack::transport::SipAddr;
 use tracing::{debug, warn};
 use trunkside_call::Pii;
@@ -14,7 +14,7 @@ use super::flows::Way;
 use super::states::allow;
 use super::streams::Lost;
 use super::{DialogKey, Leg, LegState, RsipUa, headers, key_of, now, phones, sip_uri, transports};
-use crate::identity::is_user_part;
+use crate::identity::{Identity, is_user_part};
 use crate::session_timer::SessionTimer;
 use crate::sip_ua::{AgentContact, LegEvent, LegId, SipEvent};
 use crate::stream::Transport;
@@ -193,22 +193,9 @@ impl RsipUa {
             identity.shown(&self.shown, from)
         };
         let number = number.filter(|number| is_user_part(number));
-        let domain = HostWithPort::from(self.own.udp).to_string();
         let mut more = headers::timer_asking(dialled.timer.ask());
         more.extend(allow());
-        let own = account.as_ref().and_then(Account::asserted);
-        if let Some(own) = &own {
-            // Its customers' own numbers are all that a carrier believes them.
-            identity.asserted = None;
-            more.push(headers::other("P-Asserted-Identity", own));
-        }
-        for (name, value) in identity.passed_on(&self.shown, &domain) {
-            more.push(headers::other(name, &value));
-        }
-        // Carriers need not know who works here.
-        if let Some(by) = self.referred_by(leg).filter(|_| account.is_none()) {
-            more.push(headers::other("Referred-By", by));
-        }
+        more.extend(self.told_of_caller(leg, identity, account.as_ref()));
         if let Some(replaces) = replaces {
             more.push(headers::other("Replaces", &replaces));
             more.push(headers::other("Require", "replaces"));
@@ -271,6 +258,30 @@ impl RsipUa {
                 self.go_around(leg, &dialled, 503);
             }
         }
+    }
+
+    /// What an INVITE says of the caller beside its From, and of who hands them on.
+    fn told_of_caller(
+        &self,
+        leg: LegId,
+        mut identity: Identity,
+        account: Option<&Account>,
+    ) -> Vec<Header> {
+        let mut told = Vec::new();
+        if let Some(own) = account.and_then(Account::asserted) {
+            // Its customers' own numbers are all that a carrier believes them.
+            identity.asserted = None;
+            told.push(headers::other("P-Asserted-Identity", &own));
+        }
+        let domain = HostWithPort::from(self.own.udp).to_string();
+        for (name, value) in identity.passed_on(&self.shown, &domain) {
+            told.push(headers::other(name, &value));
+        }
+        // Carriers need not know who works here.
+        if let Some(by) = self.referred_by(leg).filter(|_| account.is_none()) {
+            told.push(headers::other("Referred-By", by));
+        }
+        told
     }
 
     fn fail(&mut self, leg: LegId, status: u16) {
