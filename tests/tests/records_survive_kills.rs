@@ -25,10 +25,12 @@ fn calls_of(home: &Home) -> BTreeSet<String> {
     rows.map(|row| row.expect("an identity")).collect()
 }
 
-/// Whether the box has on its disk that caller and agent were joined, while the call goes on.
-fn is_noted_as_joined(home: &Home) -> bool {
+/// Whether the box has on its disk that caller and agent were joined, while the call goes on, and, as its mood is told
+/// at the end of a sentence, what was said.
+fn is_noted_whole(home: &Home) -> bool {
     let store = rusqlite::Connection::open(home.data().join("calls.db")).expect("the call store");
-    let query = "SELECT count(*) FROM unfinished WHERE summary LIKE '%\"bridged_s\":%'";
+    let query = "SELECT count(*) FROM unfinished \
+                 WHERE summary LIKE '%\"bridged_s\":%' AND summary LIKE '%\"mood_course\":%'";
     let noted: Result<u32, _> = store.query_row(query, [], |row| row.get(0));
     noted.is_ok_and(|calls| calls > 0)
 }
@@ -117,7 +119,7 @@ fn the_record_of_a_call_that_was_cut_off_tells_what_was_known_of_it() {
     let joined = "caller and agent are joined";
     let said = |line: &str| line.contains(joined).then_some(());
     running.process.wait_for(joined, said);
-    until("the bridge is noted", || is_noted_as_joined(&home));
+    until("bridge and words are noted", || is_noted_whole(&home));
     running.process.kill();
     drop((calling, answering));
 

@@ -531,6 +531,7 @@ impl<U: SipUa> Pipeline<U> {
         }
         let was_routing = call.conversation.is_routing();
         let input = call.conversation.hear(now, &heard);
+        let awaited = call.conversation.awaited();
         let is_final = heard.utterance.is_final;
         let wants_callback = is_final
             && heard.utterance.side == Side::Caller
@@ -546,6 +547,9 @@ impl<U: SipUa> Pipeline<U> {
         }
         if let Some(input) = input {
             self.learnt(now, id, input);
+        }
+        if let Some(service) = awaited {
+            self.serve_by_machine(now, id, &service);
         }
         if wants_callback && was_routing {
             self.keep_place(now, id);
@@ -730,13 +734,16 @@ impl<U: SipUa> Pipeline<U> {
         }
     }
 
-    /// Plays a recording to the caller; without it they are routed at once.
+    /// Plays a recording to the caller, once they have ended their sentence; without it they are routed at once.
     fn serve_by_machine(&mut self, now: Duration, id: CallId, service: &str) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let language = call.conversation.language();
         if let Some(recording) = self.stages.self_service.get(language, service) {
+            if call.conversation.speaks_first(now, service) {
+                return;
+            }
             call.recording.play(&call.media, (recording, Repeat::Once));
             call.conversation.serving();
         } else {

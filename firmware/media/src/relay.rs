@@ -54,7 +54,8 @@ pub struct Remote {
     pub send: bool,
     /// Whether it may be heard.
     pub receive: bool,
-    /// Whether it has not answered yet: what it plays is heard by the other side only, by nobody who listens in.
+    /// Whether it has not answered yet: what it plays is heard by the other side only, by nobody who listens in, and it gets
+    /// silence for the other side's voice. Without any packet, many a carrier's gateway would not learn where to play to.
     pub early: bool,
     /// The keys that both ends protect voice and reports with, if they do.
     pub protection: Option<Protection>,
@@ -403,13 +404,18 @@ impl Leg {
         datagram: &mut [u8],
     ) -> Option<SocketAddr> {
         let remote = self.remote.filter(|remote| remote.send)?;
+        if remote.early && !matches!(kind, Kind::Voice(_)) {
+            return None;
+        }
         let payload_type = match kind {
             Kind::Event => remote.telephone_event?,
             Kind::Noise => remote.comfort_noise.then_some(COMFORT_NOISE)?,
             Kind::Voice(_) => remote.codec.payload_type(),
         };
         let octets = payload.len() as u32;
-        if let Kind::Voice(codec) = kind
+        if remote.early {
+            datagram.get_mut(payload)?.fill(g711::silence(remote.codec));
+        } else if let Kind::Voice(codec) = kind
             && codec != remote.codec
         {
             g711::translate(codec, datagram.get_mut(payload)?);

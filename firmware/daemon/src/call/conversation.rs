@@ -81,6 +81,10 @@ pub struct Conversation {
     turns: u32,
     /// The caller's utterance that was enough before it ended.
     enough: Option<u32>,
+    /// Whether the caller is in the middle of a sentence.
+    speaks: bool,
+    /// The recording that waits until that is said.
+    awaited: Option<String>,
     /// The caller's sentiment when they were first heard, and by how much it has fallen since.
     first_sentiment: Option<f32>,
     fell_permille: u16,
@@ -113,6 +117,8 @@ impl Conversation {
             untold: false,
             turns: 0,
             enough: None,
+            speaks: false,
+            awaited: None,
             first_sentiment: None,
             fell_permille: 0,
             patience,
@@ -222,6 +228,22 @@ impl Conversation {
         }
     }
 
+    /// Whether the caller has still to end a sentence before a recording is played, which is then
+    /// [`awaited`](Self::awaited).
+    pub fn speaks_first(&mut self, now: Duration, service: &str) -> bool {
+        if self.speaks {
+            self.serving();
+            self.awaited = Some(service.to_owned());
+            self.prompted(now);
+        }
+        self.speaks
+    }
+
+    /// The recording to play now that the caller has ended a sentence.
+    pub fn awaited(&mut self) -> Option<String> {
+        self.awaited.take_if(|_| !self.speaks)
+    }
+
     /// The caller is heard from now on.
     pub const fn listens(&mut self, now: Duration) {
         if let Some(story) = &mut self.story {
@@ -265,6 +287,9 @@ impl Conversation {
         if heard.utterance.is_final {
             story.inspected(&heard.quality);
         }
+        if heard.utterance.side == Side::Caller {
+            self.speaks = !heard.utterance.is_final;
+        }
         if heard.utterance.side != Side::Caller || heard.utterance.text.is_empty() {
             return None;
         }
@@ -285,7 +310,7 @@ impl Conversation {
         }
         match self.phase {
             Phase::Listening { .. } => self.consider(now, heard),
-            Phase::Serving { .. } => self.say_more(heard),
+            Phase::Serving { .. } => self.say_more(now, heard),
             Phase::Routing { emotion, score } => self
                 .follow_wish(heard)
                 .or_else(|| self.follow_mood(emotion, score, heard)),
@@ -330,8 +355,11 @@ impl Conversation {
     }
 
     /// Who speaks to a recording wants more than that, but for the end of the sentence that it answers.
-    fn say_more(&mut self, heard: &Heard) -> Option<Input> {
+    fn say_more(&mut self, now: Duration, heard: &Heard) -> Option<Input> {
         if !heard.utterance.is_final {
+            if self.awaited.is_some() {
+                self.prompted(now);
+            }
             return None;
         }
         let likely = |intent: &&Intent| intent.score >= LIKELY;
@@ -389,6 +417,7 @@ impl Conversation {
         if let Some(story) = &mut self.story {
             story.served_by_machine(false);
         }
+        self.awaited = None;
         self.phase = Phase::Routing {
             emotion: self.profile.emotion,
             score: f32::from(self.profile.emotion_permille) / 1_000.0,

@@ -50,10 +50,9 @@ impl RemoteMedia {
         }
     }
 
-    /// The same before it answers: it is heard, and not spoken to.
+    /// The same before it answers: it is heard, and does not hear.
     pub(super) const fn early(self) -> Self {
         Self {
-            send: false,
             early: true,
             ..self
         }

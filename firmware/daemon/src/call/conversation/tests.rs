@@ -202,29 +202,50 @@ fn who_is_served_by_a_recording_is_routed_when_they_stay_or_speak() {
     ));
 }
 
-#[test]
-fn the_end_of_the_sentence_that_a_recording_answers_leaves_it_alone() {
-    let mut conversation = conversation();
+/// A wish that is plain before its sentence has ended.
+fn plain_soon() -> Heard {
     let mut wish = heard("i lost my card and", 0.99, Emotion::Neutral, false);
     wish.is_sure = true;
     wish.utterance.end = LONG_TURN;
+    wish
+}
+
+#[test]
+fn a_recording_waits_for_the_end_of_the_sentence_that_it_answers() {
+    let mut conversation = conversation();
+    let mut wish = plain_soon();
     let Some(Input::CallReady { profile, .. }) = conversation.hear(NOW, &wish) else {
         panic!("it is sure and long");
     };
     assert_eq!(profile.language, Some(Language::En), "as it was heard");
-    conversation.serving();
-    wish.utterance.is_final = true;
-    assert_eq!(conversation.hear(NOW, &wish), None);
-    assert!(!conversation.is_routing());
-    let mut other = wish.clone();
-    other.intents[0].name = "close_account".into();
-    assert!(
-        conversation.hear(NOW, &other).is_some(),
-        "it ended otherwise"
+    assert!(conversation.speaks_first(NOW, "opening_hours"));
+    let later = NOW + Duration::from_secs(1);
+    assert_eq!(conversation.hear(later, &wish), None);
+    assert_eq!(conversation.awaited(), None);
+    assert_eq!(
+        conversation.deadline(),
+        Some(later + Duration::from_secs(8))
     );
+    wish.utterance.is_final = true;
+    assert_eq!(conversation.hear(later, &wish), None);
+    assert_eq!(conversation.awaited().as_deref(), Some("opening_hours"));
+    assert!(!conversation.speaks_first(later, "opening_hours"));
     conversation.serving();
+    assert_eq!(conversation.deadline(), None);
     wish.utterance.number = 1;
     assert!(conversation.hear(NOW, &wish).is_some(), "it is said anew");
+}
+
+#[test]
+fn a_sentence_that_ends_otherwise_is_routed_anew_and_not_answered_by_what_waits() {
+    let mut conversation = conversation();
+    let mut wish = plain_soon();
+    conversation.hear(NOW, &wish);
+    assert!(conversation.speaks_first(NOW, "opening_hours"));
+    wish.utterance.is_final = true;
+    wish.intents[0].name = "close_account".into();
+    assert!(conversation.hear(NOW, &wish).is_some());
+    assert_eq!(conversation.awaited(), None);
 }
 
 #[test]

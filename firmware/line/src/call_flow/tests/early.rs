@@ -20,7 +20,7 @@ fn is_early(outputs: &[Output]) -> bool {
         return false;
     };
     assert_eq!(side, Side::Agent);
-    assert!(remote.early && remote.receive && !remote.send, "{remote:?}");
+    assert!(remote.early && remote.receive && remote.send, "{remote:?}");
     true
 }
 
