@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
 /// Room for so much and as much again in the lane of calls.
 fn options(folder: &Path, mebibytes: u64) -> OutboxOptions {
     OutboxOptions {
-        key: Some(Arc::new(KeyFile::new(&folder.join("key")))),
+        key: Some(Arc::new(KeyFile::new(folder.join("key")))),
         ..OutboxOptions::within(8 * mebibytes)
     }
 }

@@ -70,6 +70,7 @@ pub struct Running {
 }
 
 /// Starts everything, the ends of the sentence first, so that nothing a stage puts out is lost.
+#[expect(clippy::too_many_lines, reason = "the order of the start is one list")]
 pub async fn start(config: Config, beginning: Beginning) -> anyhow::Result<Running> {
     let folder = &config.data_dir;
     data_folder(folder);

@@ -57,6 +57,10 @@ pub(crate) enum GivenUp {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something else that has happened to a call, in any order"
+)]
 pub(crate) struct Call {
     pub id: CallId,
     pub profile: CallProfile,

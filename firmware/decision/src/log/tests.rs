@@ -575,10 +575,10 @@ fn moments_and_counts_beyond_all_reason_are_faults_of_their_line() {
         intent: "refund".to_owned(),
         tally,
     };
-    let learnt = Input::Learnt {
+    let taught = Input::Learnt {
         lessons: vec![lesson.clone(), lesson],
     };
-    let ready = Input::CallReady {
+    let comes = Input::CallReady {
         call: CallId::new(Uuid::from_u128(1)),
         profile: CallProfile {
             intent: Some("refund".to_owned()),
@@ -586,7 +586,7 @@ fn moments_and_counts_beyond_all_reason_are_faults_of_their_line() {
             ..CallProfile::unknown()
         },
     };
-    let lines = [learnt, there(), ready].map(|told| input(5, told)).concat();
+    let lines = [taught, there(), comes].map(|told| input(5, told)).concat();
     let start = Entry::start(&learns, Models::default()).to_line();
     let report = replay(&format!("{start}{lines}")).expect("it is a log");
     assert_eq!(report.decisions, 1);

@@ -7,8 +7,11 @@ use super::group::Overflow;
 use super::{Condition, Policy, Route, Rule};
 use crate::reader::Section;
 
+/// A key, and whether a rule has it.
+type Has = (&'static str, fn(&Route) -> bool);
+
 /// Keys of which the first rule counts that has them.
-const FIRST_COUNTS: [(&str, fn(&Route) -> bool); 4] = [
+const FIRST_COUNTS: [Has; 4] = [
     ("group", |then| then.group.is_some()),
     ("self_service", |then| then.self_service.is_some()),
     ("handle_time_s", |then| then.handle_time.is_some()),
@@ -16,7 +19,7 @@ const FIRST_COUNTS: [(&str, fn(&Route) -> bool); 4] = [
 ];
 
 /// The same of a rule's `relax`.
-const FIRST_RELAXES: [(&str, fn(&Route) -> bool); 3] = [
+const FIRST_RELAXES: [Has; 3] = [
     ("senior_after_s", |then| then.relax.senior_after.is_some()),
     ("skills_after_s", |then| then.relax.skills_after.is_some()),
     ("language_after_s", |then| {
