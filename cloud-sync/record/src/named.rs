@@ -93,10 +93,7 @@ contract!(
     EntityKind: EntityKind::name,
     DestinationKind: DestinationKind::name,
     Language: Language::tag,
-    Side: |side| match side {
-        Side::Caller => "caller",
-        Side::Agent => "agent",
-    },
+    Side: Side::name,
 );
 
 impl<T: Contract> Named<T> {

@@ -32,6 +32,14 @@ impl Side {
             Self::Agent => Self::Caller,
         }
     }
+
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+        }
+    }
 }
 
 /// 20 ms of one side, linear 16 bit.

@@ -129,9 +129,7 @@ impl Privacy {
         }
         // The old key goes first: pseudonyms of its period must not be made again.
         held.key = None;
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+        let bytes = trunkside_vault::random_key()?;
         trunkside_vault::replace(&self.path, &[&now_s.to_le_bytes()[..], &bytes].concat())
             .with_context(|| format!("cannot write `{}`", self.path.display()))?;
         let key = RedactionKey::new(bytes);

@@ -238,26 +238,27 @@ pub fn language_of(text: &str) -> Language {
         in_word = letter || (in_word && c == '\'');
         han += usize::from(is_han(c));
     }
-    // A mail address of many words makes no English of 我嘅email係.
-    if words > han && !(han > 1 && is_surely_cantonese(text)) {
+    let seems_english = words > han;
+    if seems_english && han < 2 {
+        return Language::En;
+    }
+    let folded: String = text.chars().map(fold).collect();
+    if is_surely_cantonese(text, &folded) {
+        // A mail address of many words makes no English of 我嘅email係.
+        Language::Yue
+    } else if seems_english {
         Language::En
-    } else if is_cantonese(text) {
+    } else if shown(CANTONESE_IN_COMPANY, &folded).nth(1).is_some() {
         Language::Yue
     } else {
         Language::Zh
     }
 }
 
-fn is_cantonese(text: &str) -> bool {
-    let folded: String = text.chars().map(fold).collect();
-    is_surely_cantonese(text) || shown(CANTONESE_IN_COMPANY, &folded).nth(1).is_some()
-}
-
-/// Whether a cue stands in a text that shows Cantonese by itself.
-fn is_surely_cantonese(text: &str) -> bool {
-    let folded: String = text.chars().map(fold).collect();
+/// Whether a cue stands in a text, also given in folded characters, that shows Cantonese by itself.
+fn is_surely_cantonese(text: &str, folded: &str) -> bool {
     folded.contains(|c| CANTONESE.contains(c))
-        || shown(CANTONESE_WORDS, &folded).next().is_some()
+        || shown(CANTONESE_WORDS, folded).next().is_some()
         || TRADITIONAL.shows(text, "係")
 }
 

@@ -71,9 +71,19 @@ impl KeyProvider for KeyFile {
     }
 }
 
-fn make_key(path: &Path) -> io::Result<[u8; 32]> {
+/// A new key of the system's randomness.
+///
+/// # Errors
+/// Where the system has none.
+pub fn random_key() -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    getrandom::fill(&mut key)
+        .map_err(|error| io::Error::other(format!("the system gives no random bytes: {error}")))?;
+    Ok(key)
+}
+
+fn make_key(path: &Path) -> io::Result<[u8; 32]> {
+    let key = random_key()?;
     replace(path, &key)?;
     Ok(key)
 }

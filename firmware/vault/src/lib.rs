@@ -25,6 +25,6 @@ mod key;
 mod sealer;
 mod whole;
 
-pub use key::{KeyFile, KeyGone, KeyProvider};
+pub use key::{KeyFile, KeyGone, KeyProvider, random_key};
 pub use sealer::{KeyId, Salt, Sealer};
 pub use whole::replace;

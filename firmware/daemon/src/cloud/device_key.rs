@@ -134,9 +134,7 @@ pub async fn retry(
 }
 
 fn make(path: PathBuf) -> anyhow::Result<(PseudonymKey, Option<Unsaved>)> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    let bytes = trunkside_vault::random_key()?;
     let unsaved = Unsaved {
         path,
         bytes,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use trunkside_call::{Action, CallId, CallbackCause, Decision, Side, Understanding, Utterance};
+use trunkside_call::{Action, CallId, CallbackCause, Decision, Understanding, Utterance};
 
 use crate::notice::{Event, Notice};
 
@@ -100,10 +100,7 @@ impl<W: Write> Screen<W> {
         if utterance.text.is_empty() {
             return;
         }
-        let who = match utterance.side {
-            Side::Caller => "caller",
-            Side::Agent => "agent",
-        };
+        let who = utterance.side.name();
         if utterance.is_final {
             let voice = utterance
                 .prosody

@@ -344,7 +344,7 @@ impl Writing<'_> {
                 params![
                     call,
                     number as i64,
-                    side_name(turn.side),
+                    turn.side.name(),
                     turn.start.as_millis() as i64,
                     turn.end.as_millis() as i64,
                     turn.text.reveal(),
@@ -453,13 +453,6 @@ fn end_transaction(connection: &Connection) -> rusqlite::Result<()> {
         Ok(())
     } else {
         connection.execute_batch("ROLLBACK")
-    }
-}
-
-const fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Caller => "caller",
-        Side::Agent => "agent",
     }
 }
 

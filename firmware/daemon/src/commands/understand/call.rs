@@ -21,8 +21,8 @@ use crate::quality;
 /// How long a turn is taken to last: a text has no times, and some quality rules ask for them.
 const TURN: Duration = Duration::from_secs(5);
 
-/// Words at the begin of a line that say whose turn it is.
-const SPEAKERS: [(&str, Side); 2] = [("caller", Side::Caller), ("agent", Side::Agent)];
+/// Those whose names at the begin of a line say whose turn it is.
+const SPEAKERS: [Side; 2] = [Side::Caller, Side::Agent];
 
 /// A turn as it is printed.
 #[derive(Serialize)]
@@ -107,7 +107,7 @@ fn hear(
             let json = serde_json::to_string(&turn).expect("a report is plain data");
             writeln!(output, "{json}")
         } else {
-            write!(output, "{turns} {}: ", side_name(side))
+            write!(output, "{turns} {}: ", side.name())
                 .and_then(|()| write_readable(&mut output, &report))
         };
         if written.is_err() {
@@ -125,22 +125,16 @@ fn hear(
 
 /// Whose turn a line is, and what was said in it: the caller's where nothing says so.
 fn turn(line: &str) -> (Side, &str) {
-    let said = SPEAKERS.iter().find_map(|(speaker, side)| {
+    let said = SPEAKERS.into_iter().find_map(|side| {
+        let speaker = side.name();
         let rest = line.trim_start();
         let named = rest.get(..speaker.len())?.eq_ignore_ascii_case(speaker);
         let said = rest[speaker.len()..].trim_start();
         let said = said.strip_prefix([':', '：'])?;
-        named.then_some((*side, said))
+        named.then_some((side, said))
     });
     let (side, said) = said.unwrap_or((Side::Caller, line));
     (side, said.trim())
-}
-
-const fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Caller => "caller",
-        Side::Agent => "agent",
-    }
 }
 
 fn utterance(number: usize, side: Side, text: &str) -> Utterance {
@@ -171,10 +165,8 @@ fn redaction(level: RedactionLevel) -> Result<RedactionPolicy, Failure> {
         RedactionLevel::Mask => RedactionPolicy::Mask,
         RedactionLevel::Drop => RedactionPolicy::Drop,
         RedactionLevel::Pseudonym => {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes)
-                .map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
-            RedactionPolicy::Pseudonym(RedactionKey::new(bytes))
+            let key = trunkside_vault::random_key().map_err(anyhow::Error::new)?;
+            RedactionPolicy::Pseudonym(RedactionKey::new(key))
         }
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::params;
 use trunkside_call::{CallId, Pii, Side};
 
-use super::{Began, Store, StoreError, Turn, Writing, side_name};
+use super::{Began, Store, StoreError, Turn, Writing};
 
 /// One turn of a call that goes on.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Writing<'_> {
                 params![
                     call,
                     number,
-                    side_name(turn.side),
+                    turn.side.name(),
                     turn.start.as_millis() as i64,
                     turn.end.as_millis() as i64,
                     turn.text.reveal(),
@@ -122,7 +122,7 @@ fn noted(row: &rusqlite::Row<'_>) -> rusqlite::Result<NotedTurn> {
     Ok(NotedTurn {
         number: row.get(0)?,
         turn: Turn {
-            side: if side == side_name(Side::Agent) {
+            side: if side == Side::Agent.name() {
                 Side::Agent
             } else {
                 Side::Caller

@@ -1,5 +1,6 @@
 //! What happens within a call, seen from a peer that writes its own SIP.
 
+use super::early::early;
 use super::peer::{Driven, Peer, SDP, header, offer};
 use super::*;
 use crate::session_timer::{Refresher, SHORTEST, SessionExpires};
@@ -142,15 +143,8 @@ async fn progress_that_must_be_acknowledged_is_and_the_answer_waits_for_it() {
 
 #[tokio::test]
 async fn a_call_that_ends_while_its_answer_waits_is_refused() {
-    let mut ua = Driven::new(|_| {}).await;
-    let mut peer = Peer::new(ua.address).await;
-    let supported = format!("{SDP}Supported: 100rel\r\n");
-    peer.send("INVITE", &supported, &offer()).await;
-    let leg = ua.incoming().await;
+    let (mut ua, leg, mut peer, _) = early("Supported: 100rel\r\n").await;
     let sdp = description(5_000);
-    let early = Some(sdp.clone());
-    ua.command(leg, LegCommand::Progress { sdp: early });
-    peer.expect("SIP/2.0 183").await;
     ua.command(leg, LegCommand::Answer { sdp });
     ua.command(leg, LegCommand::HangUp);
     peer.expect("SIP/2.0 480").await;

@@ -6,15 +6,16 @@ use super::*;
 const KEY: &str = "Content-Type: application/dtmf-relay\r\n";
 
 /// A call that hears something before it is answered.
-async fn early() -> (Driven, LegId, Peer) {
+pub async fn early(lines: &str) -> (Driven, LegId, Peer, String) {
     let mut ua = Driven::new(|_| {}).await;
     let mut peer = Peer::new(ua.address).await;
-    peer.send("INVITE", SDP, &offer()).await;
+    peer.send("INVITE", &format!("{SDP}{lines}"), &offer())
+        .await;
     let leg = ua.incoming().await;
     let sdp = Some(description(5_000));
     ua.command(leg, LegCommand::Progress { sdp });
-    peer.expect("SIP/2.0 183").await;
-    (ua, leg, peer)
+    let progress = peer.expect("SIP/2.0 183").await;
+    (ua, leg, peer, progress)
 }
 
 /// The response to the peer's last request.
@@ -56,7 +57,7 @@ async fn acknowledge(peer: &mut Peer) {
 
 #[tokio::test]
 async fn requests_before_the_answer_are_answered_and_keys_are_heard() {
-    let (mut ua, leg, mut peer) = early().await;
+    let (mut ua, leg, mut peer, _) = early("").await;
     asks_this_and_that(&mut ua, &mut peer).await;
     for method in ["UPDATE", "INVITE"] {
         peer.send(method, SDP, &offer()).await;
@@ -77,7 +78,7 @@ async fn requests_before_the_answer_are_answered_and_keys_are_heard() {
 
 #[tokio::test]
 async fn requests_before_the_ack_are_answered_and_an_offer_waits_for_it() {
-    let (mut ua, leg, mut peer) = early().await;
+    let (mut ua, leg, mut peer, _) = early("").await;
     let sdp = description(5_000);
     ua.command(leg, LegCommand::Answer { sdp });
     peer.expect("SIP/2.0 200").await;
@@ -95,15 +96,8 @@ async fn requests_before_the_ack_are_answered_and_an_offer_waits_for_it() {
 
 #[tokio::test]
 async fn an_offer_after_an_acknowledged_description_is_answered_before_the_call_is() {
-    let mut ua = Driven::new(|_| {}).await;
-    let mut peer = Peer::new(ua.address).await;
-    let supported = format!("{SDP}Supported: 100rel\r\n");
-    peer.send("INVITE", &supported, &offer()).await;
-    let leg = ua.incoming().await;
+    let (mut ua, leg, mut peer, progress) = early("Supported: 100rel\r\n").await;
     let sdp = description(5_000);
-    let early = Some(sdp.clone());
-    ua.command(leg, LegCommand::Progress { sdp: early });
-    let progress = peer.expect("SIP/2.0 183").await;
     peer.send("UPDATE", SDP, &offer()).await;
     let later = response(&mut peer).await;
     assert!(later.starts_with("SIP/2.0 500"), "{later}");
@@ -136,7 +130,7 @@ async fn an_offer_after_an_acknowledged_description_is_answered_before_the_call_
 
 #[tokio::test]
 async fn who_hangs_up_before_the_answer_has_both_requests_answered() {
-    let (mut ua, leg, mut peer) = early().await;
+    let (mut ua, leg, mut peer, _) = early("").await;
     peer.send("BYE", "", "").await;
     let mut answered = BTreeSet::new();
     for _ in 0..2 {
